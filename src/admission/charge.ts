@@ -1,0 +1,24 @@
+import type { Period } from "./period.js";
+import type { Limit } from "./limit.js";
+
+/** An amount to count against one limit. */
+export interface Charge {
+  readonly limit: Limit;
+  /** Requests, tokens, slots or nano-USD, as the limit's meter says. A whole number, zero or more. */
+  readonly amount: number;
+  /** The calendar period of the admission; there exactly where the limit's window is a calendar one. */
+  readonly period?: Period;
+}
+
+/** What stands on the count of one charge. */
+export interface Reading {
+  /** The count now, overdrafts included. */
+  readonly used: number;
+  /**
+   * Milliseconds from `now` until the charge's amount fits if nothing else happens: 0 where it fits now, `Infinity`
+   * where it never will.
+   */
+  readonly waitMs: number;
+  /** Milliseconds from `now` until the count is zero if nothing else happens; absent where only a settle does that. */
+  readonly resetMs?: number;
+}

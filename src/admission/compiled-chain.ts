@@ -1,0 +1,133 @@
+import type { KeyChain } from "../model/chain.js";
+import { matches } from "../model/patterns.js";
+import { compileLimits, creditLimit, type Limit, type Scope, scopeKey } from "./limit.js";
+import type { Calendar, PeriodClock } from "./period.js";
+import { mcpServerAllowed, permittedModels } from "./targets.js";
+
+/** What the calls of one key to one model or MCP server have in common. */
+export interface Plan {
+  /** Permitted models in the order of fallback; for an MCP server, none. */
+  readonly models: readonly string[];
+  readonly allowed: boolean;
+  /** The limits that such a call counts against, in the order org, project, member, key. */
+  readonly limits: readonly Limit[];
+  /** For each of `limits`, the clock of its calendar periods, where it has them. */
+  readonly clocks: readonly (PeriodClock | undefined)[];
+  /** Whether one of them counts input tokens. */
+  readonly countsInput: boolean;
+  /** Those of them that count money. */
+  readonly costLimits: readonly Limit[];
+}
+
+/** Plans kept per chain. A caller makes up model names as it likes, so this has to end somewhere. */
+const PLANS_MAX = 64;
+
+/** A key's chain with its limits worked out, ready for many calls. */
+export class CompiledChain {
+  readonly chain: KeyChain;
+  readonly keyId: string;
+  readonly orgId: string;
+  readonly projectId: string;
+  readonly userId: string;
+  /** Every limit of the chain, those of single models too, in the order org, project, member, key. */
+  readonly limits: readonly Limit[];
+  /** False as soon as the key, the project or the org says so. */
+  readonly contentLogging: boolean;
+  readonly #models = new Map<string, Plan>();
+  readonly #mcpServers = new Map<string, Plan>();
+
+  readonly #calendar: Calendar;
+
+  constructor(chain: KeyChain, calendar: Calendar) {
+    this.chain = chain;
+    this.#calendar = calendar;
+    const { org, project, holder, key } = chain;
+    this.keyId = key.id;
+    this.orgId = org.id;
+    this.projectId = project.id;
+    this.userId = holder.userId;
+    this.contentLogging = ![org, project, key].some(({ contentLogging }) => contentLogging === false);
+    this.limits = [
+      ...scopeLimits({ org, project, holder }),
+      ...compileLimits(key.limits, keyScope(chain)),
+    ];
+  }
+
+  /** What a call naming this model may reach and counts against. */
+  forModel(model: string): Plan {
+    return remembered(this.#models, model, () => {
+      const models = permittedModels(this.chain, model);
+      return this.#plan(models.length > 0, models, [models[0] ?? model, model]);
+    });
+  }
+
+  /** The same for an MCP server; limits per model do not concern it. */
+  forMcpServer(mcpServer: string): Plan {
+    return remembered(this.#mcpServers, mcpServer, () =>
+      this.#plan(mcpServerAllowed(this.chain, mcpServer), [], []),
+    );
+  }
+
+  /** The limits that concern a call which `model` answered, whether or not a list allows it. */
+  limitsOf(model: string): readonly Limit[] {
+    return this.limits.filter(concerns([model]));
+  }
+
+  #plan(allowed: boolean, models: readonly string[], names: readonly string[]): Plan {
+    const limits = this.limits.filter(concerns(names));
+    return {
+      models,
+      allowed,
+      limits,
+      clocks: limits.map((limit) => periodClock(limit, this.#calendar)),
+      countsInput: limits.some(({ meter }) => meter === "tokens" || meter === "inputTokens"),
+      costLimits: limits.filter(({ meter }) => meter === "cost"),
+    };
+  }
+}
+
+/** The clock of a limit's calendar periods, where it has them. */
+export function periodClock({ window }: Limit, calendar: Calendar): PeriodClock | undefined {
+  return window.kind === "calendar" ? calendar.clock(window.name, window.timeZone) : undefined;
+}
+
+/** The limits above the key: of the org, the project and the member, as far as they are given. */
+export function scopeLimits({
+  org,
+  project,
+  holder,
+}: {
+  readonly org: KeyChain["org"];
+  readonly project?: Pick<KeyChain["project"], "id" | "limits"> | undefined;
+  readonly holder?: Pick<KeyChain["holder"], "userId" | "limits"> | undefined;
+}): Limit[] {
+  const timeZone = org.timeZone ?? "UTC";
+  const orgScope: Scope = { kind: "org", id: org.id, key: scopeKey("org", org.id), timeZone };
+  const limits = compileLimits(org.limits, orgScope);
+  if (org.creditsNanoUsd !== undefined) limits.push(creditLimit(org.creditsNanoUsd, orgScope));
+  if (!project) return limits;
+  const projectKey = scopeKey("project", org.id, project.id);
+  limits.push(...compileLimits(project.limits, { kind: "project", id: project.id, key: projectKey, timeZone }));
+  if (!holder) return limits;
+  const memberKey = scopeKey("member", org.id, project.id, holder.userId);
+  limits.push(...compileLimits(holder.limits, { kind: "member", id: holder.userId, key: memberKey, timeZone }));
+  return limits;
+}
+
+function keyScope({ org, key }: KeyChain): Scope {
+  return { kind: "key", id: key.id, key: scopeKey("key", org.id, key.id), timeZone: org.timeZone ?? "UTC" };
+}
+
+/** Whether a limit is about a call to a model known by `names`: the model itself, and the alias it was called by. */
+function concerns(names: readonly string[]): (limit: Limit) => boolean {
+  return ({ perModel }) => perModel === undefined || names.some((name) => matches(perModel, name));
+}
+
+function remembered(plans: Map<string, Plan>, name: string, make: () => Plan): Plan {
+  const known = plans.get(name);
+  if (known !== undefined) return known;
+  if (plans.size >= PLANS_MAX) plans.clear();
+  const made = make();
+  plans.set(name, made);
+  return made;
+}

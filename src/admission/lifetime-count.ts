@@ -1,0 +1,35 @@
+import type { Charge } from "./charge.js";
+import type { Count, Part } from "./count.js";
+
+/** A count that never starts again. */
+export class LifetimeCount implements Count {
+  #used = 0;
+
+  used(): number {
+    return this.#used;
+  }
+
+  waitMs({ amount, limit: { max } }: Charge): number {
+    return this.#used + amount <= max ? 0 : Number.POSITIVE_INFINITY;
+  }
+
+  resetMs(): undefined {
+    return undefined;
+  }
+
+  add(amount: number): void {
+    this.#used += amount;
+  }
+
+  correct(delta: number, _part: Part): void {
+    this.#used += delta;
+  }
+
+  idle(): boolean {
+    return this.#used === 0;
+  }
+
+  dump(): readonly number[] {
+    return [this.#used];
+  }
+}

@@ -1,0 +1,44 @@
+import type { Meter, ScopeKind } from "../model/limits.js";
+import { usdOf } from "../model/money.js";
+import type { Reading } from "./charge.js";
+import type { Limit } from "./limit.js";
+
+/** What a person is shown of one limit. `max`, `used` and `remaining` of `cost` are nano-USD; `usd` is the same in dollars. */
+export interface LimitReading {
+  readonly scope: ScopeKind;
+  /** Id of the org, project or key; of a member, the user's id. */
+  readonly scopeId: string;
+  readonly meter: Meter;
+  readonly max: number;
+  /** Above `max` after an overdraft. */
+  readonly used: number;
+  /** Never below zero. */
+  readonly remaining: number;
+  readonly usd?: { readonly max: number; readonly used: number; readonly remaining: number };
+  /** `minute`, `day` (both sliding), `daily`, `weekly`, `monthly`, `lifetime` or `in-flight`. */
+  readonly window: string;
+  /** Epoch milliseconds at which the count is zero if nothing else happens; absent where waiting does not do that. */
+  readonly resetsAt?: number;
+  /** The pattern of the models it is about; absent for all. */
+  readonly perModel?: string;
+  readonly mode: "enforce" | "shadow";
+}
+
+/** A limit as a person is shown it, from a reading taken at `now`. */
+export function limitReading(limit: Limit, { used, resetMs }: Pick<Reading, "used" | "resetMs">, now: number): LimitReading {
+  const { scope, scopeId, meter, max, window, perModel, mode } = limit;
+  const remaining = Math.max(0, max - used);
+  return {
+    scope,
+    scopeId,
+    meter,
+    max,
+    used,
+    remaining,
+    ...(meter === "cost" && { usd: { max: usdOf(max), used: usdOf(used), remaining: usdOf(remaining) } }),
+    window: window.name,
+    ...(resetMs !== undefined && { resetsAt: now + resetMs }),
+    ...(perModel !== undefined && { perModel }),
+    mode,
+  };
+}

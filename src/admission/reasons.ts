@@ -1,0 +1,54 @@
+/** Why a call was refused. In the order in which it is checked: the first that fails answers. */
+export const REFUSAL_REASONS = [
+  "invalid_key",
+  "key_revoked",
+  "key_disabled",
+  "key_expired",
+  "org_inactive",
+  "project_inactive",
+  "holder_removed",
+  "model_not_allowed",
+  "mcp_server_not_allowed",
+  "model_unpriced",
+  "too_large",
+  "rate_limited",
+  "in_flight_limited",
+  "budget_exceeded",
+  "credits_exhausted",
+  "counters_unavailable",
+] as const;
+
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+/** The reasons that are about the key itself and its place, not about one call. */
+export type KeyRefusalReason = Extract<
+  RefusalReason,
+  | "invalid_key"
+  | "key_revoked"
+  | "key_disabled"
+  | "key_expired"
+  | "org_inactive"
+  | "project_inactive"
+  | "holder_removed"
+>;
+
+/** What a person is told where no limit is concerned. No id of an org, project or user is in it. */
+export const MESSAGES: Readonly<Record<Exclude<RefusalReason, LimitReason>, string>> = {
+  invalid_key: "The API key is not valid.",
+  key_revoked: "The API key was revoked.",
+  key_disabled: "The API key is disabled.",
+  key_expired: "The API key has expired.",
+  org_inactive: "The organization is suspended.",
+  project_inactive: "The project is archived.",
+  holder_removed: "The holder of the API key is no longer a member of its project.",
+  model_not_allowed: "The API key may not call this model.",
+  mcp_server_not_allowed: "The API key may not call this MCP server.",
+  model_unpriced: "A budget applies and the price of this model is not known.",
+  counters_unavailable: "Usage cannot be counted at the moment.",
+};
+
+/** The reasons that name a limit. */
+export type LimitReason = Extract<
+  RefusalReason,
+  "too_large" | "rate_limited" | "in_flight_limited" | "budget_exceeded" | "credits_exhausted"
+>;

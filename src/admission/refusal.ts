@@ -1,0 +1,141 @@
+import type { ScopeKind } from "../model/limits.js";
+import { usdOf } from "../model/money.js";
+import type { Charge, Reading } from "./charge.js";
+import type { Limit } from "./limit.js";
+import { type LimitReading, limitReading } from "./limit-reading.js";
+import { type LimitReason, MESSAGES, type RefusalReason } from "./reasons.js";
+
+/** Why a call may not pass, and when it may. */
+export interface Refusal {
+  readonly reason: RefusalReason;
+  /** For a person: which scope, which limit, used and max. */
+  readonly message: string;
+  readonly scope?: ScopeKind;
+  /** The limit that is named: of those that were short, the one with the longest wait. */
+  readonly limit?: LimitReading;
+  /** Every limit that the call counts against. */
+  readonly limits: readonly LimitReading[];
+  /**
+   * Milliseconds until the same call passes if nothing else happens: one earlier it is refused. Absent where waiting
+   * does not help. For `in_flight_limited`, until the slots' own TTL; a settle before that lets it in earlier.
+   */
+  readonly retryAfterMs?: number;
+}
+
+/** The answer of `admit` for a call that may not pass. */
+export type Refused = { readonly admitted: false } & Refusal;
+
+/** A refusal that no limit caused. */
+export function plainRefusal(reason: Exclude<RefusalReason, LimitReason>): Refused {
+  return { admitted: false, reason, message: MESSAGES[reason], limits: [] };
+}
+
+/** Index of the charge to name: a call that is too large before all, then the longest wait, then the widest scope. */
+export function namedIndex(charges: readonly Charge[], readings: readonly Reading[], mode: Limit["mode"]): number {
+  let named = -1;
+  let longest = 0;
+  for (const [i, { amount, limit }] of charges.entries()) {
+    const waitMs = readings[i]?.waitMs ?? 0;
+    if (limit.mode !== mode || waitMs === 0) continue;
+    if (amount > limit.max) return i;
+    if (waitMs > longest) {
+      named = i;
+      longest = waitMs;
+    }
+  }
+  return named;
+}
+
+/** A refusal by the charge at `index`. Its texts and readings are made when they are asked for. */
+export class LimitRefusal implements Refused {
+  readonly admitted = false;
+  readonly reason: LimitReason;
+  readonly scope: ScopeKind;
+  declare readonly retryAfterMs?: number;
+  readonly #charges: readonly Charge[];
+  readonly #readings: readonly Reading[];
+  readonly #index: number;
+  readonly #now: number;
+
+  constructor(charges: readonly Charge[], readings: readonly Reading[], index: number, now: number) {
+    const charge = at(charges, index);
+    const { waitMs } = at(readings, index);
+    this.#charges = charges;
+    this.#readings = readings;
+    this.#index = index;
+    this.#now = now;
+    this.reason = reasonOf(charge);
+    this.scope = charge.limit.scope;
+    if (Number.isFinite(waitMs)) this.retryAfterMs = waitMs;
+  }
+
+  get message(): string {
+    const { limit, amount } = at(this.#charges, this.#index);
+    return describe(limit, amount, at(this.#readings, this.#index), this.#now);
+  }
+
+  get limit(): LimitReading {
+    return limitReading(at(this.#charges, this.#index).limit, at(this.#readings, this.#index), this.#now);
+  }
+
+  get limits(): LimitReading[] {
+    return this.#charges.map(({ limit }, i) => limitReading(limit, at(this.#readings, i), this.#now));
+  }
+
+  toJSON(): Refused {
+    const { admitted, reason, message, scope, limit, limits, retryAfterMs } = this;
+    return { admitted, reason, message, scope, limit, limits, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  }
+}
+
+function at<T>(items: readonly T[], index: number): T {
+  const item = items[index];
+  if (item === undefined) throw new RangeError("a refusal names one of its charges");
+  return item;
+}
+
+function reasonOf({ amount, limit }: Charge): LimitReason {
+  if (amount > limit.max) return "too_large";
+  if (limit.meter === "inFlight") return "in_flight_limited";
+  if (limit.meter !== "cost") return "rate_limited";
+  return limit.credits ? "credits_exhausted" : "budget_exceeded";
+}
+
+/** Such as "The project limit of 2000 USD (monthly budget) is used up to 1999.5 USD and this call needs 0.75 USD; …". */
+function describe(limit: Limit, amount: number, { used, waitMs, resetMs }: Reading, now: number): string {
+  const { scope, scopeId, max, perModel } = limit;
+  const subject = `The ${scope} limit of ${quantity(limit, max)} ${windowText(limit)}`;
+  const whose = `${perModel === undefined ? "" : ` for ${perModel}`} (${scope} ${scopeId})`;
+  if (amount > max) return `${subject}${whose} is below the ${quantity(limit, amount)} that this call alone needs.`;
+  const state = `${subject}${whose} has ${quantity(limit, used)} used and this call needs ${quantity(limit, amount)}`;
+  if (!Number.isFinite(waitMs)) return `${state}.`;
+  if (limit.window.kind === "calendar" && resetMs !== undefined) {
+    return `${state}; it resets at ${new Date(now + resetMs).toISOString()}.`;
+  }
+  return `${state}; there is room in ${Math.ceil(waitMs / 1000)} s.`;
+}
+
+const UNITS = {
+  requests: "requests",
+  tokens: "tokens",
+  inputTokens: "input tokens",
+  outputTokens: "output tokens",
+  inFlight: "calls",
+} as const;
+
+function quantity({ meter }: Limit, amount: number): string {
+  return meter === "cost" ? `${usdOf(amount)} USD` : `${amount} ${UNITS[meter]}`;
+}
+
+function windowText({ window, credits }: Limit): string {
+  switch (window.kind) {
+    case "sliding":
+      return `per ${window.name}`;
+    case "calendar":
+      return `(${window.name} budget)`;
+    case "lifetime":
+      return credits ? "(credits)" : "(lifetime budget)";
+    case "inFlight":
+      return "at the same time";
+  }
+}

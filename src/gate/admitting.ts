@@ -1,0 +1,226 @@
+import { chargesOf } from "../admission/amounts.js";
+import type { Charge, Reading } from "../admission/charge.js";
+import type { CompiledChain, Plan } from "../admission/compiled-chain.js";
+import { type EstimatedUse, estimatedUse } from "../admission/estimated-use.js";
+import { keyRefusal } from "../admission/key-checks.js";
+import { LimitRefusal, namedIndex, plainRefusal, type Refusal, type Refused } from "../admission/refusal.js";
+import type { Counters, ReserveRequest } from "../counters/counters.js";
+import { ConflictError, CountersUnavailableError } from "../model/errors.js";
+import { type Usage, usageSchema } from "../model/usage.js";
+import { parse } from "../model/validation.js";
+import { type Admission, AdmittedCall } from "./admission.js";
+import { contextOf, type Engine } from "./engine.js";
+import { within } from "./guarded-counters.js";
+import { type KeyRef, tokenEnded } from "./key-resolver.js";
+import { type Degraded, IssuedReservation } from "./reservation.js";
+
+/** Makes ids of reservations: unlike those of any other process, and in order within this one. */
+export class ReservationIds {
+  readonly #prefix: string;
+  #last = 0;
+
+  /** @param nonce text that no other process has */
+  constructor(nonce: string) {
+    this.#prefix = `${nonce}-`;
+  }
+
+  next(): string {
+    return this.#prefix + (++this.#last).toString(36);
+  }
+}
+
+/**
+ * Decides about one call: the checks in their order, the first that fails answers, and at the end one `reserve` over
+ * every limit. With `charge: false`, the same answer from a reading, and nothing is charged.
+ */
+export async function admit(
+  engine: Engine,
+  ids: ReservationIds,
+  key: KeyRef,
+  usage: Usage,
+  charge: boolean,
+): Promise<Admission> {
+  const now = engine.settings.clock.now();
+  const call = parse(usageSchema, usage, "usage");
+  const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
+  if (found === undefined || tokenEnded(found, now)) return refused(engine, plainRefusal("invalid_key"), now);
+
+  const { compiled } = found;
+  const reason = keyRefusal(compiled.chain, now);
+  if (reason !== undefined) return refused(engine, plainRefusal(reason), now, compiled);
+
+  const requested = call.model ?? call.mcpServer ?? "";
+  const isMcp = call.model === undefined;
+  const plan = isMcp ? compiled.forMcpServer(requested) : compiled.forModel(requested);
+  if (!plan.allowed) {
+    const refusal = plainRefusal(isMcp ? "mcp_server_not_allowed" : "model_not_allowed");
+    return refused(engine, refusal, now, compiled);
+  }
+
+  const use = estimatedUse(plan, call, engine.settings);
+  if (use === undefined) return refused(engine, plainRefusal("model_unpriced"), now, compiled);
+
+  const charges = chargesOf(plan.limits, plan.clocks, use, now);
+  const asked: Asked = { call, requested, compiled, use, charges, now };
+  const decide = charge ? reserveOn : readOn;
+  const { onCountersDown } = engine.settings;
+  try {
+    return await decide(engine, ids, engine.settings.counters, asked, undefined);
+  } catch (error) {
+    if (!(error instanceof CountersUnavailableError)) throw error;
+    const mode = onCountersDown === "allow" ? "uncounted" : onCountersDown;
+    engine.events.emit("degraded", { at: now, mode, message: error.message });
+    if (mode === "local") return decide(engine, ids, engine.localCounters, asked, "local");
+    if (mode === "uncounted") return uncounted(engine, ids, asked);
+    return refused(engine, plainRefusal("counters_unavailable"), now, compiled);
+  }
+}
+
+/** One call on its way through the last step. */
+interface Asked {
+  readonly call: Usage;
+  readonly requested: string;
+  readonly compiled: CompiledChain;
+  readonly use: EstimatedUse;
+  readonly charges: readonly Charge[];
+  /** The one moment of the whole decision. */
+  readonly now: number;
+}
+
+async function reserveOn(
+  engine: Engine,
+  ids: ReservationIds,
+  counters: Counters,
+  asked: Asked,
+  degraded: Degraded | undefined,
+): Promise<Admission> {
+  const { call, compiled, charges, now } = asked;
+  const { reservationTtlMs, countersTimeoutMs } = engine.settings;
+  const request: ReserveRequest = {
+    id: ids.next(),
+    orgId: compiled.orgId,
+    now,
+    ttlMs: reservationTtlMs,
+    charges,
+    ...(call.requestId !== undefined && { idempotency: idempotencyOf(compiled, call, call.requestId) }),
+  };
+  const reserved = await within(counters, countersTimeoutMs, () => counters.reserve(request));
+  switch (reserved.outcome) {
+    case "reserved":
+    case "replayed": {
+      const shadow = reserved.shadow ? shadowRefusals(charges, reserved.shadow, now) : NO_REFUSALS;
+      if (reserved.outcome === "reserved") engine.alerts.look(charges, reserved.used, now, compiled);
+      return admitted(asked, shadow, degraded, reserved);
+    }
+    case "refused":
+      return refusedByLimit(engine, charges, reserved.readings, now, compiled);
+    case "conflict":
+      throw new ConflictError("usage.requestId belongs to an open reservation of this key with other usage");
+    default:
+      throw new Error(`counters answered ${reserved.outcome} to a reserve that extends nothing`);
+  }
+}
+
+async function readOn(
+  engine: Engine,
+  ids: ReservationIds,
+  counters: Counters,
+  asked: Asked,
+  degraded: Degraded | undefined,
+): Promise<Admission> {
+  const { charges, compiled, now } = asked;
+  const query = { orgId: compiled.orgId, now, charges };
+  const readings = await within(counters, engine.settings.countersTimeoutMs, () => counters.read(query));
+  if (namedIndex(charges, readings, "enforce") >= 0) return limitRefusal(charges, readings, now);
+  const used = readings.map((reading) => reading.used);
+  const counted = { id: ids.next(), reservedAt: now, expiresAt: now + engine.settings.reservationTtlMs, charges, used };
+  return admitted(asked, shadowRefusals(charges, readings, now), degraded, counted);
+}
+
+/** An admission that nothing counts, as `onCountersDown: "allow"` says. */
+function uncounted(engine: Engine, ids: ReservationIds, asked: Asked): Admission {
+  const expiresAt = asked.now + engine.settings.reservationTtlMs;
+  const counted = { id: ids.next(), reservedAt: asked.now, expiresAt, charges: [], used: [] };
+  return admitted(asked, NO_REFUSALS, "uncounted", counted);
+}
+
+const NO_REFUSALS: readonly Refusal[] = Object.freeze([]);
+
+function admitted(
+  { call, requested, compiled, use, now }: Asked,
+  shadow: readonly Refusal[],
+  degraded: Degraded | undefined,
+  counted: {
+    readonly id: string;
+    readonly reservedAt: number;
+    readonly expiresAt: number;
+    readonly charges: readonly Charge[];
+    readonly used: readonly number[];
+  },
+): AdmittedCall {
+  const reservation = new IssuedReservation({
+    id: counted.id,
+    orgId: compiled.orgId,
+    projectId: compiled.projectId,
+    keyId: compiled.keyId,
+    userId: compiled.userId,
+    requested,
+    model: use.models[0],
+    reservedAt: counted.reservedAt,
+    expiresAt: counted.expiresAt,
+    inputTokens: use.inputTokens,
+    outputTokens: use.outputTokens,
+    costNanoUsd: use.costNanoUsd,
+    byok: use.byok,
+    tags: call.tags,
+    degraded,
+    charges: counted.charges,
+  });
+  return new AdmittedCall(reservation, use.models, compiled.contentLogging, shadow, {
+    charges: counted.charges,
+    used: counted.used,
+    now,
+  });
+}
+
+function limitRefusal(charges: readonly Charge[], readings: readonly Reading[], now: number): LimitRefusal {
+  return new LimitRefusal(charges, readings, namedIndex(charges, readings, "enforce"), now);
+}
+
+/** The refusal by limits, told to whoever listens. */
+export function refusedByLimit(
+  engine: Engine,
+  charges: readonly Charge[],
+  readings: readonly Reading[],
+  now: number,
+  compiled: CompiledChain,
+): Refused {
+  return refused(engine, limitRefusal(charges, readings, now), now, compiled);
+}
+
+/** A refusal, told to whoever listens. */
+export function refused(engine: Engine, refusal: Refused, now: number, compiled?: CompiledChain): Refused {
+  if (engine.events.wants("refusal")) {
+    const context = compiled && { context: contextOf(compiled) };
+    engine.events.emit("refusal", { at: now, refusal, ...context });
+  }
+  return refusal;
+}
+
+/** What the limits in shadow mode would have refused. */
+function shadowRefusals(charges: readonly Charge[], readings: readonly Reading[], now: number): readonly Refusal[] {
+  const short = charges.flatMap(({ limit }, i) => {
+    const waits = (readings[i]?.waitMs ?? 0) > 0;
+    return limit.mode === "shadow" && waits ? [new LimitRefusal(charges, readings, i, now)] : [];
+  });
+  return short.length > 0 ? short : NO_REFUSALS;
+}
+
+/** A request id is the key's own; two keys may use the same one. */
+function idempotencyOf({ orgId, keyId }: CompiledChain, call: Usage, requestId: string) {
+  const { model, mcpServer, inputTokens, maxOutputTokens, costUsd, byok, tags } = call;
+  return {
+    key: JSON.stringify([orgId, keyId, requestId]),
+    fingerprint: JSON.stringify([model, mcpServer, inputTokens, maxOutputTokens, costUsd, byok, tags]),
+  };
+}

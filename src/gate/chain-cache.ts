@@ -1,0 +1,126 @@
+import { LRUCache } from "lru-cache";
+import { CompiledChain } from "../admission/compiled-chain.js";
+import type { Calendar } from "../admission/period.js";
+import { keyChainSchema } from "../model/chain.js";
+import { parse } from "../model/validation.js";
+import type { Directory } from "./directory.js";
+
+/** One per org: everything loaded of an org is out of date at once when something of it is written. */
+interface Stamp {
+  stale: boolean;
+}
+
+/** A chain as it was found by one reference. */
+export interface CachedChain {
+  readonly compiled: CompiledChain;
+  /** When the token it was found by ends, where that is one from before a rotation. */
+  readonly tokenExpiresAt: number | undefined;
+}
+
+interface Entry extends CachedChain {
+  readonly loadedAt: number;
+  readonly stamp: Stamp;
+}
+
+/** How often a load starts again because something was written meanwhile; then its answer is used but not kept. */
+const RELOADS_MAX = 3;
+
+/**
+ * The chains of the keys in use, by key id and by token hash.
+ *
+ * INVARIANT: a look-up that starts after {@link forgetOrg} returned does not see what was there before it.
+ */
+export class ChainCache {
+  readonly #directory: Directory;
+  readonly #calendar: Calendar;
+  readonly #maxAgeMs: number;
+  readonly #byId: LRUCache<string, Entry>;
+  readonly #byHash: LRUCache<string, Entry>;
+  readonly #stamps: LRUCache<string, Stamp>;
+  readonly #loads = new Map<string, { writes: number; entry: Promise<Entry | undefined> }>();
+  #writes = 0;
+
+  constructor(directory: Directory, calendar: Calendar, options: { maxKeys: number; maxAgeMs: number }) {
+    this.#directory = directory;
+    this.#calendar = calendar;
+    this.#maxAgeMs = options.maxAgeMs;
+    this.#byId = new LRUCache({ max: options.maxKeys });
+    this.#byHash = new LRUCache({ max: options.maxKeys });
+    this.#stamps = new LRUCache({
+      max: options.maxKeys,
+      // What hangs on a stamp nobody can find any more could not be called out of date.
+      dispose: (stamp) => {
+        stamp.stale = true;
+      },
+    });
+  }
+
+  /** The chain of a key id, where it is at hand. */
+  byId(keyId: string, now: number): CachedChain | undefined {
+    return this.#fresh(this.#byId.get(keyId), now);
+  }
+
+  /** The chain of a token hash, where it is at hand. */
+  byHash(hash: string, now: number): CachedChain | undefined {
+    return this.#fresh(this.#byHash.get(hash), now);
+  }
+
+  /** The chain of a key id or a token hash from the directory; loads of the same one at the same time are one. */
+  async load(ref: { readonly hash: string } | { readonly keyId: string }, now: number): Promise<CachedChain | undefined> {
+    const name = "hash" in ref ? `hash ${ref.hash}` : `id ${ref.keyId}`;
+    const running = this.#loads.get(name);
+    if (running && running.writes === this.#writes) return running.entry;
+    const load = { writes: this.#writes, entry: this.#load(ref, now) };
+    this.#loads.set(name, load);
+    try {
+      return await load.entry;
+    } finally {
+      if (this.#loads.get(name) === load) this.#loads.delete(name);
+    }
+  }
+
+  /** Everything known of an org is out of date from now on. */
+  forgetOrg(orgId: string): void {
+    this.#writes++;
+    this.#stamps.delete(orgId);
+  }
+
+  /** The same for all orgs. */
+  clear(): void {
+    this.#writes++;
+    this.#stamps.clear();
+  }
+
+  #fresh(entry: Entry | undefined, now: number): Entry | undefined {
+    if (entry === undefined || entry.stamp.stale) return undefined;
+    const age = now - entry.loadedAt;
+    return age >= 0 && age < this.#maxAgeMs ? entry : undefined;
+  }
+
+  async #load(ref: { readonly hash: string } | { readonly keyId: string }, now: number): Promise<Entry | undefined> {
+    for (let reloads = 0; ; reloads++) {
+      const writes = this.#writes;
+      const found = await this.#directory.key(ref);
+      if (writes !== this.#writes && reloads < RELOADS_MAX) continue;
+      if (found === undefined) return undefined;
+      const chain = parse(keyChainSchema, found, "chain");
+      const compiled = new CompiledChain(chain, this.#calendar);
+      const { previousToken } = chain.key;
+      const tokenExpiresAt = "hash" in ref && previousToken?.hash === ref.hash ? previousToken.expiresAt : undefined;
+      const stamp = writes === this.#writes ? this.#stampOf(chain.org.id) : { stale: true };
+      const entry: Entry = { compiled, tokenExpiresAt, loadedAt: now, stamp };
+      if ("hash" in ref) this.#byHash.set(ref.hash, entry);
+      else this.#byId.set(ref.keyId, entry);
+      return entry;
+    }
+  }
+
+  #stampOf(orgId: string): Stamp {
+    let stamp = this.#stamps.get(orgId);
+    if (stamp === undefined) {
+      stamp = { stale: false };
+      this.#stamps.set(orgId, stamp);
+    }
+    return stamp;
+  }
+}

@@ -1,0 +1,23 @@
+import type { KeyChain } from "../model/chain.js";
+import type { Principal } from "../policy/principal.js";
+
+/** What stands above the keys: an org, and a project and a member of it where they were asked for. */
+export interface ScopeChain {
+  readonly org: KeyChain["org"];
+  readonly project?: KeyChain["project"];
+  readonly holder?: KeyChain["holder"];
+}
+
+/** Who is who: all that the data plane needs, for people with tables of their own. */
+export interface Directory {
+  /** The chain of a key, by the SHA-256 of its token in hexadecimal or by its id; undefined where there is none. */
+  key(ref: { readonly hash: string } | { readonly keyId: string }): Promise<KeyChain | undefined>;
+  /** A person as a member of an org; undefined where they are not one. */
+  principal(userId: string, orgId: string): Promise<Principal | undefined>;
+  /** Lets `gate.usage` be asked without a key. */
+  scope?(ref: {
+    readonly orgId: string;
+    readonly projectId?: string | undefined;
+    readonly userId?: string | undefined;
+  }): Promise<ScopeChain | undefined>;
+}

@@ -1,0 +1,57 @@
+import type { LimitReading } from "../admission/limit-reading.js";
+import type { Refusal } from "../admission/refusal.js";
+
+/** Whose call it was. */
+export interface CallContext {
+  readonly orgId: string;
+  readonly projectId: string;
+  readonly userId: string;
+  readonly keyId: string;
+}
+
+/** What a gate tells its listeners, by event. No event holds a token or a content. */
+export interface GateEvents {
+  /** A call was refused. `context` is absent where the key is not known. */
+  refusal: { readonly at: number; readonly refusal: Refusal; readonly context?: CallContext };
+  /** A settle put a count above its max. */
+  overdraft: { readonly at: number; readonly limits: readonly LimitReading[]; readonly context: CallContext };
+  /** A budget has reached one of its `alertAt` shares, open reservations included. Once per period and threshold. */
+  budgetThreshold: {
+    readonly at: number;
+    readonly threshold: number;
+    readonly limit: LimitReading;
+    readonly context: CallContext;
+  };
+  /** The counters did not answer, and the gate did what `onCountersDown` says. */
+  degraded: { readonly at: number; readonly mode: "deny" | "local" | "uncounted"; readonly message: string };
+}
+
+export type Listener<E extends keyof GateEvents> = (event: GateEvents[E]) => void;
+
+/** Listeners by event. What one of them throws is kept from the call that it listens to. */
+export class EventHub {
+  readonly #listeners = new Map<string, Set<(event: never) => void>>();
+
+  /** Adds a listener; the returned function removes it. */
+  on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  /** Whether anybody listens, so that an event nobody wants is not made. */
+  wants(event: keyof GateEvents): boolean {
+    return (this.#listeners.get(event)?.size ?? 0) > 0;
+  }
+
+  emit<E extends keyof GateEvents>(event: E, payload: GateEvents[E]): void {
+    for (const listener of this.#listeners.get(event) ?? []) {
+      try {
+        (listener as Listener<E>)(payload); // sound: `on` keeps listeners under the event they were typed for
+      } catch (error) {
+        process.emitWarning(`A listener of "${event}" threw: ${error instanceof Error ? error.name : "not an Error"}`, "TollgateWarning");
+      }
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { idSchema } from "../model/text.js";
+import { parse } from "../model/validation.js";
+import type { CachedChain, ChainCache } from "./chain-cache.js";
+import { hashToken, isWellFormed } from "./token.js";
+
+/** A key as a caller names it: the token that its client sent, or the id. */
+export type KeyRef = string | { readonly keyId: string };
+
+const keyRefSchema = z.union([z.string(), z.strictObject({ keyId: idSchema })], {
+  error: "a token, or an object with keyId",
+});
+
+/** Longer than any token of ours: not worth a hash. */
+const TOKEN_MAX = 256;
+
+/** Finds the chain of a key: token, hash, cache, directory. */
+export class KeyResolver {
+  readonly #chains: ChainCache;
+  readonly #prefix: string;
+
+  constructor(chains: ChainCache, prefix: string) {
+    this.#chains = chains;
+    this.#prefix = prefix;
+  }
+
+  /** The chain where it is at hand, without waiting. */
+  peek(key: KeyRef, now: number): CachedChain | undefined {
+    if (typeof key === "object" && typeof key?.keyId === "string") return this.#chains.byId(key.keyId, now);
+    if (typeof key === "string" && key.length <= TOKEN_MAX) return this.#chains.byHash(hashToken(key), now);
+    return undefined;
+  }
+
+  /**
+   * The chain from the directory; undefined where there is none. A token whose checksum is wrong is not looked up.
+   *
+   * @throws ValidationError where `key` is neither a text nor `{ keyId }`
+   */
+  async load(key: KeyRef, now: number): Promise<CachedChain | undefined> {
+    const ref = parse(keyRefSchema, key, "key");
+    if (typeof ref !== "string") return this.#chains.load(ref, now);
+    return isWellFormed(ref, this.#prefix) ? this.#chains.load({ hash: hashToken(ref) }, now) : undefined;
+  }
+}
+
+/** Whether the token that a chain was found by is one from before a rotation whose grace period is over. */
+export function tokenEnded({ tokenExpiresAt }: CachedChain, now: number): boolean {
+  return tokenExpiresAt !== undefined && now >= tokenExpiresAt;
+}

@@ -1,0 +1,127 @@
+import { z } from "zod";
+import { type Estimator, fixed } from "../admission/estimate.js";
+import type { Counters } from "../counters/counters.js";
+import { memoryCounters } from "../counters/memory.js";
+import { nanoUsd, usdSchema } from "../model/money.js";
+import { parse } from "../model/validation.js";
+import type { StandardPolicy } from "../policy/standard.js";
+import { standardPolicy } from "../policy/standard.js";
+import { type PriceCatalog, priceCatalog } from "../pricing/catalog.js";
+import { memoryStorage } from "../storage/memory.js";
+import type { Storage } from "../storage/storage.js";
+import type { Clock } from "./clock.js";
+import type { Directory } from "./directory.js";
+
+/** What becomes of a call that a budget applies to and whose price is not known. */
+export type Unpriced = "deny" | "free" | { readonly usd: number | string };
+
+export interface GateOptions {
+  /** Records at rest; in memory by default. */
+  readonly storage?: Storage | undefined;
+  /** Who is who, instead of `storage`, for people with tables of their own. */
+  readonly directory?: Directory | undefined;
+  /** Counts in motion; in memory by default. */
+  readonly counters?: Counters | undefined;
+  readonly policy?: StandardPolicy | undefined;
+  readonly prices?: PriceCatalog | undefined;
+  /** `deny` by default. An amount in US dollars is charged for each such call. */
+  readonly unpriced?: Unpriced | undefined;
+  /** Output tokens to reserve for a call that does not say; 1024 by default. */
+  readonly estimate?: Estimator | undefined;
+  readonly clock?: Clock | undefined;
+  /** What tokens begin with: letters, digits and `-`, `_`; `sk-tg-` by default. */
+  readonly keyPrefix?: string | undefined;
+  /** `maxKeys`: chains kept, 10,000 by default. `maxAgeMs`: how old one may be, 30,000 by default. */
+  readonly cache?: { readonly maxKeys?: number | undefined; readonly maxAgeMs?: number | undefined } | undefined;
+  /** What to do while the counters do not answer; `deny` by default. */
+  readonly onCountersDown?: "deny" | "allow" | "local" | undefined;
+  /** How long a call waits for the counters, in milliseconds; 1,000 by default. */
+  readonly countersTimeoutMs?: number | undefined;
+  /** How long a reservation lives, in milliseconds; an hour by default. */
+  readonly reservationTtlMs?: number | undefined;
+}
+
+/** Options with every default in place. */
+export interface GateSettings {
+  readonly storage: Storage | undefined;
+  readonly directory: Directory | undefined;
+  readonly counters: Counters;
+  readonly policy: StandardPolicy;
+  readonly prices: PriceCatalog;
+  /** Nano-USD charged for a call without a price, or `deny`. */
+  readonly unpriced: "deny" | number;
+  readonly estimate: Estimator;
+  readonly clock: Clock;
+  readonly keyPrefix: string;
+  readonly cache: { readonly maxKeys: number; readonly maxAgeMs: number };
+  readonly onCountersDown: "deny" | "allow" | "local";
+  readonly countersTimeoutMs: number;
+  readonly reservationTtlMs: number;
+}
+
+function having<T>(...methods: string[]) {
+  return z.custom<T>(
+    (value) =>
+      typeof value === "object" &&
+      value !== null &&
+      methods.every((name) => typeof Reflect.get(value, name) === "function"),
+    { error: `an object with ${methods.join(", ")}` },
+  );
+}
+
+const MS = "a whole number of milliseconds, 1 to 31 days";
+const ms = z.int({ error: MS }).min(1, { error: MS }).max(2_678_400_000, { error: MS });
+
+const optionsSchema = z.strictObject({
+  storage: having<Storage>("get", "find", "commit", "close").optional(),
+  directory: having<Directory>("key", "principal").optional(),
+  counters: having<Counters>("reserve", "settle", "read", "close").optional(),
+  policy: having<StandardPolicy>("authorize", "visible").optional(),
+  prices: having<PriceCatalog>("price").optional(),
+  unpriced: z.union([z.enum(["deny", "free"]), z.strictObject({ usd: usdSchema })]).optional(),
+  estimate: z.custom<Estimator>((value) => typeof value === "function", { error: "a function" }).optional(),
+  clock: z
+    .custom<Clock>((value) => typeof Object(value).now === "function", { error: "an object with now" })
+    .optional(),
+  keyPrefix: z
+    .string()
+    .regex(/^[0-9A-Za-z_-]{1,32}$/, { error: "1 to 32 letters, digits, - and _" })
+    .optional(),
+  cache: z
+    .strictObject({ maxKeys: z.int().min(1).max(10_000_000).optional(), maxAgeMs: ms.optional() })
+    .optional(),
+  onCountersDown: z.enum(["deny", "allow", "local"]).optional(),
+  countersTimeoutMs: ms.optional(),
+  reservationTtlMs: ms.optional(),
+});
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * The settings of a gate from its options.
+ *
+ * @throws ValidationError naming the option that is wrong
+ */
+export function settingsFrom(options: GateOptions): GateSettings {
+  const given = parse(optionsSchema, options, "options");
+  return {
+    storage: given.storage ?? (given.directory ? undefined : memoryStorage()),
+    directory: given.directory,
+    counters: given.counters ?? memoryCounters(),
+    policy: given.policy ?? standardPolicy,
+    prices: given.prices ?? priceCatalog.of({}),
+    unpriced: unpricedNanoUsd(given.unpriced ?? "deny"),
+    estimate: given.estimate ?? fixed(1024),
+    clock: given.clock ?? Date,
+    keyPrefix: given.keyPrefix ?? "sk-tg-",
+    cache: { maxKeys: given.cache?.maxKeys ?? 10_000, maxAgeMs: given.cache?.maxAgeMs ?? 30_000 },
+    onCountersDown: given.onCountersDown ?? "deny",
+    countersTimeoutMs: given.countersTimeoutMs ?? 1_000,
+    reservationTtlMs: given.reservationTtlMs ?? HOUR_MS,
+  };
+}
+
+function unpricedNanoUsd(unpriced: Unpriced): "deny" | number {
+  if (unpriced === "deny") return "deny";
+  return unpriced === "free" ? 0 : nanoUsd(unpriced.usd);
+}

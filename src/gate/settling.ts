@@ -1,0 +1,88 @@
+import { actualUse } from "../admission/actual-use.js";
+import { amountOf, type Use } from "../admission/amounts.js";
+import type { Charge } from "../admission/charge.js";
+import { periodClock } from "../admission/compiled-chain.js";
+import type { Limit } from "../admission/limit.js";
+import { matches } from "../model/patterns.js";
+import { type Actual, actualSchema } from "../model/usage.js";
+import { parse } from "../model/validation.js";
+import { readingAfter } from "./admission.js";
+import { contextOf, type Engine } from "./engine.js";
+import { countersOf, within } from "./guarded-counters.js";
+import { type Reservation, reservationFrom } from "./reservation.js";
+import { chargedBy, type Settlement } from "./settlement.js";
+
+const NOTHING: Use = { requests: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0, slots: 0, byok: false };
+
+/** Corrects a reservation to what the call has really used, and closes it. Never refuses: the money is spent. */
+export async function settle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
+  const reservation = reservationFrom(given);
+  const checked = parse(actualSchema, actual, "actual");
+  const use = actualUse(reservation, checked, engine.settings);
+  const { model } = checked;
+  const amounts =
+    model === undefined || model === reservation.model
+      ? reservation.charges.map(({ limit, period }) => charge(limit, period, amountOf(limit, use)))
+      : await amountsOfFallback(engine, reservation, model, use);
+  return close(engine, reservation, use, amounts);
+}
+
+/** Undoes a reservation, for a call that was never sent. */
+export async function release(engine: Engine, given: unknown): Promise<Settlement> {
+  const reservation = reservationFrom(given);
+  const amounts = reservation.charges.map(({ limit, period }) => charge(limit, period, 0));
+  return close(engine, reservation, NOTHING, amounts);
+}
+
+async function close(
+  engine: Engine,
+  reservation: Reservation,
+  use: Use,
+  amounts: readonly Charge[],
+): Promise<Settlement> {
+  const now = engine.settings.clock.now();
+  if (reservation.degraded === "uncounted") return { settled: true, charged: chargedBy(use), overdraft: [] };
+  const counters = countersOf(engine, reservation);
+  const request = { id: reservation.id, orgId: reservation.orgId, now, amounts };
+  const outcome = await within(counters, engine.settings.countersTimeoutMs, () => counters.settle(request));
+  if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
+  const { used } = outcome;
+  const overdraft = amounts
+    .filter(({ limit, amount }, i) => (used[i] ?? 0) > limit.max && amount > (reservation.charges[i]?.amount ?? 0))
+    .map((amount) => readingAfter(amount, used[amounts.indexOf(amount)] ?? 0, now));
+  if (overdraft.length > 0 && engine.events.wants("overdraft")) {
+    engine.events.emit("overdraft", { at: now, limits: overdraft, context: contextOf(reservation) });
+  }
+  engine.alerts.look(amounts, used, now, reservation);
+  return { settled: true, charged: chargedBy(use), overdraft };
+}
+
+/**
+ * After a fallback the limits of the model that was reserved for get everything back, and those of the model that
+ * answered are charged, over their max if need be.
+ */
+async function amountsOfFallback(engine: Engine, reservation: Reservation, model: string, use: Use): Promise<Charge[]> {
+  const { requested, charges, keyId, reservedAt } = reservation;
+  const concerned = ({ perModel }: Limit) =>
+    perModel === undefined || matches(perModel, model) || matches(perModel, requested);
+  const amounts = charges.map(({ limit, period }) =>
+    charge(limit, period, concerned(limit) ? amountOf(limit, use) : 0),
+  );
+  const now = engine.settings.clock.now();
+  const key = { keyId };
+  const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
+  for (const limit of found?.compiled.limitsOf(model) ?? []) {
+    if (limit.perModel === undefined || charges.some((reserved) => isSame(reserved.limit, limit))) continue;
+    const period = periodClock(limit, engine.calendar)?.at(reservedAt);
+    amounts.push(charge(limit, period, amountOf(limit, use)));
+  }
+  return amounts;
+}
+
+function isSame(a: Limit, b: Limit): boolean {
+  return a.scopeKey === b.scopeKey && a.field === b.field;
+}
+
+function charge(limit: Limit, period: Charge["period"], amount: number): Charge {
+  return period === undefined ? { limit, amount } : { limit, amount, period };
+}

@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { periodClock, scopeLimits } from "../admission/compiled-chain.js";
+import type { Limit } from "../admission/limit.js";
+import { type LimitReading, limitReading } from "../admission/limit-reading.js";
+import { NotFoundError, ValidationError } from "../model/errors.js";
+import { idSchema } from "../model/text.js";
+import { parse } from "../model/validation.js";
+import type { Engine } from "./engine.js";
+import { within } from "./guarded-counters.js";
+
+const usageQuerySchema = z.strictObject({
+  orgId: idSchema,
+  projectId: idSchema.optional(),
+  userId: idSchema.optional(),
+  keyId: idSchema.optional(),
+});
+
+/** Whose usage: of the org, and of each scope below it that is named. A key brings its project and holder along. */
+export type UsageQuery = z.infer<typeof usageQuerySchema>;
+
+/**
+ * What every limit of the named scopes has used, in the order org, project, member, key.
+ *
+ * @throws NotFoundError where the org has no such project, member or key
+ */
+export async function readUsage(engine: Engine, query: UsageQuery): Promise<LimitReading[]> {
+  const now = engine.settings.clock.now();
+  const asked = parse(usageQuerySchema, query, "query");
+  const limits = asked.keyId === undefined ? await limitsOfScope(engine, asked) : await limitsOfKey(engine, asked, asked.keyId, now);
+  const charges = limits.map((limit) => {
+    const period = periodClock(limit, engine.calendar)?.at(now);
+    return period === undefined ? { limit, amount: 0 } : { limit, amount: 0, period };
+  });
+  const { counters, countersTimeoutMs } = engine.settings;
+  const readings = await within(counters, countersTimeoutMs, () => counters.read({ orgId: asked.orgId, now, charges }));
+  return limits.map((limit, i) => limitReading(limit, readings[i] ?? { used: 0 }, now));
+}
+
+async function limitsOfKey(engine: Engine, asked: UsageQuery, keyId: string, now: number): Promise<readonly Limit[]> {
+  const found = engine.keys.peek({ keyId }, now) ?? (await engine.keys.load({ keyId }, now));
+  const chain = found?.compiled;
+  const { orgId, projectId = chain?.projectId, userId = chain?.userId } = asked;
+  if (chain === undefined || chain.orgId !== orgId || chain.projectId !== projectId || chain.userId !== userId) {
+    throw new NotFoundError("key", keyId);
+  }
+  return chain.limits;
+}
+
+async function limitsOfScope(engine: Engine, asked: UsageQuery): Promise<readonly Limit[]> {
+  const { directory } = engine;
+  if (directory.scope === undefined) {
+    throw new ValidationError([{ field: "query.keyId", expected: "a key: the directory knows no scopes without one" }]);
+  }
+  if (asked.userId !== undefined && asked.projectId === undefined) {
+    throw new ValidationError([{ field: "query.projectId", expected: "the project of which userId is a member" }]);
+  }
+  const found = await directory.scope(asked);
+  if (found === undefined) throw new NotFoundError("org", asked.orgId);
+  if (asked.projectId !== undefined && !found.project) throw new NotFoundError("project", asked.projectId);
+  if (asked.userId !== undefined && !found.holder) throw new NotFoundError("member", asked.userId);
+  return scopeLimits(found);
+}

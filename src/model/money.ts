@@ -1,0 +1,83 @@
+import { z } from "zod";
+import { ValidationError } from "./errors.js";
+
+/** Nano-USD in one USD. Money is an integer count of these; 9,000,000 USD of them is still a safe integer. */
+export const NANO_PER_USD = 1e9;
+
+/** The most US dollars in one amount or limit. */
+export const MAX_USD = 9_000_000;
+
+const MAX_NANO = BigInt(MAX_USD) * BigInt(NANO_PER_USD);
+
+const EXPECTED = "a non-negative amount of US dollars, at most 9,000,000";
+
+/** A number's shortest decimal text has at most 25 characters; a string may be longer, but not without end. */
+const MAX_TEXT_LENGTH = 100;
+
+const DECIMAL = /^(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/;
+
+/** A non-negative decimal, exactly: `digits / 10 ** places`. */
+export interface Decimal {
+  readonly digits: bigint;
+  /** Never negative. */
+  readonly places: number;
+}
+
+/**
+ * Reads a decimal exactly: a string as written (`"0.15"`, `"1e-7"`), a number by its shortest decimal text.
+ *
+ * @returns undefined for anything else: a negative, NaN, an infinity, a sign, a blank, over 100 characters.
+ */
+export function decimalOf(value: unknown): Decimal | undefined {
+  if (typeof value !== "string" && typeof value !== "number") return undefined;
+  const text = String(value);
+  const match = text.length <= MAX_TEXT_LENGTH ? DECIMAL.exec(text) : null;
+  if (match === null) return undefined;
+  const [, whole = "", writtenFraction = "", exponent = "0"] = match;
+  const fraction = writtenFraction.replace(/0+$/, "");
+  const digits = BigInt(whole + fraction);
+  const places = fraction.length - Number(exponent);
+  return places >= 0 ? { digits, places } : { digits: digits * 10n ** BigInt(-places), places: 0 };
+}
+
+/**
+ * Converts US dollars to integer nano-USD, exactly, a part of a nano-USD rounded up.
+ *
+ * @param usd 0 to 9,000,000 US dollars: a number, taken by its shortest decimal text, or a decimal string.
+ * @param field What an error calls the amount.
+ * @throws ValidationError naming `field` for anything else.
+ */
+export function nanoUsd(usd: number | string, field = "usd"): number {
+  if (typeof usd === "number") {
+    // Below 1e15 nano-USD the quotient has at most 15 significant digits. Decimals that short are distinct as
+    // doubles, so if it is the same double as `usd`, it is the shortest text of `usd`: no digit was rounded off.
+    const nano = Math.round(usd * NANO_PER_USD);
+    if (nano > 0 && nano < 1e15 && nano / NANO_PER_USD === usd) return nano;
+  }
+  const nano = exactNanoUsd(usd);
+  if (nano === undefined) throw new ValidationError([{ field, expected: EXPECTED }]);
+  return nano;
+}
+
+/**
+ * The US dollars of an integer count of nano-USD, for showing to people and for edges.
+ * `nanoUsd(usdOf(nano))` is `nano` up to 8,388,608 USD; above, doubles of dollars lie more than a nano-USD apart.
+ */
+export function usdOf(nano: number): number {
+  return nano / NANO_PER_USD;
+}
+
+/** An amount {@link nanoUsd} takes, left as it was written. */
+export const usdSchema: z.ZodType<number | string, number | string> = z.custom<number | string>(
+  (value) => exactNanoUsd(value) !== undefined,
+  EXPECTED,
+);
+
+function exactNanoUsd(usd: unknown): number | undefined {
+  const decimal = decimalOf(usd);
+  if (decimal === undefined) return undefined;
+  const scale = 10n ** BigInt(decimal.places);
+  const numerator = decimal.digits * BigInt(NANO_PER_USD);
+  if (numerator > MAX_NANO * scale) return undefined;
+  return Number((numerator + scale - 1n) / scale);
+}

@@ -1,0 +1,36 @@
+import { z } from "zod";
+
+/** Half of a surrogate pair: such text does not survive UTF-8, so two ids could become one in a store. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** Text of `min` to `max` UTF-16 units that survives UTF-8. */
+export function text(min: number, max: number) {
+  const expected = `text of ${min} to ${max} characters, well-formed`;
+  return z
+    .string({ error: expected })
+    .min(min, { error: expected })
+    .max(max, { error: expected })
+    .refine((value) => !LONE_SURROGATE.test(value), { error: expected });
+}
+
+/** An id of any record: the caller's or ours. Every well-formed string is ordinary, `__proto__` included. */
+export const idSchema = text(1, 200);
+
+/** A name for people. */
+export const nameSchema = text(1, 200);
+
+/** A model, an alias or an MCP server as a call names it. */
+export const modelSchema = text(1, 300);
+
+/** A moment: milliseconds since 1970-01-01T00:00Z, up to the year 9999. */
+export const momentSchema = z
+  .int({ error: "a moment in milliseconds since 1970" })
+  .min(0, { error: "a moment in milliseconds since 1970" })
+  .max(253_402_300_799_999, { error: "a moment in milliseconds since 1970, at most the year 9999" });
+
+const TAGS_MAX = 50;
+
+/** Free labels of a key or a call, such as `{ purpose: "batch" }`: at most 50. */
+export const tagsSchema = z
+  .record(text(1, 100), text(0, 200))
+  .refine((tags) => Object.keys(tags).length <= TAGS_MAX, { error: `at most ${TAGS_MAX} tags` });

@@ -1,0 +1,53 @@
+import { z } from "zod";
+import { type FieldProblem, ValidationError } from "./errors.js";
+
+/**
+ * Parses `input` with a schema.
+ *
+ * @throws ValidationError naming each wrong field and what was expected. Values are left out: they may be secrets.
+ */
+export function parse<T>(schema: z.ZodType<T>, input: unknown, root = ""): T {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  throw new ValidationError(result.error.issues.flatMap((issue) => problemsOf(issue, root)));
+}
+
+function problemsOf(issue: z.core.$ZodIssue, root: string): FieldProblem[] {
+  const field = fieldPath(issue.path, root);
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({ field: fieldPath([...issue.path, key], root), expected: "no such field" }));
+  }
+  if (issue.code === "invalid_union") {
+    // Of the shapes that were allowed, the one that came furthest is the one that was meant.
+    const depth = (issues: readonly z.core.$ZodIssue[]) => Math.max(0, ...issues.map(({ path }) => path.length));
+    const [meant] = [...issue.errors].sort((a, b) => depth(b) - depth(a));
+    if (meant && depth(meant) > 0) {
+      return meant.flatMap((inner) => problemsOf({ ...inner, path: [...issue.path, ...inner.path] }, root));
+    }
+  }
+  return [{ field, expected: issue.message.replace(/^Invalid input: /, "") }];
+}
+
+/** A path as a person writes it; parts are cut at 64 characters, so that no input can flood a log. */
+function fieldPath(path: readonly PropertyKey[], root: string): string {
+  let text = root;
+  for (const part of path) {
+    if (typeof part === "number") text += `[${part}]`;
+    else text += `${text ? "." : ""}${String(part).slice(0, 64)}`;
+  }
+  return text;
+}
+
+/**
+ * A record schema that refuses a key named `__proto__`.
+ *
+ * zod drops that key without a word; a limit written under it would vanish and its model be unlimited.
+ */
+export function recordOf<K extends z.ZodType<string, string>, V extends z.ZodType>(keys: K, values: V) {
+  return z
+    .unknown()
+    .refine((input) => !(typeof input === "object" && input !== null && Object.hasOwn(input, "__proto__")), {
+      error: "no key named __proto__",
+    })
+    .pipe(z.record(keys, values));
+}

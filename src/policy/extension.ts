@@ -1,0 +1,139 @@
+import { z } from "zod";
+import type { FieldProblem } from "../model/errors.js";
+import { parse } from "../model/validation.js";
+import { isWider, type Permissions, reachOf } from "./permission.js";
+import type { OrgGrants, ProjectGrants, Row } from "./spec.js";
+import {
+  type CompleteSpec,
+  grantProblems,
+  parseSpec,
+  partSchemas,
+  type Roles,
+  refuse,
+} from "./spec-schema.js";
+
+/** The permissions of a policy and of its extension. */
+export type Extended<P extends Permissions, Q extends Permissions> = {
+  readonly [Id in keyof P | keyof Q]: Id extends keyof Q ? Q[Id] : Id extends keyof P ? P[Id] : never;
+};
+
+/** Refuses a name that is taken; where the names are not known until run time, the check waits until then. */
+type Fresh<Name extends PropertyKey, Taken extends PropertyKey, T> = string extends Taken
+  ? T
+  : Name extends Taken
+    ? never
+    : T;
+
+/**
+ * What is added to a policy. It only ever adds: whatever was allowed still is.
+ *
+ * `raise` widens what existing roles grant; no role grants a new permission unless it is raised.
+ * A row whose label the policy has already adds its permissions to that row.
+ */
+export interface PolicyExtension<
+  P extends Permissions = Permissions,
+  OrgRole extends string = string,
+  ProjectRole extends string = string,
+  Q extends Permissions = Permissions,
+  NewOrgRole extends string = string,
+  NewProjectRole extends string = string,
+> {
+  readonly permissions?: { readonly [Id in keyof Q]: Fresh<Id, keyof P, Q[Id]> };
+  readonly orgRoles?: {
+    readonly [Role in NewOrgRole]: Fresh<Role, OrgRole, OrgGrants<Extended<P, NoInfer<Q>>>>;
+  };
+  readonly projectRoles?: {
+    readonly [Role in NewProjectRole]: Fresh<Role, ProjectRole, ProjectGrants<Extended<P, NoInfer<Q>>>>;
+  };
+  readonly raise?: {
+    readonly orgRoles?: { readonly [Role in OrgRole]?: OrgGrants<Extended<P, NoInfer<Q>>> };
+    readonly projectRoles?: { readonly [Role in ProjectRole]?: ProjectGrants<Extended<P, NoInfer<Q>>> };
+  };
+  readonly rows?: readonly Row<Extended<P, NoInfer<Q>>>[];
+}
+
+const { permissions, roles, rows } = partSchemas;
+
+const extensionSchema = z.strictObject({
+  permissions: permissions.default({}),
+  orgRoles: roles.default({}),
+  projectRoles: roles.default({}),
+  raise: z
+    .strictObject({ orgRoles: roles.default({}), projectRoles: roles.default({}) })
+    .default({ orgRoles: {}, projectRoles: {} }),
+  rows: rows.default([]),
+});
+
+/**
+ * The spec of a policy with an extension.
+ *
+ * @throws ValidationError naming each field that is wrong.
+ */
+export function extended(spec: CompleteSpec, input: unknown): CompleteSpec {
+  const extension = parse(extensionSchema, input);
+  const { raise } = extension;
+  const permissions = { ...spec.permissions, ...extension.permissions };
+  refuse([
+    ...takenProblems(spec.permissions, extension.permissions, "permissions"),
+    ...takenProblems(spec.orgRoles, extension.orgRoles, "orgRoles"),
+    ...takenProblems(spec.projectRoles, extension.projectRoles, "projectRoles"),
+    ...grantProblems(permissions, raise.orgRoles, "raise.orgRoles"),
+    ...grantProblems(permissions, raise.projectRoles, "raise.projectRoles"),
+    ...raiseProblems(spec.orgRoles, raise.orgRoles, "raise.orgRoles"),
+    ...raiseProblems(spec.projectRoles, raise.projectRoles, "raise.projectRoles"),
+    ...askProblems(spec.rows, extension.rows),
+  ]);
+  return parseSpec({
+    permissions,
+    orgRoles: { ...raised(spec.orgRoles, raise.orgRoles), ...extension.orgRoles },
+    projectRoles: { ...raised(spec.projectRoles, raise.projectRoles), ...extension.projectRoles },
+    baseOrgRole: spec.baseOrgRole,
+    rows: mergedRows(spec.rows, extension.rows),
+  });
+}
+
+function takenProblems(present: object, added: object, root: string): FieldProblem[] {
+  const taken = Object.keys(added).filter((name) => Object.hasOwn(present, name));
+  return taken.map((name) => ({ field: `${root}.${name}`, expected: "a name that is not taken" }));
+}
+
+function raiseProblems(present: Roles, raise: Roles, root: string): FieldProblem[] {
+  return Object.entries(raise).flatMap(([role, grants]) => {
+    const granted = Object.hasOwn(present, role) ? present[role] : undefined;
+    if (granted === undefined) return [{ field: `${root}.${role}`, expected: "a role of the policy" }];
+    const lowered = Object.keys(grants).filter((permission) =>
+      isWider(reachOf(granted, permission), reachOf(grants, permission)),
+    );
+    return lowered.map((permission) => ({
+      field: `${root}.${role}.${permission}`,
+      expected: "at least what the role grants already",
+    }));
+  });
+}
+
+function raised(present: Roles, raise: Roles): Roles {
+  return Object.fromEntries(
+    Object.entries(present).map(([role, grants]) => [
+      role,
+      { ...grants, ...(Object.hasOwn(raise, role) ? raise[role] : {}) },
+    ]),
+  );
+}
+
+function askProblems(present: readonly Row[], added: readonly Row[]): FieldProblem[] {
+  return added.flatMap((row, index) => {
+    const asks = present.find(({ label }) => label === row.label)?.ask ?? row.ask;
+    return asks === row.ask
+      ? []
+      : [{ field: `rows[${index}].ask`, expected: `${asks}, as this row asks already` }];
+  });
+}
+
+function mergedRows(present: readonly Row[], added: readonly Row[]) {
+  const addedTo = (label: string) =>
+    added.filter((row) => row.label === label).flatMap((row) => row.permissions);
+  return [
+    ...present.map((row) => ({ ...row, permissions: [...row.permissions, ...addedTo(row.label)] })),
+    ...added.filter(({ label }) => !present.some((row) => row.label === label)),
+  ];
+}

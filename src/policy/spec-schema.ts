@@ -1,0 +1,121 @@
+import { z } from "zod";
+import { type FieldProblem, ValidationError } from "../model/errors.js";
+import { parse, recordOf } from "../model/validation.js";
+import type { Permissions, Reach } from "./permission.js";
+import type { Ask, PolicySpec, Row } from "./spec.js";
+import { askKinds } from "./spec.js";
+
+/** A spec with nothing left out. */
+export type CompleteSpec = Required<PolicySpec>;
+
+/** Roles and what each grants, by the names of any policy. */
+export type Roles = Readonly<Record<string, Readonly<Record<string, Reach | undefined>>>>;
+
+/** Both sides of a table are bounded, so that no policy from JSON can fill the memory. */
+const NAMES_MAX = 256;
+const ROWS_MAX = 256;
+
+const NAME = "a name of 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit";
+const LABEL = "one line of 1 to 120 characters without '|' or '\\'";
+
+const name = z.string({ error: NAME }).regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, { error: NAME });
+const named = <V extends z.ZodType>(value: V) =>
+  recordOf(name, value).refine((record) => Object.keys(record).length <= NAMES_MAX, {
+    error: `at most ${NAMES_MAX} names`,
+  });
+
+const asks = Object.keys(askKinds) as [Ask, ...Ask[]]; // Sound: a literal's keys are the keys of its type.
+
+/** The shapes of the parts of a spec; what the parts say of each other is checked afterwards. */
+export const partSchemas = {
+  permissions: named(z.enum(["org", "project", "owned"])),
+  roles: named(named(z.enum(["none", "own", "all"]))),
+  rows: z
+    .array(
+      z.strictObject({
+        label: z.string({ error: LABEL }).regex(/^[^|\\\p{Cc}]{1,120}$/u, { error: LABEL }),
+        ask: z.enum(asks),
+        permissions: z.array(name).min(1, { error: "at least one permission" }).max(NAMES_MAX),
+      }),
+    )
+    .max(ROWS_MAX, { error: `at most ${ROWS_MAX} rows` }),
+};
+
+const specSchema = z.strictObject({
+  permissions: partSchemas.permissions,
+  orgRoles: partSchemas.roles,
+  projectRoles: partSchemas.roles.default({}),
+  baseOrgRole: name,
+  rows: partSchemas.rows.default([]),
+});
+
+/**
+ * Checks a spec from anywhere and completes it.
+ *
+ * @throws ValidationError naming each field that is wrong, such as `projectRoles.viewer.project.create`.
+ */
+export function parseSpec(input: unknown): CompleteSpec {
+  const spec = parse<CompleteSpec>(specSchema, input);
+  const { permissions, orgRoles, projectRoles, baseOrgRole, rows } = spec;
+  const base = Object.hasOwn(orgRoles, baseOrgRole)
+    ? []
+    : [{ field: "baseOrgRole", expected: "one of orgRoles" }];
+  refuse([
+    ...base,
+    ...grantProblems(permissions, orgRoles, "orgRoles"),
+    ...grantProblems(permissions, projectRoles, "projectRoles"),
+    ...rowProblems(permissions, rows),
+  ]);
+  return deepFreeze(spec);
+}
+
+/** @throws ValidationError if there are any problems. */
+export function refuse(problems: readonly FieldProblem[]): void {
+  if (problems.length > 0) throw new ValidationError(problems);
+}
+
+/** What is wrong with grants: unknown permissions, reaches a permission cannot have, org permissions in a project. */
+export function grantProblems(
+  permissions: Permissions,
+  roles: Roles,
+  root: "orgRoles" | "projectRoles" | "raise.orgRoles" | "raise.projectRoles",
+): FieldProblem[] {
+  return Object.entries(roles).flatMap(([role, grants]) =>
+    Object.entries(grants).flatMap(([permission, reach]) => {
+      const kind = kindOf(permissions, permission);
+      const field = `${root}.${role}.${permission}`;
+      if (kind === undefined) return [{ field, expected: "one of the permissions" }];
+      if (kind === "org" && root.endsWith("projectRoles")) {
+        return [{ field, expected: "a permission of kind project or owned" }];
+      }
+      if (kind !== "owned" && reach === "own") return [{ field, expected: "none or all" }];
+      return [];
+    }),
+  );
+}
+
+function rowProblems(permissions: Permissions, rows: readonly Row[]): FieldProblem[] {
+  const labels = rows.map(({ label }) => label);
+  return rows.flatMap((row, index) => {
+    const repeated = labels.indexOf(row.label) < index;
+    const label = repeated ? [{ field: `rows[${index}].label`, expected: "a label of its own" }] : [];
+    const misfits = row.permissions.flatMap((permission, place) => {
+      const field = `rows[${index}].permissions[${place}]`;
+      const kind = askKinds[row.ask];
+      if (kindOf(permissions, permission) !== kind)
+        return [{ field, expected: `a permission of kind ${kind}` }];
+      if (row.permissions.indexOf(permission) < place) return [{ field, expected: "each permission once" }];
+      return [];
+    });
+    return [...label, ...misfits];
+  });
+}
+
+function kindOf(permissions: Permissions, permission: string) {
+  return Object.hasOwn(permissions, permission) ? permissions[permission] : undefined;
+}
+
+function deepFreeze<T extends object>(data: T): T {
+  for (const part of Object.values(data)) if (typeof part === "object" && part !== null) deepFreeze(part);
+  return Object.freeze(data);
+}

@@ -1,0 +1,68 @@
+import type { Kind, Permissions, ReachOf } from "./permission.js";
+
+/** What an org role grants: a reach for each permission; one that is left out is `none`. */
+export type OrgGrants<P extends Permissions = Permissions> = {
+  readonly [Id in keyof P]?: ReachOf<P[Id]>;
+};
+
+/** What a project role grants. It cannot be given a permission about the org. */
+export type ProjectGrants<P extends Permissions = Permissions> = {
+  readonly [Id in keyof P]?: P[Id] extends "org" ? never : ReachOf<P[Id]>;
+};
+
+/**
+ * How a row of the matrix asks, about a principal who belongs to one project of the org and not to another.
+ *
+ * - `org`: about the org.
+ * - `project`: about their project.
+ * - `anyProject`: about both projects; a cell reads `own` when only theirs is allowed.
+ * - `own`: about what is their own in their project.
+ * - `others`: about what is somebody else's in their project.
+ * - `othersElsewhere`: about what is somebody else's in the other project.
+ * - `owned`: about both in their project; a cell reads `own` when only their own is allowed.
+ */
+export type Ask = "org" | "project" | "anyProject" | "own" | "others" | "othersElsewhere" | "owned";
+
+/** The kind of permission that each way of asking fits. */
+export const askKinds = {
+  org: "org",
+  project: "project",
+  anyProject: "project",
+  own: "owned",
+  others: "owned",
+  othersElsewhere: "owned",
+  owned: "owned",
+} as const satisfies Record<Ask, Kind>;
+
+/** The permissions of a kind; those whose kind is not known until run time count as any. */
+type IdsOf<P extends Permissions, K extends Kind> = {
+  [Id in keyof P]: K extends P[Id] ? Id : never;
+}[keyof P];
+
+/** A line of the matrix: a label for people, the permissions it governs, and how it asks about them. */
+export type Row<P extends Permissions = Permissions> = {
+  [A in Ask]: {
+    readonly label: string;
+    readonly ask: A;
+    readonly permissions: readonly IdsOf<P, (typeof askKinds)[A]>[];
+  };
+}[Ask];
+
+/**
+ * A policy as data, as it is written, stored and compared. What is not granted is denied.
+ *
+ * Names of permissions and roles are 1 to 64 letters, digits, `_`, `.` or `-`, beginning with a letter or digit.
+ */
+export interface PolicySpec<
+  P extends Permissions = Permissions,
+  OrgRole extends string = string,
+  ProjectRole extends string = string,
+> {
+  readonly permissions: P;
+  readonly orgRoles: { readonly [Role in OrgRole]: OrgGrants<NoInfer<P>> };
+  readonly projectRoles?: { readonly [Role in ProjectRole]: ProjectGrants<NoInfer<P>> };
+  /** The org role of somebody who is in the org and nothing more; the matrix shows project roles on top of it. */
+  readonly baseOrgRole: NoInfer<OrgRole>;
+  /** Lines of the matrix; a permission that is in none of them gets a line of its own. */
+  readonly rows?: readonly Row<NoInfer<P>>[];
+}

@@ -1,0 +1,161 @@
+import fc from "fast-check";
+import { describe, expect, it, test } from "vitest";
+import { ValidationError } from "../../src/model/errors.js";
+import { type PriceCatalog, priceCatalog } from "../../src/pricing/catalog.js";
+import { costNanoUsd } from "../../src/pricing/cost.js";
+import type { PriceInput } from "../../src/pricing/price.js";
+
+const cheap = { inputUsdPerMillion: 1, outputUsdPerMillion: 2 };
+const dear = { inputUsdPerMillion: 10, outputUsdPerMillion: 20 };
+
+/** Nano-USD of one input token: tells the two prices apart. */
+function inputPrice(catalog: PriceCatalog, model: string): number | undefined {
+  const price = catalog.price(model);
+  return price && costNanoUsd(price, { inputTokens: 1, outputTokens: 0 });
+}
+
+/** What `of` says of input from a caller without types. */
+function problemsOf(prices: unknown): string[] {
+  try {
+    // The cast stands for a caller without types.
+    priceCatalog.of(prices as Record<string, PriceInput>);
+  } catch (error) {
+    if (error instanceof ValidationError)
+      return error.problems.map(({ field, expected }) => `${field}: ${expected}`);
+    throw error;
+  }
+  return [];
+}
+
+describe("priceCatalog.of", () => {
+  it("finds a model by its exact id, and no other", () => {
+    const catalog = priceCatalog.of({ "gpt-4o": cheap });
+    expect(inputPrice(catalog, "gpt-4o")).toBe(1_000);
+    for (const other of [
+      "GPT-4o",
+      "gpt-4o ",
+      "openai/gpt-4o",
+      "gpt-4",
+      "",
+      "constructor",
+      "__proto__",
+      "toString",
+    ]) {
+      expect(catalog.price(other)).toBeUndefined();
+    }
+  });
+
+  test("law: every string is an ordinary model id", () => {
+    const ids = fc.oneof(
+      fc.constantFrom(
+        "__proto__",
+        "constructor",
+        "toString",
+        "hasOwnProperty",
+        "",
+        "0",
+        "\ud800",
+        "x".repeat(10_000),
+      ),
+      fc.string({ unit: "binary" }),
+    );
+    fc.assert(
+      fc.property(fc.uniqueArray(ids, { minLength: 1 }), ids, (models, other) => {
+        const catalog = priceCatalog.of(Object.fromEntries(models.map((model) => [model, cheap])));
+        for (const model of models) expect(inputPrice(catalog, model)).toBe(1_000);
+        expect(catalog.price(other) !== undefined).toBe(models.includes(other));
+      }),
+    );
+  });
+
+  it("keeps the most tokens a model answers with", () => {
+    const catalog = priceCatalog.of({ a: { ...cheap, maxOutputTokens: 8_192 }, b: cheap });
+    expect(catalog.price("a")?.maxOutputTokens).toBe(8_192);
+    expect(catalog.price("b")?.maxOutputTokens).toBeUndefined();
+  });
+
+  it("names model and field of every field it does not know", () => {
+    expect(
+      problemsOf({
+        a: { ...cheap, inputCostPerToken: 1 },
+        b: { ...cheap, tiers: [{ aboveInputTokens: 1, inputUsdPerMilion: 3 }] },
+        c: JSON.parse('{"inputUsdPerMillion":1,"outputUsdPerMillion":1,"__proto__":{}}'),
+      }),
+    ).toEqual([
+      "prices.a.inputCostPerToken: no such field",
+      "prices.b.tiers[0].inputUsdPerMilion: no such field",
+      "prices.c.__proto__: no such field",
+    ]);
+  });
+
+  const usd = "a non-negative amount of US dollars, at most 9,000,000";
+  it.each<[unknown, string]>([
+    [{ m: { inputUsdPerMillion: -1, outputUsdPerMillion: 1 } }, `prices.m.inputUsdPerMillion: ${usd}`],
+    [
+      { m: { inputUsdPerMillion: Number.NaN, outputUsdPerMillion: 1 } },
+      `prices.m.inputUsdPerMillion: ${usd}`,
+    ],
+    [{ m: { inputUsdPerMillion: "free", outputUsdPerMillion: 1 } }, `prices.m.inputUsdPerMillion: ${usd}`],
+    [{ m: { inputUsdPerMillion: 1 } }, `prices.m.outputUsdPerMillion: ${usd}`],
+    [{ m: { ...cheap, usdPerRequest: null } }, `prices.m.usdPerRequest: ${usd}`],
+    [
+      { m: { ...cheap, reasoningUsdPerMillion: `0.${"0".repeat(40)}1` } },
+      "prices.m.reasoningUsdPerMillion: a price with at most 40 decimals",
+    ],
+    [
+      { m: { ...cheap, maxOutputTokens: 0 } },
+      "prices.m.maxOutputTokens: a whole number of tokens, at least 1",
+    ],
+    [{ m: { ...cheap, maxOutputTokens: "8k" } }, "prices.m.maxOutputTokens: a whole number of tokens"],
+    [
+      { m: { ...cheap, tiers: [{ aboveInputTokens: -1 }] } },
+      "prices.m.tiers[0].aboveInputTokens: a whole number of tokens, not negative",
+    ],
+    [
+      { m: { ...cheap, tiers: [{ aboveInputTokens: 5 }, { aboveInputTokens: 5 }] } },
+      "prices.m.tiers: tiers that differ in aboveInputTokens",
+    ],
+    [{ m: null }, "prices.m: expected object, received null"],
+    [null, "prices: prices by model id"],
+    [[cheap], "prices: prices by model id"],
+    ["gpt-4o", "prices: prices by model id"],
+  ])("refuses %j", (prices, problem) => {
+    expect(problemsOf(prices)).toEqual([problem]);
+  });
+
+  it("does not change when its input is changed later", () => {
+    const prices = { m: { ...cheap } };
+    const catalog = priceCatalog.of(prices);
+    prices.m.inputUsdPerMillion = 0;
+    expect(inputPrice(catalog, "m")).toBe(1_000);
+  });
+});
+
+describe("priceCatalog.merge", () => {
+  it("lets the later catalog win, and falls back to the earlier ones", () => {
+    const merged = priceCatalog.merge(
+      priceCatalog.of({ a: cheap, b: cheap }),
+      priceCatalog.of({ b: dear, c: dear }),
+    );
+    expect(["a", "b", "c", "d"].map((model) => inputPrice(merged, model))).toEqual([
+      1_000,
+      10_000,
+      10_000,
+      undefined,
+    ]);
+  });
+
+  it("asks a catalog anew each time, so that one that changes is seen", () => {
+    let current = priceCatalog.of({});
+    const merged = priceCatalog.merge(priceCatalog.of({ a: cheap }), {
+      price: (model) => current.price(model),
+    });
+    expect(inputPrice(merged, "a")).toBe(1_000);
+    current = priceCatalog.of({ a: dear });
+    expect(inputPrice(merged, "a")).toBe(10_000);
+  });
+
+  it("of nothing is empty", () => {
+    expect(priceCatalog.merge().price("a")).toBeUndefined();
+  });
+});
