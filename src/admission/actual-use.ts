@@ -16,6 +16,7 @@ export interface Estimate {
 /**
  * What a call has really used. What is not said stays as it was estimated; an explicit zero is zero. Where nothing is
  * said about tokens, model or cost, the cost stays too; where no price is known, likewise, unless `unpriced` prices it.
+ * A model without a price, such as a dated snapshot, has that of the model that was reserved for.
  */
 export function actualUse(estimate: Estimate, actual: Actual, { prices, unpriced }: Pricing): Use {
   const inputTokens = actual.inputTokens ?? estimate.inputTokens;
@@ -24,10 +25,19 @@ export function actualUse(estimate: Estimate, actual: Actual, { prices, unpriced
   if (actual.costUsd !== undefined) return { ...use, costNanoUsd: nanoUsd(actual.costUsd) };
   const model = actual.model ?? estimate.model;
   if (isSilent(actual) || model === undefined) return { ...use, costNanoUsd: estimate.costNanoUsd };
-  const price = prices.price(model);
-  if (price === undefined) return { ...use, costNanoUsd: unpriced === "deny" ? estimate.costNanoUsd : unpriced };
+  const price =
+    prices.price(model) ?? (estimate.model === undefined ? undefined : prices.price(estimate.model));
+  if (price === undefined)
+    return { ...use, costNanoUsd: unpriced === "deny" ? estimate.costNanoUsd : unpriced };
   const { cachedInputTokens, cacheWriteTokens, cacheWrite1hTokens, reasoningTokens } = actual;
-  const tokens = { inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens, cacheWrite1hTokens, reasoningTokens };
+  const tokens = {
+    inputTokens,
+    outputTokens,
+    cachedInputTokens,
+    cacheWriteTokens,
+    cacheWrite1hTokens,
+    reasoningTokens,
+  };
   return { ...use, costNanoUsd: costNanoUsd(price, tokens) };
 }
 

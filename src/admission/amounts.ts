@@ -42,9 +42,7 @@ export function chargesOf(
   const charges: Charge[] = [];
   for (let i = 0; i < limits.length; i++) {
     const limit = limits[i] as Limit; // sound: i is below the length
-    const clock = clocks[i];
-    const amount = amountOf(limit, use);
-    charges.push(clock === undefined ? { limit, amount } : { limit, amount, period: clock.at(at) });
+    charges.push({ limit, amount: amountOf(limit, use), period: clocks[i]?.at(at) });
   }
   return charges;
 }

@@ -48,7 +48,8 @@ export class CalendarCount implements Count {
     const { index } = present(period);
     if (index === this.#current?.index) this.#used += delta;
     else if (index === this.#previous?.index) this.#previousUsed += delta;
-    else if (delta > 0 && (this.#current === undefined || index > this.#current.index)) this.add(delta, part, period);
+    else if (delta > 0 && (this.#current === undefined || index > this.#current.index))
+      this.add(delta, part, period);
   }
 
   /** Not at once when the period ends: in a zone further west, which the org may move to, the same date goes on. */

@@ -1,5 +1,5 @@
-import type { Period } from "./period.js";
 import type { Limit } from "./limit.js";
+import type { Period } from "./period.js";
 
 /** An amount to count against one limit. */
 export interface Charge {
@@ -7,7 +7,7 @@ export interface Charge {
   /** Requests, tokens, slots or nano-USD, as the limit's meter says. A whole number, zero or more. */
   readonly amount: number;
   /** The calendar period of the admission; there exactly where the limit's window is a calendar one. */
-  readonly period?: Period;
+  readonly period?: Period | undefined;
 }
 
 /** What stands on the count of one charge. */

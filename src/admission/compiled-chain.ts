@@ -47,10 +47,7 @@ export class CompiledChain {
     this.projectId = project.id;
     this.userId = holder.userId;
     this.contentLogging = ![org, project, key].some(({ contentLogging }) => contentLogging === false);
-    this.limits = [
-      ...scopeLimits({ org, project, holder }),
-      ...compileLimits(key.limits, keyScope(chain)),
-    ];
+    this.limits = [...scopeLimits({ org, project, holder }), ...compileLimits(key.limits, keyScope(chain))];
   }
 
   /** What a call naming this model may reach and counts against. */
@@ -66,11 +63,6 @@ export class CompiledChain {
     return remembered(this.#mcpServers, mcpServer, () =>
       this.#plan(mcpServerAllowed(this.chain, mcpServer), [], []),
     );
-  }
-
-  /** The limits that concern a call which `model` answered, whether or not a list allows it. */
-  limitsOf(model: string): readonly Limit[] {
-    return this.limits.filter(concerns([model]));
   }
 
   #plan(allowed: boolean, models: readonly string[], names: readonly string[]): Plan {
@@ -107,10 +99,14 @@ export function scopeLimits({
   if (org.creditsNanoUsd !== undefined) limits.push(creditLimit(org.creditsNanoUsd, orgScope));
   if (!project) return limits;
   const projectKey = scopeKey("project", org.id, project.id);
-  limits.push(...compileLimits(project.limits, { kind: "project", id: project.id, key: projectKey, timeZone }));
+  limits.push(
+    ...compileLimits(project.limits, { kind: "project", id: project.id, key: projectKey, timeZone }),
+  );
   if (!holder) return limits;
   const memberKey = scopeKey("member", org.id, project.id, holder.userId);
-  limits.push(...compileLimits(holder.limits, { kind: "member", id: holder.userId, key: memberKey, timeZone }));
+  limits.push(
+    ...compileLimits(holder.limits, { kind: "member", id: holder.userId, key: memberKey, timeZone }),
+  );
   return limits;
 }
 

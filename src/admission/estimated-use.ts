@@ -33,9 +33,11 @@ export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): Estima
   const model = plan.models[0];
   if (inputTokens === undefined && plan.countsInput && model !== undefined) throw missingInput();
   const byok = usage.byok === true;
-  const outputTokens = usage.maxOutputTokens ?? (model === undefined ? 0 : estimated(pricing, model, inputTokens));
+  const outputTokens =
+    usage.maxOutputTokens ?? (model === undefined ? 0 : estimated(pricing, model, inputTokens));
   const use = { requests: 1, inputTokens: inputTokens ?? 0, outputTokens, slots: 1, byok };
-  if (usage.costUsd !== undefined) return { ...use, costNanoUsd: nanoUsd(usage.costUsd), models: plan.models };
+  if (usage.costUsd !== undefined)
+    return { ...use, costNanoUsd: nanoUsd(usage.costUsd), models: plan.models };
   const costLimits = byok ? plan.costLimits.filter(({ countByok }) => countByok) : plan.costLimits;
   if (costLimits.length === 0 || model === undefined) return { ...use, costNanoUsd: 0, models: plan.models };
 
@@ -56,11 +58,16 @@ export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): Estima
 function estimated({ estimate }: Pricing, model: string, inputTokens: number | undefined): number {
   const tokens = estimate({ model, inputTokens });
   if (Number.isSafeInteger(tokens) && tokens >= 0) return tokens;
-  throw new ValidationError([{ field: "options.estimate", expected: "a function that returns a whole number of tokens" }]);
+  throw new ValidationError([
+    { field: "options.estimate", expected: "a function that returns a whole number of tokens" },
+  ]);
 }
 
 function missingInput(): ValidationError {
   return new ValidationError([
-    { field: "usage.inputTokens", expected: "the call's input tokens: a limit that applies to it counts them" },
+    {
+      field: "usage.inputTokens",
+      expected: "the call's input tokens: a limit that applies to it counts them",
+    },
   ]);
 }

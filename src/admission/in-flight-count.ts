@@ -30,7 +30,8 @@ export class InFlightCount implements Count {
   correct(delta: number, part: Part, now: number): void {
     if (delta > 0) this.add(delta, { at: now, expiresAt: part.expiresAt });
     const first = this.#after(part.expiresAt - 1);
-    for (let slot = 0; slot < -delta && this.#expiries[first] === part.expiresAt; slot++) this.#expiries.splice(first, 1);
+    for (let slot = 0; slot < -delta && this.#expiries[first] === part.expiresAt; slot++)
+      this.#expiries.splice(first, 1);
   }
 
   idle(now: number): boolean {

@@ -2,7 +2,10 @@ import type { KeyChain } from "../model/chain.js";
 import type { KeyRefusalReason } from "./reasons.js";
 
 /** The first reason why no call of this key may pass at `now`, or `undefined`. */
-export function keyRefusal({ key, org, project, holder }: KeyChain, now: number): KeyRefusalReason | undefined {
+export function keyRefusal(
+  { key, org, project, holder }: KeyChain,
+  now: number,
+): KeyRefusalReason | undefined {
   if (key.status === "revoked") return "key_revoked";
   if (key.status === "disabled") return "key_disabled";
   if (key.expiresAt !== undefined && now >= key.expiresAt) return "key_expired";

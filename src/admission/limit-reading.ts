@@ -25,7 +25,11 @@ export interface LimitReading {
 }
 
 /** A limit as a person is shown it, from a reading taken at `now`. */
-export function limitReading(limit: Limit, { used, resetMs }: Pick<Reading, "used" | "resetMs">, now: number): LimitReading {
+export function limitReading(
+  limit: Limit,
+  { used, resetMs }: Pick<Reading, "used" | "resetMs">,
+  now: number,
+): LimitReading {
   const { scope, scopeId, meter, max, window, perModel, mode } = limit;
   const remaining = Math.max(0, max - used);
   return {

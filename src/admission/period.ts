@@ -1,5 +1,4 @@
 import { Temporal } from "temporal-polyfill";
-import { z } from "zod";
 
 /** How often a calendar period begins anew: at midnight, on Monday, on the 1st. */
 export type CalendarReset = "daily" | "weekly" | "monthly";
@@ -25,7 +24,7 @@ export interface Period {
  * last that has begun. So a clock set back over midnight stays in the new day, and a date that a zone leaves out has
  * no period.
  *
- * @param timeZone A name that {@link isTimeZone} knows.
+ * @param timeZone A name that `isTimeZone` knows.
  * @param at Epoch milliseconds.
  * @throws RangeError for another time zone or a moment outside what a `Date` holds.
  */
@@ -42,30 +41,6 @@ export function periodAt(reset: CalendarReset, timeZone: string, at: number): Pe
     startsAt = endsAt;
   }
 }
-
-/**
- * Whether the runtime knows a time zone by this name: an IANA zone or link, in any case.
- *
- * Offsets such as `+02:00` are none: they have no daylight saving, and `Etc/GMT-2` says the same.
- */
-export function isTimeZone(name: string): boolean {
-  // Intl refuses dates, which Temporal takes for the zone inside them, and Temporal refuses abbreviations such as
-  // `IST`, of which Intl picks one meaning.
-  if (typeof name !== "string" || !/^[a-z]/i.test(name) || name.length > 64) return false;
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** A name that {@link isTimeZone} knows. */
-export const timeZoneSchema: z.ZodType<string, string> = z.custom<string>(
-  (value) => typeof value === "string" && isTimeZone(value),
-  "an IANA time zone, such as Europe/Berlin",
-);
 
 /** The periods of one reset and time zone. It remembers the last one, so that asking within it is a comparison. */
 export class PeriodClock {

@@ -31,7 +31,11 @@ export function plainRefusal(reason: Exclude<RefusalReason, LimitReason>): Refus
 }
 
 /** Index of the charge to name: a call that is too large before all, then the longest wait, then the widest scope. */
-export function namedIndex(charges: readonly Charge[], readings: readonly Reading[], mode: Limit["mode"]): number {
+export function namedIndex(
+  charges: readonly Charge[],
+  readings: readonly Reading[],
+  mode: Limit["mode"],
+): number {
   let named = -1;
   let longest = 0;
   for (const [i, { amount, limit }] of charges.entries()) {
@@ -84,7 +88,15 @@ export class LimitRefusal implements Refused {
 
   toJSON(): Refused {
     const { admitted, reason, message, scope, limit, limits, retryAfterMs } = this;
-    return { admitted, reason, message, scope, limit, limits, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+    return {
+      admitted,
+      reason,
+      message,
+      scope,
+      limit,
+      limits,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    };
   }
 }
 
@@ -106,7 +118,8 @@ function describe(limit: Limit, amount: number, { used, waitMs, resetMs }: Readi
   const { scope, scopeId, max, perModel } = limit;
   const subject = `The ${scope} limit of ${quantity(limit, max)} ${windowText(limit)}`;
   const whose = `${perModel === undefined ? "" : ` for ${perModel}`} (${scope} ${scopeId})`;
-  if (amount > max) return `${subject}${whose} is below the ${quantity(limit, amount)} that this call alone needs.`;
+  if (amount > max)
+    return `${subject}${whose} is below the ${quantity(limit, amount)} that this call alone needs.`;
   const state = `${subject}${whose} has ${quantity(limit, used)} used and this call needs ${quantity(limit, amount)}`;
   if (!Number.isFinite(waitMs)) return `${state}.`;
   if (limit.window.kind === "calendar" && resetMs !== undefined) {

@@ -8,7 +8,8 @@ import { listAllows } from "../model/patterns.js";
  * the project's list and the key's.
  */
 export function permittedModels({ org, project, key }: KeyChain, model: string): readonly string[] {
-  const virtual = org.virtualModels && Object.hasOwn(org.virtualModels, model) ? org.virtualModels[model] : undefined;
+  const virtual =
+    org.virtualModels && Object.hasOwn(org.virtualModels, model) ? org.virtualModels[model] : undefined;
   const targets = virtual ?? [model];
   return [project.models, key.models].reduce<readonly string[]>(
     (left, list) => (listAllows(list, model) ? left : left.filter((target) => listAllows(list, target))),

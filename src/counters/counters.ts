@@ -53,6 +53,13 @@ export interface SettleRequest {
   readonly amounts: readonly Amount[];
 }
 
+/** Charges to read for, without making them. */
+export interface ReadQuery {
+  readonly orgId: string;
+  readonly now: number;
+  readonly charges: readonly Charge[];
+}
+
 export type SettleOutcome =
   | { readonly outcome: "settled"; readonly used: readonly number[] }
   | { readonly outcome: NotOpen };
@@ -68,11 +75,7 @@ export interface Counters {
   /** Corrects an open reservation to what was really used, and closes it. Never refuses. */
   settle(request: SettleRequest): Promise<SettleOutcome>;
   /** Reads without changing anything. */
-  read(query: {
-    readonly orgId: string;
-    readonly now: number;
-    readonly charges: readonly Charge[];
-  }): Promise<Reading[]>;
+  read(query: ReadQuery): Promise<Reading[]>;
   close(): Promise<void>;
   /** Answers without I/O, so that no time-out has to watch it. */
   readonly inProcess?: boolean;

@@ -1,10 +1,10 @@
 import type { Charge, Reading } from "../admission/charge.js";
 import { type Count, createCount, type Part } from "../admission/count.js";
-import type { Limit } from "../admission/limit.js";
+import { type Limit, sameCount } from "../admission/limit.js";
 import type {
-  Amount,
   Counters,
   NotOpen,
+  ReadQuery,
   ReserveOutcome,
   ReserveRequest,
   SettleOutcome,
@@ -12,11 +12,13 @@ import type {
 } from "./counters.js";
 import { RecentIds } from "./recent-ids.js";
 
+type Idempotency = NonNullable<ReserveRequest["idempotency"]>;
+
 /** One reservation from its reserve to its settle. */
 interface OpenReservation {
   readonly reservedAt: number;
   readonly expiresAt: number;
-  readonly idempotency: ReserveRequest["idempotency"];
+  readonly idempotency: Idempotency | undefined;
   /** Everything charged so far, extensions included. */
   charges: readonly Charge[];
   /** The extensions, latest last; what is not in them was charged at `reservedAt`. */
@@ -48,24 +50,26 @@ export class MemoryCounters implements Counters {
     this.#expire(now);
     const { charges, id, idempotency } = request;
     if (request.extend) return this.#extend(request, now);
+    if (idempotency) {
+      const replayed = this.#replay(idempotency, now);
+      if (replayed) return replayed;
+    }
 
-    const replayed = idempotency && this.#idByKey.get(idempotency.key);
-    if (replayed !== undefined) return this.#replay(replayed, idempotency?.fingerprint, now);
-
-    if (!this.#fits(charges, now)) return { outcome: "refused", readings: this.#read(charges, request.now) };
+    if (!this.#fits(charges, "enforce", now)) return this.#refuse(charges, request.now);
+    const shadow = this.#fits(charges, "shadow", now) ? undefined : this.#read(charges, request.now);
 
     const expiresAt = now + request.ttlMs;
     const used = this.#add(charges, { at: now, expiresAt });
     this.#open.set(id, { reservedAt: now, expiresAt, idempotency, charges, extensions: undefined });
     if (idempotency) this.#idByKey.set(idempotency.key, id);
     this.#sweepOne(now);
-    return { outcome: "reserved", id, reservedAt: now, expiresAt, charges, used };
+    return { outcome: "reserved", id, reservedAt: now, expiresAt, charges, used, ...(shadow && { shadow }) };
   }
 
   async settle({ id, now: callerNow, amounts }: SettleRequest): Promise<SettleOutcome> {
     const now = this.#clamp(callerNow);
     this.#expire(now);
-    const open = this.#open.get(id);
+    const open = this.#openAt(id, now);
     if (open === undefined) return { outcome: this.#closed.get(id) ?? "unknown_reservation" };
     this.#close(id, open, "already_settled");
 
@@ -93,7 +97,7 @@ export class MemoryCounters implements Counters {
     return { outcome: "settled", used };
   }
 
-  async read({ now, charges }: { now: number; charges: readonly Charge[] }): Promise<Reading[]> {
+  async read({ now, charges }: ReadQuery): Promise<Reading[]> {
     return this.#read(charges, now);
   }
 
@@ -115,9 +119,9 @@ export class MemoryCounters implements Counters {
   }
 
   #extend({ id, charges, now: callerNow }: ReserveRequest, now: number): ReserveOutcome {
-    const open = this.#open.get(id);
+    const open = this.#openAt(id, now);
     if (open === undefined) return { outcome: this.#closed.get(id) ?? "unknown_reservation" };
-    if (!this.#fits(charges, now)) return { outcome: "refused", readings: this.#read(charges, callerNow) };
+    if (!this.#fits(charges, "enforce", now)) return this.#refuse(charges, callerNow);
     const part = { at: now, expiresAt: open.expiresAt };
     const used = this.#add(charges, part);
     open.extensions = [...(open.extensions ?? []), { part, charges }];
@@ -125,20 +129,25 @@ export class MemoryCounters implements Counters {
     return { outcome: "reserved", id, ...timesOf(open), charges: open.charges, used };
   }
 
-  #replay(id: string, fingerprint: string | undefined, now: number): ReserveOutcome {
-    const open = this.#open.get(id);
-    if (open === undefined) throw new Error("an idempotency key outlived its reservation");
+  #replay({ key, fingerprint }: Idempotency, now: number): ReserveOutcome | undefined {
+    const id = this.#idByKey.get(key);
+    const open = id === undefined ? undefined : this.#openAt(id, now);
+    if (id === undefined || open === undefined) return undefined;
     if (open.idempotency?.fingerprint !== fingerprint) return { outcome: "conflict" };
     const used = open.charges.map(({ limit, period }) => this.#find(limit)?.used(now, period) ?? 0);
     return { outcome: "replayed", id, ...timesOf(open), charges: open.charges, used };
   }
 
-  #fits(charges: readonly Charge[], now: number): boolean {
+  #refuse(charges: readonly Charge[], callerNow: number): ReserveOutcome {
+    return { outcome: "refused", readings: this.#read(charges, callerNow) };
+  }
+
+  /** Whether every limit of one mode has room. An amount of zero always has: a spent budget stops no free model. */
+  #fits(charges: readonly Charge[], mode: Limit["mode"], now: number): boolean {
     let scope: ScopeCount[] | undefined;
     let scopeKey: string | undefined;
     for (const { limit, amount, period } of charges) {
-      // An amount of zero is never refused: a spent budget does not stop a free model.
-      if (amount === 0 || limit.mode === "shadow") continue;
+      if (amount === 0 || limit.mode !== mode) continue;
       if (limit.scopeKey !== scopeKey) {
         scopeKey = limit.scopeKey;
         scope = this.#scopes.get(scopeKey);
@@ -195,6 +204,14 @@ export class MemoryCounters implements Counters {
     return scope;
   }
 
+  /** The reservation, unless it is closed or has outlived its TTL. */
+  #openAt(id: string, now: number): OpenReservation | undefined {
+    const open = this.#open.get(id);
+    if (open === undefined || open.expiresAt > now) return open;
+    this.#close(id, open, "expired");
+    return undefined;
+  }
+
   #close(id: string, { idempotency }: OpenReservation, how: NotOpen): void {
     this.#open.delete(id);
     if (idempotency) this.#idByKey.delete(idempotency.key);
@@ -204,7 +221,7 @@ export class MemoryCounters implements Counters {
   /** Closes what has outlived its TTL. What it charged stays charged; its slots free themselves. */
   #expire(now: number): void {
     for (const [id, open] of this.#open) {
-      if (open.expiresAt > now) break; // in order of expiry, as all have the same TTL
+      if (open.expiresAt > now) break; // in order of expiry where all have the same TTL; others wait their turn
       this.#close(id, open, "expired");
     }
   }
@@ -243,19 +260,15 @@ function countFor(scope: ScopeCount[], limit: Limit): Count {
 function reservedFor(charges: readonly Charge[], limit: Limit, hint: number): number {
   const hinted = charges[hint];
   if (hinted?.limit === limit) return hinted.amount;
-  return charges.find((charge) => isSame(charge.limit, limit))?.amount ?? 0;
-}
-
-function isSame(a: Limit, b: Limit): boolean {
-  return a.scopeKey === b.scopeKey && a.field === b.field;
+  return charges.find((charge) => sameCount(charge.limit, limit))?.amount ?? 0;
 }
 
 /** The charges with what was added to them. */
 function sum(charges: readonly Charge[], added: readonly Charge[]): Charge[] {
   const summed = charges.map((charge) => {
-    const more = added.find(({ limit }) => isSame(limit, charge.limit));
+    const more = added.find(({ limit }) => sameCount(limit, charge.limit));
     return more ? { ...charge, amount: charge.amount + more.amount } : charge;
   });
-  const fresh = added.filter(({ limit }) => !charges.some((charge) => isSame(charge.limit, limit)));
+  const fresh = added.filter(({ limit }) => !charges.some((charge) => sameCount(charge.limit, limit)));
   return [...summed, ...fresh];
 }

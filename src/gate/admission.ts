@@ -1,7 +1,7 @@
 import type { Charge } from "../admission/charge.js";
-import { SUB_BUCKETS } from "../admission/sliding-count.js";
 import { type LimitReading, limitReading } from "../admission/limit-reading.js";
 import type { Refusal, Refused } from "../admission/refusal.js";
+import { SUB_BUCKETS } from "../admission/sliding-count.js";
 import type { Degraded, Reservation } from "./reservation.js";
 
 /** The answer of `admit` for a call that may pass. */
@@ -66,7 +66,8 @@ export class AdmittedCall implements Admitted {
   }
 
   toJSON(): Admitted {
-    const { admitted, reservation, keyId, orgId, projectId, userId, models, contentLogging, limits, shadow } = this;
+    const { admitted, reservation, keyId, orgId, projectId, userId, models, contentLogging, limits, shadow } =
+      this;
     return {
       admitted,
       reservation,

@@ -1,6 +1,6 @@
 import { chargesOf } from "../admission/amounts.js";
 import type { Charge, Reading } from "../admission/charge.js";
-import type { CompiledChain, Plan } from "../admission/compiled-chain.js";
+import type { CompiledChain } from "../admission/compiled-chain.js";
 import { type EstimatedUse, estimatedUse } from "../admission/estimated-use.js";
 import { keyRefusal } from "../admission/key-checks.js";
 import { LimitRefusal, namedIndex, plainRefusal, type Refusal, type Refused } from "../admission/refusal.js";
@@ -133,7 +133,13 @@ async function readOn(
   const readings = await within(counters, engine.settings.countersTimeoutMs, () => counters.read(query));
   if (namedIndex(charges, readings, "enforce") >= 0) return limitRefusal(charges, readings, now);
   const used = readings.map((reading) => reading.used);
-  const counted = { id: ids.next(), reservedAt: now, expiresAt: now + engine.settings.reservationTtlMs, charges, used };
+  const counted = {
+    id: ids.next(),
+    reservedAt: now,
+    expiresAt: now + engine.settings.reservationTtlMs,
+    charges,
+    used,
+  };
   return admitted(asked, shadowRefusals(charges, readings, now), degraded, counted);
 }
 
@@ -166,6 +172,7 @@ function admitted(
     userId: compiled.userId,
     requested,
     model: use.models[0],
+    models: use.models,
     reservedAt: counted.reservedAt,
     expiresAt: counted.expiresAt,
     inputTokens: use.inputTokens,
@@ -208,7 +215,11 @@ export function refused(engine: Engine, refusal: Refused, now: number, compiled?
 }
 
 /** What the limits in shadow mode would have refused. */
-function shadowRefusals(charges: readonly Charge[], readings: readonly Reading[], now: number): readonly Refusal[] {
+function shadowRefusals(
+  charges: readonly Charge[],
+  readings: readonly Reading[],
+  now: number,
+): readonly Refusal[] {
   const short = charges.flatMap(({ limit }, i) => {
     const waits = (readings[i]?.waitMs ?? 0) > 0;
     return limit.mode === "shadow" && waits ? [new LimitRefusal(charges, readings, i, now)] : [];

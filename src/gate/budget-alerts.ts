@@ -9,7 +9,9 @@ const BUDGETS_MAX = 10_000;
 /** Tells once per period and threshold that a budget has reached it. Every process tells for itself. */
 export class BudgetAlerts {
   readonly #events: EventHub;
-  readonly #told = new LRUCache<string, { readonly period: number; readonly threshold: number }>({ max: BUDGETS_MAX });
+  readonly #told = new LRUCache<string, { readonly period: number; readonly threshold: number }>({
+    max: BUDGETS_MAX,
+  });
 
   constructor(events: EventHub) {
     this.#events = events;
@@ -35,7 +37,8 @@ export class BudgetAlerts {
     const name = `${limit.scopeKey} ${limit.field}`;
     const index = period?.index ?? 0;
     const told = this.#told.get(name);
-    if (told !== undefined && (told.period > index || (told.period === index && told.threshold >= threshold))) return false;
+    if (told !== undefined && (told.period > index || (told.period === index && told.threshold >= threshold)))
+      return false;
     this.#told.set(name, { period: index, threshold });
     return true;
   }

@@ -66,7 +66,10 @@ export class ChainCache {
   }
 
   /** The chain of a key id or a token hash from the directory; loads of the same one at the same time are one. */
-  async load(ref: { readonly hash: string } | { readonly keyId: string }, now: number): Promise<CachedChain | undefined> {
+  async load(
+    ref: { readonly hash: string } | { readonly keyId: string },
+    now: number,
+  ): Promise<CachedChain | undefined> {
     const name = "hash" in ref ? `hash ${ref.hash}` : `id ${ref.keyId}`;
     const running = this.#loads.get(name);
     if (running && running.writes === this.#writes) return running.entry;
@@ -97,7 +100,10 @@ export class ChainCache {
     return age >= 0 && age < this.#maxAgeMs ? entry : undefined;
   }
 
-  async #load(ref: { readonly hash: string } | { readonly keyId: string }, now: number): Promise<Entry | undefined> {
+  async #load(
+    ref: { readonly hash: string } | { readonly keyId: string },
+    now: number,
+  ): Promise<Entry | undefined> {
     for (let reloads = 0; ; reloads++) {
       const writes = this.#writes;
       const found = await this.#directory.key(ref);
@@ -106,7 +112,8 @@ export class ChainCache {
       const chain = parse(keyChainSchema, found, "chain");
       const compiled = new CompiledChain(chain, this.#calendar);
       const { previousToken } = chain.key;
-      const tokenExpiresAt = "hash" in ref && previousToken?.hash === ref.hash ? previousToken.expiresAt : undefined;
+      const tokenExpiresAt =
+        "hash" in ref && previousToken?.hash === ref.hash ? previousToken.expiresAt : undefined;
       const stamp = writes === this.#writes ? this.#stampOf(chain.org.id) : { stale: true };
       const entry: Entry = { compiled, tokenExpiresAt, loadedAt: now, stamp };
       if ("hash" in ref) this.#byHash.set(ref.hash, entry);

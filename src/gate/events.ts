@@ -50,7 +50,10 @@ export class EventHub {
       try {
         (listener as Listener<E>)(payload); // sound: `on` keeps listeners under the event they were typed for
       } catch (error) {
-        process.emitWarning(`A listener of "${event}" threw: ${error instanceof Error ? error.name : "not an Error"}`, "TollgateWarning");
+        process.emitWarning(
+          `A listener of "${event}" threw: ${error instanceof Error ? error.name : "not an Error"}`,
+          "TollgateWarning",
+        );
       }
     }
   }

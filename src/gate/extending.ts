@@ -37,7 +37,11 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
     outputTokens: reservation.outputTokens + use.outputTokens,
     costNanoUsd: reservation.costNanoUsd + use.costNanoUsd,
   };
-  const admitted = (charges: Reservation["charges"], counted: Reservation["charges"], used: readonly number[]) =>
+  const admitted = (
+    charges: Reservation["charges"],
+    counted: Reservation["charges"],
+    used: readonly number[],
+  ) =>
     new AdmittedCall(
       new IssuedReservation({ ...extended, charges }),
       plan.models,
@@ -68,7 +72,9 @@ function addedUse(reservation: Reservation, more: More, { settings }: Engine): U
   const outputTokens = more.maxOutputTokens ?? 0;
   const use = { requests: 0, inputTokens, outputTokens, slots: 0, byok: reservation.byok };
   if (inputTokens + outputTokens === 0 && more.costUsd === undefined) {
-    throw new ValidationError([{ field: "more", expected: "inputTokens, maxOutputTokens or costUsd above zero" }]);
+    throw new ValidationError([
+      { field: "more", expected: "inputTokens, maxOutputTokens or costUsd above zero" },
+    ]);
   }
   if (more.costUsd !== undefined) return { ...use, costNanoUsd: nanoUsd(more.costUsd) };
   const price = reservation.model === undefined ? undefined : settings.prices.price(reservation.model);

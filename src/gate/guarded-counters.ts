@@ -1,7 +1,7 @@
 import type { Counters } from "../counters/counters.js";
+import { CountersUnavailableError, TollgateError } from "../model/errors.js";
 import type { Engine } from "./engine.js";
 import type { Reservation } from "./reservation.js";
-import { CountersUnavailableError, TollgateError } from "../model/errors.js";
 
 /**
  * Asks counters and waits at most `timeoutMs` for the answer.

@@ -32,7 +32,9 @@ export interface GateOptions {
   /** What tokens begin with: letters, digits and `-`, `_`; `sk-tg-` by default. */
   readonly keyPrefix?: string | undefined;
   /** `maxKeys`: chains kept, 10,000 by default. `maxAgeMs`: how old one may be, 30,000 by default. */
-  readonly cache?: { readonly maxKeys?: number | undefined; readonly maxAgeMs?: number | undefined } | undefined;
+  readonly cache?:
+    | { readonly maxKeys?: number | undefined; readonly maxAgeMs?: number | undefined }
+    | undefined;
   /** What to do while the counters do not answer; `deny` by default. */
   readonly onCountersDown?: "deny" | "allow" | "local" | undefined;
   /** How long a call waits for the counters, in milliseconds; 1,000 by default. */

@@ -16,6 +16,8 @@ export interface Reservation {
   readonly requested: string;
   /** The model that was reserved for: the first permitted target; absent for an MCP server. */
   readonly model?: string | undefined;
+  /** Every permitted target, in the order of fallback. */
+  readonly models: readonly string[];
   /** Epoch milliseconds. */
   readonly reservedAt: number;
   /** Epoch milliseconds at which it ends by itself, its estimate charged. */
@@ -38,6 +40,7 @@ export class IssuedReservation implements Reservation {
   readonly userId: string;
   readonly requested: string;
   readonly model: string | undefined;
+  readonly models: readonly string[];
   readonly reservedAt: number;
   readonly expiresAt: number;
   readonly inputTokens: number;
@@ -57,6 +60,7 @@ export class IssuedReservation implements Reservation {
     this.userId = made.userId;
     this.requested = made.requested;
     this.model = made.model;
+    this.models = made.models;
     this.reservedAt = made.reservedAt;
     this.expiresAt = made.expiresAt;
     this.inputTokens = made.inputTokens;
@@ -72,8 +76,16 @@ export class IssuedReservation implements Reservation {
 const amount = z.int().min(0);
 
 const windowSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("sliding"), name: z.enum(["minute", "day"]), lengthMs: z.int().positive() }),
-  z.strictObject({ kind: z.literal("calendar"), name: z.enum(["daily", "weekly", "monthly"]), timeZone: z.string() }),
+  z.strictObject({
+    kind: z.literal("sliding"),
+    name: z.enum(["minute", "day"]),
+    lengthMs: z.int().positive(),
+  }),
+  z.strictObject({
+    kind: z.literal("calendar"),
+    name: z.enum(["daily", "weekly", "monthly"]),
+    timeZone: z.string(),
+  }),
   z.strictObject({ kind: z.literal("lifetime"), name: z.literal("lifetime") }),
   z.strictObject({ kind: z.literal("inFlight"), name: z.literal("in-flight") }),
 ]);
@@ -87,17 +99,17 @@ const limitSchema = z.strictObject({
   max: amount,
   window: windowSchema,
   mode: z.enum(["enforce", "shadow"]),
-  perModel: z.string().exactOptional(),
-  credits: z.literal(true).exactOptional(),
-  countByok: z.literal(true).exactOptional(),
-  alertAt: z.array(z.number()).exactOptional(),
+  perModel: z.string().optional(),
+  credits: z.literal(true).optional(),
+  countByok: z.literal(true).optional(),
+  alertAt: z.array(z.number()).optional(),
 });
 
 const chargeSchema = z
   .strictObject({
     limit: limitSchema,
     amount,
-    period: z.strictObject({ index: z.int(), startsAt: z.int(), endsAt: z.int() }).exactOptional(),
+    period: z.strictObject({ index: z.int(), startsAt: z.int(), endsAt: z.int() }).optional(),
   })
   .refine(({ limit, period }) => (limit.window.kind === "calendar") === (period !== undefined), {
     error: "a period exactly where the window is a calendar one",
@@ -111,6 +123,7 @@ const reservationSchema: z.ZodType<Reservation> = z.strictObject({
   userId: z.string(),
   requested: z.string(),
   model: z.string().optional(),
+  models: z.array(z.string()),
   reservedAt: z.number(),
   expiresAt: z.number(),
   inputTokens: amount,

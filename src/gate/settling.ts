@@ -2,7 +2,7 @@ import { actualUse } from "../admission/actual-use.js";
 import { amountOf, type Use } from "../admission/amounts.js";
 import type { Charge } from "../admission/charge.js";
 import { periodClock } from "../admission/compiled-chain.js";
-import type { Limit } from "../admission/limit.js";
+import { sameCount } from "../admission/limit.js";
 import { matches } from "../model/patterns.js";
 import { type Actual, actualSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
@@ -22,7 +22,7 @@ export async function settle(engine: Engine, given: unknown, actual: Actual): Pr
   const { model } = checked;
   const amounts =
     model === undefined || model === reservation.model
-      ? reservation.charges.map(({ limit, period }) => charge(limit, period, amountOf(limit, use)))
+      ? reservation.charges.map(({ limit, period }) => ({ limit, amount: amountOf(limit, use), period }))
       : await amountsOfFallback(engine, reservation, model, use);
   return close(engine, reservation, use, amounts);
 }
@@ -30,7 +30,7 @@ export async function settle(engine: Engine, given: unknown, actual: Actual): Pr
 /** Undoes a reservation, for a call that was never sent. */
 export async function release(engine: Engine, given: unknown): Promise<Settlement> {
   const reservation = reservationFrom(given);
-  const amounts = reservation.charges.map(({ limit, period }) => charge(limit, period, 0));
+  const amounts = reservation.charges.map(({ limit, period }) => ({ limit, amount: 0, period }));
   return close(engine, reservation, NOTHING, amounts);
 }
 
@@ -48,7 +48,9 @@ async function close(
   if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
   const { used } = outcome;
   const overdraft = amounts
-    .filter(({ limit, amount }, i) => (used[i] ?? 0) > limit.max && amount > (reservation.charges[i]?.amount ?? 0))
+    .filter(
+      ({ limit, amount }, i) => (used[i] ?? 0) > limit.max && amount > (reservation.charges[i]?.amount ?? 0),
+    )
     .map((amount) => readingAfter(amount, used[amounts.indexOf(amount)] ?? 0, now));
   if (overdraft.length > 0 && engine.events.wants("overdraft")) {
     engine.events.emit("overdraft", { at: now, limits: overdraft, context: contextOf(reservation) });
@@ -60,29 +62,37 @@ async function close(
 /**
  * After a fallback the limits of the model that was reserved for get everything back, and those of the model that
  * answered are charged, over their max if need be.
+ *
+ * A model that is no permitted target is more likely another name of the one reserved for, such as a dated snapshot,
+ * than a fallback: then nothing is given back. That errs on the side of refusing.
  */
-async function amountsOfFallback(engine: Engine, reservation: Reservation, model: string, use: Use): Promise<Charge[]> {
-  const { requested, charges, keyId, reservedAt } = reservation;
-  const concerned = ({ perModel }: Limit) =>
-    perModel === undefined || matches(perModel, model) || matches(perModel, requested);
-  const amounts = charges.map(({ limit, period }) =>
-    charge(limit, period, concerned(limit) ? amountOf(limit, use) : 0),
-  );
+async function amountsOfFallback(
+  engine: Engine,
+  reservation: Reservation,
+  model: string,
+  use: Use,
+): Promise<Charge[]> {
+  const { requested, charges, keyId, models, reservedAt } = reservation;
+  const isFallback = models.includes(model);
+  const amounts = charges.map(({ limit, period }) => {
+    const spared = isFallback && limit.perModel !== undefined && !concerns(limit.perModel, model, requested);
+    return { limit, amount: spared ? 0 : amountOf(limit, use), period };
+  });
   const now = engine.settings.clock.now();
   const key = { keyId };
   const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
-  for (const limit of found?.compiled.limitsOf(model) ?? []) {
-    if (limit.perModel === undefined || charges.some((reserved) => isSame(reserved.limit, limit))) continue;
-    const period = periodClock(limit, engine.calendar)?.at(reservedAt);
-    amounts.push(charge(limit, period, amountOf(limit, use)));
+  for (const limit of found?.compiled.limits ?? []) {
+    if (limit.perModel === undefined || !matches(limit.perModel, model)) continue;
+    if (charges.some((reserved) => sameCount(reserved.limit, limit))) continue;
+    amounts.push({
+      limit,
+      amount: amountOf(limit, use),
+      period: periodClock(limit, engine.calendar)?.at(reservedAt),
+    });
   }
   return amounts;
 }
 
-function isSame(a: Limit, b: Limit): boolean {
-  return a.scopeKey === b.scopeKey && a.field === b.field;
-}
-
-function charge(limit: Limit, period: Charge["period"], amount: number): Charge {
-  return period === undefined ? { limit, amount } : { limit, amount, period };
+function concerns(perModel: string, model: string, requested: string): boolean {
+  return matches(perModel, model) || matches(perModel, requested);
 }

@@ -17,7 +17,8 @@ export function createToken(prefix: string): string {
 
 /** Whether a token has the form of {@link createToken} and its checksum holds: a typing error is seen without a look-up. */
 export function isWellFormed(token: string, prefix: string): boolean {
-  if (token.length !== prefix.length + RANDOM_CHARS + CHECKSUM_CHARS || !token.startsWith(prefix)) return false;
+  if (token.length !== prefix.length + RANDOM_CHARS + CHECKSUM_CHARS || !token.startsWith(prefix))
+    return false;
   if (!/^[0-9A-Za-z]*$/.test(token.slice(prefix.length))) return false;
   const body = token.slice(0, -CHECKSUM_CHARS);
   return token.slice(-CHECKSUM_CHARS) === checksumOf(body);

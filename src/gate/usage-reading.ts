@@ -26,21 +26,37 @@ export type UsageQuery = z.infer<typeof usageQuerySchema>;
 export async function readUsage(engine: Engine, query: UsageQuery): Promise<LimitReading[]> {
   const now = engine.settings.clock.now();
   const asked = parse(usageQuerySchema, query, "query");
-  const limits = asked.keyId === undefined ? await limitsOfScope(engine, asked) : await limitsOfKey(engine, asked, asked.keyId, now);
-  const charges = limits.map((limit) => {
-    const period = periodClock(limit, engine.calendar)?.at(now);
-    return period === undefined ? { limit, amount: 0 } : { limit, amount: 0, period };
-  });
+  const limits =
+    asked.keyId === undefined
+      ? await limitsOfScope(engine, asked)
+      : await limitsOfKey(engine, asked, asked.keyId, now);
+  const charges = limits.map((limit) => ({
+    limit,
+    amount: 0,
+    period: periodClock(limit, engine.calendar)?.at(now),
+  }));
   const { counters, countersTimeoutMs } = engine.settings;
-  const readings = await within(counters, countersTimeoutMs, () => counters.read({ orgId: asked.orgId, now, charges }));
+  const readings = await within(counters, countersTimeoutMs, () =>
+    counters.read({ orgId: asked.orgId, now, charges }),
+  );
   return limits.map((limit, i) => limitReading(limit, readings[i] ?? { used: 0 }, now));
 }
 
-async function limitsOfKey(engine: Engine, asked: UsageQuery, keyId: string, now: number): Promise<readonly Limit[]> {
+async function limitsOfKey(
+  engine: Engine,
+  asked: UsageQuery,
+  keyId: string,
+  now: number,
+): Promise<readonly Limit[]> {
   const found = engine.keys.peek({ keyId }, now) ?? (await engine.keys.load({ keyId }, now));
   const chain = found?.compiled;
   const { orgId, projectId = chain?.projectId, userId = chain?.userId } = asked;
-  if (chain === undefined || chain.orgId !== orgId || chain.projectId !== projectId || chain.userId !== userId) {
+  if (
+    chain === undefined ||
+    chain.orgId !== orgId ||
+    chain.projectId !== projectId ||
+    chain.userId !== userId
+  ) {
     throw new NotFoundError("key", keyId);
   }
   return chain.limits;
@@ -49,10 +65,14 @@ async function limitsOfKey(engine: Engine, asked: UsageQuery, keyId: string, now
 async function limitsOfScope(engine: Engine, asked: UsageQuery): Promise<readonly Limit[]> {
   const { directory } = engine;
   if (directory.scope === undefined) {
-    throw new ValidationError([{ field: "query.keyId", expected: "a key: the directory knows no scopes without one" }]);
+    throw new ValidationError([
+      { field: "query.keyId", expected: "a key: the directory knows no scopes without one" },
+    ]);
   }
   if (asked.userId !== undefined && asked.projectId === undefined) {
-    throw new ValidationError([{ field: "query.projectId", expected: "the project of which userId is a member" }]);
+    throw new ValidationError([
+      { field: "query.projectId", expected: "the project of which userId is a member" },
+    ]);
   }
   const found = await directory.scope(asked);
   if (found === undefined) throw new NotFoundError("org", asked.orgId);

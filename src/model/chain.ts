@@ -6,7 +6,10 @@ import { timeZoneSchema } from "./time-zone.js";
 import { recordOf } from "./validation.js";
 
 /** Patterns of what may be called. `null` or absent inherits; `[]` is none. */
-export const allowListSchema = z.array(patternSchema).max(1000, { error: "at most 1000 patterns" }).nullable();
+export const allowListSchema = z
+  .array(patternSchema)
+  .max(1000, { error: "at most 1000 patterns" })
+  .nullable();
 
 /** Alias to its targets, in the order of fallback. */
 export const virtualModelsSchema = recordOf(modelSchema, z.array(modelSchema).min(1).max(50));

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { usdSchema } from "./money.js";
-import { recordOf } from "./validation.js";
 import { patternSchema } from "./patterns.js";
+import { recordOf } from "./validation.js";
 
 /** What is counted. `tokens` is input and output together. */
 export type Meter = "requests" | "tokens" | "inputTokens" | "outputTokens" | "cost" | "inFlight";

@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { modelSchema } from "./text.js";
 
 const EXPECTED = "a model such as openai/gpt-4o, where * stands for a whole path segment";

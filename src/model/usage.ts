@@ -39,25 +39,24 @@ export const usageSchema = z
 export type Usage = z.infer<typeof usageSchema>;
 
 /** What a call has really used. What is left out stays as it was reserved; an explicit zero is zero. */
-export const actualSchema = z
-  .strictObject({
-    /** The model that answered, when it was a fallback. */
-    model: modelSchema.optional(),
-    /** All input tokens, cached and cache-writing ones included. */
-    inputTokens: tokensSchema.optional(),
-    /** The part of `inputTokens` that was read from a cache. */
-    cachedInputTokens: tokensSchema.optional(),
-    /** The part of `inputTokens` that was written to a cache for minutes. */
-    cacheWriteTokens: tokensSchema.optional(),
-    /** The part of `inputTokens` that was written to a cache for an hour. */
-    cacheWrite1hTokens: tokensSchema.optional(),
-    /** All output tokens, reasoning included. */
-    outputTokens: tokensSchema.optional(),
-    /** The part of `outputTokens` that was reasoning. */
-    reasoningTokens: tokensSchema.optional(),
-    /** What the call cost, in US dollars. No price is looked up then. */
-    costUsd: usdSchema.optional(),
-  });
+export const actualSchema = z.strictObject({
+  /** The model that answered, when it was a fallback. */
+  model: modelSchema.optional(),
+  /** All input tokens, cached and cache-writing ones included. */
+  inputTokens: tokensSchema.optional(),
+  /** The part of `inputTokens` that was read from a cache. */
+  cachedInputTokens: tokensSchema.optional(),
+  /** The part of `inputTokens` that was written to a cache for minutes. */
+  cacheWriteTokens: tokensSchema.optional(),
+  /** The part of `inputTokens` that was written to a cache for an hour. */
+  cacheWrite1hTokens: tokensSchema.optional(),
+  /** All output tokens, reasoning included. */
+  outputTokens: tokensSchema.optional(),
+  /** The part of `outputTokens` that was reasoning. */
+  reasoningTokens: tokensSchema.optional(),
+  /** What the call cost, in US dollars. No price is looked up then. */
+  costUsd: usdSchema.optional(),
+});
 export type Actual = z.infer<typeof actualSchema>;
 
 /** What a long call needs on top of what it has reserved. */

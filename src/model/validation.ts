@@ -15,11 +15,15 @@ export function parse<T>(schema: z.ZodType<T>, input: unknown, root = ""): T {
 function problemsOf(issue: z.core.$ZodIssue, root: string): FieldProblem[] {
   const field = fieldPath(issue.path, root);
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({ field: fieldPath([...issue.path, key], root), expected: "no such field" }));
+    return issue.keys.map((key) => ({
+      field: fieldPath([...issue.path, key], root),
+      expected: "no such field",
+    }));
   }
   if (issue.code === "invalid_union") {
     // Of the shapes that were allowed, the one that came furthest is the one that was meant.
-    const depth = (issues: readonly z.core.$ZodIssue[]) => Math.max(0, ...issues.map(({ path }) => path.length));
+    const depth = (issues: readonly z.core.$ZodIssue[]) =>
+      Math.max(0, ...issues.map(({ path }) => path.length));
     const [meant] = [...issue.errors].sort((a, b) => depth(b) - depth(a));
     if (meant && depth(meant) > 0) {
       return meant.flatMap((inner) => problemsOf({ ...inner, path: [...issue.path, ...inner.path] }, root));

@@ -34,9 +34,9 @@ export function authorize(
   return covers(projectRule, principal, resource) ? projectRule.verdict : denied.not_granted;
 }
 
-/** Whether the resource has every id that the permission takes. */
+/** Whether the resource has every id that the permission takes; plain JavaScript may even pass no resource. */
 function isComplete(kind: Kind, resource: Resource): boolean {
-  if (!isId(resource.orgId)) return false;
+  if (!isId(resource?.orgId)) return false;
   if (kind === "org") return true;
   return isId(resource.projectId) && (kind === "project" || isId(resource.userId));
 }

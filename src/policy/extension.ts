@@ -2,15 +2,8 @@ import { z } from "zod";
 import type { FieldProblem } from "../model/errors.js";
 import { parse } from "../model/validation.js";
 import { isWider, type Permissions, reachOf } from "./permission.js";
-import type { OrgGrants, ProjectGrants, Row } from "./spec.js";
-import {
-  type CompleteSpec,
-  grantProblems,
-  parseSpec,
-  partSchemas,
-  type Roles,
-  refuse,
-} from "./spec-schema.js";
+import type { OrgGrants, PolicyData, ProjectGrants, Row } from "./spec.js";
+import { grantProblems, parseSpec, partSchemas, type Roles, refuse } from "./spec-schema.js";
 
 /** The permissions of a policy and of its extension. */
 export type Extended<P extends Permissions, Q extends Permissions> = {
@@ -69,7 +62,7 @@ const extensionSchema = z.strictObject({
  *
  * @throws ValidationError naming each field that is wrong.
  */
-export function extended(spec: CompleteSpec, input: unknown): CompleteSpec {
+export function extended(spec: PolicyData, input: unknown): PolicyData {
   const extension = parse(extensionSchema, input);
   const { raise } = extension;
   const permissions = { ...spec.permissions, ...extension.permissions };

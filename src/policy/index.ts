@@ -1,9 +1,14 @@
 export type { PolicyExtension } from "./extension.js";
 export { type Matrix, type MatrixCell, matrix, toMarkdown } from "./matrix.js";
 export type { Kind, Permissions, Reach, ReachOf, ResourceOf } from "./permission.js";
-export { definePolicy, type Policy } from "./policy.js";
+export { definePolicy, type PermissionsOf, type Policy } from "./policy.js";
 export type { Principal, Resource } from "./principal.js";
-export type { Ask, OrgGrants, PolicySpec, ProjectGrants, Row } from "./spec.js";
-export { type StandardPermission, type StandardPolicy, standardPolicy } from "./standard.js";
+export type { Ask, OrgGrants, PolicyData, PolicySpec, ProjectGrants, Row } from "./spec.js";
+export {
+  type StandardPermission,
+  type StandardPermissions,
+  type StandardPolicy,
+  standardPolicy,
+} from "./standard.js";
 export type { Verdict, VerdictReason } from "./verdict.js";
 export type { Visible } from "./visible.js";

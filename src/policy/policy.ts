@@ -2,20 +2,24 @@ import { authorize } from "./authorize.js";
 import { type Extended, extended, type PolicyExtension } from "./extension.js";
 import type { Permissions, ResourceOf } from "./permission.js";
 import type { Principal } from "./principal.js";
-import type { PolicySpec } from "./spec.js";
-import { type CompleteSpec, parseSpec } from "./spec-schema.js";
+import type { PolicyData, PolicySpec } from "./spec.js";
+import { parseSpec } from "./spec-schema.js";
 import { compile } from "./table.js";
 import type { Verdict } from "./verdict.js";
 import { type Visible, visible } from "./visible.js";
 
-/** Who may do what: pure, synchronous and frozen. Default deny. */
+/**
+ * Who may do what: pure, synchronous and frozen. Default deny.
+ *
+ * A policy with more permissions and roles serves wherever one with fewer is wanted.
+ */
 export interface Policy<
   P extends Permissions = Permissions,
   OrgRole extends string = string,
   ProjectRole extends string = string,
 > {
-  /** The whole policy as plain data: `definePolicy(policy.spec)` is the same policy. */
-  readonly spec: Required<PolicySpec<P, OrgRole, ProjectRole>>;
+  /** The whole policy as plain data, to store and to compare; `definePolicy` makes a policy of it that decides the same. */
+  readonly spec: PolicyData<P, OrgRole, ProjectRole>;
 
   /**
    * Decides whether a principal may do something to a resource.
@@ -58,6 +62,9 @@ export interface Policy<
   ): Policy<Extended<P, Q>, OrgRole | NewOrgRole, ProjectRole | NewProjectRole>;
 }
 
+/** The permissions of a policy, each with its kind. */
+export type PermissionsOf<T> = T extends Policy<infer P, infer _OrgRole, infer _ProjectRole> ? P : never;
+
 /**
  * Makes a policy of a spec: permissions, and what each role grants. What is not granted is denied.
  *
@@ -74,15 +81,14 @@ export function definePolicy<
 }
 
 function policyOf<P extends Permissions, OrgRole extends string, ProjectRole extends string>(
-  checked: CompleteSpec,
+  spec: PolicyData,
 ): Policy<P, OrgRole, ProjectRole> {
-  // Sound: both callers take a spec of these types, and a check keeps every name and every reach.
-  const spec = checked as Policy<P, OrgRole, ProjectRole>["spec"];
-  const table = compile(checked);
+  const table = compile(spec);
   return Object.freeze<Policy<P, OrgRole, ProjectRole>>({
-    spec,
+    // Sound: both callers check a spec of these types, which keeps every name and every reach.
+    spec: spec as PolicyData<P, OrgRole, ProjectRole>,
     authorize: (principal, permission, resource) => authorize(table, principal, permission, resource),
     visible: (principal, permission) => visible(table, principal, permission),
-    extend: (extension) => policyOf(extended(checked, extension)),
+    extend: (extension) => policyOf(extended(spec, extension)),
   });
 }

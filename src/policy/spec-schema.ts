@@ -2,11 +2,8 @@ import { z } from "zod";
 import { type FieldProblem, ValidationError } from "../model/errors.js";
 import { parse, recordOf } from "../model/validation.js";
 import type { Permissions, Reach } from "./permission.js";
-import type { Ask, PolicySpec, Row } from "./spec.js";
+import type { Ask, PolicyData, Row } from "./spec.js";
 import { askKinds } from "./spec.js";
-
-/** A spec with nothing left out. */
-export type CompleteSpec = Required<PolicySpec>;
 
 /** Roles and what each grants, by the names of any policy. */
 export type Roles = Readonly<Record<string, Readonly<Record<string, Reach | undefined>>>>;
@@ -54,8 +51,8 @@ const specSchema = z.strictObject({
  *
  * @throws ValidationError naming each field that is wrong, such as `projectRoles.viewer.project.create`.
  */
-export function parseSpec(input: unknown): CompleteSpec {
-  const spec = parse<CompleteSpec>(specSchema, input);
+export function parseSpec(input: unknown): PolicyData {
+  const spec = parse<PolicyData>(specSchema, input);
   const { permissions, orgRoles, projectRoles, baseOrgRole, rows } = spec;
   const base = Object.hasOwn(orgRoles, baseOrgRole)
     ? []

@@ -66,3 +66,16 @@ export interface PolicySpec<
   /** Lines of the matrix; a permission that is in none of them gets a line of its own. */
   readonly rows?: readonly Row<NoInfer<P>>[];
 }
+
+/** A {@link PolicySpec} that was checked, with nothing left out. */
+export interface PolicyData<
+  P extends Permissions = Permissions,
+  OrgRole extends string = string,
+  ProjectRole extends string = string,
+> {
+  readonly permissions: { readonly [Id in keyof P]: P[Id] };
+  readonly orgRoles: { readonly [Role in OrgRole]: OrgGrants<P> };
+  readonly projectRoles: { readonly [Role in ProjectRole]: ProjectGrants<P> };
+  readonly baseOrgRole: string;
+  readonly rows: readonly Row[];
+}

@@ -1,4 +1,4 @@
-import { definePolicy, type Policy } from "./policy.js";
+import { definePolicy, type PermissionsOf } from "./policy.js";
 
 /** What one does with a key, whosever it is: three rows ask about these same permissions. */
 const keyPermissions = [
@@ -176,10 +176,11 @@ export const standardPolicy = definePolicy({
   ],
 });
 
-type StandardPermissions = typeof standardPolicy.spec.permissions;
+/** A policy with the permissions and roles of the standard one: itself, or an extension of it. */
+export type StandardPolicy = typeof standardPolicy;
 
-/** A policy with all the permissions of the standard one: itself, or an extension of it. */
-export type StandardPolicy = Policy<StandardPermissions>;
+/** The permissions of the standard policy, each with its kind. */
+export type StandardPermissions = PermissionsOf<StandardPolicy>;
 
 /** A permission of the standard policy. */
 export type StandardPermission = keyof StandardPermissions;

@@ -1,5 +1,6 @@
 import { type Kind, type Reach, reachOf } from "./permission.js";
-import type { CompleteSpec, Roles } from "./spec-schema.js";
+import type { PolicyData } from "./spec.js";
+import type { Roles } from "./spec-schema.js";
 import { denied, type Verdict } from "./verdict.js";
 
 /** One cell of a policy: how far a role's permission goes, and the verdict where it does. */
@@ -22,7 +23,7 @@ export interface PermissionRules {
 export type Table = ReadonlyMap<string, PermissionRules>;
 
 /** Compiles a checked spec: every role gives every permission a reach. */
-export function compile({ permissions, orgRoles, projectRoles, baseOrgRole }: CompleteSpec): Table {
+export function compile({ permissions, orgRoles, projectRoles, baseOrgRole }: PolicyData): Table {
   return new Map(
     Object.entries(permissions).map(([permission, kind]) => {
       const orgRules = rulesOf("org", orgRoles, permission);

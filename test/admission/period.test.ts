@@ -1,17 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import { z } from "zod";
 import {
   Calendar,
   type CalendarReset,
-  isTimeZone,
   type Period,
   PeriodClock,
   periodAt,
-  timeZoneSchema,
 } from "../../src/admission/period.js";
-import { ValidationError } from "../../src/model/errors.js";
-import { parse } from "../../src/model/validation.js";
 
 const DAY = 86_400_000;
 const HOUR = 3_600_000;
@@ -308,105 +303,5 @@ describe("periodAt", () => {
     const midnight = at("2024-05-15T00:00Z");
     expect(periodAt("daily", "UTC", midnight - 0.5).endsAt).toBe(midnight);
     expect(periodAt("daily", "UTC", midnight + 0.5).startsAt).toBe(midnight);
-  });
-});
-
-describe("isTimeZone", () => {
-  it("knows every zone of the runtime", () => {
-    expect(ZONES.filter((zone) => !isTimeZone(zone))).toEqual([]);
-  });
-
-  it.each([
-    "UTC",
-    "utc",
-    "GMT",
-    "Etc/GMT-2",
-    "US/Pacific",
-    "Asia/Kolkata",
-    "Asia/Calcutta",
-    "europe/berlin",
-    "EST5EDT",
-  ])("knows %s", (name) => {
-    expect(isTimeZone(name)).toBe(true);
-    expect(periodAt("daily", name, 0).endsAt).toBeGreaterThan(0);
-  });
-
-  it.each([
-    "",
-    "Europe/Atlantis",
-    "+02:00",
-    "-05",
-    "UTC+2",
-    "IST",
-    "PST",
-    "Z",
-    "2024-01-01T00:00Z",
-    "2024-01-01[UTC]",
-  ])("does not know %j", (name) => {
-    expect(isTimeZone(name)).toBe(false);
-  });
-
-  it.each(["__proto__", "constructor", " UTC", "UTC\n", "\ud800", "x".repeat(10_000)])(
-    "does not know %j",
-    (name) => {
-      expect(isTimeZone(name)).toBe(false);
-    },
-  );
-});
-
-describe("timeZoneSchema", () => {
-  const schema = z.strictObject({ timeZone: timeZoneSchema });
-
-  it("leaves a name as it was written", () => {
-    expect(parse(schema, { timeZone: "Europe/Berlin" })).toEqual({ timeZone: "Europe/Berlin" });
-  });
-
-  it.each([{ timeZone: "+02:00" }, { timeZone: undefined }, { timeZone: 2 }, {}])("refuses %j", (input) => {
-    const expected = "an IANA time zone, such as Europe/Berlin";
-    expect(() => parse(schema, input)).toThrow(new ValidationError([{ field: "timeZone", expected }]));
-  });
-});
-
-describe("Calendar", () => {
-  test("law: a clock answers as periodAt does, whichever way time runs", () => {
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...RESETS),
-        fc.constantFrom(...ZONES),
-        moments,
-        fc.array(fc.integer({ min: -3 * DAY, max: 3 * DAY }), { maxLength: 5 }),
-        (reset, timeZone, from, steps) => {
-          const clock = new Calendar().clock(reset, timeZone);
-          let now = from;
-          for (const step of steps) {
-            now += step;
-            expect(clock.at(now)).toEqual(periodAt(reset, timeZone, now));
-          }
-        },
-      ),
-      { numRuns: 300 },
-    );
-  });
-
-  it("answers with the same period while it lasts, and with the next at its end", () => {
-    const clock = new Calendar().clock("daily", "UTC");
-    const period = clock.at(5);
-    expect(clock.at(DAY - 1)).toBe(period);
-    expect(clock.at(DAY)).toEqual({ index: 1, startsAt: DAY, endsAt: 2 * DAY });
-  });
-
-  it("shares one clock among all who ask for the same reset and time zone", () => {
-    const calendar = new Calendar();
-    expect(calendar.clock("daily", "UTC")).toBe(calendar.clock("daily", "UTC"));
-    expect(calendar.clock("daily", "UTC")).not.toBe(calendar.clock("weekly", "UTC"));
-    expect(calendar.clock("daily", "UTC")).not.toBe(calendar.clock("daily", "Europe/Berlin"));
-  });
-
-  it("keeps at most as many clocks as it was told, the newest", () => {
-    const calendar = new Calendar(2);
-    const [utc, berlin] = [calendar.clock("daily", "UTC"), calendar.clock("daily", "Europe/Berlin")];
-    calendar.clock("daily", "Asia/Tokyo");
-    expect(calendar.clock("daily", "Europe/Berlin")).toBe(berlin);
-    expect(calendar.clock("daily", "UTC")).not.toBe(utc);
   });
 });

@@ -1,0 +1,47 @@
+import { keyRefusal } from "../admission/key-checks.js";
+import { type KeyRefusalReason, MESSAGES } from "../admission/reasons.js";
+import type { Principal } from "../policy/principal.js";
+import type { Engine } from "./engine.js";
+import { tokenEnded } from "./key-resolver.js";
+
+/** Who a token stands for, or why it stands for nobody. Where it does not, nothing of the org behind it is told. */
+export type Authentication =
+  | {
+      readonly authenticated: true;
+      readonly keyId: string;
+      readonly orgId: string;
+      readonly projectId: string;
+      readonly userId: string;
+      /** The holder as they are now, acting through the key: confined to its project. */
+      readonly principal: Principal;
+      /** Epoch milliseconds at which the key ends; absent where it does not. */
+      readonly expiresAt?: number;
+    }
+  | { readonly authenticated: false; readonly reason: KeyRefusalReason; readonly message: string };
+
+/** Whom a token stands for now. */
+export async function authenticate(engine: Engine, token: string): Promise<Authentication> {
+  const now = engine.settings.clock.now();
+  const found = engine.keys.peek(token, now) ?? (await engine.keys.load(token, now));
+  if (found === undefined || tokenEnded(found, now)) return failed("invalid_key");
+  const { compiled } = found;
+  const reason = keyRefusal(compiled.chain, now);
+  if (reason !== undefined) return failed(reason);
+  const { keyId, orgId, projectId, userId, chain } = compiled;
+  const holder = await engine.directory.principal(userId, orgId);
+  if (holder === undefined) return failed("holder_removed");
+  const { expiresAt } = chain.key;
+  return {
+    authenticated: true,
+    keyId,
+    orgId,
+    projectId,
+    userId,
+    principal: { ...holder, via: { keyId, projectId } },
+    ...(expiresAt !== undefined && { expiresAt }),
+  };
+}
+
+function failed(reason: KeyRefusalReason): Authentication {
+  return { authenticated: false, reason, message: MESSAGES[reason] };
+}

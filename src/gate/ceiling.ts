@@ -1,0 +1,213 @@
+import { budgetsOf } from "../admission/limit.js";
+import { LimitError } from "../model/errors.js";
+import type { BudgetReset, Limits, ModelLimits } from "../model/limits.js";
+import { nanoUsd, usdOf } from "../model/money.js";
+import { type AllowList, contains, firstOutside } from "./control/allow-lists.js";
+
+/** What somebody is about to give, to a key, a member or a project. A field that is absent is not given. */
+export interface Grant {
+  readonly limits?: Limits | undefined;
+  readonly models?: AllowList;
+  readonly mcpServers?: AllowList;
+  /** Epoch milliseconds at which it ends. */
+  readonly expiresAt?: number | undefined;
+  readonly contentLogging?: boolean | undefined;
+}
+
+/** What a grant is held against. */
+export interface Bound extends Grant {
+  /** Whose it is, for people: `the project`. */
+  readonly of: string;
+}
+
+export interface Ceiling {
+  /** Bounds that hold for whatever is given all the same: of the org, the project, the holder's membership. */
+  readonly enclosing: readonly Bound[];
+  /** What the actor has only under these bounds, and so can hand on only under them. */
+  readonly own?: readonly Bound[];
+  /** Alias to targets, for lists of models. */
+  readonly virtualModels?: VirtualModels;
+}
+
+/** What can be given. */
+export const GRANT_FIELDS = ["limits", "models", "mcpServers", "expiresAt", "contentLogging"] as const;
+export type GrantField = (typeof GRANT_FIELDS)[number];
+
+/**
+ * The one rule of every door: nobody gives more than what encloses it, or than they have themselves.
+ *
+ * What a grant says must not exceed what encloses it; what it leaves out is inherited, so that is within. What the actor
+ * has only under a bound must stay under it: by the grant's own words or by what encloses it.
+ *
+ * @param grant everything that is given once the write is done
+ * @param fields those of it that the write gives
+ * @throws LimitError naming the field that is too much
+ */
+export function checkCeiling(
+  grant: Grant,
+  ceiling: Ceiling,
+  fields: readonly GrantField[] = GRANT_FIELDS,
+): void {
+  const { enclosing, own = [], virtualModels = {} } = ceiling;
+  const inForce = [grant, ...enclosing];
+  for (const field of fields) {
+    for (const bound of enclosing) CHECKS[field].within(grant, bound, virtualModels);
+    for (const bound of own) CHECKS[field].cover(inForce, bound, virtualModels);
+  }
+}
+
+type VirtualModels = Readonly<Record<string, readonly string[]>>;
+
+interface Check {
+  /** What is said does not exceed the bound. */
+  within(grant: Grant, bound: Bound, virtualModels: VirtualModels): void;
+  /** Among all that is in force something keeps to the bound. */
+  cover(inForce: readonly Grant[], bound: Bound, virtualModels: VirtualModels): void;
+}
+
+const CHECKS: Readonly<Record<GrantField, Check>> = {
+  limits: {
+    within: ({ limits }, bound) => checkLimitsWithin(limits, bound),
+    cover: checkLimitsCover,
+  },
+  models: listCheck("models"),
+  mcpServers: listCheck("mcpServers"),
+  expiresAt: {
+    within({ expiresAt = 0 }, bound) {
+      if (expiresAt > endOf(bound)) throw endsLater(bound);
+    },
+    cover(inForce, bound) {
+      if (inForce.every((part) => endOf(part) > endOf(bound))) throw endsLater(bound);
+    },
+  },
+  contentLogging: {
+    within({ contentLogging }, bound) {
+      if (contentLogging && bound.contentLogging === false) throw logsMore(bound);
+    },
+    cover(inForce, bound) {
+      if (bound.contentLogging === false && inForce.every((part) => part.contentLogging !== false))
+        throw logsMore(bound);
+    },
+  },
+};
+
+function listCheck(field: "models" | "mcpServers"): Check {
+  const within: Check["within"] = (grant, bound, virtualModels) => {
+    const outside = firstOutside(grant[field] ?? [], bound[field], virtualModels);
+    if (outside !== undefined) {
+      throw new LimitError(field, `${JSON.stringify(outside)} is not among those of ${bound.of}`);
+    }
+  };
+  return {
+    within,
+    cover(inForce, bound, virtualModels) {
+      if (bound[field] == null) return;
+      const keepsTo = ({ [field]: list }: Grant) =>
+        list != null && firstOutside(list, bound[field], virtualModels) === undefined;
+      if (!inForce.some(keepsTo)) throw new LimitError(field, `at most those of ${bound.of}`);
+    },
+  };
+}
+
+function endOf({ expiresAt = Number.POSITIVE_INFINITY }: Grant): number {
+  return expiresAt;
+}
+
+/** One number of a scope's limits. */
+interface Entry {
+  readonly path: string;
+  /** What it counts and how long: numbers of the same kind compare. All budgets are of one kind. */
+  readonly kind: string;
+  /** Only for budgets: how long a period is, against others. */
+  readonly length: number;
+  readonly max: number;
+  readonly perModel: string | undefined;
+  readonly binds: boolean;
+}
+
+const RATES = [
+  "rpm",
+  "tpm",
+  "inputTpm",
+  "outputTpm",
+  "rpd",
+  "tpd",
+  "inFlight",
+] as const satisfies (keyof ModelLimits)[];
+
+const LENGTHS: Readonly<Record<BudgetReset, number>> = { daily: 1, weekly: 2, monthly: 3, never: 4 };
+
+function entriesOf(limits: Limits | undefined): Entry[] {
+  if (limits === undefined) return [];
+  const { perModel = {}, mode } = limits;
+  return [
+    ...modelEntries(limits, "limits", mode, undefined),
+    ...Object.entries(perModel).flatMap(([pattern, of]) =>
+      modelEntries(of, `limits.perModel.${pattern}`, of.mode ?? mode, pattern),
+    ),
+  ];
+}
+
+function modelEntries(
+  limits: ModelLimits,
+  path: string,
+  mode: ModelLimits["mode"],
+  perModel: string | undefined,
+): Entry[] {
+  const base = { perModel, binds: mode !== "shadow" };
+  const rates = RATES.flatMap((kind) => {
+    const max = limits[kind];
+    return max === undefined ? [] : [{ ...base, path: `${path}.${kind}`, kind, length: 0, max }];
+  });
+  const budgets = budgetsOf(limits.budget).map(({ usd, reset }, i) => ({
+    ...base,
+    path: Array.isArray(limits.budget) ? `${path}.budget[${i}].usd` : `${path}.budget.usd`,
+    kind: "budget",
+    length: LENGTHS[reset],
+    max: nanoUsd(usd),
+  }));
+  return [...rates, ...budgets];
+}
+
+function checkLimitsWithin(limits: Limits | undefined, bound: Bound): void {
+  const bounds = entriesOf(bound.limits).filter(({ binds }) => binds);
+  for (const entry of entriesOf(limits)) {
+    // A limit for all models is no excess over one for a few: there, that one still binds.
+    const exceeded = bounds.find(
+      ({ kind, length, max, perModel }) =>
+        kind === entry.kind && entry.length <= length && isPart(entry.perModel, perModel) && entry.max > max,
+    );
+    if (exceeded)
+      throw new LimitError(entry.path, `at most ${shown(exceeded)}, which is what ${bound.of} has`);
+  }
+}
+
+function checkLimitsCover(inForce: readonly Grant[], bound: Bound): void {
+  const entries = inForce.flatMap(({ limits }) => entriesOf(limits)).filter(({ binds }) => binds);
+  for (const held of entriesOf(bound.limits)) {
+    // A sum over a longer period, or over more models, is at least the sum over a part of them.
+    const covered = entries.some(
+      ({ kind, length, max, perModel }) =>
+        kind === held.kind && length >= held.length && isPart(held.perModel, perModel) && max <= held.max,
+    );
+    if (held.binds && !covered)
+      throw new LimitError(held.path, `at most ${shown(held)}, which is what ${bound.of} has`);
+  }
+}
+
+/** Whether the models of one limit are all among those of another. */
+function isPart(part: string | undefined, whole: string | undefined): boolean {
+  return whole === undefined || (part !== undefined && contains(whole, part));
+}
+
+function shown({ kind, max }: Entry): string {
+  return kind === "budget" ? `${usdOf(max)} USD` : String(max);
+}
+
+function endsLater({ of, expiresAt = 0 }: Bound): LimitError {
+  return new LimitError("expiresAt", `at most ${new Date(expiresAt).toISOString()}, when ${of} ends`);
+}
+
+function logsMore({ of }: Bound): LimitError {
+  return new LimitError("contentLogging", `off, as ${of} says`);
+}

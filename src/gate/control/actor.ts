@@ -1,0 +1,96 @@
+import { z } from "zod";
+import { keyRefusal } from "../../admission/key-checks.js";
+import type { MESSAGES } from "../../admission/reasons.js";
+import type { KeyChain } from "../../model/chain.js";
+import { PermissionError } from "../../model/errors.js";
+import { idSchema } from "../../model/text.js";
+import type { ResourceOf } from "../../policy/permission.js";
+import type { Principal, Resource } from "../../policy/principal.js";
+import type { StandardPermission, StandardPolicy } from "../../policy/standard.js";
+import type { Verdict } from "../../policy/verdict.js";
+import type { Storage } from "../../storage/storage.js";
+import type { Engine } from "../engine.js";
+import { hashToken, isWellFormed } from "../token.js";
+
+/** Who acts: a person, or a key for its holder. */
+export type Actor = { readonly userId: string } | { readonly token: string };
+
+export const actorSchema = z.union(
+  [z.strictObject({ userId: idSchema }), z.strictObject({ token: z.string() })],
+  {
+    error: "an object with userId or token",
+  },
+);
+
+/** Somebody who acts in an org, as they are now. */
+export interface Acting {
+  readonly principal: Principal;
+  /** The chain of the key that acts for them. */
+  readonly chain?: KeyChain;
+  /**
+   * Whom the token was handed to, where that is not the holder. They reach through it what both may, so that a token
+   * made for somebody who is promoted later does not promote whoever made it.
+   */
+  readonly issuer?: Principal;
+}
+
+/**
+ * Finds who acts. Nothing is taken from the cache: what decides about a write is as it is stored.
+ *
+ * @throws PermissionError where a token stands for nobody
+ */
+export async function resolveActor(
+  { directory, settings }: Engine,
+  storage: Storage,
+  actor: Actor,
+  orgId: string,
+  asked: string,
+): Promise<Acting> {
+  const inOrg = async (userId: string): Promise<Principal> =>
+    (await directory.principal(userId, orgId)) ?? { userId, orgId, projectRoles: {} };
+  if ("userId" in actor) return { principal: await inOrg(actor.userId) };
+
+  const { token } = actor;
+  const hash = hashToken(token);
+  const chain = isWellFormed(token, settings.keyPrefix) ? await directory.key({ hash }) : undefined;
+  const now = settings.clock.now();
+  const previous = chain?.key.previousToken?.hash === hash ? chain.key.previousToken : undefined;
+  if (chain === undefined || (previous && now >= previous.expiresAt)) throw refused(asked, "invalid_key");
+  const reason = keyRefusal(chain, now);
+  if (reason !== undefined) throw refused(asked, reason);
+
+  const { userId } = chain.holder;
+  const via = { keyId: chain.key.id, projectId: chain.project.id };
+  // A key of another org stands for its holder there: whatever is asked of this one is denied as `other_org`.
+  const home = await directory.principal(userId, chain.org.id);
+  if (home === undefined) throw refused(asked, "holder_removed");
+  const acting: Acting = { principal: { ...home, via }, chain };
+  const record = await storage.get("key", chain.key.id);
+  const issuedTo = previous ? record?.previousIssuedTo : record?.issuedTo;
+  if (issuedTo === undefined || issuedTo === userId) return acting;
+  const issuer = await directory.principal(issuedTo, chain.org.id);
+  const { orgRole, projectRoles = {} } = issuer ?? {};
+  // With the holder's id, so that what is the holder's own stays so.
+  return {
+    ...acting,
+    issuer: { userId, orgId: chain.org.id, ...(orgRole !== undefined && { orgRole }), projectRoles, via },
+  };
+}
+
+function refused(asked: string, reason: keyof typeof MESSAGES): PermissionError {
+  return new PermissionError(asked, reason);
+}
+
+/** Whether somebody may do something, for permissions and resources that are only known at run time. */
+export function verdictOf(
+  policy: StandardPolicy,
+  { principal, issuer }: Acting,
+  permission: string,
+  resource: Resource,
+): Verdict {
+  // Sound: `authorize` answers any text and any resource, with a denial where it does not know them.
+  const ask = (who: Principal) =>
+    policy.authorize(who, permission as StandardPermission, resource as ResourceOf<"owned">);
+  const verdict = ask(principal);
+  return verdict.allowed && issuer ? ask(issuer) : verdict;
+}

@@ -1,0 +1,237 @@
+import {
+  ConflictError,
+  LastOwnerError,
+  LimitError,
+  NotFoundError,
+  PermissionError,
+  type TollgateError,
+} from "../../model/errors.js";
+import type { RecordKind, Records } from "../../model/records.js";
+import { parse } from "../../model/validation.js";
+import type { Resource } from "../../policy/principal.js";
+import type { StandardPermission } from "../../policy/standard.js";
+import type { Storage } from "../../storage/storage.js";
+import type { Engine } from "../engine.js";
+import { type Acting, type Actor, actorSchema, resolveActor, verdictOf } from "./actor.js";
+import { Draft, type Subject } from "./draft.js";
+
+/** How often a write begins again because another process wrote to the org meanwhile. Each time somebody gets ahead. */
+const ATTEMPTS_MAX = 50;
+
+/** What one must be allowed to see a record at all. */
+const VIEWING = {
+  project: "project.view",
+  key: "key.view",
+  invitation: "invitation.view",
+  virtualModel: "virtualModel.manage",
+  mcpServer: "mcpServer.manage",
+  externalKey: "externalKey.manage",
+  creditGrant: "billing.view",
+} as const satisfies Partial<Record<RecordKind, StandardPermission>>;
+
+/** The records that are addressed by an id of their own. */
+export type Addressed = keyof typeof VIEWING;
+
+/** Which record, as a caller names it. */
+export interface Ref {
+  readonly id: string;
+  readonly orgId?: string | undefined;
+  /** The version that the caller has seen. */
+  readonly version?: number | undefined;
+}
+
+/** What one write is: what it asks for, and what the audit trail says of it. */
+export interface Ask {
+  readonly action: string;
+  readonly permission: StandardPermission;
+}
+
+/** What every noun of the control plane is made with: the one way to authorize, to read and to write. */
+export class Control {
+  readonly engine: Engine;
+  readonly storage: Storage;
+  readonly #actor: Actor;
+
+  constructor(engine: Engine, storage: Storage, actor: Actor) {
+    this.engine = engine;
+    this.storage = storage;
+    this.#actor = parse(actorSchema, actor, "actor");
+  }
+
+  get policy() {
+    return this.engine.settings.policy;
+  }
+
+  now(): number {
+    return this.engine.settings.clock.now();
+  }
+
+  /** The user who acts; undefined where a token does. */
+  get userId(): string | undefined {
+    return "userId" in this.#actor ? this.#actor.userId : undefined;
+  }
+
+  /** Who acts in an org, as they are now. */
+  acting(orgId: string, asked: string): Promise<Acting> {
+    return resolveActor(this.engine, this.storage, this.#actor, orgId, asked);
+  }
+
+  can(acting: Acting, permission: StandardPermission, resource: Resource): boolean {
+    return verdictOf(this.policy, acting, permission, resource).allowed;
+  }
+
+  /** @throws PermissionError */
+  require(acting: Acting, permission: StandardPermission, resource: Resource): void {
+    const verdict = verdictOf(this.policy, acting, permission, resource);
+    if (!verdict.allowed) throw new PermissionError(permission, verdict.reason);
+  }
+
+  /** Reads where the actor has a permission. */
+  async read<T>(permission: StandardPermission, resource: Resource, reading: (acting: Acting) => Promise<T>): Promise<T> {
+    const acting = await this.acting(resource.orgId, permission);
+    this.require(acting, permission, resource);
+    return reading(acting);
+  }
+
+  /**
+   * A record that the actor may see.
+   *
+   * @throws NotFoundError where there is none, or where they may not
+   */
+  async view<K extends Addressed>(kind: K, { id, orgId }: Ref): Promise<Records[K]> {
+    const record = await this.storage.get(kind, id);
+    if (record === undefined || (orgId !== undefined && record.orgId !== orgId)) throw new NotFoundError(kind, id);
+    const acting = await this.acting(record.orgId, VIEWING[kind]);
+    if (!this.can(acting, VIEWING[kind], resourceOf(record))) throw new NotFoundError(kind, id);
+    return record;
+  }
+
+  /**
+   * Writes where the actor has a permission that does not depend on what is stored.
+   *
+   * @throws PermissionError
+   */
+  write<T>(
+    ask: Ask,
+    resource: Resource,
+    subject: Subject,
+    attempt: (draft: Draft, acting: Acting) => Promise<T>,
+  ): Promise<T> {
+    return this.transact(resource.orgId, ask.action, subject, async (draft, acting) => {
+      this.require(acting, ask.permission, resource);
+      return attempt(draft, acting);
+    });
+  }
+
+  /**
+   * Writes to a record where the actor has a permission for it.
+   *
+   * @throws NotFoundError where there is no such record, or none that the actor may see
+   * @throws PermissionError where they may only see it
+   * @throws ConflictError where it is not at the version that the caller has seen
+   */
+  async writeTo<K extends Addressed, T>(
+    ask: Ask,
+    kind: K,
+    { id, orgId, version }: Ref,
+    attempt: (record: Records[K], draft: Draft, acting: Acting) => Promise<T>,
+  ): Promise<T> {
+    const home = await this.storage.get(kind, id);
+    if (home === undefined || (orgId !== undefined && home.orgId !== orgId)) throw new NotFoundError(kind, id);
+    const subject = { kind, id, projectId: resourceOf(home).projectId };
+    return this.transact(home.orgId, ask.action, subject, async (draft, acting) => {
+      const record = await draft.get(kind, id);
+      if (record === undefined) throw new NotFoundError(kind, id);
+      const resource = resourceOf(record);
+      const verdict = verdictOf(this.policy, acting, ask.permission, resource);
+      if (!verdict.allowed) {
+        const denied = new PermissionError(ask.permission, verdict.reason);
+        throw this.can(acting, VIEWING[kind], resource) ? denied : new Hidden(kind, id, denied);
+      }
+      requireVersion(kind, record, version);
+      return attempt(record, draft, acting);
+    });
+  }
+
+  /**
+   * Runs one write to its end: it reads, decides and is committed with its audit event, or begins again where another
+   * process got ahead. Then the next call sees it.
+   */
+  async transact<T>(
+    orgId: string,
+    action: string,
+    subject: Subject,
+    attempt: (draft: Draft, acting: Acting) => Promise<T>,
+  ): Promise<T> {
+    return this.engine.orgQueue.run(orgId, async () => {
+      for (let attempts = 1; ; attempts++) {
+        const draft = new Draft(this.storage, orgId, this.now(), await this.storage.get("trail", orgId));
+        const acting = await this.acting(orgId, action);
+        try {
+          const result = await attempt(draft, acting);
+          await this.storage.commit(draft.changes(doerOf(acting), action, subject));
+          this.engine.chains.forgetOrg(orgId);
+          draft.emit(this.engine.events);
+          return result;
+        } catch (error) {
+          const present = (await this.storage.get("trail", orgId))?.version;
+          if (present !== draft.trail?.version) {
+            // What was decided on is no longer so, whichever way it was decided.
+            if (attempts < ATTEMPTS_MAX) continue;
+            throw new ConflictError(`org ${JSON.stringify(orgId)} is being written to by others; try again`);
+          }
+          await this.#recordDenial(draft, acting, action, subject, error);
+          throw error instanceof Hidden ? new NotFoundError(error.kind, error.id) : error;
+        }
+      }
+    });
+  }
+
+  /** Tells the audit trail of an attempt that was denied, if the gate is told to. It must not fail for that. */
+  async #recordDenial(draft: Draft, acting: Acting, action: string, subject: Subject, error: unknown): Promise<void> {
+    const denial = error instanceof Hidden ? error.denied : error;
+    const isDenial = [PermissionError, LimitError, LastOwnerError].some((type) => denial instanceof type);
+    if (!isDenial || draft.trail === undefined || !this.engine.settings.auditDenied) return;
+    const { message } = denial as TollgateError; // sound: it is one of the three
+    try {
+      await this.storage.commit(draft.denial(doerOf(acting), action, subject, message));
+    } catch (failure) {
+      if (!(failure instanceof ConflictError)) throw failure;
+      const latest = new Draft(this.storage, draft.orgId, this.now(), await this.storage.get("trail", draft.orgId));
+      await this.storage.commit(latest.denial(doerOf(acting), action, subject, message));
+    }
+  }
+}
+
+/** A denial that looks to the actor as if there was no such record. */
+class Hidden extends NotFoundError {
+  readonly kind: string;
+  readonly id: string;
+  readonly denied: PermissionError;
+
+  constructor(kind: string, id: string, denied: PermissionError) {
+    super(kind, id);
+    this.kind = kind;
+    this.id = id;
+    this.denied = denied;
+  }
+}
+
+/** @throws ConflictError naming both versions */
+export function requireVersion(kind: RecordKind, record: { id: string; version: number }, version: number | undefined): void {
+  if (version === undefined || version === record.version) return;
+  throw new ConflictError(
+    `${kind} ${JSON.stringify(record.id)} is at version ${record.version}, not at version ${version}`,
+  );
+}
+
+/** What a policy is asked about a record. */
+export function resourceOf(record: Records[Addressed]): Resource & { readonly projectId?: string } {
+  const { orgId } = record;
+  if ("hash" in record && "issuedTo" in record) return { orgId, projectId: record.projectId, userId: record.userId };
+  return "mcpServers" in record ? { orgId, projectId: record.id } : { orgId };
+}
+
+function doerOf({ principal: { userId, via } }: Acting) {
+  return { userId, keyId: via?.keyId };
+}

@@ -1,0 +1,163 @@
+import { auditEventId, type RecordKind, type Records } from "../../model/records.js";
+import type { Change, Storage, Where } from "../../storage/storage.js";
+import type { EventHub, GateEvents } from "../events.js";
+import { viewOf } from "./views.js";
+
+/** What a write is about, for the audit trail. */
+export interface Subject {
+  readonly kind: RecordKind;
+  readonly id: string;
+  readonly projectId?: string | undefined;
+}
+
+export interface Doer {
+  readonly userId: string;
+  readonly keyId?: string | undefined;
+}
+
+/** Most changes that one audit event tells of: a large deletion has several. */
+const CHANGES_MAX = 200;
+
+/** A record as it is made: the version comes with it. */
+type Made<K extends RecordKind> = Omit<Records[K], "version">;
+
+/**
+ * One write of an org on its way: what it reads, what it changes, what it tells once it is done.
+ *
+ * INVARIANT: every write of an org raises the version of its trail. So of two writes that began in the same state only
+ * one is done: what a write has read, and found allowed, still is so at its commit.
+ */
+export class Draft {
+  readonly orgId: string;
+  /** The one moment of the write. */
+  readonly now: number;
+  /** The org's trail when the write began; undefined where the org never existed. */
+  readonly trail: Records["trail"] | undefined;
+  readonly #storage: Storage;
+  readonly #changes: Change[] = [];
+  readonly #told: ((events: EventHub) => void)[] = [];
+  readonly #audited: {
+    kind: string;
+    id: string;
+    before?: Record<string, unknown>;
+    after?: Record<string, unknown>;
+  }[] = [];
+
+  constructor(storage: Storage, orgId: string, now: number, trail: Records["trail"] | undefined) {
+    this.#storage = storage;
+    this.orgId = orgId;
+    this.now = now;
+    this.trail = trail;
+  }
+
+  /** A record of this org as it is stored; the changes of this draft are not in it. */
+  async get<K extends RecordKind>(kind: K, id: string): Promise<Records[K] | undefined> {
+    const record = await this.#storage.get(kind, id);
+    return record?.orgId === this.orgId ? record : undefined;
+  }
+
+  /** Records of this org, likewise. */
+  async find<K extends RecordKind>(kind: K, where: Where<K>): Promise<Records[K][]> {
+    return this.#storage.find(kind, { ...where, orgId: this.orgId });
+  }
+
+  create<K extends RecordKind>(kind: K, made: Made<K>): Records[K] {
+    const record = { ...made, version: 1 } as Records[K]; // sound: the version is all that was missing
+    this.#change(kind, undefined, record);
+    return record;
+  }
+
+  replace<K extends RecordKind>(kind: K, before: Records[K], patch: Partial<Made<K>>): Records[K] {
+    const record = { ...before, ...patch, version: before.version + 1 };
+    this.#change(kind, before, record);
+    return record;
+  }
+
+  remove<K extends RecordKind>(kind: K, before: Records[K]): void {
+    this.#change(kind, before, undefined);
+  }
+
+  /** An event to emit once the write is done. */
+  tell<E extends keyof GateEvents>(event: E, payload: GateEvents[E]): void {
+    this.#told.push((events) => events.emit(event, payload));
+  }
+
+  emit(events: EventHub): void {
+    for (const tell of this.#told) tell(events);
+  }
+
+  /** Everything to commit: the changes, and who made them. */
+  changes(by: Doer, action: string, subject: Subject): Change[] {
+    const parts = chunks(this.#audited, CHANGES_MAX);
+    return [
+      ...this.#changes,
+      ...this.#trailChanges(parts.map((changes) => ({ by, action, subject, changes, outcome: "done" }))),
+    ];
+  }
+
+  /** The commit of an attempt that was denied: nothing but its audit event. */
+  denial(by: Doer, action: string, subject: Subject, reason: string): Change[] {
+    return this.#trailChanges([{ by, action, subject, changes: [], outcome: "denied", reason }]);
+  }
+
+  #change<K extends RecordKind>(
+    kind: K,
+    before: Records[K] | undefined,
+    after: Records[K] | undefined,
+  ): void {
+    const id = (after ?? before)?.id ?? "";
+    // Sound: the record is of the kind; TypeScript does not relate a union's members through a type parameter.
+    this.#changes.push({
+      kind,
+      id,
+      expectedVersion: before?.version ?? 0,
+      record: after,
+    } as unknown as Change);
+    if (kind === "keyUse") return; // no one's doing: it goes with its key
+    this.#audited.push({
+      kind,
+      id,
+      ...(before && { before: { ...viewOf(kind, before) } }),
+      ...(after && { after: { ...viewOf(kind, after) } }),
+    });
+  }
+
+  #trailChanges(
+    events: readonly (Pick<Records["auditEvent"], "action" | "outcome" | "reason" | "changes"> & {
+      by: Doer;
+      subject: Subject;
+    })[],
+  ): Change[] {
+    const { orgId, now } = this;
+    const last = this.trail?.version ?? 0;
+    const sequence = last + 1;
+    const records = events.map(({ by, subject, ...event }, part): Records["auditEvent"] => ({
+      id: auditEventId(orgId, sequence, part),
+      orgId,
+      version: 1,
+      sequence,
+      at: now,
+      actorUserId: by.userId,
+      ...(by.keyId !== undefined && { actorKeyId: by.keyId }),
+      subjectKind: subject.kind,
+      subjectId: subject.id,
+      ...(subject.projectId !== undefined && { projectId: subject.projectId }),
+      ...event,
+    }));
+    return [
+      { kind: "trail", id: orgId, expectedVersion: last, record: { id: orgId, orgId, version: sequence } },
+      ...records.map((record) => ({
+        kind: "auditEvent" as const,
+        id: record.id,
+        expectedVersion: 0,
+        record,
+      })),
+    ];
+  }
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  const parts: T[][] = [];
+  for (let at = 0; at < items.length; at += size) parts.push(items.slice(at, at + size));
+  return parts;
+}

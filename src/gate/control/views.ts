@@ -1,0 +1,17 @@
+import type { RecordKind, Records } from "../../model/records.js";
+
+/** What only the storage may see. */
+const SECRETS = { key: ["hash", "previousHash"], invitation: ["hash"] } as const;
+
+type Secrets = typeof SECRETS;
+
+/** A record as callers and the audit trail see it: without its hashes. */
+export type View<K extends RecordKind> = Omit<Records[K], K extends keyof Secrets ? Secrets[K][number] : never>;
+
+export function viewOf<K extends RecordKind>(kind: K, record: Records[K]): View<K> {
+  const secrets: Partial<Record<RecordKind, readonly string[]>> = SECRETS;
+  const entries = Object.entries(record).filter(
+    ([field, value]) => value !== undefined && !secrets[kind]?.includes(field),
+  );
+  return Object.fromEntries(entries) as unknown as View<K>; // sound: exactly the secrets of the kind are left out
+}

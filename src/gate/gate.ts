@@ -1,0 +1,163 @@
+import { randomBytes } from "node:crypto";
+import type { LimitReading } from "../admission/limit-reading.js";
+import { ClosedError, ValidationError } from "../model/errors.js";
+import type { Actual, More, Usage } from "../model/usage.js";
+import type { ResourceOf } from "../policy/permission.js";
+import type { Policy } from "../policy/policy.js";
+import type { Principal } from "../policy/principal.js";
+import type { StandardPermission, StandardPolicy } from "../policy/standard.js";
+import type { Verdict } from "../policy/verdict.js";
+import type { Admission } from "./admission.js";
+import { admit, ReservationIds } from "./admitting.js";
+import { type Authentication, authenticate } from "./authenticating.js";
+import { type ControlPlane, createControlPlane } from "./control/control-plane.js";
+import type { Directory } from "./directory.js";
+import { createEngine } from "./engine.js";
+import type { GateEvents, Listener } from "./events.js";
+import { extend } from "./extending.js";
+import type { KeyRef } from "./key-resolver.js";
+import { type GateOptions, type GateSettings, settingsFrom } from "./options.js";
+import type { Reservation } from "./reservation.js";
+import type { Settlement } from "./settlement.js";
+import { release, settle } from "./settling.js";
+import { storageDirectory } from "./storage-directory.js";
+import { readUsage, type UsageQuery } from "./usage-reading.js";
+
+type StandardPermissions =
+  StandardPolicy extends Policy<infer P, infer _OrgRole, infer _ProjectRole> ? P : never;
+
+/** Answers, within one process, who may do what and which call may pass. Made by {@link createGate}. */
+export interface Gate {
+  /** May this person do this? A person named by id is looked up as they are now. */
+  authorize<K extends StandardPermission>(
+    who: { readonly userId: string } | Principal,
+    permission: K,
+    resource: ResourceOf<StandardPermissions[K]>,
+  ): Promise<Verdict>;
+  /** Whom a token stands for now. */
+  authenticate(token: string): Promise<Authentication>;
+  /**
+   * May this call pass now? Charges the estimate at every scope, or nothing anywhere.
+   *
+   * @throws ValidationError naming the field that is wrong
+   * @throws ConflictError where `requestId` belongs to an open reservation with other usage
+   */
+  admit(key: KeyRef, usage: Usage): Promise<Admission>;
+  /** The answer that `admit` would give now; nothing is charged. */
+  check(key: KeyRef, usage: Usage): Promise<Admission>;
+  /**
+   * Corrects a reservation to what was really used, once, and closes it. Never refuses: the money is spent.
+   *
+   * @param reservation the object, its JSON, or what that parses to
+   * @throws CountersUnavailableError where the counters did not answer; it may be tried again
+   */
+  settle(reservation: Reservation | string, actual: Actual): Promise<Settlement>;
+  /**
+   * Asks for more in the middle of a long call. A refusal leaves the reservation as it was.
+   *
+   * @throws ConflictError where the reservation is no longer open
+   */
+  extend(reservation: Reservation | string, more: More): Promise<Admission>;
+  /** Undoes a reservation, for a call that was never sent. After dispatch, settle with what was seen. */
+  release(reservation: Reservation | string): Promise<Settlement>;
+  /**
+   * What every limit of the named scopes has used.
+   *
+   * @throws NotFoundError where the org has no such project, member or key
+   */
+  usage(query: UsageQuery): Promise<LimitReading[]>;
+  /** Permission-checked writes as a person, or as a key acting for its holder. */
+  as(actor: { readonly userId: string } | { readonly token: string }): ControlPlane;
+  /** Adds a listener; the returned function removes it. */
+  on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void;
+  /** Closes storage and counters. Later calls reject with ClosedError. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes a gate. Without options everything is in the memory of this process.
+ *
+ * @throws ValidationError naming the option that is wrong
+ */
+export function createGate(options: GateOptions = {}): Gate {
+  const settings = settingsFrom(options);
+  const { storage, counters } = settings;
+  const directory = directoryFrom(settings);
+  const engine = createEngine(settings, directory);
+  const ids = new ReservationIds(randomBytes(12).toString("base64url"));
+  const unwatch = storage?.watch?.((changed) => {
+    for (const { orgId } of changed) engine.chains.forgetOrg(orgId);
+  });
+  let closed = false;
+
+  /** Whether the gate is open, for every door. */
+  function open(): void {
+    if (closed) throw new ClosedError();
+  }
+
+  /** A person named by id as they are now; somebody who is not in the org has no role in it. */
+  async function principalOf(
+    who: { readonly userId: string } | Principal,
+    orgId: string,
+  ): Promise<Principal> {
+    if ("orgId" in who) return who;
+    return (await directory.principal(who.userId, orgId)) ?? { userId: who.userId, orgId, projectRoles: {} };
+  }
+
+  return {
+    async authorize(who, permission, resource) {
+      open();
+      return settings.policy.authorize(await principalOf(who, resource.orgId), permission, resource);
+    },
+    async authenticate(token) {
+      open();
+      return authenticate(engine, token);
+    },
+    async admit(key, usage) {
+      open();
+      return admit(engine, ids, key, usage, true);
+    },
+    async check(key, usage) {
+      open();
+      return admit(engine, ids, key, usage, false);
+    },
+    async settle(reservation, actual) {
+      open();
+      return settle(engine, reservation, actual);
+    },
+    async extend(reservation, more) {
+      open();
+      return extend(engine, reservation, more);
+    },
+    async release(reservation) {
+      open();
+      return release(engine, reservation);
+    },
+    async usage(query) {
+      open();
+      return readUsage(engine, query);
+    },
+    as(actor) {
+      open();
+      if (storage === undefined) {
+        throw new ValidationError([
+          { field: "options.storage", expected: "a storage: a directory alone is read only" },
+        ]);
+      }
+      return createControlPlane(engine, storage, actor);
+    },
+    on: (event, listener) => engine.events.on(event, listener),
+    async close() {
+      if (closed) return;
+      closed = true;
+      unwatch?.();
+      await Promise.all([counters.close(), storage?.close()]);
+    },
+  };
+}
+
+function directoryFrom({ directory, storage, clock }: GateSettings): Directory {
+  if (directory !== undefined) return directory;
+  if (storage === undefined) throw new Error("settings without a directory have a storage");
+  return storageDirectory(storage, clock);
+}

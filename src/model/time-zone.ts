@@ -1,0 +1,26 @@
+import { Temporal } from "temporal-polyfill";
+import { z } from "zod";
+
+/**
+ * Whether the runtime knows a time zone by this name: an IANA zone or link, in any case.
+ *
+ * Offsets such as `+02:00` are none: they have no daylight saving, and `Etc/GMT-2` says the same.
+ */
+export function isTimeZone(name: string): boolean {
+  // Intl refuses dates, which Temporal takes for the zone inside them, and Temporal refuses abbreviations such as
+  // `IST`, of which Intl picks one meaning.
+  if (!/^[a-z]/i.test(name) || name.length > 64) return false;
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A name that {@link isTimeZone} knows. */
+export const timeZoneSchema: z.ZodType<string, string> = z.custom<string>(
+  (value) => typeof value === "string" && isTimeZone(value),
+  { error: "an IANA time zone, such as Europe/Berlin" },
+);

@@ -1,0 +1,56 @@
+import { ConflictError, ValidationError } from "../model/errors.js";
+import { type RecordKind, recordSchemas } from "../model/records.js";
+import { parse } from "../model/validation.js";
+import { INDEXES } from "./indexes.js";
+import type { Change } from "./storage.js";
+
+/**
+ * What every adapter checks of a commit before it writes: that each record fits its kind and its change, and that no
+ * record is changed twice.
+ *
+ * @throws ValidationError
+ */
+export function checkChanges(changes: readonly Change[]): void {
+  const seen = new Set<string>();
+  for (const { kind, id, expectedVersion, record } of changes) {
+    const name = JSON.stringify([kind, id]);
+    if (seen.has(name)) throw new ValidationError([{ field: kind, expected: "one change of each record" }]);
+    seen.add(name);
+    if (record === undefined) continue;
+    parse(recordSchemas[kind], record, kind);
+    if (record.id !== id)
+      throw new ValidationError([{ field: `${kind}.id`, expected: "the id of the change" }]);
+    if (record.version !== expectedVersion + 1) {
+      throw new ValidationError([
+        { field: `${kind}.version`, expected: `${expectedVersion + 1}, one above the present` },
+      ]);
+    }
+  }
+}
+
+/** @throws ValidationError for a field of a query that is not indexed */
+export function checkWhere(kind: RecordKind, where: object): void {
+  const fields: readonly string[] = INDEXES[kind].fields;
+  for (const field of Object.keys(where)) {
+    if (!fields.includes(field))
+      throw new ValidationError([{ field, expected: `one of ${fields.join(", ")}` }]);
+  }
+}
+
+/** The error of a change that came too late. What exists under a taken id is not told: it may be somebody else's. */
+export function staleVersion(
+  kind: RecordKind,
+  id: string,
+  expectedVersion: number,
+  present: number,
+): ConflictError {
+  const name = `${kind} ${JSON.stringify(id)}`;
+  if (expectedVersion === 0) return new ConflictError(`${name} exists already`);
+  const state = present === 0 ? "does not exist any more" : `is at version ${present}`;
+  return new ConflictError(`${name} ${state}, not at version ${expectedVersion}`);
+}
+
+/** The error of a value that another record has. The value is left out: it may be a hash. */
+export function takenValue(kind: RecordKind, fields: readonly string[]): ConflictError {
+  return new ConflictError(`another ${kind} has the same ${fields.join(" and ")}`);
+}

@@ -1,0 +1,44 @@
+import type { RecordKind, Records } from "../model/records.js";
+
+type StringField<K extends RecordKind> = {
+  [F in keyof Records[K]]-?: Records[K][F] extends string | undefined ? F : never;
+}[keyof Records[K]] &
+  string;
+
+interface Indexes<K extends RecordKind> {
+  /** Fields that `find` takes. */
+  readonly fields: readonly StringField<K>[];
+  /** Fields whose values together belong to one record. One that lacks a value is outside, as NULL is in SQL. */
+  readonly unique: readonly (readonly StringField<K>[])[];
+}
+
+/** What every adapter indexes, by kind. `id` is unique in any case. */
+export const INDEXES = {
+  org: { fields: ["orgId"], unique: [] },
+  orgMember: { fields: ["orgId", "userId", "role"], unique: [["orgId", "userId"]] },
+  invitation: { fields: ["orgId", "hash", "status"], unique: [["hash"]] },
+  project: { fields: ["orgId", "status"], unique: [] },
+  projectMember: {
+    fields: ["orgId", "projectId", "userId"],
+    unique: [["orgId", "projectId", "userId"]],
+  },
+  key: {
+    fields: ["orgId", "projectId", "userId", "status", "hash", "previousHash"],
+    unique: [["hash"], ["previousHash"]],
+  },
+  keyUse: { fields: ["orgId"], unique: [] },
+  virtualModel: { fields: ["orgId", "alias"], unique: [["orgId", "alias"]] },
+  mcpServer: { fields: ["orgId", "name"], unique: [["orgId", "name"]] },
+  externalKey: {
+    fields: ["orgId", "projectId", "provider"],
+    unique: [["orgId", "projectId", "provider"]],
+  },
+  creditGrant: { fields: ["orgId"], unique: [] },
+  trail: { fields: ["orgId"], unique: [] },
+  auditEvent: {
+    fields: ["orgId", "projectId", "actorUserId", "action", "outcome", "subjectKind", "subjectId"],
+    unique: [],
+  },
+} as const satisfies { readonly [K in RecordKind]: Indexes<K> };
+
+export type IndexedField<K extends RecordKind> = (typeof INDEXES)[K]["fields"][number];

@@ -1,0 +1,181 @@
+import type { Charge } from "../admission/charge.js";
+import type { Limit } from "../admission/limit.js";
+import type { LimitReading } from "../admission/limit-reading.js";
+import type { Reservation } from "../gate/reservation.js";
+import type { Charged } from "../gate/settlement.js";
+import type { ReplayStep } from "./replay.js";
+
+type Settled = Extract<ReplayStep, { kind: "settlement" }>;
+
+/** What an {@link Audit} found. */
+export interface AuditReport {
+  /** How often the count of an enforced limit was held against its max. */
+  readonly checks: number;
+  /** Enforced limits that were checked. */
+  readonly limits: number;
+  /** How often a settle passed an enforced limit and said so. */
+  readonly overdrafts: number;
+  /** What must not be: an enforced limit passed by an admission, or by a settle that did not say so. */
+  readonly violations: readonly string[];
+}
+
+/** Only so many are told: after the first, the rest is seldom news. */
+const VIOLATIONS_MAX = 100;
+
+/**
+ * Checks a replay from its log alone, with exact sums and none of the counters' code: at each admission no enforced limit
+ * is above its max, and each settle that puts one there names it as an overdraft.
+ *
+ * Give its `observe` to `replay` as `onStep`.
+ */
+export class Audit {
+  readonly #sums = new Map<string, ExactSum>();
+  readonly #limits = new Set<string>();
+  readonly #violations: string[] = [];
+  #checks = 0;
+  #overdrafts = 0;
+
+  readonly observe = (step: ReplayStep): void => {
+    if (step.kind === "settlement") this.#settled(step);
+    else if (step.admission.admitted) this.#admitted(step.at, step.admission.reservation);
+  };
+
+  report(): AuditReport {
+    const { size } = this.#sums;
+    return {
+      checks: this.#checks,
+      limits: size,
+      overdrafts: this.#overdrafts,
+      violations: [...this.#violations],
+    };
+  }
+
+  #admitted(at: number, reservation: Reservation): void {
+    for (const charge of reservation.charges) {
+      const { limit, amount } = charge;
+      if (limit.mode !== "enforce") continue;
+      const sum = this.#sumOf(charge, reservation);
+      sum.add(reservation.id, at, amount);
+      if (amount === 0) continue;
+      this.#checks++;
+      const used = sum.at(at);
+      if (used > limit.max) this.#violation(at, limit, used, "admitted a call");
+    }
+  }
+
+  #settled({ at, reservation, settlement }: Settled): void {
+    if (!settlement.settled) return;
+    for (const charge of reservation.charges) {
+      const { limit } = charge;
+      if (limit.mode !== "enforce") continue;
+      const actual = actualOf(limit, reservation, settlement.charged);
+      const sum = this.#sumOf(charge, reservation);
+      sum.correct(reservation.id, at, actual - charge.amount);
+      this.#checks++;
+      const isNamed = settlement.overdraft.some((reading) => isOf(limit, reading));
+      if (isNamed) this.#overdrafts++;
+      const used = sum.at(at);
+      if (used > limit.max && actual > charge.amount && !isNamed)
+        this.#violation(at, limit, used, "settled in silence");
+    }
+  }
+
+  #sumOf({ limit, period }: Charge, reservation: Reservation): ExactSum {
+    const id = `${limit.scopeKey} ${limit.field} ${period?.index ?? ""}`;
+    let sum = this.#sums.get(id);
+    if (sum === undefined) {
+      this.#limits.add(`${limit.scopeKey} ${limit.field}`);
+      sum = new ExactSum(reachMs(limit, reservation));
+      this.#sums.set(id, sum);
+    }
+    return sum;
+  }
+
+  #violation(at: number, { scope, scopeId, field, max }: Limit, used: number, what: string): void {
+    if (this.#violations.length >= VIOLATIONS_MAX) return;
+    this.#violations.push(
+      `${new Date(at).toISOString()} ${scope} ${scopeId} ${field}: ${what} at ${used} of ${max}`,
+    );
+  }
+}
+
+interface Entry {
+  readonly at: number;
+  amount: number;
+}
+
+/** A sum over the entries of the last `lengthMs`, the moment itself included; corrected while they last. */
+class ExactSum {
+  readonly #lengthMs: number;
+  readonly #entries: Entry[] = [];
+  readonly #open = new Map<string, Entry>();
+  #oldest = 0;
+  #total = 0;
+
+  constructor(lengthMs: number) {
+    this.#lengthMs = lengthMs;
+  }
+
+  add(id: string, at: number, amount: number): void {
+    const entry = { at, amount };
+    this.#open.set(id, entry);
+    this.#append(entry);
+  }
+
+  /** A refund is of the moment of the admission, a surcharge of that of the settle. */
+  correct(id: string, at: number, delta: number): void {
+    const entry = this.#open.get(id);
+    this.#open.delete(id);
+    if (delta > 0) this.#append({ at, amount: delta });
+    if (delta >= 0 || entry === undefined) return;
+    this.#dropUntil(at);
+    if (entry.at > at - this.#lengthMs) this.#total += delta;
+    entry.amount += delta;
+  }
+
+  at(now: number): number {
+    this.#dropUntil(now);
+    return this.#total;
+  }
+
+  #append(entry: Entry): void {
+    this.#total += entry.amount;
+    if (Number.isFinite(this.#lengthMs)) this.#entries.push(entry);
+  }
+
+  #dropUntil(now: number): void {
+    for (let entry = this.#entries[this.#oldest]; entry !== undefined && entry.at <= now - this.#lengthMs; ) {
+      this.#total -= entry.amount;
+      entry = this.#entries[++this.#oldest];
+    }
+  }
+}
+
+/** How long an amount counts, in milliseconds; a slot, unless it is settled, as long as its reservation lives. */
+function reachMs({ window }: Limit, { reservedAt, expiresAt }: Reservation): number {
+  if (window.kind === "inFlight") return expiresAt - reservedAt;
+  return window.kind === "sliding" ? window.lengthMs : Number.POSITIVE_INFINITY;
+}
+
+/** What a call came to on a limit's meter; a settled call holds no slot. */
+function actualOf({ meter, countByok }: Limit, { byok }: Reservation, charged: Charged): number {
+  switch (meter) {
+    case "cost":
+      return byok && !countByok ? 0 : charged.costNanoUsd;
+    case "inFlight":
+      return 0;
+    default:
+      return charged[meter];
+  }
+}
+
+function isOf(limit: Limit, reading: LimitReading): boolean {
+  const { scope, scopeId, meter, window, perModel } = reading;
+  return (
+    scope === limit.scope &&
+    scopeId === limit.scopeId &&
+    meter === limit.meter &&
+    window === limit.window.name &&
+    perModel === limit.perModel
+  );
+}

@@ -1,0 +1,163 @@
+import type { Admission } from "../gate/admission.js";
+import type { Gate } from "../gate/gate.js";
+import type { KeyRef } from "../gate/key-resolver.js";
+import type { Reservation } from "../gate/reservation.js";
+import type { Settlement } from "../gate/settlement.js";
+import { ValidationError } from "../model/errors.js";
+import type { Actual, Usage } from "../model/usage.js";
+import { EventQueue } from "./event-queue.js";
+import type { ManualClock } from "./manual-clock.js";
+import type { ReplayResult } from "./replay-result.js";
+import { HOSTED_MODEL, type ReplyTime, replyMs } from "./reply-time.js";
+import { Tally } from "./tally.js";
+import type { TraceCall } from "./trace.js";
+
+/** A key that makes calls. */
+export interface Caller {
+  /** What it is called in the result; no two callers share one. */
+  readonly name: string;
+  readonly orgId: string;
+  readonly projectId: string;
+  readonly keyId: string;
+  /** Calls come with this, as at a gateway; without it they come with the key's id. */
+  readonly token?: string | undefined;
+}
+
+/** A call as it is put to the gate. */
+export interface AssignedCall {
+  readonly caller: Caller;
+  /** What the gateway knows before the call is sent. */
+  readonly usage: Usage;
+}
+
+/** Whom and what to replay a trace against. */
+export interface ReplaySetup<C extends TraceCall = TraceCall> {
+  /** Its clock has to be `clock`. */
+  readonly gate: Pick<Gate, "admit" | "settle" | "usage">;
+  /** Is moved to each arrival and each end of a stream in turn. */
+  readonly clock: ManualClock;
+  /** All that `assign` names; the limits of their chains are in the result. */
+  readonly callers: readonly Caller[];
+  /** Who makes the call at `index` of the trace, and what it says beforehand. See {@link trafficMix}. */
+  assign(call: C, index: number): AssignedCall;
+}
+
+/** One thing that happened in a replay. */
+export type ReplayStep =
+  | {
+      readonly kind: "admission";
+      readonly at: number;
+      readonly caller: Caller;
+      readonly admission: Admission;
+    }
+  | {
+      readonly kind: "settlement";
+      readonly at: number;
+      readonly caller: Caller;
+      readonly reservation: Reservation;
+      readonly actual: Actual;
+      readonly settlement: Settlement;
+    };
+
+export interface ReplayOptions {
+  /** How long calls take; {@link HOSTED_MODEL} by default. */
+  readonly replyTime?: ReplyTime | undefined;
+  /** Every how many milliseconds of the trace each limit is read, for the mean of its use; 5,000 by default. */
+  readonly sampleMs?: number | undefined;
+  /** Is told each step, in order: for a log, a progress bar, checks of one's own. */
+  readonly onStep?: ((step: ReplayStep) => void) | undefined;
+  /** Real milliseconds since some moment; `performance.now` by default. */
+  readonly stopwatch?: (() => number) | undefined;
+}
+
+/**
+ * Replays a trace on a virtual clock: each call is admitted at its arrival and settled when its stream would have ended.
+ *
+ * A stream that ends at the millisecond of an arrival ends before it. An answer stops at the call's `maxOutputTokens`,
+ * as a model's does. A refused call is gone: it is not tried again.
+ *
+ * @param trace in the order of arrival, as {@link parseTrace} and {@link generateTrace} give it
+ * @throws ValidationError where a call of the trace comes before the one in front of it, or `assign` names a caller that
+ *   is not in `callers`; and what the gate throws for a usage that is wrong
+ */
+export async function replay<C extends TraceCall>(
+  setup: ReplaySetup<C>,
+  trace: readonly C[],
+  options: ReplayOptions = {},
+): Promise<ReplayResult> {
+  const { gate, clock } = setup;
+  const { replyTime = HOSTED_MODEL, sampleMs = 5_000, stopwatch = () => performance.now() } = options;
+  if (!(sampleMs > 0)) throw new ValidationError([{ field: "options.sampleMs", expected: "above zero" }]);
+  const tally = new Tally(setup.callers);
+  const due = new EventQueue<() => Promise<void>>();
+  const first = trace[0]?.at ?? clock.now();
+  const last = trace.at(-1)?.at ?? first;
+  const step = (one: ReplayStep) => {
+    tally.count(one);
+    options.onStep?.(one);
+  };
+
+  /** Everything that happens up to and at a moment. */
+  async function runUntil(until: number): Promise<void> {
+    for (let next = due.take(until); next !== undefined; next = due.take(until)) {
+      clock.set(next.at);
+      await next.value();
+    }
+  }
+
+  async function look(isSample = false): Promise<void> {
+    for (const caller of setup.callers) {
+      const { orgId, keyId } = caller;
+      tally.look(caller, await gate.usage({ orgId, keyId }), isSample);
+    }
+  }
+
+  /** The last sample is that of the last arrival. */
+  async function sampleFrom(at: number): Promise<void> {
+    await look(true);
+    const next = at + sampleMs;
+    if (next < last) due.add(next, () => sampleFrom(next));
+  }
+
+  async function arrive(call: C, index: number): Promise<void> {
+    const { caller, usage } = setup.assign(call, index);
+    const key: KeyRef = caller.token ?? { keyId: caller.keyId };
+    const admission = await gate.admit(key, usage);
+    step({ kind: "admission", at: call.at, caller, admission });
+    if (!admission.admitted) return;
+    const { reservation } = admission;
+    const actual = {
+      inputTokens: call.inputTokens,
+      outputTokens: Math.min(call.outputTokens, usage.maxOutputTokens ?? call.outputTokens),
+    };
+    const at = call.at + replyMs(replyTime, actual);
+    due.add(at, async () => {
+      const settlement = await gate.settle(reservation, actual);
+      step({ kind: "settlement", at, caller, reservation, actual, settlement });
+    });
+  }
+
+  const began = stopwatch();
+  clock.set(first);
+  await look();
+  let before = first;
+  if (first + sampleMs < last) due.add(first + sampleMs, () => sampleFrom(first + sampleMs));
+  for (const [index, call] of trace.entries()) {
+    if (!(call.at >= before)) {
+      throw new ValidationError([
+        { field: `trace[${index}].at`, expected: "no earlier than the call before it" },
+      ]);
+    }
+    before = call.at;
+    await runUntil(call.at);
+    clock.set(call.at);
+    await arrive(call, index);
+  }
+  clock.set(last);
+  await look(true);
+  await runUntil(Number.POSITIVE_INFINITY);
+  const elapsedMs = stopwatch() - began;
+  const endsAt = clock.now();
+  await look();
+  return tally.result({ startsAt: first, endsAt, elapsedMs });
+}

@@ -1,0 +1,72 @@
+import { ValidationError } from "../model/errors.js";
+import { TOKENS_MAX } from "../model/usage.js";
+
+/** One call of a trace: when it came, and what it turned out to use. */
+export interface TraceCall {
+  /** Arrival, in epoch milliseconds. */
+  readonly at: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+const HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens";
+
+const TIMESTAMP = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|\+00:00)?$/;
+
+/**
+ * Reads a trace of LLM calls: lines of `TIMESTAMP,ContextTokens,GeneratedTokens`, as Azure publishes them.
+ *
+ * Timestamps such as `2023-11-16 18:15:46.6805900` are UTC; digits below a millisecond are cut. The header may be
+ * missing, lines may end in CRLF, and the last may not end at all. Logs of several machines are often a little out of
+ * order, so the calls are sorted by arrival; those of the same millisecond stay in the order of the file.
+ *
+ * @throws ValidationError for the first bad line; its `field` is `line` and the number, the first line being 1
+ */
+export function parseTrace(text: string): TraceCall[] {
+  const lines = text
+    .replace(/^\uFEFF/, "")
+    .replace(/[\r\n]+$/, "")
+    .split("\n");
+  const calls: TraceCall[] = [];
+  for (const [i, ended] of lines.entries()) {
+    const line = ended.endsWith("\r") ? ended.slice(0, -1) : ended;
+    const isHeader = i === 0 && line.toLowerCase() === HEADER.toLowerCase();
+    const isEmptyFile = line === "" && lines.length === 1;
+    if (!isHeader && !isEmptyFile) calls.push(callOf(line, i + 1));
+  }
+  return calls.sort((a, b) => a.at - b.at);
+}
+
+function callOf(line: string, number: number): TraceCall {
+  const fields = line.split(",");
+  if (fields.length !== 3) throw badLine(number, `three fields, ${HEADER}`);
+  const [timestamp = "", input = "", output = ""] = fields;
+  const at = momentOf(timestamp);
+  if (at === undefined)
+    throw badLine(number, "a UTC timestamp such as 2023-11-16 18:15:46.680 in the first field");
+  return {
+    at,
+    inputTokens: tokensOf(input, "second", number),
+    outputTokens: tokensOf(output, "third", number),
+  };
+}
+
+function momentOf(timestamp: string): number | undefined {
+  const match = TIMESTAMP.exec(timestamp);
+  if (match === null) return undefined;
+  const [, year, month, day, hour, minute, second, fraction = ""] = match;
+  const date = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
+  const at = Date.parse(`${date}.${fraction.slice(0, 3).padEnd(3, "0")}Z`);
+  // Date.parse takes 24:00 and, in some runtimes, the 31st of a shorter month, for a moment of the next day.
+  return Number.isNaN(at) || !new Date(at).toISOString().startsWith(date) ? undefined : at;
+}
+
+function tokensOf(field: string, which: string, number: number): number {
+  const tokens = /^\d+$/.test(field) ? Number(field) : Number.NaN;
+  if (tokens <= TOKENS_MAX) return tokens;
+  throw badLine(number, `a whole number of tokens, at most ${TOKENS_MAX}, in the ${which} field`);
+}
+
+function badLine(number: number, expected: string): ValidationError {
+  return new ValidationError([{ field: `line ${number}`, expected }]);
+}

@@ -1,0 +1,68 @@
+import { ValidationError } from "../model/errors.js";
+import { seededRandom } from "./random.js";
+import type { AssignedCall, Caller } from "./replay.js";
+import type { TraceCall } from "./trace.js";
+
+/** A caller and its part of the traffic. */
+export interface Client extends Caller {
+  /** Its part of the calls, relative to the other clients': 0 or more. */
+  readonly share: number;
+  /** The model it calls, or several, each with its part of the client's calls. */
+  readonly model: string | Readonly<Record<string, number>>;
+  /** What the client asks for at most; without it the gate's estimator decides what to reserve. */
+  readonly maxOutputTokens?: number | undefined;
+}
+
+/**
+ * Deals the calls of a trace out to clients at random, the same way for the same seed and index.
+ *
+ * @throws ValidationError where the shares of the clients, or of the models of one, are not 0 or more with a sum above 0
+ */
+export function trafficMix(
+  clients: readonly Client[],
+  seed = 1,
+): (call: TraceCall, index: number) => AssignedCall {
+  const pickClient = weighted(
+    clients.map((client) => [client, client.share] as const),
+    "clients",
+  );
+  const pickModel = new Map(
+    clients.map(({ name, model }) => [
+      name,
+      weighted(
+        typeof model === "string" ? [[model, 1] as const] : Object.entries(model),
+        `clients.${name}.model`,
+      ),
+    ]),
+  );
+  return ({ inputTokens }, index) => {
+    const random = seededRandom(Math.imul(seed, 0x9e3779b1) + index);
+    const caller = pickClient(random());
+    const model = pickModel.get(caller.name)?.(random());
+    const { maxOutputTokens } = caller;
+    return {
+      caller,
+      usage: { model, inputTokens, ...(maxOutputTokens !== undefined && { maxOutputTokens }) },
+    };
+  };
+}
+
+/** Picks one of several, each as often as its weight says, by a number from 0 up to 1. */
+function weighted<T>(
+  items: readonly (readonly [item: T, weight: number])[],
+  field: string,
+): (at: number) => T {
+  const total = items.reduce((sum, [, weight]) => sum + weight, 0);
+  const last = items.findLast(([, weight]) => weight > 0);
+  if (last === undefined || !Number.isFinite(total) || items.some(([, weight]) => !(weight >= 0))) {
+    throw new ValidationError([{ field, expected: "shares of 0 or more that add up to more than 0" }]);
+  }
+  return (at) => {
+    let rest = at * total;
+    for (const [item, weight] of items) {
+      if (rest < weight) return item;
+      rest -= weight;
+    }
+    return last[0]; // what rounding may leave over
+  };
+}

@@ -1,0 +1,110 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Charge } from "../../src/admission/charge.js";
+import { memoryCounters } from "../../src/counters/memory.js";
+import type { Limits } from "../../src/model/limits.js";
+import { charge, clockStep, limitsAt, START } from "./limits.js";
+
+const LIMITS: Limits = {
+  rpm: 6,
+  tpm: 40,
+  rpd: 12,
+  inFlight: 4,
+  budget: [
+    { usd: "0.000000060", reset: "daily" },
+    { usd: "0.000000090", reset: "monthly" },
+  ],
+};
+
+const AMOUNTS = { requests: 1, inFlight: 1 } as const;
+
+/** The charges of a call of `tokens` tokens that costs as many nano-USD. */
+function callAt(tokens: number, now: number): Charge[] {
+  const limits = [...limitsAt("project", LIMITS), ...limitsAt("key", { rpm: 4, tpm: 30 })];
+  return limits.map((limit) => {
+    const amount = limit.meter === "requests" || limit.meter === "inFlight" ? AMOUNTS[limit.meter] : tokens;
+    return charge(limit, amount, now);
+  });
+}
+
+const trace = fc.array(
+  fc.record({
+    step: clockStep,
+    tokens: fc.nat(45),
+    settleAs: fc.option(fc.nat(60)),
+    ttlMs: fc.integer({ min: 1, max: 200_000 }),
+  }),
+  { minLength: 1, maxLength: 40 },
+);
+
+describe("retryAfter", () => {
+  it("is exact on both sides: one millisecond earlier the call is refused, at it the same call passes", async () => {
+    let refusals = 0;
+    await fc.assert(
+      fc.asyncProperty(trace, fc.integer({ min: 1, max: 45 }), async (steps, tokens) => {
+        const counters = memoryCounters();
+        let now = START;
+        // Periods are those of a clock that does not go back over a reset: behind one, a budget may be spent already.
+        let clock = START;
+        const call = (tokens: number, at: number) => callAt(tokens, Math.max(clock, at));
+        for (const [i, { step, tokens: amount, settleAs, ttlMs }] of steps.entries()) {
+          now += step;
+          clock = Math.max(clock, now);
+          const charges = call(amount, now);
+          const outcome = await counters.reserve({ id: `r${i}`, orgId: "o1", now, ttlMs, charges });
+          if (outcome.outcome !== "reserved" || settleAs === null) continue;
+          const amounts = call(settleAs, now).map((one) =>
+            one.limit.meter === "inFlight" ? { ...one, amount: 0 } : one,
+          );
+          await counters.settle({ id: `r${i}`, orgId: "o1", now: now + 5, amounts });
+        }
+        const readings = await counters.read({ orgId: "o1", now, charges: call(tokens, now) });
+        const waitMs = Math.max(...readings.map((reading) => reading.waitMs));
+        if (waitMs === 0) {
+          const passes = await counters.reserve({
+            id: "x",
+            orgId: "o1",
+            now,
+            ttlMs: 1,
+            charges: call(tokens, now),
+          });
+          expect(passes.outcome).toBe("reserved");
+          return;
+        }
+        refusals++;
+        if (!Number.isFinite(waitMs)) {
+          const far = now + 400 * 86_400_000;
+          const never = await counters.reserve({
+            id: "x",
+            orgId: "o1",
+            now: far,
+            ttlMs: 1,
+            charges: call(tokens, far),
+          });
+          expect(never.outcome).toBe("refused");
+          return;
+        }
+        const before = now + waitMs - 1;
+        const early = await counters.reserve({
+          id: "x",
+          orgId: "o1",
+          now: before,
+          ttlMs: 1,
+          charges: call(tokens, before),
+        });
+        expect(early.outcome).toBe("refused");
+        const then = now + waitMs;
+        const exact = await counters.reserve({
+          id: "x",
+          orgId: "o1",
+          now: then,
+          ttlMs: 1,
+          charges: call(tokens, then),
+        });
+        expect(exact.outcome).toBe("reserved");
+      }),
+      { numRuns: 1_500 },
+    );
+    expect(refusals).toBeGreaterThan(100);
+  });
+});

@@ -1,0 +1,171 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ValidationError } from "../../src/model/errors.js";
+import {
+  definePolicy,
+  type Policy,
+  type PolicySpec,
+  type Principal,
+  standardPolicy,
+} from "../../src/policy/index.js";
+
+const hostileIds = [
+  "__proto__",
+  "constructor",
+  "prototype",
+  "toString",
+  "hasOwnProperty",
+  "",
+  " ",
+  "x".repeat(10_000),
+  "\ud800",
+  "\udc00",
+  "web\u0000",
+  "WEB",
+];
+
+const policy: Policy = standardPolicy;
+const member: Principal = { userId: "mia", orgId: "acme", orgRole: "member", projectRoles: { web: "admin" } };
+const web = { orgId: "acme", projectId: "web", userId: "bob" };
+
+/** Like an object literal, but `__proto__` becomes a property of the object's own, as from JSON. */
+const record = (...entries: [string, string][]): Record<string, string> =>
+  JSON.parse(
+    `{${entries.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join()}}`,
+  );
+
+const anyId = fc.oneof(fc.constantFrom(...hostileIds), fc.string({ unit: "binary", maxLength: 20 }));
+const notIn = (...ids: string[]) => anyId.filter((id) => !ids.includes(id));
+
+describe("a hostile id gains nothing and throws nothing", () => {
+  const denied = (principal: Principal, permission: string, resource: typeof web): void => {
+    expect(policy.authorize(principal, permission, resource).allowed).toBe(false);
+  };
+
+  it("as a permission", () => {
+    fc.assert(fc.property(anyId, (id) => denied({ ...member, orgRole: "owner" }, id, web)));
+  });
+
+  it("as the org, the project or the user that is asked about", () => {
+    fc.assert(
+      fc.property(notIn("acme"), notIn("web"), notIn("mia"), (orgId, projectId, userId) => {
+        denied({ ...member, orgRole: "owner" }, "key.view", { ...web, orgId });
+        denied(member, "project.view", { ...web, projectId });
+        denied({ ...member, projectRoles: { web: "member" } }, "key.view", { ...web, userId });
+      }),
+    );
+  });
+
+  it("as a role in the org or in a project", () => {
+    fc.assert(
+      fc.property(notIn("owner", "member"), notIn("admin", "member"), (orgRole, projectRole) => {
+        denied({ ...member, orgRole }, "key.view", web);
+        denied({ ...member, projectRoles: { web: projectRole } }, "key.view", web);
+      }),
+    );
+  });
+
+  it("as a project that one was added to: it is that project and no other", () => {
+    fc.assert(
+      fc.property(anyId, anyId, (added, asked) => {
+        const principal = { ...member, projectRoles: record([added, "admin"]) };
+        const verdict = policy.authorize(principal, "key.view", { ...web, projectId: asked });
+        expect(verdict.allowed).toBe(added === asked && asked !== "");
+        const seen = policy.visible(principal, "key.view");
+        expect(seen).toEqual({ projectIds: added === "" ? [] : [added], own: false });
+      }),
+    );
+  });
+
+  it("as the project of a key", () => {
+    fc.assert(
+      fc.property(notIn("web"), (projectId) => {
+        denied({ ...member, orgRole: "owner", via: { keyId: "k", projectId } }, "key.view", web);
+      }),
+    );
+  });
+
+  it("as the principal's own ids, which no resource can have when they are empty", () => {
+    const nobody = { userId: "", orgId: "", orgRole: "owner", projectRoles: { "": "admin" } };
+    denied(nobody, "key.view", { orgId: "", projectId: "", userId: "" });
+    denied(nobody, "project.create", { orgId: "", projectId: "web", userId: "" });
+  });
+
+  it("in roles that an object inherits", () => {
+    const inherited: Record<string, string> = Object.create({ web: "admin" });
+    denied({ ...member, projectRoles: inherited }, "project.view", web);
+    expect(policy.visible({ ...member, projectRoles: inherited }, "project.view")).toMatchObject({
+      projectIds: [],
+    });
+  });
+
+  it("in a polluted Object.prototype", () => {
+    Object.defineProperty(Object.prototype, "ops", { value: "admin", configurable: true });
+    try {
+      denied(member, "project.view", { ...web, projectId: "ops" });
+    } finally {
+      Reflect.deleteProperty(Object.prototype, "ops");
+    }
+  });
+});
+
+describe("a hostile spec", () => {
+  it("with names that every object inherits is a policy like any other", () => {
+    const spec: PolicySpec = JSON.parse(`{
+      "permissions": { "constructor": "owned", "toString": "org" },
+      "orgRoles": { "valueOf": { "toString": "all" }, "hasOwnProperty": {} },
+      "projectRoles": { "constructor": { "constructor": "own" } },
+      "baseOrgRole": "hasOwnProperty"
+    }`);
+    const odd: Policy = definePolicy(spec);
+    const base = { ...member, orgRole: "hasOwnProperty" };
+    expect(odd.authorize(base, "toString", web).allowed).toBe(false);
+    expect(odd.authorize({ ...base, orgRole: "valueOf" }, "toString", web).allowed).toBe(true);
+    expect(odd.authorize({ ...base, orgRole: "valueOf" }, "constructor", web).allowed).toBe(false);
+    expect(odd.authorize({ ...base, orgRole: "toString" }, "toString", web).allowed).toBe(false);
+    const builder = { ...base, projectRoles: { web: "constructor" } };
+    expect(odd.authorize(builder, "constructor", web).allowed).toBe(false);
+    expect(odd.authorize(builder, "constructor", { ...web, userId: "mia" }).allowed).toBe(true);
+  });
+
+  it.each([
+    ["permissions", '{"permissions":{"__proto__":"org"},"orgRoles":{"a":{}},"baseOrgRole":"a"}'],
+    [
+      "orgRoles",
+      '{"permissions":{"p":"org"},"orgRoles":{"__proto__":{"p":"all"}},"baseOrgRole":"__proto__"}',
+    ],
+    [
+      "orgRoles.a",
+      '{"permissions":{"p":"org"},"orgRoles":{"a":{"__proto__":{"p":"all"}}},"baseOrgRole":"a"}',
+    ],
+  ])("with `__proto__` in %s is refused", (field, json) => {
+    expect(() => definePolicy(JSON.parse(json))).toThrow(ValidationError);
+    expect(() => definePolicy(JSON.parse(json))).toThrow(`${field}:`);
+  });
+
+  it("of any shape throws a ValidationError and nothing else", () => {
+    const throwsOnlyValidationErrors = (make: () => unknown) => {
+      try {
+        make();
+      } catch (error) {
+        expect(error).toBeInstanceOf(ValidationError);
+      }
+    };
+    const loose: { definePolicy(spec: unknown): unknown; extend(extension: unknown): unknown } = {
+      definePolicy: definePolicy as never, // Sound: plain JavaScript may pass anything.
+      extend: policy.extend as never, // As above.
+    };
+    const part = fc.oneof(fc.anything(), fc.dictionary(anyId, fc.anything()));
+    const shaped = fc.record(
+      { permissions: part, orgRoles: part, projectRoles: part, baseOrgRole: anyId, rows: part, raise: part },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(fc.oneof(fc.anything(), shaped), (input) => {
+        throwsOnlyValidationErrors(() => loose.definePolicy(input));
+        throwsOnlyValidationErrors(() => loose.extend(input));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,58 @@
+import type { GateOptions } from "tollgate";
+import { describe, expect, it } from "vitest";
+import { limited, world } from "../gate/world.js";
+import { everyCounters } from "./adapters.js";
+import { passed, readingOf, refusedBy } from "./answers.js";
+
+const KEY = { keyId: "k1" };
+const CALL = { model: "brand-new", inputTokens: 1_000, maxOutputTokens: 1_000 };
+
+describe.each(everyCounters)(
+  "a model whose price is not known, under a budget (litellm#35524), %s",
+  (_, make) => {
+    const budgeted = (unpriced?: GateOptions["unpriced"]) =>
+      world(limited({ key: { budget: { usd: 0.1, reset: "monthly" } } }), { counters: make(), unpriced });
+
+    it("is refused by default, and not let through uncharged", async () => {
+      const { gate } = budgeted();
+      expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("model_unpriced");
+      expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 });
+    });
+
+    it("is charged the flat amount that the gate was told, until the budget is spent", async () => {
+      const { gate } = budgeted({ usd: "0.04" });
+      for (const used of [0.04, 0.08]) {
+        const { reservation } = passed(await gate.admit(KEY, CALL));
+        await gate.settle(reservation, { inputTokens: 900, outputTokens: 20 });
+        expect((await readingOf(gate, "cost")).usd?.used).toBe(used);
+      }
+      expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("budget_exceeded");
+    });
+
+    it("passes free of charge only where the gate was told so", async () => {
+      const { gate } = budgeted("free");
+      const { reservation } = passed(await gate.admit(KEY, CALL));
+      await gate.settle(reservation, { inputTokens: 900, outputTokens: 20 });
+      expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 });
+    });
+
+    it("passes where the caller says what it costs, and keeps that cost when the settle is silent about it", async () => {
+      const { gate } = budgeted();
+      const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.07 }));
+      await gate.settle(reservation, { inputTokens: 900, outputTokens: 20 });
+      expect((await readingOf(gate, "cost")).usd?.used).toBe(0.07);
+    });
+
+    it("passes where no budget applies to it", async () => {
+      const { gate } = world(limited({ key: { rpm: 5 } }), { counters: make() });
+      passed(await gate.admit(KEY, CALL));
+    });
+
+    it("is left out of the targets of a virtual model, of which the priced ones remain", async () => {
+      const chain = limited({ key: { budget: { usd: 0.1, reset: "monthly" } } });
+      const org = { ...chain.org, virtualModels: { smart: ["brand-new", "gpt-4o-mini"] } };
+      const { gate } = world({ ...chain, org }, { counters: make() });
+      expect(passed(await gate.admit(KEY, { ...CALL, model: "smart" })).models).toEqual(["gpt-4o-mini"]);
+    });
+  },
+);

@@ -1,0 +1,80 @@
+import { describe, expect, it } from "vitest";
+import { limited, world } from "../gate/world.js";
+import { everyCounters } from "./adapters.js";
+import { passed, readingOf, refusedBy, settled } from "./answers.js";
+
+const KEY = { keyId: "k1" };
+
+/** Reserves 0.0025 + 0.04 USD. */
+const CALL = { model: "gpt-4o", inputTokens: 1_000, maxOutputTokens: 4_000 };
+const RESERVED_USD = 0.0425;
+
+/** The client is gone after twelve tokens of the answer: 0.0025 + 0.00012 USD. */
+const SEEN = { outputTokens: 12 };
+const SEEN_USD = 0.00262;
+
+describe.each(everyCounters)("a client that hangs up in the middle of the answer, %s", (_, make) => {
+  const budgeted = () =>
+    world(limited({ key: { budget: { usd: 1, reset: "monthly" }, inFlight: 30 } }), { counters: make() });
+
+  it("leaks no reservation: a hundred of them and the key is not refused at about 0 USD spent (litellm#27639, PR 30522)", async () => {
+    const { gate } = budgeted();
+    const batch = async () => {
+      const admissions = await Promise.all(Array.from({ length: 20 }, () => gate.admit(KEY, CALL)));
+      await Promise.all(admissions.map((one) => gate.settle(passed(one).reservation, SEEN)));
+    };
+    for (let i = 0; i < 5; i++) await batch();
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(0.262);
+    expect(await readingOf(gate, "inFlight")).toMatchObject({ used: 0 });
+    passed(await gate.admit(KEY, CALL));
+  });
+
+  it("pays for the input and for what was sent of the answer, not nothing (litellm#14457)", async () => {
+    const { gate } = budgeted();
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(RESERVED_USD);
+    const { charged } = settled(await gate.settle(reservation, SEEN));
+    expect(charged).toEqual({
+      requests: 1,
+      inputTokens: 1_000,
+      outputTokens: 12,
+      tokens: 1_012,
+      costNanoUsd: SEEN_USD * 1e9,
+    });
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(SEEN_USD);
+  });
+
+  it("pays the estimate where the gateway saw nothing at all", async () => {
+    const { gate } = budgeted();
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    settled(await gate.settle(reservation, {}));
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(RESERVED_USD);
+  });
+
+  it("pays nothing where the call was never sent upstream", async () => {
+    const { gate } = budgeted();
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    settled(await gate.release(reservation));
+    expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 });
+  });
+
+  it("is settled once, although both the hang-up and the end of the stream settle it", async () => {
+    const { gate } = budgeted();
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    const [first, second] = await Promise.all([
+      gate.settle(reservation, SEEN),
+      gate.settle(reservation, { outputTokens: 4_000 }),
+    ]);
+    expect([first.settled, second.settled]).toEqual([true, false]);
+    expect(second).toEqual({ settled: false, reason: "already_settled" });
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(SEEN_USD);
+  });
+
+  it("whose gateway crashes leaves the estimate charged, and the key out of budget is told so", async () => {
+    const { gate } = world(limited({ key: { budget: { usd: 0.08, reset: "monthly" } } }), {
+      counters: make(),
+    });
+    passed(await gate.admit(KEY, CALL));
+    expect(refusedBy(await gate.admit(KEY, CALL)).message).toContain("0.0425 USD used");
+  });
+});
