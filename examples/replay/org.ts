@@ -19,9 +19,9 @@ export const ORG = {
   id: "acme",
   owner: "ada",
   limits: {
-    inFlight: 48,
+    inFlight: 44,
     budget: { usd: 1_000, reset: "monthly" },
-    perModel: { "anthropic/*": { rpm: 100, mode: "shadow" } },
+    perModel: { "anthropic/*": { rpm: 95, mode: "shadow" } },
   } satisfies Limits,
 };
 
@@ -36,7 +36,10 @@ export const PROJECTS = {
   research: {
     limits: { tpm: 150_000, budget: { usd: 12, reset: "daily" } } satisfies Limits,
     members: {
-      eva: { role: "admin", limits: { budget: { usd: 2.5, reset: "daily", alertAt: [0.8, 1] } } satisfies Limits },
+      eva: {
+        role: "admin",
+        limits: { budget: { usd: 1.75, reset: "daily", alertAt: [0.8, 1] } } satisfies Limits,
+      },
       finn: { role: "member", limits: undefined },
     },
   },

@@ -18,27 +18,35 @@ export interface Estimate {
  * said about tokens, model or cost, the cost stays too; where no price is known, likewise, unless `unpriced` prices it.
  * A model without a price, such as a dated snapshot, has that of the model that was reserved for.
  */
-export function actualUse(estimate: Estimate, actual: Actual, { prices, unpriced }: Pricing): Use {
+export function actualUse(estimate: Estimate, actual: Actual, pricing: Pricing): Use {
   const inputTokens = actual.inputTokens ?? estimate.inputTokens;
   const outputTokens = actual.outputTokens ?? estimate.outputTokens;
-  const use = { requests: 1, inputTokens, outputTokens, slots: 0, byok: estimate.byok };
-  if (actual.costUsd !== undefined) return { ...use, costNanoUsd: nanoUsd(actual.costUsd) };
+  const cost = actualCost(estimate, actual, inputTokens, outputTokens, pricing);
+  return { requests: 1, inputTokens, outputTokens, costNanoUsd: cost, slots: 0, byok: estimate.byok };
+}
+
+function actualCost(
+  estimate: Estimate,
+  actual: Actual,
+  inputTokens: number,
+  outputTokens: number,
+  { prices, unpriced }: Pricing,
+): number {
+  if (actual.costUsd !== undefined) return nanoUsd(actual.costUsd);
   const model = actual.model ?? estimate.model;
-  if (isSilent(actual) || model === undefined) return { ...use, costNanoUsd: estimate.costNanoUsd };
+  if (isSilent(actual) || model === undefined) return estimate.costNanoUsd;
   const price =
     prices.price(model) ?? (estimate.model === undefined ? undefined : prices.price(estimate.model));
-  if (price === undefined)
-    return { ...use, costNanoUsd: unpriced === "deny" ? estimate.costNanoUsd : unpriced };
+  if (price === undefined) return unpriced === "deny" ? estimate.costNanoUsd : unpriced;
   const { cachedInputTokens, cacheWriteTokens, cacheWrite1hTokens, reasoningTokens } = actual;
-  const tokens = {
+  return costNanoUsd(price, {
     inputTokens,
-    outputTokens,
     cachedInputTokens,
     cacheWriteTokens,
     cacheWrite1hTokens,
+    outputTokens,
     reasoningTokens,
-  };
-  return { ...use, costNanoUsd: costNanoUsd(price, tokens) };
+  });
 }
 
 function isSilent(actual: Actual): boolean {

@@ -1,6 +1,7 @@
 import type { KeyChain } from "../model/chain.js";
 import { matches } from "../model/patterns.js";
 import { compileLimits, creditLimit, type Limit, type Scope, scopeKey } from "./limit.js";
+import type { LimitCache } from "./limit-cache.js";
 import type { Calendar, PeriodClock } from "./period.js";
 import { mcpServerAllowed, permittedModels } from "./targets.js";
 
@@ -35,10 +36,9 @@ export class CompiledChain {
   readonly contentLogging: boolean;
   readonly #models = new Map<string, Plan>();
   readonly #mcpServers = new Map<string, Plan>();
-
   readonly #calendar: Calendar;
 
-  constructor(chain: KeyChain, calendar: Calendar) {
+  constructor(chain: KeyChain, calendar: Calendar, limitCache: LimitCache) {
     this.chain = chain;
     this.#calendar = calendar;
     const { org, project, holder, key } = chain;
@@ -47,7 +47,10 @@ export class CompiledChain {
     this.projectId = project.id;
     this.userId = holder.userId;
     this.contentLogging = ![org, project, key].some(({ contentLogging }) => contentLogging === false);
-    this.limits = [...scopeLimits({ org, project, holder }), ...compileLimits(key.limits, keyScope(chain))];
+    this.limits = [
+      ...scopeLimits({ org, project, holder }, limitCache),
+      ...compileLimits(key.limits, keyScope(chain)),
+    ];
   }
 
   /** What a call naming this model may reach and counts against. */
@@ -56,6 +59,11 @@ export class CompiledChain {
       const models = permittedModels(this.chain, model);
       return this.#plan(models.length > 0, models, [models[0] ?? model, model]);
     });
+  }
+
+  /** As {@link forModel}, where only some of its models can be reached: the limits are those of the first of them. */
+  forTargets(targets: readonly string[], model: string): Plan {
+    return this.#plan(targets.length > 0, targets, [targets[0] ?? model, model]);
   }
 
   /** The same for an MCP server; limits per model do not concern it. */
@@ -84,30 +92,26 @@ export function periodClock({ window }: Limit, calendar: Calendar): PeriodClock 
 }
 
 /** The limits above the key: of the org, the project and the member, as far as they are given. */
-export function scopeLimits({
-  org,
-  project,
-  holder,
-}: {
-  readonly org: KeyChain["org"];
-  readonly project?: Pick<KeyChain["project"], "id" | "limits"> | undefined;
-  readonly holder?: Pick<KeyChain["holder"], "userId" | "limits"> | undefined;
-}): Limit[] {
+export function scopeLimits({ org, project, holder }: UpperScopes, limitCache: LimitCache): Limit[] {
   const timeZone = org.timeZone ?? "UTC";
   const orgScope: Scope = { kind: "org", id: org.id, key: scopeKey("org", org.id), timeZone };
-  const limits = compileLimits(org.limits, orgScope);
+  const limits = [...limitCache.compile(org.limits, orgScope)];
   if (org.creditsNanoUsd !== undefined) limits.push(creditLimit(org.creditsNanoUsd, orgScope));
   if (!project) return limits;
   const projectKey = scopeKey("project", org.id, project.id);
-  limits.push(
-    ...compileLimits(project.limits, { kind: "project", id: project.id, key: projectKey, timeZone }),
-  );
+  const projectScope: Scope = { kind: "project", id: project.id, key: projectKey, timeZone };
+  limits.push(...limitCache.compile(project.limits, projectScope));
   if (!holder) return limits;
   const memberKey = scopeKey("member", org.id, project.id, holder.userId);
-  limits.push(
-    ...compileLimits(holder.limits, { kind: "member", id: holder.userId, key: memberKey, timeZone }),
-  );
+  const memberScope: Scope = { kind: "member", id: holder.userId, key: memberKey, timeZone };
+  limits.push(...limitCache.compile(holder.limits, memberScope));
   return limits;
+}
+
+interface UpperScopes {
+  readonly org: KeyChain["org"];
+  readonly project?: Pick<KeyChain["project"], "id" | "limits"> | undefined;
+  readonly holder?: Pick<KeyChain["holder"], "userId" | "limits"> | undefined;
 }
 
 function keyScope({ org, key }: KeyChain): Scope {

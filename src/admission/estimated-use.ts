@@ -29,30 +29,43 @@ export interface EstimatedUse extends Use {
  * @throws ValidationError where a limit counts input tokens and the usage does not say how many
  */
 export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | undefined {
-  const inputTokens = usage.inputTokens;
   const model = plan.models[0];
-  if (inputTokens === undefined && plan.countsInput && model !== undefined) throw missingInput();
-  const byok = usage.byok === true;
+  if (usage.inputTokens === undefined && plan.countsInput && model !== undefined) throw missingInput();
+  const inputTokens = usage.inputTokens ?? 0;
   const outputTokens =
-    usage.maxOutputTokens ?? (model === undefined ? 0 : estimated(pricing, model, inputTokens));
-  const use = { requests: 1, inputTokens: inputTokens ?? 0, outputTokens, slots: 1, byok };
-  if (usage.costUsd !== undefined)
-    return { ...use, costNanoUsd: nanoUsd(usage.costUsd), models: plan.models };
+    usage.maxOutputTokens ?? (model === undefined ? 0 : estimated(pricing, model, usage.inputTokens));
+  const byok = usage.byok === true;
   const costLimits = byok ? plan.costLimits.filter(({ countByok }) => countByok) : plan.costLimits;
-  if (costLimits.length === 0 || model === undefined) return { ...use, costNanoUsd: 0, models: plan.models };
 
-  const deny = pricing.unpriced === "deny" && costLimits.some(({ mode }) => mode === "enforce");
-  const models: string[] = [];
-  let dearest = 0;
-  for (const target of plan.models) {
-    const price = pricing.prices.price(target);
-    if (price === undefined && deny) continue;
-    if (price !== undefined && inputTokens === undefined) throw missingInput();
-    const cost = price === undefined ? pricing.unpriced : costNanoUsd(price, use);
-    if (cost !== "deny" && cost > dearest) dearest = cost;
-    models.push(target);
+  let cost = 0;
+  let { models } = plan;
+  if (usage.costUsd !== undefined) cost = nanoUsd(usage.costUsd);
+  else if (costLimits.length > 0 && model !== undefined) {
+    const deny = pricing.unpriced === "deny" && costLimits.some(({ mode }) => mode === "enforce");
+    if (deny) models = models.filter((target) => pricing.prices.price(target) !== undefined);
+    if (models.length === 0) return undefined;
+    cost = dearest(models, usage.inputTokens, outputTokens, pricing);
   }
-  return models.length > 0 ? { ...use, costNanoUsd: dearest, models } : undefined;
+  return { requests: 1, inputTokens, outputTokens, costNanoUsd: cost, slots: 1, byok, models };
+}
+
+/** What the dearest of the models would cost. */
+function dearest(
+  models: readonly string[],
+  inputTokens: number | undefined,
+  outputTokens: number,
+  { prices, unpriced }: Pricing,
+): number {
+  let most = 0;
+  for (const model of models) {
+    const price = prices.price(model);
+    if (price !== undefined && inputTokens === undefined) throw missingInput();
+    const otherwise = unpriced === "deny" ? 0 : unpriced;
+    const cost =
+      price === undefined ? otherwise : costNanoUsd(price, { inputTokens: inputTokens ?? 0, outputTokens });
+    if (cost > most) most = cost;
+  }
+  return most;
 }
 
 function estimated({ estimate }: Pricing, model: string, inputTokens: number | undefined): number {

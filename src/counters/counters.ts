@@ -11,7 +11,7 @@ export interface ReserveRequest {
   readonly ttlMs: number;
   readonly charges: readonly Charge[];
   /** While a reservation that was made with the same `key` is open, it is the answer and nothing is charged. */
-  readonly idempotency?: { readonly key: string; readonly fingerprint: string };
+  readonly idempotency?: { readonly key: string; readonly fingerprint: string } | undefined;
   /** Adds the charges to the open reservation `id` instead of making one. */
   readonly extend?: boolean;
 }

@@ -4,13 +4,13 @@ import type { CompiledChain } from "../admission/compiled-chain.js";
 import { type EstimatedUse, estimatedUse } from "../admission/estimated-use.js";
 import { keyRefusal } from "../admission/key-checks.js";
 import { LimitRefusal, namedIndex, plainRefusal, type Refusal, type Refused } from "../admission/refusal.js";
-import type { Counters, ReserveRequest } from "../counters/counters.js";
+import type { Counters, ReserveOutcome, ReserveRequest } from "../counters/counters.js";
 import { ConflictError, CountersUnavailableError } from "../model/errors.js";
 import { type Usage, usageSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 import { type Admission, AdmittedCall } from "./admission.js";
 import { contextOf, type Engine } from "./engine.js";
-import { within } from "./guarded-counters.js";
+import { answerOf } from "./guarded-counters.js";
 import { type KeyRef, tokenEnded } from "./key-resolver.js";
 import { type Degraded, IssuedReservation } from "./reservation.js";
 
@@ -60,20 +60,44 @@ export async function admit(
   const use = estimatedUse(plan, call, engine.settings);
   if (use === undefined) return refused(engine, plainRefusal("model_unpriced"), now, compiled);
 
-  const charges = chargesOf(plan.limits, plan.clocks, use, now);
+  // Where the first target has no price, the limits of the next one count.
+  const { limits, clocks } =
+    use.models[0] === plan.models[0] ? plan : compiled.forTargets(use.models, requested);
+  const charges = chargesOf(limits, clocks, use, now);
   const asked: Asked = { call, requested, compiled, use, charges, now };
-  const decide = charge ? reserveOn : readOn;
-  const { onCountersDown } = engine.settings;
+  const { counters } = engine.settings;
   try {
-    return await decide(engine, ids, engine.settings.counters, asked, undefined);
+    return charge
+      ? reserved(engine, asked, await reserve(engine, ids, counters, asked))
+      : checked(engine, ids, asked, await read(engine, counters, asked));
   } catch (error) {
     if (!(error instanceof CountersUnavailableError)) throw error;
-    const mode = onCountersDown === "allow" ? "uncounted" : onCountersDown;
-    engine.events.emit("degraded", { at: now, mode, message: error.message });
-    if (mode === "local") return decide(engine, ids, engine.localCounters, asked, "local");
-    if (mode === "uncounted") return uncounted(engine, ids, asked);
-    return refused(engine, plainRefusal("counters_unavailable"), now, compiled);
+    return whileDown(engine, ids, asked, charge, error.message);
   }
+}
+
+/** What `onCountersDown` says. */
+async function whileDown(
+  engine: Engine,
+  ids: ReservationIds,
+  asked: Asked,
+  charge: boolean,
+  message: string,
+): Promise<Admission> {
+  const { compiled, now } = asked;
+  const { onCountersDown } = engine.settings;
+  const mode = onCountersDown === "allow" ? "uncounted" : onCountersDown;
+  engine.events.emit("degraded", { at: now, mode, message });
+  if (mode === "deny") return refused(engine, plainRefusal("counters_unavailable"), now, compiled);
+  if (mode === "local") {
+    const counters = engine.localCounters;
+    return charge
+      ? reserved(engine, asked, await reserve(engine, ids, counters, asked), "local")
+      : checked(engine, ids, asked, await read(engine, counters, asked), "local");
+  }
+  const expiresAt = now + engine.settings.reservationTtlMs;
+  const counted = { id: ids.next(), reservedAt: now, expiresAt, charges: [], used: [] };
+  return admitted(asked, NO_REFUSALS, "uncounted", counted);
 }
 
 /** One call on its way through the last step. */
@@ -87,67 +111,61 @@ interface Asked {
   readonly now: number;
 }
 
-async function reserveOn(
+function reserve(
   engine: Engine,
   ids: ReservationIds,
   counters: Counters,
-  asked: Asked,
-  degraded: Degraded | undefined,
-): Promise<Admission> {
-  const { call, compiled, charges, now } = asked;
-  const { reservationTtlMs, countersTimeoutMs } = engine.settings;
+  { call, compiled, charges, now }: Asked,
+): Promise<ReserveOutcome> {
   const request: ReserveRequest = {
     id: ids.next(),
     orgId: compiled.orgId,
     now,
-    ttlMs: reservationTtlMs,
+    ttlMs: engine.settings.reservationTtlMs,
     charges,
-    ...(call.requestId !== undefined && { idempotency: idempotencyOf(compiled, call, call.requestId) }),
+    idempotency: call.requestId === undefined ? undefined : idempotencyOf(compiled, call, call.requestId),
   };
-  const reserved = await within(counters, countersTimeoutMs, () => counters.reserve(request));
-  switch (reserved.outcome) {
-    case "reserved":
-    case "replayed": {
-      const shadow = reserved.shadow ? shadowRefusals(charges, reserved.shadow, now) : NO_REFUSALS;
-      if (reserved.outcome === "reserved") engine.alerts.look(charges, reserved.used, now, compiled);
-      return admitted(asked, shadow, degraded, reserved);
+  return answerOf(engine, counters, counters.reserve(request));
+}
+
+/** The admission that the outcome of a reserve makes. */
+function reserved(engine: Engine, asked: Asked, outcome: ReserveOutcome, degraded?: Degraded): Admission {
+  const { charges, compiled, now } = asked;
+  switch (outcome.outcome) {
+    case "reserved": {
+      const shadow = outcome.shadow ? shadowRefusals(charges, outcome.shadow, now) : NO_REFUSALS;
+      engine.alerts.look(charges, outcome.used, now, compiled);
+      return admitted(asked, shadow, degraded, outcome);
     }
+    case "replayed":
+      return admitted(asked, NO_REFUSALS, degraded, outcome);
     case "refused":
-      return refusedByLimit(engine, charges, reserved.readings, now, compiled);
+      return refusedByLimit(engine, charges, outcome.readings, now, compiled);
     case "conflict":
       throw new ConflictError("usage.requestId belongs to an open reservation of this key with other usage");
     default:
-      throw new Error(`counters answered ${reserved.outcome} to a reserve that extends nothing`);
+      throw new Error(`counters answered ${outcome.outcome} to a reserve that extends nothing`);
   }
 }
 
-async function readOn(
-  engine: Engine,
-  ids: ReservationIds,
-  counters: Counters,
-  asked: Asked,
-  degraded: Degraded | undefined,
-): Promise<Admission> {
-  const { charges, compiled, now } = asked;
-  const query = { orgId: compiled.orgId, now, charges };
-  const readings = await within(counters, engine.settings.countersTimeoutMs, () => counters.read(query));
-  if (namedIndex(charges, readings, "enforce") >= 0) return limitRefusal(charges, readings, now);
-  const used = readings.map((reading) => reading.used);
-  const counted = {
-    id: ids.next(),
-    reservedAt: now,
-    expiresAt: now + engine.settings.reservationTtlMs,
-    charges,
-    used,
-  };
-  return admitted(asked, shadowRefusals(charges, readings, now), degraded, counted);
+function read(engine: Engine, counters: Counters, { compiled, charges, now }: Asked): Promise<Reading[]> {
+  return answerOf(engine, counters, counters.read({ orgId: compiled.orgId, now, charges }));
 }
 
-/** An admission that nothing counts, as `onCountersDown: "allow"` says. */
-function uncounted(engine: Engine, ids: ReservationIds, asked: Asked): Admission {
-  const expiresAt = asked.now + engine.settings.reservationTtlMs;
-  const counted = { id: ids.next(), reservedAt: asked.now, expiresAt, charges: [], used: [] };
-  return admitted(asked, NO_REFUSALS, "uncounted", counted);
+/** The admission that a reading makes: the same answer, with a reservation that nothing holds. */
+function checked(
+  engine: Engine,
+  ids: ReservationIds,
+  asked: Asked,
+  readings: readonly Reading[],
+  degraded?: Degraded,
+): Admission {
+  const { charges, now } = asked;
+  if (namedIndex(charges, readings, "enforce") >= 0) return limitRefusal(charges, readings, now);
+  const used = readings.map((reading) => reading.used);
+  const expiresAt = now + engine.settings.reservationTtlMs;
+  const counted = { id: ids.next(), reservedAt: now, expiresAt, charges, used };
+  return admitted(asked, shadowRefusals(charges, readings, now), degraded, counted);
 }
 
 const NO_REFUSALS: readonly Refusal[] = Object.freeze([]);

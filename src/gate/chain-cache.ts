@@ -1,7 +1,6 @@
 import { LRUCache } from "lru-cache";
-import { CompiledChain } from "../admission/compiled-chain.js";
-import type { Calendar } from "../admission/period.js";
-import { keyChainSchema } from "../model/chain.js";
+import type { CompiledChain } from "../admission/compiled-chain.js";
+import { type KeyChain, keyChainSchema } from "../model/chain.js";
 import { parse } from "../model/validation.js";
 import type { Directory } from "./directory.js";
 
@@ -32,7 +31,7 @@ const RELOADS_MAX = 3;
  */
 export class ChainCache {
   readonly #directory: Directory;
-  readonly #calendar: Calendar;
+  readonly #compile: (chain: KeyChain) => CompiledChain;
   readonly #maxAgeMs: number;
   readonly #byId: LRUCache<string, Entry>;
   readonly #byHash: LRUCache<string, Entry>;
@@ -40,9 +39,13 @@ export class ChainCache {
   readonly #loads = new Map<string, { writes: number; entry: Promise<Entry | undefined> }>();
   #writes = 0;
 
-  constructor(directory: Directory, calendar: Calendar, options: { maxKeys: number; maxAgeMs: number }) {
+  constructor(
+    directory: Directory,
+    compile: (chain: KeyChain) => CompiledChain,
+    options: { maxKeys: number; maxAgeMs: number },
+  ) {
     this.#directory = directory;
-    this.#calendar = calendar;
+    this.#compile = compile;
     this.#maxAgeMs = options.maxAgeMs;
     this.#byId = new LRUCache({ max: options.maxKeys });
     this.#byHash = new LRUCache({ max: options.maxKeys });
@@ -110,7 +113,7 @@ export class ChainCache {
       if (writes !== this.#writes && reloads < RELOADS_MAX) continue;
       if (found === undefined) return undefined;
       const chain = parse(keyChainSchema, found, "chain");
-      const compiled = new CompiledChain(chain, this.#calendar);
+      const compiled = this.#compile(chain);
       const { previousToken } = chain.key;
       const tokenExpiresAt =
         "hash" in ref && previousToken?.hash === ref.hash ? previousToken.expiresAt : undefined;

@@ -1,9 +1,13 @@
-import type { CompiledChain } from "../admission/compiled-chain.js";
+import { CompiledChain } from "../admission/compiled-chain.js";
+import { LimitCache } from "../admission/limit-cache.js";
 import { Calendar } from "../admission/period.js";
 import type { Counters } from "../counters/counters.js";
 import { memoryCounters } from "../counters/memory.js";
+import type { KeyChain } from "../model/chain.js";
 import { BudgetAlerts } from "./budget-alerts.js";
 import { ChainCache } from "./chain-cache.js";
+import { LastUsed } from "./control/last-used.js";
+import { OrgQueue } from "./control/org-queue.js";
 import type { Directory } from "./directory.js";
 import { type CallContext, EventHub } from "./events.js";
 import { KeyResolver } from "./key-resolver.js";
@@ -16,15 +20,22 @@ export interface Engine {
   readonly chains: ChainCache;
   readonly keys: KeyResolver;
   readonly calendar: Calendar;
+  readonly limitCache: LimitCache;
   readonly events: EventHub;
   readonly alerts: BudgetAlerts;
   /** Counts in this process while the shared counters do not answer and `onCountersDown` is `local`. */
   readonly localCounters: Counters;
+  /** Lets the control plane's writes of one org wait for each other. */
+  readonly orgQueue: OrgQueue;
+  /** When keys were last used; absent where there is no storage to keep it in. */
+  readonly lastUsed: LastUsed | undefined;
 }
 
 export function createEngine(settings: GateSettings, directory: Directory): Engine {
   const calendar = new Calendar();
-  const chains = new ChainCache(directory, calendar, settings.cache);
+  const limitCache = new LimitCache();
+  const compile = (chain: KeyChain) => new CompiledChain(chain, calendar, limitCache);
+  const chains = new ChainCache(directory, compile, settings.cache);
   const events = new EventHub();
   return {
     settings,
@@ -32,9 +43,12 @@ export function createEngine(settings: GateSettings, directory: Directory): Engi
     chains,
     keys: new KeyResolver(chains, settings.keyPrefix),
     calendar,
+    limitCache,
     events,
     alerts: new BudgetAlerts(events),
     localCounters: memoryCounters(),
+    orgQueue: new OrgQueue(),
+    lastUsed: settings.storage && new LastUsed(settings.storage),
   };
 }
 

@@ -22,6 +22,18 @@ export interface GateEvents {
     readonly limit: LimitReading;
     readonly context: CallContext;
   };
+  /** A key was made. */
+  keyCreated: { readonly at: number; readonly context: CallContext };
+  /** A key has a new token; the old one works until `previousExpiresAt`, where it still does. */
+  keyRotated: { readonly at: number; readonly context: CallContext; readonly previousExpiresAt?: number };
+  /** A key was revoked, by somebody or because its holder has left the org or the project. */
+  keyRevoked: {
+    readonly at: number;
+    readonly context: CallContext;
+    readonly because: "revoked" | "holder_removed";
+  };
+  /** A call was admitted on a key that ends within a week, by itself or with its holder's membership. Once per end. */
+  keyExpiring: { readonly at: number; readonly context: CallContext; readonly expiresAt: number };
   /** The counters did not answer, and the gate did what `onCountersDown` says. */
   degraded: { readonly at: number; readonly mode: "deny" | "local" | "uncounted"; readonly message: string };
 }

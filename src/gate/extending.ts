@@ -9,7 +9,7 @@ import { costNanoUsd } from "../pricing/cost.js";
 import { type Admission, AdmittedCall } from "./admission.js";
 import { refused, refusedByLimit } from "./admitting.js";
 import type { Engine } from "./engine.js";
-import { countersOf, within } from "./guarded-counters.js";
+import { answerOf, countersOf } from "./guarded-counters.js";
 import { IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
 
 /**
@@ -54,7 +54,7 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const counters = countersOf(engine, reservation);
   const charges = chargesOf(plan.limits, plan.clocks, use, reservation.reservedAt);
   const request = { id, orgId, now, ttlMs: engine.settings.reservationTtlMs, charges, extend: true };
-  const reserved = await within(counters, engine.settings.countersTimeoutMs, () => counters.reserve(request));
+  const reserved = await answerOf(engine, counters, counters.reserve(request));
   switch (reserved.outcome) {
     case "reserved":
       engine.alerts.look(charges, reserved.used, now, compiled);

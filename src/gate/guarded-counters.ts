@@ -4,27 +4,29 @@ import type { Engine } from "./engine.js";
 import type { Reservation } from "./reservation.js";
 
 /**
- * Asks counters and waits at most `timeoutMs` for the answer.
+ * The answer of counters, waited for at most `countersTimeoutMs`. Counters in this process cannot be down: what they
+ * throw is a defect and passes as it is.
  *
  * @throws CountersUnavailableError where they fail or do not answer in time. A charge may have been made all the same:
  * it errs on the side of refusing later calls.
  */
-export async function within<T>(counters: Counters, timeoutMs: number, ask: () => Promise<T>): Promise<T> {
-  try {
-    return counters.inProcess ? await ask() : await withTimeout(ask(), timeoutMs);
-  } catch (error) {
-    if (error instanceof TollgateError) throw error;
-    throw new CountersUnavailableError("the counters failed", error);
-  }
+export function answerOf<T>(engine: Engine, counters: Counters, answer: Promise<T>): Promise<T> {
+  return counters.inProcess ? answer : withinTime(answer, engine.settings.countersTimeoutMs);
 }
 
-function withTimeout<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+function withinTime<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
       () => reject(new CountersUnavailableError(`the counters did not answer within ${timeoutMs} ms`)),
       timeoutMs,
     );
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+    answer
+      .then(resolve, (error) =>
+        reject(
+          error instanceof TollgateError ? error : new CountersUnavailableError("the counters failed", error),
+        ),
+      )
+      .finally(() => clearTimeout(timer));
   });
 }
 

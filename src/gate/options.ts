@@ -41,6 +41,8 @@ export interface GateOptions {
   readonly countersTimeoutMs?: number | undefined;
   /** How long a reservation lives, in milliseconds; an hour by default. */
   readonly reservationTtlMs?: number | undefined;
+  /** Whether denied attempts to write go into the audit trail too; they do not by default. */
+  readonly auditDenied?: boolean | undefined;
 }
 
 /** Options with every default in place. */
@@ -59,6 +61,7 @@ export interface GateSettings {
   readonly onCountersDown: "deny" | "allow" | "local";
   readonly countersTimeoutMs: number;
   readonly reservationTtlMs: number;
+  readonly auditDenied: boolean;
 }
 
 function having<T>(...methods: string[]) {
@@ -95,6 +98,7 @@ const optionsSchema = z.strictObject({
   onCountersDown: z.enum(["deny", "allow", "local"]).optional(),
   countersTimeoutMs: ms.optional(),
   reservationTtlMs: ms.optional(),
+  auditDenied: z.boolean().optional(),
 });
 
 const HOUR_MS = 3_600_000;
@@ -120,6 +124,7 @@ export function settingsFrom(options: GateOptions): GateSettings {
     onCountersDown: given.onCountersDown ?? "deny",
     countersTimeoutMs: given.countersTimeoutMs ?? 1_000,
     reservationTtlMs: given.reservationTtlMs ?? HOUR_MS,
+    auditDenied: given.auditDenied ?? false,
   };
 }
 

@@ -3,12 +3,13 @@ import { amountOf, type Use } from "../admission/amounts.js";
 import type { Charge } from "../admission/charge.js";
 import { periodClock } from "../admission/compiled-chain.js";
 import { sameCount } from "../admission/limit.js";
+import type { LimitReading } from "../admission/limit-reading.js";
 import { matches } from "../model/patterns.js";
 import { type Actual, actualSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 import { readingAfter } from "./admission.js";
 import { contextOf, type Engine } from "./engine.js";
-import { countersOf, within } from "./guarded-counters.js";
+import { answerOf, countersOf } from "./guarded-counters.js";
 import { type Reservation, reservationFrom } from "./reservation.js";
 import { chargedBy, type Settlement } from "./settlement.js";
 
@@ -44,19 +45,33 @@ async function close(
   if (reservation.degraded === "uncounted") return { settled: true, charged: chargedBy(use), overdraft: [] };
   const counters = countersOf(engine, reservation);
   const request = { id: reservation.id, orgId: reservation.orgId, now, amounts };
-  const outcome = await within(counters, engine.settings.countersTimeoutMs, () => counters.settle(request));
+  const outcome = await answerOf(engine, counters, counters.settle(request));
   if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
   const { used } = outcome;
-  const overdraft = amounts
-    .filter(
-      ({ limit, amount }, i) => (used[i] ?? 0) > limit.max && amount > (reservation.charges[i]?.amount ?? 0),
-    )
-    .map((amount) => readingAfter(amount, used[amounts.indexOf(amount)] ?? 0, now));
+  const overdraft = overdraftOf(reservation, amounts, used, now);
   if (overdraft.length > 0 && engine.events.wants("overdraft")) {
     engine.events.emit("overdraft", { at: now, limits: overdraft, context: contextOf(reservation) });
   }
   engine.alerts.look(amounts, used, now, reservation);
   return { settled: true, charged: chargedBy(use), overdraft };
+}
+
+const NO_READINGS: readonly LimitReading[] = Object.freeze([]);
+
+/** The limits that this settle, by more than was reserved, put or kept above their max. */
+function overdraftOf(
+  { charges }: Reservation,
+  amounts: readonly Charge[],
+  used: readonly number[],
+  now: number,
+): readonly LimitReading[] {
+  let overdraft = NO_READINGS;
+  for (const [i, amount] of amounts.entries()) {
+    const left = used[i] ?? 0;
+    if (left <= amount.limit.max || amount.amount <= (charges[i]?.amount ?? 0)) continue;
+    overdraft = [...overdraft, readingAfter(amount, left, now)];
+  }
+  return overdraft;
 }
 
 /**

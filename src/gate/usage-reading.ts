@@ -6,7 +6,7 @@ import { NotFoundError, ValidationError } from "../model/errors.js";
 import { idSchema } from "../model/text.js";
 import { parse } from "../model/validation.js";
 import type { Engine } from "./engine.js";
-import { within } from "./guarded-counters.js";
+import { answerOf } from "./guarded-counters.js";
 
 const usageQuerySchema = z.strictObject({
   orgId: idSchema,
@@ -35,10 +35,8 @@ export async function readUsage(engine: Engine, query: UsageQuery): Promise<Limi
     amount: 0,
     period: periodClock(limit, engine.calendar)?.at(now),
   }));
-  const { counters, countersTimeoutMs } = engine.settings;
-  const readings = await within(counters, countersTimeoutMs, () =>
-    counters.read({ orgId: asked.orgId, now, charges }),
-  );
+  const { counters } = engine.settings;
+  const readings = await answerOf(engine, counters, counters.read({ orgId: asked.orgId, now, charges }));
   return limits.map((limit, i) => limitReading(limit, readings[i] ?? { used: 0 }, now));
 }
 
@@ -78,5 +76,5 @@ async function limitsOfScope(engine: Engine, asked: UsageQuery): Promise<readonl
   if (found === undefined) throw new NotFoundError("org", asked.orgId);
   if (asked.projectId !== undefined && !found.project) throw new NotFoundError("project", asked.projectId);
   if (asked.userId !== undefined && !found.holder) throw new NotFoundError("member", asked.userId);
-  return scopeLimits(found);
+  return scopeLimits(found, engine.limitCache);
 }

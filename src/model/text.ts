@@ -1,16 +1,13 @@
 import { z } from "zod";
 
-/** Half of a surrogate pair: such text does not survive UTF-8, so two ids could become one in a store. */
-const LONE_SURROGATE = /\p{Surrogate}/u;
-
-/** Text of `min` to `max` UTF-16 units that survives UTF-8. */
+/** Text of `min` to `max` UTF-16 units, without halves of surrogate pairs: those do not survive a store's UTF-8. */
 export function text(min: number, max: number) {
   const expected = `text of ${min} to ${max} characters, well-formed`;
   return z
     .string({ error: expected })
     .min(min, { error: expected })
     .max(max, { error: expected })
-    .refine((value) => !LONE_SURROGATE.test(value), { error: expected });
+    .refine((value) => value.isWellFormed(), { error: expected });
 }
 
 /** An id of any record: the caller's or ours. Every well-formed string is ordinary, `__proto__` included. */

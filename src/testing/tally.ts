@@ -7,6 +7,8 @@ import type { CallerResult, LimitResult, ReplayResult } from "./replay-result.js
 
 interface CallerCount {
   readonly caller: Caller;
+  /** The limits of its chain, as far as they have been seen: a handful, so they are searched in turn. */
+  readonly limits: LimitUse[];
   admitted: number;
   readonly reasons: ReasonTally;
   inputTokens: number;
@@ -31,15 +33,8 @@ export class Tally {
       if (this.#callers.has(caller.name)) {
         throw new ValidationError([{ field: "setup.callers", expected: "callers of different names" }]);
       }
-      const reasons = new ReasonTally();
-      this.#callers.set(caller.name, {
-        caller,
-        admitted: 0,
-        reasons,
-        inputTokens: 0,
-        outputTokens: 0,
-        costNanoUsd: 0,
-      });
+      const zero = { admitted: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0 };
+      this.#callers.set(caller.name, { caller, limits: [], reasons: new ReasonTally(), ...zero });
     }
   }
 
@@ -120,12 +115,13 @@ export class Tally {
   }
 
   #limit(caller: Caller, reading: LimitReading): LimitUse {
+    const { limits } = this.#caller(caller);
+    const seen = limits.find((use) => isSame(use.reading, reading));
+    if (seen !== undefined) return seen;
     const id = limitId(caller, reading);
-    let known = this.#limits.get(id);
-    if (known === undefined) {
-      known = { use: new LimitUse(reading), caller };
-      this.#limits.set(id, known);
-    }
+    const known = this.#limits.get(id) ?? { use: new LimitUse(reading), caller };
+    this.#limits.set(id, known);
+    limits.push(known.use);
     return known.use;
   }
 }
@@ -138,17 +134,45 @@ function limitId(
   return JSON.stringify([orgId, scope, scope === "org" ? "" : projectId, scopeId, meter, window, perModel]);
 }
 
+/** Whether two readings are of one limit, where both are of one caller's chain. */
+function isSame(a: LimitReading, b: LimitReading): boolean {
+  return (
+    a.scope === b.scope &&
+    a.scopeId === b.scopeId &&
+    a.meter === b.meter &&
+    a.window === b.window &&
+    a.perModel === b.perModel
+  );
+}
+
 const SCOPES = ["org", "project", "member", "key"];
 
 function rankOf({ reading }: LimitResult): number {
   return SCOPES.indexOf(reading.scope);
 }
 
-function callerResult({ caller, admitted, reasons, costNanoUsd, ...tokens }: CallerCount): CallerResult {
+function callerResult({
+  caller,
+  admitted,
+  reasons,
+  inputTokens,
+  outputTokens,
+  costNanoUsd,
+}: CallerCount): CallerResult {
   const { name, orgId, projectId, keyId } = caller;
   const refused = reasons.total;
   const counts = { calls: admitted + refused, admitted, refused, reasons: reasons.toJSON() };
-  return { name, orgId, projectId, keyId, ...counts, ...tokens, costNanoUsd, usd: usdOf(costNanoUsd) };
+  return {
+    name,
+    orgId,
+    projectId,
+    keyId,
+    ...counts,
+    inputTokens,
+    outputTokens,
+    costNanoUsd,
+    usd: usdOf(costNanoUsd),
+  };
 }
 
 function limitResult({ use, caller }: KnownLimit): LimitResult {

@@ -1,12 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import {
-  Calendar,
-  type CalendarReset,
-  type Period,
-  PeriodClock,
-  periodAt,
-} from "../../src/admission/period.js";
+import { type CalendarReset, type Period, PeriodClock, periodAt } from "../../src/admission/period.js";
 
 const DAY = 86_400_000;
 const HOUR = 3_600_000;

@@ -18,6 +18,9 @@ import { Draft, type Subject } from "./draft.js";
 /** How often a write begins again because another process wrote to the org meanwhile. Each time somebody gets ahead. */
 const ATTEMPTS_MAX = 50;
 
+/** How often a conflict must repeat itself before it is believed, where no other write of the org explains it. */
+const UNKNOWN_CONFLICTS_MAX = 3;
+
 /** What one must be allowed to see a record at all. */
 const VIEWING = {
   project: "project.view",
@@ -87,7 +90,11 @@ export class Control {
   }
 
   /** Reads where the actor has a permission. */
-  async read<T>(permission: StandardPermission, resource: Resource, reading: (acting: Acting) => Promise<T>): Promise<T> {
+  async read<T>(
+    permission: StandardPermission,
+    resource: Resource,
+    reading: (acting: Acting) => Promise<T>,
+  ): Promise<T> {
     const acting = await this.acting(resource.orgId, permission);
     this.require(acting, permission, resource);
     return reading(acting);
@@ -100,9 +107,10 @@ export class Control {
    */
   async view<K extends Addressed>(kind: K, { id, orgId }: Ref): Promise<Records[K]> {
     const record = await this.storage.get(kind, id);
-    if (record === undefined || (orgId !== undefined && record.orgId !== orgId)) throw new NotFoundError(kind, id);
+    if (record === undefined || (orgId !== undefined && record.orgId !== orgId))
+      throw new NotFoundError(kind, id);
     const acting = await this.acting(record.orgId, VIEWING[kind]);
-    if (!this.can(acting, VIEWING[kind], resourceOf(record))) throw new NotFoundError(kind, id);
+    if (!this.can(acting, VIEWING[kind], RESOURCES[kind](record))) throw new NotFoundError(kind, id);
     return record;
   }
 
@@ -137,12 +145,13 @@ export class Control {
     attempt: (record: Records[K], draft: Draft, acting: Acting) => Promise<T>,
   ): Promise<T> {
     const home = await this.storage.get(kind, id);
-    if (home === undefined || (orgId !== undefined && home.orgId !== orgId)) throw new NotFoundError(kind, id);
-    const subject = { kind, id, projectId: resourceOf(home).projectId };
+    if (home === undefined || (orgId !== undefined && home.orgId !== orgId))
+      throw new NotFoundError(kind, id);
+    const subject = { kind, id, projectId: RESOURCES[kind](home).projectId };
     return this.transact(home.orgId, ask.action, subject, async (draft, acting) => {
       const record = await draft.get(kind, id);
       if (record === undefined) throw new NotFoundError(kind, id);
-      const resource = resourceOf(record);
+      const resource = RESOURCES[kind](record);
       const verdict = verdictOf(this.policy, acting, ask.permission, resource);
       if (!verdict.allowed) {
         const denied = new PermissionError(ask.permission, verdict.reason);
@@ -174,12 +183,13 @@ export class Control {
           draft.emit(this.engine.events);
           return result;
         } catch (error) {
-          const present = (await this.storage.get("trail", orgId))?.version;
-          if (present !== draft.trail?.version) {
-            // What was decided on is no longer so, whichever way it was decided.
-            if (attempts < ATTEMPTS_MAX) continue;
+          const moved = (await this.storage.get("trail", orgId))?.version !== draft.trail?.version;
+          // What was decided on is no longer so, whichever way it was decided.
+          if (moved && attempts < ATTEMPTS_MAX) continue;
+          // The trail does not know of everything: a key deleted here may have been used just now.
+          if (error instanceof ConflictError && attempts < UNKNOWN_CONFLICTS_MAX) continue;
+          if (moved)
             throw new ConflictError(`org ${JSON.stringify(orgId)} is being written to by others; try again`);
-          }
           await this.#recordDenial(draft, acting, action, subject, error);
           throw error instanceof Hidden ? new NotFoundError(error.kind, error.id) : error;
         }
@@ -188,7 +198,13 @@ export class Control {
   }
 
   /** Tells the audit trail of an attempt that was denied, if the gate is told to. It must not fail for that. */
-  async #recordDenial(draft: Draft, acting: Acting, action: string, subject: Subject, error: unknown): Promise<void> {
+  async #recordDenial(
+    draft: Draft,
+    acting: Acting,
+    action: string,
+    subject: Subject,
+    error: unknown,
+  ): Promise<void> {
     const denial = error instanceof Hidden ? error.denied : error;
     const isDenial = [PermissionError, LimitError, LastOwnerError].some((type) => denial instanceof type);
     if (!isDenial || draft.trail === undefined || !this.engine.settings.auditDenied) return;
@@ -197,7 +213,12 @@ export class Control {
       await this.storage.commit(draft.denial(doerOf(acting), action, subject, message));
     } catch (failure) {
       if (!(failure instanceof ConflictError)) throw failure;
-      const latest = new Draft(this.storage, draft.orgId, this.now(), await this.storage.get("trail", draft.orgId));
+      const latest = new Draft(
+        this.storage,
+        draft.orgId,
+        this.now(),
+        await this.storage.get("trail", draft.orgId),
+      );
       await this.storage.commit(latest.denial(doerOf(acting), action, subject, message));
     }
   }
@@ -218,7 +239,11 @@ class Hidden extends NotFoundError {
 }
 
 /** @throws ConflictError naming both versions */
-export function requireVersion(kind: RecordKind, record: { id: string; version: number }, version: number | undefined): void {
+export function requireVersion(
+  kind: RecordKind,
+  record: { id: string; version: number },
+  version: number | undefined,
+): void {
   if (version === undefined || version === record.version) return;
   throw new ConflictError(
     `${kind} ${JSON.stringify(record.id)} is at version ${record.version}, not at version ${version}`,
@@ -226,10 +251,18 @@ export function requireVersion(kind: RecordKind, record: { id: string; version: 
 }
 
 /** What a policy is asked about a record. */
-export function resourceOf(record: Records[Addressed]): Resource & { readonly projectId?: string } {
-  const { orgId } = record;
-  if ("hash" in record && "issuedTo" in record) return { orgId, projectId: record.projectId, userId: record.userId };
-  return "mcpServers" in record ? { orgId, projectId: record.id } : { orgId };
+const RESOURCES: { readonly [K in Addressed]: (record: Records[K]) => Resource } = {
+  project: ({ orgId, id }) => ({ orgId, projectId: id }),
+  key: ({ orgId, projectId, userId }) => ({ orgId, projectId, userId }),
+  invitation: ofOrg,
+  virtualModel: ofOrg,
+  mcpServer: ofOrg,
+  externalKey: ofOrg,
+  creditGrant: ofOrg,
+};
+
+function ofOrg({ orgId }: { readonly orgId: string }): Resource {
+  return { orgId };
 }
 
 function doerOf({ principal: { userId, via } }: Acting) {

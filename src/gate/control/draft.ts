@@ -21,6 +21,9 @@ const CHANGES_MAX = 200;
 /** A record as it is made: the version comes with it. */
 type Made<K extends RecordKind> = Omit<Records[K], "version">;
 
+/** What changes of a record; `undefined` takes an optional field away. */
+type Patch<K extends RecordKind> = { readonly [F in keyof Made<K>]?: Made<K>[F] | undefined };
+
 /**
  * One write of an org on its way: what it reads, what it changes, what it tells once it is done.
  *
@@ -67,8 +70,9 @@ export class Draft {
     return record;
   }
 
-  replace<K extends RecordKind>(kind: K, before: Records[K], patch: Partial<Made<K>>): Records[K] {
-    const record = { ...before, ...patch, version: before.version + 1 };
+  replace<K extends RecordKind>(kind: K, before: Records[K], patch: Patch<K>): Records[K] {
+    // Sound: a patch has fields of the record; the storage checks that none that is required is taken away.
+    const record = { ...before, ...patch, version: before.version + 1 } as Records[K];
     this.#change(kind, before, record);
     return record;
   }

@@ -6,7 +6,10 @@ const SECRETS = { key: ["hash", "previousHash"], invitation: ["hash"] } as const
 type Secrets = typeof SECRETS;
 
 /** A record as callers and the audit trail see it: without its hashes. */
-export type View<K extends RecordKind> = Omit<Records[K], K extends keyof Secrets ? Secrets[K][number] : never>;
+export type View<K extends RecordKind> = Omit<
+  Records[K],
+  K extends keyof Secrets ? Secrets[K][number] : never
+>;
 
 export function viewOf<K extends RecordKind>(kind: K, record: Records[K]): View<K> {
   const secrets: Partial<Record<RecordKind, readonly string[]>> = SECRETS;

@@ -1,0 +1,29 @@
+const WIDTH = 40;
+
+/** Draws a progress bar on a terminal, and nothing anywhere else. */
+export class Progress {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #total: number;
+  #done = 0;
+  #drawn = -1;
+
+  constructor(stream: NodeJS.WriteStream, total: number) {
+    this.#stream = stream;
+    this.#total = total;
+  }
+
+  /** One more is done. */
+  step(): void {
+    this.#done++;
+    const cells = Math.floor((WIDTH * this.#done) / this.#total);
+    if (!this.#stream.isTTY || cells === this.#drawn) return;
+    this.#drawn = cells;
+    const percent = Math.floor((100 * this.#done) / this.#total);
+    this.#stream.write(`\r  ${"█".repeat(cells)}${"·".repeat(WIDTH - cells)} ${percent} %`);
+  }
+
+  /** Takes the bar away. */
+  end(): void {
+    if (this.#stream.isTTY && this.#drawn >= 0) this.#stream.write(`\r${" ".repeat(WIDTH + 8)}\r`);
+  }
+}

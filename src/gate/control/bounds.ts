@@ -1,0 +1,110 @@
+import type { Records } from "../../model/records.js";
+import { membershipId } from "../../model/records.js";
+import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantField } from "../ceiling.js";
+import { OWNER } from "../storage-directory.js";
+import type { Acting } from "./actor.js";
+import type { Draft } from "./draft.js";
+
+/** Holds what is given to a project against its org. */
+export async function checkProject(
+  draft: Draft,
+  acting: Acting,
+  grant: Grant,
+  fields: readonly GrantField[] | undefined,
+): Promise<void> {
+  const [org, virtualModels] = await Promise.all([draft.get("org", draft.orgId), virtualModelsOf(draft)]);
+  const own = acting.chain ? [keyBound(acting.chain.key)] : [];
+  checkCeiling(grant, { enclosing: org ? [orgBound(org)] : [], own, virtualModels }, fields);
+}
+
+/**
+ * Holds what is given to a member of a project against the project and its org, and what the actor has there.
+ *
+ * @param present what the membership has already: not given, but in force
+ */
+export async function checkMembership(
+  draft: Draft,
+  acting: Acting,
+  project: Records["project"],
+  grant: MembershipGrant,
+  present: MembershipGrant = {},
+  fields: readonly GrantField[] = ["limits", "expiresAt"],
+): Promise<void> {
+  const [org, own] = await Promise.all([draft.get("org", draft.orgId), ownBounds(draft, acting, project.id)]);
+  const enclosing = [memberBound(present, "the membership"), projectBound(project), ...(org ? [orgBound(org)] : [])];
+  checkCeiling(grant, { enclosing, own }, fields);
+}
+
+type MembershipGrant = Pick<Records["projectMember"], "limits" | "expiresAt">;
+
+/** Holds what is given to a key against its holder's membership, the project and the org, and what the actor has there. */
+export async function checkKey(
+  draft: Draft,
+  acting: Acting,
+  { projectId, userId }: { readonly projectId: string; readonly userId: string },
+  grant: Grant,
+  fields?: readonly GrantField[],
+): Promise<void> {
+  const [org, project, member, membership, own, virtualModels] = await Promise.all([
+    draft.get("org", draft.orgId),
+    draft.get("project", projectId),
+    draft.get("orgMember", membershipId(draft.orgId, userId)),
+    draft.get("projectMember", membershipId(draft.orgId, projectId, userId)),
+    ownBounds(draft, acting, projectId),
+    virtualModelsOf(draft),
+  ]);
+  const holder = membership && member?.role === OWNER ? { ...membership, expiresAt: undefined } : membership;
+  const enclosing = [
+    ...(holder ? [memberBound(holder, "the holder's membership")] : []),
+    ...(project ? [projectBound(project)] : []),
+    ...(org ? [orgBound(org)] : []),
+  ];
+  const ceiling: Ceiling = { enclosing, own, virtualModels };
+  checkCeiling(grant, ceiling, fields);
+}
+
+/** What a record of a key gives. Logging that is merely not off is no gift: it stays within whatever is above it. */
+export function grantOf({ limits, models, mcpServers, expiresAt, contentLogging }: Grant): Grant {
+  return {
+    limits,
+    models,
+    mcpServers,
+    expiresAt,
+    contentLogging: contentLogging === false ? false : undefined,
+  };
+}
+
+/** What the actor has only under a bound: through a key what the key has, as a member what the membership has. */
+async function ownBounds(draft: Draft, { principal, chain }: Acting, projectId: string): Promise<Bound[]> {
+  const { orgId, userId, orgRole } = principal;
+  const membership =
+    orgRole === OWNER ? undefined : await draft.get("projectMember", membershipId(orgId, projectId, userId));
+  return [
+    ...(chain ? [keyBound(chain.key)] : []),
+    ...(membership ? [memberBound(membership, "your own membership")] : []),
+  ];
+}
+
+function orgBound({ limits, contentLogging }: Records["org"]): Bound {
+  return { of: "the org", limits, contentLogging };
+}
+
+function projectBound({ limits, models, mcpServers, contentLogging }: Records["project"]): Bound {
+  return { of: "the project", limits, models, mcpServers, contentLogging };
+}
+
+function memberBound(
+  { limits, expiresAt }: Pick<Records["projectMember"], "limits" | "expiresAt">,
+  of: string,
+): Bound {
+  return { of, limits, expiresAt };
+}
+
+function keyBound(key: Grant): Bound {
+  return { ...grantOf(key), of: "the key you act through" };
+}
+
+async function virtualModelsOf(draft: Draft): Promise<Record<string, readonly string[]>> {
+  const found = await draft.find("virtualModel", {});
+  return Object.fromEntries(found.map(({ alias, models }) => [alias, models]));
+}

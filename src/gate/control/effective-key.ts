@@ -1,0 +1,120 @@
+import { CompiledChain } from "../../admission/compiled-chain.js";
+import { keyRefusal } from "../../admission/key-checks.js";
+import type { Limit } from "../../admission/limit.js";
+import { type KeyRefusalReason, MESSAGES } from "../../admission/reasons.js";
+import { NotFoundError } from "../../model/errors.js";
+import type { Meter, ScopeKind } from "../../model/limits.js";
+import { usdOf } from "../../model/money.js";
+import type { Records } from "../../model/records.js";
+import type { Engine } from "../engine.js";
+import { type AllowList, intersectLists } from "./allow-lists.js";
+
+/** One limit that a key's calls count against. */
+export interface EffectiveLimit {
+  readonly scope: ScopeKind;
+  /** Id of the org, project or key; of a member, the user's id. */
+  readonly scopeId: string;
+  readonly meter: Meter;
+  /** Nano-USD for `cost`. */
+  readonly max: number;
+  readonly usd?: number;
+  /** `minute`, `day` (both sliding), `daily`, `weekly`, `monthly`, `lifetime` or `in-flight`. */
+  readonly window: string;
+  readonly perModel?: string;
+  readonly mode: "enforce" | "shadow";
+  /** The scope whose limit of the same kind is lower, so that this one can never be reached first. */
+  readonly within?: ScopeKind;
+}
+
+/** What may be called, and the scopes that say so. */
+export interface EffectiveList {
+  /** Patterns; null where everything is allowed. */
+  readonly allowed: readonly string[] | null;
+  readonly because: readonly ("project" | "key")[];
+}
+
+/** What a key may really do, and why. */
+export interface EffectiveKey {
+  readonly keyId: string;
+  readonly orgId: string;
+  readonly projectId: string;
+  /** The holder. */
+  readonly userId: string;
+  /** Whether a call could pass now, as far as it is up to the key. */
+  readonly usable: boolean;
+  /** Why not. */
+  readonly reason?: KeyRefusalReason;
+  readonly message?: string;
+  /** In the order org, project, member, key. */
+  readonly limits: readonly EffectiveLimit[];
+  readonly models: EffectiveList;
+  /** What each virtual model of the org comes to for this key, in the order of fallback; one that comes to nothing is left out. */
+  readonly virtualModels: Readonly<Record<string, readonly string[]>>;
+  readonly mcpServers: EffectiveList;
+  /** Epoch milliseconds; absent where it does not end. */
+  readonly expiresAt?: number;
+  readonly expiresBecause?: "key" | "member";
+  readonly contentLogging: boolean;
+  /** Who switched it off. */
+  readonly contentLoggingOffBecause: readonly ("org" | "project" | "key")[];
+}
+
+/** What a key may really do, from its chain as it is stored now. */
+export async function effectiveKey(engine: Engine, { id }: Records["key"], now: number): Promise<EffectiveKey> {
+  const chain = await engine.directory.key({ keyId: id });
+  if (chain === undefined) throw new NotFoundError("key", id);
+  const { org, project, holder, key } = chain;
+  const compiled = new CompiledChain(chain, engine.calendar);
+  const reason = keyRefusal(chain, now);
+  const aliases = Object.keys(org.virtualModels ?? {});
+  const targets = aliases.map((alias) => [alias, compiled.forModel(alias).models] as const);
+  const ends = [
+    { expiresAt: key.expiresAt, because: "key" as const },
+    { expiresAt: holder.expiresAt, because: "member" as const },
+  ].flatMap(({ expiresAt, because }) => (expiresAt === undefined ? [] : [{ expiresAt, because }]));
+  const end = ends.sort((a, b) => a.expiresAt - b.expiresAt)[0];
+  const scopes = { org, project, key };
+  const off = (["org", "project", "key"] as const).filter((scope) => scopes[scope].contentLogging === false);
+  return {
+    keyId: key.id,
+    orgId: org.id,
+    projectId: project.id,
+    userId: holder.userId,
+    usable: reason === undefined,
+    ...(reason !== undefined && { reason, message: MESSAGES[reason] }),
+    limits: compiled.limits.map((limit) => effectiveLimit(limit, compiled.limits)),
+    models: effectiveList({ project: project.models, key: key.models }),
+    virtualModels: Object.fromEntries(targets.filter(([, models]) => models.length > 0)),
+    mcpServers: effectiveList({ project: project.mcpServers, key: key.mcpServers }),
+    ...(end && { expiresAt: end.expiresAt, expiresBecause: end.because }),
+    contentLogging: compiled.contentLogging,
+    contentLoggingOffBecause: off,
+  };
+}
+
+function effectiveLimit(limit: Limit, all: readonly Limit[]): EffectiveLimit {
+  const { scope, scopeId, meter, max, window, perModel, mode } = limit;
+  // Counts of an outer scope hold those of an inner one, so that a lower max outside is reached first.
+  const lower = all
+    .slice(0, all.indexOf(limit))
+    .filter((other) => other.mode === "enforce" && !other.credits && other.field === limit.field && other.max <= max)
+    .sort((a, b) => a.max - b.max)[0];
+  return {
+    scope,
+    scopeId,
+    meter,
+    max,
+    ...(meter === "cost" && { usd: usdOf(max) }),
+    window: window.name,
+    ...(perModel !== undefined && { perModel }),
+    mode,
+    ...(lower && { within: lower.scope }),
+  };
+}
+
+function effectiveList(lists: Readonly<Record<"project" | "key", AllowList>>): EffectiveList {
+  return {
+    allowed: intersectLists([lists.project, lists.key]),
+    because: (["project", "key"] as const).filter((scope) => lists[scope] != null),
+  };
+}

@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { allowListSchema } from "../../model/chain.js";
+import { limitsSchema } from "../../model/limits.js";
+import { idSchema, momentSchema } from "../../model/text.js";
+import type { GrantField } from "../ceiling.js";
+import { GRANT_FIELDS } from "../ceiling.js";
+
+const VERSION = "the version of the record, a whole number from 1";
+
+/** The version that the caller has seen; a write to a record that has moved on is a ConflictError. */
+export const versionField = { version: z.int({ error: VERSION }).min(1, { error: VERSION }).optional() };
+
+/** Ids are unique without it; with it, a record of another org is not found. */
+export const orgField = { orgId: idSchema.optional() };
+
+/** What a project and a key may say of calls. */
+export const scopeFields = {
+  models: allowListSchema.optional(),
+  mcpServers: allowListSchema.optional(),
+  contentLogging: z.boolean().optional(),
+};
+
+/** `null` takes the limits away. */
+export const limitsPatch = limitsSchema.nullable().optional();
+
+/** `null` takes the end away. */
+export const expiryPatch = momentSchema.nullable().optional();
+
+/** The fields of a patch that are given; `null` takes an optional one away. */
+export function patchOf<T extends object>(
+  input: T,
+  clearable: readonly (keyof T)[] = [],
+): { [F in keyof T]?: Exclude<T[F], null> } {
+  const given = Object.entries(input).filter(([, value]) => value !== undefined);
+  const cleared = given.map(([field, value]) => [
+    field,
+    value === null && clearable.includes(field as keyof T) ? undefined : value, // sound: a key of `input`
+  ]);
+  return Object.fromEntries(cleared);
+}
+
+/** Which of the things that can be given an input gives. */
+export function grantedBy(input: object): GrantField[] {
+  return GRANT_FIELDS.filter((field) => Reflect.get(input, field) !== undefined);
+}

@@ -1,0 +1,65 @@
+import type { z } from "zod";
+import { membershipId, type Records } from "../../model/records.js";
+import { OWNER } from "../storage-directory.js";
+import type { Acting } from "./actor.js";
+import type { Control } from "./control.js";
+import type { keyListSchema } from "./key-schemas.js";
+import type { Key } from "./keys.js";
+import { type Listed, listPage } from "./paging.js";
+import { viewOf } from "./views.js";
+
+type Query = z.infer<typeof keyListSchema>;
+
+/** One page of the keys that the actor may see and that a query asks for. */
+export async function listKeys(control: Control, query: Query): Promise<Listed<Key>> {
+  const { engine, storage } = control;
+  const acting = await control.acting(query.orgId, "key.view");
+  const keep = async (key: Records["key"]) => {
+    const { orgId, projectId, userId } = key;
+    if (!control.can(acting, "key.view", { orgId, projectId, userId }) || !hasTag(key, query.tag)) return false;
+    if (query.unusedSince !== undefined) {
+      const [usedAt] = (await engine.lastUsed?.of([key.id])) ?? [];
+      if (Math.max(key.createdAt, usedAt ?? 0) >= query.unusedSince) return false;
+    }
+    if (query.expiringBefore === undefined) return true;
+    return (await endOf(control, key)) < query.expiringBefore;
+  };
+  const { items, next } = await listPage(storage, "key", whereOf(control, query, acting), query, keep);
+  const usedAt = (await engine.lastUsed?.of(items.map(({ id }) => id))) ?? [];
+  return {
+    items: items.map((key, i) => {
+      const lastUsedAt = usedAt[i];
+      return { ...viewOf("key", key), ...(lastUsedAt !== undefined && { lastUsedAt }) };
+    }),
+    ...(next !== undefined && { next }),
+  };
+}
+
+/** What the storage can look for. Who sees only their own keys need not be shown past everybody's. */
+function whereOf({ policy }: Control, { orgId, projectId, userId, status }: Query, { principal }: Acting) {
+  const visible = policy.visible(principal, "key.view");
+  const holder = userId ?? (!visible.all && visible.projectIds.length === 0 ? principal.userId : undefined);
+  return {
+    orgId,
+    ...(projectId !== undefined && { projectId }),
+    ...(holder !== undefined && { userId: holder }),
+    ...(status !== undefined && { status }),
+  };
+}
+
+function hasTag({ tags }: Records["key"], tag: Query["tag"]): boolean {
+  if (tag === undefined) return true;
+  if (typeof tag === "string") return Object.hasOwn(tags, tag);
+  return Object.hasOwn(tags, tag.name) && tags[tag.name] === tag.value;
+}
+
+/** When a key ends: by itself, or with its holder's membership. */
+async function endOf({ storage }: Control, key: Records["key"]): Promise<number> {
+  const { orgId, projectId, userId, expiresAt = Number.POSITIVE_INFINITY } = key;
+  const [orgMember, membership] = await Promise.all([
+    storage.get("orgMember", membershipId(orgId, userId)),
+    storage.get("projectMember", membershipId(orgId, projectId, userId)),
+  ]);
+  if (orgMember?.role === OWNER) return expiresAt;
+  return Math.min(expiresAt, membership?.expiresAt ?? Number.POSITIVE_INFINITY);
+}

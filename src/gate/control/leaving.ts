@@ -1,0 +1,27 @@
+import { LastOwnerError } from "../../model/errors.js";
+import type { Records } from "../../model/records.js";
+import { OWNER } from "../storage-directory.js";
+import type { Draft } from "./draft.js";
+
+/** @throws LastOwnerError where nobody else owns the org */
+export async function requireOtherOwner(draft: Draft, userId: string): Promise<void> {
+  const owners = await draft.find("orgMember", { role: OWNER });
+  if (owners.every((owner) => owner.userId === userId)) throw new LastOwnerError(draft.orgId);
+}
+
+/**
+ * Revokes the keys of somebody in projects that they leave, so that coming back does not bring back keys that may have
+ * gone anywhere meanwhile.
+ */
+export async function revokeKeysLeft(
+  draft: Draft,
+  userId: string,
+  leaves: (key: Records["key"]) => boolean,
+): Promise<void> {
+  for (const key of await draft.find("key", { userId })) {
+    if (key.status === "revoked" || !leaves(key)) continue;
+    draft.replace("key", key, { status: "revoked", revokedWithHolder: true });
+    const { orgId, projectId, id: keyId } = key;
+    draft.tell("keyRevoked", { at: draft.now, context: { orgId, projectId, userId, keyId }, because: "holder_removed" });
+  }
+}

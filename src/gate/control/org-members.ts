@@ -1,0 +1,116 @@
+import { z } from "zod";
+import { ConflictError, NotFoundError } from "../../model/errors.js";
+import { membershipId, type Records, roleSchema } from "../../model/records.js";
+import { idSchema } from "../../model/text.js";
+import { parse } from "../../model/validation.js";
+import { OWNER } from "../storage-directory.js";
+import { requireReach, requireRole } from "./authority.js";
+import { type Control, requireVersion } from "./control.js";
+import type { Draft } from "./draft.js";
+import { versionField } from "./fields.js";
+import { requireOtherOwner, revokeKeysLeft } from "./leaving.js";
+import { type Listed, listPage, mapped, pageFields } from "./paging.js";
+import { type View, viewOf } from "./views.js";
+
+export type OrgMember = View<"orgMember">;
+
+const member = { orgId: idSchema, userId: idSchema };
+
+export const orgMemberAddSchema = z.strictObject({ ...member, role: roleSchema });
+export const orgMemberListSchema = z.strictObject({ orgId: idSchema, role: roleSchema.optional(), ...pageFields });
+export const orgMemberSetRoleSchema = z.strictObject({ ...member, ...versionField, role: roleSchema });
+export const orgMemberRemoveSchema = z.strictObject({ ...member, ...versionField });
+
+export interface OrgMembers {
+  /**
+   * Adds a user whom the gateway knows, without an invitation.
+   *
+   * @throws ConflictError where they are in the org already
+   * @throws LimitError where the role goes beyond what the actor may do
+   */
+  add(input: z.input<typeof orgMemberAddSchema>): Promise<OrgMember>;
+  list(input: z.input<typeof orgMemberListSchema>): Promise<Listed<OrgMember>>;
+  /**
+   * @throws LastOwnerError where the org would be left without an owner
+   * @throws LimitError where the role before or after goes beyond what the actor may do
+   */
+  setRole(input: z.input<typeof orgMemberSetRoleSchema>): Promise<OrgMember>;
+  /**
+   * Takes somebody out of the org: their project memberships end and their keys are revoked.
+   *
+   * @throws LastOwnerError where the org would be left without an owner
+   */
+  remove(input: z.input<typeof orgMemberRemoveSchema>): Promise<void>;
+}
+
+export function orgMembersOf(control: Control): OrgMembers {
+  const { policy } = control;
+  return {
+    async add(input) {
+      const { orgId, userId, role } = parse(orgMemberAddSchema, input, "orgMember");
+      requireRole(policy, "orgRoles", role, "orgMember.role");
+      const id = membershipId(orgId, userId);
+      const ask = { action: "orgMember.add", permission: "orgMember.add" } as const;
+      return control.write(ask, { orgId }, { kind: "orgMember", id }, async (draft, acting) => {
+        requireReach(policy, acting, { userId, orgId, orgRole: role, projectRoles: {} }, "role");
+        if (await draft.get("orgMember", id)) {
+          throw new ConflictError(`user ${JSON.stringify(userId)} is in the org already`);
+        }
+        const made = { id, orgId, createdAt: draft.now, userId, role };
+        return viewOf("orgMember", draft.create("orgMember", made));
+      });
+    },
+
+    async list(input) {
+      const { orgId, role, ...page } = parse(orgMemberListSchema, input, "orgMember");
+      const where = role === undefined ? { orgId } : { orgId, role };
+      return control.read("orgMember.view", { orgId }, async () =>
+        mapped(await listPage(control.storage, "orgMember", where, page), (found) => viewOf("orgMember", found)),
+      );
+    },
+
+    async setRole(input) {
+      const { orgId, userId, role, version } = parse(orgMemberSetRoleSchema, input, "orgMember");
+      requireRole(policy, "orgRoles", role, "orgMember.role");
+      const subject = { kind: "orgMember", id: membershipId(orgId, userId) } as const;
+      const ask = { action: "orgMember.setRole", permission: "orgMember.setRole" } as const;
+      return control.write(ask, { orgId }, subject, async (draft, acting) => {
+        const present = await memberIn(draft, userId);
+        requireVersion("orgMember", present, version);
+        for (const orgRole of [present.role, role]) {
+          requireReach(policy, acting, { userId, orgId, orgRole, projectRoles: {} }, "role");
+        }
+        if (present.role === OWNER && role !== OWNER) {
+          await requireOtherOwner(draft, userId);
+          const memberships = await draft.find("projectMember", { userId });
+          const stays = new Set(memberships.map(({ projectId }) => projectId));
+          await revokeKeysLeft(draft, userId, ({ projectId }) => !stays.has(projectId));
+        }
+        return viewOf("orgMember", draft.replace("orgMember", present, { role }));
+      });
+    },
+
+    async remove(input) {
+      const { orgId, userId, version } = parse(orgMemberRemoveSchema, input, "orgMember");
+      const subject = { kind: "orgMember", id: membershipId(orgId, userId) } as const;
+      const ask = { action: "orgMember.remove", permission: "orgMember.remove" } as const;
+      return control.write(ask, { orgId }, subject, async (draft, acting) => {
+        const present = await memberIn(draft, userId);
+        requireVersion("orgMember", present, version);
+        requireReach(policy, acting, { userId, orgId, orgRole: present.role, projectRoles: {} }, "role");
+        if (present.role === OWNER) await requireOtherOwner(draft, userId);
+        for (const membership of await draft.find("projectMember", { userId })) {
+          draft.remove("projectMember", membership);
+        }
+        await revokeKeysLeft(draft, userId, () => true);
+        draft.remove("orgMember", present);
+      });
+    },
+  };
+}
+
+async function memberIn(draft: Draft, userId: string): Promise<Records["orgMember"]> {
+  const present = await draft.get("orgMember", membershipId(draft.orgId, userId));
+  if (present === undefined) throw new NotFoundError("member", userId);
+  return present;
+}

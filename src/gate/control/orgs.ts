@@ -1,0 +1,147 @@
+import { z } from "zod";
+import { ConflictError, NotFoundError, PermissionError, ValidationError } from "../../model/errors.js";
+import { limitsSchema } from "../../model/limits.js";
+import { membershipId, type RecordKind, type Records } from "../../model/records.js";
+import { idSchema, nameSchema, text } from "../../model/text.js";
+import { timeZoneSchema } from "../../model/time-zone.js";
+import { parse } from "../../model/validation.js";
+import { OWNER } from "../storage-directory.js";
+import { type Control, requireVersion } from "./control.js";
+import { limitsPatch, patchOf, versionField } from "./fields.js";
+import { newId } from "./new-id.js";
+import { type Listed, listPage, mapped, pageFields } from "./paging.js";
+import { type View, viewOf } from "./views.js";
+
+export type Org = View<"org">;
+
+export const orgCreateSchema = z.strictObject({
+  id: idSchema.optional(),
+  name: nameSchema,
+  timeZone: timeZoneSchema.optional(),
+  limits: limitsSchema.optional(),
+  contentLogging: z.boolean().optional(),
+});
+
+export const orgGetSchema = z.strictObject({ orgId: idSchema });
+
+export const orgListSchema = z.strictObject({ ...pageFields });
+
+export const orgUpdateSchema = z.strictObject({
+  orgId: idSchema,
+  ...versionField,
+  name: nameSchema.optional(),
+  timeZone: timeZoneSchema.optional(),
+  limits: limitsPatch,
+  contentLogging: z.boolean().optional(),
+  status: z.enum(["active", "suspended"]).optional(),
+});
+
+export const orgDeleteSchema = z.strictObject({
+  orgId: idSchema,
+  ...versionField,
+  /** The org's name or id, written out. */
+  confirm: text(1, 200),
+});
+
+export interface Orgs {
+  /**
+   * Makes an org whose first owner is the actor. Anybody may, but not through a key.
+   *
+   * @throws ConflictError where an org has the id, or had it: what was counted and audited under it is not mixed
+   */
+  create(input: z.input<typeof orgCreateSchema>): Promise<Org>;
+  get(input: z.input<typeof orgGetSchema>): Promise<Org>;
+  /** The orgs that the actor may see. */
+  list(input?: z.input<typeof orgListSchema>): Promise<Listed<Org>>;
+  /** Changes what is given; `limits: null` takes the limits away. */
+  update(input: z.input<typeof orgUpdateSchema>): Promise<Org>;
+  /**
+   * Deletes the org with everything in it, its audit trail excepted. Its keys stop at once.
+   *
+   * @throws ValidationError where `confirm` is neither the org's name nor its id
+   */
+  delete(input: z.input<typeof orgDeleteSchema>): Promise<void>;
+}
+
+export function orgsOf(control: Control): Orgs {
+  return {
+    async create(input) {
+      const { id, ...given } = parse(orgCreateSchema, input, "org");
+      const { userId } = control;
+      if (userId === undefined) throw new PermissionError("org.create", "key_confined");
+      const orgId = id ?? newId("org", control.now());
+      return control.transact(orgId, "org.create", { kind: "org", id: orgId }, async (draft) => {
+        if (draft.trail) throw new ConflictError(`org ${JSON.stringify(orgId)} exists already`);
+        const base = { orgId, createdAt: draft.now };
+        const { name, timeZone = "UTC", limits, contentLogging = true } = given;
+        const org = { ...base, id: orgId, name, status: "active", timeZone, limits, contentLogging } as const;
+        draft.create("orgMember", { ...base, id: membershipId(orgId, userId), userId, role: OWNER });
+        return viewOf("org", draft.create("org", org));
+      });
+    },
+
+    async get(input) {
+      const { orgId } = parse(orgGetSchema, input, "org");
+      return control.read("org.view", { orgId }, async () => viewOf("org", await orgIn(control, orgId)));
+    },
+
+    async list(input = {}) {
+      const page = parse(orgListSchema, input, "org");
+      const { userId } = control;
+      if (userId === undefined) return { items: [] };
+      const maySee = async ({ orgId }: Records["orgMember"]) =>
+        control.can(await control.acting(orgId, "org.view"), "org.view", { orgId });
+      const after = page.after && membershipId(page.after, userId);
+      const members = await listPage(control.storage, "orgMember", { userId }, { ...page, after }, maySee);
+      const orgs = await Promise.all(members.items.map(({ orgId }) => control.storage.get("org", orgId)));
+      const items = orgs.filter((org) => org !== undefined);
+      return mapped({ items, ...(members.next && { next: items.at(-1)?.id ?? "" }) }, (org) => viewOf("org", org));
+    },
+
+    async update(input) {
+      const { orgId, version, ...given } = parse(orgUpdateSchema, input, "org");
+      const ask = { action: "org.update", permission: "org.update" } as const;
+      return control.write(ask, { orgId }, { kind: "org", id: orgId }, async (draft) => {
+        const org = await orgIn(control, orgId);
+        requireVersion("org", org, version);
+        return viewOf("org", draft.replace("org", org, patchOf(given, ["limits"])));
+      });
+    },
+
+    async delete(input) {
+      const { orgId, version, confirm } = parse(orgDeleteSchema, input, "org");
+      const ask = { action: "org.delete", permission: "org.delete" } as const;
+      return control.write(ask, { orgId }, { kind: "org", id: orgId }, async (draft) => {
+        const org = await orgIn(control, orgId);
+        requireVersion("org", org, version);
+        if (confirm !== org.name && confirm !== orgId) {
+          throw new ValidationError([{ field: "org.confirm", expected: "the org's name or its id" }]);
+        }
+        for (const kind of DELETED_WITH_ORG) {
+          for (const record of await draft.find(kind, {})) draft.remove(kind, record);
+        }
+      });
+    },
+  };
+}
+
+/** Everything that belongs to an org, but for its trail: who deleted it is known for good. */
+const DELETED_WITH_ORG = [
+  "key",
+  "keyUse",
+  "externalKey",
+  "projectMember",
+  "project",
+  "invitation",
+  "orgMember",
+  "virtualModel",
+  "mcpServer",
+  "creditGrant",
+  "org",
+] as const satisfies RecordKind[];
+
+async function orgIn(control: Control, orgId: string): Promise<Records["org"]> {
+  const org = await control.storage.get("org", orgId);
+  if (org === undefined) throw new NotFoundError("org", orgId);
+  return org;
+}

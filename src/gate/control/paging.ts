@@ -1,0 +1,57 @@
+import { z } from "zod";
+import type { RecordKind, Records } from "../../model/records.js";
+import { text } from "../../model/text.js";
+import type { Storage, Where } from "../../storage/storage.js";
+
+const LIMIT = "a whole number from 1 to 1000";
+
+/** The part of a list that is asked for. */
+export const pageFields = {
+  /** The `next` of the page before. */
+  after: text(1, 4000).optional(),
+  /** Most items; 100 by default. */
+  limit: z.int({ error: LIMIT }).min(1, { error: LIMIT }).max(1000, { error: LIMIT }).optional(),
+};
+
+const LIMIT_DEFAULT = 100;
+
+/** A part of a list, sorted by id. What is written meanwhile makes pages neither lose nor repeat anything else. */
+export interface Listed<T> {
+  readonly items: readonly T[];
+  /** Ask for what is `after` it; absent where nothing is. */
+  readonly next?: string;
+}
+
+interface PageInput {
+  readonly after?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** One page of the records that match and that `keep` lets through. */
+export async function listPage<K extends RecordKind>(
+  storage: Storage,
+  kind: K,
+  where: Where<K>,
+  { after, limit = LIMIT_DEFAULT }: PageInput,
+  keep: (record: Records[K]) => boolean | Promise<boolean> = () => true,
+): Promise<Listed<Records[K]>> {
+  const items: Records[K][] = [];
+  let last = after;
+  for (;;) {
+    // One more than is still missing: whether there is another page must be known.
+    const found = await storage.find(kind, where, { after: last, limit: limit + 1 });
+    for (const record of found) {
+      if (!(await keep(record))) continue;
+      // INVARIANT: `next` is the id of an item that the caller was given, never of one that was kept from them.
+      if (items.length === limit) return { items, next: items[limit - 1]?.id ?? "" };
+      items.push(record);
+    }
+    if (found.length <= limit) return { items };
+    last = found.at(-1)?.id;
+  }
+}
+
+/** The same page with each item as callers see it. */
+export function mapped<T, U>({ items, next }: Listed<T>, view: (item: T) => U): Listed<U> {
+  return { items: items.map(view), ...(next !== undefined && { next }) };
+}

@@ -1,0 +1,188 @@
+import { z } from "zod";
+import { ConflictError, NotFoundError } from "../../model/errors.js";
+import { limitsSchema } from "../../model/limits.js";
+import { membershipId, type Records, roleSchema } from "../../model/records.js";
+import { idSchema, momentSchema } from "../../model/text.js";
+import { parse } from "../../model/validation.js";
+import type { Principal } from "../../policy/principal.js";
+import { OWNER, principalOf } from "../storage-directory.js";
+import type { Acting } from "./actor.js";
+import { firstBeyond, requireReach, requireRole } from "./authority.js";
+import { checkMembership } from "./bounds.js";
+import { type Ask, type Control, requireVersion } from "./control.js";
+import type { Draft } from "./draft.js";
+import { expiryPatch, limitsPatch, versionField } from "./fields.js";
+import { revokeKeysLeft } from "./leaving.js";
+import { type Listed, listPage, mapped, pageFields } from "./paging.js";
+import { type View, viewOf } from "./views.js";
+
+export type ProjectMember = View<"projectMember">;
+
+const member = { orgId: idSchema, projectId: idSchema, userId: idSchema };
+
+export const projectMemberAddSchema = z.strictObject({
+  ...member,
+  role: roleSchema,
+  /** Limits over all the member's keys in the project. */
+  limits: limitsSchema.optional(),
+  /** When the membership ends by itself. */
+  expiresAt: momentSchema.optional(),
+});
+export const projectMemberListSchema = z.strictObject({ orgId: idSchema, projectId: idSchema, ...pageFields });
+export const projectMemberSetRoleSchema = z.strictObject({ ...member, ...versionField, role: roleSchema });
+export const projectMemberSetLimitsSchema = z.strictObject({
+  ...member,
+  ...versionField,
+  limits: limitsPatch.unwrap(),
+});
+export const projectMemberSetExpirySchema = z.strictObject({
+  ...member,
+  ...versionField,
+  expiresAt: expiryPatch.unwrap(),
+});
+export const projectMemberRemoveSchema = z.strictObject({ ...member, ...versionField });
+
+export interface ProjectMembers {
+  /**
+   * Adds somebody who is in the org.
+   *
+   * @throws NotFoundError where they are not
+   * @throws ConflictError where they are in the project already
+   * @throws LimitError where role, limits or end go beyond what the actor has
+   */
+  add(input: z.input<typeof projectMemberAddSchema>): Promise<ProjectMember>;
+  list(input: z.input<typeof projectMemberListSchema>): Promise<Listed<ProjectMember>>;
+  /** @throws LimitError where the role before or after, or what comes with it, goes beyond what the actor has */
+  setRole(input: z.input<typeof projectMemberSetRoleSchema>): Promise<ProjectMember>;
+  /** `null` takes the limits away. What is used stays counted. */
+  setLimits(input: z.input<typeof projectMemberSetLimitsSchema>): Promise<ProjectMember>;
+  /** `null`: it does not end. A membership that has ended begins again with a later end. */
+  setExpiry(input: z.input<typeof projectMemberSetExpirySchema>): Promise<ProjectMember>;
+  /** Takes somebody out of the project; their keys in it are revoked, unless they own the org. */
+  remove(input: z.input<typeof projectMemberRemoveSchema>): Promise<void>;
+}
+
+type Member = z.infer<z.ZodObject<typeof member>>;
+
+export function projectMembersOf(control: Control): ProjectMembers {
+  const { policy } = control;
+
+  /** Every write to a membership: somebody with more than the actor is out of their reach. */
+  function writeTo<T>(
+    { orgId, projectId, userId }: Member,
+    version: number | undefined,
+    verb: "setRole" | "setLimits" | "setExpiry" | "remove",
+    attempt: (present: Records["projectMember"], draft: Draft, acting: Acting) => Promise<T>,
+  ): Promise<T> {
+    const id = membershipId(orgId, projectId, userId);
+    // An end is given when somebody is added, so whoever may add may move it.
+    const permission = verb === "setExpiry" ? "projectMember.add" : (`projectMember.${verb}` as const);
+    const ask: Ask = { action: `projectMember.${verb}`, permission };
+    return control.write(ask, { orgId, projectId }, { kind: "projectMember", id, projectId }, async (draft, acting) => {
+      const present = await draft.get("projectMember", id);
+      if (present === undefined) throw new NotFoundError("member", userId);
+      requireVersion("projectMember", present, version);
+      const target = await principalIn(draft, present);
+      if (target) requireReach(policy, acting, target, "role", projectId);
+      return attempt(present, draft, acting);
+    });
+  }
+
+  return {
+    async add(input) {
+      const { orgId, projectId, userId, ...given } = parse(projectMemberAddSchema, input, "projectMember");
+      requireRole(policy, "projectRoles", given.role, "projectMember.role");
+      const id = membershipId(orgId, projectId, userId);
+      const subject = { kind: "projectMember", id, projectId } as const;
+      const ask = { action: "projectMember.add", permission: "projectMember.add" } as const;
+      return control.write(ask, { orgId, projectId }, subject, async (draft, acting) => {
+        const project = await projectIn(draft, projectId);
+        const orgMember = await draft.get("orgMember", membershipId(orgId, userId));
+        if (orgMember === undefined) throw new NotFoundError("member", userId);
+        const target = withRole(orgMember, projectId, given.role);
+        requireReach(policy, acting, target, "role", projectId);
+        await checkMembership(draft, acting, project, given);
+        if (await draft.get("projectMember", id)) {
+          throw new ConflictError(`user ${JSON.stringify(userId)} is in the project already`);
+        }
+        const made = { id, orgId, projectId, userId, createdAt: draft.now, ...given };
+        return viewOf("projectMember", draft.create("projectMember", made));
+      });
+    },
+
+    async list(input) {
+      const { orgId, projectId, ...page } = parse(projectMemberListSchema, input, "projectMember");
+      return control.read("projectMember.view", { orgId, projectId }, async () =>
+        mapped(await listPage(control.storage, "projectMember", { orgId, projectId }, page), (found) =>
+          viewOf("projectMember", found),
+        ),
+      );
+    },
+
+    async setRole(input) {
+      const { version, role, ...of } = parse(projectMemberSetRoleSchema, input, "projectMember");
+      requireRole(policy, "projectRoles", role, "projectMember.role");
+      return writeTo(of, version, "setRole", async (present, draft, acting) => {
+        const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
+        if (orgMember) {
+          const [before, after] = [present.role, role].map((as) => withRole(orgMember, of.projectId, as));
+          if (before && after && firstBeyond(policy, { principal: before }, after, of.projectId) !== undefined) {
+            requireReach(policy, acting, after, "role", of.projectId);
+            // More of a role is given for as long as the membership lasts, and under its limits.
+            await checkMembership(draft, acting, await projectIn(draft, of.projectId), {}, present);
+          }
+        }
+        return viewOf("projectMember", draft.replace("projectMember", present, { role }));
+      });
+    },
+
+    async setLimits(input) {
+      const { version, limits, ...of } = parse(projectMemberSetLimitsSchema, input, "projectMember");
+      return writeTo(of, version, "setLimits", async (present, draft, acting) => {
+        const patch = { limits: limits ?? undefined };
+        await checkMembership(draft, acting, await projectIn(draft, of.projectId), patch, {}, ["limits"]);
+        return viewOf("projectMember", draft.replace("projectMember", present, patch));
+      });
+    },
+
+    async setExpiry(input) {
+      const { version, expiresAt, ...of } = parse(projectMemberSetExpirySchema, input, "projectMember");
+      return writeTo(of, version, "setExpiry", async (present, draft, acting) => {
+        const patch = { expiresAt: expiresAt ?? undefined };
+        const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
+        if (orgMember) requireReach(policy, acting, withRole(orgMember, of.projectId, present.role), "role", of.projectId);
+        await checkMembership(draft, acting, await projectIn(draft, of.projectId), patch, {}, ["expiresAt"]);
+        return viewOf("projectMember", draft.replace("projectMember", present, patch));
+      });
+    },
+
+    async remove(input) {
+      const { version, ...of } = parse(projectMemberRemoveSchema, input, "projectMember");
+      return writeTo(of, version, "remove", async (present, draft) => {
+        const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
+        if (orgMember?.role !== OWNER) {
+          await revokeKeysLeft(draft, of.userId, ({ projectId }) => projectId === of.projectId);
+        }
+        draft.remove("projectMember", present);
+      });
+    },
+  };
+}
+
+/** A project of the draft's org. */
+export async function projectIn(draft: Draft, projectId: string): Promise<Records["project"]> {
+  const project = await draft.get("project", projectId);
+  if (project === undefined) throw new NotFoundError("project", projectId);
+  return project;
+}
+
+/** Somebody in the org as they would be with a role in one project. */
+export function withRole({ userId, orgId, role }: Records["orgMember"], projectId: string, projectRole: string): Principal {
+  return { userId, orgId, orgRole: role, projectRoles: Object.fromEntries([[projectId, projectRole]]) };
+}
+
+/** Somebody as they are now in a project that they are a member of. */
+async function principalIn(draft: Draft, membership: Records["projectMember"]): Promise<Principal | undefined> {
+  const orgMember = await draft.get("orgMember", membershipId(draft.orgId, membership.userId));
+  return orgMember && principalOf(orgMember, [membership], draft.now);
+}

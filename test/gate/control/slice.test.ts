@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import { createGate } from "../../../src/gate/gate.js";
+test("slice", async () => {
+  const gate = createGate({ auditDenied: true });
+  const owner = gate.as({ userId: "olga" });
+  const org = await owner.orgs.create({ id: "acme", name: "Acme", limits: { rpm: 100 } });
+  expect(org.version).toBe(1);
+  await owner.orgMembers.add({ orgId: "acme", userId: "max", role: "member" });
+  await owner.projects.create({ orgId: "acme", id: "web", name: "Web", limits: { rpm: 50 }, models: ["openai/*"] });
+  await owner.projectMembers.add({ orgId: "acme", projectId: "web", userId: "max", role: "member" });
+  const max = gate.as({ userId: "max" });
+  const { key, token } = await max.keys.create({ orgId: "acme", projectId: "web", limits: { rpm: 5 } });
+  expect(await gate.authenticate(token)).toMatchObject({ authenticated: true });
+  const a = await gate.admit(token, { model: "openai/gpt" , inputTokens: 5});
+  expect(a).toMatchObject({ admitted: true });
+  expect((await gate.as({ token }).keys.list({ orgId: "acme" })).items).toHaveLength(1);
+  await expect(max.keys.create({ orgId: "acme", projectId: "web", limits: { rpm: 51 } })).rejects.toThrow(/limits.rpm/);
+  console.log(await max.keys.effective({ keyId: key.id }));
+  await max.keys.revoke({ keyId: key.id });
+  expect(await gate.admit(token, { model: "openai/gpt" , inputTokens: 5})).toMatchObject({ admitted: false, reason: "key_revoked" });
+});

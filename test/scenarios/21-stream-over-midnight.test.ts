@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { aChain, world } from "../gate/world.js";
+import { everyCounters } from "./adapters.js";
+import { passed, readingOf, refusedBy, settled } from "./answers.js";
+
+const KEY = { keyId: "k1" };
+const BUDGET = { budget: { usd: 1, reset: "daily" as const } };
+
+/** Each zone's midnight after a stream's start, the nights of both changes of the clock among them. */
+const MIDNIGHTS: readonly (readonly [night: string, timeZone: string, midnight: string])[] = [
+  ["an ordinary night", "UTC", "2026-05-16T00:00:00Z"],
+  ["a night in Tokyo", "Asia/Tokyo", "2026-05-15T15:00:00Z"],
+  ["the night before the short day in Berlin", "Europe/Berlin", "2026-03-28T23:00:00Z"],
+  ["the night after the short day in Berlin", "Europe/Berlin", "2026-03-29T22:00:00Z"],
+  ["the night after the long day in New York", "America/New_York", "2026-11-02T05:00:00Z"],
+  ["a night whose midnight is skipped, in Cairo", "Africa/Cairo", "2026-04-23T22:00:00Z"],
+];
+
+describe.each(everyCounters)("a stream that starts before midnight and ends after it, %s", (_, make) => {
+  it.each(MIDNIGHTS)("is paid by the day it started, on %s", async (_night, timeZone, at) => {
+    const midnight = Date.parse(at);
+    const { gate, clock } = world(aChain({ org: { timeZone }, key: { limits: BUDGET } }), {
+      counters: make(),
+    });
+    clock.at = midnight - 60_000;
+    const { reservation } = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.4 }));
+    clock.at = midnight + 60_000;
+    expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 });
+    expect(settled(await gate.settle(reservation, { costUsd: 0.9 })).charged.costNanoUsd).toBe(0.9e9);
+    expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 });
+    passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 1 }));
+  });
+
+  it("asks the day it started for more, and is refused by that day's budget", async () => {
+    const midnight = Date.UTC(2026, 4, 16);
+    const { gate, clock } = world(aChain({ key: { limits: BUDGET } }), { counters: make() });
+    clock.at = midnight - 60_000;
+    const { reservation } = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.4 }));
+    clock.at = midnight + 60_000;
+    passed(await gate.extend(reservation, { costUsd: 0.6 }));
+    expect(refusedBy(await gate.extend(reservation, { costUsd: 0.1 })).reason).toBe("budget_exceeded");
+    expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 });
+  });
+
+  it("gives back to the day it started, and not to the new one, what it did not use", async () => {
+    const midnight = Date.UTC(2026, 4, 16);
+    const { gate, clock } = world(aChain({ key: { limits: BUDGET } }), { counters: make() });
+    clock.at = midnight - 60_000;
+    const { reservation } = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 1 }));
+    clock.at = midnight + 1;
+    passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.5 }));
+    await gate.release(reservation);
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(0.5);
+    expect(refusedBy(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.6 })).reason).toBe(
+      "budget_exceeded",
+    );
+  });
+
+  it("overdraws the day it started, and a spent day does not spoil the next", async () => {
+    const midnight = Date.UTC(2026, 4, 16);
+    const { gate, clock } = world(aChain({ key: { limits: BUDGET } }), { counters: make() });
+    clock.at = midnight - 1;
+    const { reservation } = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 1 }));
+    clock.at = midnight + 1;
+    const { overdraft } = settled(await gate.settle(reservation, { costUsd: 3 }));
+    expect(overdraft).toMatchObject([{ scope: "key", usd: { max: 1, used: 3 } }]);
+    passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 1 }));
+  });
+});
