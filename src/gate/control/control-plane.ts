@@ -1,12 +1,18 @@
 import type { Storage } from "../../storage/storage.js";
 import type { Engine } from "../engine.js";
 import type { Actor } from "./actor.js";
+import { type Audit, auditOf } from "./audit.js";
 import { Control } from "./control.js";
+import { type Credits, creditsOf } from "./credits.js";
+import { type ExternalKeys, externalKeysOf } from "./external-keys.js";
+import { type Invitations, invitationsOf } from "./invitations.js";
 import { type Keys, keysOf } from "./keys.js";
+import { type McpServers, mcpServersOf } from "./mcp-servers.js";
 import { type OrgMembers, orgMembersOf } from "./org-members.js";
 import { type Orgs, orgsOf } from "./orgs.js";
 import { type ProjectMembers, projectMembersOf } from "./project-members.js";
 import { type Projects, projectsOf } from "./projects.js";
+import { type VirtualModels, virtualModelsOf } from "./virtual-models.js";
 
 /**
  * Permission-checked writes as one actor.
@@ -17,9 +23,15 @@ import { type Projects, projectsOf } from "./projects.js";
 export interface ControlPlane {
   readonly orgs: Orgs;
   readonly orgMembers: OrgMembers;
+  readonly invitations: Invitations;
   readonly projects: Projects;
   readonly projectMembers: ProjectMembers;
   readonly keys: Keys;
+  readonly virtualModels: VirtualModels;
+  readonly mcpServers: McpServers;
+  readonly externalKeys: ExternalKeys;
+  readonly credits: Credits;
+  readonly audit: Audit;
 }
 
 /** @throws ValidationError where the actor is neither a user id nor a token */
@@ -28,8 +40,14 @@ export function createControlPlane(engine: Engine, storage: Storage, actor: Acto
   return {
     orgs: orgsOf(control),
     orgMembers: orgMembersOf(control),
+    invitations: invitationsOf(control),
     projects: projectsOf(control),
     projectMembers: projectMembersOf(control),
     keys: keysOf(control),
+    virtualModels: virtualModelsOf(control),
+    mcpServers: mcpServersOf(control),
+    externalKeys: externalKeysOf(control),
+    credits: creditsOf(control),
+    audit: auditOf(control),
   };
 }

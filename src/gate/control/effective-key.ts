@@ -64,7 +64,7 @@ export async function effectiveKey(engine: Engine, { id }: Records["key"], now: 
   const chain = await engine.directory.key({ keyId: id });
   if (chain === undefined) throw new NotFoundError("key", id);
   const { org, project, holder, key } = chain;
-  const compiled = new CompiledChain(chain, engine.calendar);
+  const compiled = new CompiledChain(chain, engine.calendar, engine.limitCache);
   const reason = keyRefusal(chain, now);
   const aliases = Object.keys(org.virtualModels ?? {});
   const targets = aliases.map((alias) => [alias, compiled.forModel(alias).models] as const);

@@ -177,7 +177,9 @@ export async function projectIn(draft: Draft, projectId: string): Promise<Record
 }
 
 /** Somebody in the org as they would be with a role in one project. */
-export function withRole({ userId, orgId, role }: Records["orgMember"], projectId: string, projectRole: string): Principal {
+export function withRole(
+  { userId, orgId, role }: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
+  projectId: string, projectRole: string): Principal {
   return { userId, orgId, orgRole: role, projectRoles: Object.fromEntries([[projectId, projectRole]]) };
 }
 

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import type { Records } from "../../model/records.js";
+import { idSchema, momentSchema, text } from "../../model/text.js";
+import { parse } from "../../model/validation.js";
+import type { Control } from "./control.js";
+import { type Listed, listPage, mapped, pageFields } from "./paging.js";
+import { type View, viewOf } from "./views.js";
+
+/** Who did what to what, when, from which values to which. Nothing in it is a secret. */
+export type AuditEvent = View<"auditEvent">;
+
+export const auditListSchema = z.strictObject({
+  orgId: idSchema,
+  projectId: idSchema.optional(),
+  /** Who did it, themselves or through a key. */
+  userId: idSchema.optional(),
+  /** What was done, such as `key.rotate`. */
+  action: text(1, 100).optional(),
+  outcome: z.enum(["done", "denied"]).optional(),
+  /** What it was done to. */
+  subjectKind: text(1, 100).optional(),
+  subjectId: text(1, 4000).optional(),
+  /** From this moment on. */
+  from: momentSchema.optional(),
+  /** Before this moment. */
+  to: momentSchema.optional(),
+  ...pageFields,
+});
+
+export interface Audit {
+  /** The events of an org in the order of its writes. */
+  list(input: z.input<typeof auditListSchema>): Promise<Listed<AuditEvent>>;
+}
+
+export function auditOf(control: Control): Audit {
+  return {
+    async list(input) {
+      const query = parse(auditListSchema, input, "audit");
+      const { orgId, projectId, userId, action, outcome, subjectKind, subjectId } = query;
+      const { from = 0, to = Number.POSITIVE_INFINITY } = query;
+      const where = {
+        orgId,
+        ...(projectId !== undefined && { projectId }),
+        ...(userId !== undefined && { actorUserId: userId }),
+        ...(action !== undefined && { action }),
+        ...(outcome !== undefined && { outcome }),
+        ...(subjectKind !== undefined && { subjectKind }),
+        ...(subjectId !== undefined && { subjectId }),
+      };
+      const keep = ({ at }: Records["auditEvent"]) => at >= from && at < to;
+      return control.read("audit.view", { orgId }, async () =>
+        mapped(await listPage(control.storage, "auditEvent", where, query, keep), (event) => viewOf("auditEvent", event)),
+      );
+    },
+  };
+}

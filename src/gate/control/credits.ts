@@ -1,0 +1,110 @@
+import { z } from "zod";
+import { scopeLimits } from "../../admission/compiled-chain.js";
+import { ConflictError, LimitError, NotFoundError } from "../../model/errors.js";
+import { MAX_USD, NANO_PER_USD, nanoUsd, usdOf, usdSchema } from "../../model/money.js";
+import type { Records } from "../../model/records.js";
+import { idSchema, text } from "../../model/text.js";
+import { parse } from "../../model/validation.js";
+import { within } from "../guarded-counters.js";
+import { grantedNanoUsd } from "../storage-directory.js";
+import type { Control } from "./control.js";
+import { orgField, versionField } from "./fields.js";
+import { newId } from "./new-id.js";
+import { type Listed, listPage, mapped, pageFields } from "./paging.js";
+import { type View, viewOf } from "./views.js";
+
+export type CreditGrant = View<"creditGrant"> & { readonly usd: number };
+
+export const creditGrantSchema = z.strictObject({
+  orgId: idSchema,
+  id: idSchema.optional(),
+  /** US dollars; all grants of an org together at most 9,000,000. */
+  usd: usdSchema,
+  note: text(1, 1000).optional(),
+});
+export const creditListSchema = z.strictObject({ orgId: idSchema, ...pageFields });
+export const creditRevokeSchema = z.strictObject({ creditGrantId: idSchema, ...orgField, ...versionField });
+export const creditBalanceSchema = z.strictObject({ orgId: idSchema });
+
+/** In US dollars. `remainingUsd` is never below zero. */
+export interface CreditBalance {
+  readonly grantedUsd: number;
+  /** Open reservations included. */
+  readonly spentUsd: number;
+  readonly remainingUsd: number;
+}
+
+export interface Credits {
+  /**
+   * Gives the org money to spend. From its first grant on an org spends credit only.
+   *
+   * @throws LimitError where the grants come to more than 9,000,000 US dollars
+   */
+  grant(input: z.input<typeof creditGrantSchema>): Promise<CreditGrant>;
+  list(input: z.input<typeof creditListSchema>): Promise<Listed<CreditGrant>>;
+  /** Takes a grant back. What was spent of it stays spent. */
+  revoke(input: z.input<typeof creditRevokeSchema>): Promise<CreditGrant>;
+  /**
+   * @throws NotFoundError where the org does not work with credits
+   * @throws CountersUnavailableError where the counters did not answer
+   */
+  balance(input: z.input<typeof creditBalanceSchema>): Promise<CreditBalance>;
+}
+
+export function creditsOf(control: Control): Credits {
+  const { engine, storage } = control;
+  return {
+    async grant(input) {
+      const { orgId, id, usd, note } = parse(creditGrantSchema, input, "creditGrant");
+      const grantId = id ?? newId("credit", control.now());
+      const ask = { action: "credit.grant", permission: "billing.manage" } as const;
+      return control.write(ask, { orgId }, { kind: "creditGrant", id: grantId }, async (draft) => {
+        const granted = grantedNanoUsd(await draft.find("creditGrant", {}));
+        const amount = nanoUsd(usd);
+        if (granted + amount > MAX_USD * NANO_PER_USD) {
+          throw new LimitError("usd", `with the ${usdOf(granted)} USD granted so far, at most ${MAX_USD} USD`);
+        }
+        const made = { id: grantId, orgId, createdAt: draft.now, nanoUsd: amount, note, status: "granted" } as const;
+        return seen(draft.create("creditGrant", made));
+      });
+    },
+
+    async list(input) {
+      const { orgId, ...page } = parse(creditListSchema, input, "creditGrant");
+      return control.read("billing.view", { orgId }, async () =>
+        mapped(await listPage(storage, "creditGrant", { orgId }, page), seen),
+      );
+    },
+
+    async revoke(input) {
+      const { creditGrantId, ...of } = parse(creditRevokeSchema, input, "creditGrant");
+      const ask = { action: "credit.revoke", permission: "billing.manage" } as const;
+      return control.writeTo(ask, "creditGrant", { id: creditGrantId, ...of }, async (grant, draft) => {
+        if (grant.status === "revoked") throw new ConflictError(`grant ${JSON.stringify(creditGrantId)} is revoked`);
+        return seen(draft.replace("creditGrant", grant, { status: "revoked" }));
+      });
+    },
+
+    async balance(input) {
+      const { orgId } = parse(creditBalanceSchema, input, "creditGrant");
+      return control.read("billing.view", { orgId }, async () => {
+        const found = await engine.directory.scope?.({ orgId });
+        const limit = found && scopeLimits(found, engine.limitCache).find(({ credits }) => credits);
+        if (limit === undefined) throw new NotFoundError("credit of org", orgId);
+        const { counters, countersTimeoutMs } = engine.settings;
+        const query = { orgId, now: control.now(), charges: [{ limit, amount: 0 }] };
+        const [reading] = await within(counters, countersTimeoutMs, () => counters.read(query));
+        const used = reading?.used ?? 0;
+        return {
+          grantedUsd: usdOf(limit.max),
+          spentUsd: usdOf(used),
+          remainingUsd: usdOf(Math.max(0, limit.max - used)),
+        };
+      });
+    },
+  };
+}
+
+function seen(grant: Records["creditGrant"]): CreditGrant {
+  return { ...viewOf("creditGrant", grant), usd: usdOf(grant.nanoUsd) };
+}

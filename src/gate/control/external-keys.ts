@@ -1,0 +1,81 @@
+import { z } from "zod";
+import { NotFoundError } from "../../model/errors.js";
+import { idSchema, nameSchema, text } from "../../model/text.js";
+import { parse } from "../../model/validation.js";
+import type { Control } from "./control.js";
+import { orgField, patchOf, versionField } from "./fields.js";
+import { type Listed, pageFields } from "./paging.js";
+import { registryOf } from "./registry.js";
+import type { View } from "./views.js";
+
+export type ExternalKey = View<"externalKey">;
+
+const ref = { externalKeyId: idSchema, ...orgField };
+
+export const externalKeyCreateSchema = z.strictObject({
+  orgId: idSchema,
+  id: idSchema.optional(),
+  provider: nameSchema,
+  /** The only project that uses it; without it, all that have none of their own for the provider. */
+  projectId: idSchema.optional(),
+  name: nameSchema.optional(),
+  /** Where the gateway keeps the secret, such as a path in a vault. Never the secret. */
+  secretRef: text(1, 1000),
+});
+export const externalKeyGetSchema = z.strictObject(ref);
+export const externalKeyListSchema = z.strictObject({ orgId: idSchema, projectId: idSchema.optional(), provider: nameSchema.optional(), ...pageFields });
+export const externalKeyUpdateSchema = z.strictObject({
+  ...ref,
+  ...versionField,
+  name: nameSchema.nullable().optional(),
+  secretRef: text(1, 1000).optional(),
+});
+export const externalKeyDeleteSchema = z.strictObject({ ...ref, ...versionField });
+
+/**
+ * The customer's own provider keys, as references: the gateway keeps the secrets elsewhere. A call on one is admitted with
+ * `byok` and costs the org nothing, but for budgets that say so.
+ */
+export interface ExternalKeys {
+  /** @throws ConflictError where the project has one for the provider */
+  create(input: z.input<typeof externalKeyCreateSchema>): Promise<ExternalKey>;
+  get(input: z.input<typeof externalKeyGetSchema>): Promise<ExternalKey>;
+  list(input: z.input<typeof externalKeyListSchema>): Promise<Listed<ExternalKey>>;
+  update(input: z.input<typeof externalKeyUpdateSchema>): Promise<ExternalKey>;
+  delete(input: z.input<typeof externalKeyDeleteSchema>): Promise<void>;
+}
+
+export function externalKeysOf(control: Control): ExternalKeys {
+  const registry = registryOf(control, { kind: "externalKey", permission: "externalKey.manage" });
+  return {
+    async create(input) {
+      const { orgId, id, ...made } = parse(externalKeyCreateSchema, input, "externalKey");
+      return registry.create({ orgId, id }, made, async (draft) => {
+        const { projectId } = made;
+        if (projectId !== undefined && !(await draft.get("project", projectId))) {
+          throw new NotFoundError("project", projectId);
+        }
+      });
+    },
+
+    async get(input) {
+      const { externalKeyId: id, ...of } = parse(externalKeyGetSchema, input, "externalKey");
+      return registry.get({ id, ...of });
+    },
+
+    async list(input) {
+      const { orgId, projectId, provider, ...page } = parse(externalKeyListSchema, input, "externalKey");
+      return registry.list({ orgId, ...(projectId && { projectId }), ...(provider && { provider }) }, page);
+    },
+
+    async update(input) {
+      const { externalKeyId: id, orgId, version, ...given } = parse(externalKeyUpdateSchema, input, "externalKey");
+      return registry.update({ id, orgId, version }, patchOf(given, ["name"]));
+    },
+
+    async delete(input) {
+      const { externalKeyId: id, ...of } = parse(externalKeyDeleteSchema, input, "externalKey");
+      return registry.delete({ id, ...of });
+    },
+  };
+}

@@ -1,0 +1,229 @@
+import { z } from "zod";
+import { ConflictError, LimitError, NotFoundError, PermissionError, ValidationError } from "../../model/errors.js";
+import { membershipId, projectGrantSchema, type Records, roleSchema } from "../../model/records.js";
+import { idSchema, momentSchema, text } from "../../model/text.js";
+import { parse } from "../../model/validation.js";
+import { OWNER } from "../storage-directory.js";
+import { createToken, hashToken, isWellFormed, previewOf } from "../token.js";
+import type { Acting } from "./actor.js";
+import { requireReach, requireRole } from "./authority.js";
+import { checkMembership } from "./bounds.js";
+import type { Control } from "./control.js";
+import type { Draft } from "./draft.js";
+import { orgField, versionField } from "./fields.js";
+import { newId } from "./new-id.js";
+import type { OrgMember } from "./org-members.js";
+import { type Listed, listPage, mapped, pageFields } from "./paging.js";
+import { projectIn, type ProjectMember, withRole } from "./project-members.js";
+import { type View, viewOf } from "./views.js";
+
+/** An invitation without its hash. `expired`: nobody accepted it in time. */
+export type Invitation = Omit<View<"invitation">, "status"> & {
+  readonly status: Records["invitation"]["status"] | "expired";
+};
+
+const WEEK_MS = 604_800_000;
+
+const ref = { invitationId: idSchema, ...orgField };
+
+export const invitationCreateSchema = z
+  .strictObject({
+    orgId: idSchema,
+    id: idSchema.optional(),
+    /** The role in the org. */
+    role: roleSchema,
+    /** Projects that come with it. */
+    projects: z.array(projectGrantSchema).max(100, { error: "at most 100 projects" }).optional(),
+    /** When the project memberships end, for temporary people. */
+    membershipExpiresAt: momentSchema.optional(),
+    /** Until when it may be accepted; a week by default. */
+    expiresAt: momentSchema.optional(),
+    /** A note of whom it is for. The gateway delivers the token. */
+    email: text(1, 320).optional(),
+    /** Only this user may accept it. */
+    userId: idSchema.optional(),
+  })
+  .refine(({ projects = [] }) => new Set(projects.map(({ projectId }) => projectId)).size === projects.length, {
+    error: "each project once",
+    path: ["projects"],
+  })
+  .refine(({ role, projects = [], membershipExpiresAt }) => membershipExpiresAt === undefined || (role !== OWNER && projects.length > 0), {
+    error: "absent for an owner and without projects: it is project memberships that end",
+    path: ["membershipExpiresAt"],
+  });
+export const invitationGetSchema = z.strictObject(ref);
+export const invitationListSchema = z.strictObject({
+  orgId: idSchema,
+  status: z.enum(["pending", "accepted", "revoked", "expired"]).optional(),
+  ...pageFields,
+});
+export const invitationRevokeSchema = z.strictObject({ ...ref, ...versionField });
+export const invitationAcceptSchema = z.strictObject({ token: z.string().max(256) });
+
+/** What has become of an invitation. */
+export interface Accepted {
+  readonly orgMember: OrgMember;
+  readonly projectMembers: readonly ProjectMember[];
+  /** What the inviter may not give any more, and so was not given. */
+  readonly notGranted: readonly { readonly projectId: string; readonly why: string }[];
+}
+
+export interface Invitations {
+  /**
+   * Invites somebody who is not in the org. The token is seen this once.
+   *
+   * @throws LimitError where it would give more than the actor may
+   * @throws ConflictError where `userId` is in the org already
+   */
+  create(input: z.input<typeof invitationCreateSchema>): Promise<{ invitation: Invitation; token: string }>;
+  get(input: z.input<typeof invitationGetSchema>): Promise<Invitation>;
+  list(input: z.input<typeof invitationListSchema>): Promise<Listed<Invitation>>;
+  /** @throws ConflictError where it was accepted */
+  revoke(input: z.input<typeof invitationRevokeSchema>): Promise<Invitation>;
+  /**
+   * Makes the actor a member, once. What the inviter may give is asked again now.
+   *
+   * @throws NotFoundError for every token that cannot be accepted, whyever
+   * @throws PermissionError where the inviter may not invite any more
+   * @throws ConflictError where the actor is in the org already
+   */
+  accept(input: z.input<typeof invitationAcceptSchema>): Promise<Accepted>;
+}
+
+export function invitationsOf(control: Control): Invitations {
+  const { engine, policy, storage } = control;
+  const prefix = `inv-${engine.settings.keyPrefix}`;
+  const seen = (invitation: Records["invitation"]) => invitationAt(invitation, control.now());
+
+  /** Whether an inviter may make somebody a member with a role in a project. */
+  async function checkProjectGrant(
+    draft: Draft,
+    inviter: Acting,
+    invitation: Pick<Records["invitation"], "role" | "membershipExpiresAt">,
+    { projectId, role, limits }: z.infer<typeof projectGrantSchema>,
+    orgMember: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
+  ): Promise<void> {
+    control.require(inviter, "projectMember.add", { orgId: draft.orgId, projectId });
+    const project = await projectIn(draft, projectId);
+    requireReach(policy, inviter, withRole(orgMember, projectId, role), "projects", projectId);
+    await checkMembership(draft, inviter, project, { limits, expiresAt: invitation.membershipExpiresAt });
+  }
+
+  return {
+    async create(input) {
+      const { orgId, id, projects = [], ...given } = parse(invitationCreateSchema, input, "invitation");
+      requireRole(policy, "orgRoles", given.role, "invitation.role");
+      for (const [i, { role }] of projects.entries()) {
+        requireRole(policy, "projectRoles", role, `invitation.projects[${i}].role`);
+      }
+      const invitationId = id ?? newId("invitation", control.now());
+      const ask = { action: "invitation.create", permission: "invitation.create" } as const;
+      return control.write(ask, { orgId }, { kind: "invitation", id: invitationId }, async (draft, acting) => {
+        const { expiresAt = draft.now + WEEK_MS, membershipExpiresAt, userId } = given;
+        requireLater("expiresAt", expiresAt, draft.now);
+        requireLater("membershipExpiresAt", membershipExpiresAt, draft.now);
+        const invitee = { userId: userId ?? "", orgId, role: given.role };
+        requireReach(policy, acting, { userId: invitee.userId, orgId, orgRole: given.role, projectRoles: {} }, "role");
+        for (const grant of projects) await checkProjectGrant(draft, acting, given, grant, invitee);
+        if (userId !== undefined) await requireNotIn(draft, userId);
+        const token = createToken(prefix);
+        const issued = { hash: hashToken(token), preview: previewOf(token, prefix), status: "pending" } as const;
+        const base = { id: invitationId, orgId, createdAt: draft.now, invitedBy: acting.principal.userId };
+        const made = draft.create("invitation", { ...base, ...given, projects, expiresAt, ...issued });
+        return { invitation: seen(made), token };
+      });
+    },
+
+    async get(input) {
+      const { invitationId, orgId } = parse(invitationGetSchema, input, "invitation");
+      return seen(await control.view("invitation", { id: invitationId, orgId }));
+    },
+
+    async list(input) {
+      const { orgId, status, ...page } = parse(invitationListSchema, input, "invitation");
+      const stored = status === "expired" ? "pending" : status;
+      const where = stored === undefined ? { orgId } : { orgId, status: stored };
+      const keep = (found: Records["invitation"]) => status === undefined || seen(found).status === status;
+      return control.read("invitation.view", { orgId }, async () =>
+        mapped(await listPage(storage, "invitation", where, page, keep), seen),
+      );
+    },
+
+    async revoke(input) {
+      const { invitationId, ...of } = parse(invitationRevokeSchema, input, "invitation");
+      const ask = { action: "invitation.revoke", permission: "invitation.revoke" } as const;
+      return control.writeTo(ask, "invitation", { id: invitationId, ...of }, async (invitation, draft) => {
+        if (invitation.status === "accepted") {
+          throw new ConflictError(`invitation ${JSON.stringify(invitationId)} was accepted`);
+        }
+        return seen(draft.replace("invitation", invitation, { status: "revoked" }));
+      });
+    },
+
+    async accept(input) {
+      const { token } = parse(invitationAcceptSchema, input, "invitation");
+      const { userId } = control;
+      if (userId === undefined) throw new PermissionError("invitation.accept", "key_confined");
+      const hash = hashToken(token);
+      const [found] = isWellFormed(token, prefix) ? await storage.find("invitation", { hash }, { limit: 1 }) : [];
+      if (found === undefined) throw notAcceptable();
+      const { orgId, id } = found;
+      return control.transact(orgId, "invitation.accept", { kind: "invitation", id }, async (draft) => {
+        const invitation = await draft.get("invitation", id);
+        if (!invitation || seen(invitation).status !== "pending") throw notAcceptable();
+        if (invitation.userId !== undefined && invitation.userId !== userId) throw notAcceptable();
+        await requireNotIn(draft, userId);
+
+        const { invitedBy, role, membershipExpiresAt: expiresAt } = invitation;
+        const inviter = { principal: (await engine.directory.principal(invitedBy, orgId)) ?? { userId: invitedBy, orgId, projectRoles: {} } };
+        control.require(inviter, "invitation.create", { orgId });
+        requireReach(policy, inviter, { userId, orgId, orgRole: role, projectRoles: {} }, "role");
+
+        const made = { orgId, userId, createdAt: draft.now };
+        const orgMember = draft.create("orgMember", { ...made, id: membershipId(orgId, userId), role });
+        const projectMembers: ProjectMember[] = [];
+        const notGranted: { projectId: string; why: string }[] = [];
+        for (const grant of invitation.projects) {
+          const { projectId, role, limits } = grant;
+          try {
+            requireLater("membershipExpiresAt", expiresAt, draft.now);
+            await checkProjectGrant(draft, inviter, invitation, grant, orgMember);
+          } catch (error) {
+            if (!REASONS_NOT_TO_GRANT.some((type) => error instanceof type)) throw error;
+            notGranted.push({ projectId, why: (error as Error).message }); // sound: all of them are errors
+            continue;
+          }
+          const membership = { ...made, id: membershipId(orgId, projectId, userId), projectId, role, limits, expiresAt };
+          projectMembers.push(viewOf("projectMember", draft.create("projectMember", membership)));
+        }
+        draft.replace("invitation", invitation, { status: "accepted", acceptedBy: userId });
+        return { orgMember: viewOf("orgMember", orgMember), projectMembers, notGranted };
+      });
+    },
+  };
+}
+
+/** The project is gone, the inviter may not add to it, or not so much; or the time is over before it began. */
+const REASONS_NOT_TO_GRANT = [NotFoundError, PermissionError, LimitError, ValidationError];
+
+function invitationAt(invitation: Records["invitation"], now: number): Invitation {
+  const view = viewOf("invitation", invitation);
+  return view.status === "pending" && now >= view.expiresAt ? { ...view, status: "expired" } : view;
+}
+
+async function requireNotIn(draft: Draft, userId: string): Promise<void> {
+  if (await draft.get("orgMember", membershipId(draft.orgId, userId))) {
+    throw new ConflictError(`user ${JSON.stringify(userId)} is in the org already`);
+  }
+}
+
+function requireLater(field: string, moment: number | undefined, now: number): void {
+  if (moment !== undefined && moment <= now) {
+    throw new ValidationError([{ field: `invitation.${field}`, expected: "a moment that is still to come" }]);
+  }
+}
+
+/** One answer for a wrong token, a used, revoked or expired one, and one that is for somebody else. */
+function notAcceptable(): NotFoundError {
+  return new NotFoundError("invitation", "of this token");
+}

@@ -1,0 +1,28 @@
+import { LRUCache } from "lru-cache";
+import type { CompiledChain } from "../../admission/compiled-chain.js";
+import type { EventHub } from "../events.js";
+
+/** How long before its end a key is told of. */
+export const EXPIRY_NOTICE_MS = 604_800_000;
+
+/** Keys remembered. One that falls out may be told of twice; none goes untold. */
+const KEYS_MAX = 10_000;
+
+/** Tells once of each key in use that ends within a week. Every process tells for itself. */
+export class ExpiryNotices {
+  readonly #events: EventHub;
+  readonly #told = new LRUCache<string, number>({ max: KEYS_MAX });
+
+  constructor(events: EventHub) {
+    this.#events = events;
+  }
+
+  /** Looks at a key of which a call was admitted. */
+  look({ chain: { key, holder }, orgId, projectId, userId, keyId }: CompiledChain, now: number): void {
+    const expiresAt = Math.min(key.expiresAt ?? Number.POSITIVE_INFINITY, holder.expiresAt ?? Number.POSITIVE_INFINITY);
+    if (expiresAt - now > EXPIRY_NOTICE_MS || !this.#events.wants("keyExpiring")) return;
+    if (this.#told.get(keyId) === expiresAt) return;
+    this.#told.set(keyId, expiresAt);
+    this.#events.emit("keyExpiring", { at: now, expiresAt, context: { orgId, projectId, userId, keyId } });
+  }
+}

@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import { memoryCounters } from "../../src/counters/memory.js";
+import { RecentIds } from "../../src/counters/recent-ids.js";
+import { charge, limitOf, START } from "./limits.js";
+
+const TTL = 3_600_000;
+const at = (now: number) => ({ orgId: "o1", now, ttlMs: TTL });
+
+describe("a reservation in memory", () => {
+  const limit = limitOf({ tpm: 100 });
+
+  it("that nobody made is unknown", async () => {
+    const outcome = await memoryCounters().settle({ id: "x", orgId: "o1", now: START, amounts: [] });
+    expect(outcome).toEqual({ outcome: "unknown_reservation" });
+  });
+
+  it("ends with its TTL: its charge stays, and a settle answers expired", async () => {
+    const counters = memoryCounters();
+    const budget = limitOf({ budget: { usd: 1, reset: "never" } });
+    await counters.reserve({ id: "a", ...at(START), charges: [charge(budget, 40, START)] });
+    const settle = (now: number) =>
+      counters.settle({ id: "a", orgId: "o1", now, amounts: [charge(budget, 0, now)] });
+    expect(await settle(START + TTL)).toEqual({ outcome: "expired" });
+    expect(await settle(START + TTL + 1)).toEqual({ outcome: "expired" });
+    expect(await counters.read({ ...at(START), charges: [charge(budget, 0, START)] })).toMatchObject([
+      { used: 40 },
+    ]);
+  });
+
+  it("can be settled until the millisecond before its TTL, also behind one that lives longer", async () => {
+    const counters = memoryCounters();
+    await counters.reserve({ id: "long", ...at(START), charges: [] });
+    await counters.reserve({ id: "short", ...at(START), ttlMs: 10, charges: [] });
+    await counters.reserve({ id: "short2", ...at(START), ttlMs: 10, charges: [] });
+    const settle = (id: string, now: number) => counters.settle({ id, orgId: "o1", now, amounts: [] });
+    expect(await settle("short", START + 9)).toMatchObject({ outcome: "settled" });
+    expect(await settle("short2", START + 10)).toEqual({ outcome: "expired" });
+  });
+
+  it("gives back what was charged last first, so that each part keeps min(estimate, actual) of its own moment", async () => {
+    const counters = memoryCounters();
+    await counters.reserve({ id: "a", ...at(START), charges: [charge(limit, 30, START)] });
+    const later = START + 40_000;
+    await counters.reserve({ id: "a", ...at(later), charges: [charge(limit, 50, later)], extend: true });
+    await counters.settle({ id: "a", orgId: "o1", now: later, amounts: [charge(limit, 45, START)] });
+    const used = async (now: number) =>
+      (await counters.read({ ...at(now), charges: [charge(limit, 0, now)] }))[0]?.used;
+    expect(await used(later)).toBe(45);
+    expect(await used(START + 61_000)).toBe(15); // of the extension 15 of 50 were used
+    expect(await used(later + 61_000)).toBe(0);
+  });
+
+  it("cannot be extended once it is closed", async () => {
+    const counters = memoryCounters();
+    const charges = [charge(limit, 1, START)];
+    await counters.reserve({ id: "a", ...at(START), charges });
+    await counters.settle({ id: "a", orgId: "o1", now: START, amounts: charges });
+    const extend = (id: string) => counters.reserve({ id, ...at(START), charges, extend: true });
+    expect(await extend("a")).toEqual({ outcome: "already_settled" });
+    expect(await extend("b")).toEqual({ outcome: "unknown_reservation" });
+  });
+
+  it("settled with a limit that it did not reserve charges that one too", async () => {
+    const counters = memoryCounters();
+    const other = limitOf({ perModel: { other: { tpm: 10 } } });
+    await counters.reserve({ id: "a", ...at(START), charges: [charge(limit, 30, START)] });
+    const amounts = [charge(limit, 20, START), charge(other, 25, START)];
+    expect(await counters.settle({ id: "a", orgId: "o1", now: START, amounts })).toEqual({
+      outcome: "settled",
+      used: [20, 25],
+    });
+  });
+});
+
+describe("counts in memory", () => {
+  it("keep what was used when the max changes", async () => {
+    const counters = memoryCounters();
+    await counters.reserve({ id: "a", ...at(START), charges: [charge(limitOf({ rpm: 5 }), 1, START)] });
+    const tighter = [charge(limitOf({ rpm: 1 }), 1, START)];
+    expect(await counters.reserve({ id: "b", ...at(START), charges: tighter })).toMatchObject({
+      outcome: "refused",
+    });
+  });
+
+  it("keep a budget's use when the org moves to another time zone", async () => {
+    const counters = memoryCounters();
+    const limit = limitOf({ budget: { usd: "0.000000050", reset: "monthly" } });
+    await counters.reserve({ id: "a", ...at(START), charges: [charge(limit, 50, START)] });
+    const { compileLimits, scopeKey } = await import("../../src/admission/limit.js");
+    const [moved] = compileLimits(
+      { budget: { usd: "0.000000050", reset: "monthly" } },
+      { kind: "key", id: "key1", key: scopeKey("key", "o1", "key1"), timeZone: "America/New_York" },
+    );
+    if (!moved) throw new Error("one limit");
+    expect(
+      await counters.reserve({ id: "b", ...at(START), charges: [charge(moved, 1, START)] }),
+    ).toMatchObject({
+      outcome: "refused",
+      readings: [{ used: 50 }],
+    });
+  });
+
+  it("of scopes that matter no more are forgotten, the others kept", async () => {
+    const counters = memoryCounters();
+    const perKey = (id: string, now: number) => [
+      { limit: { ...limitOf({ rpm: 1_000 }), scopeKey: id }, amount: 1 },
+      {
+        ...charge(limitOf({ budget: { usd: 1, reset: "daily" } }), 1, now),
+        limit: { ...limitOf({ budget: { usd: 1, reset: "daily" } }), scopeKey: id },
+      },
+    ];
+    for (let i = 0; i < 50; i++)
+      await counters.reserve({ id: `r${i}`, ...at(START), charges: perKey(`k${i}`, START) });
+    expect(Object.keys(counters.dump())).toHaveLength(50);
+    const nextWeek = START + 7 * 86_400_000;
+    for (let i = 0; i < 60; i++) {
+      await counters.reserve({ id: `s${i}`, ...at(nextWeek), charges: perKey("fresh", nextWeek) });
+    }
+    expect(Object.keys(counters.dump())).toEqual(["fresh"]);
+  });
+});
+
+describe("recent ids", () => {
+  it("keep the latest hundred thousand and never more than twice as many", () => {
+    const ids = new RecentIds<number>();
+    for (let i = 0; i < 350_000; i++) ids.set(`id${i}`, i);
+    expect(ids.get("id349999")).toBe(349_999);
+    expect(ids.get("id250001")).toBe(250_001);
+    expect(ids.get("id149999")).toBeUndefined();
+  });
+});

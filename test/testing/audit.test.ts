@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { fixed } from "../../src/admission/estimate.js";
+import type { Counters } from "../../src/counters/counters.js";
+import { memoryCounters } from "../../src/counters/memory.js";
+import type { Settlement } from "../../src/gate/settlement.js";
+import { priceCatalog } from "../../src/pricing/catalog.js";
+import { Audit } from "../../src/testing/audit.js";
+import { generateTrace } from "../../src/testing/generate-trace.js";
+import { ManualClock } from "../../src/testing/manual-clock.js";
+import { type ReplaySetup, type ReplayStep, replay } from "../../src/testing/replay.js";
+import { type ChainLimits, callerOf, chainOf, gateOver } from "./gate-over.js";
+
+const prices = priceCatalog.of({ m: { inputUsdPerMillion: 1, outputUsdPerMillion: 2 } });
+const trace = generateTrace({ durationMs: 5 * 60_000, load: 0.5 });
+
+function setupOf(limits: ChainLimits, counters: Counters = memoryCounters()): ReplaySetup {
+  const clock = new ManualClock(trace[0]?.at);
+  const gate = gateOver([chainOf("a", limits)], { clock, prices, counters, estimate: fixed(50) });
+  const caller = callerOf("a");
+  const assign: ReplaySetup["assign"] = ({ inputTokens }) => ({ caller, usage: { model: "m", inputTokens } });
+  return { gate, clock, callers: [caller], assign };
+}
+
+async function audited(setup: ReplaySetup, change: (step: ReplayStep) => ReplayStep = (step) => step) {
+  const audit = new Audit();
+  const result = await replay(setup, trace, { onStep: (step) => audit.observe(change(step)) });
+  return { result, report: audit.report() };
+}
+
+/** Memory counters for which each limit seems to be twice as high. */
+function lenientCounters(): Counters {
+  const counters = memoryCounters();
+  return {
+    inProcess: true,
+    async reserve(request) {
+      const charges = request.charges.map(({ limit, ...charge }) => ({
+        ...charge,
+        limit: { ...limit, max: 2 * limit.max },
+      }));
+      const outcome = await counters.reserve({ ...request, charges });
+      return outcome.outcome === "reserved" ? { ...outcome, charges: request.charges } : outcome;
+    },
+    settle: (request) => counters.settle(request),
+    read: (query) => counters.read(query),
+    close: () => counters.close(),
+  };
+}
+
+const LIMITS: Record<string, ChainLimits> = {
+  "requests in a minute": { project: { rpm: 100 } },
+  "tokens in a minute": { member: { tpm: 150_000 } },
+  "output tokens in a minute": { key: { outputTpm: 10_000 } },
+  "requests in a day": { key: { rpd: 400 } },
+  "a budget": { org: { budget: { usd: 0.5, reset: "daily" } } },
+  "a budget that never resets": { key: { budget: { usd: 0.5, reset: "never" } } },
+  "calls at a time": { key: { inFlight: 8 } },
+};
+
+describe("an audit", () => {
+  it.each(Object.entries(LIMITS))("of %s finds nothing in a replay whose limit held", async (_, limits) => {
+    const { result, report } = await audited(setupOf(limits));
+    expect(result.refused).toBeGreaterThan(50);
+    expect(report).toMatchObject({ limits: 1, violations: [] });
+    expect(report.checks).toBeGreaterThan(2 * result.admitted - 1);
+    expect(report.overdrafts).toBe(result.limits[0]?.overdrafts);
+  });
+
+  it.each(Object.entries(LIMITS))("of %s finds that counters let too much pass", async (_, limits) => {
+    const { report } = await audited(setupOf(limits, lenientCounters()));
+    expect(report.violations.length).toBeGreaterThan(0);
+    expect(report.violations[0]).toMatch(/^2026-01-14T09:\d\d.*: admitted a call at \d+ of \d+$/);
+  });
+
+  it("finds a settle that passed a limit and did not say so", async () => {
+    const silent = (step: ReplayStep): ReplayStep => {
+      if (step.kind === "admission" || !step.settlement.settled) return step;
+      const settlement: Settlement = { ...step.settlement, overdraft: [] };
+      return { ...step, settlement };
+    };
+    const { report } = await audited(setupOf({ key: { tpm: 30_000 } }), silent);
+    expect(report.overdrafts).toBe(0);
+    expect(report.violations[0]).toMatch(/key a tokens\/minute: settled in silence at \d+ of 30000$/);
+    expect(report.violations.length).toBeLessThanOrEqual(100);
+  });
+
+  it("does not mind a limit in shadow mode, which refuses nothing", async () => {
+    const { result, report } = await audited(setupOf({ key: { rpm: 1, mode: "shadow" } }));
+    expect(result.refused).toBe(0);
+    expect(report).toEqual({ checks: 0, limits: 0, overdrafts: 0, violations: [] });
+  });
+});

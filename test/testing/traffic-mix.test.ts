@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { ValidationError } from "../../src/model/errors.js";
+import { generateTrace } from "../../src/testing/generate-trace.js";
+import { type Client, trafficMix } from "../../src/testing/traffic-mix.js";
+
+const ids = { orgId: "o", projectId: "p" };
+const web: Client = { ...ids, name: "web", keyId: "k1", share: 3, model: "m1", maxOutputTokens: 500 };
+const batch: Client = { ...ids, name: "batch", keyId: "k2", share: 1, model: { m2: 90, m3: 10 } };
+const idle: Client = { ...ids, name: "idle", keyId: "k3", share: 0, model: "m1" };
+
+describe("trafficMix", () => {
+  const trace = generateTrace({ durationMs: 30 * 60_000 });
+
+  it("deals calls out by share, and a client's calls to its models by theirs", () => {
+    const assign = trafficMix([web, batch, idle]);
+    const dealt = trace.map(assign);
+    const shareOf = (test: (one: (typeof dealt)[number]) => boolean) =>
+      dealt.filter(test).length / dealt.length;
+    expect(shareOf(({ caller }) => caller.name === "web")).toBeCloseTo(0.75, 1);
+    expect(shareOf(({ caller }) => caller.name === "batch")).toBeCloseTo(0.25, 1);
+    expect(shareOf(({ caller }) => caller.name === "idle")).toBe(0);
+    expect(shareOf(({ usage }) => usage.model === "m3")).toBeCloseTo(0.025, 2);
+  });
+
+  it("says the input of the call, and the output that the client asks for, where it asks for any", () => {
+    const assign = trafficMix([web, batch]);
+    for (const [i, call] of trace.entries()) {
+      const { caller, usage } = assign(call, i);
+      const wanted = caller.name === "web" ? { model: "m1", maxOutputTokens: 500 } : { model: usage.model };
+      expect(usage).toEqual({ inputTokens: call.inputTokens, ...wanted });
+    }
+  });
+
+  it("is the same for the same seed and index, whatever was asked before", () => {
+    const [assign, again, other] = [
+      trafficMix([web, batch], 4),
+      trafficMix([web, batch], 4),
+      trafficMix([web, batch], 5),
+    ];
+    const backwards = trace.map((call, i) => [call, i] as const).reverse();
+    expect(backwards.map(([call, i]) => again(call, i)).reverse()).toEqual(trace.map(assign));
+    expect(trace.map(other)).not.toEqual(trace.map(assign));
+  });
+
+  it.each([
+    [[], "clients"],
+    [[{ ...web, share: 0 }], "clients"],
+    [[{ ...web, share: -1 }, batch], "clients"],
+    [[{ ...web, share: Number.NaN }, batch], "clients"],
+    [[{ ...web, model: {} }], "clients.web.model"],
+  ])("refuses shares that deal nothing: %j", (clients, field) => {
+    expect(() => trafficMix(clients)).toThrow(ValidationError);
+    expect(() => trafficMix(clients)).toThrow(`${field}: shares`);
+  });
+});
