@@ -1,22 +1,24 @@
 import { defineConfig } from "tsup";
 
 const entry = { index: "src/index.ts", testing: "src/testing/index.ts" };
+const target = "node20";
 
 export default defineConfig([
+  { entry, target, format: "esm" },
   {
     entry,
-    format: "esm",
-    target: "node20",
-    clean: true,
-    // tsup hands its declaration build a baseUrl, which TypeScript 6 calls deprecated.
-    dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
+    target,
+    format: "cjs",
+    // Shared chunks here too: an error from one entry point is an instance of the class from the other.
+    splitting: true,
+    // The polyfill ships as ESM only; inside, it also serves CommonJS hosts that cannot require ESM (Jest).
+    noExternal: ["temporal-polyfill"],
   },
   {
     entry,
-    format: "cjs",
-    target: "node20",
-    dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
-    // The polyfill ships as ESM only; inside, it also serves CommonJS hosts that cannot require ESM (Jest).
-    noExternal: ["temporal-polyfill"],
+    target,
+    format: ["esm", "cjs"],
+    // tsup hands its declaration build a baseUrl, which TypeScript 6 calls deprecated.
+    dts: { only: true, compilerOptions: { ignoreDeprecations: "6.0" } },
   },
 ]);

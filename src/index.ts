@@ -19,6 +19,7 @@ export { type MemoryCounters, memoryCounters } from "./counters/memory.js";
 export type { Admission, Admitted } from "./gate/admission.js";
 export type { Authentication } from "./gate/authenticating.js";
 export type { Clock } from "./gate/clock.js";
+export * from "./gate/control/index.js";
 export type { Directory, ScopeChain } from "./gate/directory.js";
 export type { CallContext, GateEvents, Listener } from "./gate/events.js";
 export { createGate, type Gate } from "./gate/gate.js";
@@ -26,6 +27,7 @@ export type { KeyRef } from "./gate/key-resolver.js";
 export type { GateOptions, Unpriced } from "./gate/options.js";
 export type { Degraded, Reservation } from "./gate/reservation.js";
 export type { Charged, Settlement } from "./gate/settlement.js";
+export { storageDirectory } from "./gate/storage-directory.js";
 export { createToken, hashToken } from "./gate/token.js";
 export type { UsageQuery } from "./gate/usage-reading.js";
 export { type KeyChain, keyChainSchema } from "./model/chain.js";
@@ -41,6 +43,7 @@ export {
   type ScopeKind,
 } from "./model/limits.js";
 export { MAX_USD, nanoUsd, usdOf } from "./model/money.js";
+export type { RecordKind, Records } from "./model/records.js";
 export {
   type Actual,
   actualSchema,
@@ -53,3 +56,5 @@ export * from "./policy/index.js";
 export { type PriceCatalog, priceCatalog } from "./pricing/catalog.js";
 export { costNanoUsd, type TokenCounts } from "./pricing/cost.js";
 export type { ModelPrice, PriceInput, RatesInput, TierInput } from "./pricing/price.js";
+export { memoryStorage } from "./storage/memory.js";
+export type { Change, Changed, Page, Storage, Where } from "./storage/storage.js";

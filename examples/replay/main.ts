@@ -40,7 +40,7 @@ async function run({ trace: file, seed, json }: Arguments, trace: readonly Trace
   const startsAt = trace[0]?.at;
   if (startsAt === undefined) throw new TraceError(`${file}: no calls`);
   const clock = new ManualClock(startsAt);
-  const { gate, clients, keys, names, alerts } = await openOrg(clock);
+  const { gate, clients, holders, alerts } = await openOrg(clock);
   const assign = trafficMix(clients, seed);
   const audit = new Audit();
   const observed = new Observed(startsAt);
@@ -62,7 +62,7 @@ async function run({ trace: file, seed, json }: Arguments, trace: readonly Trace
   } else {
     const source = file ?? `made-up traffic in the shape of a real hour (seed ${seed})`;
     const hasColour = process.stdout.isTTY === true && !process.env.NO_COLOR;
-    const input = { source, result, audit: checked, observed, alerts, keys, names };
+    const input = { source, result, audit: checked, observed, alerts, holders };
     process.stdout.write(report(input, painter(hasColour)));
   }
   return checked.violations.length === 0 ? 0 : 1;

@@ -1,20 +1,29 @@
 import type { Limits } from "tollgate";
 import type { Client } from "tollgate/testing";
 
-/** Milliseconds into the trace after which the contractor's key ends. */
-const CONTRACT_MS = 35 * 60_000;
+const MINUTE_MS = 60_000;
 
-export interface KeySpec extends Pick<Client, "share" | "model" | "maxOutputTokens"> {
-  readonly name: string;
-  readonly project: "assistant" | "research";
+export interface ProjectSpec {
+  readonly id: string;
+  readonly limits: Limits;
+  readonly members: readonly {
+    readonly userId: string;
+    readonly role: "admin" | "member";
+    /** Over all the member's keys in the project. */
+    readonly limits?: Limits;
+  }[];
+}
+
+export interface KeySpec extends Pick<Client, "name" | "projectId" | "share" | "model" | "maxOutputTokens"> {
   readonly holder: string;
   /** Patterns of the models it may call; all, where there are none. */
   readonly models?: string[];
+  /** Milliseconds into the trace after which it ends. */
   readonly expiresAfterMs?: number;
   readonly limits?: Limits;
 }
 
-/** The org's own limits. A burst of calls to one provider is only watched: `shadow` counts and never refuses. */
+/** The org itself. The burst of calls to one provider is only watched: `shadow` counts and never refuses. */
 export const ORG = {
   id: "acme",
   owner: "ada",
@@ -22,34 +31,33 @@ export const ORG = {
     inFlight: 44,
     budget: { usd: 1_000, reset: "monthly" },
     perModel: { "anthropic/*": { rpm: 95, mode: "shadow" } },
-  } satisfies Limits,
-};
-
-export const PROJECTS = {
-  assistant: {
-    limits: { tpm: 600_000, budget: { usd: 400, reset: "monthly" } } satisfies Limits,
-    members: {
-      ben: { role: "admin", limits: undefined },
-      carla: { role: "member", limits: { inFlight: 24 } satisfies Limits },
-    },
-  },
-  research: {
-    limits: { tpm: 150_000, budget: { usd: 12, reset: "daily" } } satisfies Limits,
-    members: {
-      eva: {
-        role: "admin",
-        limits: { budget: { usd: 1.75, reset: "daily", alertAt: [0.8, 1] } } satisfies Limits,
-      },
-      finn: { role: "member", limits: undefined },
-    },
   },
 } as const;
+
+export const PROJECTS: readonly ProjectSpec[] = [
+  {
+    id: "assistant",
+    limits: { tpm: 600_000, budget: { usd: 400, reset: "monthly" } },
+    members: [
+      { userId: "ben", role: "admin" },
+      { userId: "carla", role: "member", limits: { inFlight: 24 } },
+    ],
+  },
+  {
+    id: "research",
+    limits: { tpm: 150_000, budget: { usd: 12, reset: "daily" } },
+    members: [
+      { userId: "eva", role: "admin", limits: { budget: { usd: 1.75, reset: "daily", alertAt: [0.8, 1] } } },
+      { userId: "finn", role: "member" },
+    ],
+  },
+];
 
 /** Who calls what, how much of the traffic that is, and what holds them. */
 export const KEYS: readonly KeySpec[] = [
   {
     name: "web-prod",
-    project: "assistant",
+    projectId: "assistant",
     holder: "ben",
     share: 50,
     model: "openai/gpt-5.4-mini",
@@ -58,7 +66,7 @@ export const KEYS: readonly KeySpec[] = [
   },
   {
     name: "agent",
-    project: "assistant",
+    projectId: "assistant",
     holder: "carla",
     share: 12,
     model: { "openai/gpt-5.4": 70, "anthropic/claude-sonnet-4-6": 30 },
@@ -71,7 +79,7 @@ export const KEYS: readonly KeySpec[] = [
   {
     // Says nothing of its output: the gate's estimate decides what is reserved, and settles go above it.
     name: "nightly-batch",
-    project: "assistant",
+    projectId: "assistant",
     holder: "ben",
     share: 18,
     model: "anthropic/claude-haiku-4-5",
@@ -79,7 +87,7 @@ export const KEYS: readonly KeySpec[] = [
   },
   {
     name: "notebook",
-    project: "research",
+    projectId: "research",
     holder: "eva",
     share: 10,
     model: { "google/gemini-2.5-flash": 95, "anthropic/claude-sonnet-4-6": 5 },
@@ -89,7 +97,7 @@ export const KEYS: readonly KeySpec[] = [
   {
     // Asks for far more output than it uses, under a small limit: it refuses itself.
     name: "evals",
-    project: "research",
+    projectId: "research",
     holder: "eva",
     share: 4,
     model: "openai/gpt-5.4-mini",
@@ -98,12 +106,12 @@ export const KEYS: readonly KeySpec[] = [
   },
   {
     name: "contractor",
-    project: "research",
+    projectId: "research",
     holder: "finn",
     share: 6,
     model: "google/gemini-2.5-flash",
     maxOutputTokens: 1_500,
-    expiresAfterMs: CONTRACT_MS,
+    expiresAfterMs: 35 * MINUTE_MS,
     limits: { rpm: 30 },
   },
 ];

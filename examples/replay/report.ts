@@ -22,12 +22,6 @@ export interface Alert {
   readonly window: string;
 }
 
-/** A key as the report shows it, by the name of its caller. */
-export interface KeyFacts {
-  readonly holder: string;
-  readonly project: string;
-}
-
 export interface ReportInput {
   /** Where the trace is from, in words. */
   readonly source: string;
@@ -35,9 +29,8 @@ export interface ReportInput {
   readonly audit: AuditReport;
   readonly observed: Observed;
   readonly alerts: readonly Alert[];
-  readonly keys: ReadonlyMap<string, KeyFacts>;
-  /** Names of the org and its projects by id. */
-  readonly names: ReadonlyMap<string, string>;
+  /** Who holds a key, by the name of its caller. */
+  readonly holders: ReadonlyMap<string, string>;
 }
 
 /** The whole report for a person, in lines of at most 100 columns. */
@@ -50,16 +43,17 @@ function heading(text: string, note: string, paint: Paint): string {
   return `${paint("bold", text)}${note === "" ? "" : `  ${paint("dim", note)}`}`;
 }
 
-function title({ source, result, keys, names }: ReportInput, paint: Paint): string[] {
-  const { startsAt, endsAt } = result;
-  const holders = new Set([...keys.values()].map(({ holder }) => holder)).size;
-  const [org = "", ...projects] = names.values();
+function title({ source, result, holders }: ReportInput, paint: Paint): string[] {
+  const { startsAt, endsAt, callers, limits } = result;
+  const different = (values: Iterable<string>) => new Set(values).size;
+  const projects = plural(different(callers.map(({ projectId }) => projectId)), "project");
+  const people = plural(different(holders.values()), "person", "people");
   return [
     paint("bold", "tollgate replay"),
     `  ${plural(result.calls, "call")} of ${source}`,
     `  ${date(startsAt)} ${timeOfDay(startsAt)} to ${timeOfDay(endsAt)} UTC, on a virtual clock`,
-    `  through org ${org}: ${plural(projects.length, "project")}, ${plural(keys.size, "key")} of ` +
-      `${plural(holders, "person", "people")}, ${plural(result.limits.length, "limit")}`,
+    `  through org ${callers[0]?.orgId}: ${projects}, ${plural(callers.length, "key")} of ${people}, ` +
+      plural(limits.length, "limit"),
   ];
 }
 
@@ -124,7 +118,7 @@ function grouped(counts: readonly number[]): number[] {
   });
 }
 
-function keys({ result, keys }: ReportInput, paint: Paint): string[] {
+function keys({ result, holders }: ReportInput, paint: Paint): string[] {
   const columns: Column[] = [
     { title: "key" },
     { title: "holder" },
@@ -137,19 +131,18 @@ function keys({ result, keys }: ReportInput, paint: Paint): string[] {
     { title: "refused" },
   ];
   const rows = result.callers.flatMap(
-    ({ name, calls, admitted, reasons, inputTokens, outputTokens, usd }): Cell[][] => {
-      const { holder = "", project = "" } = keys.get(name) ?? {};
+    ({ name, projectId, calls, admitted, reasons, inputTokens, outputTokens, usd }): Cell[][] => {
       const tokens = compact(inputTokens + outputTokens);
       const [first = "", ...more] = reasonsOf(reasons).map(([reason, many]) => `${count(many)} ${reason}`);
       const facts = [count(calls), count(admitted), percent(admitted, calls), tokens, dollars(usd)];
       const rest = more.map((text): Cell[] => ["", "", "", "", "", "", "", "", text]);
-      return [[[name, "cyan"], holder, project, ...facts, first], ...rest];
+      return [[[name, "cyan"], holders.get(name) ?? "", projectId, ...facts, first], ...rest];
     },
   );
   return [heading("Keys", "tokens and cost are of the settled calls", paint), ...table(columns, rows, paint)];
 }
 
-function limits({ result, names }: ReportInput, paint: Paint): string[] {
+function limits({ result }: ReportInput, paint: Paint): string[] {
   const columns: Column[] = [
     { title: "limit" },
     { title: "admitted", align: "right" },
@@ -168,9 +161,9 @@ function limits({ result, names }: ReportInput, paint: Paint): string[] {
     const shares = [percent(mean, 1, 0), percent(peak, 1, 0), bar(mean, peak, 10)];
     const row = [`  ${limitName(limit)}`, countOrDash(admitted), countOrDash(overdrafts), ...shares];
     const rest = more.map((text): Cell[] => ["", "", "", "", "", "", [text, "yellow"]]);
-    const whose = scopeName(limit, names);
+    const whose = scopeName(limit);
     const before = result.limits[i - 1];
-    const isNew = before === undefined || scopeName(before, names) !== whose;
+    const isNew = before === undefined || scopeName(before) !== whose;
     return [...(isNew ? [[[whose, "cyan"] as const]] : []), [...row, [first, "yellow"]], ...rest];
   });
   const note = "over: overdrafts; mean █ and peak ░: the share of the limit that was in use";
@@ -193,14 +186,11 @@ function limitName({ reading: { meter, max, usd, window, perModel } }: LimitResu
   return `${count(max)} ${METERS[meter]}${meter === "inFlight" ? " at a time" : `/${SHORT[window] ?? window}`}${about}`;
 }
 
-function scopeName({ reading, projectId, caller }: LimitResult, names: ReadonlyMap<string, string>): string {
-  const { scope, scopeId } = reading;
-  const project = names.get(projectId ?? "") ?? projectId ?? "";
-  if (scope === "member") return `member ${scopeId} of ${project}`;
-  return `${scope} ${caller ?? names.get(scopeId) ?? scopeId}`;
+function scopeName({ reading: { scope, scopeId }, projectId }: LimitResult): string {
+  return `${scope} ${scopeId}${scope === "member" ? ` of ${projectId}` : ""}`;
 }
 
-function spend({ result, alerts, names }: ReportInput, paint: Paint): string[] {
+function spend({ result, alerts }: ReportInput, paint: Paint): string[] {
   const columns: Column[] = [
     { title: "budget of" },
     { title: "spent", align: "right" },
@@ -216,7 +206,7 @@ function spend({ result, alerts, names }: ReportInput, paint: Paint): string[] {
     const share = max === 0 ? 1 : used / max;
     const resets = resetsAt === undefined ? "-" : `${window}, ${date(resetsAt)}`;
     const amounts = [dollars(usd.used), dollars(usd.max), dollars(usd.remaining), percent(share)];
-    return [[[scopeName(limit, names), "cyan"], ...amounts, bar(share, share, 12), resets]];
+    return [[[scopeName(limit), "cyan"], ...amounts, bar(share, share, 12), resets]];
   });
   const told = alerts.map(
     ({ at, whose, threshold, window }) =>

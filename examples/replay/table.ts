@@ -6,7 +6,9 @@ export type Style = "bold" | "dim" | "green" | "yellow" | "red" | "cyan";
 export type Paint = (style: Style, text: string) => string;
 
 export function painter(hasColour: boolean): Paint {
-  return (style, text) => (hasColour && text !== "" ? styleText(style, text) : text);
+  // Whether there is colour was decided by the caller, and is not asked of the terminal again.
+  return (style, text) =>
+    hasColour && text !== "" ? styleText(style, text, { validateStream: false }) : text;
 }
 
 /** A text, or a text in a style. */

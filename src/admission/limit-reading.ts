@@ -15,7 +15,7 @@ export interface LimitReading {
   /** Never below zero. */
   readonly remaining: number;
   readonly usd?: { readonly max: number; readonly used: number; readonly remaining: number };
-  /** `minute`, `day` (both sliding), `daily`, `weekly`, `monthly`, `lifetime` or `in-flight`. */
+  /** `minute`, `day` (both sliding), `daily`, `weekly`, `monthly`, `lifetime`, `credits` or `in-flight`. */
   readonly window: string;
   /** Epoch milliseconds at which the count is zero if nothing else happens; absent where waiting does not do that. */
   readonly resetsAt?: number;

@@ -8,7 +8,7 @@ const DAY_MS = 86_400_000;
 export type Window =
   | { readonly kind: "sliding"; readonly name: "minute" | "day"; readonly lengthMs: number }
   | { readonly kind: "calendar"; readonly name: Exclude<BudgetReset, "never">; readonly timeZone: string }
-  | { readonly kind: "lifetime"; readonly name: "lifetime" }
+  | { readonly kind: "lifetime"; readonly name: "lifetime" | "credits" }
   | { readonly kind: "inFlight"; readonly name: "in-flight" };
 
 /** Meter, max and window, attached to a scope. Plain data; one is shared by all calls that it applies to. */
@@ -27,8 +27,6 @@ export interface Limit {
   readonly mode: "enforce" | "shadow";
   /** The pattern of the models it is about; absent for all. */
   readonly perModel?: string | undefined;
-  /** Whether it is the org's credit rather than a budget. */
-  readonly credits?: true | undefined;
   readonly countByok?: true | undefined;
   readonly alertAt?: readonly number[] | undefined;
 }
@@ -58,7 +56,8 @@ type Rate = Exclude<keyof ModelLimits, "budget" | "mode">;
 const MINUTE: Window = Object.freeze({ kind: "sliding", name: "minute", lengthMs: MINUTE_MS });
 const DAY: Window = Object.freeze({ kind: "sliding", name: "day", lengthMs: DAY_MS });
 const IN_FLIGHT: Window = Object.freeze({ kind: "inFlight", name: "in-flight" });
-export const LIFETIME: Window = Object.freeze({ kind: "lifetime", name: "lifetime" });
+const LIFETIME: Window = Object.freeze({ kind: "lifetime", name: "lifetime" });
+const CREDITS: Window = Object.freeze({ kind: "lifetime", name: "credits" });
 
 const RATES: Readonly<Record<Rate, { meter: Meter; window: Window }>> = {
   rpm: { meter: "requests", window: MINUTE },
@@ -115,9 +114,8 @@ export function creditLimit(creditsNanoUsd: number, scope: Scope): Limit {
   return limitOf(scope, {
     meter: "cost",
     max: creditsNanoUsd,
-    window: LIFETIME,
+    window: CREDITS,
     mode: "enforce",
-    credits: true,
   });
 }
 
@@ -126,19 +124,18 @@ type LimitParts = Omit<Limit, "scope" | "scopeId" | "scopeKey" | "field">;
 /** One literal for every limit: they share a hidden class, and reading them in the inner loops stays fast. */
 function limitOf(
   scope: Scope,
-  { meter, max, window, mode, perModel, credits, countByok, alertAt }: LimitParts,
+  { meter, max, window, mode, perModel, countByok, alertAt }: LimitParts,
 ): Limit {
   return Object.freeze({
     scope: scope.kind,
     scopeId: scope.id,
     scopeKey: scope.key,
-    field: credits ? "credits" : fieldOf(meter, window, perModel),
+    field: fieldOf(meter, window, perModel),
     meter,
     max,
     window,
     mode,
     perModel,
-    credits,
     countByok,
     alertAt,
   });

@@ -110,17 +110,17 @@ function reasonOf({ amount, limit }: Charge): LimitReason {
   if (amount > limit.max) return "too_large";
   if (limit.meter === "inFlight") return "in_flight_limited";
   if (limit.meter !== "cost") return "rate_limited";
-  return limit.credits ? "credits_exhausted" : "budget_exceeded";
+  return limit.window.name === "credits" ? "credits_exhausted" : "budget_exceeded";
 }
 
-/** Such as "The project limit of 2000 USD (monthly budget) is used up to 1999.5 USD and this call needs 0.75 USD; …". */
+/** Such as "The project limit of 200 USD (monthly budget) (project p1) is used up to 199.5 USD, and this call needs 0.75 USD; …". */
 function describe(limit: Limit, amount: number, { used, waitMs, resetMs }: Reading, now: number): string {
   const { scope, scopeId, max, perModel } = limit;
   const subject = `The ${scope} limit of ${quantity(limit, max)} ${windowText(limit)}`;
   const whose = `${perModel === undefined ? "" : ` for ${perModel}`} (${scope} ${scopeId})`;
   if (amount > max)
     return `${subject}${whose} is below the ${quantity(limit, amount)} that this call alone needs.`;
-  const state = `${subject}${whose} has ${quantity(limit, used)} used and this call needs ${quantity(limit, amount)}`;
+  const state = `${subject}${whose} is used up to ${quantity(limit, used)}, and this call needs ${quantity(limit, amount)}`;
   if (!Number.isFinite(waitMs)) return `${state}.`;
   if (limit.window.kind === "calendar" && resetMs !== undefined) {
     return `${state}; it resets at ${new Date(now + resetMs).toISOString()}.`;
@@ -129,25 +129,25 @@ function describe(limit: Limit, amount: number, { used, waitMs, resetMs }: Readi
 }
 
 const UNITS = {
-  requests: "requests",
-  tokens: "tokens",
-  inputTokens: "input tokens",
-  outputTokens: "output tokens",
-  inFlight: "calls",
+  requests: "request",
+  tokens: "token",
+  inputTokens: "input token",
+  outputTokens: "output token",
+  inFlight: "call",
 } as const;
 
 function quantity({ meter }: Limit, amount: number): string {
-  return meter === "cost" ? `${usdOf(amount)} USD` : `${amount} ${UNITS[meter]}`;
+  return meter === "cost" ? `${usdOf(amount)} USD` : `${amount} ${UNITS[meter]}${amount === 1 ? "" : "s"}`;
 }
 
-function windowText({ window, credits }: Limit): string {
+function windowText({ window }: Limit): string {
   switch (window.kind) {
     case "sliding":
       return `per ${window.name}`;
     case "calendar":
       return `(${window.name} budget)`;
     case "lifetime":
-      return credits ? "(credits)" : "(lifetime budget)";
+      return window.name === "credits" ? "(credits)" : "(lifetime budget)";
     case "inFlight":
       return "at the same time";
   }

@@ -107,8 +107,6 @@ export class SlidingCount implements Count {
       this.#total -= this.#at(dead + 1);
       dead += 2;
     }
-    if (dead === 0) return;
-    this.#buckets.copyWithin(0, dead);
-    this.#buckets.length -= dead;
+    if (dead > 0) this.#buckets.splice(0, dead);
   }
 }

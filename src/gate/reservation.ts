@@ -86,7 +86,7 @@ const windowSchema = z.discriminatedUnion("kind", [
     name: z.enum(["daily", "weekly", "monthly"]),
     timeZone: z.string(),
   }),
-  z.strictObject({ kind: z.literal("lifetime"), name: z.literal("lifetime") }),
+  z.strictObject({ kind: z.literal("lifetime"), name: z.enum(["lifetime", "credits"]) }),
   z.strictObject({ kind: z.literal("inFlight"), name: z.literal("in-flight") }),
 ]);
 
@@ -100,7 +100,6 @@ const limitSchema = z.strictObject({
   window: windowSchema,
   mode: z.enum(["enforce", "shadow"]),
   perModel: z.string().optional(),
-  credits: z.literal(true).optional(),
   countByok: z.literal(true).optional(),
   alertAt: z.array(z.number()).optional(),
 });

@@ -58,7 +58,7 @@ async function close(
 
 const NO_READINGS: readonly LimitReading[] = Object.freeze([]);
 
-/** The limits that this settle, by more than was reserved, put or kept above their max. */
+/** The enforced limits that this settle, by more than was reserved, put or kept above their max. */
 function overdraftOf(
   { charges }: Reservation,
   amounts: readonly Charge[],
@@ -68,7 +68,8 @@ function overdraftOf(
   let overdraft = NO_READINGS;
   for (const [i, amount] of amounts.entries()) {
     const left = used[i] ?? 0;
-    if (left <= amount.limit.max || amount.amount <= (charges[i]?.amount ?? 0)) continue;
+    if (amount.limit.mode === "shadow" || left <= amount.limit.max) continue;
+    if (amount.amount <= (charges[i]?.amount ?? 0)) continue;
     overdraft = [...overdraft, readingAfter(amount, left, now)];
   }
   return overdraft;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { limitsSchema } from "./limits.js";
+import { type Limits, limitsSchema } from "./limits.js";
 import { patternSchema } from "./patterns.js";
 import { idSchema, modelSchema, momentSchema } from "./text.js";
 import { timeZoneSchema } from "./time-zone.js";
@@ -20,18 +20,65 @@ export const virtualModelsSchema = recordOf(modelSchema, z.array(modelSchema).mi
  * A `Directory` gives it; whoever has tables of their own builds it from them. It is parsed with {@link keyChainSchema}
  * when it is loaded, so a misspelt limit is an error and not a limit that nobody holds.
  */
-export const keyChainSchema = z.strictObject({
+export interface KeyChain {
+  readonly org: {
+    readonly id: string;
+    /** `active` by default. */
+    readonly status?: "active" | "suspended" | undefined;
+    /** IANA time zone in which budgets reset; `UTC` by default. */
+    readonly timeZone?: string | undefined;
+    readonly limits?: Limits | undefined;
+    /** `false` switches the logging of contents off for the whole org. */
+    readonly contentLogging?: boolean | undefined;
+    /** Alias to its targets, in the order of fallback. */
+    readonly virtualModels?: Readonly<Record<string, readonly string[]>> | undefined;
+    /** All credit ever granted, in nano-USD; absent where the org does not work with credits. */
+    readonly creditsNanoUsd?: number | undefined;
+  };
+  readonly project: {
+    readonly id: string;
+    /** `active` by default. */
+    readonly status?: "active" | "archived" | undefined;
+    /** Patterns of models that may be called; `null` or absent allows all, `[]` none. */
+    readonly models?: readonly string[] | null | undefined;
+    readonly mcpServers?: readonly string[] | null | undefined;
+    readonly limits?: Limits | undefined;
+    readonly contentLogging?: boolean | undefined;
+  };
+  readonly holder: {
+    readonly userId: string;
+    /** Whether the holder is in the org and in the project now; an org owner is in every project. */
+    readonly active: boolean;
+    /** When the membership ends, in epoch milliseconds. */
+    readonly expiresAt?: number | undefined;
+    /** Limits of the holder as a member of the project, over all their keys in it. */
+    readonly limits?: Limits | undefined;
+  };
+  readonly key: {
+    readonly id: string;
+    /** `active` by default. */
+    readonly status?: "active" | "disabled" | "revoked" | undefined;
+    /** Epoch milliseconds. */
+    readonly expiresAt?: number | undefined;
+    /** As of the project; a model has to pass both lists. */
+    readonly models?: readonly string[] | null | undefined;
+    readonly mcpServers?: readonly string[] | null | undefined;
+    readonly limits?: Limits | undefined;
+    readonly contentLogging?: boolean | undefined;
+    /** SHA-256 of the token before the last rotation, valid until `expiresAt`. */
+    readonly previousToken?: { readonly hash: string; readonly expiresAt: number } | undefined;
+  };
+}
+
+/** {@link KeyChain} */
+export const keyChainSchema: z.ZodType<KeyChain> = z.strictObject({
   org: z.strictObject({
     id: idSchema,
-    /** `active` by default. */
     status: z.enum(["active", "suspended"]).optional(),
-    /** IANA time zone in which budgets reset; `UTC` by default. */
     timeZone: timeZoneSchema.optional(),
     limits: limitsSchema.optional(),
-    /** `false` switches the logging of contents off for the whole org. */
     contentLogging: z.boolean().optional(),
     virtualModels: virtualModelsSchema.optional(),
-    /** All credit ever granted, in nano-USD; absent where the org does not work with credits. */
     creditsNanoUsd: z.int().min(0).optional(),
   }),
   project: z.strictObject({
@@ -44,11 +91,8 @@ export const keyChainSchema = z.strictObject({
   }),
   holder: z.strictObject({
     userId: idSchema,
-    /** Whether the holder is in the org and in the project now; an org owner is in every project. */
     active: z.boolean(),
-    /** When the membership ends. */
     expiresAt: momentSchema.optional(),
-    /** Limits of the holder as a member of the project, over all their keys in it. */
     limits: limitsSchema.optional(),
   }),
   key: z.strictObject({
@@ -59,8 +103,6 @@ export const keyChainSchema = z.strictObject({
     mcpServers: allowListSchema.optional(),
     limits: limitsSchema.optional(),
     contentLogging: z.boolean().optional(),
-    /** The token before the last rotation, valid until `expiresAt`. */
     previousToken: z.strictObject({ hash: z.string(), expiresAt: momentSchema }).optional(),
   }),
 });
-export type KeyChain = z.infer<typeof keyChainSchema>;

@@ -21,19 +21,26 @@ export const budgetResetSchema = z.enum(["daily", "weekly", "monthly", "never"])
 export type BudgetReset = z.infer<typeof budgetResetSchema>;
 
 /** Money that may be spent in each period. */
-export const budgetSchema = z.strictObject({
-  /** US dollars, at most 9,000,000. */
+export interface Budget {
+  /** US dollars, at most 9,000,000; a decimal string where a number would not be exact. */
+  usd: number | string;
+  reset: BudgetReset;
+  /** Shares of the budget at which a `budgetThreshold` event is emitted, once per period each: `[0.8, 1]`. */
+  alertAt?: number[] | undefined;
+  /** Whether calls on the customer's own provider key count here too; they do not by default. */
+  countByok?: boolean | undefined;
+}
+
+/** {@link Budget} */
+export const budgetSchema: z.ZodType<Budget, Budget> = z.strictObject({
   usd: usdSchema,
   reset: budgetResetSchema,
-  /** Shares of the budget at which a `budgetThreshold` event is emitted, once per period each: `[0.8, 1]`. */
   alertAt: z
     .array(z.number().gt(0, { error: "a share above 0" }).max(10, { error: "a share of at most 10" }))
     .max(10, { error: "at most 10 thresholds" })
     .optional(),
-  /** Whether calls on the customer's own provider key count here too; they do not by default. */
   countByok: z.boolean().optional(),
 });
-export type Budget = z.infer<typeof budgetSchema>;
 
 const budgetsSchema = z
   .array(budgetSchema)
@@ -42,33 +49,49 @@ const budgetsSchema = z
     error: "budgets with different resets",
   });
 
-/** {@link Limits} without `perModel`: what may be said of one model. */
-export const modelLimitsSchema = z.strictObject({
+/** What may be said of one model: {@link Limits} without `perModel`. */
+export interface ModelLimits {
   /** Requests per minute. */
-  rpm: countSchema.optional(),
+  rpm?: number | undefined;
   /** Tokens per minute, input and output together. */
-  tpm: countSchema.optional(),
+  tpm?: number | undefined;
   /** Input tokens per minute. */
-  inputTpm: countSchema.optional(),
+  inputTpm?: number | undefined;
   /** Output tokens per minute. */
-  outputTpm: countSchema.optional(),
+  outputTpm?: number | undefined;
   /** Requests per sliding day. */
-  rpd: countSchema.optional(),
+  rpd?: number | undefined;
   /** Tokens per sliding day. */
-  tpd: countSchema.optional(),
+  tpd?: number | undefined;
   /** Calls at the same time. */
-  inFlight: countSchema.optional(),
-  budget: z.union([budgetSchema, budgetsSchema]).optional(),
+  inFlight?: number | undefined;
+  /** One budget, or several with different resets. */
+  budget?: Budget | Budget[] | undefined;
   /** `shadow` counts and reports but never refuses; `enforce` by default. */
-  mode: z.enum(["enforce", "shadow"]).optional(),
-});
-export type ModelLimits = z.infer<typeof modelLimitsSchema>;
+  mode?: "enforce" | "shadow" | undefined;
+}
 
 /** The limits of one scope, as a person writes them. An unknown field is an error: it would be a limit nobody holds. */
-export const limitsSchema = modelLimitsSchema.extend({
+export interface Limits extends ModelLimits {
   /** Limits per model: each counts the calls to the models that its pattern matches, all together. */
-  perModel: recordOf(patternSchema, modelLimitsSchema)
+  perModel?: Record<string, ModelLimits> | undefined;
+}
+
+const modelLimits = z.strictObject({
+  rpm: countSchema.optional(),
+  tpm: countSchema.optional(),
+  inputTpm: countSchema.optional(),
+  outputTpm: countSchema.optional(),
+  rpd: countSchema.optional(),
+  tpd: countSchema.optional(),
+  inFlight: countSchema.optional(),
+  budget: z.union([budgetSchema, budgetsSchema]).optional(),
+  mode: z.enum(["enforce", "shadow"]).optional(),
+});
+
+/** {@link Limits} */
+export const limitsSchema: z.ZodType<Limits> = modelLimits.extend({
+  perModel: recordOf(patternSchema, modelLimits)
     .refine((perModel) => Object.keys(perModel).length <= 100, { error: "at most 100 patterns" })
     .optional(),
 });
-export type Limits = z.infer<typeof limitsSchema>;

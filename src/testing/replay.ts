@@ -79,6 +79,7 @@ export interface ReplayOptions {
  * @param trace in the order of arrival, as {@link parseTrace} and {@link generateTrace} give it
  * @throws ValidationError where a call of the trace comes before the one in front of it, or `assign` names a caller that
  *   is not in `callers`; and what the gate throws for a usage that is wrong
+ * @throws NotFoundError where a caller's org has no such key
  */
 export async function replay<C extends TraceCall>(
   setup: ReplaySetup<C>,

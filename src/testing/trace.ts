@@ -52,13 +52,26 @@ function callOf(line: string, number: number): TraceCall {
 }
 
 function momentOf(timestamp: string): number | undefined {
-  const match = TIMESTAMP.exec(timestamp);
-  if (match === null) return undefined;
-  const [, year, month, day, hour, minute, second, fraction = ""] = match;
-  const date = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
-  const at = Date.parse(`${date}.${fraction.slice(0, 3).padEnd(3, "0")}Z`);
-  // Date.parse takes 24:00 and, in some runtimes, the 31st of a shorter month, for a moment of the next day.
-  return Number.isNaN(at) || !new Date(at).toISOString().startsWith(date) ? undefined : at;
+  const [, year, month, day, hour, minute, second, fraction = ""] = TIMESTAMP.exec(timestamp) ?? [];
+  const ms = Number(fraction.slice(0, 3).padEnd(3, "0"));
+  const at = Date.UTC(
+    Number(year),
+    Number(month) - 1,
+    Number(day),
+    Number(hour),
+    Number(minute),
+    Number(second),
+    ms,
+  );
+  // Date.UTC carries over what is too much: the 31st of a shorter month, 24:00. Such a moment has other parts.
+  const date = new Date(at);
+  const isReal =
+    date.getUTCMonth() === Number(month) - 1 &&
+    date.getUTCDate() === Number(day) &&
+    date.getUTCHours() === Number(hour) &&
+    date.getUTCMinutes() === Number(minute) &&
+    date.getUTCSeconds() === Number(second);
+  return isReal ? at : undefined;
 }
 
 function tokensOf(field: string, which: string, number: number): number {

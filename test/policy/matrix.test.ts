@@ -129,14 +129,13 @@ describe("nothing is hidden", () => {
   });
 
   it("two roles of one name are told apart, and from `none`", () => {
-    const policy = standardPolicy.extend({ orgRoles: { admin: {}, none: {} }, projectRoles: { none: {} } });
+    const policy = standardPolicy.extend({ orgRoles: { admin: {}, none: {} } });
     expect(matrix(policy).columns).toEqual([
       "owner",
       "org admin",
       "org none",
       "project admin",
       "member",
-      "project none",
       "none",
     ]);
   });

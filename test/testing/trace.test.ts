@@ -49,6 +49,8 @@ describe("parseTrace", () => {
     ["yesterday,374,44", /^line 3: a UTC timestamp/],
     ["2023-02-29 18:15:46,374,44", /^line 3: a UTC timestamp/],
     ["2023-11-16 24:00:00,374,44", /^line 3: a UTC timestamp/],
+    ["2023-11-16 18:15:60,374,44", /^line 3: a UTC timestamp/],
+    ["2023-13-16 18:15:46,374,44", /^line 3: a UTC timestamp/],
     ["2023-11-16 18:15:46+02:00,374,44", /^line 3: a UTC timestamp/],
     [
       "2023-11-16 18:15:46,37.4,44",

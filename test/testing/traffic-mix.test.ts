@@ -9,7 +9,7 @@ const batch: Client = { ...ids, name: "batch", keyId: "k2", share: 1, model: { m
 const idle: Client = { ...ids, name: "idle", keyId: "k3", share: 0, model: "m1" };
 
 describe("trafficMix", () => {
-  const trace = generateTrace({ durationMs: 30 * 60_000 });
+  const trace = generateTrace({ durationMs: 10 * 60_000 });
 
   it("deals calls out by share, and a client's calls to its models by theirs", () => {
     const assign = trafficMix([web, batch, idle]);

@@ -49,7 +49,9 @@ export function auditOf(control: Control): Audit {
       };
       const keep = ({ at }: Records["auditEvent"]) => at >= from && at < to;
       return control.read("audit.view", { orgId }, async () =>
-        mapped(await listPage(control.storage, "auditEvent", where, query, keep), (event) => viewOf("auditEvent", event)),
+        mapped(await listPage(control.storage, "auditEvent", where, query, keep), (event) =>
+          viewOf("auditEvent", event),
+        ),
       );
     },
   };

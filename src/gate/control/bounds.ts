@@ -31,7 +31,11 @@ export async function checkMembership(
   fields: readonly GrantField[] = ["limits", "expiresAt"],
 ): Promise<void> {
   const [org, own] = await Promise.all([draft.get("org", draft.orgId), ownBounds(draft, acting, project.id)]);
-  const enclosing = [memberBound(present, "the membership"), projectBound(project), ...(org ? [orgBound(org)] : [])];
+  const enclosing = [
+    memberBound(present, "the membership"),
+    projectBound(project),
+    ...(org ? [orgBound(org)] : []),
+  ];
   checkCeiling(grant, { enclosing, own }, fields);
 }
 

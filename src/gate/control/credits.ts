@@ -5,7 +5,7 @@ import { MAX_USD, NANO_PER_USD, nanoUsd, usdOf, usdSchema } from "../../model/mo
 import type { Records } from "../../model/records.js";
 import { idSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
-import { within } from "../guarded-counters.js";
+import { answerOf } from "../guarded-counters.js";
 import { grantedNanoUsd } from "../storage-directory.js";
 import type { Control } from "./control.js";
 import { orgField, versionField } from "./fields.js";
@@ -62,9 +62,19 @@ export function creditsOf(control: Control): Credits {
         const granted = grantedNanoUsd(await draft.find("creditGrant", {}));
         const amount = nanoUsd(usd);
         if (granted + amount > MAX_USD * NANO_PER_USD) {
-          throw new LimitError("usd", `with the ${usdOf(granted)} USD granted so far, at most ${MAX_USD} USD`);
+          throw new LimitError(
+            "usd",
+            `with the ${usdOf(granted)} USD granted so far, at most ${MAX_USD} USD`,
+          );
         }
-        const made = { id: grantId, orgId, createdAt: draft.now, nanoUsd: amount, note, status: "granted" } as const;
+        const made = {
+          id: grantId,
+          orgId,
+          createdAt: draft.now,
+          nanoUsd: amount,
+          note,
+          status: "granted",
+        } as const;
         return seen(draft.create("creditGrant", made));
       });
     },
@@ -80,7 +90,8 @@ export function creditsOf(control: Control): Credits {
       const { creditGrantId, ...of } = parse(creditRevokeSchema, input, "creditGrant");
       const ask = { action: "credit.revoke", permission: "billing.manage" } as const;
       return control.writeTo(ask, "creditGrant", { id: creditGrantId, ...of }, async (grant, draft) => {
-        if (grant.status === "revoked") throw new ConflictError(`grant ${JSON.stringify(creditGrantId)} is revoked`);
+        if (grant.status === "revoked")
+          throw new ConflictError(`grant ${JSON.stringify(creditGrantId)} is revoked`);
         return seen(draft.replace("creditGrant", grant, { status: "revoked" }));
       });
     },
@@ -89,11 +100,12 @@ export function creditsOf(control: Control): Credits {
       const { orgId } = parse(creditBalanceSchema, input, "creditGrant");
       return control.read("billing.view", { orgId }, async () => {
         const found = await engine.directory.scope?.({ orgId });
-        const limit = found && scopeLimits(found, engine.limitCache).find(({ credits }) => credits);
+        const limit =
+          found && scopeLimits(found, engine.limitCache).find(({ window }) => window.name === "credits");
         if (limit === undefined) throw new NotFoundError("credit of org", orgId);
-        const { counters, countersTimeoutMs } = engine.settings;
+        const { counters } = engine.settings;
         const query = { orgId, now: control.now(), charges: [{ limit, amount: 0 }] };
-        const [reading] = await within(counters, countersTimeoutMs, () => counters.read(query));
+        const [reading] = await answerOf(engine, counters, counters.read(query));
         const used = reading?.used ?? 0;
         return {
           grantedUsd: usdOf(limit.max),

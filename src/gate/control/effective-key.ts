@@ -60,7 +60,11 @@ export interface EffectiveKey {
 }
 
 /** What a key may really do, from its chain as it is stored now. */
-export async function effectiveKey(engine: Engine, { id }: Records["key"], now: number): Promise<EffectiveKey> {
+export async function effectiveKey(
+  engine: Engine,
+  { id }: Records["key"],
+  now: number,
+): Promise<EffectiveKey> {
   const chain = await engine.directory.key({ keyId: id });
   if (chain === undefined) throw new NotFoundError("key", id);
   const { org, project, holder, key } = chain;
@@ -97,7 +101,7 @@ function effectiveLimit(limit: Limit, all: readonly Limit[]): EffectiveLimit {
   // Counts of an outer scope hold those of an inner one, so that a lower max outside is reached first.
   const lower = all
     .slice(0, all.indexOf(limit))
-    .filter((other) => other.mode === "enforce" && !other.credits && other.field === limit.field && other.max <= max)
+    .filter((other) => other.mode === "enforce" && other.field === limit.field && other.max <= max)
     .sort((a, b) => a.max - b.max)[0];
   return {
     scope,

@@ -23,7 +23,12 @@ export const externalKeyCreateSchema = z.strictObject({
   secretRef: text(1, 1000),
 });
 export const externalKeyGetSchema = z.strictObject(ref);
-export const externalKeyListSchema = z.strictObject({ orgId: idSchema, projectId: idSchema.optional(), provider: nameSchema.optional(), ...pageFields });
+export const externalKeyListSchema = z.strictObject({
+  orgId: idSchema,
+  projectId: idSchema.optional(),
+  provider: nameSchema.optional(),
+  ...pageFields,
+});
 export const externalKeyUpdateSchema = z.strictObject({
   ...ref,
   ...versionField,
@@ -69,7 +74,12 @@ export function externalKeysOf(control: Control): ExternalKeys {
     },
 
     async update(input) {
-      const { externalKeyId: id, orgId, version, ...given } = parse(externalKeyUpdateSchema, input, "externalKey");
+      const {
+        externalKeyId: id,
+        orgId,
+        version,
+        ...given
+      } = parse(externalKeyUpdateSchema, input, "externalKey");
       return registry.update({ id, orgId, version }, patchOf(given, ["name"]));
     },
 

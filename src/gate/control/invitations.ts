@@ -1,5 +1,11 @@
 import { z } from "zod";
-import { ConflictError, LimitError, NotFoundError, PermissionError, ValidationError } from "../../model/errors.js";
+import {
+  ConflictError,
+  LimitError,
+  NotFoundError,
+  PermissionError,
+  ValidationError,
+} from "../../model/errors.js";
 import { membershipId, projectGrantSchema, type Records, roleSchema } from "../../model/records.js";
 import { idSchema, momentSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
@@ -14,7 +20,7 @@ import { orgField, versionField } from "./fields.js";
 import { newId } from "./new-id.js";
 import type { OrgMember } from "./org-members.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
-import { projectIn, type ProjectMember, withRole } from "./project-members.js";
+import { type ProjectMember, projectIn, withRole } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
 
 /** An invitation without its hash. `expired`: nobody accepted it in time. */
@@ -43,14 +49,21 @@ export const invitationCreateSchema = z
     /** Only this user may accept it. */
     userId: idSchema.optional(),
   })
-  .refine(({ projects = [] }) => new Set(projects.map(({ projectId }) => projectId)).size === projects.length, {
-    error: "each project once",
-    path: ["projects"],
-  })
-  .refine(({ role, projects = [], membershipExpiresAt }) => membershipExpiresAt === undefined || (role !== OWNER && projects.length > 0), {
-    error: "absent for an owner and without projects: it is project memberships that end",
-    path: ["membershipExpiresAt"],
-  });
+  .refine(
+    ({ projects = [] }) => new Set(projects.map(({ projectId }) => projectId)).size === projects.length,
+    {
+      error: "each project once",
+      path: ["projects"],
+    },
+  )
+  .refine(
+    ({ role, projects = [], membershipExpiresAt }) =>
+      membershipExpiresAt === undefined || (role !== OWNER && projects.length > 0),
+    {
+      error: "absent for an owner and without projects: it is project memberships that end",
+      path: ["membershipExpiresAt"],
+    },
+  );
 export const invitationGetSchema = z.strictObject(ref);
 export const invitationListSchema = z.strictObject({
   orgId: idSchema,
@@ -118,20 +131,34 @@ export function invitationsOf(control: Control): Invitations {
       }
       const invitationId = id ?? newId("invitation", control.now());
       const ask = { action: "invitation.create", permission: "invitation.create" } as const;
-      return control.write(ask, { orgId }, { kind: "invitation", id: invitationId }, async (draft, acting) => {
-        const { expiresAt = draft.now + WEEK_MS, membershipExpiresAt, userId } = given;
-        requireLater("expiresAt", expiresAt, draft.now);
-        requireLater("membershipExpiresAt", membershipExpiresAt, draft.now);
-        const invitee = { userId: userId ?? "", orgId, role: given.role };
-        requireReach(policy, acting, { userId: invitee.userId, orgId, orgRole: given.role, projectRoles: {} }, "role");
-        for (const grant of projects) await checkProjectGrant(draft, acting, given, grant, invitee);
-        if (userId !== undefined) await requireNotIn(draft, userId);
-        const token = createToken(prefix);
-        const issued = { hash: hashToken(token), preview: previewOf(token, prefix), status: "pending" } as const;
-        const base = { id: invitationId, orgId, createdAt: draft.now, invitedBy: acting.principal.userId };
-        const made = draft.create("invitation", { ...base, ...given, projects, expiresAt, ...issued });
-        return { invitation: seen(made), token };
-      });
+      return control.write(
+        ask,
+        { orgId },
+        { kind: "invitation", id: invitationId },
+        async (draft, acting) => {
+          const { expiresAt = draft.now + WEEK_MS, membershipExpiresAt, userId } = given;
+          requireLater("expiresAt", expiresAt, draft.now);
+          requireLater("membershipExpiresAt", membershipExpiresAt, draft.now);
+          const invitee = { userId: userId ?? "", orgId, role: given.role };
+          requireReach(
+            policy,
+            acting,
+            { userId: invitee.userId, orgId, orgRole: given.role, projectRoles: {} },
+            "role",
+          );
+          for (const grant of projects) await checkProjectGrant(draft, acting, given, grant, invitee);
+          if (userId !== undefined) await requireNotIn(draft, userId);
+          const token = createToken(prefix);
+          const issued = {
+            hash: hashToken(token),
+            preview: previewOf(token, prefix),
+            status: "pending",
+          } as const;
+          const base = { id: invitationId, orgId, createdAt: draft.now, invitedBy: acting.principal.userId };
+          const made = draft.create("invitation", { ...base, ...given, projects, expiresAt, ...issued });
+          return { invitation: seen(made), token };
+        },
+      );
     },
 
     async get(input) {
@@ -165,7 +192,9 @@ export function invitationsOf(control: Control): Invitations {
       const { userId } = control;
       if (userId === undefined) throw new PermissionError("invitation.accept", "key_confined");
       const hash = hashToken(token);
-      const [found] = isWellFormed(token, prefix) ? await storage.find("invitation", { hash }, { limit: 1 }) : [];
+      const [found] = isWellFormed(token, prefix)
+        ? await storage.find("invitation", { hash }, { limit: 1 })
+        : [];
       if (found === undefined) throw notAcceptable();
       const { orgId, id } = found;
       return control.transact(orgId, "invitation.accept", { kind: "invitation", id }, async (draft) => {
@@ -175,7 +204,13 @@ export function invitationsOf(control: Control): Invitations {
         await requireNotIn(draft, userId);
 
         const { invitedBy, role, membershipExpiresAt: expiresAt } = invitation;
-        const inviter = { principal: (await engine.directory.principal(invitedBy, orgId)) ?? { userId: invitedBy, orgId, projectRoles: {} } };
+        const inviter = {
+          principal: (await engine.directory.principal(invitedBy, orgId)) ?? {
+            userId: invitedBy,
+            orgId,
+            projectRoles: {},
+          },
+        };
         control.require(inviter, "invitation.create", { orgId });
         requireReach(policy, inviter, { userId, orgId, orgRole: role, projectRoles: {} }, "role");
 
@@ -193,7 +228,14 @@ export function invitationsOf(control: Control): Invitations {
             notGranted.push({ projectId, why: (error as Error).message }); // sound: all of them are errors
             continue;
           }
-          const membership = { ...made, id: membershipId(orgId, projectId, userId), projectId, role, limits, expiresAt };
+          const membership = {
+            ...made,
+            id: membershipId(orgId, projectId, userId),
+            projectId,
+            role,
+            limits,
+            expiresAt,
+          };
           projectMembers.push(viewOf("projectMember", draft.create("projectMember", membership)));
         }
         draft.replace("invitation", invitation, { status: "accepted", acceptedBy: userId });

@@ -16,7 +16,8 @@ export async function listKeys(control: Control, query: Query): Promise<Listed<K
   const acting = await control.acting(query.orgId, "key.view");
   const keep = async (key: Records["key"]) => {
     const { orgId, projectId, userId } = key;
-    if (!control.can(acting, "key.view", { orgId, projectId, userId }) || !hasTag(key, query.tag)) return false;
+    if (!control.can(acting, "key.view", { orgId, projectId, userId }) || !hasTag(key, query.tag))
+      return false;
     if (query.unusedSince !== undefined) {
       const [usedAt] = (await engine.lastUsed?.of([key.id])) ?? [];
       if (Math.max(key.createdAt, usedAt ?? 0) >= query.unusedSince) return false;

@@ -2,12 +2,11 @@ import { ConflictError, NotFoundError } from "../../model/errors.js";
 import { membershipId, type Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
 import type { Principal } from "../../policy/principal.js";
-import { grantOf } from "./bounds.js";
 import { principalOf } from "../storage-directory.js";
 import { createToken, hashToken, previewOf } from "../token.js";
 import type { Acting } from "./actor.js";
 import { requireReach } from "./authority.js";
-import { checkKey } from "./bounds.js";
+import { checkKey, grantOf } from "./bounds.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { type EffectiveKey, effectiveKey } from "./effective-key.js";
@@ -102,9 +101,22 @@ export function keysOf(control: Control): Keys {
         await checkKey(draft, acting, { projectId, userId: holderId }, given);
         const { token, ...issued } = issue();
         const { tags = {}, models = null, mcpServers = null, contentLogging = true, ...rest } = given;
-        const base = { id: keyId, orgId, projectId, userId: holderId, createdAt: draft.now, status: "active" } as const;
+        const base = {
+          id: keyId,
+          orgId,
+          projectId,
+          userId: holderId,
+          createdAt: draft.now,
+          status: "active",
+        } as const;
         const scope = { tags, models, mcpServers, contentLogging };
-        const key = draft.create("key", { ...base, ...rest, ...scope, ...issued, issuedTo: acting.principal.userId });
+        const key = draft.create("key", {
+          ...base,
+          ...rest,
+          ...scope,
+          ...issued,
+          issuedTo: acting.principal.userId,
+        });
         draft.tell("keyCreated", { at: draft.now, context: contextOf(key) });
         return { key: viewOf("key", key), token };
       });
@@ -125,7 +137,10 @@ export function keysOf(control: Control): Keys {
       return control.writeTo(ask, "key", { id: keyId, orgId, version }, async (key, draft, acting) => {
         const patch = patchOf(given, ["limits", "expiresAt", "name"]);
         const { contentLogging } = given;
-        const grant = { ...grantOf({ ...key, ...patch }), ...(contentLogging !== undefined && { contentLogging }) };
+        const grant = {
+          ...grantOf({ ...key, ...patch }),
+          ...(contentLogging !== undefined && { contentLogging }),
+        };
         await checkKey(draft, acting, key, grant, grantedBy(given));
         return seen(draft.replace("key", key, patch));
       });
@@ -154,7 +169,11 @@ export function keysOf(control: Control): Keys {
       const { keyId, ...ref } = parse(keyStatusSchema, input, "key");
       const ask = { action: "key.revoke", permission: "key.revoke" } as const;
       return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft) => {
-        const revoked = draft.replace("key", key, { status: "revoked", revokedWithHolder: undefined, ...NO_PREVIOUS });
+        const revoked = draft.replace("key", key, {
+          status: "revoked",
+          revokedWithHolder: undefined,
+          ...NO_PREVIOUS,
+        });
         if (key.status !== "revoked") {
           draft.tell("keyRevoked", { at: draft.now, context: contextOf(key), because: "revoked" });
         }
@@ -172,7 +191,11 @@ export function keysOf(control: Control): Keys {
         const { token, ...issued } = issue();
         const previousExpiresAt = draft.now + graceMs;
         const previous = { previousHash: key.hash, previousIssuedTo: key.issuedTo, previousExpiresAt };
-        const patch = { ...issued, ...(graceMs > 0 ? previous : NO_PREVIOUS), issuedTo: acting.principal.userId };
+        const patch = {
+          ...issued,
+          ...(graceMs > 0 ? previous : NO_PREVIOUS),
+          issuedTo: acting.principal.userId,
+        };
         const rotated = draft.replace("key", key, patch);
         const event = { at: draft.now, context: contextOf(key), ...(graceMs > 0 && { previousExpiresAt }) };
         draft.tell("keyRotated", event);
@@ -197,7 +220,8 @@ async function holderIn(draft: Draft, projectId: string, userId: string): Promis
     draft.get("projectMember", membershipId(orgId, projectId, userId)),
   ]);
   const principal = orgMember && principalOf(orgMember, membership ? [membership] : [], now);
-  const isIn = principal?.orgRole === "owner" || (principal && Object.hasOwn(principal.projectRoles, projectId));
+  const isIn =
+    principal?.orgRole === "owner" || (principal && Object.hasOwn(principal.projectRoles, projectId));
   if (!principal || !isIn) throw new NotFoundError("member", userId);
   return principal;
 }

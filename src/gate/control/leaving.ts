@@ -22,6 +22,10 @@ export async function revokeKeysLeft(
     if (key.status === "revoked" || !leaves(key)) continue;
     draft.replace("key", key, { status: "revoked", revokedWithHolder: true });
     const { orgId, projectId, id: keyId } = key;
-    draft.tell("keyRevoked", { at: draft.now, context: { orgId, projectId, userId, keyId }, because: "holder_removed" });
+    draft.tell("keyRevoked", {
+      at: draft.now,
+      context: { orgId, projectId, userId, keyId },
+      because: "holder_removed",
+    });
   }
 }

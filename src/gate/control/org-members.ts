@@ -17,7 +17,11 @@ export type OrgMember = View<"orgMember">;
 const member = { orgId: idSchema, userId: idSchema };
 
 export const orgMemberAddSchema = z.strictObject({ ...member, role: roleSchema });
-export const orgMemberListSchema = z.strictObject({ orgId: idSchema, role: roleSchema.optional(), ...pageFields });
+export const orgMemberListSchema = z.strictObject({
+  orgId: idSchema,
+  role: roleSchema.optional(),
+  ...pageFields,
+});
 export const orgMemberSetRoleSchema = z.strictObject({ ...member, ...versionField, role: roleSchema });
 export const orgMemberRemoveSchema = z.strictObject({ ...member, ...versionField });
 
@@ -65,7 +69,9 @@ export function orgMembersOf(control: Control): OrgMembers {
       const { orgId, role, ...page } = parse(orgMemberListSchema, input, "orgMember");
       const where = role === undefined ? { orgId } : { orgId, role };
       return control.read("orgMember.view", { orgId }, async () =>
-        mapped(await listPage(control.storage, "orgMember", where, page), (found) => viewOf("orgMember", found)),
+        mapped(await listPage(control.storage, "orgMember", where, page), (found) =>
+          viewOf("orgMember", found),
+        ),
       );
     },
 

@@ -95,7 +95,9 @@ export function orgsOf(control: Control): Orgs {
       const members = await listPage(control.storage, "orgMember", { userId }, { ...page, after }, maySee);
       const orgs = await Promise.all(members.items.map(({ orgId }) => control.storage.get("org", orgId)));
       const items = orgs.filter((org) => org !== undefined);
-      return mapped({ items, ...(members.next && { next: items.at(-1)?.id ?? "" }) }, (org) => viewOf("org", org));
+      return mapped({ items, ...(members.next && { next: items.at(-1)?.id ?? "" }) }, (org) =>
+        viewOf("org", org),
+      );
     },
 
     async update(input) {

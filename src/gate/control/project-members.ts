@@ -28,7 +28,11 @@ export const projectMemberAddSchema = z.strictObject({
   /** When the membership ends by itself. */
   expiresAt: momentSchema.optional(),
 });
-export const projectMemberListSchema = z.strictObject({ orgId: idSchema, projectId: idSchema, ...pageFields });
+export const projectMemberListSchema = z.strictObject({
+  orgId: idSchema,
+  projectId: idSchema,
+  ...pageFields,
+});
 export const projectMemberSetRoleSchema = z.strictObject({ ...member, ...versionField, role: roleSchema });
 export const projectMemberSetLimitsSchema = z.strictObject({
   ...member,
@@ -78,14 +82,19 @@ export function projectMembersOf(control: Control): ProjectMembers {
     // An end is given when somebody is added, so whoever may add may move it.
     const permission = verb === "setExpiry" ? "projectMember.add" : (`projectMember.${verb}` as const);
     const ask: Ask = { action: `projectMember.${verb}`, permission };
-    return control.write(ask, { orgId, projectId }, { kind: "projectMember", id, projectId }, async (draft, acting) => {
-      const present = await draft.get("projectMember", id);
-      if (present === undefined) throw new NotFoundError("member", userId);
-      requireVersion("projectMember", present, version);
-      const target = await principalIn(draft, present);
-      if (target) requireReach(policy, acting, target, "role", projectId);
-      return attempt(present, draft, acting);
-    });
+    return control.write(
+      ask,
+      { orgId, projectId },
+      { kind: "projectMember", id, projectId },
+      async (draft, acting) => {
+        const present = await draft.get("projectMember", id);
+        if (present === undefined) throw new NotFoundError("member", userId);
+        requireVersion("projectMember", present, version);
+        const target = await principalIn(draft, present);
+        if (target) requireReach(policy, acting, target, "role", projectId);
+        return attempt(present, draft, acting);
+      },
+    );
   }
 
   return {
@@ -126,7 +135,11 @@ export function projectMembersOf(control: Control): ProjectMembers {
         const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
         if (orgMember) {
           const [before, after] = [present.role, role].map((as) => withRole(orgMember, of.projectId, as));
-          if (before && after && firstBeyond(policy, { principal: before }, after, of.projectId) !== undefined) {
+          if (
+            before &&
+            after &&
+            firstBeyond(policy, { principal: before }, after, of.projectId) !== undefined
+          ) {
             requireReach(policy, acting, after, "role", of.projectId);
             // More of a role is given for as long as the membership lasts, and under its limits.
             await checkMembership(draft, acting, await projectIn(draft, of.projectId), {}, present);
@@ -150,7 +163,8 @@ export function projectMembersOf(control: Control): ProjectMembers {
       return writeTo(of, version, "setExpiry", async (present, draft, acting) => {
         const patch = { expiresAt: expiresAt ?? undefined };
         const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
-        if (orgMember) requireReach(policy, acting, withRole(orgMember, of.projectId, present.role), "role", of.projectId);
+        if (orgMember)
+          requireReach(policy, acting, withRole(orgMember, of.projectId, present.role), "role", of.projectId);
         await checkMembership(draft, acting, await projectIn(draft, of.projectId), patch, {}, ["expiresAt"]);
         return viewOf("projectMember", draft.replace("projectMember", present, patch));
       });
@@ -179,12 +193,17 @@ export async function projectIn(draft: Draft, projectId: string): Promise<Record
 /** Somebody in the org as they would be with a role in one project. */
 export function withRole(
   { userId, orgId, role }: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
-  projectId: string, projectRole: string): Principal {
+  projectId: string,
+  projectRole: string,
+): Principal {
   return { userId, orgId, orgRole: role, projectRoles: Object.fromEntries([[projectId, projectRole]]) };
 }
 
 /** Somebody as they are now in a project that they are a member of. */
-async function principalIn(draft: Draft, membership: Records["projectMember"]): Promise<Principal | undefined> {
+async function principalIn(
+  draft: Draft,
+  membership: Records["projectMember"],
+): Promise<Principal | undefined> {
   const orgMember = await draft.get("orgMember", membershipId(draft.orgId, membership.userId));
   return orgMember && principalOf(orgMember, [membership], draft.now);
 }

@@ -58,13 +58,26 @@ export function projectsOf(control: Control): Projects {
       const { orgId, id, ...given } = parse(projectCreateSchema, input, "project");
       const projectId = id ?? newId("project", control.now());
       const ask = { action: "project.create", permission: "project.create" } as const;
-      return control.write(ask, { orgId }, { kind: "project", id: projectId, projectId }, async (draft, acting) => {
-        await checkProject(draft, acting, given, undefined);
-        const { name, models = null, mcpServers = null, limits, contentLogging = true } = given;
-        const base = { id: projectId, orgId, createdAt: draft.now };
-        const made = { ...base, name, status: "active", models, mcpServers, limits, contentLogging } as const;
-        return viewOf("project", draft.create("project", made));
-      });
+      return control.write(
+        ask,
+        { orgId },
+        { kind: "project", id: projectId, projectId },
+        async (draft, acting) => {
+          await checkProject(draft, acting, given, undefined);
+          const { name, models = null, mcpServers = null, limits, contentLogging = true } = given;
+          const base = { id: projectId, orgId, createdAt: draft.now };
+          const made = {
+            ...base,
+            name,
+            status: "active",
+            models,
+            mcpServers,
+            limits,
+            contentLogging,
+          } as const;
+          return viewOf("project", draft.create("project", made));
+        },
+      );
     },
 
     async get(input) {
@@ -76,18 +89,26 @@ export function projectsOf(control: Control): Projects {
       const { orgId, status, ...page } = parse(projectListSchema, input, "project");
       const acting = await control.acting(orgId, "project.view");
       const where = status === undefined ? { orgId } : { orgId, status };
-      const maySee = ({ id }: Records["project"]) => control.can(acting, "project.view", { orgId, projectId: id });
-      return mapped(await listPage(control.storage, "project", where, page, maySee), (found) => viewOf("project", found));
+      const maySee = ({ id }: Records["project"]) =>
+        control.can(acting, "project.view", { orgId, projectId: id });
+      return mapped(await listPage(control.storage, "project", where, page, maySee), (found) =>
+        viewOf("project", found),
+      );
     },
 
     async update(input) {
       const { projectId, orgId, version, ...given } = parse(projectUpdateSchema, input, "project");
       const ask = { action: "project.update", permission: "project.update" } as const;
-      return control.writeTo(ask, "project", { id: projectId, orgId, version }, async (project, draft, acting) => {
-        const patch = patchOf(given, ["limits"]);
-        await checkProject(draft, acting, { ...project, ...patch }, grantedBy(given));
-        return viewOf("project", draft.replace("project", project, patch));
-      });
+      return control.writeTo(
+        ask,
+        "project",
+        { id: projectId, orgId, version },
+        async (project, draft, acting) => {
+          const patch = patchOf(given, ["limits"]);
+          await checkProject(draft, acting, { ...project, ...patch }, grantedBy(given));
+          return viewOf("project", draft.replace("project", project, patch));
+        },
+      );
     },
 
     async delete(input) {
@@ -102,7 +123,8 @@ export function projectsOf(control: Control): Projects {
         for (const membership of await draft.find("projectMember", { projectId })) {
           draft.remove("projectMember", membership);
         }
-        for (const external of await draft.find("externalKey", { projectId })) draft.remove("externalKey", external);
+        for (const external of await draft.find("externalKey", { projectId }))
+          draft.remove("externalKey", external);
         draft.remove("project", project);
       });
     },

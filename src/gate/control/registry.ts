@@ -26,19 +26,30 @@ export function registryOf<K extends Registered>(control: Control, { kind, permi
       made: Made<K>,
       check: (draft: Draft) => Promise<void> = async () => {},
     ): Promise<View<K>> {
-      return control.write({ action: `${kind}.create`, permission }, { orgId }, { kind, id }, async (draft) => {
-        await check(draft);
-        const base = { id, orgId, createdAt: draft.now };
-        // Sound: `base` is what `Made` leaves out, but for the version.
-        return viewOf(kind, draft.create(kind, { ...base, ...made } as unknown as Omit<Records[K], "version">));
-      });
+      return control.write(
+        { action: `${kind}.create`, permission },
+        { orgId },
+        { kind, id },
+        async (draft) => {
+          await check(draft);
+          const base = { id, orgId, createdAt: draft.now };
+          // Sound: `base` is what `Made` leaves out, but for the version.
+          return viewOf(
+            kind,
+            draft.create(kind, { ...base, ...made } as unknown as Omit<Records[K], "version">),
+          );
+        },
+      );
     },
 
     async get(ref: Ref): Promise<View<K>> {
       return viewOf<K>(kind, await control.view(kind, ref));
     },
 
-    async list(where: Where<K> & { readonly orgId: string }, page: Parameters<typeof listPage>[3]): Promise<Listed<View<K>>> {
+    async list(
+      where: Where<K> & { readonly orgId: string },
+      page: Parameters<typeof listPage>[3],
+    ): Promise<Listed<View<K>>> {
       return control.read(permission, { orgId: where.orgId }, async () =>
         mapped(await listPage(control.storage, kind, where, page), (found) => viewOf(kind, found)),
       );

@@ -15,7 +15,10 @@ const aliasSchema = modelSchema.refine((alias) => alias !== "__proto__" && !alia
 });
 
 /** What it may reach, in the order of fallback. */
-const models = z.array(modelSchema).min(1, { error: "at least one model" }).max(50, { error: "at most 50 models" });
+const models = z
+  .array(modelSchema)
+  .min(1, { error: "at least one model" })
+  .max(50, { error: "at most 50 models" });
 
 const ref = { virtualModelId: idSchema, ...orgField };
 
@@ -65,7 +68,12 @@ export function virtualModelsOf(control: Control): VirtualModels {
     },
 
     async update(input) {
-      const { virtualModelId: id, orgId, version, ...given } = parse(virtualModelUpdateSchema, input, "virtualModel");
+      const {
+        virtualModelId: id,
+        orgId,
+        version,
+        ...given
+      } = parse(virtualModelUpdateSchema, input, "virtualModel");
       return registry.update({ id, orgId, version }, patchOf(given));
     },
 

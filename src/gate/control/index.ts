@@ -1,0 +1,17 @@
+export type { Actor } from "./actor.js";
+export type { Audit, AuditEvent } from "./audit.js";
+export type { ControlPlane } from "./control-plane.js";
+export type { CreditBalance, CreditGrant, Credits } from "./credits.js";
+export type { EffectiveKey, EffectiveLimit, EffectiveList } from "./effective-key.js";
+export type { ExternalKey, ExternalKeys } from "./external-keys.js";
+export type { Accepted, Invitation, Invitations } from "./invitations.js";
+export type { IssuedKey, Key, Keys } from "./keys.js";
+export type { McpServer, McpServers } from "./mcp-servers.js";
+export type { OrgMember, OrgMembers } from "./org-members.js";
+export type { Org, Orgs } from "./orgs.js";
+export type { Listed } from "./paging.js";
+export type { ProjectMember, ProjectMembers } from "./project-members.js";
+export type { Project, Projects } from "./projects.js";
+export { type Replayed, replay } from "./replay.js";
+export { controlSchemas, toJsonSchema } from "./schemas.js";
+export type { VirtualModel, VirtualModels } from "./virtual-models.js";

@@ -1,0 +1,384 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Counters } from "../../src/counters/counters.js";
+import { memoryCounters } from "../../src/counters/memory.js";
+import type { GateEvents } from "../../src/gate/events.js";
+import type { GateOptions } from "../../src/gate/options.js";
+import { CountersUnavailableError, ValidationError } from "../../src/model/errors.js";
+import { passed, readingOf, refusedBy, settled } from "../scenarios/answers.js";
+import { aChain, limited, world } from "./world.js";
+
+const KEY = { keyId: "k1" };
+const CALL = { model: "gpt-4o", inputTokens: 100, maxOutputTokens: 100 };
+
+type Health = "up" | "rejects" | "throws" | "hangs" | "answers after it was given up";
+
+/** Counters in another process that can be down in every way. */
+class Store implements Counters {
+  health: Health = "up";
+  error: Error = new Error("ECONNREFUSED");
+  asked = 0;
+  readonly behind = memoryCounters();
+  /** Lets what was held back reach the store and answer. */
+  late: (() => void)[] = [];
+
+  reserve(request: Parameters<Counters["reserve"]>[0]) {
+    return this.#answer(() => this.behind.reserve(request));
+  }
+
+  settle(request: Parameters<Counters["settle"]>[0]) {
+    return this.#answer(() => this.behind.settle(request));
+  }
+
+  read(query: Parameters<Counters["read"]>[0]) {
+    return this.#answer(() => this.behind.read(query));
+  }
+
+  async close() {}
+
+  #answer<T>(step: () => Promise<T>): Promise<T> {
+    this.asked++;
+    switch (this.health) {
+      case "up":
+        return step();
+      case "rejects":
+        return Promise.reject(this.error);
+      case "throws":
+        throw this.error;
+      case "hangs":
+        return new Promise(() => {});
+      case "answers after it was given up":
+        return new Promise((resolve, reject) => this.late.push(() => step().then(resolve, reject)));
+    }
+  }
+}
+
+const OUTAGES = ["rejects", "throws", "hangs"] as const;
+
+const LIMITS = { rpm: 2, tpm: 1_000, budget: { usd: 1, reset: "daily" as const } };
+
+function setUp(options: GateOptions = {}, chain = limited({ project: LIMITS, key: { inFlight: 5 } })) {
+  const store = new Store();
+  const made = world(chain, { counters: store, ...options });
+  const degraded: GateEvents["degraded"][] = [];
+  made.gate.on("degraded", (event) => degraded.push(event));
+  return { ...made, store, degraded };
+}
+
+/** What a promise comes to once the time that a gate waits has passed, and surely nothing else has. */
+async function afterTimeout<T>(asked: Promise<T>, timeoutMs = 1_000): Promise<T> {
+  asked.catch(() => {});
+  await vi.advanceTimersByTimeAsync(timeoutMs);
+  return asked;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe.each(OUTAGES)("while the counters are down (%s)", (outage) => {
+  it("deny, the default, answers counters_unavailable: no reason that tells the caller to slow down or to pay", async () => {
+    const { gate, store, degraded } = setUp();
+    store.health = outage;
+    for (const ask of [gate.admit, gate.check]) {
+      const refusal = refusedBy(await afterTimeout(ask(KEY, CALL)));
+      expect(refusal).toEqual({
+        admitted: false,
+        reason: "counters_unavailable",
+        message: refusal.message,
+        limits: [],
+      });
+    }
+    expect(degraded.map(({ mode }) => mode)).toEqual(["deny", "deny"]);
+  });
+
+  it("deny tells whoever listens for refusals, with whose call it was", async () => {
+    const { gate, store } = setUp();
+    const heard: unknown[] = [];
+    gate.on("refusal", (event) => heard.push(event));
+    store.health = outage;
+    await afterTimeout(gate.admit(KEY, CALL));
+    expect(heard).toMatchObject([{ refusal: { reason: "counters_unavailable" }, context: { keyId: "k1" } }]);
+  });
+
+  it("allow admits every call and says that nothing counted it", async () => {
+    const { gate, store, degraded } = setUp({ onCountersDown: "allow" });
+    store.health = outage;
+    for (let i = 0; i < 5; i++) {
+      const admission = passed(await afterTimeout(gate.admit(KEY, CALL)));
+      expect(admission).toMatchObject({ degraded: "uncounted", models: ["gpt-4o"] });
+      expect(admission.limits).toEqual([]);
+      expect(admission.reservation.degraded).toBe("uncounted");
+    }
+    expect(degraded.map(({ mode }) => mode)).toEqual(Array(5).fill("uncounted"));
+    store.health = "up";
+    expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 0 });
+  });
+
+  it("allow settles, extends and releases what was not counted without asking the counters", async () => {
+    const { gate, store } = setUp({ onCountersDown: "allow" });
+    store.health = outage;
+    const admission = passed(await afterTimeout(gate.admit(KEY, CALL)));
+    const { asked } = store;
+    const { reservation } = passed(await gate.extend(admission.reservation, { maxOutputTokens: 50 }));
+    expect(reservation).toMatchObject({ outputTokens: 150, degraded: "uncounted" });
+    const { charged } = settled(await gate.settle(JSON.stringify(reservation), { outputTokens: 7 }));
+    expect(charged).toMatchObject({
+      inputTokens: 100,
+      outputTokens: 7,
+      costNanoUsd: 100 * 2_500 + 7 * 10_000,
+    });
+    settled(await gate.release(admission.reservation));
+    expect(store.asked).toBe(asked);
+  });
+
+  it("local goes on limiting, by what this process has seen since, and says so", async () => {
+    const { gate, store, degraded } = setUp({ onCountersDown: "local" });
+    passed(await gate.admit(KEY, CALL));
+    store.health = outage;
+    for (let i = 0; i < 2; i++) {
+      const admission = passed(await afterTimeout(gate.admit(KEY, CALL)));
+      expect(admission.degraded).toBe("local");
+      expect(admission.limits.find(({ meter }) => meter === "requests")?.used).toBe(i + 1);
+    }
+    const refusal = refusedBy(await afterTimeout(gate.admit(KEY, CALL)));
+    expect(refusal).toMatchObject({ reason: "rate_limited", scope: "project", retryAfterMs: 61_000 });
+    expect(refusedBy(await afterTimeout(gate.check(KEY, CALL))).reason).toBe("rate_limited");
+    expect(degraded.map(({ mode }) => mode)).toEqual(Array(4).fill("local"));
+  });
+
+  it("local settles where it was charged, during the outage and after it", async () => {
+    const { gate, store, clock } = setUp({ onCountersDown: "local" });
+    store.health = outage;
+    const first = passed(await afterTimeout(gate.admit(KEY, CALL)));
+    const second = passed(await afterTimeout(gate.admit(KEY, CALL)));
+    settled(await gate.settle(first.reservation, { outputTokens: 0 }));
+    store.health = "up";
+    settled(await gate.settle(JSON.stringify(second.reservation), { outputTokens: 0 }));
+    expect(await gate.settle(second.reservation, {})).toEqual({ settled: false, reason: "already_settled" });
+    expect(await readingOf(gate, "tokens", "project")).toMatchObject({ used: 0 });
+
+    store.health = outage;
+    clock.at += 61_000;
+    const third = passed(await afterTimeout(gate.admit(KEY, CALL)));
+    const spent = 2 * 100 * 2_500 + 100 * 2_500 + 100 * 10_000;
+    expect(third.limits.find(({ meter }) => meter === "cost")?.used).toBe(spent);
+    expect(third.limits.find(({ meter }) => meter === "inFlight")?.used).toBe(1);
+  });
+
+  it("says nothing of it once the counters are back", async () => {
+    for (const onCountersDown of ["deny", "allow", "local"] as const) {
+      const { gate, store, degraded } = setUp({ onCountersDown });
+      store.health = outage;
+      await afterTimeout(gate.admit(KEY, CALL));
+      store.health = "up";
+      const admission = passed(await gate.admit(KEY, CALL));
+      expect("degraded" in admission).toBe(false);
+      expect(degraded).toHaveLength(1);
+    }
+  });
+
+  it("answers what needs no count as ever, and asks no counters for it", async () => {
+    const { gate, store, degraded, tokens } = setUp(
+      {},
+      aChain({ key: { models: ["free"], limits: LIMITS } }),
+    );
+    store.health = outage;
+    expect(refusedBy(await gate.admit("sk-tg-nonsense", CALL)).reason).toBe("invalid_key");
+    expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("model_not_allowed");
+    expect(await gate.authenticate(tokens.get("k1") ?? "")).toMatchObject({ authenticated: true });
+    expect(store.asked).toBe(0);
+    expect(degraded).toEqual([]);
+  });
+
+  it("rejects a settle or a release with CountersUnavailableError, and a second try settles it once", async () => {
+    const { gate, store } = setUp();
+    for (const close of [
+      (reservation: Parameters<typeof gate.release>[0]) => gate.settle(reservation, { outputTokens: 5 }),
+      gate.release,
+    ]) {
+      const { reservation } = passed(await gate.admit(KEY, CALL));
+      store.health = outage;
+      for (let i = 0; i < 2; i++) {
+        await expect(afterTimeout(close(reservation))).rejects.toThrow(CountersUnavailableError);
+      }
+      store.health = "up";
+      settled(await close(reservation));
+      expect(await close(reservation)).toEqual({ settled: false, reason: "already_settled" });
+    }
+    expect(await readingOf(gate, "tokens", "project")).toMatchObject({ used: 105 });
+  });
+
+  it("rejects a reading with CountersUnavailableError, in every mode", async () => {
+    for (const onCountersDown of ["deny", "allow", "local"] as const) {
+      const { gate, store } = setUp({ onCountersDown });
+      store.health = outage;
+      await expect(afterTimeout(gate.usage({ orgId: "o1", keyId: "k1" }))).rejects.toMatchObject({
+        code: "counters_unavailable",
+      });
+    }
+  });
+
+  it("answers an extension as deny says, with counters_unavailable, and leaves the reservation as it was", async () => {
+    const { gate, store } = setUp();
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    store.health = outage;
+    const answer = await afterTimeout(gate.extend(reservation, { maxOutputTokens: 10 }));
+    expect(refusedBy(answer).reason).toBe("counters_unavailable");
+    store.health = "up";
+    expect(await readingOf(gate, "tokens", "project")).toMatchObject({ used: 200 });
+  });
+
+  it("leaves no rejection that nobody handles", async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    try {
+      const { gate, store } = setUp({ onCountersDown: "allow" });
+      store.health = outage;
+      await afterTimeout(gate.admit(KEY, CALL));
+      await new Promise((resolve) => setImmediate(resolve));
+    } finally {
+      process.off("unhandledRejection", note);
+    }
+    expect(unhandled).toEqual([]);
+  });
+});
+
+describe("countersTimeoutMs", () => {
+  it.each([1, 250, 1_000, 30_000])(
+    "bounds the wait for counters that hang: %i ms and not one more",
+    async (timeoutMs) => {
+      const { gate, store } = setUp({ countersTimeoutMs: timeoutMs });
+      const { reservation } = passed(await gate.admit(KEY, CALL));
+      store.health = "hangs";
+      for (const ask of [
+        () => gate.admit(KEY, CALL),
+        () => gate.check(KEY, CALL),
+        () => gate.settle(reservation, {}),
+        () => gate.release(reservation),
+        () => gate.usage({ orgId: "o1", keyId: "k1" }),
+        () => gate.extend(reservation, { maxOutputTokens: 1 }),
+      ]) {
+        let ended = false;
+        const end = () => {
+          ended = true;
+        };
+        ask().then(end, end);
+        await vi.advanceTimersByTimeAsync(timeoutMs - 1);
+        expect(ended).toBe(false);
+        await vi.advanceTimersByTimeAsync(1);
+        expect(ended).toBe(true);
+      }
+    },
+  );
+
+  it("is a second where nothing is said", async () => {
+    const { gate, store } = setUp();
+    store.health = "hangs";
+    let ended = false;
+    gate.admit(KEY, CALL).then(() => {
+      ended = true;
+    });
+    await vi.advanceTimersByTimeAsync(999);
+    expect(ended).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(ended).toBe(true);
+  });
+
+  it("leaves no timer behind when the counters answer", async () => {
+    const { gate } = setUp();
+    passed(await gate.admit(KEY, CALL));
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it.each([0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, 31 * 86_400_000])(
+    "is not %d: a timer holds at most 2^31 - 1 ms, and ends at once above that",
+    (countersTimeoutMs) => {
+      expect(() => setUp({ countersTimeoutMs })).toThrow(ValidationError);
+    },
+  );
+});
+
+describe("counters that answer too late", () => {
+  it("have charged all the same: it errs on the side of refusing", async () => {
+    const { gate, store } = setUp();
+    store.health = "answers after it was given up";
+    refusedBy(await afterTimeout(gate.admit(KEY, CALL)));
+    store.health = "up";
+    for (const answer of store.late) answer();
+    expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 1 });
+  });
+
+  it("have not charged twice, where the retry of an admission has the same request id", async () => {
+    const { gate, store } = setUp();
+    store.health = "answers after it was given up";
+    refusedBy(await afterTimeout(gate.admit(KEY, { ...CALL, requestId: "r" })));
+    store.health = "up";
+    for (const answer of store.late) answer();
+    const { reservation } = passed(await gate.admit(KEY, { ...CALL, requestId: "r" }));
+    settled(await gate.settle(reservation, { outputTokens: 0 }));
+    expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 1 });
+    expect(await readingOf(gate, "tokens", "project")).toMatchObject({ used: 100 });
+  });
+
+  it("have settled all the same, so that the second try is told already_settled and charges nothing", async () => {
+    const { gate, store } = setUp();
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    store.health = "answers after it was given up";
+    await expect(afterTimeout(gate.settle(reservation, { outputTokens: 1 }))).rejects.toThrow(
+      CountersUnavailableError,
+    );
+    store.health = "up";
+    for (const answer of store.late) answer();
+    expect(await gate.settle(reservation, { outputTokens: 90 })).toEqual({
+      settled: false,
+      reason: "already_settled",
+    });
+    expect(await readingOf(gate, "tokens", "project")).toMatchObject({ used: 101 });
+  });
+});
+
+describe("a defect is no outage", () => {
+  it("of counters in this process: it rejects as it is, whatever onCountersDown says", async () => {
+    for (const onCountersDown of ["deny", "allow", "local"] as const) {
+      const counters = memoryCounters();
+      const defect = new TypeError("cannot read properties of undefined");
+      const broken: Counters = {
+        inProcess: true,
+        reserve: () => Promise.reject(defect),
+        settle: (request) => counters.settle(request),
+        read: (query) => counters.read(query),
+        close: () => counters.close(),
+      };
+      const { gate } = world(limited({ key: LIMITS }), { counters: broken, onCountersDown });
+      await expect(gate.admit(KEY, CALL)).rejects.toBe(defect);
+    }
+  });
+
+  it("of counters elsewhere cannot be told from one, so whoever watches is told what was thrown", async () => {
+    const { gate, store, degraded } = setUp({ onCountersDown: "allow" });
+    store.health = "rejects";
+    store.error = new TypeError("the reply had no fields");
+    passed(await gate.admit(KEY, CALL));
+    expect(degraded).toHaveLength(1);
+    expect(Object.values(degraded[0] ?? {})).toContainEqual(expect.objectContaining({ cause: store.error }));
+  });
+
+  it("stays the cause of the CountersUnavailableError that a settle rejects with", async () => {
+    const { gate, store } = setUp();
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    store.health = "rejects";
+    await expect(gate.settle(reservation, {})).rejects.toMatchObject({ cause: store.error });
+  });
+
+  it("of the caller is told as such and counted as no outage", async () => {
+    const { gate, store, degraded } = setUp({ onCountersDown: "allow" });
+    store.health = "rejects";
+    await expect(gate.admit(KEY, { model: "" })).rejects.toThrow(ValidationError);
+    expect(degraded).toEqual([]);
+  });
+});
