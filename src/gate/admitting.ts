@@ -135,6 +135,8 @@ function reserved(engine: Engine, asked: Asked, outcome: ReserveOutcome, degrade
     case "reserved": {
       const shadow = outcome.shadow ? shadowRefusals(charges, outcome.shadow, now) : NO_REFUSALS;
       engine.alerts.look(charges, outcome.used, now, compiled);
+      engine.lastUsed?.record(compiled.keyId, now);
+      engine.expiry.look(compiled, now);
       return admitted(asked, shadow, degraded, outcome);
     }
     case "replayed":

@@ -6,6 +6,7 @@ import { memoryCounters } from "../counters/memory.js";
 import type { KeyChain } from "../model/chain.js";
 import { BudgetAlerts } from "./budget-alerts.js";
 import { ChainCache } from "./chain-cache.js";
+import { ExpiryNotices } from "./control/key-expiry.js";
 import { LastUsed } from "./control/last-used.js";
 import { OrgQueue } from "./control/org-queue.js";
 import type { Directory } from "./directory.js";
@@ -23,6 +24,7 @@ export interface Engine {
   readonly limitCache: LimitCache;
   readonly events: EventHub;
   readonly alerts: BudgetAlerts;
+  readonly expiry: ExpiryNotices;
   /** Counts in this process while the shared counters do not answer and `onCountersDown` is `local`. */
   readonly localCounters: Counters;
   /** Lets the control plane's writes of one org wait for each other. */
@@ -46,6 +48,7 @@ export function createEngine(settings: GateSettings, directory: Directory): Engi
     limitCache,
     events,
     alerts: new BudgetAlerts(events),
+    expiry: new ExpiryNotices(events),
     localCounters: memoryCounters(),
     orgQueue: new OrgQueue(),
     lastUsed: settings.storage && new LastUsed(settings.storage),

@@ -151,6 +151,7 @@ export function createGate(options: GateOptions = {}): Gate {
       if (closed) return;
       closed = true;
       unwatch?.();
+      await engine.lastUsed?.flush();
       await Promise.all([counters.close(), storage?.close()]);
     },
   };

@@ -144,6 +144,7 @@ describe("budgetThreshold", () => {
 
   it("of yesterday is told though today's was told already, when a late settle reaches it", async () => {
     const { gate, clock, heard } = setUp(budget({ alertAt: [0.8] }));
+    clock.at = Date.UTC(2026, 4, 15, 23, 59);
     const { reservation } = passed(await gate.admit(KEY, dollars(5)));
     clock.at = Date.UTC(2026, 4, 16);
     passed(await gate.admit(KEY, dollars(9)));

@@ -3,6 +3,7 @@ import {
   definePolicy,
   matrix,
   type Policy,
+  type PolicySpec,
   type Principal,
   type StandardPermission,
   type StandardPolicy,
@@ -164,3 +165,5 @@ loaded.authorize(someone, "whatever", { orgId: "o" });
 loaded.extend({ permissions: { "doc.read": "org" }, raise: { orgRoles: { boss: { "doc.read": "all" } } } });
 any.extend({ orgRoles: { boss: { "doc.read": "all" } } });
 definePolicy(JSON.parse("{}")) satisfies Policy;
+const stored: PolicySpec = standardPolicy.spec;
+definePolicy(stored) satisfies Policy;

@@ -52,4 +52,36 @@ describe("an unknown field in a limit (bifrost#5673)", () => {
       });
     }
   }
+
+  for (const [written, limits, field] of WRONG) {
+    it(`is refused where it is written, and nothing is written: ${written}`, async () => {
+      const gate = createGate();
+      const ann = gate.as({ userId: "ann" });
+      await ann.orgs.create({ id: "acme", name: "Acme" });
+      await ann.projects.create({ orgId: "acme", id: "p0", name: "p0" });
+      await ann.orgMembers.add({ orgId: "acme", userId: "ben", role: "member" });
+      await ann.projectMembers.add({ orgId: "acme", projectId: "p0", userId: "ben", role: "member" });
+      const { key } = await ann.keys.create({ orgId: "acme", projectId: "p0" });
+      const wrong = limits as never;
+      const before = await ann.audit.list({ orgId: "acme" });
+      for (const write of [
+        () => ann.orgs.update({ orgId: "acme", limits: wrong }),
+        () => ann.projects.create({ orgId: "acme", name: "p1", limits: wrong }),
+        () => ann.projects.update({ orgId: "acme", projectId: "p0", limits: wrong }),
+        () => ann.projectMembers.setLimits({ orgId: "acme", projectId: "p0", userId: "ben", limits: wrong }),
+        () => ann.keys.create({ orgId: "acme", projectId: "p0", limits: wrong }),
+        () => ann.keys.update({ orgId: "acme", keyId: key.id, limits: wrong }),
+      ]) {
+        const error = await write().catch((thrown: unknown) => thrown);
+        expect(error).toBeInstanceOf(ValidationError);
+        const fields = error instanceof ValidationError ? error.problems.map((one) => one.field) : [];
+        expect(
+          fields.some((one) => one.endsWith(`limits.${field}`)),
+          fields.join(),
+        ).toBe(true);
+      }
+      expect(await ann.audit.list({ orgId: "acme" })).toEqual(before);
+      await gate.close();
+    });
+  }
 });

@@ -45,6 +45,8 @@ const projectRole = fc.constantFrom("admin", "member");
 const nth = fc.nat({ max: 20 });
 const is = <T extends string>(type: T) => fc.constant(type);
 
+const STATUS_VERBS = ["disable", "enable", "disable", "enable", "enable", "revoke"] as const;
+
 const action = fc.oneof(
   fc.record({ type: is("orgMembers.add"), user, role: orgRole }),
   fc.record({ type: is("orgMembers.setRole"), user, role: orgRole }),
@@ -60,7 +62,7 @@ const action = fc.oneof(
   fc.record({ type: is("keys.create"), project, user: maybe(user), ...grant }),
   fc.record({ type: is("keys.create"), project, user: maybe(user), ...grant }),
   fc.record({ type: is("keys.update"), nth, ...grant }),
-  fc.record({ type: is("keys.status"), nth, verb: fc.constantFrom("disable" as const, "enable" as const, "revoke" as const) }),
+  fc.record({ type: is("keys.status"), nth, verb: fc.constantFrom(...STATUS_VERBS) }),
   fc.record({ type: is("keys.rotate"), nth, graceMs: fc.constantFrom(0, 5) }),
   fc.record({ type: is("invitations.create"), role: orgRole, project, projectRole, limits: maybe(someLimits), endsIn: maybe(small) }),
   fc.record({ type: is("invitations.accept"), nth }),

@@ -1,0 +1,138 @@
+import { createGate, type Gate, type KeyChain, type KeyRef, priceCatalog } from "tollgate";
+import type { Batch, Contender } from "../contender.js";
+import { chainOf, directoryOf, spentChainOf, tokensOf } from "./chains.js";
+import { CALLS, type Call, calls, ORDER_LENGTH, orderOf, PRICES, placeOf } from "./traffic.js";
+
+const DAY_MS = 86_400_000;
+
+/** `admit` and `settle` by key id, every chain at hand. */
+export async function admitById(keys: number): Promise<Contender> {
+  const gate = gateFor(chainOf, keys);
+  const ids = idsOf(keys);
+  await callEvery(gate, ids.map(refOf));
+  return { answer: "yes", batch: admitAndSettle(gate, callers(ids, refOf)) };
+}
+
+/** The same by token: what a client sends, hashed on every call. */
+export async function admitByToken(keys: number): Promise<Contender> {
+  const tokens = tokensOf(keys);
+  const gate = gateFor(chainOf, keys, tokens);
+  await callEvery(gate, tokens);
+  return {
+    answer: "yes",
+    batch: admitAndSettle(
+      gate,
+      callers(tokens, (token) => token),
+    ),
+  };
+}
+
+/** The same of a key whose chain is not at hand: it has to be asked for, checked and compiled. */
+export async function admitFirst(keys: number): Promise<Contender> {
+  const gate = gateFor(chainOf, 1);
+  return { answer: "yes", batch: admitAndSettle(gate, callers(idsOf(keys), refOf)) };
+}
+
+/** `check`: the answer of `admit`, and nothing charged. */
+export async function check(keys: number): Promise<Contender> {
+  const gate = gateFor(chainOf, keys);
+  const ids = idsOf(keys);
+  const next = callers(ids, refOf);
+  await callEvery(gate, ids.map(refOf));
+  return {
+    answer: "yes",
+    async batch(times) {
+      let yes = 0;
+      for (let i = 0; i < times; i++) {
+        const { key, call } = next();
+        const admission = await gate.check(key, usageOf(call));
+        if (admission.admitted) yes++;
+      }
+      return yes;
+    },
+  };
+}
+
+/** `admit` that answers `rate_limited`: the key has had its one request of the day. */
+export async function refused(keys: number): Promise<Contender> {
+  const gate = gateFor(spentChainOf, keys);
+  const ids = idsOf(keys);
+  const next = callers(ids, refOf);
+  await callEvery(gate, ids.map(refOf));
+  return {
+    answer: "no",
+    async batch(times) {
+      let yes = 0;
+      for (let i = 0; i < times; i++) {
+        const { key, call } = next();
+        const admission = await gate.admit(key, usageOf(call));
+        if (admission.admitted || admission.reason !== "rate_limited" || !admission.retryAfterMs) yes++;
+      }
+      return yes;
+    },
+  };
+}
+
+/**
+ * A gate with defaults but for its cache: chains are kept for a day, so that no race meets a reload. What a chain that
+ * is not at hand costs is a race of its own.
+ */
+export function gateFor(chain: (key: number) => KeyChain, maxKeys: number, tokens?: readonly string[]): Gate {
+  return createGate({
+    directory: directoryOf(chain, tokens),
+    prices: priceCatalog.of(PRICES),
+    cache: { maxKeys, maxAgeMs: DAY_MS },
+  });
+}
+
+/** One call of every key, so that its chain is at hand and its counts are there. */
+export async function callEvery(gate: Gate, keys: readonly KeyRef[]): Promise<void> {
+  const call = calls[0] as Call; // sound: there are CALLS of them
+  for (const key of keys) {
+    const admission = await gate.admit(key, usageOf(call));
+    if (!admission.admitted) throw new Error(admission.message);
+    await gate.settle(admission.reservation, actualOf(call));
+  }
+}
+
+function admitAndSettle(gate: Gate, next: () => { readonly key: KeyRef; readonly call: Call }): Batch {
+  return async (times) => {
+    let yes = 0;
+    for (let i = 0; i < times; i++) {
+      const { key, call } = next();
+      const admission = await gate.admit(key, usageOf(call));
+      if (!admission.admitted) continue;
+      const settlement = await gate.settle(admission.reservation, actualOf(call));
+      if (settlement.settled) yes++;
+    }
+    return yes;
+  };
+}
+
+/** Key after key in the order of the race, each with its call. */
+function callers(names: readonly string[], refOf: (name: string) => KeyRef) {
+  const order = orderOf(names.length);
+  let at = 0;
+  return () => {
+    at = (at + 1) & (ORDER_LENGTH - 1);
+    // Sound: both are masked, and the order holds places in `names`.
+    return { key: refOf(names[order[at] as number] as string), call: calls[at & (CALLS - 1)] as Call };
+  };
+}
+
+/** New for each call, as a gateway makes it of a request. */
+function usageOf({ model, inputTokens, maxOutputTokens }: Call) {
+  return { model, inputTokens, maxOutputTokens };
+}
+
+function actualOf({ inputTokens, outputTokens }: Call) {
+  return { inputTokens, outputTokens };
+}
+
+function refOf(keyId: string): KeyRef {
+  return { keyId };
+}
+
+function idsOf(keys: number): string[] {
+  return Array.from({ length: keys }, (_, key) => placeOf(key).keyId);
+}

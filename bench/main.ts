@@ -1,0 +1,82 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { bars, comparisons } from "./bars.js";
+import { machine, versions } from "./machine.js";
+import { type LoadResult, weighLoad } from "./memory/weighing.js";
+import { FULL, QUICK, type RaceResult, run } from "./race.js";
+import { plot } from "./report/plot.js";
+import { barTable, headline, loadTable, raceTable } from "./report/table.js";
+import type { Results } from "./results.js";
+import { admitRaces, authorizeRaces, memoryLoads, SUITES, type Suite } from "./suites.js";
+
+const HELP = `npm run bench -- [--quick] [--only ${SUITES.join("|")}] [--write]
+
+  --quick  fewer and shorter rounds, fewer keys: to see that it runs
+  --only   one of the three parts
+  --write  keep the results in docs/benchmarks; takes a whole run`;
+
+const DOCS = new URL("../../docs/benchmarks/", import.meta.url);
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string" },
+    write: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (flags.help) {
+  console.log(HELP);
+} else {
+  const only = suiteFrom(flags.only);
+  if (flags.write && (flags.quick || only !== undefined))
+    throw new Error("--write takes a whole run: no --quick, no --only");
+  const results = await measure(flags.quick, only);
+  if (flags.write) write(results);
+}
+
+async function measure(quick: boolean, only: Suite | undefined): Promise<Results> {
+  const wants = (suite: Suite) => only === undefined || only === suite;
+  const head = { date: new Date().toISOString(), quick, machine: machine(), versions: versions() };
+  console.log(headline(head));
+  const raced: RaceResult[] = [];
+  for (const race of [
+    ...(wants("authorize") ? authorizeRaces : []),
+    ...(wants("admit") ? admitRaces(quick) : []),
+  ]) {
+    const result = await run(race, quick ? QUICK : FULL);
+    raced.push(result);
+    console.log(raceTable(result, comparisons([result])));
+  }
+  const loads: LoadResult[] = [];
+  for (const load of wants("memory") ? memoryLoads(quick) : []) loads.push(await weighLoad(load));
+  if (loads.length > 0) console.log(loadTable(loads));
+  const measured = bars(raced, loads);
+  console.log(barTable(measured));
+  const races = raced.map(({ id, title, rounds, entrants }) => ({
+    id,
+    title,
+    rounds,
+    entrants: entrants.map(({ label, cpuNs, wallNs }) => ({ label, cpuNs, wallNs })),
+  }));
+  return { ...head, bars: measured, comparisons: comparisons(raced), races, loads };
+}
+
+function write(results: Results): void {
+  mkdirSync(DOCS, { recursive: true });
+  writeFileSync(new URL("results.json", DOCS), `${JSON.stringify(results, rounded, 2)}\n`);
+  writeFileSync(new URL("results.svg", DOCS), plot(results));
+  console.log("\nWritten to docs/benchmarks: results.json, results.svg");
+}
+
+/** Four digits are more than the rounds agree on. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
+}
+
+function suiteFrom(text: string | undefined): Suite | undefined {
+  if (text === undefined) return undefined;
+  const suite = SUITES.find((known) => known === text);
+  if (suite === undefined) throw new Error(`--only is one of ${SUITES.join(", ")}, not ${text}`);
+  return suite;
+}

@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { createWorld, ORG } from "./world.js";
+
+const at = { orgId: ORG, projectId: "p0" };
+const WEEK_MS = 604_800_000;
+
+test("keys made, rotated and revoked are told of after they are stored, and no token is in it", async () => {
+  const { gates, clock } = await createWorld();
+  const [gate] = gates;
+  const told: unknown[] = [];
+  for (const event of ["keyCreated", "keyRotated", "keyRevoked"] as const) {
+    gate.on(event, (payload) => told.push([event, payload]));
+  }
+  const cem = gate.as({ userId: "cem" }).keys;
+  const { key, token } = await cem.create(at);
+  const { token: second } = await cem.rotate({ keyId: key.id, graceMs: 5 });
+  await cem.revoke({ keyId: key.id });
+  await cem.revoke({ keyId: key.id });
+  const other = await cem.create(at);
+  await gate.as({ userId: "ann" }).orgMembers.remove({ orgId: ORG, userId: "cem" });
+  const now = clock.time;
+  const context = { ...at, userId: "cem", keyId: key.id };
+  expect(told).toEqual([
+    ["keyCreated", { at: now, context }],
+    ["keyRotated", { at: now, context, previousExpiresAt: now + 5 }],
+    ["keyRevoked", { at: now, context, because: "revoked" }],
+    ["keyCreated", { at: now, context: { ...context, keyId: other.key.id } }],
+    ["keyRevoked", { at: now, context: { ...context, keyId: other.key.id }, because: "holder_removed" }],
+  ]);
+  for (const secret of [token, second, other.token]) expect(JSON.stringify(told)).not.toContain(secret);
+});
+
+test("a refused write tells nothing", async () => {
+  const { gates } = await createWorld();
+  const told: unknown[] = [];
+  gates[0].on("keyCreated", (event) => told.push(event));
+  await gates[0].as({ userId: "dan" }).keys.create(at).catch(() => {});
+  expect(told).toEqual([]);
+});
+
+test("a key that ends within a week is told of once per end, when it is used", async () => {
+  const { gates, clock } = await createWorld();
+  const [gate] = gates;
+  const told: number[] = [];
+  gate.on("keyExpiring", ({ expiresAt }) => told.push(expiresAt));
+  const cem = gate.as({ userId: "cem" }).keys;
+  const end = clock.time + 2 * WEEK_MS;
+  const { key, token } = await cem.create({ ...at, expiresAt: end });
+  const call = () => gate.admit(token, { model: "a" });
+  await call();
+  expect(told).toEqual([]);
+  clock.time = end - WEEK_MS;
+  await call();
+  await call();
+  expect(told).toEqual([end]);
+  await cem.update({ keyId: key.id, expiresAt: end + 5 });
+  clock.time += 5;
+  await call();
+  expect(told).toEqual([end, end + 5]);
+  await gate.as({ userId: "ann" }).projectMembers.setExpiry({ ...at, userId: "cem", expiresAt: clock.time + 50 });
+  await call();
+  expect(told).toEqual([end, end + 5, clock.time + 50]);
+});

@@ -1,0 +1,184 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { ConflictError, LimitError, NotFoundError, PermissionError, ValidationError } from "../../../src/model/errors.js";
+import { createWorld, ORG, type World } from "./world.js";
+
+const at = { orgId: ORG, projectId: "p0" };
+
+describe("keys", () => {
+  let world: World;
+  const as = (userId: string) => world.gates[0].as({ userId });
+  const call = (token: string) => world.gates[0].admit(token, { model: "a", inputTokens: 1 });
+  beforeEach(async () => {
+    world = await createWorld();
+  });
+
+  test("a rotated key keeps its id and limits, and both tokens work for the time of grace", async () => {
+    const { key, token } = await as("cem").keys.create({ ...at, limits: { rpm: 3 } });
+    const rotated = await as("cem").keys.rotate({ keyId: key.id, graceMs: 10 });
+    expect(rotated.key).toMatchObject({ id: key.id, limits: { rpm: 3 } });
+    expect(await call(token)).toMatchObject({ admitted: true });
+    expect(await call(rotated.token)).toMatchObject({ admitted: true });
+    world.clock.time += 10;
+    expect(await call(token)).toMatchObject({ admitted: false, reason: "invalid_key" });
+    expect(await call(rotated.token)).toMatchObject({ admitted: true });
+    expect(await call(rotated.token)).toMatchObject({ admitted: false, reason: "rate_limited" });
+  });
+
+  test("a rotation without grace, and a second one, end the token before at once", async () => {
+    const first = await as("cem").keys.create(at);
+    const second = await as("cem").keys.rotate({ keyId: first.key.id, graceMs: 1000 });
+    const third = await as("cem").keys.rotate({ keyId: first.key.id, graceMs: 1000 });
+    expect(await call(first.token)).toMatchObject({ reason: "invalid_key" });
+    expect(await call(second.token)).toMatchObject({ admitted: true });
+    await as("cem").keys.rotate({ keyId: first.key.id });
+    expect(await call(third.token)).toMatchObject({ reason: "invalid_key" });
+  });
+
+  test("revoking is final, and ends both tokens", async () => {
+    const { key, token } = await as("cem").keys.create(at);
+    const rotated = await as("cem").keys.rotate({ keyId: key.id, graceMs: 1000 });
+    await as("ben").keys.revoke({ keyId: key.id });
+    expect(await call(rotated.token)).toMatchObject({ reason: "key_revoked" });
+    expect(await call(token)).toMatchObject({ admitted: false });
+    for (const verb of ["enable", "disable", "rotate"] as const) {
+      await expect(as("ann").keys[verb]({ keyId: key.id })).rejects.toThrow(ConflictError);
+    }
+  });
+
+  test("a disabled key stops and an enabled one goes on", async () => {
+    const { key, token } = await as("cem").keys.create(at);
+    await as("ben").keys.disable({ keyId: key.id });
+    expect(await call(token)).toMatchObject({ reason: "key_disabled" });
+    await as("ben").keys.enable({ keyId: key.id });
+    expect(await call(token)).toMatchObject({ admitted: true });
+  });
+
+  test("a key beyond its tightened project is neither enabled nor rotated before it fits again", async () => {
+    const { key } = await as("cem").keys.create({ ...at, limits: { rpm: 50 } });
+    await as("ann").projects.update({ projectId: "p0", limits: { rpm: 10 } });
+    await as("cem").keys.update({ keyId: key.id, name: "a name gives nothing" });
+    await expect(as("cem").keys.rotate({ keyId: key.id })).rejects.toThrow(/^limits.rpm: at most 10/);
+    await as("cem").keys.disable({ keyId: key.id });
+    await expect(as("cem").keys.enable({ keyId: key.id })).rejects.toThrow(LimitError);
+    await as("cem").keys.update({ keyId: key.id, limits: { rpm: 10 } });
+    await as("cem").keys.enable({ keyId: key.id });
+  });
+
+  test("through a key nobody gives more than the key has", async () => {
+    const small = { limits: { rpm: 5 }, models: ["a"], contentLogging: false };
+    const expiresAt = world.clock.time + 100;
+    const { key, token } = await as("cem").keys.create({ ...at, ...small, expiresAt });
+    const through = world.gates[0].as({ token }).keys;
+    const more = async (change: object, field: string) =>
+      expect(await through.create({ ...at, ...small, expiresAt, ...change }).catch((error: unknown) => error)).toMatchObject({ field });
+    await more({ limits: undefined }, "limits.rpm");
+    await more({ limits: { rpm: 6 } }, "limits.rpm");
+    await more({ models: undefined }, "models");
+    await more({ models: ["a", "b"] }, "models");
+    await more({ expiresAt: expiresAt + 1 }, "expiresAt");
+    await more({ expiresAt: undefined }, "expiresAt");
+    await more({ contentLogging: undefined }, "contentLogging");
+    await expect(through.update({ keyId: key.id, limits: null })).rejects.toThrow(LimitError);
+    const wide = await as("cem").keys.create(at);
+    await expect(through.rotate({ keyId: wide.key.id })).rejects.toThrow(LimitError);
+    await through.create({ ...at, ...small, expiresAt });
+  });
+
+  test("a token that an admin made for somebody does not rise with them", async () => {
+    const { token } = await as("ben").keys.create({ ...at, userId: "cem" });
+    await as("ann").orgMembers.setRole({ orgId: ORG, userId: "cem", role: "owner" });
+    const through = world.gates[0].as({ token });
+    await expect(through.projects.delete({ projectId: "p0" })).rejects.toThrow(PermissionError);
+    await through.projects.update({ projectId: "p0", name: "what Ben may do" });
+    const own = await as("cem").keys.create(at);
+    await world.gates[0].as({ token: own.token }).projects.delete({ projectId: "p0" });
+  });
+
+  test("an admin makes and rotates no token of somebody who may do more", async () => {
+    await as("ann").projectMembers.add({ ...at, userId: "ann", role: "member" });
+    await expect(as("ben").keys.create({ ...at, userId: "ann" })).rejects.toThrow(/^userId: it comes with project.delete/);
+    const { key } = await as("ann").keys.create(at);
+    await expect(as("ben").keys.rotate({ keyId: key.id })).rejects.toThrow(LimitError);
+    await as("ben").keys.disable({ keyId: key.id });
+  });
+
+  test("somebody who may not see a key gets the same answer as for none", async () => {
+    const { key } = await as("ben").keys.create(at);
+    for (const userId of ["cem", "dan", "fay"]) {
+      const { keys } = as(userId);
+      for (const verb of ["get", "update", "disable", "enable", "revoke", "rotate", "effective"] as const) {
+        await expect(keys[verb]({ keyId: key.id })).rejects.toThrow(new NotFoundError("key", key.id));
+        await expect(keys[verb]({ keyId: "none" })).rejects.toThrow(new NotFoundError("key", "none"));
+      }
+    }
+    await expect(as("ann").keys.get({ keyId: key.id, orgId: "other" })).rejects.toThrow(NotFoundError);
+  });
+
+  test("the holder has to be in the project, and the project in the org", async () => {
+    await expect(as("ben").keys.create({ ...at, userId: "dan" })).rejects.toThrow(NotFoundError);
+    await expect(as("ann").keys.create({ orgId: ORG, projectId: "none" })).rejects.toThrow(NotFoundError);
+    await expect(as("fay").keys.create({ orgId: "other", projectId: "p0" })).rejects.toThrow(NotFoundError);
+    await expect(as("dan").keys.create(at)).rejects.toThrow(PermissionError);
+    await expect(as("dan").keys.create({ orgId: ORG, projectId: "none" })).rejects.toThrow(PermissionError);
+  });
+
+  test("list filters by holder, status, tag, end and last use", async () => {
+    const { keys } = as("ann");
+    const end = world.clock.time + 100;
+    await keys.create({ ...at, id: "k1", userId: "cem", tags: { purpose: "batch" } });
+    await keys.create({ ...at, id: "k2", userId: "ben", expiresAt: end });
+    await keys.create({ ...at, id: "k3", userId: "ben", tags: { purpose: "chat" } });
+    await keys.revoke({ keyId: "k1" });
+    world.clock.time += 10;
+    const since = world.clock.time;
+    const ids = async (query: object) => (await keys.list({ orgId: ORG, ...query })).items.map(({ id }) => id);
+    expect(await ids({ userId: "cem" })).toEqual(["k1"]);
+    expect(await ids({ status: "revoked" })).toEqual(["k1"]);
+    expect(await ids({ tag: "purpose" })).toEqual(["k1", "k3"]);
+    expect(await ids({ tag: { name: "purpose", value: "chat" } })).toEqual(["k3"]);
+    expect(await ids({ expiringBefore: end + 1 })).toEqual(["k2"]);
+    expect(await ids({ expiringBefore: end })).toEqual([]);
+    expect(await ids({ unusedSince: since })).toEqual(["k1", "k2", "k3"]);
+    expect(await ids({ projectId: "p1" })).toEqual([]);
+    await as("ann").projectMembers.setExpiry({ ...at, userId: "cem", expiresAt: end });
+    expect(await ids({ expiringBefore: end + 1 })).toEqual(["k1", "k2"]);
+  });
+
+  test("a misspelt field, a holder in an update and a hash in anything are a ValidationError", async () => {
+    const { key } = await as("cem").keys.create(at);
+    const update = as("cem").keys.update as (input: object) => Promise<unknown>; // what a caller without types does
+    await expect(update({ keyId: key.id, userId: "ben" })).rejects.toThrow(/^key.userId: no such field/);
+    await expect(update({ keyId: key.id, limits: { rmp: 5 } })).rejects.toThrow(ValidationError);
+    await expect(update({ keyId: key.id, hash: "x" })).rejects.toThrow(ValidationError);
+  });
+
+  test("effective shows each limit with its scope, the models that are left, the end, and why", async () => {
+    await as("ann").orgs.update({ orgId: ORG, limits: { budget: { usd: 100, reset: "monthly" } } });
+    await as("ann").virtualModels.create({ orgId: ORG, alias: "fast", models: ["b/c", "a"] });
+    await as("ann").projects.update({ projectId: "p0", models: ["b/*"], contentLogging: false, limits: { rpm: 10 } });
+    const end = world.clock.time + 50;
+    await as("ann").projectMembers.setExpiry({ ...at, userId: "cem", expiresAt: end });
+    const { key } = await as("cem").keys.create({ ...at, models: ["b/c", "b/d/*"], limits: { rpm: 4 } });
+    await as("ann").projects.update({ projectId: "p0", limits: { rpm: 3 } });
+    expect(await as("cem").keys.effective({ keyId: key.id })).toEqual({
+      keyId: key.id,
+      ...at,
+      userId: "cem",
+      usable: true,
+      limits: [
+        { scope: "org", scopeId: ORG, meter: "cost", max: 100e9, usd: 100, window: "monthly", mode: "enforce" },
+        { scope: "project", scopeId: "p0", meter: "requests", max: 3, window: "minute", mode: "enforce" },
+        { scope: "key", scopeId: key.id, meter: "requests", max: 4, window: "minute", mode: "enforce", within: "project" },
+      ],
+      models: { allowed: ["b/c", "b/d/*"], because: ["project", "key"] },
+      virtualModels: { fast: ["b/c"] },
+      mcpServers: { allowed: null, because: [] },
+      expiresAt: end,
+      expiresBecause: "member",
+      contentLogging: false,
+      contentLoggingOffBecause: ["project"],
+    });
+    world.clock.time = end;
+    expect(await as("ben").keys.effective({ keyId: key.id })).toMatchObject({ usable: false, reason: "holder_removed" });
+  });
+});

@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { createGate } from "../../../src/gate/gate.js";
+import { LastUsed } from "../../../src/gate/control/last-used.js";
+import { memoryStorage } from "../../../src/storage/memory.js";
+
+describe("when keys were last used", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  async function world() {
+    const storage = memoryStorage();
+    const commit = vi.spyOn(storage, "commit");
+    const gate = createGate({ storage });
+    const olga = gate.as({ userId: "olga" });
+    await olga.orgs.create({ id: "acme", name: "Acme" });
+    await olga.projects.create({ orgId: "acme", id: "web", name: "Web" });
+    const { key, token } = await olga.keys.create({ orgId: "acme", projectId: "web" });
+    commit.mockClear();
+    return { storage, commit, gate, olga, keyId: key.id, token };
+  }
+
+  test("many calls are one write, a minute later, and are seen at once", async () => {
+    const { commit, gate, olga, keyId, token } = await world();
+    for (let i = 0; i < 50; i++) {
+      vi.advanceTimersByTime(100);
+      await gate.admit(token, { model: "a" });
+    }
+    const usedAt = Date.now();
+    expect(commit).not.toHaveBeenCalled();
+    expect(await olga.keys.get({ keyId })).toMatchObject({ lastUsedAt: usedAt, version: 1 });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(commit).toHaveBeenCalledTimes(1);
+    expect(await olga.keys.get({ keyId })).toMatchObject({ lastUsedAt: usedAt, version: 1 });
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(commit).toHaveBeenCalledTimes(1);
+  });
+
+  test("what has gathered is written when the gate closes", async () => {
+    const { storage, gate, keyId, token } = await world();
+    await gate.admit(token, { model: "a" });
+    await gate.close();
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ orgId: "acme", usedAt: Date.now() });
+  });
+
+  test("of two processes the later use counts, and a deleted key leaves nothing", async () => {
+    const { storage, olga, keyId } = await world();
+    const [one, two] = [new LastUsed(storage), new LastUsed(storage)];
+    one.record(keyId, 1000);
+    two.record(keyId, 2000);
+    await Promise.all([one.flush(), two.flush()]);
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ usedAt: 2000 });
+    one.record(keyId, 1500);
+    await one.flush();
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ usedAt: 2000 });
+    one.record(keyId, 3000);
+    await olga.projects.delete({ projectId: "web" });
+    await one.flush();
+    expect(await storage.get("keyUse", keyId)).toBeUndefined();
+  });
+
+  test("a storage that fails loses nothing and stops nobody", async () => {
+    const { storage, commit, keyId } = await world();
+    const lastUsed = new LastUsed(storage);
+    const warning = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    commit.mockRejectedValueOnce(new Error("down"));
+    lastUsed.record(keyId, 1000);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(warning).toHaveBeenCalledOnce();
+    warning.mockRestore();
+    expect(await lastUsed.of([keyId])).toEqual([1000]);
+    await lastUsed.flush();
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ usedAt: 1000 });
+  });
+});

@@ -1,0 +1,63 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const dist = join(root, "dist");
+
+/** Runs code against the built package, as an importer of it would. */
+function run(...args: string[]): string {
+  return execFileSync(process.execPath, args, { cwd: root, encoding: "utf8" }).trim();
+}
+
+const BODY = `
+  const gate = createGate();
+  const ada = gate.as({ userId: "ada" });
+  const org = await ada.orgs.create({ name: "Acme" });
+  const project = await ada.projects.create({ orgId: org.id, name: "Search" });
+  const { token } = await ada.keys.create({ orgId: org.id, projectId: project.id, limits: { rpm: 1 } });
+  const first = await gate.admit(token, { model: "gpt-4o" });
+  const second = await gate.admit(token, { model: "gpt-4o" });
+  console.log(first.admitted, second.reason);
+`;
+
+// `.ci/run` builds before it tests; on a fresh clone there is nothing built that could be tested.
+describe.skipIf(!existsSync(join(dist, "index.js")))(
+  "the built package (skipped where nothing is built)",
+  () => {
+    it("works from ESM", () => {
+      const code = `import { createGate } from "tollgate"; ${BODY}`;
+      expect(run("--input-type=module", "-e", code)).toBe("true rate_limited");
+    });
+
+    it("works from CommonJS, without requiring an ES module", () => {
+      const code = `const { createGate } = require("tollgate"); (async () => { ${BODY} })();`;
+      expect(run("--no-experimental-require-module", "-e", code)).toBe("true rate_limited");
+    });
+
+    it.each(["import", "require"])("has one ValidationError for all entry points, by %s", (how) => {
+      const load = (name: string) => (how === "import" ? `await import("${name}")` : `require("${name}")`);
+      const code = `(async () => {
+      const { ValidationError } = ${load("tollgate")};
+      const { parseTrace } = ${load("tollgate/testing")};
+      try { parseTrace("nonsense"); } catch (error) { console.log(error instanceof ValidationError); }
+    })();`;
+      expect(run("-e", code)).toBe("true");
+    });
+
+    it("has a file behind everything that package.json exports", () => {
+      const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+      const files = JSON.stringify(exports).match(/\.\/[\w./-]+/g) ?? [];
+      expect(files.length).toBeGreaterThan(5);
+      expect(
+        files.filter((file) => !file.endsWith(".") && /\.\w+$/.test(file) && !existsSync(join(root, file))),
+      ).toEqual([]);
+    });
+
+    it("names no path of the machine that built it", () => {
+      const texts = readdirSync(dist).map((file) => readFileSync(join(dist, file), "utf8"));
+      expect(texts.filter((text) => text.includes(root))).toEqual([]);
+    });
+  },
+);
