@@ -11,7 +11,7 @@ export type Extended<P extends Permissions, Q extends Permissions> = {
 };
 
 /** Refuses a name that is taken; where the names are not known until run time, the check waits until then. */
-type Fresh<Name extends PropertyKey, Taken extends PropertyKey, T> = string extends Taken
+export type Untaken<Name extends PropertyKey, Taken extends PropertyKey, T> = string extends Taken
   ? T
   : Name extends Taken
     ? never
@@ -31,12 +31,12 @@ export interface PolicyExtension<
   NewOrgRole extends string = string,
   NewProjectRole extends string = string,
 > {
-  readonly permissions?: { readonly [Id in keyof Q]: Fresh<Id, keyof P, Q[Id]> };
+  readonly permissions?: { readonly [Id in keyof Q]: Untaken<Id, keyof P, Q[Id]> };
   readonly orgRoles?: {
-    readonly [Role in NewOrgRole]: Fresh<Role, OrgRole, OrgGrants<Extended<P, NoInfer<Q>>>>;
+    readonly [Role in NewOrgRole]: Untaken<Role, OrgRole, OrgGrants<Extended<P, NoInfer<Q>>>>;
   };
   readonly projectRoles?: {
-    readonly [Role in NewProjectRole]: Fresh<Role, ProjectRole, ProjectGrants<Extended<P, NoInfer<Q>>>>;
+    readonly [Role in NewProjectRole]: Untaken<Role, ProjectRole, ProjectGrants<Extended<P, NoInfer<Q>>>>;
   };
   readonly raise?: {
     readonly orgRoles?: { readonly [Role in OrgRole]?: OrgGrants<Extended<P, NoInfer<Q>>> };

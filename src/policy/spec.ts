@@ -11,20 +11,31 @@ export type ProjectGrants<P extends Permissions = Permissions> = {
 };
 
 /**
- * How a row of the matrix asks, about a principal who belongs to one project of the org and not to another.
+ * How a row of the matrix asks, and the kind of permission that it fits.
  *
- * - `org`: about the org.
- * - `project`: about their project.
- * - `anyProject`: about both projects; a cell reads `own` when only theirs is allowed.
- * - `own`: about what is their own in their project.
- * - `others`: about what is somebody else's in their project.
- * - `othersElsewhere`: about what is somebody else's in the other project.
- * - `owned`: about both in their project; a cell reads `own` when only their own is allowed.
+ * It asks about a principal who belongs to one project of the org and not to another.
  */
-export type Ask = "org" | "project" | "anyProject" | "own" | "others" | "othersElsewhere" | "owned";
+export interface AskKinds {
+  /** About the org. */
+  readonly org: "org";
+  /** About their project. */
+  readonly project: "project";
+  /** About both projects; a cell reads `own` when only theirs is allowed. */
+  readonly anyProject: "project";
+  /** About what is their own in their project. */
+  readonly own: "owned";
+  /** About what is somebody else's in their project. */
+  readonly others: "owned";
+  /** About what is somebody else's in the other project. */
+  readonly othersElsewhere: "owned";
+  /** About both in their project; a cell reads `own` when only their own is allowed. */
+  readonly owned: "owned";
+}
 
-/** The kind of permission that each way of asking fits. */
-export const askKinds = {
+/** How a row of the matrix asks. */
+export type Ask = keyof AskKinds;
+
+export const askKinds: AskKinds = {
   org: "org",
   project: "project",
   anyProject: "project",
@@ -32,10 +43,10 @@ export const askKinds = {
   others: "owned",
   othersElsewhere: "owned",
   owned: "owned",
-} as const satisfies Record<Ask, Kind>;
+};
 
 /** The permissions of a kind; those whose kind is not known until run time count as any. */
-type IdsOf<P extends Permissions, K extends Kind> = {
+export type PermissionsOfKind<P extends Permissions, K extends Kind> = {
   [Id in keyof P]: K extends P[Id] ? Id : never;
 }[keyof P];
 
@@ -44,7 +55,7 @@ export type Row<P extends Permissions = Permissions> = {
   [A in Ask]: {
     readonly label: string;
     readonly ask: A;
-    readonly permissions: readonly IdsOf<P, (typeof askKinds)[A]>[];
+    readonly permissions: readonly PermissionsOfKind<P, AskKinds[A]>[];
   };
 }[Ask];
 

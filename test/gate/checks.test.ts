@@ -640,7 +640,7 @@ describe("a call on the customer's own provider key", () => {
     await gate.settle(reservation, { costUsd: 0.6 });
     const readings = await gate.usage({ orgId: "o1", keyId: "k1" });
     expect(readings.map(({ meter, window, used }) => [meter, window, used])).toEqual([
-      ["cost", "lifetime", 0],
+      ["cost", "credits", 0],
       ["requests", "minute", 1],
       ["cost", "daily", 0],
       ["cost", "monthly", 0.6e9],
@@ -867,6 +867,15 @@ describe("usage", () => {
       expect(readings.find((one) => one.window === window)).not.toHaveProperty("resetsAt");
     }
     expect(dump()).toEqual(before);
+  });
+
+  it("of a call that adds nothing to a count leaves the count's reset where it was", async () => {
+    const { gate, clock } = countedWorld(limited({ key: { outputTpm: 900 } }));
+    passed(await gate.admit(KEY, CALL));
+    clock.at += 30_000;
+    const { limits } = passed(await gate.admit(KEY, { ...CALL, maxOutputTokens: 0 }));
+    expect(limits).toMatchObject([{ used: 100, resetsAt: NOON + 61_000 }]);
+    expect(limits).toEqual(await gate.usage({ orgId: "o1", keyId: "k1" }));
   });
 
   it("agrees with the limits that an admission shows, and both with when the count is zero", async () => {

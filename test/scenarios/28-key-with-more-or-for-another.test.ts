@@ -12,10 +12,21 @@ describe("a member of a project", () => {
     const olga = as("olga");
     await olga.orgs.create({ id: "acme", name: "Acme" });
     const limits = { rpm: 60, budget: { usd: 100, reset: "monthly" as const } };
-    await olga.projects.create({ orgId: "acme", id: "web", name: "Web", models: ["openai/*", "fast"], limits });
+    await olga.projects.create({
+      orgId: "acme",
+      id: "web",
+      name: "Web",
+      models: ["openai/*", "fast"],
+      limits,
+    });
     await olga.virtualModels.create({ orgId: "acme", alias: "fast", models: ["anthropic/haiku"] });
-    await olga.virtualModels.create({ orgId: "acme", alias: "mixed", models: ["openai/gpt-4o", "anthropic/opus"] });
-    for (const userId of ["max", "mia", "ada"]) await olga.orgMembers.add({ orgId: "acme", userId, role: "member" });
+    await olga.virtualModels.create({
+      orgId: "acme",
+      alias: "mixed",
+      models: ["openai/gpt-4o", "anthropic/opus"],
+    });
+    for (const userId of ["max", "mia", "ada"])
+      await olga.orgMembers.add({ orgId: "acme", userId, role: "member" });
     await olga.projectMembers.add({ ...web, userId: "max", role: "member", limits: { rpm: 30 } });
     await olga.projectMembers.add({ ...web, userId: "mia", role: "member" });
     await olga.projectMembers.add({ ...web, userId: "ada", role: "admin" });
@@ -28,11 +39,21 @@ describe("a member of a project", () => {
     ["more requests than the project has", { limits: { rpm: 61 } }, "limits.rpm"],
     ["more requests than they have themselves", { limits: { rpm: 31 } }, "limits.rpm"],
     ["a larger budget", { limits: { budget: { usd: 100.01, reset: "monthly" } } }, "limits.budget.usd"],
-    ["the month's budget in a day", { limits: { budget: { usd: 101, reset: "daily" } } }, "limits.budget.usd"],
-    ["more for one model", { limits: { perModel: { "openai/gpt-4o": { rpm: 61 } } } }, "limits.perModel.openai/gpt-4o.rpm"],
+    [
+      "the month's budget in a day",
+      { limits: { budget: { usd: 101, reset: "daily" } } },
+      "limits.budget.usd",
+    ],
+    [
+      "more for one model",
+      { limits: { perModel: { "openai/gpt-4o": { rpm: 61 } } } },
+      "limits.perModel.openai/gpt-4o.rpm",
+    ],
   ] as const)("mints no key with %s (litellm#8029)", async (_, more, field) => {
     const input = { ...web, ...more } as Parameters<ReturnType<typeof as>["keys"]["create"]>[0]; // readonly only
-    const error = await as("max").keys.create(input).catch((thrown: unknown) => thrown);
+    const error = await as("max")
+      .keys.create(input)
+      .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(LimitError);
     expect(error).toMatchObject({ field });
     expect((await as("max").keys.list({ orgId: "acme" })).items).toEqual([]);

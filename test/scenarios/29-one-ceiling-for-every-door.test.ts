@@ -13,7 +13,13 @@ describe("the ceiling holds at every door, not at create alone (litellm#29073)",
     gate = createGate();
     const olga = as("olga");
     await olga.orgs.create({ id: "acme", name: "Acme", limits: { tpm: 1000 } });
-    await olga.projects.create({ orgId: "acme", id: "web", name: "Web", models: ["a", "b"], limits: { rpm: 60 } });
+    await olga.projects.create({
+      orgId: "acme",
+      id: "web",
+      name: "Web",
+      models: ["a", "b"],
+      limits: { rpm: 60 },
+    });
     for (const userId of ["max", "ada"]) await olga.orgMembers.add({ orgId: "acme", userId, role: "member" });
     await olga.projectMembers.add({ ...web, userId: "max", role: "member", expiresAt: END });
     await olga.projectMembers.add({ ...web, userId: "ada", role: "admin" });
@@ -84,7 +90,11 @@ describe("the ceiling holds at every door, not at create alone (litellm#29073)",
 
   it("invitations.create and invitations.accept", async () => {
     const invite = (rpm: number) =>
-      as("olga").invitations.create({ orgId: "acme", role: "member", projects: [{ projectId: "web", role: "member", limits: { rpm } }] });
+      as("olga").invitations.create({
+        orgId: "acme",
+        role: "member",
+        projects: [{ projectId: "web", role: "member", limits: { rpm } }],
+      });
     await refused(invite(61), "limits.rpm");
     const { token } = await invite(60);
     await as("olga").projects.update({ projectId: "web", limits: { rpm: 59 } });

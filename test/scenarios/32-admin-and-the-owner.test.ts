@@ -17,15 +17,21 @@ describe("an admin changes no owner's role and becomes no owner (better-auth#151
   }
 
   const rolesAre = async (owners: string[]) =>
-    expect((await as("olga").orgMembers.list({ orgId: "acme", role: "owner" })).items.map(({ userId }) => userId)).toEqual(owners);
+    expect(
+      (await as("olga").orgMembers.list({ orgId: "acme", role: "owner" })).items.map(({ userId }) => userId),
+    ).toEqual(owners);
 
   beforeEach(() => world(createGate()));
 
   it("not in the org", async () => {
     const { orgMembers } = as("ada");
     for (const userId of ["olga", "ada"]) {
-      await expect(orgMembers.setRole({ orgId: "acme", userId, role: "owner" })).rejects.toThrow(PermissionError);
-      await expect(orgMembers.setRole({ orgId: "acme", userId, role: "member" })).rejects.toThrow(PermissionError);
+      await expect(orgMembers.setRole({ orgId: "acme", userId, role: "owner" })).rejects.toThrow(
+        PermissionError,
+      );
+      await expect(orgMembers.setRole({ orgId: "acme", userId, role: "member" })).rejects.toThrow(
+        PermissionError,
+      );
       await expect(orgMembers.remove({ orgId: "acme", userId })).rejects.toThrow(PermissionError);
     }
     await rolesAre(["olga"]);
@@ -40,27 +46,42 @@ describe("an admin changes no owner's role and becomes no owner (better-auth#151
   });
 
   it("not through an invitation, a key of their own, or a key of the owner", async () => {
-    await expect(as("ada").invitations.create({ orgId: "acme", role: "owner" })).rejects.toThrow(PermissionError);
+    await expect(as("ada").invitations.create({ orgId: "acme", role: "owner" })).rejects.toThrow(
+      PermissionError,
+    );
     await expect(as("ada").keys.create({ ...web, userId: "olga" })).rejects.toThrow(LimitError);
     const { token } = await as("ada").keys.create(web);
     const setRole = gate.as({ token }).orgMembers.setRole({ orgId: "acme", userId: "ada", role: "owner" });
     await expect(setRole).rejects.toThrow(PermissionError);
     const { token: owners } = await as("olga").keys.create(web);
-    const byOwnersKey = gate.as({ token: owners }).orgMembers.setRole({ orgId: "acme", userId: "ada", role: "owner" });
+    const byOwnersKey = gate
+      .as({ token: owners })
+      .orgMembers.setRole({ orgId: "acme", userId: "ada", role: "owner" });
     await expect(byOwnersKey).rejects.toThrow(PermissionError);
     await rolesAre(["olga"]);
   });
 
   it("not with a role of a policy of their own that manages members", async () => {
     const policy = standardPolicy.extend({
-      orgRoles: { people: { "orgMember.add": "all", "orgMember.setRole": "all", "orgMember.remove": "all", "orgMember.view": "all" } },
+      orgRoles: {
+        people: {
+          "orgMember.add": "all",
+          "orgMember.setRole": "all",
+          "orgMember.remove": "all",
+          "orgMember.view": "all",
+        },
+      },
     });
     // Sound: it has all that the standard policy has, and a role more.
     await world(createGate({ policy: policy as unknown as typeof standardPolicy }));
     await as("olga").orgMembers.setRole({ orgId: "acme", userId: "ada", role: "people" });
     const { orgMembers } = as("ada");
-    await expect(orgMembers.setRole({ orgId: "acme", userId: "ada", role: "owner" })).rejects.toThrow(LimitError);
-    await expect(orgMembers.setRole({ orgId: "acme", userId: "olga", role: "member" })).rejects.toThrow(LimitError);
+    await expect(orgMembers.setRole({ orgId: "acme", userId: "ada", role: "owner" })).rejects.toThrow(
+      LimitError,
+    );
+    await expect(orgMembers.setRole({ orgId: "acme", userId: "olga", role: "member" })).rejects.toThrow(
+      LimitError,
+    );
     await expect(orgMembers.remove({ orgId: "acme", userId: "olga" })).rejects.toThrow(LimitError);
     await expect(orgMembers.add({ orgId: "acme", userId: "mo", role: "owner" })).rejects.toThrow(LimitError);
     await orgMembers.add({ orgId: "acme", userId: "mo", role: "people" });

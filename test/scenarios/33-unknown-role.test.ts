@@ -30,12 +30,19 @@ describe("an unknown role is refused with its name instead of answering false in
     ];
     for (const write of writes) await expect(write).rejects.toThrow(/role: one of (owner|admin), member/);
     // A role of the other kind is as unknown, and so is what every object inherits.
-    await expect(olga.orgMembers.add({ orgId: "acme", userId: "mia", role: "admin" })).rejects.toThrow(ValidationError);
-    await expect(olga.orgMembers.add({ orgId: "acme", userId: "mia", role: "constructor" })).rejects.toThrow(ValidationError);
+    await expect(olga.orgMembers.add({ orgId: "acme", userId: "mia", role: "admin" })).rejects.toThrow(
+      ValidationError,
+    );
+    await expect(olga.orgMembers.add({ orgId: "acme", userId: "mia", role: "constructor" })).rejects.toThrow(
+      ValidationError,
+    );
   });
 
   it("when somebody has one that the policy no longer knows, the verdict says so", () => {
     const principal = { userId: "max", orgId: "acme", orgRole: "employee", projectRoles: {} };
-    expect(standardPolicy.authorize(principal, "project.create", { orgId: "acme" })).toEqual({ allowed: false, reason: "unknown_role" });
+    expect(standardPolicy.authorize(principal, "project.create", { orgId: "acme" })).toEqual({
+      allowed: false,
+      reason: "unknown_role",
+    });
   });
 });

@@ -72,7 +72,10 @@ export function storageSuite(name: string, create: () => Promise<Storage> | Stor
     test("a stale version is a ConflictError that names both versions and changes nothing", async () => {
       await storage.commit([put(projectRecord("web"))]);
       await storage.commit([put(projectRecord("web", { version: 2, name: "second" }))]);
-      const stale = storage.commit([put(projectRecord("api")), put(projectRecord("web", { version: 2, name: "late" }))]);
+      const stale = storage.commit([
+        put(projectRecord("api")),
+        put(projectRecord("web", { version: 2, name: "late" })),
+      ]);
       await expect(stale).rejects.toThrow(ConflictError);
       await expect(stale).rejects.toThrow(/version 2.*version 1/);
       expect((await storage.get("project", "web"))?.name).toBe("second");
@@ -107,7 +110,10 @@ export function storageSuite(name: string, create: () => Promise<Storage> | Stor
     test("a unique value is free again once its record has another one or is gone", async () => {
       await storage.commit([change("key", "a", 0, keyRecord("a", { hash: "x" }))]);
       const moved = keyRecord("a", { hash: "y", version: 2 });
-      await storage.commit([change("key", "b", 0, keyRecord("b", { hash: "x" })), change("key", "a", 1, moved)]);
+      await storage.commit([
+        change("key", "b", 0, keyRecord("b", { hash: "x" })),
+        change("key", "a", 1, moved),
+      ]);
       await storage.commit([change("key", "b", 1, undefined)]);
       await storage.commit([change("key", "c", 0, keyRecord("c", { hash: "x" }))]);
       expect((await storage.find("key", { hash: "x" })).map(({ id }) => id)).toEqual(["c"]);
@@ -153,7 +159,10 @@ export function storageSuite(name: string, create: () => Promise<Storage> | Stor
       ["another id than the change", projectRecord("api")],
       ["another version than the next", projectRecord("web", { version: 7 })],
     ] as const)("a record with %s is a ValidationError and changes nothing", async (_, record) => {
-      const wrong = storage.commit([put(projectRecord("ok")), change("project", "web", 0, record as Records["project"])]);
+      const wrong = storage.commit([
+        put(projectRecord("ok")),
+        change("project", "web", 0, record as Records["project"]),
+      ]);
       await expect(wrong).rejects.toThrow(ValidationError);
       expect(await storage.get("project", "ok")).toBeUndefined();
     });
@@ -201,7 +210,8 @@ export function storageSuite(name: string, create: () => Promise<Storage> | Stor
             for (const { id, remove } of rounds.shift() ?? []) {
               if (lasting.includes(id)) continue;
               const present = await storage.get("project", name(id));
-              if (remove && present) await storage.commit([change("project", name(id), present.version, undefined)]);
+              if (remove && present)
+                await storage.commit([change("project", name(id), present.version, undefined)]);
               if (!remove && !present) await storage.commit([put(projectRecord(name(id), { orgId }))]);
             }
             if (page.length < limit) break;
@@ -217,7 +227,9 @@ export function storageSuite(name: string, create: () => Promise<Storage> | Stor
     test("watch tells of every commit with its orgs, and of none after it is stopped", async () => {
       if (storage.watch === undefined) return; // an adapter without it is behind by the gate's cache age
       const told: string[] = [];
-      const stop = storage.watch((changed) => told.push(...changed.map(({ kind, id, orgId }) => `${kind} ${id} ${orgId}`)));
+      const stop = storage.watch((changed) =>
+        told.push(...changed.map(({ kind, id, orgId }) => `${kind} ${id} ${orgId}`)),
+      );
       await storage.commit([put(projectRecord("web"))]);
       await storage.commit([change("project", "web", 1, undefined)]);
       await expect.poll(() => told).toEqual(["project web acme", "project web acme"]);

@@ -25,7 +25,7 @@ export class LastUsed {
   /** A call of a key was admitted. */
   record(keyId: string, now: number): void {
     this.#pending.set(keyId, now);
-    this.#timer ??= setTimeout(() => this.#flushLater(), FLUSH_MS).unref();
+    this.#flushLater();
   }
 
   /** When each of the keys was last used, what is not yet written included. */
@@ -46,10 +46,13 @@ export class LastUsed {
   }
 
   #flushLater(): void {
-    this.flush().catch((error: unknown) => {
-      const name = error instanceof Error ? error.name : "not an Error";
-      process.emitWarning(`When keys were last used could not be written: ${name}`, "TollgateWarning");
-    });
+    this.#timer ??= setTimeout(() => {
+      this.flush().catch((error: unknown) => {
+        const name = error instanceof Error ? error.name : "not an Error";
+        process.emitWarning(`When keys were last used could not be written: ${name}`, "TollgateWarning");
+        this.#flushLater();
+      });
+    }, FLUSH_MS).unref();
   }
 
   async #write(): Promise<void> {

@@ -26,24 +26,29 @@ async function stateOf({ storage }: World) {
   for (const kind of recordKinds) {
     if (NOT_AUDITED.includes(kind)) continue;
     const records = await storage.find(kind, { orgId: ORG });
-    if (records.length > 0) state.set(kind, new Map(records.map((record) => [record.id, viewOf(kind, record)])));
+    if (records.length > 0)
+      state.set(kind, new Map(records.map((record) => [record.id, viewOf(kind, record)])));
   }
   return state;
 }
 
 test("every change is in the audit trail: replaying the trail from empty gives the present state", async () => {
-  const run = fc.asyncProperty(fc.array(fc.array(someOp, { maxLength: 4 }), { maxLength: 15 }), async (batches) => {
-    const world = await createWorld();
-    for (const batch of batches) await Promise.all(batch.map((op) => perform(world, op)));
-    const trail = await trailOf(world);
-    const replayed = [...replay(trail)].filter(([, records]) => records.size > 0);
-    expect(new Map(replayed)).toEqual(await stateOf(world));
+  const run = fc.asyncProperty(
+    fc.array(fc.array(someOp, { maxLength: 4 }), { maxLength: 15 }),
+    async (batches) => {
+      const world = await createWorld();
+      for (const batch of batches) await Promise.all(batch.map((op) => perform(world, op)));
+      const trail = await trailOf(world);
+      const replayed = [...replay(trail)].filter(([, records]) => records.size > 0);
+      expect(new Map(replayed)).toEqual(await stateOf(world));
 
-    expect(trail.map(({ sequence }) => sequence)).toEqual(trail.map((_, i) => i + 1));
-    const text = JSON.stringify(trail);
-    for (const { token } of [...world.tokens, ...world.invitations]) expect(text).not.toContain(token);
-    for (const { hash } of await world.storage.find("key", { orgId: ORG })) expect(text).not.toContain(hash);
-  });
+      expect(trail.map(({ sequence }) => sequence)).toEqual(trail.map((_, i) => i + 1));
+      const text = JSON.stringify(trail);
+      for (const { token } of [...world.tokens, ...world.invitations]) expect(text).not.toContain(token);
+      for (const { hash } of await world.storage.find("key", { orgId: ORG }))
+        expect(text).not.toContain(hash);
+    },
+  );
   await fc.assert(run, { numRuns: 60 });
 });
 
@@ -60,7 +65,8 @@ test("a denied attempt is in the trail if the gate is told to, and changes nothi
       // Whoever cannot be known, by a token of nobody, is not in it.
       if (["limit", "last_owner"].includes(outcome.error.code)) expect(events.length).toBe(denied + 1);
       denied = events.length;
-      for (const { changes, reason } of events) expect({ changes, reason }).toEqual({ changes: [], reason: expect.any(String) });
+      for (const { changes, reason } of events)
+        expect({ changes, reason }).toEqual({ changes: [], reason: expect.any(String) });
     }
   });
   await fc.assert(run, { numRuns: 40 });

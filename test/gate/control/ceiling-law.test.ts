@@ -18,7 +18,12 @@ function most(scope: Scope, question: { kind: "rpm" | "daily" | "monthly"; model
   const { limits, models } = scope;
   if (models && !listAllows(models, question.model)) return 0;
   if (limits === undefined) return Number.POSITIVE_INFINITY;
-  const parts = [limits, ...Object.entries(limits.perModel ?? {}).flatMap(([pattern, part]) => (listAllows([pattern], question.model) ? [part] : []))];
+  const parts = [
+    limits,
+    ...Object.entries(limits.perModel ?? {}).flatMap(([pattern, part]) =>
+      listAllows([pattern], question.model) ? [part] : [],
+    ),
+  ];
   return Math.min(
     ...parts.map(({ rpm, budget }) => {
       if (question.kind === "rpm") return rpm ?? Number.POSITIVE_INFINITY;
@@ -30,7 +35,9 @@ function most(scope: Scope, question: { kind: "rpm" | "daily" | "monthly"; model
   );
 }
 
-const QUESTIONS = (["rpm", "daily", "monthly"] as const).flatMap((kind) => SAMPLES.map((model) => ({ kind, model })));
+const QUESTIONS = (["rpm", "daily", "monthly"] as const).flatMap((kind) =>
+  SAMPLES.map((model) => ({ kind, model })),
+);
 
 /** What all the scopes together let through. */
 function together(scopes: readonly Scope[], question: (typeof QUESTIONS)[number]): number {
@@ -83,17 +90,27 @@ function expectWithin(op: Op, given: readonly Scope[], { owns, own, via }: Held)
 async function holderScope({ storage }: World, key: Records["key"]): Promise<Scope> {
   const member = await storage.get("orgMember", membershipId(ORG, key.userId));
   const membership = await storage.get("projectMember", membershipId(ORG, key.projectId, key.userId));
-  return { limits: membership?.limits, expiresAt: member?.role === "owner" ? undefined : membership?.expiresAt };
+  return {
+    limits: membership?.limits,
+    expiresAt: member?.role === "owner" ? undefined : membership?.expiresAt,
+  };
 }
 
 /** What a key says itself is no more than what something around it says. */
 function expectSaidWithin(op: Op, { limits, models, expiresAt, contentLogging }: Scope, outer: Scope): void {
   const budgetOf = (of: Scope["limits"], least: number) =>
-    [of?.budget ?? []].flat().filter(({ reset }) => PERIODS[reset] >= least).map(({ usd }) => Number(usd));
-  for (const model of SAMPLES) if (models && listAllows(models, model)) expect({ op, model, ok: listAllows(outer.models, model) }).toEqual({ op, model, ok: true });
+    [of?.budget ?? []]
+      .flat()
+      .filter(({ reset }) => PERIODS[reset] >= least)
+      .map(({ usd }) => Number(usd));
+  for (const model of SAMPLES)
+    if (models && listAllows(models, model))
+      expect({ op, model, ok: listAllows(outer.models, model) }).toEqual({ op, model, ok: true });
   expect(limits?.rpm ?? 0).toBeLessThanOrEqual(outer.limits?.rpm ?? Number.POSITIVE_INFINITY);
   for (const { usd, reset } of [limits?.budget ?? []].flat()) {
-    expect(Number(usd)).toBeLessThanOrEqual(Math.min(Number.POSITIVE_INFINITY, ...budgetOf(outer.limits, PERIODS[reset])));
+    expect(Number(usd)).toBeLessThanOrEqual(
+      Math.min(Number.POSITIVE_INFINITY, ...budgetOf(outer.limits, PERIODS[reset])),
+    );
   }
   if (expiresAt !== undefined) expect(expiresAt).toBeLessThanOrEqual(endOf([outer]));
   if (contentLogging && op.type === "keys.update") expect(outer.contentLogging).not.toBe(false);
@@ -118,19 +135,35 @@ test("nobody creates, updates, rotates, restores or gives a membership with more
         const holder = await holderScope(world, key);
         expectWithin(op, [key, holder, project, org], held);
         for (const outer of [holder, project, org]) expectSaidWithin(op, key, outer);
-      } else if (op.type === "projectMembers.add" || op.type === "projectMembers.setLimits" || op.type === "projectMembers.setExpiry") {
+      } else if (
+        op.type === "projectMembers.add" ||
+        op.type === "projectMembers.setLimits" ||
+        op.type === "projectMembers.setExpiry"
+      ) {
         const membership = await world.storage.get("projectMember", membershipId(ORG, op.project, op.user));
         const { limits, expiresAt } = membership ?? {};
         const { owns, own } = held;
         // Each verb gives its own part; models and logging are not a membership's to give.
-        const bound = { limits: op.type === "projectMembers.setExpiry" ? undefined : own?.limits, expiresAt: op.type === "projectMembers.setLimits" ? undefined : own?.expiresAt };
-        expectWithin(op, [{ limits, expiresAt }, { limits: project.limits }, { limits: org.limits }], { ...held, via: undefined, own: owns ? undefined : bound });
+        const bound = {
+          limits: op.type === "projectMembers.setExpiry" ? undefined : own?.limits,
+          expiresAt: op.type === "projectMembers.setLimits" ? undefined : own?.expiresAt,
+        };
+        expectWithin(op, [{ limits, expiresAt }, { limits: project.limits }, { limits: org.limits }], {
+          ...held,
+          via: undefined,
+          own: owns ? undefined : bound,
+        });
       } else if (op.type === "keys.update" && target !== undefined) {
         // An update answers for what it gives, and for nothing that was tightened around it meanwhile.
         const key = await world.storage.get("key", target.keyId);
         if (key === undefined) throw new Error("a key that was updated is stored");
         const end = op.endsIn === undefined ? undefined : key.expiresAt;
-        const said = { limits: op.limits, models: op.models, contentLogging: op.contentLogging, expiresAt: end };
+        const said = {
+          limits: op.limits,
+          models: op.models,
+          contentLogging: op.contentLogging,
+          expiresAt: end,
+        };
         for (const outer of [await holderScope(world, key), project, org]) expectSaidWithin(op, said, outer);
       } else continue;
       seen.set(op.type, (seen.get(op.type) ?? 0) + 1);

@@ -43,7 +43,9 @@ describe("everything that the console of such a product does", () => {
   test("owners are admins of every project", async () => {
     const { items } = await as("olga").projects.list({ orgId: "acme" });
     expect(items.map(({ id }) => id)).toEqual(["api", "web"]);
-    expect((await as("olga").projectMembers.list(web)).items.map(({ userId }) => userId)).not.toContain("olga");
+    expect((await as("olga").projectMembers.list(web)).items.map(({ userId }) => userId)).not.toContain(
+      "olga",
+    );
     const { key } = await as("max").keys.create(web);
     await as("olga").keys.disable({ keyId: key.id });
     await as("olga").projectMembers.setRole({ ...web, userId: "max", role: "admin" });
@@ -99,14 +101,19 @@ describe("everything that the console of such a product does", () => {
   ] as const)("daily, weekly, monthly or unlimited budgets: %s", async (reset, resetsInMs) => {
     const { token } = await as("max").keys.create({ ...web, limits: { budget: { usd: 1, reset } } });
     expect(await call(token, { costUsd: 1 })).toMatchObject({ admitted: true });
-    expect(await call(token, { costUsd: 0.01 })).toMatchObject({ admitted: false, reason: "budget_exceeded", scope: "key" });
+    expect(await call(token, { costUsd: 0.01 })).toMatchObject({
+      admitted: false,
+      reason: "budget_exceeded",
+      scope: "key",
+    });
     time += resetsInMs ?? 400 * DAY_MS;
     expect(await call(token, { costUsd: 0.01 })).toMatchObject({ admitted: resetsInMs !== undefined });
   });
 
   test("daily, weekly, monthly or unlimited budgets: none at all", async () => {
     const { token } = await as("max").keys.create(web);
-    for (let i = 0; i < 20; i++) expect(await call(token, { costUsd: 100_000 })).toMatchObject({ admitted: true });
+    for (let i = 0; i < 20; i++)
+      expect(await call(token, { costUsd: 100_000 })).toMatchObject({ admitted: true });
   });
 
   test("models, TPM, RPM, budget per project", async () => {
@@ -116,14 +123,25 @@ describe("everything that the console of such a product does", () => {
     expect(await call(first.token)).toMatchObject({ reason: "model_not_allowed" });
     await set({ models: null, limits: { rpm: 1 } });
     expect(await call(first.token)).toMatchObject({ admitted: true });
-    expect(await call(second.token)).toMatchObject({ reason: "rate_limited", scope: "project", limit: { meter: "requests" } });
+    expect(await call(second.token)).toMatchObject({
+      reason: "rate_limited",
+      scope: "project",
+      limit: { meter: "requests" },
+    });
     await set({ limits: { tpm: 30 } });
     time += 2 * DAY_MS;
     expect(await call(first.token)).toMatchObject({ admitted: true });
-    expect(await call(second.token)).toMatchObject({ reason: "rate_limited", scope: "project", limit: { meter: "tokens" } });
+    expect(await call(second.token)).toMatchObject({
+      reason: "rate_limited",
+      scope: "project",
+      limit: { meter: "tokens" },
+    });
     await set({ limits: { budget: { usd: 1, reset: "monthly" } } });
     expect(await call(first.token, { costUsd: 1 })).toMatchObject({ admitted: true });
-    expect(await call(second.token, { costUsd: 1 })).toMatchObject({ reason: "budget_exceeded", scope: "project" });
+    expect(await call(second.token, { costUsd: 1 })).toMatchObject({
+      reason: "budget_exceeded",
+      scope: "project",
+    });
   });
 
   test("expiry for contractors", async () => {
@@ -164,7 +182,8 @@ describe("everything that the console of such a product does", () => {
     expect(await call(unused.token)).toMatchObject({ reason: "key_revoked" });
     const rotated = await as("max").keys.rotate({ keyId: used.key.id, graceMs: DAY_MS });
     expect(rotated.key).toMatchObject({ id: used.key.id, lastUsedAt: time });
-    for (const token of [used.token, rotated.token]) expect(await call(token)).toMatchObject({ admitted: true });
+    for (const token of [used.token, rotated.token])
+      expect(await call(token)).toMatchObject({ admitted: true });
     time += DAY_MS;
     expect(await call(used.token)).toMatchObject({ reason: "invalid_key" });
     expect(await call(rotated.token)).toMatchObject({ admitted: true });
@@ -173,7 +192,10 @@ describe("everything that the console of such a product does", () => {
   test("tag by purpose", async () => {
     const { key } = await as("max").keys.create({ ...web, tags: { purpose: "evaluation", team: "search" } });
     await as("max").keys.create({ ...web, tags: { purpose: "chat" } });
-    const { items } = await as("ada").keys.list({ orgId: "acme", tag: { name: "purpose", value: "evaluation" } });
+    const { items } = await as("ada").keys.list({
+      orgId: "acme",
+      tag: { name: "purpose", value: "evaluation" },
+    });
     expect(items).toMatchObject([{ id: key.id, tags: { purpose: "evaluation", team: "search" } }]);
   });
 
@@ -187,7 +209,9 @@ describe("everything that the console of such a product does", () => {
     expect(await call(staging.token)).toMatchObject({ admitted: true });
     expect(await call(staging.token)).toMatchObject({ reason: "rate_limited" });
     expect(await call(production.token)).toMatchObject({ admitted: true });
-    await expect(as("max").keys.create({ orgId: "acme", projectId: "production" })).rejects.toThrow(PermissionError);
+    await expect(as("max").keys.create({ orgId: "acme", projectId: "production" })).rejects.toThrow(
+      PermissionError,
+    );
     await olga.projects.update({ projectId: "staging", status: "archived" });
     expect(await call(staging.token)).toMatchObject({ reason: "project_inactive" });
     expect(await call(production.token)).toMatchObject({ admitted: true });

@@ -34,7 +34,10 @@ test("a refused write tells nothing", async () => {
   const { gates } = await createWorld();
   const told: unknown[] = [];
   gates[0].on("keyCreated", (event) => told.push(event));
-  await gates[0].as({ userId: "dan" }).keys.create(at).catch(() => {});
+  await gates[0]
+    .as({ userId: "dan" })
+    .keys.create(at)
+    .catch(() => {});
   expect(told).toEqual([]);
 });
 
@@ -57,7 +60,9 @@ test("a key that ends within a week is told of once per end, when it is used", a
   clock.time += 5;
   await call();
   expect(told).toEqual([end, end + 5]);
-  await gate.as({ userId: "ann" }).projectMembers.setExpiry({ ...at, userId: "cem", expiresAt: clock.time + 50 });
+  await gate
+    .as({ userId: "ann" })
+    .projectMembers.setExpiry({ ...at, userId: "cem", expiresAt: clock.time + 50 });
   await call();
   expect(told).toEqual([end, end + 5, clock.time + 50]);
 });

@@ -1,5 +1,11 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { ConflictError, LimitError, NotFoundError, PermissionError, ValidationError } from "../../../src/model/errors.js";
+import {
+  ConflictError,
+  LimitError,
+  NotFoundError,
+  PermissionError,
+  ValidationError,
+} from "../../../src/model/errors.js";
 import { createWorld, ORG, type World } from "./world.js";
 
 const DAY_MS = 86_400_000;
@@ -12,18 +18,28 @@ describe("invitations", () => {
   });
 
   const invite = (more: object = {}) =>
-    as("ann").invitations.create({ orgId: ORG, role: "member", projects: [{ projectId: "p0", role: "member" }], ...more });
+    as("ann").invitations.create({
+      orgId: ORG,
+      role: "member",
+      projects: [{ projectId: "p0", role: "member" }],
+      ...more,
+    });
 
   test("make somebody a member of the org and of its projects, until their end", async () => {
     const membershipExpiresAt = world.clock.time + 90 * DAY_MS;
     const { token } = await invite({ membershipExpiresAt });
     const accepted = await as("eva").invitations.accept({ token });
     expect(accepted.orgMember).toMatchObject({ userId: "eva", role: "member" });
-    expect(accepted.projectMembers).toMatchObject([{ projectId: "p0", role: "member", expiresAt: membershipExpiresAt }]);
+    expect(accepted.projectMembers).toMatchObject([
+      { projectId: "p0", role: "member", expiresAt: membershipExpiresAt },
+    ]);
     const { token: key } = await as("eva").keys.create({ orgId: ORG, projectId: "p0" });
     expect(await world.gates[0].authenticate(key)).toMatchObject({ authenticated: true });
     world.clock.time = membershipExpiresAt;
-    expect(await world.gates[0].authenticate(key)).toMatchObject({ authenticated: false, reason: "holder_removed" });
+    expect(await world.gates[0].authenticate(key)).toMatchObject({
+      authenticated: false,
+      reason: "holder_removed",
+    });
   });
 
   test("can be accepted once, and every token that cannot be gets the same answer", async () => {
@@ -35,7 +51,9 @@ describe("invitations", () => {
     world.clock.time += 5;
     await as("eva").invitations.accept({ token });
     const answers = [token, revoked.token, forFay.token, late.token, "nonsense", `${token}x`].map((wrong) =>
-      as("gus").invitations.accept({ token: wrong }).catch((error: unknown) => error),
+      as("gus")
+        .invitations.accept({ token: wrong })
+        .catch((error: unknown) => error),
     );
     for (const answer of await Promise.all(answers)) {
       expect(answer).toEqual(new NotFoundError("invitation", "of this token"));
@@ -44,7 +62,9 @@ describe("invitations", () => {
 
   test("of many who accept one at the same moment one becomes a member", async () => {
     const { token } = await invite();
-    const tries = ["eva", "gus", "hal"].map((userId, i) => world.gates[i % 2 ? 1 : 0].as({ userId }).invitations.accept({ token }));
+    const tries = ["eva", "gus", "hal"].map((userId, i) =>
+      world.gates[i % 2 ? 1 : 0].as({ userId }).invitations.accept({ token }),
+    );
     const done = (await Promise.allSettled(tries)).filter(({ status }) => status === "fulfilled");
     expect(done).toHaveLength(1);
   });
@@ -59,11 +79,18 @@ describe("invitations", () => {
     await as("ann").projects.update({ projectId: "p0", limits: { rpm: 10 } });
     const accepted = await as("eva").invitations.accept({ token });
     expect(accepted.projectMembers).toMatchObject([{ projectId: "p1", role: "admin" }]);
-    expect(accepted.notGranted).toMatchObject([{ projectId: "p0", why: expect.stringContaining("limits.rpm") }]);
+    expect(accepted.notGranted).toMatchObject([
+      { projectId: "p0", why: expect.stringContaining("limits.rpm") },
+    ]);
   });
 
   test("a deleted project is not granted, and the rest is", async () => {
-    const { token } = await invite({ projects: [{ projectId: "p0", role: "member" }, { projectId: "p1", role: "member" }] });
+    const { token } = await invite({
+      projects: [
+        { projectId: "p0", role: "member" },
+        { projectId: "p1", role: "member" },
+      ],
+    });
     await as("ann").projects.delete({ projectId: "p1" });
     const { projectMembers, notGranted } = await as("eva").invitations.accept({ token });
     expect(projectMembers.map(({ projectId }) => projectId)).toEqual(["p0"]);
@@ -80,8 +107,12 @@ describe("invitations", () => {
   });
 
   test("nobody below an owner invites, and nobody who is in the org is invited", async () => {
-    await expect(as("ben").invitations.create({ orgId: ORG, role: "member" })).rejects.toThrow(PermissionError);
-    await expect(as("fay").invitations.create({ orgId: ORG, role: "member" })).rejects.toThrow(PermissionError);
+    await expect(as("ben").invitations.create({ orgId: ORG, role: "member" })).rejects.toThrow(
+      PermissionError,
+    );
+    await expect(as("fay").invitations.create({ orgId: ORG, role: "member" })).rejects.toThrow(
+      PermissionError,
+    );
     await expect(invite({ userId: "dan" })).rejects.toThrow(ConflictError);
     const { token } = await invite();
     await expect(as("dan").invitations.accept({ token })).rejects.toThrow(ConflictError);
@@ -92,10 +123,19 @@ describe("invitations", () => {
       expect(await invite(more).catch((error: unknown) => error)).toMatchObject({ problems: [{ field }] });
     await wrong({ role: "emperor" }, "invitation.role");
     await wrong({ projects: [{ projectId: "p0", role: "emperor" }] }, "invitation.projects[0].role");
-    await wrong({ role: "owner", membershipExpiresAt: world.clock.time + 5 }, "invitation.membershipExpiresAt");
-    await wrong({ projects: [], membershipExpiresAt: world.clock.time + 5 }, "invitation.membershipExpiresAt");
+    await wrong(
+      { role: "owner", membershipExpiresAt: world.clock.time + 5 },
+      "invitation.membershipExpiresAt",
+    );
+    await wrong(
+      { projects: [], membershipExpiresAt: world.clock.time + 5 },
+      "invitation.membershipExpiresAt",
+    );
     await wrong({ expiresAt: world.clock.time }, "invitation.expiresAt");
-    const twice = [{ projectId: "p0", role: "member" }, { projectId: "p0", role: "admin" }];
+    const twice = [
+      { projectId: "p0", role: "member" },
+      { projectId: "p0", role: "admin" },
+    ];
     await expect(invite({ projects: twice })).rejects.toThrow(ValidationError);
     await as("ann").projects.update({ projectId: "p0", limits: { rpm: 10 } });
     const above = invite({ projects: [{ projectId: "p0", role: "member", limits: { rpm: 11 } }] });
@@ -108,7 +148,9 @@ describe("invitations", () => {
     world.clock.time += 5;
     await as("ann").invitations.revoke({ invitationId: revoked.invitation.id });
     await as("eva").invitations.accept({ token: accepted.token });
-    await expect(as("ann").invitations.revoke({ invitationId: accepted.invitation.id })).rejects.toThrow(ConflictError);
+    await expect(as("ann").invitations.revoke({ invitationId: accepted.invitation.id })).rejects.toThrow(
+      ConflictError,
+    );
     const listed = async (status?: "pending" | "expired" | "revoked" | "accepted") =>
       (await as("ann").invitations.list({ orgId: ORG, status })).items;
     expect((await listed("pending")).map(({ id }) => id)).toEqual([open.invitation.id]);

@@ -1,5 +1,13 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { ConflictError, LimitError, NotFoundError, PermissionError, ValidationError } from "../../../src/model/errors.js";
+import {
+  ConflictError,
+  LimitError,
+  NotFoundError,
+  PermissionError,
+  ValidationError,
+} from "../../../src/model/errors.js";
+import { createGate } from "../../../src/gate/gate.js";
+import { memoryStorage } from "../../../src/storage/memory.js";
 import { createWorld, ORG, type World } from "./world.js";
 
 const at = { orgId: ORG, projectId: "p0" };
@@ -70,7 +78,9 @@ describe("keys", () => {
     const { key, token } = await as("cem").keys.create({ ...at, ...small, expiresAt });
     const through = world.gates[0].as({ token }).keys;
     const more = async (change: object, field: string) =>
-      expect(await through.create({ ...at, ...small, expiresAt, ...change }).catch((error: unknown) => error)).toMatchObject({ field });
+      expect(
+        await through.create({ ...at, ...small, expiresAt, ...change }).catch((error: unknown) => error),
+      ).toMatchObject({ field });
     await more({ limits: undefined }, "limits.rpm");
     await more({ limits: { rpm: 6 } }, "limits.rpm");
     await more({ models: undefined }, "models");
@@ -96,7 +106,9 @@ describe("keys", () => {
 
   test("an admin makes and rotates no token of somebody who may do more", async () => {
     await as("ann").projectMembers.add({ ...at, userId: "ann", role: "member" });
-    await expect(as("ben").keys.create({ ...at, userId: "ann" })).rejects.toThrow(/^userId: it comes with project.delete/);
+    await expect(as("ben").keys.create({ ...at, userId: "ann" })).rejects.toThrow(
+      /^userId: it comes with project.delete/,
+    );
     const { key } = await as("ann").keys.create(at);
     await expect(as("ben").keys.rotate({ keyId: key.id })).rejects.toThrow(LimitError);
     await as("ben").keys.disable({ keyId: key.id });
@@ -131,7 +143,8 @@ describe("keys", () => {
     await keys.revoke({ keyId: "k1" });
     world.clock.time += 10;
     const since = world.clock.time;
-    const ids = async (query: object) => (await keys.list({ orgId: ORG, ...query })).items.map(({ id }) => id);
+    const ids = async (query: object) =>
+      (await keys.list({ orgId: ORG, ...query })).items.map(({ id }) => id);
     expect(await ids({ userId: "cem" })).toEqual(["k1"]);
     expect(await ids({ status: "revoked" })).toEqual(["k1"]);
     expect(await ids({ tag: "purpose" })).toEqual(["k1", "k3"]);
@@ -155,7 +168,12 @@ describe("keys", () => {
   test("effective shows each limit with its scope, the models that are left, the end, and why", async () => {
     await as("ann").orgs.update({ orgId: ORG, limits: { budget: { usd: 100, reset: "monthly" } } });
     await as("ann").virtualModels.create({ orgId: ORG, alias: "fast", models: ["b/c", "a"] });
-    await as("ann").projects.update({ projectId: "p0", models: ["b/*"], contentLogging: false, limits: { rpm: 10 } });
+    await as("ann").projects.update({
+      projectId: "p0",
+      models: ["b/*"],
+      contentLogging: false,
+      limits: { rpm: 10 },
+    });
     const end = world.clock.time + 50;
     await as("ann").projectMembers.setExpiry({ ...at, userId: "cem", expiresAt: end });
     const { key } = await as("cem").keys.create({ ...at, models: ["b/c", "b/d/*"], limits: { rpm: 4 } });
@@ -166,9 +184,25 @@ describe("keys", () => {
       userId: "cem",
       usable: true,
       limits: [
-        { scope: "org", scopeId: ORG, meter: "cost", max: 100e9, usd: 100, window: "monthly", mode: "enforce" },
+        {
+          scope: "org",
+          scopeId: ORG,
+          meter: "cost",
+          max: 100e9,
+          usd: 100,
+          window: "monthly",
+          mode: "enforce",
+        },
         { scope: "project", scopeId: "p0", meter: "requests", max: 3, window: "minute", mode: "enforce" },
-        { scope: "key", scopeId: key.id, meter: "requests", max: 4, window: "minute", mode: "enforce", within: "project" },
+        {
+          scope: "key",
+          scopeId: key.id,
+          meter: "requests",
+          max: 4,
+          window: "minute",
+          mode: "enforce",
+          within: "project",
+        },
       ],
       models: { allowed: ["b/c", "b/d/*"], because: ["project", "key"] },
       virtualModels: { fast: ["b/c"] },
@@ -179,6 +213,22 @@ describe("keys", () => {
       contentLoggingOffBecause: ["project"],
     });
     world.clock.time = end;
-    expect(await as("ben").keys.effective({ keyId: key.id })).toMatchObject({ usable: false, reason: "holder_removed" });
+    expect(await as("ben").keys.effective({ keyId: key.id })).toMatchObject({
+      usable: false,
+      reason: "holder_removed",
+    });
+  });
+
+  test("a write through a gate is seen by its very next call, also where the storage tells of nothing", async () => {
+    const { watch, ...mute } = memoryStorage();
+    const gate = createGate({ storage: mute });
+    const ann = gate.as({ userId: "ann" });
+    await ann.orgs.create({ id: ORG, name: "Acme" });
+    await ann.projects.create({ orgId: ORG, id: "p0", name: "p0" });
+    const { key, token } = await ann.keys.create(at);
+    expect(watch).toBeDefined();
+    expect(await gate.admit(token, { model: "a" })).toMatchObject({ admitted: true });
+    await ann.keys.disable({ keyId: key.id });
+    expect(await gate.admit(token, { model: "a" })).toMatchObject({ admitted: false, reason: "key_disabled" });
   });
 });

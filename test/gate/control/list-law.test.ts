@@ -6,7 +6,11 @@ import { createWorld, ORG, perform, someGivingOp, USERS } from "./world.js";
 type List = (page: { after?: string | undefined; limit: number }) => Promise<Listed<{ readonly id: string }>>;
 
 /** All pages; `between` runs after each of them. */
-async function allPages(list: List, limit: number, between: () => Promise<void> = async () => {}): Promise<string[]> {
+async function allPages(
+  list: List,
+  limit: number,
+  between: () => Promise<void> = async () => {},
+): Promise<string[]> {
   const ids: string[] = [];
   for (let after: string | undefined; ; ) {
     const { items, next } = await list({ limit, after });
@@ -20,58 +24,73 @@ async function allPages(list: List, limit: number, between: () => Promise<void> 
 }
 
 test("list equals filtering by authorize, for every person and through every token", async () => {
-  const run = fc.asyncProperty(fc.array(someGivingOp, { maxLength: 40 }), fc.integer({ min: 1, max: 4 }), async (ops, limit) => {
-    const world = await createWorld();
-    for (const op of ops) await perform(world, op);
-    const [gate] = world.gates;
-    const { storage } = world;
-    const [projects, keys] = await Promise.all([storage.find("project", { orgId: ORG }), storage.find("key", { orgId: ORG })]);
-    const authentications = await Promise.all(world.tokens.map(({ token }) => gate.authenticate(token)));
-    const actors = [
-      ...USERS.map((userId) => ({ actor: { userId }, who: { userId } })),
-      ...world.tokens.flatMap(({ token, holder, issuedTo }, i) => {
-        const found = authentications[i];
-        return found?.authenticated && holder === issuedTo ? [{ actor: { token }, who: found.principal }] : [];
-      }),
-    ];
-    for (const { actor, who } of actors) {
-      const as = gate.as(actor);
-      const maySee = async (projectId: string) => (await gate.authorize(who, "project.view", { orgId: ORG, projectId })).allowed;
-      const mayKey = async (projectId: string, userId: string) =>
-        (await gate.authorize(who, "key.view", { orgId: ORG, projectId, userId })).allowed;
-      const visible = await Promise.all(projects.map(({ id }) => maySee(id)));
-      const visibleKeys = await Promise.all(keys.map(({ projectId, userId }) => mayKey(projectId, userId)));
-      expect(await allPages((page) => as.projects.list({ orgId: ORG, ...page }), limit)).toEqual(
-        projects.filter((_, i) => visible[i]).map(({ id }) => id),
-      );
-      expect(await allPages((page) => as.keys.list({ orgId: ORG, ...page }), limit)).toEqual(
-        keys.filter((_, i) => visibleKeys[i]).map(({ id }) => id),
-      );
-    }
-  });
+  const run = fc.asyncProperty(
+    fc.array(someGivingOp, { maxLength: 40 }),
+    fc.integer({ min: 1, max: 4 }),
+    async (ops, limit) => {
+      const world = await createWorld();
+      for (const op of ops) await perform(world, op);
+      const [gate] = world.gates;
+      const { storage } = world;
+      const [projects, keys] = await Promise.all([
+        storage.find("project", { orgId: ORG }),
+        storage.find("key", { orgId: ORG }),
+      ]);
+      const authentications = await Promise.all(world.tokens.map(({ token }) => gate.authenticate(token)));
+      const actors = [
+        ...USERS.map((userId) => ({ actor: { userId }, who: { userId } })),
+        ...world.tokens.flatMap(({ token, holder, issuedTo }, i) => {
+          const found = authentications[i];
+          return found?.authenticated && holder === issuedTo
+            ? [{ actor: { token }, who: found.principal }]
+            : [];
+        }),
+      ];
+      for (const { actor, who } of actors) {
+        const as = gate.as(actor);
+        const maySee = async (projectId: string) =>
+          (await gate.authorize(who, "project.view", { orgId: ORG, projectId })).allowed;
+        const mayKey = async (projectId: string, userId: string) =>
+          (await gate.authorize(who, "key.view", { orgId: ORG, projectId, userId })).allowed;
+        const visible = await Promise.all(projects.map(({ id }) => maySee(id)));
+        const visibleKeys = await Promise.all(keys.map(({ projectId, userId }) => mayKey(projectId, userId)));
+        expect(await allPages((page) => as.projects.list({ orgId: ORG, ...page }), limit)).toEqual(
+          projects.filter((_, i) => visible[i]).map(({ id }) => id),
+        );
+        expect(await allPages((page) => as.keys.list({ orgId: ORG, ...page }), limit)).toEqual(
+          keys.filter((_, i) => visibleKeys[i]).map(({ id }) => id),
+        );
+      }
+    },
+  );
   await fc.assert(run, { numRuns: 60 });
 });
 
 test("pages neither lose nor repeat items while others write", async () => {
   const names = fc.uniqueArray(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 20 });
-  const run = fc.asyncProperty(names, names, fc.integer({ min: 1, max: 5 }), async (lasting, others, limit) => {
-    const world = await createWorld();
-    const { projects } = world.gates[0].as({ userId: "ann" });
-    const id = (n: number) => `q${String(n).padStart(2, "0")}`;
-    for (const n of lasting) await projects.create({ orgId: ORG, id: id(n), name: "stays" });
-    const rest = others.filter((n) => !lasting.includes(n));
-    const made: number[] = [];
-    const between = async () => {
-      const [come, go] = [rest.pop(), made.shift()];
-      if (go !== undefined) await projects.delete({ projectId: id(go) });
-      if (come === undefined) return;
-      await projects.create({ orgId: ORG, id: id(come), name: "comes and goes" });
-      made.push(come);
-    };
-    await between();
-    const seen = await allPages((page) => projects.list({ orgId: ORG, ...page }), limit, between);
-    expect(new Set(seen).size).toBe(seen.length);
-    expect(seen).toEqual(expect.arrayContaining(lasting.map(id)));
-  });
+  const run = fc.asyncProperty(
+    names,
+    names,
+    fc.integer({ min: 1, max: 5 }),
+    async (lasting, others, limit) => {
+      const world = await createWorld();
+      const { projects } = world.gates[0].as({ userId: "ann" });
+      const id = (n: number) => `q${String(n).padStart(2, "0")}`;
+      for (const n of lasting) await projects.create({ orgId: ORG, id: id(n), name: "stays" });
+      const rest = others.filter((n) => !lasting.includes(n));
+      const made: number[] = [];
+      const between = async () => {
+        const [come, go] = [rest.pop(), made.shift()];
+        if (go !== undefined) await projects.delete({ projectId: id(go) });
+        if (come === undefined) return;
+        await projects.create({ orgId: ORG, id: id(come), name: "comes and goes" });
+        made.push(come);
+      };
+      await between();
+      const seen = await allPages((page) => projects.list({ orgId: ORG, ...page }), limit, between);
+      expect(new Set(seen).size).toBe(seen.length);
+      expect(seen).toEqual(expect.arrayContaining(lasting.map(id)));
+    },
+  );
   await fc.assert(run, { numRuns: 40 });
 });

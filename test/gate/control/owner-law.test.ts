@@ -8,20 +8,26 @@ async function ownersOf({ storage }: World): Promise<string[]> {
 }
 
 test("an org has an owner after every operation, also under concurrent ones", async () => {
-  const run = fc.asyncProperty(fc.array(fc.array(someOp, { maxLength: 6 }), { maxLength: 12 }), async (batches) => {
-    const world = await createWorld();
-    for (const batch of batches) {
-      await Promise.all(batch.map((op) => perform(world, op)));
-      expect(await ownersOf(world)).not.toEqual([]);
-    }
-  });
+  const run = fc.asyncProperty(
+    fc.array(fc.array(someOp, { maxLength: 6 }), { maxLength: 12 }),
+    async (batches) => {
+      const world = await createWorld();
+      for (const batch of batches) {
+        await Promise.all(batch.map((op) => perform(world, op)));
+        expect(await ownersOf(world)).not.toEqual([]);
+      }
+    },
+  );
   await fc.assert(run, { numRuns: 80 });
 });
 
 const leave = fc.constantFrom("remove" as const, "demote" as const);
 
 test("owners who remove or demote each other and themselves at the same moment leave exactly one or more", async () => {
-  const moves = fc.array(fc.record({ by: fc.nat(2), whom: fc.nat(2), how: leave, gate: fc.constantFrom(0 as const, 1 as const) }), { minLength: 2, maxLength: 12 });
+  const moves = fc.array(
+    fc.record({ by: fc.nat(2), whom: fc.nat(2), how: leave, gate: fc.constantFrom(0 as const, 1 as const) }),
+    { minLength: 2, maxLength: 12 },
+  );
   await fc.assert(
     fc.asyncProperty(moves, async (moves) => {
       const world = await createWorld();
@@ -44,5 +50,7 @@ test("the last owner can be neither removed nor demoted, and the error says so",
   const world = await createWorld();
   const { orgMembers } = world.gates[0].as({ userId: "ann" });
   await expect(orgMembers.remove({ orgId: ORG, userId: "ann" })).rejects.toThrow(LastOwnerError);
-  await expect(orgMembers.setRole({ orgId: ORG, userId: "ann", role: "member" })).rejects.toThrow(LastOwnerError);
+  await expect(orgMembers.setRole({ orgId: ORG, userId: "ann", role: "member" })).rejects.toThrow(
+    LastOwnerError,
+  );
 });

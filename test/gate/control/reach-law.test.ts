@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Principal, Resource } from "../../../src/policy/principal.js";
-import { standardPolicy, type StandardPermission } from "../../../src/policy/standard.js";
-import { type Cell, CELLS, Roles } from "./roles-model.js";
+import { type StandardPermission, standardPolicy } from "../../../src/policy/standard.js";
+import { CELLS, type Cell, Roles } from "./roles-model.js";
 import { createWorld, doerOf, ORG, perform, someOp, USERS, type World } from "./world.js";
 
 async function reached({ gates }: World, who: { readonly userId: string } | Principal): Promise<Set<Cell>> {

@@ -3,10 +3,45 @@ import type { Accepted } from "../../../src/gate/control/invitations.js";
 import { doerOf, type Op, type Outcome, PROJECTS, USERS, type World } from "./world.js";
 
 /** The matrix, written out again: what a role in a project may do there. An owner may do everything everywhere. */
-const ADMIN = ["project.view", "project.update", "projectMember.view", "projectMember.add", "projectMember.remove", "projectMember.setRole", "projectMember.setLimits"];
-const KEYS = ["key.create", "key.view", "key.update", "key.disable", "key.rotate", "key.revoke", "usage.view"];
+const ADMIN = [
+  "project.view",
+  "project.update",
+  "projectMember.view",
+  "projectMember.add",
+  "projectMember.remove",
+  "projectMember.setRole",
+  "projectMember.setLimits",
+];
+const KEYS = [
+  "key.create",
+  "key.view",
+  "key.update",
+  "key.disable",
+  "key.rotate",
+  "key.revoke",
+  "usage.view",
+];
 const PROJECT = [...ADMIN, "project.delete"];
-const ORG = ["project.create", "billing.view", "billing.manage", "org.view", "org.update", "org.delete", "orgMember.view", "orgMember.add", "orgMember.setRole", "orgMember.remove", "invitation.create", "invitation.view", "invitation.revoke", "audit.view", "externalKey.manage", "virtualModel.manage", "mcpServer.manage", "prompt.manage"];
+const ORG = [
+  "project.create",
+  "billing.view",
+  "billing.manage",
+  "org.view",
+  "org.update",
+  "org.delete",
+  "orgMember.view",
+  "orgMember.add",
+  "orgMember.setRole",
+  "orgMember.remove",
+  "invitation.create",
+  "invitation.view",
+  "invitation.revoke",
+  "audit.view",
+  "externalKey.manage",
+  "virtualModel.manage",
+  "mcpServer.manage",
+  "prompt.manage",
+];
 
 export interface Cell {
   readonly permission: string;
@@ -97,7 +132,10 @@ export class Roles {
     const confined = token !== undefined && cell.projectId !== token.projectId;
     // Whoever was handed somebody else's token reaches through it what both may.
     const issuer = token && (cell.userId === token.holder ? { ...cell, userId: token.issuedTo } : cell);
-    const may = this.may(doer.userId, cell, now) && !confined && (!token || this.may(token.issuedTo, issuer ?? cell, now));
+    const may =
+      this.may(doer.userId, cell, now) &&
+      !confined &&
+      (!token || this.may(token.issuedTo, issuer ?? cell, now));
     if (outcome.done) expect({ op, may }).toEqual({ op, may: true });
     else if (may && !token) expect({ op, code: outcome.error.code }).not.toEqual({ op, code: "permission" });
   }

@@ -20,7 +20,10 @@ test("a write with a stale version is a ConflictError that names both versions a
     }
     for (const op of ops) if (op.by !== "ann") await perform(world, op);
     const before = await everything(world);
-    const [project, present] = [await ann.projects.get({ projectId: "q" }), await ann.keys.get({ keyId: key.id })];
+    const [project, present] = [
+      await ann.projects.get({ projectId: "q" }),
+      await ann.keys.get({ keyId: key.id }),
+    ];
     const stale = [
       [project.version, (version: number) => ann.projects.update({ projectId: "q", version, name: "late" })],
       [project.version, (version: number) => ann.projects.delete({ projectId: "q", version })],

@@ -1,7 +1,7 @@
 import fc from "fast-check";
+import { createGate, type Gate } from "../../../src/gate/gate.js";
 import { TollgateError } from "../../../src/model/errors.js";
 import type { Limits } from "../../../src/model/limits.js";
-import { createGate, type Gate } from "../../../src/gate/gate.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
 import type { Storage } from "../../../src/storage/storage.js";
 
@@ -28,14 +28,21 @@ export const someLimits: fc.Arbitrary<Limits> = fc
   .record({
     rpm: maybe(small),
     budget: maybe(fc.record({ usd: small, reset: fc.constantFrom("daily" as const, "monthly" as const) })),
-    perModel: maybe(fc.dictionary(fc.constantFrom("a", "b/*"), fc.record({ rpm: small }), { minKeys: 1, maxKeys: 2 })),
+    perModel: maybe(
+      fc.dictionary(fc.constantFrom("a", "b/*"), fc.record({ rpm: small }), { minKeys: 1, maxKeys: 2 }),
+    ),
   })
   .map((limits) => JSON.parse(JSON.stringify(limits)));
 
 export const PATTERNS = ["a", "b/*", "b/c", "b/*/d", "*"] as const;
 const models = fc.option(fc.subarray([...PATTERNS]), { nil: null });
 
-const grant = { limits: maybe(someLimits), models: maybe(models), contentLogging: maybe(fc.boolean()), endsIn: maybe(small) };
+const grant = {
+  limits: maybe(someLimits),
+  models: maybe(models),
+  contentLogging: maybe(fc.boolean()),
+  endsIn: maybe(small),
+};
 
 /** Anything that somebody may try. `by` is who: a user, or the nth token there is. */
 export type Op = { readonly by: (typeof USERS)[number] | number; readonly gate: 0 | 1 } & Action;
@@ -51,20 +58,51 @@ const action = fc.oneof(
   fc.record({ type: is("orgMembers.add"), user, role: orgRole }),
   fc.record({ type: is("orgMembers.setRole"), user, role: orgRole }),
   fc.record({ type: is("orgMembers.remove"), user }),
-  fc.record({ type: is("projectMembers.add"), project, user, role: projectRole, limits: maybe(someLimits), endsIn: maybe(small) }),
+  fc.record({
+    type: is("projectMembers.add"),
+    project,
+    user,
+    role: projectRole,
+    limits: maybe(someLimits),
+    endsIn: maybe(small),
+  }),
   fc.record({ type: is("projectMembers.setRole"), project, user, role: projectRole }),
-  fc.record({ type: is("projectMembers.setLimits"), project, user, limits: fc.option(someLimits, { nil: null }) }),
+  fc.record({
+    type: is("projectMembers.setLimits"),
+    project,
+    user,
+    limits: fc.option(someLimits, { nil: null }),
+  }),
   fc.record({ type: is("projectMembers.setExpiry"), project, user, endsIn: fc.option(small, { nil: null }) }),
   fc.record({ type: is("projectMembers.remove"), project, user }),
-  fc.record({ type: is("projects.create"), project, limits: maybe(someLimits), models: maybe(models), contentLogging: maybe(fc.boolean()) }),
-  fc.record({ type: is("projects.update"), project, limits: maybe(someLimits), models: maybe(models), contentLogging: maybe(fc.boolean()) }),
+  fc.record({
+    type: is("projects.create"),
+    project,
+    limits: maybe(someLimits),
+    models: maybe(models),
+    contentLogging: maybe(fc.boolean()),
+  }),
+  fc.record({
+    type: is("projects.update"),
+    project,
+    limits: maybe(someLimits),
+    models: maybe(models),
+    contentLogging: maybe(fc.boolean()),
+  }),
   fc.record({ type: is("projects.delete"), project }),
   fc.record({ type: is("keys.create"), project, user: maybe(user), ...grant }),
   fc.record({ type: is("keys.create"), project, user: maybe(user), ...grant }),
   fc.record({ type: is("keys.update"), nth, ...grant }),
   fc.record({ type: is("keys.status"), nth, verb: fc.constantFrom(...STATUS_VERBS) }),
   fc.record({ type: is("keys.rotate"), nth, graceMs: fc.constantFrom(0, 5) }),
-  fc.record({ type: is("invitations.create"), role: orgRole, project, projectRole, limits: maybe(someLimits), endsIn: maybe(small) }),
+  fc.record({
+    type: is("invitations.create"),
+    role: orgRole,
+    project,
+    projectRole,
+    limits: maybe(someLimits),
+    endsIn: maybe(small),
+  }),
   fc.record({ type: is("invitations.accept"), nth }),
   fc.record({ type: is("invitations.revoke"), nth }),
   fc.record({ type: is("credits.grant"), usd: small }),
@@ -75,17 +113,25 @@ const action = fc.oneof(
 type Action = typeof action extends fc.Arbitrary<infer A> ? A : never;
 
 export const someOp: fc.Arbitrary<Op> = fc
-  .tuple(fc.oneof({ weight: 4, arbitrary: user }, { weight: 1, arbitrary: nth }), fc.constantFrom(0 as const, 1 as const), action)
+  .tuple(
+    fc.oneof({ weight: 4, arbitrary: user }, { weight: 1, arbitrary: nth }),
+    fc.constantFrom(0 as const, 1 as const),
+    action,
+  )
   .map(([by, gate, given]) => ({ by, gate, ...given }));
 
 /** Ann owns the org; Ben is an admin, and Cem a member, of p0; Dan is in the org; Eva and Fay are not. */
 export async function createWorld(options: { auditDenied?: boolean } = {}): Promise<World> {
   const clock = { time: 1_000_000, now: () => clock.time };
   const storage = memoryStorage();
-  const gates = [createGate({ storage, clock, ...options }), createGate({ storage, clock, ...options })] as const;
+  const gates = [
+    createGate({ storage, clock, ...options }),
+    createGate({ storage, clock, ...options }),
+  ] as const;
   const ann = gates[0].as({ userId: "ann" });
   await ann.orgs.create({ id: ORG, name: "Acme" });
-  for (const userId of ["ben", "cem", "dan"]) await ann.orgMembers.add({ orgId: ORG, userId, role: "member" });
+  for (const userId of ["ben", "cem", "dan"])
+    await ann.orgMembers.add({ orgId: ORG, userId, role: "member" });
   for (const id of ["p0", "p1"]) await ann.projects.create({ orgId: ORG, id, name: id });
   await ann.projectMembers.add({ orgId: ORG, projectId: "p0", userId: "ben", role: "admin" });
   await ann.projectMembers.add({ orgId: ORG, projectId: "p0", userId: "cem", role: "member" });
@@ -100,7 +146,9 @@ export function doerOf(world: World, { by }: Op) {
   return token === undefined ? undefined : { userId: token.holder, token };
 }
 
-export type Outcome = { readonly done: true; readonly result: unknown } | { readonly done: false; readonly error: TollgateError };
+export type Outcome =
+  | { readonly done: true; readonly result: unknown }
+  | { readonly done: false; readonly error: TollgateError };
 
 /** Tries an op. Whatever is thrown that is not one of Tollgate's errors passes. */
 export async function perform(world: World, op: Op): Promise<Outcome> {
@@ -127,32 +175,78 @@ async function run(world: World, as: ReturnType<Gate["as"]>, op: Op, doer: strin
     case "orgMembers.remove":
       return as.orgMembers.remove({ orgId, userId: op.user });
     case "projectMembers.add":
-      return as.projectMembers.add({ orgId, projectId: op.project, userId: op.user, role: op.role, limits: op.limits, expiresAt: at(op.endsIn) });
+      return as.projectMembers.add({
+        orgId,
+        projectId: op.project,
+        userId: op.user,
+        role: op.role,
+        limits: op.limits,
+        expiresAt: at(op.endsIn),
+      });
     case "projectMembers.setRole":
       return as.projectMembers.setRole({ orgId, projectId: op.project, userId: op.user, role: op.role });
     case "projectMembers.setLimits":
-      return as.projectMembers.setLimits({ orgId, projectId: op.project, userId: op.user, limits: op.limits });
+      return as.projectMembers.setLimits({
+        orgId,
+        projectId: op.project,
+        userId: op.user,
+        limits: op.limits,
+      });
     case "projectMembers.setExpiry":
-      return as.projectMembers.setExpiry({ orgId, projectId: op.project, userId: op.user, expiresAt: at(op.endsIn ?? undefined) ?? null });
+      return as.projectMembers.setExpiry({
+        orgId,
+        projectId: op.project,
+        userId: op.user,
+        expiresAt: at(op.endsIn ?? undefined) ?? null,
+      });
     case "projectMembers.remove":
       return as.projectMembers.remove({ orgId, projectId: op.project, userId: op.user });
     case "projects.create":
-      return as.projects.create({ orgId, id: op.project, name: op.project, limits: op.limits, models: op.models, contentLogging: op.contentLogging });
+      return as.projects.create({
+        orgId,
+        id: op.project,
+        name: op.project,
+        limits: op.limits,
+        models: op.models,
+        contentLogging: op.contentLogging,
+      });
     case "projects.update":
-      return as.projects.update({ projectId: op.project, limits: op.limits, models: op.models, contentLogging: op.contentLogging });
+      return as.projects.update({
+        projectId: op.project,
+        limits: op.limits,
+        models: op.models,
+        contentLogging: op.contentLogging,
+      });
     case "projects.delete":
       return as.projects.delete({ projectId: op.project });
     case "keys.create": {
       const { limits, models, contentLogging } = op;
-      const input = { orgId, projectId: op.project, userId: op.user, limits, models, contentLogging, expiresAt: at(op.endsIn) };
+      const input = {
+        orgId,
+        projectId: op.project,
+        userId: op.user,
+        limits,
+        models,
+        contentLogging,
+        expiresAt: at(op.endsIn),
+      };
       const { key, token } = await as.keys.create(input);
-      world.tokens.push({ token, keyId: key.id, projectId: key.projectId, holder: key.userId, issuedTo: doer });
+      world.tokens.push({
+        token,
+        keyId: key.id,
+        projectId: key.projectId,
+        holder: key.userId,
+        issuedTo: doer,
+      });
       return key;
     }
     case "keys.update": {
       const { limits, models, contentLogging } = op;
       const found = key(op.nth);
-      return found && as.keys.update({ keyId: found.keyId, limits, models, contentLogging, expiresAt: at(op.endsIn) });
+      return (
+        found &&
+        as.keys.update({ keyId: found.keyId, limits, models, contentLogging, expiresAt: at(op.endsIn) })
+      );
     }
     case "keys.status": {
       const found = key(op.nth);
@@ -168,7 +262,12 @@ async function run(world: World, as: ReturnType<Gate["as"]>, op: Op, doer: strin
     case "invitations.create": {
       const projects = [{ projectId: op.project, role: op.projectRole, limits: op.limits }];
       const membershipExpiresAt = op.role === "owner" ? undefined : at(op.endsIn);
-      const { invitation, token } = await as.invitations.create({ orgId, role: op.role, projects, membershipExpiresAt });
+      const { invitation, token } = await as.invitations.create({
+        orgId,
+        role: op.role,
+        projects,
+        membershipExpiresAt,
+      });
       world.invitations.push({ id: invitation.id, token });
       return invitation;
     }
@@ -192,7 +291,16 @@ async function run(world: World, as: ReturnType<Gate["as"]>, op: Op, doer: strin
   }
 }
 
-const GIVING = ["keys.create", "keys.update", "keys.rotate", "keys.status", "projectMembers.setLimits", "projectMembers.setExpiry", "projectMembers.add", "projects.update"];
+const GIVING = [
+  "keys.create",
+  "keys.update",
+  "keys.rotate",
+  "keys.status",
+  "projectMembers.setLimits",
+  "projectMembers.setExpiry",
+  "projectMembers.add",
+  "projects.update",
+];
 
 /** The same, but mostly what gives somebody something, in one project and by those who are in it. */
 export const someGivingOp: fc.Arbitrary<Op> = fc.oneof(

@@ -1,0 +1,225 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import {
+  ConflictError,
+  LimitError,
+  NotFoundError,
+  PermissionError,
+  ValidationError,
+} from "../../../src/model/errors.js";
+import { createWorld, ORG, type World } from "./world.js";
+
+describe("the org's own", () => {
+  let world: World;
+  const as = (userId: string) => world.gates[0].as({ userId });
+  const call = (token: string, usage: object) =>
+    world.gates[0].admit(token, { inputTokens: 1, costUsd: 0, ...usage });
+  beforeEach(async () => {
+    world = await createWorld();
+  });
+
+  test("virtual models resolve in the order of fallback from the very next call on", async () => {
+    const { virtualModels, keys } = as("ann");
+    const { token } = await keys.create({ orgId: ORG, projectId: "p0" });
+    const fast = await virtualModels.create({ orgId: ORG, alias: "fast", models: ["a", "b"] });
+    expect(await call(token, { model: "fast" })).toMatchObject({ models: ["a", "b"] });
+    await virtualModels.update({ virtualModelId: fast.id, models: ["b"] });
+    expect(await call(token, { model: "fast" })).toMatchObject({ models: ["b"] });
+    await expect(virtualModels.create({ orgId: ORG, alias: "fast", models: ["c"] })).rejects.toThrow(
+      ConflictError,
+    );
+    await virtualModels.delete({ virtualModelId: fast.id });
+    expect(await call(token, { model: "fast" })).toMatchObject({ models: ["fast"] });
+  });
+
+  test.each(["__proto__", "a/*", "", "x".repeat(301)])("no virtual model is called %j", async (alias) => {
+    const create = as("ann").virtualModels.create({ orgId: ORG, alias, models: ["a"] });
+    await expect(create).rejects.toThrow(ValidationError);
+  });
+
+  test("MCP servers are a list, and projects and keys say which of them may be called", async () => {
+    const { mcpServers, projects, keys } = as("ann");
+    const docs = await mcpServers.create({
+      orgId: ORG,
+      name: "docs",
+      url: "https://docs.example",
+      description: "x",
+    });
+    expect(await mcpServers.update({ mcpServerId: docs.id, description: null })).not.toHaveProperty(
+      "description",
+    );
+    await projects.update({ projectId: "p0", mcpServers: ["docs"] });
+    const { token } = await keys.create({ orgId: ORG, projectId: "p0" });
+    expect(await call(token, { mcpServer: "docs" })).toMatchObject({ admitted: true });
+    expect(await call(token, { mcpServer: "mail" })).toMatchObject({ reason: "mcp_server_not_allowed" });
+    await expect(keys.create({ orgId: ORG, projectId: "p0", mcpServers: ["mail"] })).rejects.toThrow(
+      /^mcpServers/,
+    );
+  });
+
+  test("external keys are one per project and provider, and calls on them cost only budgets that say so", async () => {
+    const { externalKeys, projects, keys } = as("ann");
+    const key = { orgId: ORG, projectId: "p0", provider: "openai", secretRef: "vault:acme/openai" };
+    await externalKeys.create(key);
+    await expect(externalKeys.create(key)).rejects.toThrow(ConflictError);
+    await externalKeys.create({ ...key, provider: "anthropic" });
+    await expect(externalKeys.create({ ...key, projectId: "none" })).rejects.toThrow(NotFoundError);
+    expect(
+      (await externalKeys.list({ orgId: ORG, projectId: "p0", provider: "openai" })).items,
+    ).toMatchObject([key]);
+    await projects.update({ projectId: "p0", limits: { budget: { usd: 1, reset: "monthly" } } });
+    const { token } = await keys.create({ orgId: ORG, projectId: "p0" });
+    expect(await call(token, { model: "a", byok: true, costUsd: 5 })).toMatchObject({ admitted: true });
+    await projects.update({
+      projectId: "p0",
+      limits: { budget: { usd: 1, reset: "monthly", countByok: true } },
+    });
+    expect(await call(token, { model: "a", byok: true, costUsd: 5 })).toMatchObject({ admitted: false });
+  });
+
+  test("credits are drawn down by what is spent, and no more is spent than was granted", async () => {
+    const { credits, keys } = as("ann");
+    const { token } = await keys.create({ orgId: ORG, projectId: "p0" });
+    await expect(credits.balance({ orgId: ORG })).rejects.toThrow(NotFoundError);
+    await credits.grant({ orgId: ORG, usd: "2.50", note: "welcome" });
+    expect(await call(token, { model: "a", costUsd: 2 })).toMatchObject({ admitted: true });
+    expect(await call(token, { model: "a", costUsd: 1 })).toMatchObject({ reason: "credits_exhausted" });
+    const more = await credits.grant({ orgId: ORG, usd: 1 });
+    expect(await credits.balance({ orgId: ORG })).toEqual({
+      grantedUsd: 3.5,
+      spentUsd: 2,
+      remainingUsd: 1.5,
+    });
+    expect(await call(token, { model: "a", costUsd: 1 })).toMatchObject({ admitted: true });
+    await credits.revoke({ creditGrantId: more.id });
+    expect(await credits.balance({ orgId: ORG })).toEqual({ grantedUsd: 2.5, spentUsd: 3, remainingUsd: 0 });
+    await expect(credits.revoke({ creditGrantId: more.id })).rejects.toThrow(ConflictError);
+    await expect(credits.grant({ orgId: ORG, usd: 8_999_999 })).rejects.toThrow(LimitError);
+    expect((await credits.list({ orgId: ORG })).items).toMatchObject([
+      { usd: 2.5, note: "welcome" },
+      { usd: 1, status: "revoked" },
+    ]);
+  });
+
+  test("an org all whose grants were revoked has no credit rather than no limit", async () => {
+    const { credits, keys } = as("ann");
+    const grant = await credits.grant({ orgId: ORG, usd: 5 });
+    await credits.revoke({ creditGrantId: grant.id });
+    const { token } = await keys.create({ orgId: ORG, projectId: "p0" });
+    expect(await call(token, { model: "a", costUsd: 1 })).toMatchObject({ admitted: false });
+  });
+
+  test("only an owner may", async () => {
+    for (const userId of ["ben", "cem", "dan", "fay"]) {
+      const { virtualModels, mcpServers, externalKeys, credits, audit, orgs, invitations } = as(userId);
+      const tries = [
+        virtualModels.create({ orgId: ORG, alias: "x", models: ["a"] }),
+        virtualModels.list({ orgId: ORG }),
+        mcpServers.create({ orgId: ORG, name: "x" }),
+        externalKeys.create({ orgId: ORG, provider: "x", secretRef: "x" }),
+        externalKeys.list({ orgId: ORG }),
+        credits.grant({ orgId: ORG, usd: 1 }),
+        credits.balance({ orgId: ORG }),
+        audit.list({ orgId: ORG }),
+        orgs.get({ orgId: ORG }),
+        orgs.update({ orgId: ORG, name: "x" }),
+        orgs.delete({ orgId: ORG, confirm: ORG }),
+        invitations.list({ orgId: ORG }),
+      ];
+      for (const attempt of tries) await expect(attempt).rejects.toThrow(PermissionError);
+    }
+  });
+
+  test("an outsider gets the same answer for an org that is there and one that is not", async () => {
+    const answer = async (orgId: string) =>
+      as("eva")
+        .orgs.get({ orgId })
+        .catch((error: unknown) => error);
+    expect(await answer(ORG)).toEqual(await answer("none"));
+    expect(await as("eva").projects.list({ orgId: ORG })).toEqual(
+      await as("eva").projects.list({ orgId: "none" }),
+    );
+  });
+});
+
+describe("deleting an org", () => {
+  test("takes its name or id in writing, everything in it, and leaves its trail", async () => {
+    const { gates, storage } = await createWorld();
+    const { orgs, keys, credits } = gates[0].as({ userId: "ann" });
+    const { token } = await keys.create({ orgId: ORG, projectId: "p0" });
+    await credits.grant({ orgId: ORG, usd: 1 });
+    await expect(orgs.delete({ orgId: ORG, confirm: "yes" })).rejects.toThrow(ValidationError);
+    await orgs.delete({ orgId: ORG, confirm: "Acme" });
+    expect(await gates[1].authenticate(token)).toMatchObject({ authenticated: false, reason: "invalid_key" });
+    for (const kind of ["org", "orgMember", "project", "projectMember", "key", "creditGrant"] as const) {
+      expect(await storage.find(kind, { orgId: ORG })).toEqual([]);
+    }
+    expect(await storage.find("auditEvent", { orgId: ORG, action: "org.delete" })).toMatchObject([
+      { actorUserId: "ann" },
+    ]);
+    await expect(orgs.create({ id: ORG, name: "Acme again" })).rejects.toThrow(ConflictError);
+  });
+});
+
+describe("the audit trail", () => {
+  test("says who did what to what, when, from which value to which", async () => {
+    const { gates, clock } = await createWorld();
+    const { projects, audit } = gates[0].as({ userId: "ann" });
+    const { token, key } = await gates[0].as({ userId: "ben" }).keys.create({ orgId: ORG, projectId: "p0" });
+    clock.time += 5;
+    await gates[0].as({ token }).projects.update({ projectId: "p0", name: "Web", limits: { rpm: 5 } });
+    await projects.update({ projectId: "p0", limits: null });
+    const { items } = await audit.list({
+      orgId: ORG,
+      subjectKind: "project",
+      subjectId: "p0",
+      from: clock.time,
+    });
+    expect(items).toMatchObject([
+      {
+        at: clock.time,
+        actorUserId: "ben",
+        actorKeyId: key.id,
+        action: "project.update",
+        outcome: "done",
+        changes: [
+          { kind: "project", id: "p0", before: { name: "p0" }, after: { name: "Web", limits: { rpm: 5 } } },
+        ],
+      },
+      { actorUserId: "ann", changes: [{ before: { limits: { rpm: 5 } }, after: { name: "Web" } }] },
+    ]);
+    expect(items[1]).not.toHaveProperty("actorKeyId");
+    expect(items[1]?.changes[0]?.after).not.toHaveProperty("limits");
+    expect((await audit.list({ orgId: ORG, userId: "ben", action: "key.create" })).items).toHaveLength(1);
+    expect(
+      (await audit.list({ orgId: ORG, to: clock.time, projectId: "p0" })).items.map(({ action }) => action),
+    ).toEqual(["project.create", "projectMember.add", "projectMember.add", "key.create"]);
+  });
+
+  test("tells of a denied attempt why it was, even where the actor was told that there is nothing", async () => {
+    const { gates } = await createWorld({ auditDenied: true });
+    await gates[0]
+      .as({ userId: "dan" })
+      .projects.update({ projectId: "p0", name: "x" })
+      .catch(() => {});
+    const { items } = await gates[0].as({ userId: "ann" }).audit.list({ orgId: ORG, outcome: "denied" });
+    expect(items).toMatchObject([
+      {
+        actorUserId: "dan",
+        action: "project.update",
+        subjectId: "p0",
+        reason: "project.update is not allowed: not_granted",
+      },
+    ]);
+  });
+
+  test("has no denied attempts unless the gate is told to", async () => {
+    const { gates } = await createWorld();
+    await gates[0]
+      .as({ userId: "dan" })
+      .projects.update({ projectId: "p0", name: "x" })
+      .catch(() => {});
+    expect(
+      (await gates[0].as({ userId: "ann" }).audit.list({ orgId: ORG, outcome: "denied" })).items,
+    ).toEqual([]);
+  });
+});
