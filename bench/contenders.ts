@@ -13,6 +13,7 @@ const CONTENDERS = {
   "admit/tollgate-by-id": async (keys) => (await import("./admit/tollgate.js")).admitById(Number(keys)),
   "admit/tollgate-by-token": async (keys) => (await import("./admit/tollgate.js")).admitByToken(Number(keys)),
   "admit/tollgate-first": async (keys) => (await import("./admit/tollgate.js")).admitFirst(Number(keys)),
+  "admit/tollgate-open": async (keys) => (await import("./admit/tollgate.js")).admitWhileOpen(Number(keys)),
   "admit/tollgate-check": async (keys) => (await import("./admit/tollgate.js")).check(Number(keys)),
   "admit/tollgate-refused": async (keys) => (await import("./admit/tollgate.js")).refused(Number(keys)),
   "admit/flexible-in-turn": async (keys) => (await import("./admit/flexible.js")).consumeInTurn(Number(keys)),

@@ -69,6 +69,11 @@ const otherRace: Race = {
       label: "rate-limiter-flexible, 1 consume, rejected",
     },
     {
+      name: "admit/tollgate-open",
+      parameter: String(BAR_KEYS),
+      label: "tollgate admit + settle, 10,000 calls open",
+    },
+    {
       name: "admit/tollgate-first",
       parameter: String(BAR_KEYS),
       label: "tollgate admit + settle, chain not at hand",

@@ -1,9 +1,12 @@
-import { createGate, type Gate, type KeyChain, type KeyRef, priceCatalog } from "tollgate";
+import { createGate, type Gate, type KeyChain, type KeyRef, priceCatalog, type Reservation } from "tollgate";
 import type { Batch, Contender } from "../contender.js";
 import { chainOf, directoryOf, spentChainOf, tokensOf } from "./chains.js";
 import { CALLS, type Call, calls, ORDER_LENGTH, orderOf, PRICES, placeOf } from "./traffic.js";
 
 const DAY_MS = 86_400_000;
+
+/** As of a gateway with 1,000 calls a second of ten seconds each. */
+const OPEN = 10_000;
 
 /** `admit` and `settle` by key id, every chain at hand. */
 export async function admitById(keys: number): Promise<Contender> {
@@ -24,6 +27,33 @@ export async function admitByToken(keys: number): Promise<Contender> {
       gate,
       callers(tokens, (token) => token),
     ),
+  };
+}
+
+/** By key id, while {@link OPEN} other calls are under way: streams of LLM calls take seconds to minutes. */
+export async function admitWhileOpen(keys: number): Promise<Contender> {
+  const gate = gateFor(chainOf, keys);
+  const ids = idsOf(keys);
+  const next = callers(ids, refOf);
+  await callEvery(gate, ids.map(refOf));
+  const open: { readonly reservation: Reservation; readonly call: Call }[] = [];
+  let oldest = 0;
+  return {
+    answer: "yes",
+    async batch(times) {
+      let yes = 0;
+      for (let i = 0; i < times; i++) {
+        const { key, call } = next();
+        const admission = await gate.admit(key, usageOf(call));
+        if (!admission.admitted) continue;
+        const ended = open[oldest];
+        open[oldest] = { reservation: admission.reservation, call };
+        oldest = (oldest + 1) % OPEN;
+        const settlement = ended && (await gate.settle(ended.reservation, actualOf(ended.call)));
+        if (settlement === undefined || settlement.settled) yes++;
+      }
+      return yes;
+    },
   };
 }
 

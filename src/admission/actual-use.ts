@@ -14,12 +14,12 @@ export interface Estimate {
 }
 
 /**
- * What a call has really used. What is not said stays as it was estimated; an explicit zero is zero. Where nothing is
- * said about tokens, model or cost, the cost stays too; where no price is known, likewise, unless `unpriced` prices it.
- * A model without a price, such as a dated snapshot, has that of the model that was reserved for.
+ * What a call has really used. What is not said stays as it was estimated; an explicit zero is zero. The cost stays too
+ * where nothing is said about tokens, model or cost, and where no price is known. A model without a price, such as a dated
+ * snapshot, has that of the model that was reserved for.
  */
 export function actualUse(estimate: Estimate, actual: Actual, pricing: Pricing): Use {
-  const inputTokens = actual.inputTokens ?? estimate.inputTokens;
+  const inputTokens = Math.max(actual.inputTokens ?? estimate.inputTokens, cacheTokensOf(actual));
   const outputTokens = actual.outputTokens ?? estimate.outputTokens;
   const cost = actualCost(estimate, actual, inputTokens, outputTokens, pricing);
   return { requests: 1, inputTokens, outputTokens, costNanoUsd: cost, slots: 0, byok: estimate.byok };
@@ -30,14 +30,14 @@ function actualCost(
   actual: Actual,
   inputTokens: number,
   outputTokens: number,
-  { prices, unpriced }: Pricing,
+  { prices }: Pricing,
 ): number {
   if (actual.costUsd !== undefined) return nanoUsd(actual.costUsd);
   const model = actual.model ?? estimate.model;
   if (isSilent(actual) || model === undefined) return estimate.costNanoUsd;
   const price =
     prices.price(model) ?? (estimate.model === undefined ? undefined : prices.price(estimate.model));
-  if (price === undefined) return unpriced === "deny" ? estimate.costNanoUsd : unpriced;
+  if (price === undefined) return estimate.costNanoUsd;
   const { cachedInputTokens, cacheWriteTokens, cacheWrite1hTokens, reasoningTokens } = actual;
   return costNanoUsd(price, {
     inputTokens,
@@ -47,6 +47,15 @@ function actualCost(
     outputTokens,
     reasoningTokens,
   });
+}
+
+/** What of the input is said to be cached or cache-writing. Whoever counts it besides the input has more of that. */
+function cacheTokensOf({
+  cachedInputTokens = 0,
+  cacheWriteTokens = 0,
+  cacheWrite1hTokens = 0,
+}: Actual): number {
+  return cachedInputTokens + cacheWriteTokens + cacheWrite1hTokens;
 }
 
 function isSilent(actual: Actual): boolean {

@@ -23,13 +23,13 @@ export class CalendarCount implements Count {
     return index === this.#previous?.index ? this.#previousUsed : this.#used;
   }
 
-  waitMs({ amount, limit: { max }, period }: Charge, now: number): number {
+  fitsAt({ amount, limit: { max }, period }: Charge, now: number): number {
     if (amount > max) return Number.POSITIVE_INFINITY;
-    return this.used(now, period) + amount <= max ? 0 : present(period).endsAt - now;
+    return this.used(now, period) + amount <= max ? Number.NEGATIVE_INFINITY : present(period).endsAt;
   }
 
-  resetMs(now: number, period: Period | undefined): number {
-    return present(period).endsAt - now;
+  emptyAt(_now: number, period: Period | undefined): number {
+    return present(period).endsAt;
   }
 
   add(amount: number, _part: Part, period: Period | undefined): void {

@@ -16,9 +16,9 @@ export interface Reading {
   readonly used: number;
   /**
    * Milliseconds from `now` until the charge's amount fits if nothing else happens: 0 where it fits now, `Infinity`
-   * where it never will.
+   * where it never will, such as in a period that has ended.
    */
   readonly waitMs: number;
-  /** Milliseconds from `now` until the count is zero if nothing else happens; absent where only a settle does that. */
-  readonly resetMs?: number;
+  /** Milliseconds from `now` until the count is zero if nothing else happens; `Infinity` where time does not do that. */
+  readonly resetMs: number;
 }

@@ -14,8 +14,8 @@ export interface Plan {
   readonly limits: readonly Limit[];
   /** For each of `limits`, the clock of its calendar periods, where it has them. */
   readonly clocks: readonly (PeriodClock | undefined)[];
-  /** Whether one of them counts input tokens. */
-  readonly countsInput: boolean;
+  /** Whether one of them counts input tokens and refuses by it. */
+  readonly needsInput: boolean;
   /** Those of them that count money. */
   readonly costLimits: readonly Limit[];
 }
@@ -80,7 +80,9 @@ export class CompiledChain {
       allowed,
       limits,
       clocks: limits.map((limit) => periodClock(limit, this.#calendar)),
-      countsInput: limits.some(({ meter }) => meter === "tokens" || meter === "inputTokens"),
+      needsInput: limits.some(
+        ({ meter, mode }) => mode === "enforce" && (meter === "tokens" || meter === "inputTokens"),
+      ),
       costLimits: limits.filter(({ meter }) => meter === "cost"),
     };
   }

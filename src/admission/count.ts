@@ -17,14 +17,14 @@ export interface Part {
 /**
  * What one limit has counted: pure arithmetic, one class for each kind of window.
  *
- * The caller clamps the clock: no `now` is below an earlier one. `used`, `waitMs` and `resetMs` change nothing.
+ * The caller clamps the clock: no `now` is below an earlier one. `used`, `fitsAt` and `emptyAt` change nothing.
  */
 export interface Count {
   used(now: number, period: Period | undefined): number;
-  /** Milliseconds until the charge fits below its limit's max; 0 where it does now, `Infinity` where it never will. */
-  waitMs(charge: Charge, now: number): number;
-  /** Milliseconds until the count is zero by itself, where it ever is. */
-  resetMs(now: number, period: Period | undefined): number | undefined;
+  /** The moment at which the charge fits below its limit's max: `-Infinity` where it does now, `Infinity` where it never will. */
+  fitsAt(charge: Charge, now: number): number;
+  /** The moment at which the count is zero by itself: `-Infinity` where it is now, `Infinity` where it never will be. */
+  emptyAt(now: number, period: Period | undefined): number;
   /** Counts `amount` as of `part`. */
   add(amount: number, part: Part, period: Period | undefined): void;
   /** Corrects what was counted as of `part` by `delta`, up or down. */

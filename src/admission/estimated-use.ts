@@ -26,11 +26,11 @@ export interface EstimatedUse extends Use {
  * The cost is that of the dearest model the call may fall back to. A target without a price is no target where `unpriced`
  * is `deny`.
  *
- * @throws ValidationError where a limit counts input tokens and the usage does not say how many
+ * @throws ValidationError where an enforced limit counts input tokens and the usage does not say how many
  */
 export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | undefined {
   const model = plan.models[0];
-  if (usage.inputTokens === undefined && plan.countsInput && model !== undefined) throw missingInput();
+  if (usage.inputTokens === undefined && plan.needsInput && model !== undefined) throw missingInput();
   const inputTokens = usage.inputTokens ?? 0;
   const outputTokens =
     usage.maxOutputTokens ?? (model === undefined ? 0 : estimated(pricing, model, usage.inputTokens));
@@ -41,28 +41,30 @@ export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): Estima
   let { models } = plan;
   if (usage.costUsd !== undefined) cost = nanoUsd(usage.costUsd);
   else if (costLimits.length > 0 && model !== undefined) {
-    const deny = pricing.unpriced === "deny" && costLimits.some(({ mode }) => mode === "enforce");
-    if (deny) models = models.filter((target) => pricing.prices.price(target) !== undefined);
-    if (models.length === 0) return undefined;
-    cost = dearest(models, usage.inputTokens, outputTokens, pricing);
+    const enforced = costLimits.some(({ mode }) => mode === "enforce");
+    if (enforced && pricing.unpriced === "deny") {
+      models = models.filter((target) => pricing.prices.price(target) !== undefined);
+      if (models.length === 0) return undefined;
+    }
+    const needsInput = enforced && models.some((target) => pricing.prices.price(target) !== undefined);
+    if (needsInput && usage.inputTokens === undefined) throw missingInput();
+    cost = dearestCost(models, inputTokens, outputTokens, pricing);
   }
   return { requests: 1, inputTokens, outputTokens, costNanoUsd: cost, slots: 1, byok, models };
 }
 
-/** What the dearest of the models would cost. */
-function dearest(
+/** What the dearest of the models would cost, in nano-USD; a model without a price costs what `unpriced` says. */
+export function dearestCost(
   models: readonly string[],
-  inputTokens: number | undefined,
+  inputTokens: number,
   outputTokens: number,
   { prices, unpriced }: Pricing,
 ): number {
   let most = 0;
   for (const model of models) {
     const price = prices.price(model);
-    if (price !== undefined && inputTokens === undefined) throw missingInput();
     const otherwise = unpriced === "deny" ? 0 : unpriced;
-    const cost =
-      price === undefined ? otherwise : costNanoUsd(price, { inputTokens: inputTokens ?? 0, outputTokens });
+    const cost = price === undefined ? otherwise : costNanoUsd(price, { inputTokens, outputTokens });
     if (cost > most) most = cost;
   }
   return most;

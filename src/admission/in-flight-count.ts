@@ -11,15 +11,15 @@ export class InFlightCount implements Count {
   }
 
   /** The slots' own expiry is the only end that is known; a settle before it lets the call in earlier. */
-  waitMs({ amount, limit: { max } }: Charge, now: number): number {
+  fitsAt({ amount, limit: { max } }: Charge, now: number): number {
     if (amount > max) return Number.POSITIVE_INFINITY;
     const tooMany = this.used(now) + amount - max;
-    if (tooMany <= 0) return 0;
-    return (this.#expiries[this.#after(now) + tooMany - 1] as number) - now; // sound: tooMany is at most used
+    if (tooMany <= 0) return Number.NEGATIVE_INFINITY;
+    return this.#expiries[this.#after(now) + tooMany - 1] as number; // sound: tooMany is at most used
   }
 
-  resetMs(): undefined {
-    return undefined;
+  emptyAt(): number {
+    return Number.POSITIVE_INFINITY;
   }
 
   add(amount: number, { at, expiresAt }: Part): void {

@@ -9,12 +9,12 @@ export class LifetimeCount implements Count {
     return this.#used;
   }
 
-  waitMs({ amount, limit: { max } }: Charge): number {
-    return this.#used + amount <= max ? 0 : Number.POSITIVE_INFINITY;
+  fitsAt({ amount, limit: { max } }: Charge): number {
+    return this.#used + amount <= max ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   }
 
-  resetMs(): undefined {
-    return undefined;
+  emptyAt(): number {
+    return Number.POSITIVE_INFINITY;
   }
 
   add(amount: number): void {

@@ -41,7 +41,7 @@ export function limitReading(
     remaining,
     ...(meter === "cost" && { usd: { max: usdOf(max), used: usdOf(used), remaining: usdOf(remaining) } }),
     window: window.name,
-    ...(resetMs !== undefined && { resetsAt: now + resetMs }),
+    ...(Number.isFinite(resetMs) && { resetsAt: now + resetMs }),
     ...(perModel !== undefined && { perModel }),
     mode,
   };

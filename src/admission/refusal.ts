@@ -41,7 +41,7 @@ export function namedIndex(
   for (const [i, { amount, limit }] of charges.entries()) {
     const waitMs = readings[i]?.waitMs ?? 0;
     if (limit.mode !== mode || waitMs === 0) continue;
-    if (amount > limit.max) return i;
+    if (isTooLarge(amount, limit)) return i;
     if (waitMs > longest) {
       named = i;
       longest = waitMs;
@@ -86,6 +86,11 @@ export class LimitRefusal implements Refused {
     return this.#charges.map(({ limit }, i) => limitReading(limit, at(this.#readings, i), this.#now));
   }
 
+  /** Shows in a console what JSON shows. */
+  [Symbol.for("nodejs.util.inspect.custom")](): Refused {
+    return this.toJSON();
+  }
+
   toJSON(): Refused {
     const { admitted, reason, message, scope, limit, limits, retryAfterMs } = this;
     return {
@@ -106,8 +111,13 @@ function at<T>(items: readonly T[], index: number): T {
   return item;
 }
 
+/** Whether a call can never pass by itself. Of credit there may be more tomorrow. */
+function isTooLarge(amount: number, { max, window }: Limit): boolean {
+  return amount > max && window.name !== "credits";
+}
+
 function reasonOf({ amount, limit }: Charge): LimitReason {
-  if (amount > limit.max) return "too_large";
+  if (isTooLarge(amount, limit)) return "too_large";
   if (limit.meter === "inFlight") return "in_flight_limited";
   if (limit.meter !== "cost") return "rate_limited";
   return limit.window.name === "credits" ? "credits_exhausted" : "budget_exceeded";
@@ -118,11 +128,11 @@ function describe(limit: Limit, amount: number, { used, waitMs, resetMs }: Readi
   const { scope, scopeId, max, perModel } = limit;
   const subject = `The ${scope} limit of ${quantity(limit, max)} ${windowText(limit)}`;
   const whose = `${perModel === undefined ? "" : ` for ${perModel}`} (${scope} ${scopeId})`;
-  if (amount > max)
+  if (isTooLarge(amount, limit))
     return `${subject}${whose} is below the ${quantity(limit, amount)} that this call alone needs.`;
   const state = `${subject}${whose} is used up to ${quantity(limit, used)}, and this call needs ${quantity(limit, amount)}`;
   if (!Number.isFinite(waitMs)) return `${state}.`;
-  if (limit.window.kind === "calendar" && resetMs !== undefined) {
+  if (limit.window.kind === "calendar") {
     return `${state}; it resets at ${new Date(now + resetMs).toISOString()}.`;
   }
   return `${state}; there is room in ${Math.ceil(waitMs / 1000)} s.`;

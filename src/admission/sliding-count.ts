@@ -34,21 +34,22 @@ export class SlidingCount implements Count {
     return used;
   }
 
-  waitMs({ amount, limit: { max } }: Charge, now: number): number {
+  fitsAt({ amount, limit: { max } }: Charge, now: number): number {
     if (amount > max) return Number.POSITIVE_INFINITY;
+    if (this.used(now) + amount <= max) return Number.NEGATIVE_INFINITY;
     let used = this.#total;
-    if (this.used(now) + amount <= max) return 0;
     for (let i = 0; i < this.#buckets.length; i += 2) {
       used -= this.#at(i + 1);
       // Buckets that are counted no more end in the past and only lower `used`; it cannot fit at one of them.
-      if (used + amount <= max) return this.#endOf(this.#at(i)) - now;
+      if (used + amount <= max) return this.#endOf(this.#at(i));
     }
     throw new Error("a sliding count holds more than its buckets");
   }
 
-  resetMs(now: number): number {
-    const newest = this.#buckets.at(-2);
-    return newest === undefined ? 0 : Math.max(0, this.#endOf(newest) - now);
+  emptyAt(): number {
+    return this.#buckets.length === 0
+      ? Number.NEGATIVE_INFINITY
+      : this.#endOf(this.#at(this.#buckets.length - 2));
   }
 
   add(amount: number, { at }: Part): void {
@@ -97,7 +98,7 @@ export class SlidingCount implements Count {
 
   /** The first moment at which a bucket is counted no more. */
   #endOf(bucket: number): number {
-    return (bucket + SUB_BUCKETS + 1) * this.#widthMs;
+    return endOf(bucket, this.#widthMs);
   }
 
   #drop(now: number): void {
@@ -109,4 +110,14 @@ export class SlidingCount implements Count {
     }
     if (dead > 0) this.#buckets.splice(0, dead);
   }
+}
+
+/** The moment at which a count of this window is zero by itself, when something was counted at `now`. */
+export function emptyAfter(lengthMs: number, now: number): number {
+  const widthMs = lengthMs / SUB_BUCKETS;
+  return endOf(Math.floor(now / widthMs), widthMs);
+}
+
+function endOf(bucket: number, widthMs: number): number {
+  return (bucket + SUB_BUCKETS + 1) * widthMs;
 }

@@ -14,6 +14,8 @@ export interface ReserveRequest {
   readonly idempotency?: { readonly key: string; readonly fingerprint: string } | undefined;
   /** Adds the charges to the open reservation `id` instead of making one. */
   readonly extend?: boolean;
+  /** Answers as it would, and changes nothing. */
+  readonly dryRun?: boolean;
 }
 
 export type ReserveOutcome =
@@ -25,10 +27,12 @@ export type ReserveOutcome =
       readonly expiresAt: number;
       /** What the reservation holds: for `replayed`, what was charged then. */
       readonly charges: readonly Charge[];
-      /** The count of each of `charges` after it. */
+      /** The count of each charge that was asked for, after it. */
       readonly used: readonly number[];
+      /** Milliseconds from `now` until each of these counts is zero by itself; see {@link Reading.resetMs}. */
+      readonly resetMs: readonly number[];
       /** The readings from before the charge, where a limit in shadow mode was short. */
-      readonly shadow?: readonly Reading[];
+      readonly shadow?: readonly Reading[] | undefined;
     }
   /** At least one enforced limit was short and nothing was changed; a reading for each charge. */
   | { readonly outcome: "refused"; readonly readings: readonly Reading[] }

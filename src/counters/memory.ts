@@ -1,7 +1,9 @@
 import type { Charge, Reading } from "../admission/charge.js";
 import { type Count, createCount, type Part } from "../admission/count.js";
 import { type Limit, sameCount } from "../admission/limit.js";
+import { emptyAfter } from "../admission/sliding-count.js";
 import type {
+  Amount,
   Counters,
   NotOpen,
   ReadQuery,
@@ -11,6 +13,7 @@ import type {
   SettleRequest,
 } from "./counters.js";
 import { RecentIds } from "./recent-ids.js";
+import { ScopeCounts } from "./scope-counts.js";
 
 type Idempotency = NonNullable<ReserveRequest["idempotency"]>;
 
@@ -25,12 +28,6 @@ interface OpenReservation {
   extensions: { readonly part: Part; readonly charges: readonly Charge[] }[] | undefined;
 }
 
-/** One count of a scope; a scope has few, so they are searched in turn. */
-interface ScopeCount {
-  readonly field: string;
-  readonly count: Count;
-}
-
 /** Counters in the memory of this process: the embedded default. A restart forgets them. */
 export function memoryCounters(): MemoryCounters {
   return new MemoryCounters();
@@ -38,32 +35,33 @@ export function memoryCounters(): MemoryCounters {
 
 export class MemoryCounters implements Counters {
   readonly inProcess = true;
-  readonly #scopes = new Map<string, ScopeCount[]>();
+  readonly #counts = new ScopeCounts();
   readonly #open = new Map<string, OpenReservation>();
   readonly #idByKey = new Map<string, string>();
   readonly #closed = new RecentIds<NotOpen>();
   #now = Number.NEGATIVE_INFINITY;
-  #sweep = this.#scopes.entries();
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
     const now = this.#clamp(request.now);
     this.#expire(now);
     const { charges, id, idempotency } = request;
     if (request.extend) return this.#extend(request, now);
-    if (idempotency) {
-      const replayed = this.#replay(idempotency, now);
-      if (replayed) return replayed;
-    }
+    const replayed = idempotency && this.#replay(idempotency, request.now, now);
+    if (replayed) return replayed;
 
     if (!this.#fits(charges, "enforce", now)) return this.#refuse(charges, request.now);
     const shadow = this.#fits(charges, "shadow", now) ? undefined : this.#read(charges, request.now);
 
     const expiresAt = now + request.ttlMs;
-    const used = this.#add(charges, { at: now, expiresAt });
+    const times = { reservedAt: now, expiresAt };
+    if (request.dryRun) {
+      return { outcome: "reserved", id, ...times, charges, ...this.#foresee(charges, request.now), shadow };
+    }
+    const { used, resetMs } = this.#add(charges, { at: now, expiresAt }, request.now);
     this.#open.set(id, { reservedAt: now, expiresAt, idempotency, charges, extensions: undefined });
     if (idempotency) this.#idByKey.set(idempotency.key, id);
-    this.#sweepOne(now);
-    return { outcome: "reserved", id, reservedAt: now, expiresAt, charges, used, ...(shadow && { shadow }) };
+    this.#counts.sweepOne(now);
+    return { outcome: "reserved", id, reservedAt: now, expiresAt, charges, used, resetMs, shadow };
   }
 
   async settle({ id, now: callerNow, amounts }: SettleRequest): Promise<SettleOutcome> {
@@ -75,22 +73,11 @@ export class MemoryCounters implements Counters {
 
     const used: number[] = [];
     const original = { at: open.reservedAt, expiresAt: open.expiresAt };
-    let scope: ScopeCount[] = [];
-    let scopeKey: string | undefined;
-    for (const [i, { limit, amount, period }] of amounts.entries()) {
-      if (limit.scopeKey !== scopeKey) {
-        scopeKey = limit.scopeKey;
-        scope = this.#scopeFor(scopeKey);
-      }
-      const count = countFor(scope, limit);
+    for (let i = 0; i < amounts.length; i++) {
+      const { limit, amount, period } = amounts[i] as Amount; // sound: i is below the length
+      const count = this.#counts.obtain(limit);
       let delta = amount - reservedFor(open.charges, limit, i);
-      for (const { part, charges } of open.extensions?.toReversed() ?? []) {
-        // What was charged last is given back first, so that each part keeps min(estimate, actual) of its own moment.
-        if (delta >= 0) break;
-        const back = Math.max(delta, -reservedFor(charges, limit, i));
-        count.correct(back, part, now, period);
-        delta -= back;
-      }
+      if (open.extensions) delta = giveBack(count, open.extensions, amounts[i] as Amount, i, delta, now);
       if (delta !== 0) count.correct(delta, original, now, period);
       used.push(count.used(now, period));
     }
@@ -105,11 +92,7 @@ export class MemoryCounters implements Counters {
 
   /** Everything that is counted, as plain data. For tests and diagnosis. */
   dump(): Record<string, Record<string, readonly (number | null)[]>> {
-    const dumped: [string, Record<string, readonly (number | null)[]>][] = [];
-    for (const [key, counts] of this.#scopes) {
-      dumped.push([key, Object.fromEntries(counts.map(({ field, count }) => [field, [...count.dump()]]))]);
-    }
-    return Object.fromEntries(dumped.sort(([a], [b]) => (a < b ? -1 : 1)));
+    return this.#counts.dump();
   }
 
   /** Time never runs backwards for a count. */
@@ -123,19 +106,23 @@ export class MemoryCounters implements Counters {
     if (open === undefined) return { outcome: this.#closed.get(id) ?? "unknown_reservation" };
     if (!this.#fits(charges, "enforce", now)) return this.#refuse(charges, callerNow);
     const part = { at: now, expiresAt: open.expiresAt };
-    const used = this.#add(charges, part);
+    const counted = this.#add(charges, part, callerNow);
     open.extensions = [...(open.extensions ?? []), { part, charges }];
     open.charges = sum(open.charges, charges);
-    return { outcome: "reserved", id, ...timesOf(open), charges: open.charges, used };
+    return { outcome: "reserved", id, ...timesOf(open), charges: open.charges, ...counted };
   }
 
-  #replay({ key, fingerprint }: Idempotency, now: number): ReserveOutcome | undefined {
+  #replay({ key, fingerprint }: Idempotency, callerNow: number, now: number): ReserveOutcome | undefined {
     const id = this.#idByKey.get(key);
     const open = id === undefined ? undefined : this.#openAt(id, now);
     if (id === undefined || open === undefined) return undefined;
     if (open.idempotency?.fingerprint !== fingerprint) return { outcome: "conflict" };
-    const used = open.charges.map(({ limit, period }) => this.#find(limit)?.used(now, period) ?? 0);
-    return { outcome: "replayed", id, ...timesOf(open), charges: open.charges, used };
+    const readings = this.#read(open.charges, callerNow);
+    const counted = {
+      used: readings.map(({ used }) => used),
+      resetMs: readings.map(({ resetMs }) => resetMs),
+    };
+    return { outcome: "replayed", id, ...timesOf(open), charges: open.charges, ...counted };
   }
 
   #refuse(charges: readonly Charge[], callerNow: number): ReserveOutcome {
@@ -144,64 +131,45 @@ export class MemoryCounters implements Counters {
 
   /** Whether every limit of one mode has room. An amount of zero always has: a spent budget stops no free model. */
   #fits(charges: readonly Charge[], mode: Limit["mode"], now: number): boolean {
-    let scope: ScopeCount[] | undefined;
-    let scopeKey: string | undefined;
     for (const { limit, amount, period } of charges) {
       if (amount === 0 || limit.mode !== mode) continue;
-      if (limit.scopeKey !== scopeKey) {
-        scopeKey = limit.scopeKey;
-        scope = this.#scopes.get(scopeKey);
-      }
-      const used = scope && findCount(scope, limit)?.used(now, period);
-      if ((used ?? 0) + amount > limit.max) return false;
+      if ((this.#counts.find(limit)?.used(now, period) ?? 0) + amount > limit.max) return false;
     }
     return true;
   }
 
-  #add(charges: readonly Charge[], part: Part): number[] {
+  #add(charges: readonly Charge[], part: Part, callerNow: number): Counted {
     const used: number[] = [];
-    let scope: ScopeCount[] = [];
-    let scopeKey: string | undefined;
+    const resetMs: number[] = [];
     for (const { limit, amount, period } of charges) {
-      if (limit.scopeKey !== scopeKey) {
-        scopeKey = limit.scopeKey;
-        scope = this.#scopeFor(scopeKey);
-      }
-      const count = countFor(scope, limit);
+      const count = this.#counts.obtain(limit);
       count.add(amount, part, period);
       used.push(count.used(part.at, period));
+      resetMs.push(Math.max(0, count.emptyAt(part.at, period) - callerNow));
     }
-    return used;
+    return { used, resetMs };
+  }
+
+  /** What {@link #add} would come to. */
+  #foresee(charges: readonly Charge[], callerNow: number): Counted {
+    const readings = this.#read(charges, callerNow);
+    const now = Math.max(this.#now, callerNow);
+    const used = charges.map(({ amount }, i) => (readings[i]?.used ?? 0) + amount);
+    const resetMs = charges.map(({ limit: { window }, amount }, i) => {
+      if (window.kind === "sliding" && amount > 0) return emptyAfter(window.lengthMs, now) - callerNow;
+      return readings[i]?.resetMs ?? 0;
+    });
+    return { used, resetMs };
   }
 
   /** Waits are told from the caller's own clock: that is the one it will watch. */
   #read(charges: readonly Charge[], callerNow: number): Reading[] {
     const now = Math.max(this.#now, callerNow);
-    const ahead = now - callerNow;
     return charges.map((charge) => {
-      const count = this.#find(charge.limit) ?? createCount(charge.limit.window);
-      const waitMs = charge.amount === 0 ? 0 : count.waitMs(charge, now);
-      const resetMs = count.resetMs(now, charge.period);
-      return {
-        used: count.used(now, charge.period),
-        waitMs: waitMs === 0 ? 0 : waitMs + ahead,
-        ...(resetMs !== undefined && { resetMs: resetMs + ahead }),
-      };
+      const count = this.#counts.find(charge.limit) ?? createCount(charge.limit.window);
+      const resetMs = Math.max(0, count.emptyAt(now, charge.period) - callerNow);
+      return { used: count.used(now, charge.period), waitMs: waitMs(charge, count, now, callerNow), resetMs };
     });
-  }
-
-  #find(limit: Limit): Count | undefined {
-    const scope = this.#scopes.get(limit.scopeKey);
-    return scope && findCount(scope, limit);
-  }
-
-  #scopeFor(scopeKey: string): ScopeCount[] {
-    let scope = this.#scopes.get(scopeKey);
-    if (scope === undefined) {
-      scope = [];
-      this.#scopes.set(scopeKey, scope);
-    }
-    return scope;
   }
 
   /** The reservation, unless it is closed or has outlived its TTL. */
@@ -225,35 +193,45 @@ export class MemoryCounters implements Counters {
       this.#close(id, open, "expired");
     }
   }
+}
 
-  /** Looks at one scope per call and forgets it where nothing in it matters any more. */
-  #sweepOne(now: number): void {
-    let next = this.#sweep.next();
-    if (next.done) {
-      this.#sweep = this.#scopes.entries();
-      next = this.#sweep.next();
-      if (next.done) return;
-    }
-    const [key, counts] = next.value;
-    if (counts.every(({ count }) => count.idle(now))) this.#scopes.delete(key);
-  }
+interface Counted {
+  readonly used: readonly number[];
+  readonly resetMs: readonly number[];
 }
 
 function timesOf({ reservedAt, expiresAt }: OpenReservation) {
   return { reservedAt, expiresAt };
 }
 
-function findCount(scope: readonly ScopeCount[], { field }: Limit): Count | undefined {
-  for (const candidate of scope) if (candidate.field === field) return candidate.count;
-  return undefined;
+function waitMs(charge: Charge, count: Count, now: number, callerNow: number): number {
+  if (charge.amount === 0) return 0;
+  const fitsAt = count.fitsAt(charge, now);
+  if (fitsAt === Number.NEGATIVE_INFINITY) return 0;
+  // A period that has ended, of a call that goes on after it, gets no room any more.
+  return fitsAt > callerNow ? fitsAt - callerNow : Number.POSITIVE_INFINITY;
 }
 
-function countFor(scope: ScopeCount[], limit: Limit): Count {
-  const found = findCount(scope, limit);
-  if (found !== undefined) return found;
-  const count = createCount(limit.window);
-  scope.push({ field: limit.field, count });
-  return count;
+/**
+ * Gives back what was charged last first, so that each part of a reservation keeps min(estimate, actual) of its own
+ * moment. Returns what of `delta` is left to correct.
+ */
+function giveBack(
+  count: Count,
+  extensions: NonNullable<OpenReservation["extensions"]>,
+  { limit, period }: Amount,
+  hint: number,
+  delta: number,
+  now: number,
+): number {
+  let left = delta;
+  for (const { part, charges } of extensions.toReversed()) {
+    if (left >= 0) break;
+    const back = Math.max(left, -reservedFor(charges, limit, hint));
+    count.correct(back, part, now, period);
+    left -= back;
+  }
+  return left;
 }
 
 /** What stands reserved against a limit; `hint` is where it most likely is. */

@@ -1,7 +1,7 @@
 import type { Charge } from "../admission/charge.js";
 import { type LimitReading, limitReading } from "../admission/limit-reading.js";
 import type { Refusal, Refused } from "../admission/refusal.js";
-import { SUB_BUCKETS } from "../admission/sliding-count.js";
+import { emptyAfter } from "../admission/sliding-count.js";
 import type { Degraded, Reservation } from "./reservation.js";
 
 /** The answer of `admit` for a call that may pass. */
@@ -24,6 +24,13 @@ export interface Admitted {
 
 export type Admission = Admitted | Refused;
 
+/** What a reserve left on the counts of its charges. */
+export interface Counted {
+  readonly used: readonly number[];
+  readonly resetMs: readonly number[];
+  readonly now: number;
+}
+
 /** An admitted call. Its readings are made when they are asked for, of the counts as they were at the admission. */
 export class AdmittedCall implements Admitted {
   readonly admitted = true;
@@ -37,15 +44,16 @@ export class AdmittedCall implements Admitted {
   readonly shadow: readonly Refusal[];
   declare readonly degraded?: Degraded;
   readonly #charges: readonly Charge[];
-  readonly #used: readonly number[];
-  readonly #now: number;
+  readonly #counted: Counted;
 
   constructor(
     reservation: Reservation,
     models: readonly string[],
     contentLogging: boolean,
     shadow: readonly Refusal[],
-    counted: { readonly charges: readonly Charge[]; readonly used: readonly number[]; readonly now: number },
+    degraded: Degraded | undefined,
+    charges: readonly Charge[],
+    counted: Counted,
   ) {
     this.reservation = reservation;
     this.keyId = reservation.keyId;
@@ -55,14 +63,21 @@ export class AdmittedCall implements Admitted {
     this.models = models;
     this.contentLogging = contentLogging;
     this.shadow = shadow;
-    if (reservation.degraded) this.degraded = reservation.degraded;
-    this.#charges = counted.charges;
-    this.#used = counted.used;
-    this.#now = counted.now;
+    if (degraded) this.degraded = degraded;
+    this.#charges = charges;
+    this.#counted = counted;
   }
 
   get limits(): LimitReading[] {
-    return this.#charges.map((charge, i) => readingAfter(charge, this.#used[i] ?? 0, this.#now));
+    const { used, resetMs, now } = this.#counted;
+    return this.#charges.map(({ limit }, i) =>
+      limitReading(limit, { used: used[i] ?? 0, resetMs: resetMs[i] ?? Number.POSITIVE_INFINITY }, now),
+    );
+  }
+
+  /** Shows in a console what JSON shows. */
+  [Symbol.for("nodejs.util.inspect.custom")](): Admitted {
+    return this.toJSON();
   }
 
   toJSON(): Admitted {
@@ -84,14 +99,10 @@ export class AdmittedCall implements Admitted {
   }
 }
 
-/** A limit as it stands right after `now`, when a charge or a settle left `used` on it. */
+/** A limit right after something was counted against it at `now`. */
 export function readingAfter({ limit, period }: Charge, used: number, now: number): LimitReading {
   const { window } = limit;
-  let resetMs: number | undefined;
-  if (period !== undefined) resetMs = period.endsAt - now;
-  if (window.kind === "sliding") {
-    const widthMs = window.lengthMs / SUB_BUCKETS;
-    resetMs = used === 0 ? 0 : (Math.floor(now / widthMs) + SUB_BUCKETS + 1) * widthMs - now;
-  }
-  return limitReading(limit, { used, ...(resetMs !== undefined && { resetMs }) }, now);
+  let emptyAt = period?.endsAt ?? Number.POSITIVE_INFINITY;
+  if (window.kind === "sliding") emptyAt = emptyAfter(window.lengthMs, now);
+  return limitReading(limit, { used, resetMs: emptyAt - now }, now);
 }

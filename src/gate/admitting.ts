@@ -31,49 +31,46 @@ export class ReservationIds {
 
 /**
  * Decides about one call: the checks in their order, the first that fails answers, and at the end one `reserve` over
- * every limit. With `charge: false`, the same answer from a reading, and nothing is charged.
+ * every limit. A dry run is the same decision on the same way; it charges nothing and tells nobody.
  */
 export async function admit(
   engine: Engine,
   ids: ReservationIds,
   key: KeyRef,
   usage: Usage,
-  charge: boolean,
+  dryRun: boolean,
 ): Promise<Admission> {
   const now = engine.settings.clock.now();
   const call = parse(usageSchema, usage, "usage");
   const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
-  if (found === undefined || tokenEnded(found, now)) return refused(engine, plainRefusal("invalid_key"), now);
+  const compiled = found && !tokenEnded(found, now) ? found.compiled : undefined;
+  const refuse = (refusal: Refused) => (dryRun ? refusal : refused(engine, refusal, now, compiled));
+  if (compiled === undefined) return refuse(plainRefusal("invalid_key"));
 
-  const { compiled } = found;
   const reason = keyRefusal(compiled.chain, now);
-  if (reason !== undefined) return refused(engine, plainRefusal(reason), now, compiled);
+  if (reason !== undefined) return refuse(plainRefusal(reason));
 
   const requested = call.model ?? call.mcpServer ?? "";
   const isMcp = call.model === undefined;
   const plan = isMcp ? compiled.forMcpServer(requested) : compiled.forModel(requested);
-  if (!plan.allowed) {
-    const refusal = plainRefusal(isMcp ? "mcp_server_not_allowed" : "model_not_allowed");
-    return refused(engine, refusal, now, compiled);
-  }
+  if (!plan.allowed) return refuse(plainRefusal(isMcp ? "mcp_server_not_allowed" : "model_not_allowed"));
 
   const use = estimatedUse(plan, call, engine.settings);
-  if (use === undefined) return refused(engine, plainRefusal("model_unpriced"), now, compiled);
+  if (use === undefined) return refuse(plainRefusal("model_unpriced"));
 
   // Where the first target has no price, the limits of the next one count.
   const { limits, clocks } =
     use.models[0] === plan.models[0] ? plan : compiled.forTargets(use.models, requested);
   const charges = chargesOf(limits, clocks, use, now);
-  const asked: Asked = { call, requested, compiled, use, charges, now };
-  const { counters } = engine.settings;
+  const asked: Asked = { call, requested, compiled, use, charges, now, dryRun };
+  let answer: Admission;
   try {
-    return charge
-      ? reserved(engine, asked, await reserve(engine, ids, counters, asked))
-      : checked(engine, ids, asked, await read(engine, counters, asked));
+    answer = concluded(engine, asked, await reserve(engine, ids, engine.settings.counters, asked));
   } catch (error) {
     if (!(error instanceof CountersUnavailableError)) throw error;
-    return whileDown(engine, ids, asked, charge, error.message);
+    answer = await whileDown(engine, ids, asked, error);
   }
+  return answer.admitted ? answer : refuse(answer);
 }
 
 /** What `onCountersDown` says. */
@@ -81,23 +78,24 @@ async function whileDown(
   engine: Engine,
   ids: ReservationIds,
   asked: Asked,
-  charge: boolean,
-  message: string,
+  error: CountersUnavailableError,
 ): Promise<Admission> {
-  const { compiled, now } = asked;
+  const mode = degrade(engine, asked.now, error);
+  if (mode === "deny") return plainRefusal("counters_unavailable");
+  if (mode === "local") {
+    return concluded(engine, asked, await reserve(engine, ids, engine.localCounters, asked), "local");
+  }
+  const expiresAt = asked.now + engine.settings.reservationTtlMs;
+  const uncounted = { id: ids.next(), reservedAt: asked.now, expiresAt, charges: [], used: [], resetMs: [] };
+  return admitted(asked, NO_REFUSALS, "uncounted", uncounted);
+}
+
+/** What the gate does while its counters do not answer, told to whoever listens. */
+export function degrade(engine: Engine, now: number, error: CountersUnavailableError): "deny" | Degraded {
   const { onCountersDown } = engine.settings;
   const mode = onCountersDown === "allow" ? "uncounted" : onCountersDown;
-  engine.events.emit("degraded", { at: now, mode, message });
-  if (mode === "deny") return refused(engine, plainRefusal("counters_unavailable"), now, compiled);
-  if (mode === "local") {
-    const counters = engine.localCounters;
-    return charge
-      ? reserved(engine, asked, await reserve(engine, ids, counters, asked), "local")
-      : checked(engine, ids, asked, await read(engine, counters, asked), "local");
-  }
-  const expiresAt = now + engine.settings.reservationTtlMs;
-  const counted = { id: ids.next(), reservedAt: now, expiresAt, charges: [], used: [] };
-  return admitted(asked, NO_REFUSALS, "uncounted", counted);
+  engine.events.emit("degraded", { at: now, mode, error });
+  return mode;
 }
 
 /** One call on its way through the last step. */
@@ -109,13 +107,14 @@ interface Asked {
   readonly charges: readonly Charge[];
   /** The one moment of the whole decision. */
   readonly now: number;
+  readonly dryRun: boolean;
 }
 
 function reserve(
   engine: Engine,
   ids: ReservationIds,
   counters: Counters,
-  { call, compiled, charges, now }: Asked,
+  { call, compiled, charges, now, dryRun }: Asked,
 ): Promise<ReserveOutcome> {
   const request: ReserveRequest = {
     id: ids.next(),
@@ -124,50 +123,33 @@ function reserve(
     ttlMs: engine.settings.reservationTtlMs,
     charges,
     idempotency: call.requestId === undefined ? undefined : idempotencyOf(compiled, call, call.requestId),
+    dryRun,
   };
-  return answerOf(engine, counters, counters.reserve(request));
+  return answerOf(engine, counters, () => counters.reserve(request));
 }
 
 /** The admission that the outcome of a reserve makes. */
-function reserved(engine: Engine, asked: Asked, outcome: ReserveOutcome, degraded?: Degraded): Admission {
-  const { charges, compiled, now } = asked;
+function concluded(engine: Engine, asked: Asked, outcome: ReserveOutcome, degraded?: Degraded): Admission {
+  const { charges, compiled, now, dryRun } = asked;
   switch (outcome.outcome) {
     case "reserved": {
       const shadow = outcome.shadow ? shadowRefusals(charges, outcome.shadow, now) : NO_REFUSALS;
-      engine.alerts.look(charges, outcome.used, now, compiled);
-      engine.lastUsed?.record(compiled.keyId, now);
-      engine.expiry.look(compiled, now);
+      if (!dryRun) {
+        engine.alerts.look(charges, outcome.used, now, compiled);
+        engine.lastUsed?.record(compiled.keyId, now);
+        engine.expiry.look(compiled, now);
+      }
       return admitted(asked, shadow, degraded, outcome);
     }
     case "replayed":
       return admitted(asked, NO_REFUSALS, degraded, outcome);
     case "refused":
-      return refusedByLimit(engine, charges, outcome.readings, now, compiled);
+      return limitRefusal(charges, outcome.readings, now);
     case "conflict":
       throw new ConflictError("usage.requestId belongs to an open reservation of this key with other usage");
     default:
       throw new Error(`counters answered ${outcome.outcome} to a reserve that extends nothing`);
   }
-}
-
-function read(engine: Engine, counters: Counters, { compiled, charges, now }: Asked): Promise<Reading[]> {
-  return answerOf(engine, counters, counters.read({ orgId: compiled.orgId, now, charges }));
-}
-
-/** The admission that a reading makes: the same answer, with a reservation that nothing holds. */
-function checked(
-  engine: Engine,
-  ids: ReservationIds,
-  asked: Asked,
-  readings: readonly Reading[],
-  degraded?: Degraded,
-): Admission {
-  const { charges, now } = asked;
-  if (namedIndex(charges, readings, "enforce") >= 0) return limitRefusal(charges, readings, now);
-  const used = readings.map((reading) => reading.used);
-  const expiresAt = now + engine.settings.reservationTtlMs;
-  const counted = { id: ids.next(), reservedAt: now, expiresAt, charges, used };
-  return admitted(asked, shadowRefusals(charges, readings, now), degraded, counted);
 }
 
 const NO_REFUSALS: readonly Refusal[] = Object.freeze([]);
@@ -182,6 +164,7 @@ function admitted(
     readonly expiresAt: number;
     readonly charges: readonly Charge[];
     readonly used: readonly number[];
+    readonly resetMs: readonly number[];
   },
 ): AdmittedCall {
   const reservation = new IssuedReservation({
@@ -203,26 +186,21 @@ function admitted(
     degraded,
     charges: counted.charges,
   });
-  return new AdmittedCall(reservation, use.models, compiled.contentLogging, shadow, {
-    charges: counted.charges,
-    used: counted.used,
+  const { charges, used, resetMs } = counted;
+  return new AdmittedCall(reservation, use.models, compiled.contentLogging, shadow, degraded, charges, {
+    used,
+    resetMs,
     now,
   });
 }
 
-function limitRefusal(charges: readonly Charge[], readings: readonly Reading[], now: number): LimitRefusal {
-  return new LimitRefusal(charges, readings, namedIndex(charges, readings, "enforce"), now);
-}
-
-/** The refusal by limits, told to whoever listens. */
-export function refusedByLimit(
-  engine: Engine,
+/** The refusal by the limit that is to be named. */
+export function limitRefusal(
   charges: readonly Charge[],
   readings: readonly Reading[],
   now: number,
-  compiled: CompiledChain,
-): Refused {
-  return refused(engine, limitRefusal(charges, readings, now), now, compiled);
+): LimitRefusal {
+  return new LimitRefusal(charges, readings, namedIndex(charges, readings, "enforce"), now);
 }
 
 /** A refusal, told to whoever listens. */

@@ -1,5 +1,7 @@
+import { z } from "zod";
 import { keyRefusal } from "../admission/key-checks.js";
 import { type KeyRefusalReason, MESSAGES } from "../admission/reasons.js";
+import { parse } from "../model/validation.js";
 import type { Principal } from "../policy/principal.js";
 import type { Engine } from "./engine.js";
 import { tokenEnded } from "./key-resolver.js";
@@ -19,9 +21,13 @@ export type Authentication =
     }
   | { readonly authenticated: false; readonly reason: KeyRefusalReason; readonly message: string };
 
+// An id is no secret, so it proves nothing.
+const tokenSchema = z.string({ error: "a token" });
+
 /** Whom a token stands for now. */
 export async function authenticate(engine: Engine, token: string): Promise<Authentication> {
   const now = engine.settings.clock.now();
+  parse(tokenSchema, token, "token");
   const found = engine.keys.peek(token, now) ?? (await engine.keys.load(token, now));
   if (found === undefined || tokenEnded(found, now)) return failed("invalid_key");
   const { compiled } = found;

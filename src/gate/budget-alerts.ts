@@ -3,15 +3,14 @@ import type { Charge } from "../admission/charge.js";
 import { readingAfter } from "./admission.js";
 import type { CallContext, EventHub } from "./events.js";
 
-/** Budgets remembered. One that falls out may be told of twice; none goes untold. */
+/** Periods of budgets remembered. One that falls out may be told of twice; none goes untold. */
 const BUDGETS_MAX = 10_000;
 
 /** Tells once per period and threshold that a budget has reached it. Every process tells for itself. */
 export class BudgetAlerts {
   readonly #events: EventHub;
-  readonly #told = new LRUCache<string, { readonly period: number; readonly threshold: number }>({
-    max: BUDGETS_MAX,
-  });
+  /** The highest threshold told, by budget and period. */
+  #told: LRUCache<string, number> | undefined;
 
   constructor(events: EventHub) {
     this.#events = events;
@@ -24,7 +23,8 @@ export class BudgetAlerts {
       const { alertAt, max } = charge.limit;
       if (alertAt === undefined) continue;
       for (const threshold of alertAt) {
-        if ((used[i] ?? 0) < threshold * max) break; // ascending
+        // A quotient of integers is the nearest double to the share; a product with the threshold may lie just above.
+        if (!((used[i] ?? 0) / max >= threshold)) break; // ascending; nothing used of nothing is no share
         if (this.#isNew(charge, threshold)) {
           const limit = readingAfter(charge, used[i] ?? 0, now);
           this.#events.emit("budgetThreshold", { at: now, threshold, limit, context });
@@ -34,12 +34,11 @@ export class BudgetAlerts {
   }
 
   #isNew({ limit, period }: Charge, threshold: number): boolean {
-    const name = `${limit.scopeKey} ${limit.field}`;
-    const index = period?.index ?? 0;
+    const name = `${limit.scopeKey} ${limit.field} ${period?.index}`;
+    this.#told ??= new LRUCache({ max: BUDGETS_MAX }); // at the first alert: it takes its memory at once
     const told = this.#told.get(name);
-    if (told !== undefined && (told.period > index || (told.period === index && told.threshold >= threshold)))
-      return false;
-    this.#told.set(name, { period: index, threshold });
+    if (told !== undefined && told >= threshold) return false;
+    this.#told.set(name, threshold);
     return true;
   }
 }

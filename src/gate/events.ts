@@ -1,5 +1,6 @@
 import type { LimitReading } from "../admission/limit-reading.js";
 import type { Refusal } from "../admission/refusal.js";
+import type { CountersUnavailableError } from "../model/errors.js";
 
 /** Whose call it was. */
 export interface CallContext {
@@ -35,21 +36,27 @@ export interface GateEvents {
   /** A call was admitted on a key that ends within a week, by itself or with its holder's membership. Once per end. */
   keyExpiring: { readonly at: number; readonly context: CallContext; readonly expiresAt: number };
   /** The counters did not answer, and the gate did what `onCountersDown` says. */
-  degraded: { readonly at: number; readonly mode: "deny" | "local" | "uncounted"; readonly message: string };
+  degraded: {
+    readonly at: number;
+    readonly mode: "deny" | "local" | "uncounted";
+    /** What was thrown by the counters is its `cause`: a defect of theirs cannot be told from an outage. */
+    readonly error: CountersUnavailableError;
+  };
 }
 
 export type Listener<E extends keyof GateEvents> = (event: GateEvents[E]) => void;
 
 /** Listeners by event. What one of them throws is kept from the call that it listens to. */
 export class EventHub {
-  readonly #listeners = new Map<string, Set<(event: never) => void>>();
+  readonly #listeners = new Map<string, Set<{ readonly listener: (event: never) => unknown }>>();
 
   /** Adds a listener; the returned function removes it. */
   on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void {
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners);
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+    const entry = { listener };
+    listeners.add(entry);
+    return () => listeners.delete(entry);
   }
 
   /** Whether anybody listens, so that an event nobody wants is not made. */
@@ -58,15 +65,20 @@ export class EventHub {
   }
 
   emit<E extends keyof GateEvents>(event: E, payload: GateEvents[E]): void {
-    for (const listener of this.#listeners.get(event) ?? []) {
+    for (const { listener } of [...(this.#listeners.get(event) ?? [])]) {
       try {
-        (listener as Listener<E>)(payload); // sound: `on` keeps listeners under the event they were typed for
+        // Sound: `on` keeps listeners under the event they were typed for. One may be async all the same.
+        const answer = (listener as (event: GateEvents[E]) => unknown)(payload);
+        if (answer instanceof Promise) answer.catch((error: unknown) => warnOf(event, error));
       } catch (error) {
-        process.emitWarning(
-          `A listener of "${event}" threw: ${error instanceof Error ? error.name : "not an Error"}`,
-          "TollgateWarning",
-        );
+        warnOf(event, error);
       }
     }
   }
+}
+
+/** The name alone: what a listener throws may hold anything. */
+function warnOf(event: string, error: unknown): void {
+  const name = error instanceof Error ? error.name : "not an Error";
+  process.emitWarning(`A listener of "${event}" threw: ${name}`, "TollgateWarning");
 }

@@ -1,16 +1,19 @@
 import { chargesOf, type Use } from "../admission/amounts.js";
+import type { Charge } from "../admission/charge.js";
+import type { CompiledChain } from "../admission/compiled-chain.js";
+import { dearestCost } from "../admission/estimated-use.js";
 import { keyRefusal } from "../admission/key-checks.js";
 import { plainRefusal } from "../admission/refusal.js";
-import { ConflictError, ValidationError } from "../model/errors.js";
+import type { ReserveOutcome } from "../counters/counters.js";
+import { ConflictError, CountersUnavailableError, ValidationError } from "../model/errors.js";
 import { nanoUsd } from "../model/money.js";
 import { type More, moreSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
-import { costNanoUsd } from "../pricing/cost.js";
 import { type Admission, AdmittedCall } from "./admission.js";
-import { refused, refusedByLimit } from "./admitting.js";
+import { degrade, limitRefusal, refused } from "./admitting.js";
 import type { Engine } from "./engine.js";
 import { answerOf, countersOf } from "./guarded-counters.js";
-import { IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
+import { type Degraded, IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
 
 /**
  * Asks for more for a call that is under way: the checks of the key again, then one `reserve` of what comes on top, in
@@ -29,41 +32,72 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const reason = keyRefusal(compiled.chain, now);
   if (reason !== undefined) return refused(engine, plainRefusal(reason), now, compiled);
 
-  const { id, orgId, requested, model } = reservation;
-  const plan = model === undefined ? compiled.forMcpServer(requested) : compiled.forModel(requested);
-  const extended = {
+  const { id, orgId, requested, model, models } = reservation;
+  const plan =
+    model === undefined ? compiled.forMcpServer(requested) : compiled.forTargets(models, requested);
+  const charges = chargesOf(plan.limits, plan.clocks, use, reservation.reservedAt);
+  const extended = { reservation, use, compiled, now };
+  if (reservation.degraded === "uncounted") return admitted(extended, "uncounted");
+
+  const counters = countersOf(engine, reservation);
+  const request = { id, orgId, now, ttlMs: engine.settings.reservationTtlMs, charges, extend: true };
+  let outcome: ReserveOutcome;
+  try {
+    outcome = await answerOf(engine, counters, () => counters.reserve(request));
+  } catch (error) {
+    if (!(error instanceof CountersUnavailableError)) throw error;
+    if (degrade(engine, now, error) === "deny") {
+      return refused(engine, plainRefusal("counters_unavailable"), now, compiled);
+    }
+    // The call is under way and its reservation stays where it is; the settle charges what it has really used.
+    return admitted(extended, "uncounted");
+  }
+  switch (outcome.outcome) {
+    case "reserved":
+      engine.alerts.look(charges, outcome.used, now, compiled);
+      return admitted(extended, reservation.degraded, { ...outcome, added: charges });
+    case "refused":
+      return refused(engine, limitRefusal(charges, outcome.readings, now), now, compiled);
+    default:
+      throw new ConflictError(`the reservation cannot be extended: ${outcome.outcome}`);
+  }
+}
+
+/** The admission of an extension: with the whole reservation as it is now, and the readings of what was added. */
+function admitted(
+  { reservation, use, compiled, now }: Extended,
+  degraded: Degraded | undefined,
+  counted: Counted = { charges: reservation.charges, added: [], used: [], resetMs: [] },
+): AdmittedCall {
+  const whole = new IssuedReservation({
     ...reservation,
     inputTokens: reservation.inputTokens + use.inputTokens,
     outputTokens: reservation.outputTokens + use.outputTokens,
     costNanoUsd: reservation.costNanoUsd + use.costNanoUsd,
-  };
-  const admitted = (
-    charges: Reservation["charges"],
-    counted: Reservation["charges"],
-    used: readonly number[],
-  ) =>
-    new AdmittedCall(
-      new IssuedReservation({ ...extended, charges }),
-      plan.models,
-      compiled.contentLogging,
-      [],
-      { charges: counted, used, now },
-    );
-  if (reservation.degraded === "uncounted") return admitted([], [], []);
+    charges: counted.charges,
+  });
+  const { added, used, resetMs } = counted;
+  return new AdmittedCall(whole, reservation.models, compiled.contentLogging, [], degraded, added, {
+    used,
+    resetMs,
+    now,
+  });
+}
 
-  const counters = countersOf(engine, reservation);
-  const charges = chargesOf(plan.limits, plan.clocks, use, reservation.reservedAt);
-  const request = { id, orgId, now, ttlMs: engine.settings.reservationTtlMs, charges, extend: true };
-  const reserved = await answerOf(engine, counters, counters.reserve(request));
-  switch (reserved.outcome) {
-    case "reserved":
-      engine.alerts.look(charges, reserved.used, now, compiled);
-      return admitted(reserved.charges, charges, reserved.used);
-    case "refused":
-      return refusedByLimit(engine, charges, reserved.readings, now, compiled);
-    default:
-      throw new ConflictError(`the reservation cannot be extended: ${reserved.outcome}`);
-  }
+interface Extended {
+  readonly reservation: Reservation;
+  readonly use: Use;
+  readonly compiled: CompiledChain;
+  readonly now: number;
+}
+
+interface Counted {
+  /** All that the reservation holds. */
+  readonly charges: readonly Charge[];
+  /** What this extension added to it. */
+  readonly added: readonly Charge[];
+  readonly used: readonly number[];
+  readonly resetMs: readonly number[];
 }
 
 /** What comes on top. The price is that of the whole call as it is now, less what was reserved, so that a tier counts. */
@@ -77,11 +111,8 @@ function addedUse(reservation: Reservation, more: More, { settings }: Engine): U
     ]);
   }
   if (more.costUsd !== undefined) return { ...use, costNanoUsd: nanoUsd(more.costUsd) };
-  const price = reservation.model === undefined ? undefined : settings.prices.price(reservation.model);
-  if (price === undefined) return { ...use, costNanoUsd: 0 };
-  const whole = {
-    inputTokens: reservation.inputTokens + inputTokens,
-    outputTokens: reservation.outputTokens + outputTokens,
-  };
-  return { ...use, costNanoUsd: Math.max(0, costNanoUsd(price, whole) - reservation.costNanoUsd) };
+  const input = reservation.inputTokens + inputTokens;
+  const output = reservation.outputTokens + outputTokens;
+  const cost = dearestCost(reservation.models, input, output, settings);
+  return { ...use, costNanoUsd: Math.max(0, cost - reservation.costNanoUsd) };
 }

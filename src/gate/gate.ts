@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { z } from "zod";
 import type { LimitReading } from "../admission/limit-reading.js";
 import { ClosedError, ValidationError } from "../model/errors.js";
 import type { Actual, More, Usage } from "../model/usage.js";
+import { parse } from "../model/validation.js";
 import type { ResourceOf } from "../policy/permission.js";
 import type { Policy } from "../policy/policy.js";
 import type { Principal } from "../policy/principal.js";
@@ -22,6 +24,10 @@ import type { Settlement } from "./settlement.js";
 import { release, settle } from "./settling.js";
 import { storageDirectory } from "./storage-directory.js";
 import { readUsage, type UsageQuery } from "./usage-reading.js";
+
+const whoSchema = z.looseObject({ userId: z.string() });
+// Ids that are missing deny; only what has no fields at all cannot be asked about.
+const resourceSchema = z.looseObject({});
 
 type StandardPermissions =
   StandardPolicy extends Policy<infer P, infer _OrgRole, infer _ProjectRole> ? P : never;
@@ -107,6 +113,8 @@ export function createGate(options: GateOptions = {}): Gate {
   return {
     async authorize(who, permission, resource) {
       open();
+      parse(whoSchema, who, "who");
+      parse(resourceSchema, resource, "resource");
       return settings.policy.authorize(await principalOf(who, resource.orgId), permission, resource);
     },
     async authenticate(token) {
@@ -115,11 +123,11 @@ export function createGate(options: GateOptions = {}): Gate {
     },
     async admit(key, usage) {
       open();
-      return admit(engine, ids, key, usage, true);
+      return admit(engine, ids, key, usage, false);
     },
     async check(key, usage) {
       open();
-      return admit(engine, ids, key, usage, false);
+      return admit(engine, ids, key, usage, true);
     },
     async settle(reservation, actual) {
       open();

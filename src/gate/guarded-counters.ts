@@ -10,24 +10,24 @@ import type { Reservation } from "./reservation.js";
  * @throws CountersUnavailableError where they fail or do not answer in time. A charge may have been made all the same:
  * it errs on the side of refusing later calls.
  */
-export function answerOf<T>(engine: Engine, counters: Counters, answer: Promise<T>): Promise<T> {
-  return counters.inProcess ? answer : withinTime(answer, engine.settings.countersTimeoutMs);
+export function answerOf<T>(engine: Engine, counters: Counters, ask: () => Promise<T>): Promise<T> {
+  return counters.inProcess ? ask() : withinTime(ask, engine.settings.countersTimeoutMs);
 }
 
-function withinTime<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new CountersUnavailableError(`the counters did not answer within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
-    answer
-      .then(resolve, (error) =>
-        reject(
-          error instanceof TollgateError ? error : new CountersUnavailableError("the counters failed", error),
-        ),
-      )
-      .finally(() => clearTimeout(timer));
+async function withinTime<T>(ask: () => Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    const late = () =>
+      reject(new CountersUnavailableError(`the counters did not answer within ${timeoutMs} ms`));
+    timer = setTimeout(late, timeoutMs);
   });
+  try {
+    return await Promise.race([ask(), timeout]);
+  } catch (error) {
+    throw error instanceof TollgateError ? error : new CountersUnavailableError("the counters failed", error);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The counters that hold a reservation. */

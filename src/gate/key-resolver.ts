@@ -26,9 +26,10 @@ export class KeyResolver {
 
   /** The chain where it is at hand, without waiting. */
   peek(key: KeyRef, now: number): CachedChain | undefined {
-    if (typeof key === "object" && typeof key?.keyId === "string") return this.#chains.byId(key.keyId, now);
-    if (typeof key === "string" && key.length <= TOKEN_MAX) return this.#chains.byHash(hashToken(key), now);
-    return undefined;
+    if (typeof key === "string") {
+      return key.length <= TOKEN_MAX ? this.#chains.byHash(hashToken(key), now) : undefined;
+    }
+    return isKeyIdAlone(key) ? this.#chains.byId(key.keyId, now) : undefined;
   }
 
   /**
@@ -46,4 +47,10 @@ export class KeyResolver {
 /** Whether the token that a chain was found by is one from before a rotation whose grace period is over. */
 export function tokenEnded({ tokenExpiresAt }: CachedChain, now: number): boolean {
   return tokenExpiresAt !== undefined && now >= tokenExpiresAt;
+}
+
+/** Whether nothing else was said that the cache would pass over and {@link KeyResolver.load} refuse. */
+function isKeyIdAlone(key: { readonly keyId: string }): boolean {
+  for (const field in key) if (field !== "keyId") return false;
+  return typeof key?.keyId === "string";
 }

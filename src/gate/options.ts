@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Estimator, fixed } from "../admission/estimate.js";
 import type { Counters } from "../counters/counters.js";
 import { memoryCounters } from "../counters/memory.js";
+import { ValidationError } from "../model/errors.js";
 import { nanoUsd, usdSchema } from "../model/money.js";
 import { parse } from "../model/validation.js";
 import type { StandardPolicy } from "../policy/standard.js";
@@ -74,8 +75,10 @@ function having<T>(...methods: string[]) {
   );
 }
 
-const MS = "a whole number of milliseconds, 1 to 31 days";
-const ms = z.int({ error: MS }).min(1, { error: MS }).max(2_678_400_000, { error: MS });
+/** The longest that a timer of the runtime can wait, nearly 25 days; above it, it ends at once. */
+const MS_MAX = 2 ** 31 - 1;
+const MS = `a whole number of milliseconds from 1 to ${MS_MAX}`;
+const ms = z.int({ error: MS }).min(1, { error: MS }).max(MS_MAX, { error: MS });
 
 const optionsSchema = z.strictObject({
   storage: having<Storage>("get", "find", "commit", "close").optional(),
@@ -118,13 +121,26 @@ export function settingsFrom(options: GateOptions): GateSettings {
     prices: given.prices ?? priceCatalog.of({}),
     unpriced: unpricedNanoUsd(given.unpriced ?? "deny"),
     estimate: given.estimate ?? fixed(1024),
-    clock: given.clock ?? Date,
+    clock: given.clock ? checkedClock(given.clock) : Date,
     keyPrefix: given.keyPrefix ?? "sk-tg-",
     cache: { maxKeys: given.cache?.maxKeys ?? 10_000, maxAgeMs: given.cache?.maxAgeMs ?? 30_000 },
     onCountersDown: given.onCountersDown ?? "deny",
     countersTimeoutMs: given.countersTimeoutMs ?? 1_000,
     reservationTtlMs: given.reservationTtlMs ?? HOUR_MS,
     auditDenied: given.auditDenied ?? false,
+  };
+}
+
+/** A clock that gives whole milliseconds, or throws: with NaN, nothing would ever have expired. */
+function checkedClock(clock: Clock): Clock {
+  return {
+    now() {
+      const now = clock.now();
+      if (Number.isFinite(now)) return Math.floor(now);
+      throw new ValidationError([
+        { field: "options.clock", expected: "a clock that gives epoch milliseconds" },
+      ]);
+    },
   };
 }
 

@@ -17,6 +17,7 @@ const NOTHING: Use = { requests: 0, inputTokens: 0, outputTokens: 0, costNanoUsd
 
 /** Corrects a reservation to what the call has really used, and closes it. Never refuses: the money is spent. */
 export async function settle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
+  const now = engine.settings.clock.now();
   const reservation = reservationFrom(given);
   const checked = parse(actualSchema, actual, "actual");
   const use = actualUse(reservation, checked, engine.settings);
@@ -24,15 +25,15 @@ export async function settle(engine: Engine, given: unknown, actual: Actual): Pr
   const amounts =
     model === undefined || model === reservation.model
       ? reservation.charges.map(({ limit, period }) => ({ limit, amount: amountOf(limit, use), period }))
-      : await amountsOfFallback(engine, reservation, model, use);
-  return close(engine, reservation, use, amounts);
+      : await amountsOfFallback(engine, reservation, model, use, now);
+  return close(engine, reservation, use, amounts, now);
 }
 
 /** Undoes a reservation, for a call that was never sent. */
 export async function release(engine: Engine, given: unknown): Promise<Settlement> {
   const reservation = reservationFrom(given);
   const amounts = reservation.charges.map(({ limit, period }) => ({ limit, amount: 0, period }));
-  return close(engine, reservation, NOTHING, amounts);
+  return close(engine, reservation, NOTHING, amounts, engine.settings.clock.now());
 }
 
 async function close(
@@ -40,12 +41,12 @@ async function close(
   reservation: Reservation,
   use: Use,
   amounts: readonly Charge[],
+  now: number,
 ): Promise<Settlement> {
-  const now = engine.settings.clock.now();
   if (reservation.degraded === "uncounted") return { settled: true, charged: chargedBy(use), overdraft: [] };
   const counters = countersOf(engine, reservation);
   const request = { id: reservation.id, orgId: reservation.orgId, now, amounts };
-  const outcome = await answerOf(engine, counters, counters.settle(request));
+  const outcome = await answerOf(engine, counters, () => counters.settle(request));
   if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
   const { used } = outcome;
   const overdraft = overdraftOf(reservation, amounts, used, now);
@@ -87,6 +88,7 @@ async function amountsOfFallback(
   reservation: Reservation,
   model: string,
   use: Use,
+  now: number,
 ): Promise<Charge[]> {
   const { requested, charges, keyId, models, reservedAt } = reservation;
   const isFallback = models.includes(model);
@@ -94,7 +96,6 @@ async function amountsOfFallback(
     const spared = isFallback && limit.perModel !== undefined && !concerns(limit.perModel, model, requested);
     return { limit, amount: spared ? 0 : amountOf(limit, use), period };
   });
-  const now = engine.settings.clock.now();
   const key = { keyId };
   const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
   for (const limit of found?.compiled.limits ?? []) {

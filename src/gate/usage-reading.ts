@@ -36,9 +36,13 @@ export async function readUsage(engine: Engine, query: UsageQuery): Promise<Limi
     period: periodClock(limit, engine.calendar)?.at(now),
   }));
   const { counters } = engine.settings;
-  const readings = await answerOf(engine, counters, counters.read({ orgId: asked.orgId, now, charges }));
-  return limits.map((limit, i) => limitReading(limit, readings[i] ?? { used: 0 }, now));
+  const readings = await answerOf(engine, counters, () =>
+    counters.read({ orgId: asked.orgId, now, charges }),
+  );
+  return limits.map((limit, i) => limitReading(limit, readings[i] ?? NO_READING, now));
 }
+
+const NO_READING = { used: 0, resetMs: Number.POSITIVE_INFINITY };
 
 async function limitsOfKey(
   engine: Engine,
@@ -76,5 +80,8 @@ async function limitsOfScope(engine: Engine, asked: UsageQuery): Promise<readonl
   if (found === undefined) throw new NotFoundError("org", asked.orgId);
   if (asked.projectId !== undefined && !found.project) throw new NotFoundError("project", asked.projectId);
   if (asked.userId !== undefined && !found.holder) throw new NotFoundError("member", asked.userId);
-  return scopeLimits(found, engine.limitCache);
+  const { org } = found;
+  const project = asked.projectId === undefined ? undefined : found.project;
+  const holder = asked.userId === undefined ? undefined : found.holder;
+  return scopeLimits({ org, project, holder }, engine.limitCache);
 }

@@ -1,3 +1,5 @@
+import { masked } from "./masked.js";
+
 /** The stable codes of {@link TollgateError}; safe to branch on. */
 export type ErrorCode =
   | "validation"
@@ -14,7 +16,7 @@ export class TollgateError extends Error {
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string) {
-    super(message);
+    super(masked(message));
     this.name = new.target.name;
     this.code = code;
   }
@@ -33,7 +35,10 @@ export class ValidationError extends TollgateError {
 
   constructor(problems: readonly FieldProblem[]) {
     super("validation", problems.map(({ field, expected }) => `${field || "input"}: ${expected}`).join("; "));
-    this.problems = problems;
+    this.problems = problems.map(({ field, expected }) => ({
+      field: masked(field),
+      expected: masked(expected),
+    }));
   }
 
   /** The first field that was wrong. */

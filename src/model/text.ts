@@ -10,8 +10,11 @@ export function text(min: number, max: number) {
     .refine((value) => value.isWellFormed(), { error: expected });
 }
 
+/** Most characters of an id. */
+export const ID_MAX = 200;
+
 /** An id of any record: the caller's or ours. Every well-formed string is ordinary, `__proto__` included. */
-export const idSchema = text(1, 200);
+export const idSchema = text(1, ID_MAX);
 
 /** A name for people. */
 export const nameSchema = text(1, 200);

@@ -1,5 +1,9 @@
 import { z } from "zod";
 import { type FieldProblem, ValidationError } from "./errors.js";
+import { masked } from "./masked.js";
+
+/** Most problems told at once: an input can have any number of unknown fields. */
+const PROBLEMS_MAX = 20;
 
 /**
  * Parses `input` with a schema.
@@ -9,7 +13,8 @@ import { type FieldProblem, ValidationError } from "./errors.js";
 export function parse<T>(schema: z.ZodType<T>, input: unknown, root = ""): T {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  throw new ValidationError(result.error.issues.flatMap((issue) => problemsOf(issue, root)));
+  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, root));
+  throw new ValidationError(problems.slice(0, PROBLEMS_MAX));
 }
 
 function problemsOf(issue: z.core.$ZodIssue, root: string): FieldProblem[] {
@@ -37,7 +42,7 @@ function fieldPath(path: readonly PropertyKey[], root: string): string {
   let text = root;
   for (const part of path) {
     if (typeof part === "number") text += `[${part}]`;
-    else text += `${text ? "." : ""}${String(part).slice(0, 64)}`;
+    else text += `${text ? "." : ""}${masked(String(part)).slice(0, 64)}`;
   }
   return text;
 }

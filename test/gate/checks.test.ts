@@ -552,7 +552,11 @@ describe("a virtual model", () => {
         key: {
           limits: {
             budget: { usd: 1, reset: "daily" },
-            perModel: { "unheard-of": { outputTpm: 900 }, "gpt-4o": { outputTpm: 900 } },
+            perModel: {
+              smart: { outputTpm: 900 },
+              "unheard-of": { outputTpm: 900 },
+              "gpt-4o": { outputTpm: 900 },
+            },
           },
         },
       }),
@@ -564,6 +568,7 @@ describe("a virtual model", () => {
     const readings = await gate.usage({ orgId: "o1", keyId: "k1" });
     const tokens = readings.filter(({ meter }) => meter === "outputTokens");
     expect(tokens.map(({ perModel, used }) => [perModel, used])).toEqual([
+      ["smart", 150],
       ["unheard-of", 0],
       ["gpt-4o", 150],
     ]);

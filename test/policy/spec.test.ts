@@ -29,8 +29,8 @@ describe("a spec", () => {
     ["an empty name", { ...spec, orgRoles: { ...spec.orgRoles, "": {} } }, "orgRoles."],
     [
       "a name of 65",
-      { ...spec, orgRoles: { ...spec.orgRoles, ["x".repeat(65)]: {} } },
-      `orgRoles.${"x".repeat(64)}`,
+      { ...spec, orgRoles: { ...spec.orgRoles, [`${"x-".repeat(32)}x`]: {} } },
+      `orgRoles.${"x-".repeat(32)}`,
     ],
     ["a lone surrogate", { ...spec, projectRoles: { "\ud800": {} } }, "projectRoles.\ud800"],
     [

@@ -36,12 +36,15 @@ describe.each(everyCounters)(
       expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 });
     });
 
-    it("passes where the caller says what it costs, and keeps that cost when the settle is silent about it", async () => {
-      const { gate } = budgeted();
-      const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.07 }));
-      await gate.settle(reservation, { inputTokens: 900, outputTokens: 20 });
-      expect((await readingOf(gate, "cost")).usd?.used).toBe(0.07);
-    });
+    it.each(["deny", "free", { usd: "0.04" }] as const)(
+      "keeps the cost that the caller named when the settle is silent about it, and unpriced is %j",
+      async (unpriced) => {
+        const { gate } = budgeted(unpriced);
+        const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.07 }));
+        await gate.settle(reservation, { inputTokens: 900, outputTokens: 20 });
+        expect((await readingOf(gate, "cost")).usd?.used).toBe(0.07);
+      },
+    );
 
     it("passes where no budget applies to it", async () => {
       const { gate } = world(limited({ key: { rpm: 5 } }), { counters: make() });

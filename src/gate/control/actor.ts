@@ -22,16 +22,22 @@ export const actorSchema = z.union(
   },
 );
 
-/** Somebody who acts in an org, as they are now. */
-export interface Acting {
+/** Somebody of whom it is asked what they may do. */
+export interface Asking {
   readonly principal: Principal;
-  /** The chain of the key that acts for them. */
-  readonly chain?: KeyChain;
   /**
    * Whom the token was handed to, where that is not the holder. They reach through it what both may, so that a token
    * made for somebody who is promoted later does not promote whoever made it.
    */
   readonly issuer?: Principal;
+}
+
+/** Somebody who acts in an org, as they are now. */
+export interface Acting extends Asking {
+  /** Who gets what they are handed: the user, or whoever has the token that they act with. */
+  readonly handedTo: string;
+  /** The chain of the key that acts for them. */
+  readonly chain?: KeyChain;
 }
 
 /**
@@ -48,7 +54,7 @@ export async function resolveActor(
 ): Promise<Acting> {
   const inOrg = async (userId: string): Promise<Principal> =>
     (await directory.principal(userId, orgId)) ?? { userId, orgId, projectRoles: {} };
-  if ("userId" in actor) return { principal: await inOrg(actor.userId) };
+  if ("userId" in actor) return { principal: await inOrg(actor.userId), handedTo: actor.userId };
 
   const { token } = actor;
   const hash = hashToken(token);
@@ -64,11 +70,11 @@ export async function resolveActor(
   // A key of another org stands for its holder there: whatever is asked of this one is denied as `other_org`.
   const home = await directory.principal(userId, chain.org.id);
   if (home === undefined) throw refused(asked, "holder_removed");
-  const acting: Acting = { principal: { ...home, via }, chain };
   const record = await storage.get("key", chain.key.id);
-  const issuedTo = previous ? record?.previousIssuedTo : record?.issuedTo;
-  if (issuedTo === undefined || issuedTo === userId) return acting;
-  const issuer = await directory.principal(issuedTo, chain.org.id);
+  const handedTo = (previous ? record?.previousIssuedTo : record?.issuedTo) ?? userId;
+  const acting: Acting = { principal: { ...home, via }, handedTo, chain };
+  if (handedTo === userId) return acting;
+  const issuer = await directory.principal(handedTo, chain.org.id);
   const { orgRole, projectRoles = {} } = issuer ?? {};
   // With the holder's id, so that what is the holder's own stays so.
   return {
@@ -84,7 +90,7 @@ function refused(asked: string, reason: keyof typeof MESSAGES): PermissionError 
 /** Whether somebody may do something, for permissions and resources that are only known at run time. */
 export function verdictOf(
   policy: StandardPolicy,
-  { principal, issuer }: Acting,
+  { principal, issuer }: Asking,
   permission: string,
   resource: Resource,
 ): Verdict {

@@ -1,7 +1,8 @@
 import { LimitError, ValidationError } from "../../model/errors.js";
+import { ID_MAX } from "../../model/text.js";
 import type { Principal } from "../../policy/principal.js";
 import type { StandardPolicy } from "../../policy/standard.js";
-import { type Acting, verdictOf } from "./actor.js";
+import { type Asking, verdictOf } from "./actor.js";
 
 /**
  * Whether somebody has all that another has in a project, or, without `projectId`, by their org roles.
@@ -10,7 +11,7 @@ import { type Acting, verdictOf } from "./actor.js";
  */
 export function firstBeyond(
   policy: StandardPolicy,
-  acting: Acting,
+  acting: Asking,
   other: Principal,
   projectId?: string,
 ): string | undefined {
@@ -19,7 +20,7 @@ export function firstBeyond(
     projectId === undefined
       ? [byOrgRole(acting), byOrgRole({ principal: other })]
       : [acting, { principal: other }];
-  const reach = (who: Acting, permission: string) =>
+  const reach = (who: Asking, permission: string) =>
     [who.principal.userId, NOBODY].filter(
       (userId) => verdictOf(policy, who, permission, { ...scope, userId }).allowed,
     ).length;
@@ -29,10 +30,13 @@ export function firstBeyond(
   )?.[0];
 }
 
-/** The id of no user: what is allowed to do with things of this one is allowed with everybody's. */
-const NOBODY = "\u0000nobody";
+/** The id of no user: longer than one may be. What may be done with things of this one may be done with everybody's. */
+const NOBODY = "nobody".padEnd(ID_MAX + 1, "-");
 
-function byOrgRole({ principal, ...rest }: Acting): Acting {
+/** The id of somebody who is not known yet, such as whoever will accept an invitation. */
+export const SOMEBODY = "somebody".padEnd(ID_MAX + 1, "-");
+
+function byOrgRole({ principal, ...rest }: Asking): Asking {
   return { ...rest, principal: { ...principal, projectRoles: {} } };
 }
 
@@ -43,7 +47,7 @@ function byOrgRole({ principal, ...rest }: Acting): Acting {
  */
 export function requireReach(
   policy: StandardPolicy,
-  acting: Acting,
+  acting: Asking,
   other: Principal,
   field: string,
   projectId?: string,

@@ -5,10 +5,13 @@ import { OWNER } from "../storage-directory.js";
 import type { Acting } from "./actor.js";
 import type { Draft } from "./draft.js";
 
+/** What of an actor bounds what they give. */
+type Bounded = Pick<Acting, "principal" | "chain">;
+
 /** Holds what is given to a project against its org. */
 export async function checkProject(
   draft: Draft,
-  acting: Acting,
+  acting: Bounded,
   grant: Grant,
   fields: readonly GrantField[] | undefined,
 ): Promise<void> {
@@ -24,7 +27,7 @@ export async function checkProject(
  */
 export async function checkMembership(
   draft: Draft,
-  acting: Acting,
+  acting: Bounded,
   project: Records["project"],
   grant: MembershipGrant,
   present: MembershipGrant = {},
@@ -44,7 +47,7 @@ type MembershipGrant = Pick<Records["projectMember"], "limits" | "expiresAt">;
 /** Holds what is given to a key against its holder's membership, the project and the org, and what the actor has there. */
 export async function checkKey(
   draft: Draft,
-  acting: Acting,
+  acting: Bounded,
   { projectId, userId }: { readonly projectId: string; readonly userId: string },
   grant: Grant,
   fields?: readonly GrantField[],
@@ -79,7 +82,7 @@ export function grantOf({ limits, models, mcpServers, expiresAt, contentLogging 
 }
 
 /** What the actor has only under a bound: through a key what the key has, as a member what the membership has. */
-async function ownBounds(draft: Draft, { principal, chain }: Acting, projectId: string): Promise<Bound[]> {
+async function ownBounds(draft: Draft, { principal, chain }: Bounded, projectId: string): Promise<Bound[]> {
   const { orgId, userId, orgRole } = principal;
   const membership =
     orgRole === OWNER ? undefined : await draft.get("projectMember", membershipId(orgId, projectId, userId));

@@ -12,7 +12,7 @@ import type { Resource } from "../../policy/principal.js";
 import type { StandardPermission } from "../../policy/standard.js";
 import type { Storage } from "../../storage/storage.js";
 import type { Engine } from "../engine.js";
-import { type Acting, type Actor, actorSchema, resolveActor, verdictOf } from "./actor.js";
+import { type Acting, type Actor, type Asking, actorSchema, resolveActor, verdictOf } from "./actor.js";
 import { Draft, type Subject } from "./draft.js";
 
 /** How often a write begins again because another process wrote to the org meanwhile. Each time somebody gets ahead. */
@@ -79,12 +79,12 @@ export class Control {
     return resolveActor(this.engine, this.storage, this.#actor, orgId, asked);
   }
 
-  can(acting: Acting, permission: StandardPermission, resource: Resource): boolean {
+  can(acting: Asking, permission: StandardPermission, resource: Resource): boolean {
     return verdictOf(this.policy, acting, permission, resource).allowed;
   }
 
   /** @throws PermissionError */
-  require(acting: Acting, permission: StandardPermission, resource: Resource): void {
+  require(acting: Asking, permission: StandardPermission, resource: Resource): void {
     const verdict = verdictOf(this.policy, acting, permission, resource);
     if (!verdict.allowed) throw new PermissionError(permission, verdict.reason);
   }
@@ -174,7 +174,7 @@ export class Control {
   ): Promise<T> {
     return this.engine.orgQueue.run(orgId, async () => {
       for (let attempts = 1; ; attempts++) {
-        const draft = new Draft(this.storage, orgId, this.now(), await this.storage.get("trail", orgId));
+        const draft = await this.#draft(orgId);
         const acting = await this.acting(orgId, action);
         try {
           const result = await attempt(draft, acting);
@@ -197,9 +197,9 @@ export class Control {
     });
   }
 
-  /** Tells the audit trail of an attempt that was denied, if the gate is told to. It must not fail for that. */
+  /** Tells the audit trail of an attempt that was denied, if the gate is told to. */
   async #recordDenial(
-    draft: Draft,
+    { orgId }: Draft,
     acting: Acting,
     action: string,
     subject: Subject,
@@ -207,20 +207,21 @@ export class Control {
   ): Promise<void> {
     const denial = error instanceof Hidden ? error.denied : error;
     const isDenial = [PermissionError, LimitError, LastOwnerError].some((type) => denial instanceof type);
-    if (!isDenial || draft.trail === undefined || !this.engine.settings.auditDenied) return;
+    if (!isDenial || !this.engine.settings.auditDenied) return;
     const { message } = denial as TollgateError; // sound: it is one of the three
-    try {
-      await this.storage.commit(draft.denial(doerOf(acting), action, subject, message));
-    } catch (failure) {
-      if (!(failure instanceof ConflictError)) throw failure;
-      const latest = new Draft(
-        this.storage,
-        draft.orgId,
-        this.now(),
-        await this.storage.get("trail", draft.orgId),
-      );
-      await this.storage.commit(latest.denial(doerOf(acting), action, subject, message));
+    for (let attempts = 1; ; attempts++) {
+      const draft = await this.#draft(orgId);
+      if (draft.trail === undefined) return; // there is no such org
+      try {
+        return await this.storage.commit(draft.denial(doerOf(acting), action, subject, message));
+      } catch (failure) {
+        if (!(failure instanceof ConflictError) || attempts === ATTEMPTS_MAX) throw failure;
+      }
     }
+  }
+
+  async #draft(orgId: string): Promise<Draft> {
+    return new Draft(this.storage, orgId, this.now(), await this.storage.get("trail", orgId));
   }
 }
 

@@ -105,7 +105,7 @@ export function creditsOf(control: Control): Credits {
         if (limit === undefined) throw new NotFoundError("credit of org", orgId);
         const { counters } = engine.settings;
         const query = { orgId, now: control.now(), charges: [{ limit, amount: 0 }] };
-        const [reading] = await answerOf(engine, counters, counters.read(query));
+        const [reading] = await answerOf(engine, counters, () => counters.read(query));
         const used = reading?.used ?? 0;
         return {
           grantedUsd: usdOf(limit.max),

@@ -1,3 +1,4 @@
+import { masked } from "../../model/masked.js";
 import { auditEventId, type RecordKind, type Records } from "../../model/records.js";
 import type { Change, Storage, Where } from "../../storage/storage.js";
 import type { EventHub, GateEvents } from "../events.js";
@@ -99,8 +100,9 @@ export class Draft {
     ];
   }
 
-  /** The commit of an attempt that was denied: nothing but its audit event. */
-  denial(by: Doer, action: string, subject: Subject, reason: string): Change[] {
+  /** The commit of an attempt that was denied: nothing but its audit event. What was named may not exist, and be a token. */
+  denial(by: Doer, action: string, { id, ...about }: Subject, reason: string): Change[] {
+    const subject = { ...about, id: masked(id) };
     return this.#trailChanges([{ by, action, subject, changes: [], outcome: "denied", reason }]);
   }
 

@@ -26,15 +26,16 @@ export const limitsPatch = limitsSchema.nullable().optional();
 /** `null` takes the end away. */
 export const expiryPatch = momentSchema.nullable().optional();
 
-/** The fields of a patch that are given; `null` takes an optional one away. */
-export function patchOf<T extends object>(
+/** The fields of a patch that are given; `null` takes a clearable one away. */
+export function patchOf<T extends object, C extends keyof T = never>(
   input: T,
-  clearable: readonly (keyof T)[] = [],
-): { [F in keyof T]?: Exclude<T[F], null> } {
+  clearable: readonly C[] = [],
+): { [F in keyof T]?: F extends C ? Exclude<T[F], null> : T[F] } {
+  const names: readonly unknown[] = clearable;
   const given = Object.entries(input).filter(([, value]) => value !== undefined);
   const cleared = given.map(([field, value]) => [
     field,
-    value === null && clearable.includes(field as keyof T) ? undefined : value, // sound: a key of `input`
+    value === null && names.includes(field) ? undefined : value,
   ]);
   return Object.fromEntries(cleared);
 }

@@ -11,8 +11,8 @@ import { idSchema, momentSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import { OWNER } from "../storage-directory.js";
 import { createToken, hashToken, isWellFormed, previewOf } from "../token.js";
-import type { Acting } from "./actor.js";
-import { requireReach, requireRole } from "./authority.js";
+import type { Asking } from "./actor.js";
+import { requireReach, requireRole, SOMEBODY } from "./authority.js";
 import { checkMembership } from "./bounds.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
@@ -111,7 +111,7 @@ export function invitationsOf(control: Control): Invitations {
   /** Whether an inviter may make somebody a member with a role in a project. */
   async function checkProjectGrant(
     draft: Draft,
-    inviter: Acting,
+    inviter: Asking,
     invitation: Pick<Records["invitation"], "role" | "membershipExpiresAt">,
     { projectId, role, limits }: z.infer<typeof projectGrantSchema>,
     orgMember: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
@@ -139,7 +139,7 @@ export function invitationsOf(control: Control): Invitations {
           const { expiresAt = draft.now + WEEK_MS, membershipExpiresAt, userId } = given;
           requireLater("expiresAt", expiresAt, draft.now);
           requireLater("membershipExpiresAt", membershipExpiresAt, draft.now);
-          const invitee = { userId: userId ?? "", orgId, role: given.role };
+          const invitee = { userId: userId ?? SOMEBODY, orgId, role: given.role };
           requireReach(
             policy,
             acting,

@@ -79,7 +79,7 @@ export function keysOf(control: Control): Keys {
 
   /** A token acts as its holder: whoever is handed one must have all that the holder has in the project. */
   function requireHolderWithinReach(acting: Acting, holder: Principal, projectId: string): void {
-    if (holder.userId !== acting.principal.userId) requireReach(policy, acting, holder, "userId", projectId);
+    if (holder.userId !== acting.handedTo) requireReach(policy, acting, holder, "userId", projectId);
   }
 
   async function seen(key: Records["key"]): Promise<Key> {
@@ -115,7 +115,7 @@ export function keysOf(control: Control): Keys {
           ...rest,
           ...scope,
           ...issued,
-          issuedTo: acting.principal.userId,
+          issuedTo: acting.handedTo,
         });
         draft.tell("keyCreated", { at: draft.now, context: contextOf(key) });
         return { key: viewOf("key", key), token };
@@ -194,7 +194,7 @@ export function keysOf(control: Control): Keys {
         const patch = {
           ...issued,
           ...(graceMs > 0 ? previous : NO_PREVIOUS),
-          issuedTo: acting.principal.userId,
+          issuedTo: acting.handedTo,
         };
         const rotated = draft.replace("key", key, patch);
         const event = { at: draft.now, context: contextOf(key), ...(graceMs > 0 && { previousExpiresAt }) };

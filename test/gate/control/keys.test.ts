@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { createGate } from "../../../src/gate/gate.js";
 import {
   ConflictError,
   LimitError,
@@ -6,7 +7,6 @@ import {
   PermissionError,
   ValidationError,
 } from "../../../src/model/errors.js";
-import { createGate } from "../../../src/gate/gate.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
 import { createWorld, ORG, type World } from "./world.js";
 
@@ -95,10 +95,16 @@ describe("keys", () => {
   });
 
   test("a token that an admin made for somebody does not rise with them", async () => {
-    const { token } = await as("ben").keys.create({ ...at, userId: "cem" });
-    await as("ann").orgMembers.setRole({ orgId: ORG, userId: "cem", role: "owner" });
+    const { key, token } = await as("ben").keys.create({ ...at, userId: "cem" });
     const through = world.gates[0].as({ token });
-    await expect(through.projects.delete({ projectId: "p0" })).rejects.toThrow(PermissionError);
+    const { token: another } = await through.keys.create(at);
+    await as("ann").orgMembers.setRole({ orgId: ORG, userId: "cem", role: "owner" });
+    for (const handed of [token, another]) {
+      const deletion = world.gates[0].as({ token: handed }).projects.delete({ projectId: "p0" });
+      await expect(deletion).rejects.toThrow(PermissionError);
+    }
+    await expect(through.keys.create(at)).rejects.toThrow(/^userId: it comes with project.delete/);
+    await expect(through.keys.rotate({ keyId: key.id })).rejects.toThrow(LimitError);
     await through.projects.update({ projectId: "p0", name: "what Ben may do" });
     const own = await as("cem").keys.create(at);
     await world.gates[0].as({ token: own.token }).projects.delete({ projectId: "p0" });
@@ -229,6 +235,9 @@ describe("keys", () => {
     expect(watch).toBeDefined();
     expect(await gate.admit(token, { model: "a" })).toMatchObject({ admitted: true });
     await ann.keys.disable({ keyId: key.id });
-    expect(await gate.admit(token, { model: "a" })).toMatchObject({ admitted: false, reason: "key_disabled" });
+    expect(await gate.admit(token, { model: "a" })).toMatchObject({
+      admitted: false,
+      reason: "key_disabled",
+    });
   });
 });

@@ -1,7 +1,17 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Listed } from "../../../src/gate/control/paging.js";
-import { createWorld, ORG, perform, someGivingOp, USERS } from "./world.js";
+import { createWorld, type Op, ORG, perform, someGivingOp, USERS } from "./world.js";
+
+const KEY = {
+  type: "keys.create",
+  gate: 0,
+  user: undefined,
+  limits: undefined,
+  models: undefined,
+  contentLogging: undefined,
+  endsIn: undefined,
+} as const;
 
 type List = (page: { after?: string | undefined; limit: number }) => Promise<Listed<{ readonly id: string }>>;
 
@@ -23,12 +33,18 @@ async function allPages(
   }
 }
 
+/** A key of everybody, and one in a project that only its owner sees. */
+const FIRST: readonly Op[] = (["ann", "ben", "cem"] as const).flatMap((by) =>
+  (["p0", "p1"] as const).map((project) => ({ ...KEY, by, project })),
+);
+
 test("list equals filtering by authorize, for every person and through every token", async () => {
   const run = fc.asyncProperty(
     fc.array(someGivingOp, { maxLength: 40 }),
     fc.integer({ min: 1, max: 4 }),
     async (ops, limit) => {
       const world = await createWorld();
+      for (const op of FIRST) await perform(world, op);
       for (const op of ops) await perform(world, op);
       const [gate] = world.gates;
       const { storage } = world;

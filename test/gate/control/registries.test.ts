@@ -83,6 +83,7 @@ describe("the org's own", () => {
     await credits.grant({ orgId: ORG, usd: "2.50", note: "welcome" });
     expect(await call(token, { model: "a", costUsd: 2 })).toMatchObject({ admitted: true });
     expect(await call(token, { model: "a", costUsd: 1 })).toMatchObject({ reason: "credits_exhausted" });
+    world.clock.time++;
     const more = await credits.grant({ orgId: ORG, usd: 1 });
     expect(await credits.balance({ orgId: ORG })).toEqual({
       grantedUsd: 3.5,
