@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 
+const readme = fileURLToPath(new URL("../../README.md", import.meta.url));
 const guides = fileURLToPath(new URL("../../docs/guides/", import.meta.url));
 const generated = fileURLToPath(new URL("./.generated/", import.meta.url));
 
@@ -18,15 +19,33 @@ function programOf(markdown: string): string {
   return lines.join("\n");
 }
 
-describe("the code of a guide runs as it stands there", () => {
-  afterAll(() => rmSync(generated, { recursive: true, force: true }));
+/** Runs the code of a page from a file beside this one. */
+async function run(name: string, markdown: string): Promise<void> {
+  const program = programOf(markdown);
+  expect(program).toContain('from "tollgate');
+  mkdirSync(generated, { recursive: true });
+  const file = `${generated}${name.replace(/\.md$/, "")}.ts`;
+  writeFileSync(file, program);
+  await import(/* @vite-ignore */ file);
+}
 
+afterAll(() => rmSync(generated, { recursive: true, force: true }));
+
+describe("the code of a guide runs as it stands there", () => {
   test.each(readdirSync(guides).filter((name) => name.endsWith(".md")))("%s", async (name) => {
-    const program = programOf(readFileSync(guides + name, "utf8"));
-    expect(program).toContain('from "tollgate');
-    mkdirSync(generated, { recursive: true });
-    const file = `${generated}${name.replace(/\.md$/, "")}.ts`;
-    writeFileSync(file, program);
-    await import(/* @vite-ignore */ file);
+    await run(name, readFileSync(guides + name, "utf8"));
+  });
+});
+
+describe("the code of the README", () => {
+  test("admits two calls of 0.0064 USD and refuses the third, as the README says", async () => {
+    const log = vi.spyOn(console, "log").mockImplementation(() => {});
+    await run("readme.md", readFileSync(readme, "utf8"));
+    expect(log.mock.calls).toEqual([
+      [0.0064, "USD"],
+      [0.0064, "USD"],
+      ["rate_limited", expect.any(Number), expect.stringContaining("2 requests per minute")],
+    ]);
+    log.mockRestore();
   });
 });
