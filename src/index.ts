@@ -43,7 +43,7 @@ export {
   type ScopeKind,
 } from "./model/limits.js";
 export { MAX_USD, nanoUsd, usdOf } from "./model/money.js";
-export type { RecordKind, Records } from "./model/records.js";
+export { type RecordKind, type Records, recordSchemas } from "./model/records.js";
 export {
   type Actual,
   actualSchema,
@@ -55,6 +55,16 @@ export {
 export * from "./policy/index.js";
 export { type PriceCatalog, priceCatalog } from "./pricing/catalog.js";
 export { costNanoUsd, type TokenCounts } from "./pricing/cost.js";
-export type { ModelPrice, PriceInput, RatesInput, TierInput } from "./pricing/price.js";
+export {
+  type ModelPrice,
+  modelPrice,
+  type PriceInput,
+  type PriceTier,
+  type Rates,
+  type RatesInput,
+  type TierInput,
+  type Usd,
+} from "./pricing/price.js";
+export { INDEXES, type IndexedField } from "./storage/indexes.js";
 export { memoryStorage } from "./storage/memory.js";
 export type { Change, Changed, Page, Storage, Where } from "./storage/storage.js";

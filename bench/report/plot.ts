@@ -21,7 +21,7 @@ const WIDTH = 860;
 const LABELS = 300;
 const VALUES = 90;
 const BARS = WIDTH - LABELS - VALUES;
-const ROW = 26;
+const ROW = 27;
 const THICK = 15;
 const GAP = 34;
 const TOP = 16;
@@ -38,7 +38,7 @@ export function plot(results: Results): string {
   const { machine, versions, date } = results;
   const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const notes = [
-    "Medians of processor time, garbage collection included; thin lines hold four fifths of the rounds. Shorter is better.",
+    "Medians of processor time, garbage collection included; the thin line below a bar spans four fifths of the rounds. Shorter is better.",
     `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, ${date.slice(0, 10)}. ${packages.join(", ")}.`,
   ];
   for (const note of notes) {
@@ -53,17 +53,14 @@ ${drawn.join("\n")}
 `;
 }
 
+/** Greys and a green that are read on white and on black. */
 const STYLE = `
-text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, "DejaVu Sans", sans-serif; fill: #57606a }
-.title { font-weight: 600; font-size: 14px; fill: #24292f }
+text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, "DejaVu Sans", sans-serif; fill: #7b848e }
+.title { font-weight: 600; font-size: 14px }
 .note { font-size: 11px }
-.ours { fill: #1f883d } .others { fill: #8c959f } .hand { fill: #c0c7ce }
-.spread { stroke: #57606a; stroke-width: 1.5 }
-.axis { stroke: #8c959f; stroke-opacity: 0.5 }
-@media (prefers-color-scheme: dark) {
-  text { fill: #9198a1 } .title { fill: #f0f6fc } .ours { fill: #3fb950 }
-  .others { fill: #6e7681 } .hand { fill: #484f58 } .spread { stroke: #c9d1d9 }
-}`;
+.ours { fill: #2da44e } .others { fill: #8c959f } .hand { fill: #8c959f; fill-opacity: 0.5 }
+.spread, .axis { stroke: #7b848e; fill: none }
+.spread { stroke-width: 1.5 }`;
 
 function panelsOf({ races, loads }: Results): Panel[] {
   const rowsOf = (id: string) =>
@@ -105,13 +102,13 @@ function drawPanel({ title, scale, rows, format }: Panel, top: number): string[]
     ...rows.flatMap(({ label, value, low, high }, i) => {
       const y = top + GAP - 6 + i * ROW;
       const middle = y + THICK / 2;
-      const end = LABELS + length(Math.max(value, high));
+      const end = LABELS + length(value);
       return [
         text(LABELS - 10, middle + 4.5, undefined, label, "end"),
         `<rect class="${kindOf(label)}" x="${LABELS}" y="${y}" width="${round(length(value))}" height="${THICK}" rx="2"/>`,
         ...(low < high
           ? [
-              `<path class="spread" d="M${round(LABELS + length(low))} ${middle}H${round(LABELS + length(high))}"/>`,
+              `<path class="spread" d="M${round(LABELS + length(low))} ${y + THICK + 3}H${round(LABELS + length(high))}"/>`,
             ]
           : []),
         text(end + 8, middle + 4.5, undefined, format(value)),

@@ -8,15 +8,21 @@ import { parse } from "../model/validation.js";
 import type { Engine } from "./engine.js";
 import { answerOf } from "./guarded-counters.js";
 
-const usageQuerySchema = z.strictObject({
+/** Whose usage: of the org, and of each scope below it that is named. A key brings its project and holder along. */
+export interface UsageQuery {
+  readonly orgId: string;
+  readonly projectId?: string | undefined;
+  /** A member of `projectId`. */
+  readonly userId?: string | undefined;
+  readonly keyId?: string | undefined;
+}
+
+const usageQuerySchema: z.ZodType<UsageQuery> = z.strictObject({
   orgId: idSchema,
   projectId: idSchema.optional(),
   userId: idSchema.optional(),
   keyId: idSchema.optional(),
 });
-
-/** Whose usage: of the org, and of each scope below it that is named. A key brings its project and holder along. */
-export type UsageQuery = z.infer<typeof usageQuerySchema>;
 
 /**
  * What every limit of the named scopes has used, in the order org, project, member, key.

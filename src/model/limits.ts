@@ -17,8 +17,14 @@ const COUNT = `a whole number from 0 to ${COUNT_MAX}`;
 const countSchema = z.int({ error: COUNT }).min(0, { error: COUNT }).max(COUNT_MAX, { error: COUNT });
 
 /** When a budget starts again: at local midnight, on Monday, on the 1st, or never. */
-export const budgetResetSchema = z.enum(["daily", "weekly", "monthly", "never"]);
-export type BudgetReset = z.infer<typeof budgetResetSchema>;
+export type BudgetReset = "daily" | "weekly" | "monthly" | "never";
+
+const budgetResetSchema: z.ZodType<BudgetReset, BudgetReset> = z.enum([
+  "daily",
+  "weekly",
+  "monthly",
+  "never",
+]);
 
 /** Money that may be spent in each period. */
 export interface Budget {

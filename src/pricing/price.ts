@@ -3,7 +3,7 @@ import { type Decimal, decimalOf, usdSchema } from "../model/money.js";
 import { parse } from "../model/validation.js";
 
 /** US dollars, 0 to 9,000,000, with at most 40 decimals: a number, taken by its shortest decimal text, or a decimal string. */
-type Usd = number | string;
+export type Usd = number | string;
 
 /** What the tokens of a call cost, as a person writes it. `PerMillion` is per million tokens. */
 export interface RatesInput {

@@ -12,6 +12,7 @@ export type { Org, Orgs } from "./orgs.js";
 export type { Listed } from "./paging.js";
 export type { ProjectMember, ProjectMembers } from "./project-members.js";
 export type { Project, Projects } from "./projects.js";
-export { type Replayed, replay } from "./replay.js";
+export { type Replayed, replayAudit } from "./replay-audit.js";
 export { controlSchemas, toJsonSchema } from "./schemas.js";
+export type { View } from "./views.js";
 export type { VirtualModel, VirtualModels } from "./virtual-models.js";

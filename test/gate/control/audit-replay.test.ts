@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { AuditEvent } from "../../../src/gate/control/audit.js";
-import { replay } from "../../../src/gate/control/replay.js";
+import { replayAudit } from "../../../src/gate/control/replay-audit.js";
 import { viewOf } from "../../../src/gate/control/views.js";
 import { recordKinds } from "../../../src/model/records.js";
 import { createWorld, ORG, perform, someOp, type World } from "./world.js";
@@ -39,7 +39,7 @@ test("every change is in the audit trail: replaying the trail from empty gives t
       const world = await createWorld();
       for (const batch of batches) await Promise.all(batch.map((op) => perform(world, op)));
       const trail = await trailOf(world);
-      const replayed = [...replay(trail)].filter(([, records]) => records.size > 0);
+      const replayed = [...replayAudit(trail)].filter(([, records]) => records.size > 0);
       expect(new Map(replayed)).toEqual(await stateOf(world));
 
       expect(trail.map(({ sequence }) => sequence)).toEqual(trail.map((_, i) => i + 1));

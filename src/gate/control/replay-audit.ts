@@ -8,7 +8,7 @@ export type Replayed = ReadonlyMap<string, ReadonlyMap<string, Readonly<Record<s
  *
  * @param events all events of one org in their order, as `audit.list` gives them
  */
-export function replay(events: Iterable<AuditEvent>): Replayed {
+export function replayAudit(events: Iterable<AuditEvent>): Replayed {
   const state = new Map<string, Map<string, Readonly<Record<string, unknown>>>>();
   for (const { changes } of events) {
     for (const { kind, id, after } of changes) {
