@@ -12,10 +12,15 @@ const ZONES_APART_MS = 26 * 3_600_000;
  * went back) goes to the current one. That errs on the side of refusing.
  */
 export class CalendarCount implements Count {
+  readonly field: string;
   #current: Period | undefined;
   #used = 0;
   #previous: Period | undefined;
   #previousUsed = 0;
+
+  constructor(field: string) {
+    this.field = field;
+  }
 
   used(_now: number, period: Period | undefined): number {
     const { index } = present(period);
@@ -32,7 +37,7 @@ export class CalendarCount implements Count {
     return present(period).endsAt;
   }
 
-  add(amount: number, _part: Part, period: Period | undefined): void {
+  add(amount: number, part: Part, period: Period | undefined): number {
     const charged = present(period);
     if (this.#current === undefined || charged.index > this.#current.index) {
       this.#previous = this.#current;
@@ -42,14 +47,16 @@ export class CalendarCount implements Count {
     }
     if (charged.index === this.#previous?.index) this.#previousUsed += amount;
     else this.#used += amount;
+    return this.used(part.at, period);
   }
 
-  correct(delta: number, part: Part, _now: number, period: Period | undefined): void {
+  correct(delta: number, part: Part, now: number, period: Period | undefined): number {
     const { index } = present(period);
     if (index === this.#current?.index) this.#used += delta;
     else if (index === this.#previous?.index) this.#previousUsed += delta;
     else if (delta > 0 && (this.#current === undefined || index > this.#current.index))
       this.add(delta, part, period);
+    return this.used(now, period);
   }
 
   /** Not at once when the period ends: in a zone further west, which the org may move to, the same date goes on. */

@@ -3,8 +3,13 @@ import type { Count, Part } from "./count.js";
 
 /** How many calls are open: one slot per reservation, free again when it is settled or its TTL has passed. */
 export class InFlightCount implements Count {
+  readonly field: string;
   /** When each slot is free again by itself, ascending. */
   readonly #expiries: number[] = [];
+
+  constructor(field: string) {
+    this.field = field;
+  }
 
   used(now: number): number {
     return this.#expiries.length - this.#after(now);
@@ -22,16 +27,18 @@ export class InFlightCount implements Count {
     return Number.POSITIVE_INFINITY;
   }
 
-  add(amount: number, { at, expiresAt }: Part): void {
+  add(amount: number, { at, expiresAt }: Part): number {
     this.#expiries.splice(0, this.#after(at));
     for (let slot = 0; slot < amount; slot++) this.#expiries.splice(this.#after(expiresAt), 0, expiresAt);
+    return this.#expiries.length;
   }
 
-  correct(delta: number, part: Part, now: number): void {
+  correct(delta: number, part: Part, now: number): number {
     if (delta > 0) this.add(delta, { at: now, expiresAt: part.expiresAt });
     const first = this.#after(part.expiresAt - 1);
     for (let slot = 0; slot < -delta && this.#expiries[first] === part.expiresAt; slot++)
       this.#expiries.splice(first, 1);
+    return this.used(now);
   }
 
   idle(now: number): boolean {

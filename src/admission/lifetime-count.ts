@@ -1,9 +1,14 @@
 import type { Charge } from "./charge.js";
-import type { Count, Part } from "./count.js";
+import type { Count } from "./count.js";
 
 /** A count that never starts again. */
 export class LifetimeCount implements Count {
+  readonly field: string;
   #used = 0;
+
+  constructor(field: string) {
+    this.field = field;
+  }
 
   used(): number {
     return this.#used;
@@ -17,12 +22,14 @@ export class LifetimeCount implements Count {
     return Number.POSITIVE_INFINITY;
   }
 
-  add(amount: number): void {
+  add(amount: number): number {
     this.#used += amount;
+    return this.#used;
   }
 
-  correct(delta: number, _part: Part): void {
+  correct(delta: number): number {
     this.#used += delta;
+    return this.#used;
   }
 
   idle(): boolean {

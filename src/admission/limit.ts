@@ -127,14 +127,14 @@ function limitOf(
   { meter, max, window, mode, perModel, countByok, alertAt }: LimitParts,
 ): Limit {
   return Object.freeze({
-    scope: scope.kind,
-    scopeId: scope.id,
     scopeKey: scope.key,
     field: fieldOf(meter, window, perModel),
-    meter,
     max,
+    meter,
     window,
     mode,
+    scope: scope.kind,
+    scopeId: scope.id,
     perModel,
     countByok,
     alertAt,

@@ -7,6 +7,12 @@ import type { Count, Part } from "./count.js";
  */
 export const SUB_BUCKETS = 60;
 
+/** Below every bucket number. A small integer, so that the fields that hold bucket numbers are never doubles. */
+const NONE = -1_000_000_000;
+
+/** Up to so many older buckets an array grows by exactly what is added: a million keys have one or two each. */
+const EXACT_GROWTH_MAX = 8;
+
 /**
  * A sliding count with a running total.
  *
@@ -14,23 +20,31 @@ export const SUB_BUCKETS = 60;
  * most the max. Such an interval touches at most the bucket of its last admission and the 60 before it, and that
  * admission was checked against all of them.
  *
- * Only buckets with something in them are kept: of a million keys, most call now and then and have one or two.
+ * Only buckets with something in them are kept, and the newest, which nearly every call is about, outside the array.
  */
 export class SlidingCount implements Count {
+  readonly field: string;
   readonly #widthMs: number;
   #total = 0;
-  /** Bucket number and amount in turn, oldest first. */
-  readonly #buckets: number[] = [];
+  #oldest = NONE;
+  #newest = NONE;
+  #newestAmount = 0;
+  /** Bucket number and amount in turn, oldest first: all but the newest. */
+  #older: number[] | undefined;
 
   /** @param lengthMs length of the window in milliseconds, a multiple of 60 */
-  constructor(lengthMs: number) {
+  constructor(field: string, lengthMs: number) {
+    this.field = field;
     this.#widthMs = lengthMs / SUB_BUCKETS;
   }
 
   used(now: number): number {
-    const oldest = this.#bucket(now) - SUB_BUCKETS;
+    const first = this.#firstAt(now);
+    if (this.#oldest >= first) return this.#total;
+    if (this.#newest < first) return 0;
     let used = this.#total;
-    for (let i = 0; i < this.#buckets.length && this.#at(i) < oldest; i += 2) used -= this.#at(i + 1);
+    const older = this.#older ?? [];
+    for (let i = 0; i < older.length && at(older, i) < first; i += 2) used -= at(older, i + 1);
     return used;
   }
 
@@ -38,34 +52,39 @@ export class SlidingCount implements Count {
     if (amount > max) return Number.POSITIVE_INFINITY;
     if (this.used(now) + amount <= max) return Number.NEGATIVE_INFINITY;
     let used = this.#total;
-    for (let i = 0; i < this.#buckets.length; i += 2) {
-      used -= this.#at(i + 1);
+    const older = this.#older ?? [];
+    for (let i = 0; i < older.length; i += 2) {
+      used -= at(older, i + 1);
       // Buckets that are counted no more end in the past and only lower `used`; it cannot fit at one of them.
-      if (used + amount <= max) return this.#endOf(this.#at(i));
+      if (used + amount <= max) return endOf(at(older, i), this.#widthMs);
     }
-    throw new Error("a sliding count holds more than its buckets");
+    return endOf(this.#newest, this.#widthMs);
   }
 
   emptyAt(): number {
-    return this.#buckets.length === 0
-      ? Number.NEGATIVE_INFINITY
-      : this.#endOf(this.#at(this.#buckets.length - 2));
+    if (this.#total === 0) return Number.NEGATIVE_INFINITY;
+    const newest = this.#newestAmount > 0 ? this.#newest : (this.#older?.at(-2) ?? this.#newest);
+    return endOf(newest, this.#widthMs);
   }
 
-  add(amount: number, { at }: Part): void {
-    if (amount === 0) return;
-    this.#drop(at);
-    const bucket = this.#bucket(at);
-    const last = this.#buckets.length - 2;
-    if (last >= 0 && this.#at(last) === bucket) this.#buckets[last + 1] = this.#at(last + 1) + amount;
-    else this.#buckets.push(bucket, amount);
+  add(amount: number, part: Part): number {
+    this.#drop(this.#firstAt(part.at));
+    if (amount === 0) return this.#total;
+    const bucket = Math.floor(part.at / this.#widthMs);
+    if (bucket === this.#newest) this.#newestAmount += amount;
+    else this.#begin(bucket, amount);
     this.#total += amount;
+    return this.#total;
   }
 
   /** A surcharge goes to the bucket of `now`, a refund to the bucket it was charged to while that lives, else nowhere. */
-  correct(delta: number, part: Part, now: number): void {
-    if (delta > 0) this.add(delta, { at: now, expiresAt: part.expiresAt });
-    else if (delta < 0) this.#refund(-delta, part.at, now);
+  correct(delta: number, part: Part, now: number): number {
+    if (delta > 0) return this.add(delta, { at: now, expiresAt: part.expiresAt });
+    const first = this.#firstAt(now);
+    this.#drop(first);
+    const bucket = Math.floor(part.at / this.#widthMs);
+    if (delta < 0 && bucket >= first) this.#refund(-delta, bucket);
+    return this.#total;
   }
 
   idle(now: number): boolean {
@@ -73,42 +92,56 @@ export class SlidingCount implements Count {
   }
 
   dump(): readonly number[] {
-    return [this.#total, ...this.#buckets];
+    const newest = this.#newestAmount === 0 ? [] : [this.#newest, this.#newestAmount];
+    return [this.#total, ...(this.#older ?? []), ...newest];
   }
 
-  #refund(amount: number, at: number, now: number): void {
-    this.#drop(now);
-    const bucket = this.#bucket(at);
-    for (let i = this.#buckets.length - 2; i >= 0 && this.#at(i) >= bucket; i -= 2) {
-      if (this.#at(i) !== bucket) continue;
-      const left = this.#at(i + 1) - amount;
-      if (left === 0) this.#buckets.splice(i, 2);
-      else this.#buckets[i + 1] = left;
-      this.#total -= amount;
+  /** The oldest bucket that still counts at `now`. */
+  #firstAt(now: number): number {
+    return Math.floor(now / this.#widthMs) - SUB_BUCKETS;
+  }
+
+  #begin(bucket: number, amount: number): void {
+    if (this.#newestAmount > 0) {
+      const older = this.#older ?? [];
+      if (older.length < EXACT_GROWTH_MAX) this.#older = older.concat(this.#newest, this.#newestAmount);
+      else older.push(this.#newest, this.#newestAmount);
     }
+    this.#newest = bucket;
+    this.#newestAmount = amount;
+    this.#oldest = this.#older?.[0] ?? bucket;
   }
 
-  #at(i: number): number {
-    return this.#buckets[i] as number; // sound: every caller keeps i below the length
+  #refund(amount: number, bucket: number): void {
+    if (bucket === this.#newest) {
+      this.#newestAmount -= amount;
+      this.#total -= amount;
+      return;
+    }
+    const older = this.#older ?? [];
+    const i = older.findIndex((number, place) => place % 2 === 0 && number === bucket);
+    if (i < 0) throw new Error("a refund is of what was charged, and its bucket is kept while it counts");
+    this.#total -= amount;
+    older[i + 1] = at(older, i + 1) - amount;
+    if (older[i + 1] === 0) older.splice(i, 2);
+    this.#oldest = older[0] ?? this.#newest;
   }
 
-  #bucket(at: number): number {
-    return Math.floor(at / this.#widthMs);
-  }
-
-  /** The first moment at which a bucket is counted no more. */
-  #endOf(bucket: number): number {
-    return endOf(bucket, this.#widthMs);
-  }
-
-  #drop(now: number): void {
-    const oldest = this.#bucket(now) - SUB_BUCKETS;
+  /** Forgets every bucket before `first`. */
+  #drop(first: number): void {
+    if (this.#oldest >= first || this.#total === 0) return;
+    const older = this.#older ?? [];
     let dead = 0;
-    while (dead < this.#buckets.length && this.#at(dead) < oldest) {
-      this.#total -= this.#at(dead + 1);
+    while (dead < older.length && at(older, dead) < first) {
+      this.#total -= at(older, dead + 1);
       dead += 2;
     }
-    if (dead > 0) this.#buckets.splice(0, dead);
+    older.splice(0, dead);
+    if (this.#newest < first) {
+      this.#total -= this.#newestAmount;
+      this.#newestAmount = 0;
+    }
+    this.#oldest = older[0] ?? this.#newest;
   }
 }
 
@@ -118,6 +151,11 @@ export function emptyAfter(lengthMs: number, now: number): number {
   return endOf(Math.floor(now / widthMs), widthMs);
 }
 
+/** The first moment at which a bucket is counted no more. */
 function endOf(bucket: number, widthMs: number): number {
   return (bucket + SUB_BUCKETS + 1) * widthMs;
+}
+
+function at(buckets: readonly number[], i: number): number {
+  return buckets[i] as number; // sound: every caller keeps i below the length
 }

@@ -22,6 +22,8 @@ interface OpenReservation {
   readonly reservedAt: number;
   readonly expiresAt: number;
   readonly idempotency: Idempotency | undefined;
+  /** The counts that were charged at `reservedAt`, in the order of the charges. */
+  readonly counts: readonly Count[];
   /** Everything charged so far, extensions included. */
   charges: readonly Charge[];
   /** The extensions, latest last; what is not in them was charged at `reservedAt`. */
@@ -40,6 +42,8 @@ export class MemoryCounters implements Counters {
   readonly #idByKey = new Map<string, string>();
   readonly #closed = new RecentIds<NotOpen>();
   #now = Number.NEGATIVE_INFINITY;
+  /** Before this moment no reservation has outlived its TTL. */
+  #nextExpiry = Number.POSITIVE_INFINITY;
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
     const now = this.#clamp(request.now);
@@ -49,18 +53,19 @@ export class MemoryCounters implements Counters {
     const replayed = idempotency && this.#replay(idempotency, request.now, now);
     if (replayed) return replayed;
 
-    if (!this.#fits(charges, "enforce", now)) return this.#refuse(charges, request.now);
-    const shadow = this.#fits(charges, "shadow", now) ? undefined : this.#read(charges, request.now);
+    const room = this.#roomFor(charges, now);
+    if (room === "none") return this.#refuse(charges, request.now);
+    const shadow = room === "in shadow only" ? this.#read(charges, request.now) : undefined;
 
     const expiresAt = now + request.ttlMs;
-    const times = { reservedAt: now, expiresAt };
     if (request.dryRun) {
+      const times = { reservedAt: now, expiresAt };
       return { outcome: "reserved", id, ...times, charges, ...this.#foresee(charges, request.now), shadow };
     }
-    const { used, resetMs } = this.#add(charges, { at: now, expiresAt }, request.now);
-    this.#open.set(id, { reservedAt: now, expiresAt, idempotency, charges, extensions: undefined });
+    const { counts, used, resetMs } = this.#add(charges, { at: now, expiresAt }, request.now);
+    this.#open.set(id, { reservedAt: now, expiresAt, idempotency, counts, charges, extensions: undefined });
+    if (expiresAt < this.#nextExpiry) this.#nextExpiry = expiresAt;
     if (idempotency) this.#idByKey.set(idempotency.key, id);
-    this.#counts.sweepOne(now);
     return { outcome: "reserved", id, reservedAt: now, expiresAt, charges, used, resetMs, shadow };
   }
 
@@ -74,12 +79,14 @@ export class MemoryCounters implements Counters {
     const used: number[] = [];
     const original = { at: open.reservedAt, expiresAt: open.expiresAt };
     for (let i = 0; i < amounts.length; i++) {
-      const { limit, amount, period } = amounts[i] as Amount; // sound: i is below the length
-      const count = this.#counts.obtain(limit);
-      let delta = amount - reservedFor(open.charges, limit, i);
-      if (open.extensions) delta = giveBack(count, open.extensions, amounts[i] as Amount, i, delta, now);
-      if (delta !== 0) count.correct(delta, original, now, period);
-      used.push(count.used(now, period));
+      const amount = amounts[i] as Amount; // sound: i is below the length
+      const { limit, period } = amount;
+      let delta = amount.amount - reservedFor(open.charges, limit, i);
+      const held = open.charges[i]?.limit === limit && delta <= 0 ? open.counts[i] : undefined;
+      // A count may have been forgotten since it was charged. A refund is nothing to it then; a surcharge needs one that is kept.
+      const count = held ?? this.#counts.obtain(limit, now);
+      if (open.extensions) delta = giveBack(count, open.extensions, amount, i, delta, now);
+      used.push(count.correct(delta, original, now, period));
     }
     return { outcome: "settled", used };
   }
@@ -104,12 +111,12 @@ export class MemoryCounters implements Counters {
   #extend({ id, charges, now: callerNow }: ReserveRequest, now: number): ReserveOutcome {
     const open = this.#openAt(id, now);
     if (open === undefined) return { outcome: this.#closed.get(id) ?? "unknown_reservation" };
-    if (!this.#fits(charges, "enforce", now)) return this.#refuse(charges, callerNow);
+    if (this.#roomFor(charges, now) === "none") return this.#refuse(charges, callerNow);
     const part = { at: now, expiresAt: open.expiresAt };
-    const counted = this.#add(charges, part, callerNow);
+    const { used, resetMs } = this.#add(charges, part, callerNow);
     open.extensions = [...(open.extensions ?? []), { part, charges }];
     open.charges = sum(open.charges, charges);
-    return { outcome: "reserved", id, ...timesOf(open), charges: open.charges, ...counted };
+    return { outcome: "reserved", id, ...timesOf(open), charges: open.charges, used, resetMs };
   }
 
   #replay({ key, fingerprint }: Idempotency, callerNow: number, now: number): ReserveOutcome | undefined {
@@ -129,25 +136,28 @@ export class MemoryCounters implements Counters {
     return { outcome: "refused", readings: this.#read(charges, callerNow) };
   }
 
-  /** Whether every limit of one mode has room. An amount of zero always has: a spent budget stops no free model. */
-  #fits(charges: readonly Charge[], mode: Limit["mode"], now: number): boolean {
+  /** Whether the limits have room. An amount of zero always has: a spent budget stops no free model. */
+  #roomFor(charges: readonly Charge[], now: number): "all" | "in shadow only" | "none" {
+    let room: "all" | "in shadow only" = "all";
     for (const { limit, amount, period } of charges) {
-      if (amount === 0 || limit.mode !== mode) continue;
-      if ((this.#counts.find(limit)?.used(now, period) ?? 0) + amount > limit.max) return false;
+      if (amount === 0 || (this.#counts.find(limit)?.used(now, period) ?? 0) + amount <= limit.max) continue;
+      if (limit.mode === "enforce") return "none";
+      room = "in shadow only";
     }
-    return true;
+    return room;
   }
 
-  #add(charges: readonly Charge[], part: Part, callerNow: number): Counted {
+  #add(charges: readonly Charge[], part: Part, callerNow: number): Counted & { counts: Count[] } {
+    const counts: Count[] = [];
     const used: number[] = [];
     const resetMs: number[] = [];
     for (const { limit, amount, period } of charges) {
-      const count = this.#counts.obtain(limit);
-      count.add(amount, part, period);
-      used.push(count.used(part.at, period));
+      const count = this.#counts.obtain(limit, part.at);
+      counts.push(count);
+      used.push(count.add(amount, part, period));
       resetMs.push(Math.max(0, count.emptyAt(part.at, period) - callerNow));
     }
-    return { used, resetMs };
+    return { counts, used, resetMs };
   }
 
   /** What {@link #add} would come to. */
@@ -166,7 +176,7 @@ export class MemoryCounters implements Counters {
   #read(charges: readonly Charge[], callerNow: number): Reading[] {
     const now = Math.max(this.#now, callerNow);
     return charges.map((charge) => {
-      const count = this.#counts.find(charge.limit) ?? createCount(charge.limit.window);
+      const count = this.#counts.find(charge.limit) ?? createCount(charge.limit);
       const resetMs = Math.max(0, count.emptyAt(now, charge.period) - callerNow);
       return { used: count.used(now, charge.period), waitMs: waitMs(charge, count, now, callerNow), resetMs };
     });
@@ -188,8 +198,14 @@ export class MemoryCounters implements Counters {
 
   /** Closes what has outlived its TTL. What it charged stays charged; its slots free themselves. */
   #expire(now: number): void {
+    // Not by looking at the first of the map: behind many that were settled, finding it takes long.
+    if (now < this.#nextExpiry) return;
+    this.#nextExpiry = Number.POSITIVE_INFINITY;
     for (const [id, open] of this.#open) {
-      if (open.expiresAt > now) break; // in order of expiry where all have the same TTL; others wait their turn
+      if (open.expiresAt > now) {
+        this.#nextExpiry = open.expiresAt;
+        break; // in order of expiry where all have the same TTL; others wait their turn
+      }
       this.#close(id, open, "expired");
     }
   }

@@ -1,21 +1,16 @@
 import { type Count, createCount } from "../admission/count.js";
 import type { Limit } from "../admission/limit.js";
 
-/** One count of a scope; a scope has few, so they are searched in turn. */
-interface ScopeCount {
-  readonly field: string;
-  readonly count: Count;
-}
+/** Scopes looked at for each that is made, so that what is forgotten keeps up with what is new. */
+const SWEPT_PER_NEW = 2;
 
-type Scope = ScopeCount[];
-
-/** The counts of all scopes, by the names that limits give them. */
+/** The counts of all scopes, by the names that limits give them. A scope has few, so they are searched in turn. */
 export class ScopeCounts {
-  readonly #scopes = new Map<string, Scope>();
+  readonly #scopes = new Map<string, readonly Count[]>();
   #sweep = this.#scopes.entries();
   // A call asks for the limits of one scope after the other: most look-ups are for the scope of the one before.
   #lastKey: string | undefined;
-  #last: Scope | undefined;
+  #last: readonly Count[] | undefined;
 
   /** The count of a limit, where anything was counted. */
   find({ scopeKey, field }: Limit): Count | undefined {
@@ -24,25 +19,34 @@ export class ScopeCounts {
       this.#lastKey = scopeKey;
     }
     if (this.#last === undefined) return undefined;
-    for (const candidate of this.#last) if (candidate.field === field) return candidate.count;
+    for (const count of this.#last) if (count.field === field) return count;
     return undefined;
   }
 
-  /** The count of a limit, from now on kept. */
-  obtain(limit: Limit): Count {
+  /** The count of a limit, from now on kept. What matters no more at `now` makes room for it. */
+  obtain(limit: Limit, now: number): Count {
     const found = this.find(limit);
     if (found !== undefined) return found;
-    if (this.#last === undefined) {
-      this.#last = [];
-      this.#scopes.set(limit.scopeKey, this.#last);
-    }
-    const count = createCount(limit.window);
-    this.#last.push({ field: limit.field, count });
+    if (this.#last === undefined) for (let i = 0; i < SWEPT_PER_NEW; i++) this.#sweepOne(now);
+    const count = createCount(limit);
+    // By concat: an array that grows by push has room for seventeen, which a million keys would pay for.
+    this.#last = (this.#last ?? []).concat(count);
+    this.#lastKey = limit.scopeKey;
+    this.#scopes.set(limit.scopeKey, this.#last);
     return count;
   }
 
+  /** Everything that is counted, as plain data. */
+  dump(): Record<string, Record<string, readonly (number | null)[]>> {
+    const dumped = [...this.#scopes].map(([key, counts]) => {
+      const fields = counts.map((count) => [count.field, [...count.dump()]] as const);
+      return [key, Object.fromEntries(fields)] as const;
+    });
+    return Object.fromEntries(dumped.sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
   /** Looks at one scope, another each time, and forgets it where nothing in it matters any more. */
-  sweepOne(now: number): void {
+  #sweepOne(now: number): void {
     let next = this.#sweep.next();
     if (next.done) {
       this.#sweep = this.#scopes.entries();
@@ -50,18 +54,6 @@ export class ScopeCounts {
       if (next.done) return;
     }
     const [key, counts] = next.value;
-    if (!counts.every(({ count }) => count.idle(now))) return;
-    this.#scopes.delete(key);
-    this.#lastKey = undefined;
-    this.#last = undefined;
-  }
-
-  /** Everything that is counted, as plain data. */
-  dump(): Record<string, Record<string, readonly (number | null)[]>> {
-    const dumped = [...this.#scopes].map(([key, counts]) => {
-      const fields = counts.map(({ field, count }) => [field, [...count.dump()]] as const);
-      return [key, Object.fromEntries(fields)] as const;
-    });
-    return Object.fromEntries(dumped.sort(([a], [b]) => (a < b ? -1 : 1)));
+    if (counts.every((count) => count.idle(now))) this.#scopes.delete(key);
   }
 }

@@ -6,7 +6,7 @@ import { keyRefusal } from "../admission/key-checks.js";
 import { LimitRefusal, namedIndex, plainRefusal, type Refusal, type Refused } from "../admission/refusal.js";
 import type { Counters, ReserveOutcome, ReserveRequest } from "../counters/counters.js";
 import { ConflictError, CountersUnavailableError } from "../model/errors.js";
-import { type Usage, usageSchema } from "../model/usage.js";
+import { plainUsage, type Usage, usageSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 import { type Admission, AdmittedCall } from "./admission.js";
 import { contextOf, type Engine } from "./engine.js";
@@ -41,7 +41,7 @@ export async function admit(
   dryRun: boolean,
 ): Promise<Admission> {
   const now = engine.settings.clock.now();
-  const call = parse(usageSchema, usage, "usage");
+  const call = plainUsage(usage) ?? parse(usageSchema, usage, "usage");
   const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
   const compiled = found && !tokenEnded(found, now) ? found.compiled : undefined;
   const refuse = (refusal: Refused) => (dryRun ? refusal : refused(engine, refusal, now, compiled));

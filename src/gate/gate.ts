@@ -121,17 +121,16 @@ export function createGate(options: GateOptions = {}): Gate {
       open();
       return authenticate(engine, token);
     },
-    async admit(key, usage) {
-      open();
-      return admit(engine, ids, key, usage, false);
+    // The two of every call are passed on as they are: another promise around each would cost a tenth of it.
+    admit(key, usage) {
+      return closed ? Promise.reject(new ClosedError()) : admit(engine, ids, key, usage, false);
     },
     async check(key, usage) {
       open();
       return admit(engine, ids, key, usage, true);
     },
-    async settle(reservation, actual) {
-      open();
-      return settle(engine, reservation, actual);
+    settle(reservation, actual) {
+      return closed ? Promise.reject(new ClosedError()) : settle(engine, reservation, actual);
     },
     async extend(reservation, more) {
       open();

@@ -5,7 +5,7 @@ import { periodClock } from "../admission/compiled-chain.js";
 import { sameCount } from "../admission/limit.js";
 import type { LimitReading } from "../admission/limit-reading.js";
 import { matches } from "../model/patterns.js";
-import { type Actual, actualSchema } from "../model/usage.js";
+import { type Actual, actualSchema, isPlainActual } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 import { readingAfter } from "./admission.js";
 import { contextOf, type Engine } from "./engine.js";
@@ -19,7 +19,7 @@ const NOTHING: Use = { requests: 0, inputTokens: 0, outputTokens: 0, costNanoUsd
 export async function settle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
   const now = engine.settings.clock.now();
   const reservation = reservationFrom(given);
-  const checked = parse(actualSchema, actual, "actual");
+  const checked = isPlainActual(actual) ? actual : parse(actualSchema, actual, "actual");
   const use = actualUse(reservation, checked, engine.settings);
   const { model } = checked;
   const amounts =

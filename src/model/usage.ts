@@ -95,3 +95,36 @@ export const moreSchema: z.ZodType<More> = z.strictObject({
   maxOutputTokens: tokensSchema.optional(),
   costUsd: usdSchema.optional(),
 });
+
+/** Printable ASCII: well-formed beyond doubt. */
+const PLAIN_MODEL = /^[!-~]{1,300}$/;
+
+/**
+ * A usage that names only a model and tokens, where all of it is right beyond doubt; else undefined.
+ *
+ * Nearly every call is such a one, and asking the schema would be a fifth of its cost. Whatever is not goes to the schema,
+ * which alone says what is wrong.
+ */
+export function plainUsage(input: Usage): Usage | undefined {
+  for (const field in input) {
+    if (field === "model") continue;
+    if (field !== "inputTokens" && field !== "maxOutputTokens") return undefined;
+    if (!isTokens(input[field])) return undefined;
+  }
+  if (typeof input?.model !== "string" || !PLAIN_MODEL.test(input.model)) return undefined;
+  // A copy, as the schema makes one: the caller may change its own while the chain is being loaded.
+  return { model: input.model, inputTokens: input.inputTokens, maxOutputTokens: input.maxOutputTokens };
+}
+
+/** Whether an actual gives only tokens, right beyond doubt; see {@link plainUsage}. */
+export function isPlainActual(input: Actual): boolean {
+  for (const field in input) {
+    if (field !== "inputTokens" && field !== "outputTokens" && field !== "cachedInputTokens") return false;
+    if (!isTokens(input[field])) return false;
+  }
+  return typeof input === "object" && input !== null && !Array.isArray(input);
+}
+
+function isTokens(value: unknown): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= TOKENS_MAX;
+}
