@@ -1,8 +1,10 @@
 import type { KeyChain } from "../model/chain.js";
 import { matches } from "../model/patterns.js";
+import { keyRefusal } from "./key-checks.js";
 import { compileLimits, creditLimit, type Limit, type Scope, scopeKey } from "./limit.js";
 import type { LimitCache } from "./limit-cache.js";
 import type { Calendar, PeriodClock } from "./period.js";
+import type { KeyRefusalReason } from "./reasons.js";
 import { mcpServerAllowed, permittedModels } from "./targets.js";
 
 /** What the calls of one key to one model or MCP server have in common. */
@@ -34,6 +36,12 @@ export class CompiledChain {
   readonly limits: readonly Limit[];
   /** False as soon as the key, the project or the org says so. */
   readonly contentLogging: boolean;
+  /** Why no call passes, at a moment before any expiry. */
+  readonly #standing: KeyRefusalReason | undefined;
+  /** The first expiry of all. */
+  readonly #endsAt: number;
+  /** The plan of every model but for its name, where nothing is said of single models; it need not be looked up then. */
+  readonly #uniform: Plan | undefined;
   readonly #models = new Map<string, Plan>();
   readonly #mcpServers = new Map<string, Plan>();
   readonly #calendar: Calendar;
@@ -51,10 +59,22 @@ export class CompiledChain {
       ...scopeLimits({ org, project, holder }, limitCache),
       ...compileLimits(key.limits, keyScope(chain)),
     ];
+    this.#standing = keyRefusal(chain, Number.NEGATIVE_INFINITY);
+    this.#endsAt = Math.min(
+      key.expiresAt ?? Number.POSITIVE_INFINITY,
+      holder.expiresAt ?? Number.POSITIVE_INFINITY,
+    );
+    this.#uniform = isUniform(chain, this.limits) ? this.#plan(true, [], []) : undefined;
+  }
+
+  /** As {@link keyRefusal}, which is asked only once something may have ended. */
+  refusalAt(now: number): KeyRefusalReason | undefined {
+    return now < this.#endsAt ? this.#standing : keyRefusal(this.chain, now);
   }
 
   /** What a call naming this model may reach and counts against. */
   forModel(model: string): Plan {
+    if (this.#uniform !== undefined) return named(this.#uniform, model);
     return remembered(this.#models, model, () => {
       const models = permittedModels(this.chain, model);
       return this.#plan(models.length > 0, models, [models[0] ?? model, model]);
@@ -86,6 +106,21 @@ export class CompiledChain {
       costLimits: limits.filter(({ meter }) => meter === "cost"),
     };
   }
+}
+
+function named({ allowed, limits, clocks, needsInput, costLimits }: Plan, model: string): Plan {
+  return { models: [model], allowed, limits, clocks, needsInput, costLimits };
+}
+
+/** Whether every model is allowed, and meets the same limits under its own name. */
+function isUniform({ org, project, key }: KeyChain, limits: readonly Limit[]): boolean {
+  const lists = [project.models, key.models];
+  const aliases = Object.keys(org.virtualModels ?? {});
+  return (
+    aliases.length === 0 &&
+    lists.every((list) => list == null) &&
+    limits.every(({ perModel }) => perModel === undefined)
+  );
 }
 
 /** The clock of a limit's calendar periods, where it has them. */

@@ -2,7 +2,6 @@ import { chargesOf } from "../admission/amounts.js";
 import type { Charge, Reading } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { type EstimatedUse, estimatedUse } from "../admission/estimated-use.js";
-import { keyRefusal } from "../admission/key-checks.js";
 import { LimitRefusal, namedIndex, plainRefusal, type Refusal, type Refused } from "../admission/refusal.js";
 import type { Counters, ReserveOutcome, ReserveRequest } from "../counters/counters.js";
 import { ConflictError, CountersUnavailableError } from "../model/errors.js";
@@ -47,7 +46,7 @@ export async function admit(
   const refuse = (refusal: Refused) => (dryRun ? refusal : refused(engine, refusal, now, compiled));
   if (compiled === undefined) return refuse(plainRefusal("invalid_key"));
 
-  const reason = keyRefusal(compiled.chain, now);
+  const reason = compiled.refusalAt(now);
   if (reason !== undefined) return refuse(plainRefusal(reason));
 
   const requested = call.model ?? call.mcpServer ?? "";

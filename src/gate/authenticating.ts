@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { keyRefusal } from "../admission/key-checks.js";
 import { type KeyRefusalReason, MESSAGES } from "../admission/reasons.js";
 import { parse } from "../model/validation.js";
 import type { Principal } from "../policy/principal.js";
@@ -31,7 +30,7 @@ export async function authenticate(engine: Engine, token: string): Promise<Authe
   const found = engine.keys.peek(token, now) ?? (await engine.keys.load(token, now));
   if (found === undefined || tokenEnded(found, now)) return failed("invalid_key");
   const { compiled } = found;
-  const reason = keyRefusal(compiled.chain, now);
+  const reason = compiled.refusalAt(now);
   if (reason !== undefined) return failed(reason);
   const { keyId, orgId, projectId, userId, chain } = compiled;
   const holder = await engine.directory.principal(userId, orgId);

@@ -2,7 +2,6 @@ import { chargesOf, type Use } from "../admission/amounts.js";
 import type { Charge } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { dearestCost } from "../admission/estimated-use.js";
-import { keyRefusal } from "../admission/key-checks.js";
 import { plainRefusal } from "../admission/refusal.js";
 import type { ReserveOutcome } from "../counters/counters.js";
 import { ConflictError, CountersUnavailableError, ValidationError } from "../model/errors.js";
@@ -29,7 +28,7 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
   if (found === undefined) return refused(engine, plainRefusal("invalid_key"), now);
   const { compiled } = found;
-  const reason = keyRefusal(compiled.chain, now);
+  const reason = compiled.refusalAt(now);
   if (reason !== undefined) return refused(engine, plainRefusal(reason), now, compiled);
 
   const { id, orgId, requested, model, models } = reservation;
