@@ -95,9 +95,15 @@ export class Control {
     resource: Resource,
     reading: (acting: Acting) => Promise<T>,
   ): Promise<T> {
-    const acting = await this.acting(resource.orgId, permission);
-    this.require(acting, permission, resource);
-    return reading(acting);
+    const { orgId, projectId } = resource;
+    const acting = await this.acting(orgId, permission);
+    const verdict = verdictOf(this.policy, acting, permission, resource);
+    if (verdict.allowed) return reading(acting);
+    const subject: Subject =
+      projectId === undefined ? { kind: "org", id: orgId } : { kind: "project", id: projectId, projectId };
+    const denied = new PermissionError(permission, verdict.reason);
+    await this.#recordDeniedRead(orgId, acting, permission, subject, denied);
+    throw denied;
   }
 
   /**
@@ -109,9 +115,15 @@ export class Control {
     const record = await this.storage.get(kind, id);
     if (record === undefined || (orgId !== undefined && record.orgId !== orgId))
       throw new NotFoundError(kind, id);
-    const acting = await this.acting(record.orgId, VIEWING[kind]);
-    if (!this.can(acting, VIEWING[kind], RESOURCES[kind](record))) throw new NotFoundError(kind, id);
-    return record;
+    const permission = VIEWING[kind];
+    const resource = RESOURCES[kind](record);
+    const acting = await this.acting(record.orgId, permission);
+    const verdict = verdictOf(this.policy, acting, permission, resource);
+    if (verdict.allowed) return record;
+    const denied = new PermissionError(permission, verdict.reason);
+    const subject = { kind, id, projectId: resource.projectId };
+    await this.#recordDeniedRead(record.orgId, acting, permission, subject, denied);
+    throw new NotFoundError(kind, id);
   }
 
   /**
@@ -194,6 +206,20 @@ export class Control {
           throw error instanceof Hidden ? new NotFoundError(error.kind, error.id) : error;
         }
       }
+    });
+  }
+
+  async #recordDeniedRead(
+    orgId: string,
+    acting: Acting,
+    permission: StandardPermission,
+    subject: Subject,
+    denied: PermissionError,
+  ): Promise<void> {
+    if (!this.engine.settings.auditDenied) return;
+    await this.engine.orgQueue.run(orgId, async () => {
+      const draft = new Draft(this.storage, orgId, this.now(), await this.storage.get("trail", orgId));
+      await this.#recordDenial(draft, acting, permission, subject, denied);
     });
   }
 

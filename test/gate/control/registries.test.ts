@@ -213,6 +213,20 @@ describe("the audit trail", () => {
     ]);
   });
 
+  test("tells of a denied reading too, of a list as of one record", async () => {
+    const { gates } = await createWorld({ auditDenied: true });
+    const dan = gates[0].as({ userId: "dan" });
+    await dan.projects.get({ projectId: "p0" }).catch(() => {});
+    await dan.audit.list({ orgId: ORG }).catch(() => {});
+    await dan.projectMembers.list({ orgId: ORG, projectId: "p0" }).catch(() => {});
+    const { items } = await gates[0].as({ userId: "ann" }).audit.list({ orgId: ORG, outcome: "denied" });
+    expect(items.map(({ action, subjectId }) => [action, subjectId]).sort()).toEqual([
+      ["audit.view", ORG],
+      ["project.view", "p0"],
+      ["projectMember.view", "p0"],
+    ]);
+  });
+
   test("has no denied attempts unless the gate is told to", async () => {
     const { gates } = await createWorld();
     await gates[0]
