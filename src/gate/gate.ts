@@ -4,6 +4,7 @@ import type { LimitReading } from "../admission/limit-reading.js";
 import { ClosedError, ValidationError } from "../model/errors.js";
 import type { Actual, More, Usage } from "../model/usage.js";
 import { parse } from "../model/validation.js";
+import type { Conditions } from "../policy/condition.js";
 import type { ResourceOf } from "../policy/permission.js";
 import type { Policy } from "../policy/policy.js";
 import type { Principal } from "../policy/principal.js";
@@ -12,6 +13,7 @@ import type { Verdict } from "../policy/verdict.js";
 import type { Admission } from "./admission.js";
 import { admit, ReservationIds } from "./admitting.js";
 import { type Authentication, authenticate } from "./authenticating.js";
+import { type Actor, conditionsSchema } from "./control/actor.js";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.js";
 import type { Directory } from "./directory.js";
 import { createEngine } from "./engine.js";
@@ -34,11 +36,16 @@ type StandardPermissions =
 
 /** Answers, within one process, who may do what and which call may pass. Made by {@link createGate}. */
 export interface Gate {
-  /** May this person do this? A person named by id is looked up as they are now. */
+  /**
+   * May this person do this? A person named by id is looked up as they are now.
+   *
+   * @param conditions which conditions of the policy hold for this call; one that is left out does not
+   */
   authorize<K extends StandardPermission>(
     who: { readonly userId: string } | Principal,
     permission: K,
     resource: ResourceOf<StandardPermissions[K]>,
+    conditions?: Conditions,
   ): Promise<Verdict>;
   /** Whom a token stands for now. */
   authenticate(token: string): Promise<Authentication>;
@@ -73,7 +80,7 @@ export interface Gate {
    */
   usage(query: UsageQuery): Promise<LimitReading[]>;
   /** Permission-checked writes as a person, or as a key acting for its holder. */
-  as(actor: { readonly userId: string } | { readonly token: string }): ControlPlane;
+  as(actor: Actor): ControlPlane;
   /** Adds a listener; the returned function removes it. */
   on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void;
   /** Closes storage and counters. Later calls reject with ClosedError. */
@@ -111,11 +118,13 @@ export function createGate(options: GateOptions = {}): Gate {
   }
 
   return {
-    async authorize(who, permission, resource) {
+    async authorize(who, permission, resource, conditions) {
       open();
       parse(whoSchema, who, "who");
       parse(resourceSchema, resource, "resource");
-      return settings.policy.authorize(await principalOf(who, resource.orgId), permission, resource);
+      parse(conditionsSchema, conditions, "conditions");
+      const principal = await principalOf(who, resource.orgId);
+      return settings.policy.authorize(principal, permission, resource, conditions);
     },
     async authenticate(token) {
       open();

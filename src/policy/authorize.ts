@@ -1,6 +1,8 @@
-import type { Kind } from "./permission.js";
+import { capOn } from "./cap.js";
+import { type Conditions, holds } from "./condition.js";
+import type { Kind, Reach } from "./permission.js";
 import { isId, type Principal, projectRoleOf, type Resource } from "./principal.js";
-import { orgRuleOf, type Rule, type Table } from "./table.js";
+import { orgRuleOf, type PermissionRules, type Rule, type Table } from "./table.js";
 import { denied, type Verdict } from "./verdict.js";
 
 /** Decides one request. The order of the checks is the order of {@link VerdictReason}. */
@@ -9,6 +11,7 @@ export function authorize(
   principal: Principal,
   permission: string,
   resource: Resource,
+  conditions?: Conditions,
 ): Verdict {
   const rules = table.get(permission);
   if (rules === undefined) return denied.unknown_permission;
@@ -24,14 +27,17 @@ export function authorize(
   // A holder whose org role is unknown is not a known member, so no project role counts with it either.
   const orgRule = orgRuleOf(rules, principal.orgRole);
   if (orgRule === undefined) return denied.unknown_role;
-  if (covers(orgRule, principal, resource)) return orgRule.verdict;
-  if (rules.kind === "org" || projectId === undefined) return denied.not_granted;
+  if (covers(orgRule, principal, resource, conditions)) return uncapped(rules, orgRule, resource, conditions);
+  const unmet = unmetOf(orgRule, principal, resource);
+  if (rules.kind === "org" || projectId === undefined) return unmet ?? denied.not_granted;
 
   const projectRole = projectRoleOf(principal, projectId);
-  if (projectRole === undefined) return denied.not_granted;
+  if (projectRole === undefined) return unmet ?? denied.not_granted;
   const projectRule = rules.projectRoles.get(projectRole);
-  if (projectRule === undefined) return denied.unknown_role;
-  return covers(projectRule, principal, resource) ? projectRule.verdict : denied.not_granted;
+  if (projectRule === undefined) return unmet ?? denied.unknown_role;
+  if (covers(projectRule, principal, resource, conditions))
+    return uncapped(rules, projectRule, resource, conditions);
+  return unmet ?? unmetOf(projectRule, principal, resource) ?? denied.not_granted;
 }
 
 /** Whether the resource has every id that the permission takes; plain JavaScript may even pass no resource. */
@@ -41,7 +47,33 @@ function isComplete(kind: Kind, resource: Resource): boolean {
   return isId(resource.projectId) && (kind === "project" || isId(resource.userId));
 }
 
+function covers(
+  rule: Rule,
+  principal: Principal,
+  resource: Resource,
+  conditions: Conditions | undefined,
+): boolean {
+  if (reaches(rule.reach, principal, resource)) return true;
+  return rule.when !== undefined && reaches(rule.within, principal, resource) && holds(conditions, rule.when);
+}
+
 /** Only a permission of kind `owned` can have the reach `own`, and its resource then has a holder. */
-function covers(rule: Rule, principal: Principal, resource: Resource): boolean {
-  return rule.reach === "all" || (rule.reach === "own" && resource.userId === principal.userId);
+function reaches(reach: Reach, principal: Principal, resource: Resource): boolean {
+  return reach === "all" || (reach === "own" && resource.userId === principal.userId);
+}
+
+/** The verdict of a rule that does not cover the resource, where it would with its condition. */
+function unmetOf(rule: Rule, principal: Principal, resource: Resource): Verdict | undefined {
+  return rule.unmet !== undefined && reaches(rule.within, principal, resource) ? rule.unmet : undefined;
+}
+
+/** The verdict of a rule that covers the resource, or that of the cap in its way. */
+function uncapped(
+  rules: PermissionRules,
+  rule: Rule,
+  resource: Resource,
+  conditions: Conditions | undefined,
+): Verdict {
+  if (rules.caps === undefined) return rule.verdict;
+  return capOn(rules.caps, resource, conditions)?.verdict ?? rule.verdict;
 }

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import type { FieldProblem } from "../model/errors.js";
 import { parse } from "../model/validation.js";
-import { isWider, type Permissions, reachOf } from "./permission.js";
+import type { Cap } from "./cap.js";
+import { goesBeyond, grantOf } from "./grant.js";
+import type { Permissions } from "./permission.js";
 import type { OrgGrants, PolicyData, ProjectGrants, Row } from "./spec.js";
 import { grantProblems, parseSpec, partSchemas, type Roles, refuse } from "./spec-schema.js";
 
@@ -18,7 +20,7 @@ export type Untaken<Name extends PropertyKey, Taken extends PropertyKey, T> = st
     : T;
 
 /**
- * What is added to a policy. It only ever adds: whatever was allowed still is.
+ * What is added to a policy. Roles, permissions and raised grants only ever allow more; a cap only ever allows less.
  *
  * `raise` widens what existing roles grant; no role grants a new permission unless it is raised.
  * A row whose label the policy has already adds its permissions to that row.
@@ -27,25 +29,52 @@ export interface PolicyExtension<
   P extends Permissions = Permissions,
   OrgRole extends string = string,
   ProjectRole extends string = string,
+  Condition extends string = string,
+  CapId extends string = string,
   Q extends Permissions = Permissions,
   NewOrgRole extends string = string,
   NewProjectRole extends string = string,
+  NewCondition extends string = string,
+  NewCapId extends string = string,
 > {
   readonly permissions?: { readonly [Id in keyof Q]: Untaken<Id, keyof P, Q[Id]> };
   readonly orgRoles?: {
-    readonly [Role in NewOrgRole]: Untaken<Role, OrgRole, OrgGrants<Extended<P, NoInfer<Q>>>>;
+    readonly [Role in NewOrgRole]: Untaken<
+      Role,
+      OrgRole,
+      OrgGrants<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>
+    >;
   };
   readonly projectRoles?: {
-    readonly [Role in NewProjectRole]: Untaken<Role, ProjectRole, ProjectGrants<Extended<P, NoInfer<Q>>>>;
+    readonly [Role in NewProjectRole]: Untaken<
+      Role,
+      ProjectRole,
+      ProjectGrants<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>
+    >;
   };
   readonly raise?: {
-    readonly orgRoles?: { readonly [Role in OrgRole]?: OrgGrants<Extended<P, NoInfer<Q>>> };
-    readonly projectRoles?: { readonly [Role in ProjectRole]?: ProjectGrants<Extended<P, NoInfer<Q>>> };
+    readonly orgRoles?: {
+      readonly [Role in OrgRole]?: OrgGrants<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>;
+    };
+    readonly projectRoles?: {
+      readonly [Role in ProjectRole]?: ProjectGrants<
+        Extended<P, NoInfer<Q>>,
+        Condition | NoInfer<NewCondition>
+      >;
+    };
+  };
+  readonly conditions?: { readonly [Name in NewCondition]: Untaken<Name, Condition, string> };
+  readonly caps?: {
+    readonly [Id in NewCapId]: Untaken<
+      Id,
+      CapId,
+      Cap<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>
+    >;
   };
   readonly rows?: readonly Row<Extended<P, NoInfer<Q>>>[];
 }
 
-const { permissions, roles, rows } = partSchemas;
+const { permissions, roles, conditions, caps, rows } = partSchemas;
 
 const extensionSchema = z.strictObject({
   permissions: permissions.default({}),
@@ -54,6 +83,8 @@ const extensionSchema = z.strictObject({
   raise: z
     .strictObject({ orgRoles: roles.default({}), projectRoles: roles.default({}) })
     .default({ orgRoles: {}, projectRoles: {} }),
+  conditions: conditions.default({}),
+  caps: caps.default({}),
   rows: rows.default([]),
 });
 
@@ -66,12 +97,15 @@ export function extended(spec: PolicyData, input: unknown): PolicyData {
   const extension = parse(extensionSchema, input);
   const { raise } = extension;
   const permissions = { ...spec.permissions, ...extension.permissions };
+  const conditions = { ...spec.conditions, ...extension.conditions };
   refuse([
     ...takenProblems(spec.permissions, extension.permissions, "permissions"),
     ...takenProblems(spec.orgRoles, extension.orgRoles, "orgRoles"),
     ...takenProblems(spec.projectRoles, extension.projectRoles, "projectRoles"),
-    ...grantProblems(permissions, raise.orgRoles, "raise.orgRoles"),
-    ...grantProblems(permissions, raise.projectRoles, "raise.projectRoles"),
+    ...takenProblems(spec.conditions, extension.conditions, "conditions"),
+    ...takenProblems(spec.caps, extension.caps, "caps"),
+    ...grantProblems(permissions, conditions, raise.orgRoles, "raise.orgRoles"),
+    ...grantProblems(permissions, conditions, raise.projectRoles, "raise.projectRoles"),
     ...raiseProblems(spec.orgRoles, raise.orgRoles, "raise.orgRoles"),
     ...raiseProblems(spec.projectRoles, raise.projectRoles, "raise.projectRoles"),
     ...askProblems(spec.rows, extension.rows),
@@ -80,6 +114,8 @@ export function extended(spec: PolicyData, input: unknown): PolicyData {
     permissions,
     orgRoles: { ...raised(spec.orgRoles, raise.orgRoles), ...extension.orgRoles },
     projectRoles: { ...raised(spec.projectRoles, raise.projectRoles), ...extension.projectRoles },
+    conditions,
+    caps: { ...spec.caps, ...extension.caps },
     baseOrgRole: spec.baseOrgRole,
     rows: mergedRows(spec.rows, extension.rows),
   });
@@ -95,7 +131,7 @@ function raiseProblems(present: Roles, raise: Roles, root: string): FieldProblem
     const granted = Object.hasOwn(present, role) ? present[role] : undefined;
     if (granted === undefined) return [{ field: `${root}.${role}`, expected: "a role of the policy" }];
     const lowered = Object.keys(grants).filter((permission) =>
-      isWider(reachOf(granted, permission), reachOf(grants, permission)),
+      goesBeyond(grantOf(granted, permission), grantOf(grants, permission)),
     );
     return lowered.map((permission) => ({
       field: `${root}.${role}.${permission}`,

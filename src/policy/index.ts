@@ -1,4 +1,8 @@
+export type { Assignment, RoleGiven } from "./assignment.js";
+export type { Cap, CappedProject } from "./cap.js";
+export type { Conditions } from "./condition.js";
 export type { Extended, PolicyExtension, Untaken } from "./extension.js";
+export type { ConditionalGrant, Grant } from "./grant.js";
 export { type Matrix, type MatrixCell, matrix, toMarkdown } from "./matrix.js";
 export type { Kind, Permissions, Reach, ReachOf, ResourceOf } from "./permission.js";
 export { definePolicy, type PermissionsOf, type Policy } from "./policy.js";

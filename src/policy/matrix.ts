@@ -1,3 +1,4 @@
+import type { Conditions } from "./condition.js";
 import type { Policy } from "./policy.js";
 import type { Principal, Resource } from "./principal.js";
 import type { Ask, Row } from "./spec.js";
@@ -43,12 +44,14 @@ const defaultAsk = { org: "org", project: "anyProject", owned: "owned" } as cons
  * The columns are each org role but the base one, alone; each project role on top of the base org role; and the base
  * org role in no project. Other combinations need none, since roles add up. Permissions of a row that have different
  * answers are shown apart, and a permission that is in no row has one of its own, so that nothing is hidden.
+ *
+ * @param conditions which conditions hold; none by default
  */
-export function matrix(policy: Policy): Matrix {
+export function matrix(policy: Policy, conditions: Conditions = {}): Matrix {
   const columns = columnsOf(policy.spec);
   const cellsOf = (permission: string, ask: Ask) =>
     columns.map(({ principal }) =>
-      questions[ask]((resource) => policy.authorize(principal, permission, resource).allowed),
+      questions[ask]((resource) => policy.authorize(principal, permission, resource, conditions).allowed),
     );
   const rows = rowsOf(policy.spec).flatMap(({ label, ask, permissions }) => {
     const answers = new Map<string, { cells: MatrixCell[]; permissions: string[] }>();

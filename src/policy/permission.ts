@@ -32,8 +32,3 @@ const widths: Readonly<Record<Reach, number>> = { none: 0, own: 1, all: 2 };
 export function isWider(a: Reach, b: Reach): boolean {
   return widths[a] > widths[b];
 }
-
-/** The reach that grants give a permission. Own properties only: `constructor` must not find what objects inherit. */
-export function reachOf(grants: Readonly<Record<string, Reach | undefined>>, permission: string): Reach {
-  return (Object.hasOwn(grants, permission) ? grants[permission] : undefined) ?? "none";
-}

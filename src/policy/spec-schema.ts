@@ -1,16 +1,25 @@
 import { z } from "zod";
 import { type FieldProblem, ValidationError } from "../model/errors.js";
+import { idSchema } from "../model/text.js";
 import { parse, recordOf } from "../model/validation.js";
-import type { Permissions, Reach } from "./permission.js";
+import type { Cap } from "./cap.js";
+import { type Grants, grantOf } from "./grant.js";
+import type { Permissions } from "./permission.js";
 import type { Ask, PolicyData, Row } from "./spec.js";
 import { askKinds } from "./spec.js";
 
 /** Roles and what each grants, by the names of any policy. */
-export type Roles = Readonly<Record<string, Readonly<Record<string, Reach | undefined>>>>;
+export type Roles = Readonly<Record<string, Grants>>;
 
 /** Both sides of a table are bounded, so that no policy from JSON can fill the memory. */
 const NAMES_MAX = 256;
 const ROWS_MAX = 256;
+
+/** A proof visits every combination of conditions: 2 ** 6 = 64. */
+const CONDITIONS_MAX = 6;
+
+/** The scopes that one cap can name. */
+const SCOPES_MAX = 10_000;
 
 const NAME = "a name of 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit";
 const LABEL = "one line of 1 to 120 characters without '|' or '\\'";
@@ -21,16 +30,53 @@ const named = <V extends z.ZodType>(value: V) =>
     error: `at most ${NAMES_MAX} names`,
   });
 
+const label = z.string({ error: LABEL }).regex(/^[^|\\\p{Cc}]{1,120}$/u, { error: LABEL });
+
+const when = z.object({ when: name });
+const GRANT = "a reach, or { reach, when, otherwise? }";
+const grant = z.union(
+  [
+    z.enum(["none", "own", "all"]),
+    z.strictObject({ reach: z.literal("own"), ...when.shape }),
+    z.strictObject({ reach: z.literal("all"), ...when.shape, otherwise: z.literal("own").exactOptional() }),
+  ],
+  { error: GRANT },
+);
+
+const scopes = <T extends z.ZodType>(scope: T) =>
+  z
+    .array(scope)
+    .min(1, { error: "at least one; a cap that holds nowhere is none" })
+    .max(SCOPES_MAX, { error: `at most ${SCOPES_MAX}` });
+
+const capped = {
+  permissions: z.array(name).min(1, { error: "at least one permission" }).max(NAMES_MAX),
+  unless: name.exactOptional(),
+};
+
+const cap = z.discriminatedUnion("at", [
+  z.strictObject({ at: z.literal("org"), orgIds: scopes(idSchema).exactOptional(), ...capped }),
+  z.strictObject({
+    at: z.literal("project"),
+    projects: scopes(z.strictObject({ orgId: idSchema, projectId: idSchema })),
+    ...capped,
+  }),
+]);
+
 const asks = Object.keys(askKinds) as [Ask, ...Ask[]]; // Sound: a literal's keys are the keys of its type.
 
 /** The shapes of the parts of a spec; what the parts say of each other is checked afterwards. */
 export const partSchemas = {
   permissions: named(z.enum(["org", "project", "owned"])),
-  roles: named(named(z.enum(["none", "own", "all"]))),
+  roles: named(named(grant)),
+  conditions: recordOf(name, label).refine((record) => Object.keys(record).length <= CONDITIONS_MAX, {
+    error: `at most ${CONDITIONS_MAX} conditions`,
+  }),
+  caps: named(cap),
   rows: z
     .array(
       z.strictObject({
-        label: z.string({ error: LABEL }).regex(/^[^|\\\p{Cc}]{1,120}$/u, { error: LABEL }),
+        label,
         ask: z.enum(asks),
         permissions: z.array(name).min(1, { error: "at least one permission" }).max(NAMES_MAX),
       }),
@@ -42,6 +88,8 @@ const specSchema = z.strictObject({
   permissions: partSchemas.permissions,
   orgRoles: partSchemas.roles,
   projectRoles: partSchemas.roles.default({}),
+  conditions: partSchemas.conditions.default({}),
+  caps: partSchemas.caps.default({}),
   baseOrgRole: name,
   rows: partSchemas.rows.default([]),
 });
@@ -53,14 +101,15 @@ const specSchema = z.strictObject({
  */
 export function parseSpec(input: unknown): PolicyData {
   const spec = parse<PolicyData>(specSchema, input);
-  const { permissions, orgRoles, projectRoles, baseOrgRole, rows } = spec;
+  const { permissions, orgRoles, projectRoles, conditions, caps, baseOrgRole, rows } = spec;
   const base = Object.hasOwn(orgRoles, baseOrgRole)
     ? []
     : [{ field: "baseOrgRole", expected: "one of orgRoles" }];
   refuse([
     ...base,
-    ...grantProblems(permissions, orgRoles, "orgRoles"),
-    ...grantProblems(permissions, projectRoles, "projectRoles"),
+    ...grantProblems(permissions, conditions, orgRoles, "orgRoles"),
+    ...grantProblems(permissions, conditions, projectRoles, "projectRoles"),
+    ...capProblems(permissions, conditions, caps),
     ...rowProblems(permissions, rows),
   ]);
   return deepFreeze(spec);
@@ -74,21 +123,51 @@ export function refuse(problems: readonly FieldProblem[]): void {
 /** What is wrong with grants: unknown permissions, reaches a permission cannot have, org permissions in a project. */
 export function grantProblems(
   permissions: Permissions,
+  conditions: object,
   roles: Roles,
   root: "orgRoles" | "projectRoles" | "raise.orgRoles" | "raise.projectRoles",
 ): FieldProblem[] {
   return Object.entries(roles).flatMap(([role, grants]) =>
-    Object.entries(grants).flatMap(([permission, reach]) => {
+    Object.keys(grants).flatMap((permission) => {
       const kind = kindOf(permissions, permission);
       const field = `${root}.${role}.${permission}`;
       if (kind === undefined) return [{ field, expected: "one of the permissions" }];
       if (kind === "org" && root.endsWith("projectRoles")) {
         return [{ field, expected: "a permission of kind project or owned" }];
       }
-      if (kind !== "owned" && reach === "own") return [{ field, expected: "none or all" }];
-      return [];
+      const { reach, when, within } = grantOf(grants, permission);
+      if (kind !== "owned" && (reach === "own" || within === "own")) {
+        return [{ field, expected: "none or all" }];
+      }
+      return conditionProblems(conditions, when, `${field}.when`);
     }),
   );
+}
+
+function capProblems(
+  permissions: Permissions,
+  conditions: object,
+  caps: Readonly<Record<string, Cap>>,
+): FieldProblem[] {
+  return Object.entries(caps).flatMap(([id, cap]) => [
+    ...cap.permissions.flatMap((permission, place) => {
+      const field = `caps.${id}.permissions[${place}]`;
+      const kind = kindOf(permissions, permission);
+      if (kind === undefined) return [{ field, expected: "one of the permissions" }];
+      if (kind === "org" && cap.at === "project") {
+        return [{ field, expected: "a permission of kind project or owned" }];
+      }
+      if (cap.permissions.indexOf(permission) < place) return [{ field, expected: "each permission once" }];
+      return [];
+    }),
+    ...conditionProblems(conditions, cap.unless, `caps.${id}.unless`),
+  ]);
+}
+
+function conditionProblems(conditions: object, name: string | undefined, field: string): FieldProblem[] {
+  return name === undefined || Object.hasOwn(conditions, name)
+    ? []
+    : [{ field, expected: "one of the conditions" }];
 }
 
 function rowProblems(permissions: Permissions, rows: readonly Row[]): FieldProblem[] {

@@ -1,13 +1,15 @@
-import type { Kind, Permissions, ReachOf } from "./permission.js";
+import type { Cap } from "./cap.js";
+import type { Grant } from "./grant.js";
+import type { Kind, Permissions } from "./permission.js";
 
 /** What an org role grants: a reach for each permission; one that is left out is `none`. */
-export type OrgGrants<P extends Permissions = Permissions> = {
-  readonly [Id in keyof P]?: ReachOf<P[Id]>;
+export type OrgGrants<P extends Permissions = Permissions, Condition extends string = string> = {
+  readonly [Id in keyof P]?: Grant<P[Id], Condition>;
 };
 
 /** What a project role grants. It cannot be given a permission about the org. */
-export type ProjectGrants<P extends Permissions = Permissions> = {
-  readonly [Id in keyof P]?: P[Id] extends "org" ? never : ReachOf<P[Id]>;
+export type ProjectGrants<P extends Permissions = Permissions, Condition extends string = string> = {
+  readonly [Id in keyof P]?: P[Id] extends "org" ? never : Grant<P[Id], Condition>;
 };
 
 /**
@@ -62,16 +64,23 @@ export type Row<P extends Permissions = Permissions> = {
 /**
  * A policy as data, as it is written, stored and compared. What is not granted is denied.
  *
- * Names of permissions and roles are 1 to 64 letters, digits, `_`, `.` or `-`, beginning with a letter or digit.
+ * Names of permissions, roles, conditions and caps are 1 to 64 letters, digits, `_`, `.` or `-`, beginning with a letter
+ * or digit.
  */
 export interface PolicySpec<
   P extends Permissions = Permissions,
   OrgRole extends string = string,
   ProjectRole extends string = string,
+  Condition extends string = string,
+  CapId extends string = string,
 > {
   readonly permissions: P;
-  readonly orgRoles: { readonly [Role in OrgRole]: OrgGrants<NoInfer<P>> };
-  readonly projectRoles?: { readonly [Role in ProjectRole]: ProjectGrants<NoInfer<P>> };
+  readonly orgRoles: { readonly [Role in OrgRole]: OrgGrants<NoInfer<P>, NoInfer<Condition>> };
+  readonly projectRoles?: { readonly [Role in ProjectRole]: ProjectGrants<NoInfer<P>, NoInfer<Condition>> };
+  /** What a gateway finds out per call, each with a few words for people: `{ mfa: "a second factor" }`. At most 6. */
+  readonly conditions?: { readonly [Name in Condition]: string };
+  /** What may not be done in a scope, whichever role grants it. */
+  readonly caps?: { readonly [Id in CapId]: Cap<NoInfer<P>, NoInfer<Condition>> };
   /** The org role of somebody who is in the org and nothing more; the matrix shows project roles on top of it. */
   readonly baseOrgRole: NoInfer<OrgRole>;
   /** Lines of the matrix; a permission that is in none of them gets a line of its own. */
@@ -83,10 +92,15 @@ export interface PolicyData<
   P extends Permissions = Permissions,
   OrgRole extends string = string,
   ProjectRole extends string = string,
+  Condition extends string = string,
+  CapId extends string = string,
 > {
   readonly permissions: { readonly [Id in keyof P]: P[Id] };
-  readonly orgRoles: { readonly [Role in OrgRole]: OrgGrants<P> };
-  readonly projectRoles: { readonly [Role in ProjectRole]: ProjectGrants<P> };
+  readonly orgRoles: { readonly [Role in OrgRole]: OrgGrants<P, Condition> };
+  readonly projectRoles: { readonly [Role in ProjectRole]: ProjectGrants<P, Condition> };
+  readonly conditions: { readonly [Name in Condition]: string };
+  /** Of any permissions, so that a policy with more serves wherever one with fewer is wanted; rows, too. */
+  readonly caps: { readonly [Id in CapId]: Cap };
   readonly baseOrgRole: string;
   readonly rows: readonly Row[];
 }

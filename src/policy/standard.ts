@@ -1,4 +1,4 @@
-import { definePolicy, type PermissionsOf } from "./policy.js";
+import { definePolicy, type PermissionsOf, type Policy } from "./policy.js";
 
 /** What one does with a key, whosever it is: three rows ask about these same permissions. */
 const keyPermissions = [
@@ -176,11 +176,11 @@ export const standardPolicy = definePolicy({
   ],
 });
 
-/** A policy with the permissions and roles of the standard one: itself, or an extension of it. */
-export type StandardPolicy = typeof standardPolicy;
-
 /** The permissions of the standard policy, each with its kind. */
-export type StandardPermissions = PermissionsOf<StandardPolicy>;
+export type StandardPermissions = PermissionsOf<typeof standardPolicy>;
 
 /** A permission of the standard policy. */
 export type StandardPermission = keyof StandardPermissions;
+
+/** A policy with the permissions and roles of the standard one: itself, or an extension of it, whatever its conditions. */
+export type StandardPolicy = Policy<StandardPermissions, "owner" | "member", "admin" | "member">;

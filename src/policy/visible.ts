@@ -1,3 +1,6 @@
+import { capOn, cappedProjects } from "./cap.js";
+import type { Conditions } from "./condition.js";
+import { reachUnder } from "./grant.js";
 import { isWider, type Reach } from "./permission.js";
 import { isId, type Principal, projectRoleOf } from "./principal.js";
 import type { Table } from "./table.js";
@@ -14,21 +17,41 @@ export type Visible =
       readonly own: boolean;
       /** Projects in which only the principal's own is reached; absent with `own: true`, it is own in the whole org. */
       readonly ownProjectIds?: readonly string[];
+      /**
+       * Set where everything in the org is reached but these projects, which are capped; `projectIds` is empty then, so
+       * that who does not read this shows too little.
+       */
+      readonly allBut?: readonly string[];
+      /** Set where the principal's own is reached in the whole org but in these projects; `own` is false then, too. */
+      readonly ownBut?: readonly string[];
     };
 
 /** Finds where `authorize` would allow a permission. */
-export function visible(table: Table, principal: Principal, permission: string): Visible {
+export function visible(
+  table: Table,
+  principal: Principal,
+  permission: string,
+  conditions?: Conditions,
+): Visible {
   const rules = table.get(permission);
-  const { orgRole, via } = principal;
-  if (rules === undefined || orgRole === undefined || !isId(principal.orgId)) return nothing();
+  const { orgId, orgRole, via } = principal;
+  if (rules === undefined || orgRole === undefined || !isId(orgId)) return nothing();
   if (via !== undefined && rules.kind === "org") return nothing();
-  const orgReach = rules.orgRoles.get(orgRole)?.reach;
-  if (orgReach === undefined) return nothing();
-  if (via === undefined && orgReach === "all") return { all: true };
+  const orgRule = rules.orgRoles.get(orgRole);
+  if (orgRule === undefined) return nothing();
+  const { caps } = rules;
+  if (caps !== undefined && capOn(caps, { orgId }, conditions) !== undefined) return nothing();
+  const capped = caps === undefined ? [] : cappedProjects(caps, orgId, conditions);
 
+  const orgReach = reachUnder(orgRule, conditions);
+  if (via === undefined && orgReach === "all") {
+    return capped.length === 0 ? { all: true } : { ...nothing(), allBut: capped };
+  }
   const reachIn = (projectId: string): Reach => {
+    if (capped.includes(projectId)) return "none";
     const role = projectRoleOf(principal, projectId);
-    const reach = (role === undefined ? undefined : rules.projectRoles.get(role)?.reach) ?? "none";
+    const rule = role === undefined ? undefined : rules.projectRoles.get(role);
+    const reach = rule === undefined ? "none" : reachUnder(rule, conditions);
     return isWider(reach, orgReach) ? reach : orgReach;
   };
   const candidates = via === undefined ? Object.keys(principal.projectRoles) : [via.projectId];
@@ -38,11 +61,13 @@ export function visible(table: Table, principal: Principal, permission: string):
 
   const projectIds = idsWith("all");
   if (!isId(principal.userId)) return { projectIds, own: false };
-  if (via === undefined && orgReach === "own") return { projectIds, own: true };
+  if (via === undefined && orgReach === "own") {
+    return capped.length === 0 ? { projectIds, own: true } : { projectIds, own: false, ownBut: capped };
+  }
   const ownProjectIds = idsWith("own");
   return ownProjectIds.length > 0 ? { projectIds, own: true, ownProjectIds } : { projectIds, own: false };
 }
 
-function nothing(): Visible {
+function nothing() {
   return { projectIds: [], own: false };
 }

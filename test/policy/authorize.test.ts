@@ -19,12 +19,12 @@ const key = { keyId: "k1", projectId: "web" };
 /** Holds the compiled table against the specification on every cell, and counts the cells. */
 function expectSpecified(policy: Policy): number {
   let count = 0;
-  for (const { principal, permission, resource } of cells(policy.spec)) {
-    const verdict = policy.authorize(principal, permission, resource);
-    const wanted = specified(policy.spec, principal, permission, resource);
+  for (const { principal, permission, resource, conditions } of cells(policy.spec)) {
+    const verdict = policy.authorize(principal, permission, resource, conditions);
+    const wanted = specified(policy.spec, principal, permission, resource, conditions);
     // Compared as text first: a matcher on each of so many cells would take minutes.
     if (JSON.stringify(verdict) !== JSON.stringify(wanted)) {
-      expect({ principal, permission, resource, verdict }).toEqual({ verdict: wanted });
+      expect({ principal, permission, resource, conditions, verdict }).toEqual({ verdict: wanted });
     }
     count++;
   }
@@ -46,9 +46,9 @@ describe("the compiled table is the specification", () => {
 
   it("on random questions to random policies, with ids missing, empty or inherited by every object", () => {
     fc.assert(
-      fc.property(anyQuestion, ({ policy, principal, permission, resource }) => {
-        expect(policy.authorize(principal, permission, resource)).toEqual(
-          specified(policy.spec, principal, permission, resource),
+      fc.property(anyQuestion, ({ policy, principal, permission, resource, conditions }) => {
+        expect(policy.authorize(principal, permission, resource, conditions)).toEqual(
+          specified(policy.spec, principal, permission, resource, conditions),
         );
       }),
       { numRuns: 2000 },

@@ -1,10 +1,11 @@
-import type { PolicyData, Principal, Resource } from "../../src/policy/index.js";
+import type { Conditions, PolicyData, Principal, Resource } from "../../src/policy/index.js";
 
 /** One question to a policy. */
 export interface Cell {
   readonly principal: Principal;
   readonly permission: string;
   readonly resource: Resource;
+  readonly conditions: Conditions;
 }
 
 export const unknownName = "unheard-of";
@@ -40,12 +41,26 @@ export function resources(): Resource[] {
   );
 }
 
-/** The whole finite domain of a policy. */
+/** Every combination of a policy's conditions. */
+export function situations({ conditions }: PolicyData): Conditions[] {
+  return Object.keys(conditions).reduce<Conditions[]>(
+    (all, name) => all.flatMap((one) => [one, { ...one, [name]: true }]),
+    [{}],
+  );
+}
+
+/**
+ * The whole finite domain of a policy.
+ *
+ * INVARIANT: what a cap names in a test is one of these orgs and projects.
+ */
 export function* cells(spec: PolicyData): Generator<Cell> {
   const places = resources();
   for (const principal of principals(spec)) {
     for (const permission of [...Object.keys(spec.permissions), unknownName]) {
-      for (const resource of places) yield { principal, permission, resource };
+      for (const resource of places) {
+        for (const conditions of situations(spec)) yield { principal, permission, resource, conditions };
+      }
     }
   }
 }

@@ -1,28 +1,39 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { definePolicy, type Policy, type Principal, type Resource } from "../../src/policy/index.js";
-import { anyPolicy, principalOf, raisedPolicy } from "./arbitraries.js";
-import { cells, resources } from "./domain.js";
+import {
+  type Conditions,
+  definePolicy,
+  type Policy,
+  type Principal,
+  type Resource,
+} from "../../src/policy/index.js";
+import { anyPolicy, anyQuestion, principalOf, raisedPolicy } from "./arbitraries.js";
+import { cells, resources, situations, unknownName } from "./domain.js";
 
 interface Allowed {
   readonly permission: string;
   readonly resource: Resource;
+  readonly conditions: Conditions;
   readonly by: string;
 }
 
 /** All that a policy allows a principal, always in the same order. */
 function reachOf(policy: Policy, principal: Principal): Allowed[] {
   return Object.keys(policy.spec.permissions).flatMap((permission) =>
-    resources().flatMap((resource) => {
-      const verdict = policy.authorize(principal, permission, resource);
-      return verdict.allowed ? [{ permission, resource, by: verdict.by }] : [];
-    }),
+    resources().flatMap((resource) =>
+      situations(policy.spec).flatMap((conditions) => {
+        const verdict = policy.authorize(principal, permission, resource, conditions);
+        return verdict.allowed ? [{ permission, resource, conditions, by: verdict.by }] : [];
+      }),
+    ),
   );
 }
 
 /** What was allowed, whichever rule granted it. */
 function questions(allowed: readonly Allowed[]): string[] {
-  return allowed.map(({ permission, resource }) => JSON.stringify([permission, resource]));
+  return allowed.map(({ permission, resource, conditions }) =>
+    JSON.stringify([permission, resource, conditions]),
+  );
 }
 
 const anyPrincipal = anyPolicy.chain((policy) =>
@@ -61,13 +72,59 @@ it("losing a role never gains anything", () => {
 it("adding a grant never removes anything", () => {
   fc.assert(
     fc.property(raisedPolicy, ({ before, after }) => {
-      for (const { principal, permission, resource } of cells(before.spec)) {
-        if (!before.authorize(principal, permission, resource).allowed) continue;
-        const verdict = after.authorize(principal, permission, resource);
-        if (!verdict.allowed) expect({ principal, permission, resource, verdict }).toBe("still allowed");
+      for (const { principal, permission, resource, conditions } of cells(before.spec)) {
+        if (!before.authorize(principal, permission, resource, conditions).allowed) continue;
+        const verdict = after.authorize(principal, permission, resource, conditions);
+        if (!verdict.allowed)
+          expect({ principal, permission, resource, conditions, verdict }).toBe("still allowed");
       }
     }),
     { numRuns: 40 },
+  );
+});
+
+it("adding a cap never allows anything, and denies nothing but what it names", () => {
+  fc.assert(
+    fc.property(anyPrincipal, ({ policy, principal }) => {
+      const [permission = ""] = Object.keys(policy.spec.permissions);
+      const capped: Policy = policy.extend({ caps: { fresh: { at: "org", permissions: [permission] } } });
+      const before = reachOf(policy, principal);
+      const others = before.filter((one) => one.permission !== permission);
+      expect(reachOf(capped, principal)).toEqual(others);
+    }),
+  );
+});
+
+it("a condition that holds never takes anything away", () => {
+  fc.assert(
+    fc.property(anyPolicy, (policy) => {
+      for (const { principal, permission, resource, conditions } of cells(policy.spec)) {
+        if (!policy.authorize(principal, permission, resource, conditions).allowed) continue;
+        for (const name of Object.keys(policy.spec.conditions)) {
+          const more = { ...conditions, [name]: true };
+          const verdict = policy.authorize(principal, permission, resource, more);
+          if (!verdict.allowed)
+            expect({ principal, permission, resource, more, verdict }).toBe("still allowed");
+        }
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+it("a condition that no policy has, or that is not simply true, is as if nothing had been said", () => {
+  fc.assert(
+    fc.property(anyQuestion, fc.constantFrom<unknown>(false, undefined, 1, "true", {}), (asked, value) => {
+      const { policy, principal, permission, resource } = asked;
+      const said: Record<string, never> = { [unknownName]: true as never }; // Sound: plain JavaScript may say it.
+      for (const name of Object.keys(policy.spec.conditions)) said[name] = value as never; // As above.
+      const verdict = policy.authorize(principal, permission, resource, said);
+      expect(verdict).toEqual(policy.authorize(principal, permission, resource));
+      expect(policy.authorize(principal, permission, resource, Object.create({ mfa: true }))).toEqual(
+        verdict,
+      );
+    }),
+    manyRuns,
   );
 });
 
@@ -79,10 +136,11 @@ it("new permissions and roles never change what was decided before", () => {
         orgRoles: { freshOrgRole: { fresh: "all" } },
         projectRoles: { freshProjectRole: { fresh: "own" } },
       });
-      for (const { principal, permission, resource } of cells(policy.spec)) {
-        const before = JSON.stringify(policy.authorize(principal, permission, resource));
-        const after = JSON.stringify(extended.authorize(principal, permission, resource));
-        if (before !== after) expect({ principal, permission, resource, verdict: after }).toEqual(before);
+      for (const { principal, permission, resource, conditions } of cells(policy.spec)) {
+        const before = JSON.stringify(policy.authorize(principal, permission, resource, conditions));
+        const after = JSON.stringify(extended.authorize(principal, permission, resource, conditions));
+        if (before !== after)
+          expect({ principal, permission, resource, conditions, verdict: after }).toEqual(before);
       }
     }),
     { numRuns: 40 },
@@ -137,8 +195,9 @@ it("what is somebody else's is reached only by a rule that reaches all", () => {
       for (const { permission, resource, by } of reachOf(policy, principal)) {
         if (resource.userId === principal.userId) continue;
         const [, scope, role = ""] = /^(org|project):(.*)\//.exec(by) ?? [];
-        const grants = (scope === "org" ? orgRoles : projectRoles)[role];
-        expect({ permission, by, reach: grants?.[permission] }).toMatchObject({ reach: "all" });
+        const grant = (scope === "org" ? orgRoles : projectRoles)[role]?.[permission];
+        const reach = typeof grant === "object" ? grant.reach : grant;
+        expect({ permission, by, reach }).toMatchObject({ reach: "all" });
       }
     }),
     manyRuns,

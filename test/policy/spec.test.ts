@@ -9,6 +9,9 @@ const spec = {
   baseOrgRole: "base",
 } as const satisfies PolicySpec;
 
+const mfa = { conditions: { mfa: "a second factor" } };
+const cap = (freeze: object) => ({ ...spec, caps: { freeze } });
+
 /** The fields that a ValidationError names, when the change comes from JSON. */
 function wrongFields(make: (json: never) => unknown, input: unknown): string[] {
   try {
@@ -22,7 +25,8 @@ function wrongFields(make: (json: never) => unknown, input: unknown): string[] {
 
 describe("a spec", () => {
   it.each([
-    ["an unknown field", { ...spec, caps: [] }, "caps"],
+    ["an unknown field", { ...spec, denies: {} }, "denies"],
+    ["caps in a list", { ...spec, caps: [] }, "caps"],
     ["no permissions", { ...spec, permissions: undefined }, "permissions"],
     ["no such kind", { ...spec, permissions: { "doc.read": "global" } }, "permissions.doc.read"],
     ["a name with a slash", { ...spec, permissions: { "doc/read": "org" } }, "permissions.doc/read"],
@@ -94,6 +98,74 @@ describe("a spec", () => {
       "rows[0].label",
     ],
     [
+      "a grant with an unknown condition",
+      { ...spec, orgRoles: { base: { "doc.read": { reach: "all", when: "mfa" } } } },
+      "orgRoles.base.doc.read.when",
+    ],
+    [
+      "a condition that every object inherits",
+      { ...spec, orgRoles: { base: { "doc.read": { reach: "all", when: "toString" } } } },
+      "orgRoles.base.doc.read.when",
+    ],
+    [
+      "a conditional own project",
+      { ...spec, ...mfa, projectRoles: { editor: { "doc.print": { reach: "own", when: "mfa" } } } },
+      "projectRoles.editor.doc.print",
+    ],
+    [
+      "a project that is otherwise one's own",
+      {
+        ...spec,
+        ...mfa,
+        orgRoles: { base: { "doc.print": { reach: "all", when: "mfa", otherwise: "own" } } },
+      },
+      "orgRoles.base.doc.print",
+    ],
+    [
+      "a grant that is otherwise as wide",
+      {
+        ...spec,
+        ...mfa,
+        orgRoles: { base: { "doc.read": { reach: "own", when: "mfa", otherwise: "own" } } },
+      },
+      "orgRoles.base.doc.read.otherwise",
+    ],
+    ["a condition that nobody explains", { ...spec, conditions: { mfa: "" } }, "conditions.mfa"],
+    [
+      "more conditions than a proof can visit",
+      { ...spec, conditions: Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`c${i}`, "c"])) },
+      "conditions",
+    ],
+    ["a cap nowhere", cap({ permissions: ["doc.read"] }), "caps.freeze.at"],
+    ["a cap on a role", cap({ at: "org", roles: ["boss"], permissions: ["doc.read"] }), "caps.freeze.roles"],
+    ["a cap on no org", cap({ at: "org", orgIds: [], permissions: ["doc.read"] }), "caps.freeze.orgIds"],
+    [
+      "a cap on a project without its org",
+      cap({ at: "project", projects: [{ projectId: "p" }], permissions: ["doc.read"] }),
+      "caps.freeze.projects[0].orgId",
+    ],
+    ["a cap on nothing", cap({ at: "org", permissions: [] }), "caps.freeze.permissions"],
+    [
+      "a cap on an unknown permission",
+      cap({ at: "org", permissions: ["doc.read", "doc.burn"] }),
+      "caps.freeze.permissions[1]",
+    ],
+    [
+      "a cap on a permission twice",
+      cap({ at: "org", permissions: ["doc.read", "doc.read"] }),
+      "caps.freeze.permissions[1]",
+    ],
+    [
+      "a cap on a project for a permission about the org",
+      cap({ at: "project", projects: [{ orgId: "o", projectId: "p" }], permissions: ["org.audit"] }),
+      "caps.freeze.permissions[0]",
+    ],
+    [
+      "a cap that an unknown condition lifts",
+      cap({ at: "org", permissions: ["doc.read"], unless: "mfa" }),
+      "caps.freeze.unless",
+    ],
+    [
       "more roles than a policy may have",
       { ...spec, orgRoles: Object.fromEntries(Array.from({ length: 257 }, (_, index) => [`r${index}`, {}])) },
       "orgRoles",
@@ -131,6 +203,12 @@ describe("a spec", () => {
 
 describe("an extension", () => {
   const policy = definePolicy(spec);
+  const conditional = definePolicy({
+    ...spec,
+    ...mfa,
+    orgRoles: { ...spec.orgRoles, base: { "doc.read": { reach: "all", when: "mfa" } } },
+    caps: { freeze: { at: "org", permissions: ["doc.read"] } },
+  });
 
   it.each([
     ["a permission that is there", { permissions: { "doc.read": "org" } }, "permissions.doc.read"],
@@ -158,9 +236,26 @@ describe("an extension", () => {
       "raise.projectRoles.editor.org.audit",
     ],
     ["a new role with an unknown permission", { orgRoles: { chief: { x: "all" } } }, "orgRoles.chief.x"],
+    ["a condition that is there", { conditions: { mfa: "mfa" } }, "conditions.mfa"],
+    ["a cap that is there", { caps: { freeze: { at: "org", permissions: ["doc.read"] } } }, "caps.freeze"],
+    [
+      "a raise that takes away what needed no condition",
+      {
+        raise: { projectRoles: { editor: { "doc.read": { reach: "all", when: "mfa", otherwise: "own" } } } },
+      },
+      "raise.projectRoles.editor.doc.read",
+    ],
+    [
+      "a raise that needs another condition",
+      {
+        conditions: { office: "office hours" },
+        raise: { orgRoles: { base: { "doc.read": { reach: "all", when: "office" } } } },
+      },
+      "raise.orgRoles.base.doc.read",
+    ],
     ["another base org role", { baseOrgRole: "boss" }, "baseOrgRole"],
   ])("with %s is refused, and the field named", (_, extension, field) => {
-    expect(wrongFields(policy.extend, extension)).toEqual([field]);
+    expect(wrongFields(conditional.extend, extension)).toEqual([field]);
   });
 
   it("adds permissions, roles and raised grants, and leaves the policy it extends as it was", () => {
@@ -185,9 +280,11 @@ describe("an extension", () => {
         viewer: { "doc.read": "own" },
       },
       baseOrgRole: "base",
+      conditions: {},
+      caps: {},
       rows: [],
     });
-    expect(policy.spec).toEqual({ ...spec, rows: [] });
+    expect(policy.spec).toEqual({ ...spec, conditions: {}, caps: {}, rows: [] });
   });
 
   it("with a row of a label that is there adds to that row, if it asks the same", () => {
@@ -201,6 +298,36 @@ describe("an extension", () => {
     });
     const other = { permissions: { "prompt.publish": "project" }, rows: [{ ...added, ask: "project" }] };
     expect(wrongFields(standardPolicy.extend, other)).toEqual(["rows[0].ask"]);
+  });
+
+  it("adds conditions, conditional grants and caps, and widens a condition away", () => {
+    const extended = conditional.extend({
+      conditions: { office: "office hours" },
+      orgRoles: { auditor: { "org.audit": { reach: "all", when: "office" } } },
+      raise: {
+        orgRoles: { base: { "doc.read": { reach: "all", when: "mfa", otherwise: "own" } } },
+        projectRoles: { editor: { "doc.print": { reach: "all", when: "mfa" } } },
+      },
+      caps: { guard: { at: "org", orgIds: ["acme"], permissions: ["org.audit"], unless: "mfa" } },
+    });
+    expect(extended.spec).toEqual({
+      ...conditional.spec,
+      conditions: { mfa: "a second factor", office: "office hours" },
+      orgRoles: {
+        boss: { "org.audit": "all" },
+        base: { "doc.read": { reach: "all", when: "mfa", otherwise: "own" } },
+        auditor: { "org.audit": { reach: "all", when: "office" } },
+      },
+      projectRoles: { editor: { "doc.read": "all", "doc.print": { reach: "all", when: "mfa" } } },
+      caps: {
+        freeze: { at: "org", permissions: ["doc.read"] },
+        guard: { at: "org", orgIds: ["acme"], permissions: ["org.audit"], unless: "mfa" },
+      },
+    });
+    const always = extended.extend({ raise: { orgRoles: { auditor: { "org.audit": "all" } } } });
+    expect(always.spec.orgRoles.auditor).toEqual({ "org.audit": "all" });
+    const loaded: Policy = definePolicy(JSON.parse(JSON.stringify(extended.spec)));
+    expect(loaded.spec).toEqual(extended.spec);
   });
 
   it("can be extended again", () => {

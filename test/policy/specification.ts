@@ -1,4 +1,13 @@
-import type { PolicyData, Principal, Resource, Verdict, VerdictReason } from "../../src/policy/index.js";
+import type {
+  Conditions,
+  Grant,
+  PolicyData,
+  Principal,
+  Reach,
+  Resource,
+  Verdict,
+  VerdictReason,
+} from "../../src/policy/index.js";
 
 /** The rules in plain lines, read off the spec itself. The compiled table is held against them on every cell. */
 export function specified(
@@ -6,6 +15,7 @@ export function specified(
   principal: Principal,
   permission: string,
   resource: Resource,
+  conditions: Conditions = {},
 ): Verdict {
   const kind = own(spec.permissions, permission);
   if (kind === undefined) return deny("unknown_permission");
@@ -19,20 +29,50 @@ export function specified(
   if (principal.via && kind === "org") return deny("key_confined");
   if (principal.via && principal.via.projectId !== projectId) return deny("key_confined");
 
-  const reaches = (grants: Readonly<Record<string, string | undefined>>) => {
-    const reach = own(grants, permission);
-    return reach === "all" || (reach === "own" && userId === principal.userId);
+  const holding = (name: string) => own(conditions, name) === true;
+  const covers = (reach: Reach | undefined) =>
+    reach === "all" || (reach === "own" && userId === principal.userId);
+  const verdictOf = (
+    grants: Readonly<Record<string, Grant | undefined>>,
+    by: string,
+  ): Verdict | undefined => {
+    const grant = own(grants, permission);
+    if (typeof grant !== "object") return covers(grant) ? allow(by) : undefined;
+    if (covers(grant.otherwise)) return allow(by);
+    if (!covers(grant.reach)) return undefined;
+    return holding(grant.when)
+      ? allow(by)
+      : { allowed: false, reason: "condition_unmet", by, needs: grant.when };
   };
+  const allow = (by: string): Verdict => {
+    for (const [id, cap] of Object.entries(spec.caps)) {
+      if (!cap.permissions.includes(permission)) continue;
+      if (cap.unless !== undefined && holding(cap.unless)) continue;
+      const inForce =
+        cap.at === "org"
+          ? cap.orgIds === undefined || cap.orgIds.includes(orgId)
+          : cap.projects.some((one) => one.orgId === orgId && one.projectId === projectId);
+      if (!inForce) continue;
+      const needs = cap.unless === undefined ? {} : { needs: cap.unless };
+      return { allowed: false, reason: "capped", by: `cap:${id}`, ...needs };
+    }
+    return { allowed: true, by };
+  };
+  const granted = (verdict: Verdict | undefined) =>
+    verdict !== undefined && (verdict.allowed || verdict.reason === "capped");
+
   const orgGrants = own(spec.orgRoles, principal.orgRole);
   if (orgGrants === undefined) return deny("unknown_role");
-  if (reaches(orgGrants)) return { allowed: true, by: `org:${principal.orgRole}/${permission}` };
+  const byOrg = verdictOf(orgGrants, `org:${principal.orgRole}/${permission}`);
+  if (byOrg && granted(byOrg)) return byOrg;
 
   const projectRole = kind === "org" ? undefined : own(principal.projectRoles, projectId ?? "");
-  if (projectRole === undefined) return deny("not_granted");
+  if (projectRole === undefined) return byOrg ?? deny("not_granted");
   const projectGrants = own(spec.projectRoles, projectRole);
-  if (projectGrants === undefined) return deny("unknown_role");
-  if (reaches(projectGrants)) return { allowed: true, by: `project:${projectRole}/${permission}` };
-  return deny("not_granted");
+  if (projectGrants === undefined) return byOrg ?? deny("unknown_role");
+  const byProject = verdictOf(projectGrants, `project:${projectRole}/${permission}`);
+  if (byProject && granted(byProject)) return byProject;
+  return byOrg ?? byProject ?? deny("not_granted");
 }
 
 function deny(reason: VerdictReason): Verdict {

@@ -14,15 +14,19 @@ import { cells } from "./domain.js";
 function shows(seen: Visible, principal: Principal, { orgId, projectId = "", userId }: Resource): boolean {
   if (orgId !== principal.orgId) return false;
   if (seen.all || seen.projectIds.includes(projectId)) return true;
+  if (seen.allBut !== undefined) return !seen.allBut.includes(projectId);
+  if (seen.ownBut !== undefined) return userId === principal.userId && !seen.ownBut.includes(projectId);
   if (!seen.own || userId !== principal.userId) return false;
   return seen.ownProjectIds === undefined || seen.ownProjectIds.includes(projectId);
 }
 
 function expectEqual(policy: Policy): void {
-  for (const { principal, permission, resource } of cells(policy.spec)) {
-    const allowed = policy.authorize(principal, permission, resource).allowed;
-    if (shows(policy.visible(principal, permission), principal, resource) !== allowed) {
-      expect({ principal, permission, resource, allowed }).toBe("visible if allowed, and only then");
+  for (const { principal, permission, resource, conditions } of cells(policy.spec)) {
+    const { allowed } = policy.authorize(principal, permission, resource, conditions);
+    if (shows(policy.visible(principal, permission, conditions), principal, resource) !== allowed) {
+      expect({ principal, permission, resource, conditions, allowed }).toBe(
+        "visible if allowed, and only then",
+      );
     }
   }
 }
@@ -36,10 +40,12 @@ describe("visible equals authorize", () => {
 
   it("on random questions, with ids empty or inherited by every object", () => {
     fc.assert(
-      fc.property(anyQuestion, ({ policy, principal, permission, resource }) => {
-        const verdict = policy.authorize(principal, permission, resource);
+      fc.property(anyQuestion, ({ policy, principal, permission, resource, conditions }) => {
+        const verdict = policy.authorize(principal, permission, resource, conditions);
         fc.pre(verdict.allowed || verdict.reason !== "invalid_resource");
-        expect(shows(policy.visible(principal, permission), principal, resource)).toBe(verdict.allowed);
+        expect(shows(policy.visible(principal, permission, conditions), principal, resource)).toBe(
+          verdict.allowed,
+        );
       }),
       { numRuns: 1000 },
     );
@@ -48,8 +54,8 @@ describe("visible equals authorize", () => {
 
 it("names each project once, in one list, and says `own` exactly when there is some", () => {
   fc.assert(
-    fc.property(anyQuestion, ({ policy, principal, permission }) => {
-      const seen = policy.visible(principal, permission);
+    fc.property(anyQuestion, ({ policy, principal, permission, conditions }) => {
+      const seen = policy.visible(principal, permission, conditions);
       if (seen.all) return;
       const named = [...seen.projectIds, ...(seen.ownProjectIds ?? [])];
       expect(new Set(named).size).toBe(named.length);

@@ -4,6 +4,8 @@ import type { MESSAGES } from "../../admission/reasons.js";
 import type { KeyChain } from "../../model/chain.js";
 import { PermissionError } from "../../model/errors.js";
 import { idSchema } from "../../model/text.js";
+import { recordOf } from "../../model/validation.js";
+import type { Conditions } from "../../policy/condition.js";
 import type { ResourceOf } from "../../policy/permission.js";
 import type { Principal, Resource } from "../../policy/principal.js";
 import type { StandardPermission, StandardPolicy } from "../../policy/standard.js";
@@ -12,11 +14,19 @@ import type { Storage } from "../../storage/storage.js";
 import type { Engine } from "../engine.js";
 import { hashToken, isWellFormed } from "../token.js";
 
-/** Who acts: a person, or a key for its holder. */
-export type Actor = { readonly userId: string } | { readonly token: string };
+/** Who acts, a person or a key for its holder, and which of the policy's conditions hold for what they do now. */
+export type Actor =
+  | { readonly userId: string; readonly conditions?: Conditions | undefined }
+  | { readonly token: string; readonly conditions?: Conditions | undefined };
+
+/** Which conditions hold, as a caller says it; nothing said is nothing that holds. */
+export const conditionsSchema = recordOf(z.string(), z.boolean().optional()).optional();
 
 export const actorSchema = z.union(
-  [z.strictObject({ userId: idSchema }), z.strictObject({ token: z.string() })],
+  [
+    z.strictObject({ userId: idSchema, conditions: conditionsSchema }),
+    z.strictObject({ token: z.string(), conditions: conditionsSchema }),
+  ],
   {
     error: "an object with userId or token",
   },
@@ -30,6 +40,8 @@ export interface Asking {
    * made for somebody who is promoted later does not promote whoever made it.
    */
   readonly issuer?: Principal;
+  /** Which of the policy's conditions hold. */
+  readonly conditions?: Conditions;
 }
 
 /** Somebody who acts in an org, as they are now. */
@@ -54,7 +66,9 @@ export async function resolveActor(
 ): Promise<Acting> {
   const inOrg = async (userId: string): Promise<Principal> =>
     (await directory.principal(userId, orgId)) ?? { userId, orgId, projectRoles: {} };
-  if ("userId" in actor) return { principal: await inOrg(actor.userId), handedTo: actor.userId };
+  const situation = actor.conditions === undefined ? {} : { conditions: actor.conditions };
+  if ("userId" in actor)
+    return { principal: await inOrg(actor.userId), handedTo: actor.userId, ...situation };
 
   const { token } = actor;
   const hash = hashToken(token);
@@ -72,7 +86,7 @@ export async function resolveActor(
   if (home === undefined) throw refused(asked, "holder_removed");
   const record = await storage.get("key", chain.key.id);
   const handedTo = (previous ? record?.previousIssuedTo : record?.issuedTo) ?? userId;
-  const acting: Acting = { principal: { ...home, via }, handedTo, chain };
+  const acting: Acting = { principal: { ...home, via }, handedTo, chain, ...situation };
   if (handedTo === userId) return acting;
   const issuer = await directory.principal(handedTo, chain.org.id);
   const { orgRole, projectRoles = {} } = issuer ?? {};
@@ -90,13 +104,13 @@ function refused(asked: string, reason: keyof typeof MESSAGES): PermissionError 
 /** Whether somebody may do something, for permissions and resources that are only known at run time. */
 export function verdictOf(
   policy: StandardPolicy,
-  { principal, issuer }: Asking,
+  { principal, issuer, conditions }: Asking,
   permission: string,
   resource: Resource,
 ): Verdict {
   // Sound: `authorize` answers any text and any resource, with a denial where it does not know them.
   const ask = (who: Principal) =>
-    policy.authorize(who, permission as StandardPermission, resource as ResourceOf<"owned">);
+    policy.authorize(who, permission as StandardPermission, resource as ResourceOf<"owned">, conditions);
   const verdict = ask(principal);
   return verdict.allowed && issuer ? ask(issuer) : verdict;
 }

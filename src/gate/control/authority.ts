@@ -1,8 +1,9 @@
 import { LimitError, ValidationError } from "../../model/errors.js";
 import { ID_MAX } from "../../model/text.js";
+import { firstBeyond as firstReachBeyond } from "../../policy/assignment.js";
 import type { Principal } from "../../policy/principal.js";
 import type { StandardPolicy } from "../../policy/standard.js";
-import { type Asking, verdictOf } from "./actor.js";
+import type { Asking } from "./actor.js";
 
 /**
  * Whether somebody has all that another has in a project, or, without `projectId`, by their org roles.
@@ -11,34 +12,15 @@ import { type Asking, verdictOf } from "./actor.js";
  */
 export function firstBeyond(
   policy: StandardPolicy,
-  acting: Asking,
+  { principal, issuer }: Asking,
   other: Principal,
   projectId?: string,
 ): string | undefined {
-  const scope = { orgId: other.orgId, projectId: projectId ?? "any" };
-  const [mine, theirs] =
-    projectId === undefined
-      ? [byOrgRole(acting), byOrgRole({ principal: other })]
-      : [acting, { principal: other }];
-  const reach = (who: Asking, permission: string) =>
-    [who.principal.userId, NOBODY].filter(
-      (userId) => verdictOf(policy, who, permission, { ...scope, userId }).allowed,
-    ).length;
-  return Object.entries(policy.spec.permissions).find(
-    ([permission, kind]) =>
-      (projectId === undefined || kind !== "org") && reach(theirs, permission) > reach(mine, permission),
-  )?.[0];
+  return firstReachBeyond(policy.spec, issuer ? [principal, issuer] : [principal], other, projectId);
 }
 
-/** The id of no user: longer than one may be. What may be done with things of this one may be done with everybody's. */
-const NOBODY = "nobody".padEnd(ID_MAX + 1, "-");
-
-/** The id of somebody who is not known yet, such as whoever will accept an invitation. */
+/** The id of somebody who is not known yet, such as whoever will accept an invitation: longer than one may be. */
 export const SOMEBODY = "somebody".padEnd(ID_MAX + 1, "-");
-
-function byOrgRole({ principal, ...rest }: Asking): Asking {
-  return { ...rest, principal: { ...principal, projectRoles: {} } };
-}
 
 /**
  * Refuses what gives somebody, or takes from somebody, more than the actor has.

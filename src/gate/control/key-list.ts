@@ -37,9 +37,11 @@ export async function listKeys(control: Control, query: Query): Promise<Listed<K
 }
 
 /** What the storage can look for. Who sees only their own keys need not be shown past everybody's. */
-function whereOf({ policy }: Control, { orgId, projectId, userId, status }: Query, { principal }: Acting) {
-  const visible = policy.visible(principal, "key.view");
-  const holder = userId ?? (!visible.all && visible.projectIds.length === 0 ? principal.userId : undefined);
+function whereOf({ policy }: Control, { orgId, projectId, userId, status }: Query, acting: Acting) {
+  const { principal, conditions } = acting;
+  const visible = policy.visible(principal, "key.view", conditions);
+  const others = visible.all || visible.allBut !== undefined || visible.projectIds.length > 0;
+  const holder = userId ?? (others ? undefined : principal.userId);
   return {
     orgId,
     ...(projectId !== undefined && { projectId }),

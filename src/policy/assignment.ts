@@ -1,0 +1,107 @@
+import { type Conditions, combinations } from "./condition.js";
+import { grantOf, reachUnder } from "./grant.js";
+import { isWider, type Reach } from "./permission.js";
+import { type Principal, projectRoleOf } from "./principal.js";
+import type { PolicyData } from "./spec.js";
+
+/** A role that somebody is to be given. */
+export type RoleGiven<OrgRole extends string = string, ProjectRole extends string = string> =
+  | { readonly orgRole: OrgRole; readonly projectId?: never; readonly projectRole?: never }
+  | { readonly projectId: string; readonly projectRole: ProjectRole; readonly orgRole?: never };
+
+/** The answer of `canAssign`. */
+export type Assignment =
+  | { readonly allowed: true }
+  | { readonly allowed: false; readonly reason: "unknown_role" | "other_org" | "not_in_org" }
+  | {
+      readonly allowed: false;
+      /** The target would reach further than the actor. */
+      readonly reason: "beyond_actor";
+      /** The first permission in which they would. */
+      readonly permission: string;
+      /** The project it is in; absent where it is the org, or any project of it. */
+      readonly projectId?: string;
+    };
+
+/** Decides whether giving a role hands out more than the actor holds. */
+export function canAssign(
+  spec: PolicyData,
+  actor: Principal,
+  target: Principal,
+  role: RoleGiven,
+): Assignment {
+  const [roles, name] =
+    role.orgRole === undefined ? [spec.projectRoles, role.projectRole] : [spec.orgRoles, role.orgRole];
+  if (!Object.hasOwn(roles, name)) return { allowed: false, reason: "unknown_role" };
+  if (target.orgId !== actor.orgId) return { allowed: false, reason: "other_org" };
+  if (actor.orgRole === undefined) return { allowed: false, reason: "not_in_org" };
+
+  const { via: _, ...person } = target;
+  const after: Principal =
+    role.orgRole === undefined
+      ? { ...person, projectRoles: withRole(target.projectRoles, role.projectId, role.projectRole) }
+      : { ...person, orgRole: role.orgRole };
+  for (const projectId of placesOf(spec, target, role)) {
+    const permission = firstBeyond(spec, [actor], after, projectId);
+    if (permission === undefined) continue;
+    const place = projectId === undefined ? {} : { projectId };
+    return { allowed: false, reason: "beyond_actor", permission, ...place };
+  }
+  return { allowed: true };
+}
+
+/** Where a role counts. Project roles without a known org role count for nothing, and begin to with one. */
+function placesOf({ orgRoles }: PolicyData, target: Principal, role: RoleGiven): (string | undefined)[] {
+  if (role.orgRole === undefined) return [role.projectId];
+  const counted = target.orgRole !== undefined && Object.hasOwn(orgRoles, target.orgRole);
+  return counted ? [undefined] : [undefined, ...Object.keys(target.projectRoles)];
+}
+
+/** Like a spread, but `__proto__` becomes a project like any other. */
+function withRole(roles: Principal["projectRoles"], projectId: string, role: string) {
+  return Object.fromEntries([...Object.entries(roles), [projectId, role]]);
+}
+
+/**
+ * Compares what people reach by their roles, under every combination of conditions. Caps count for none of them.
+ *
+ * @param mine each of them must reach what the other does
+ * @param projectId the project to compare in; absent: in the org, and in any project of it, by org roles alone
+ * @returns the first permission in which the other goes further; undefined where there is none
+ */
+export function firstBeyond(
+  spec: PolicyData,
+  mine: readonly Principal[],
+  other: Principal,
+  projectId?: string,
+): string | undefined {
+  const all = combinations(Object.keys(spec.conditions));
+  return Object.entries(spec.permissions).find(
+    ([permission, kind]) =>
+      (projectId === undefined || kind !== "org") &&
+      all.some((conditions) => {
+        const reach = (who: Principal) =>
+          who.orgId === other.orgId ? reachIn(spec, who, permission, projectId, conditions) : "none";
+        const theirs = reach(other);
+        return mine.some((who) => isWider(theirs, reach(who)));
+      }),
+  )?.[0];
+}
+
+/** How far somebody's roles reach in a project; without `projectId`, how far their org role does. */
+function reachIn(
+  { permissions, orgRoles, projectRoles }: PolicyData,
+  principal: Principal,
+  permission: string,
+  projectId: string | undefined,
+  conditions: Conditions,
+): Reach {
+  const { orgRole, via } = principal;
+  if (orgRole === undefined || !Object.hasOwn(orgRoles, orgRole)) return "none";
+  if (via !== undefined && (permissions[permission] === "org" || via.projectId !== projectId)) return "none";
+  const byOrg = reachUnder(grantOf(orgRoles[orgRole] ?? {}, permission), conditions);
+  const role = projectId === undefined ? undefined : projectRoleOf(principal, projectId);
+  if (role === undefined || !Object.hasOwn(projectRoles, role)) return byOrg;
+  const byProject = reachUnder(grantOf(projectRoles[role] ?? {}, permission), conditions);
+  return isWider(byProject, byOrg) ? byProject : byOrg;
+}

@@ -1,0 +1,146 @@
+import type { Conditions } from "../../policy/condition.js";
+import type { Kind } from "../../policy/permission.js";
+import type { Policy } from "../../policy/policy.js";
+import type { Principal, Resource } from "../../policy/principal.js";
+import type { Verdict } from "../../policy/verdict.js";
+
+/** The names that a policy has. */
+export interface Names {
+  readonly permission: string;
+  readonly orgRole: string;
+  readonly projectRole: string;
+  readonly condition: string;
+  readonly cap: string;
+}
+
+/** The names of a policy, so that a claim about it cannot misspell one. */
+export interface NamesOf<T extends Policy> extends Names {
+  readonly permission: keyof T["spec"]["permissions"] & string;
+  readonly orgRole: keyof T["spec"]["orgRoles"] & string;
+  readonly projectRole: keyof T["spec"]["projectRoles"] & string;
+  readonly condition: keyof T["spec"]["conditions"] & string;
+  readonly cap: keyof T["spec"]["caps"] & string;
+}
+
+/** All that a verdict can depend on: who asks, for what, where, whose it is, and what holds. */
+export interface Facts<N extends Names = Names> {
+  readonly permission: N["permission"];
+  /** Role in the org; null for somebody who is not in it. */
+  readonly orgRole: N["orgRole"] | null;
+  /** Role in the project that is asked about; for a permission about the org, in some project of it. */
+  readonly projectRole: N["projectRole"] | null;
+  /** Role in another project of the org. */
+  readonly otherProjectRole: N["projectRole"] | null;
+  /** Acts through a key of the project that is asked about, or of another; null for a person. */
+  readonly key: "here" | "elsewhere" | null;
+  /** Whether it is their own org that is asked about. */
+  readonly sameOrg: boolean;
+  /** Whether it is their own; always false for what is nobody's, such as a project. */
+  readonly own: boolean;
+  /** The conditions that hold, and no others. */
+  readonly conditions: Conditions<N["condition"]>;
+}
+
+/** One cell of a policy: one question out of the finitely many that can have different answers. */
+export interface Cell<N extends Names = Names> extends Facts<N> {
+  readonly kind: Kind;
+  /** Caps on the org or the project that is asked about, whatever they deny and whether or not they are lifted. */
+  readonly caps: readonly N["cap"][];
+  readonly place: Place;
+  readonly principal: Principal;
+  readonly resource: Resource;
+}
+
+/** An org and a project of it, one for each set of caps. */
+export interface Place {
+  readonly orgId: string;
+  readonly projectId: string;
+  readonly caps: readonly string[];
+  /** Those of them that are on the org. */
+  readonly orgCaps: readonly string[];
+  /** How people call the project and the org; generic where no cap names them. */
+  readonly projectWords: string;
+  readonly orgWords: string;
+}
+
+/** Facts in which another cell differs. `without` is a condition that does not hold there; the others stay. */
+export type Change<N extends Names = Names> = Partial<Facts<N>> & { readonly without?: string };
+
+/** Asks the policy about a cell, or about one that differs from it in some facts. */
+export type Ask<N extends Names = Names> = (change?: Change<N>) => Verdict;
+
+/** What can answer: a policy, or a mutant of one. */
+export type Authorizer = Pick<Policy, "authorize">;
+
+/** Who asks in a cell, and whose what is asked about is if not theirs. */
+const ASKER = "asker";
+const SOMEBODY_ELSE = "somebody-else";
+
+/** The question that facts make at a place. Millions of them are made; hence no object is built to be taken apart. */
+export function questionOf(facts: Facts, kind: Kind, place: Place) {
+  return { principal: principalOf(facts, place), resource: resourceOf(facts, kind, place) };
+}
+
+function principalOf({ orgRole, projectRole, otherProjectRole, key }: Facts, place: Place): Principal {
+  const { orgId, projectId } = place;
+  const elsewhere = `not-${projectId}`;
+  const projectRoles: Record<string, string> = {};
+  if (projectRole !== null) projectRoles[projectId] = projectRole;
+  if (otherProjectRole !== null) projectRoles[elsewhere] = otherProjectRole;
+  const roles = orgRole === null ? { projectRoles } : { orgRole, projectRoles };
+  if (key === null) return { userId: ASKER, orgId, ...roles };
+  return {
+    userId: ASKER,
+    orgId,
+    ...roles,
+    via: { keyId: "key", projectId: key === "here" ? projectId : elsewhere },
+  };
+}
+
+function resourceOf({ sameOrg, own }: Facts, kind: Kind, place: Place): Resource {
+  const orgId = sameOrg ? place.orgId : `not-${place.orgId}`;
+  if (kind === "org") return { orgId };
+  const { projectId } = place;
+  return kind === "project"
+    ? { orgId, projectId }
+    : { orgId, projectId, userId: own ? ASKER : SOMEBODY_ELSE };
+}
+
+/** How a policy is asked about a cell and its neighbours. */
+export function askAbout(policy: Authorizer, kinds: Readonly<Record<string, Kind>>, cell: Cell): Ask {
+  let verdict: Verdict | undefined;
+  return (change) => {
+    if (change === undefined || changesNothing(cell, change)) {
+      verdict ??= policy.authorize(cell.principal, cell.permission, cell.resource, cell.conditions);
+      return verdict;
+    }
+    const permission = change.permission ?? cell.permission;
+    const facts: Facts = {
+      permission,
+      orgRole: change.orgRole === undefined ? cell.orgRole : change.orgRole,
+      projectRole: change.projectRole === undefined ? cell.projectRole : change.projectRole,
+      otherProjectRole:
+        change.otherProjectRole === undefined ? cell.otherProjectRole : change.otherProjectRole,
+      key: change.key === undefined ? cell.key : change.key,
+      sameOrg: change.sameOrg ?? cell.sameOrg,
+      own: change.own ?? cell.own,
+      conditions: conditionsOf(cell, change),
+    };
+    const kind = permission === cell.permission ? cell.kind : (kinds[permission] ?? cell.kind);
+    const { principal, resource } = questionOf(facts, kind, cell.place);
+    return policy.authorize(principal, permission, resource, facts.conditions);
+  };
+}
+
+/** Whether a change leaves a cell as it is; half of the questions that laws ask are about a role that nobody has. */
+function changesNothing(cell: Cell, change: Change): boolean {
+  for (const name in change) {
+    const fact = name as keyof Change; // Sound: it is a key of a change.
+    if (fact === "without" || change[fact] !== cell[fact]) return false;
+  }
+  return true;
+}
+
+function conditionsOf(cell: Cell, { conditions = cell.conditions, without }: Change): Facts["conditions"] {
+  return without === undefined ? conditions : { ...conditions, [without]: false };
+}

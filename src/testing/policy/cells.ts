@@ -1,0 +1,123 @@
+import type { Cap } from "../../policy/cap.js";
+import { combinations } from "../../policy/condition.js";
+import type { Kind } from "../../policy/permission.js";
+import type { Policy } from "../../policy/policy.js";
+import { type Cell, type Facts, type NamesOf, type Place, questionOf } from "./cell.js";
+
+/** What the cells of a policy depend on: its names, and where its caps are. */
+export interface Shape {
+  readonly permissions: Readonly<Record<string, Kind>>;
+  readonly orgRoles: readonly string[];
+  readonly projectRoles: readonly string[];
+  readonly conditions: readonly string[];
+  readonly caps: readonly (readonly [id: string, cap: Cap])[];
+}
+
+/** The shape of a policy; its base org role comes first, so that the simplest cells do. */
+export function shapeOf({ spec }: Pick<Policy, "spec">): Shape {
+  const { permissions, orgRoles, projectRoles, conditions, caps, baseOrgRole } = spec;
+  return {
+    permissions,
+    orgRoles: [baseOrgRole, ...Object.keys(orgRoles).filter((role) => role !== baseOrgRole)],
+    projectRoles: Object.keys(projectRoles),
+    conditions: Object.keys(conditions),
+    caps: Object.entries(caps),
+  };
+}
+
+/**
+ * Every cell of a policy: each org role or none, each role or none in the project asked about and in another, as a person
+ * or through a key; each permission, in the own org or another's, in every place that is capped differently, for one's
+ * own and for somebody else's; under each combination of conditions.
+ *
+ * Whatever `authorize` may be asked of roles and names that the policy has, one of these cells has the answer. They come
+ * in an order from simple to odd, so that the first counterexample is one that a person understands.
+ */
+export function cells<T extends Policy>(policy: T): Cell<NamesOf<T>>[] {
+  return cellsOf(shapeOf(policy)) as Cell<NamesOf<T>>[]; // Sound: the names are those of the policy.
+}
+
+/** {@link cells} of a shape, of one permission or of all. */
+export function cellsOf(shape: Shape, only?: string): Cell[] {
+  const found: Cell[] = [];
+  const asked = Object.entries(shape.permissions).filter(([id]) => only === undefined || id === only);
+  const kinds = [...new Set(asked.map(([, kind]) => kind))].map((kind) => ({
+    kind,
+    permissions: asked.filter((entry) => entry[1] === kind).map(([id]) => id),
+  }));
+  const projectRoles = [null, ...shape.projectRoles];
+  const places = placesOf(shape);
+  const orgs = places.filter(
+    ({ orgCaps }, at) => places.findIndex((other) => other.orgCaps.join() === orgCaps.join()) === at,
+  );
+  for (const conditions of combinations(shape.conditions)) {
+    for (const key of [null, "here", "elsewhere"] as const) {
+      for (const otherProjectRole of projectRoles) {
+        for (const sameOrg of [true, false]) {
+          for (const place of places) {
+            for (const projectRole of projectRoles) {
+              for (const orgRole of [...shape.orgRoles, null]) {
+                for (const { kind, permissions } of kinds) {
+                  // A permission about the org is asked about no project, so the two projects are alike.
+                  if (kind === "org" && (otherProjectRole !== null || key === "elsewhere")) continue;
+                  if (kind === "org" && !orgs.includes(place)) continue;
+                  for (const own of kind === "owned" ? [true, false] : [false]) {
+                    const who = { orgRole, projectRole, otherProjectRole, key, sameOrg, own, conditions };
+                    add(found, who, kind, permissions, place);
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+  return found;
+}
+
+function add(
+  found: Cell[],
+  facts: Omit<Facts, "permission">,
+  kind: Kind,
+  permissions: readonly string[],
+  place: Place,
+): void {
+  const { principal, resource } = questionOf({ ...facts, permission: "" }, kind, place);
+  const caps = kind === "org" ? place.orgCaps : place.caps;
+  for (const permission of permissions) {
+    found.push({ permission, ...facts, kind, caps, place, principal, resource });
+  }
+}
+
+/** One place for each set of caps that hold somewhere together; the first is where none does that names a scope. */
+function placesOf({ caps }: Shape): Place[] {
+  const named = caps.flatMap(([, cap]): readonly { readonly orgId: string; readonly projectId?: string }[] =>
+    cap.at === "project" ? cap.projects : (cap.orgIds ?? []).map((orgId) => ({ orgId })),
+  );
+  const taken = new Set(named.flatMap(({ orgId, projectId }) => [orgId, projectId ?? orgId]));
+  const fresh = (name: string): string => (taken.has(name) ? fresh(`${name}'`) : name);
+  const [anyOrg, anyProject] = [fresh("org"), fresh("project")];
+  const places = new Map<string, Place>();
+  for (const one of [{ orgId: anyOrg }, ...named]) {
+    const { orgId, projectId = anyProject } = one;
+    const here = caps.filter(([, cap]) => isIn(cap, orgId, projectId)).map(([id]) => id);
+    const signature = JSON.stringify(here);
+    if (places.has(signature)) continue;
+    places.set(signature, {
+      orgId,
+      projectId,
+      caps: here,
+      orgCaps: caps.filter(([id, cap]) => cap.at === "org" && here.includes(id)).map(([id]) => id),
+      orgWords: orgId === anyOrg ? "their org" : `the org ${orgId}`,
+      projectWords: one.projectId === undefined ? "the project" : `the project ${projectId}`,
+    });
+  }
+  return [...places.values()];
+}
+
+function isIn(cap: Cap, orgId: string, projectId: string): boolean {
+  return cap.at === "org"
+    ? cap.orgIds === undefined || cap.orgIds.includes(orgId)
+    : cap.projects.some((project) => project.orgId === orgId && project.projectId === projectId);
+}

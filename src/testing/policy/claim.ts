@@ -1,0 +1,118 @@
+import type { Kind } from "../../policy/permission.js";
+import { type Ask, type Authorizer, askAbout, type Cell, type Facts, type Names } from "./cell.js";
+
+/** One value, or any of several. */
+type OneOf<T> = T | readonly T[];
+
+/**
+ * Facts that a cell has to have. What is left out may be anything, but for two: without `sameOrg` it is their own org,
+ * and without `key` they act as a person. That keys and other orgs gain nothing is what the {@link laws} say of all.
+ */
+export interface Pattern<N extends Names = Names> {
+  readonly permission?: OneOf<N["permission"]>;
+  readonly kind?: OneOf<Kind>;
+  /** null: not in the org. */
+  readonly orgRole?: OneOf<N["orgRole"] | null>;
+  /** Role in the project that is asked about; null: none. */
+  readonly projectRole?: OneOf<N["projectRole"] | null>;
+  readonly otherProjectRole?: OneOf<N["projectRole"] | null>;
+  readonly key?: OneOf<Facts["key"]>;
+  readonly sameOrg?: OneOf<boolean>;
+  readonly own?: boolean;
+  /** Those that are named hold, or do not; the others may or may not. */
+  readonly conditions?: Facts<N>["conditions"];
+  /** At least one of these caps is on the org or the project; `[]`: no cap is. */
+  readonly caps?: OneOf<N["cap"]>;
+}
+
+/** Which cells: those of a pattern, those of any of several, or those that a function picks. */
+export type Where<N extends Names = Names> = OneOf<Pattern<N>> | ((cell: Cell<N>) => boolean);
+
+/** What somebody claims of a policy. A function claims of each cell that it returns true. */
+export type Claim<N extends Names = Names> =
+  | { readonly allowed: Where<N> }
+  | { readonly denied: Where<N> }
+  /** Of some cells, none is allowed but those. */
+  | { readonly of: Where<N>; readonly onlyIf: Where<N> }
+  /** Of some cells, those are allowed and no others. */
+  | { readonly of: Where<N>; readonly exactlyIf: Where<N> }
+  /** Of some cells, those are allowed that another policy allows, such as the one that was extended. */
+  | { readonly of: Where<N>; readonly sameAs: Authorizer }
+  | ((cell: Cell<N>, ask: Ask<N>) => boolean);
+
+/** Claims by what they say in words: that is what a failing proof prints. */
+export type Claims<N extends Names = Names> = Readonly<Record<string, Claim<N>>>;
+
+/** A claim to be checked cell by cell. */
+export interface Check {
+  readonly statement: string;
+  /** Whether it says anything of a cell. */
+  readonly speaksOf: (cell: Cell) => boolean;
+  readonly holds: (cell: Cell, ask: Ask) => boolean;
+  /** Whether it may ask about other cells than the one that it is given. */
+  readonly looksAround: boolean;
+}
+
+export function checksOf(claims: Claims): Check[] {
+  return Object.entries(claims).map(([statement, claim]) => ({ statement, ...checkOf(claim) }));
+}
+
+function checkOf(claim: Claim): Omit<Check, "statement"> {
+  if (typeof claim === "function") return { speaksOf: () => true, holds: claim, looksAround: true };
+  if ("allowed" in claim) return check(claim.allowed, (_, allowed) => allowed);
+  if ("denied" in claim) return check(claim.denied, (_, allowed) => !allowed);
+  if ("onlyIf" in claim) {
+    const may = matcher(claim.onlyIf);
+    return check(claim.of, (cell, allowed) => !allowed || may(cell));
+  }
+  if ("sameAs" in claim) {
+    const { sameAs } = claim;
+    return check(claim.of, (cell, allowed) => allowed === askAbout(sameAs, {}, cell)().allowed);
+  }
+  const may = matcher(claim.exactlyIf);
+  return check(claim.of, (cell, allowed) => allowed === may(cell));
+}
+
+function check(where: Where, right: (cell: Cell, allowed: boolean) => boolean): Omit<Check, "statement"> {
+  return {
+    speaksOf: matcher(where),
+    holds: (cell, ask) => right(cell, ask().allowed),
+    looksAround: false,
+  };
+}
+
+type Matcher = (cell: Cell) => boolean;
+
+function matcher(where: Where): Matcher {
+  if (typeof where === "function") return where;
+  const patterns = listOf(where).map(patternMatcher);
+  return (cell) => patterns.some((matches) => matches(cell));
+}
+
+function patternMatcher({ conditions, caps, ...facts }: Pattern): Matcher {
+  const wanted = Object.entries({ sameOrg: true, key: null, ...facts }).map(
+    // Sound: a pattern's other fields are fields of a cell.
+    ([fact, values]) => [fact as keyof Cell, new Set<unknown>(listOf(values))] as const,
+  );
+  const held = Object.entries(conditions ?? {});
+  const capIds = caps === undefined ? undefined : listOf(caps);
+  return (cell) =>
+    wanted.every(([fact, values]) => values.has(cell[fact])) &&
+    held.every(([name, value]) => (cell.conditions[name] === true) === value) &&
+    (capIds === undefined ||
+      (capIds.length === 0 ? cell.caps.length === 0 : capIds.some((id) => cell.caps.includes(id))));
+}
+
+function listOf<T>(values: OneOf<T>): readonly T[] {
+  return Array.isArray(values) ? values : [values as T]; // Sound: what is no list is one of them.
+}
+
+/** The first cell of some that a claim is wrong about. */
+export function counterexample(
+  { speaksOf, holds }: Check,
+  policy: Authorizer,
+  kinds: Readonly<Record<string, Kind>>,
+  cells: readonly Cell[],
+): Cell | undefined {
+  return cells.find((cell) => speaksOf(cell) && !holds(cell, askAbout(policy, kinds, cell)));
+}

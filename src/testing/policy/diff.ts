@@ -1,0 +1,107 @@
+import type { Kind } from "../../policy/permission.js";
+import type { Policy } from "../../policy/policy.js";
+import type { Verdict } from "../../policy/verdict.js";
+import { askAbout, type Cell } from "./cell.js";
+import { cellsOf, type Shape, shapeOf } from "./cells.js";
+import { cellInWords, verdictInWords } from "./words.js";
+
+/** Cells that changed in the same way, by the same rules. */
+export interface PolicyChange {
+  readonly permission: string;
+  /** The first of the cells, as a person would say it. */
+  readonly words: string;
+  readonly cell: Cell;
+  /** How many cells there are. */
+  readonly cells: number;
+  readonly before: Verdict;
+  readonly after: Verdict;
+}
+
+/** What two policies answer differently. */
+export interface PolicyDiff {
+  readonly changes: readonly PolicyChange[];
+  /** Cells that are allowed now and were not. */
+  readonly gained: number;
+  /** Cells that were allowed and are not now. */
+  readonly lost: number;
+}
+
+/**
+ * Compares two policies on every cell of either, with the rules that decided before and after.
+ *
+ * A role that only one of them has counts in the other as what its people would have without it: the base org role, or no
+ * role in the project. So a new role shows what it brings, and not all that its people had anyway.
+ */
+export function diff(before: Policy, after: Policy): PolicyDiff {
+  const shape = union(shapeOf(before), shapeOf(after));
+  const changes = new Map<string, { -readonly [K in keyof PolicyChange]: PolicyChange[K] }>();
+  let gained = 0;
+  let lost = 0;
+  for (const cell of cellsOf(shape)) {
+    const { permission } = cell;
+    const was = verdictOf(before, cell);
+    const is = verdictOf(after, cell);
+    if (was.allowed === is.allowed) continue;
+    if (is.allowed) gained++;
+    else lost++;
+    const id = JSON.stringify([permission, cell.own, was, is]);
+    const known = changes.get(id);
+    if (known) known.cells++;
+    else {
+      const words = cellInWords(cell, shape.conditions);
+      changes.set(id, { permission, words, cell, cells: 1, before: was, after: is });
+    }
+  }
+  return { changes: [...changes.values()], gained, lost };
+}
+
+function verdictOf(policy: Policy, cell: Cell): Verdict {
+  const { orgRoles, projectRoles, baseOrgRole } = policy.spec;
+  const has = (roles: object, role: string | null) => role === null || Object.hasOwn(roles, role);
+  const { permission, orgRole, projectRole, otherProjectRole } = cell;
+  return askAbout(
+    policy,
+    policy.spec.permissions,
+    cell,
+  )({
+    permission,
+    orgRole: has(orgRoles, orgRole) ? orgRole : baseOrgRole,
+    projectRole: has(projectRoles, projectRole) ? projectRole : null,
+    otherProjectRole: has(projectRoles, otherProjectRole) ? otherProjectRole : null,
+  });
+}
+
+/** Renders a diff as Markdown, for a pull request. */
+export function diffToMarkdown({ changes, gained, lost }: PolicyDiff): string {
+  if (changes.length === 0) return "No cell of the policy changes.";
+  const rows = changes.map(
+    ({ words, cells, before, after }) =>
+      `| ${words} | ${verdictInWords(before)} | ${verdictInWords(after)} | ${cells} |`,
+  );
+  return [
+    `${gained} cells gained, ${lost} lost.`,
+    "",
+    "| for example | before | after | cells |",
+    "|---|---|---|---:|",
+    ...rows,
+  ].join("\n");
+}
+
+/** Of two policies that give a permission different kinds, the one whose resource suits both. */
+const kindsByIds: readonly Kind[] = ["org", "project", "owned"];
+
+function union(a: Shape, b: Shape): Shape {
+  const names = (x: readonly string[], y: readonly string[]) => [...new Set([...x, ...y])];
+  const kinds = Object.entries(b.permissions).map(([permission, kind]) => {
+    const other = Object.hasOwn(a.permissions, permission) ? a.permissions[permission] : undefined;
+    const wider = other !== undefined && kindsByIds.indexOf(other) > kindsByIds.indexOf(kind) ? other : kind;
+    return [permission, wider] as const;
+  });
+  return {
+    permissions: { ...a.permissions, ...Object.fromEntries(kinds) },
+    orgRoles: names(a.orgRoles, b.orgRoles),
+    projectRoles: names(a.projectRoles, b.projectRoles),
+    conditions: names(a.conditions, b.conditions),
+    caps: [...a.caps, ...b.caps],
+  };
+}

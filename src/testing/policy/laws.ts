@@ -1,0 +1,44 @@
+import type { Verdict } from "../../policy/verdict.js";
+import type { Cell } from "./cell.js";
+import type { Claim } from "./claim.js";
+
+/** A claim in no names of one policy, so that it may stand among the claims about any. */
+type Law =
+  | Extract<Claim, { readonly denied: unknown }>
+  | ((
+      cell: Cell,
+      ask: (change?: {
+        readonly orgRole?: null;
+        readonly projectRole?: null;
+        readonly otherProjectRole?: null;
+        readonly key?: null;
+        readonly own?: boolean;
+        readonly without?: string;
+      }) => Verdict,
+    ) => boolean);
+
+/**
+ * What holds for every policy, whoever wrote it: put them into your proofs to see them said.
+ *
+ * They are claims like any others: `prove(policy, { ...laws, "…": … })`.
+ */
+export const laws = {
+  "nothing crosses an org": { denied: { sameOrg: false, key: [null, "here", "elsewhere"] } },
+  "nobody outside the org may do anything": { denied: { orgRole: null, key: [null, "here", "elsewhere"] } },
+  "a key never reaches more than its holder": (cell, ask) =>
+    cell.key === null || !ask().allowed || ask({ key: null }).allowed,
+  "a key reaches nothing outside its project, and nothing about the org": (cell, ask) =>
+    !ask().allowed || cell.key === null || (cell.key === "here" && cell.kind !== "org"),
+  "losing a role never gains": (_, ask) =>
+    ask().allowed ||
+    (!ask({ orgRole: null }).allowed &&
+      !ask({ projectRole: null }).allowed &&
+      !ask({ otherProjectRole: null }).allowed),
+  "a project role never reaches another project, nor the org": (cell, ask) =>
+    ask().allowed === ask({ otherProjectRole: null }).allowed &&
+    (cell.kind !== "org" || ask().allowed === ask({ projectRole: null }).allowed),
+  "whoever reaches what is somebody else's reaches what is their own": (cell, ask) =>
+    cell.kind !== "owned" || !ask({ own: false }).allowed || ask({ own: true }).allowed,
+  "a condition that holds never takes anything away": ({ conditions }, ask) =>
+    ask().allowed || Object.keys(conditions).every((name) => !ask({ without: name }).allowed),
+} as const satisfies Readonly<Record<string, Law>>;

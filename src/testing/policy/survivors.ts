@@ -1,0 +1,96 @@
+import type { Policy } from "../../policy/policy.js";
+import type { Authorizer, Cell, NamesOf } from "./cell.js";
+import { cellsOf, shapeOf } from "./cells.js";
+import { type Check, type Claims, checksOf, counterexample } from "./claim.js";
+import { type Mutant, mutantsOf, withoutEachRule } from "./mutants.js";
+import { prove } from "./prove.js";
+import { cellInWords } from "./words.js";
+
+/** A change to one rule of a policy that no claim notices. */
+export interface Survivor {
+  /** The rule, as in a verdict. */
+  readonly rule: string;
+  readonly from: string;
+  readonly to: string;
+  /** The first cell that the change allows or denies, as a person would say it. */
+  readonly words: string;
+}
+
+/** How much of a policy some claims pin down. */
+export interface SurvivorReport {
+  /** Changes to one rule that change what is allowed somewhere. */
+  readonly mutants: number;
+  /** The share of them that some claim notices, from 0 to 1. */
+  readonly noticed: number;
+  readonly survivors: readonly Survivor[];
+}
+
+/**
+ * Changes one rule of a policy at a time, and lists the changes that no claim notices: the coverage of a policy's tests.
+ *
+ * Each grant of each role becomes every other that its permission can have, under every condition; each cap loses or gains a
+ * permission or gets another condition. A change that allows and denies what was allowed and denied before is none.
+ *
+ * @throws CounterexampleError where the claims do not even hold for the policy as it is
+ */
+export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): SurvivorReport {
+  prove(policy, claims);
+  const shape = shapeOf(policy);
+  const all = cellsOf(shape);
+  const checks = checksOf(claims as Claims); // Sound: as in `prove`.
+  const names = Object.keys(policy.spec.conditions);
+  const found: Survivor[] = [];
+  let mutants = 0;
+  for (const mutant of mutantsOf(policy)) {
+    const near = all.filter(({ permission }) => permission === mutant.permission);
+    const changed = near.filter((cell) => differsIn(cell, policy, mutant.policy));
+    const [cell] = changed;
+    if (cell === undefined) continue;
+    mutants++;
+    if (isNoticed(policy, mutant, checks, [changed, near, all])) continue;
+    const { allowed } = mutant.policy.authorize(...questionIn(cell));
+    const words = `${cellInWords(cell, names)}: would be ${allowed ? "allowed" : "denied"}`;
+    found.push({ rule: mutant.rule, from: mutant.from, to: mutant.to, words });
+  }
+  return { mutants, noticed: mutants === 0 ? 1 : (mutants - found.length) / mutants, survivors: found };
+}
+
+/** The rules of a policy whose removal changes nothing, by id: what they grant others grant, what they deny nobody may. */
+export function idle(policy: Policy): string[] {
+  const shape = shapeOf(policy);
+  return [...withoutEachRule(policy)]
+    .filter(
+      (without) =>
+        !cellsOf(shape, without.permission).some((cell) => differsIn(cell, policy, without.policy)),
+    )
+    .map(({ rule }) => rule);
+}
+
+/**
+ * Whether some claim is wrong about a mutant, sought among few cells before many.
+ *
+ * @param cells those that changed, those of the permission, and all: beyond the first, only a claim that asks about
+ *   other cells can notice anything
+ */
+function isNoticed(
+  { spec }: Policy,
+  { policy }: Mutant,
+  checks: readonly Check[],
+  cells: readonly (readonly Cell[])[],
+): boolean {
+  return cells.some((some, step) =>
+    checks.some(
+      (check) =>
+        (step === 0 || check.looksAround) &&
+        counterexample(check, policy, spec.permissions, some) !== undefined,
+    ),
+  );
+}
+
+function differsIn(cell: Cell, a: Authorizer, b: Authorizer): boolean {
+  return a.authorize(...questionIn(cell)).allowed !== b.authorize(...questionIn(cell)).allowed;
+}
+
+function questionIn({ principal, permission, resource, conditions }: Cell) {
+  return [principal, permission, resource, conditions] as const;
+}

@@ -1,0 +1,83 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { createGate, type Gate } from "../../../src/gate/gate.js";
+import { LimitError, PermissionError, ValidationError } from "../../../src/model/errors.js";
+import { standardPolicy } from "../../../src/policy/index.js";
+
+const orgId = "acme";
+const mfa = { mfa: true };
+
+const policy = standardPolicy.extend({
+  conditions: { mfa: "a second factor" },
+  orgRoles: {
+    people: { "orgMember.add": "all", "orgMember.setRole": "all", "orgMember.view": "all" },
+    keyKeeper: { "key.view": "all", "key.revoke": "all" },
+  },
+  caps: {
+    freeze: { at: "project", projects: [{ orgId, projectId: "web" }], permissions: ["key.view"] },
+    careful: { at: "org", permissions: ["key.revoke"], unless: "mfa" },
+  },
+});
+
+describe("a gate with a policy of one's own", () => {
+  let gate: Gate;
+  let webKey: string;
+  let mlKey: string;
+
+  beforeEach(async () => {
+    gate = createGate({ policy });
+    const olga = gate.as({ userId: "olga" });
+    await olga.orgs.create({ id: orgId, name: "Acme" });
+    await olga.orgMembers.add({ orgId, userId: "pia", role: "people" });
+    await olga.orgMembers.add({ orgId, userId: "kim", role: "keyKeeper" });
+    await olga.orgMembers.add({ orgId, userId: "mia", role: "member" });
+    for (const id of ["web", "ml"]) await olga.projects.create({ orgId, id, name: id });
+    webKey = (await olga.keys.create({ orgId, projectId: "web", name: "web" })).key.id;
+    mlKey = (await olga.keys.create({ orgId, projectId: "ml", name: "ml" })).key.id;
+  });
+
+  test("lists what is not capped, as authorize says for each item", async () => {
+    const listed = await gate.as({ userId: "kim" }).keys.list({ orgId });
+    expect(listed.items.map(({ id }) => id)).toEqual([mlKey]);
+    expect(webKey).not.toBe(mlKey);
+  });
+
+  test("writes what needs a condition only while it holds", async () => {
+    await expect(gate.as({ userId: "kim" }).keys.revoke({ keyId: mlKey })).rejects.toThrow(PermissionError);
+    const unlocked = gate.as({ userId: "kim", conditions: { mfa: false } });
+    await expect(unlocked.keys.revoke({ keyId: mlKey })).rejects.toThrow(PermissionError);
+    await gate.as({ userId: "kim", conditions: mfa }).keys.revoke({ keyId: mlKey });
+  });
+
+  test("answers authorize by the conditions of the call", async () => {
+    const key = { orgId, projectId: "ml", userId: "olga" };
+    expect(await gate.authorize({ userId: "kim" }, "key.revoke", key)).toEqual({
+      allowed: false,
+      reason: "capped",
+      by: "cap:careful",
+      needs: "mfa",
+    });
+    expect(await gate.authorize({ userId: "kim" }, "key.revoke", key, mfa)).toEqual({
+      allowed: true,
+      by: "org:keyKeeper/key.revoke",
+    });
+  });
+
+  test("lets nobody give a custom role that goes beyond their own, capped or not", async () => {
+    const pia = gate.as({ userId: "pia" });
+    await expect(pia.orgMembers.setRole({ orgId, userId: "mia", role: "keyKeeper" })).rejects.toThrow(
+      LimitError,
+    );
+    await expect(pia.orgMembers.setRole({ orgId, userId: "mia", role: "emperor" })).rejects.toThrow(
+      ValidationError,
+    );
+    await pia.orgMembers.setRole({ orgId, userId: "mia", role: "people" });
+  });
+
+  test("refuses conditions that are no record of booleans", () => {
+    const loose: (actor: never) => unknown = gate.as;
+    for (const conditions of ["mfa", { mfa: "yes" }, ["mfa"]]) {
+      // Sound: plain JavaScript may pass anything.
+      expect(() => loose({ userId: "kim", conditions } as never)).toThrow(ValidationError);
+    }
+  });
+});

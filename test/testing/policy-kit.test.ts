@@ -1,0 +1,308 @@
+import { describe, expect, it } from "vitest";
+import { definePolicy, type Policy, type Principal, standardPolicy } from "../../src/policy/index.js";
+import {
+  aKey,
+  aMember,
+  anAdmin,
+  anOutsider,
+  anOwner,
+  aProjectMember,
+  CounterexampleError,
+  cells,
+  counterexamples,
+  diff,
+  diffToMarkdown,
+  explain,
+  idle,
+  prove,
+  snapshot,
+  survivors,
+} from "../../src/testing/index.js";
+
+const small = definePolicy({
+  permissions: { "doc.read": "owned", "doc.print": "project", "org.audit": "org" },
+  orgRoles: {
+    base: {},
+    boss: { "org.audit": "all", "doc.read": { reach: "all", when: "mfa", otherwise: "own" } },
+  },
+  projectRoles: { editor: { "doc.read": "all", "doc.print": { reach: "all", when: "mfa" } } },
+  conditions: { mfa: "a second factor" },
+  caps: {
+    hold: { at: "project", projects: [{ orgId: "acme", projectId: "web" }], permissions: ["doc.print"] },
+    guard: { at: "org", orgIds: ["acme"], permissions: ["org.audit"], unless: "mfa" },
+  },
+  baseOrgRole: "base",
+});
+
+const messageOf = (run: () => unknown): string => {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof CounterexampleError) return error.message;
+    throw error;
+  }
+  return "";
+};
+
+describe("cells", () => {
+  it("are each another question", () => {
+    const all = cells(small);
+    const questions = all.map(({ principal, permission, resource, conditions }) =>
+      JSON.stringify([principal, permission, resource, conditions]),
+    );
+    expect(new Set(questions).size).toBe(all.length);
+  });
+
+  it("have a place for each set of caps that meet, and say which they are", () => {
+    const places = new Set(cells(small).map(({ place }) => place));
+    expect([...places].map(({ caps }) => caps)).toEqual([[], ["hold", "guard"], ["guard"]]);
+  });
+
+  it("take no name that a cap has taken for the place without caps", () => {
+    const policy = standardPolicy.extend({
+      caps: {
+        odd: { at: "project", projects: [{ orgId: "org", projectId: "project" }], permissions: ["key.view"] },
+      },
+    });
+    const [plain, capped] = new Set(cells(policy).map(({ place }) => place));
+    expect(plain?.caps).toEqual([]);
+    expect(plain?.orgId).not.toBe(capped?.orgId);
+  });
+
+  it("begin with the simplest", () => {
+    const [first] = cells(standardPolicy);
+    expect(first).toMatchObject({
+      orgRole: "member",
+      projectRole: null,
+      otherProjectRole: null,
+      key: null,
+      sameOrg: true,
+    });
+  });
+});
+
+describe("prove", () => {
+  it("says the first counterexample as a person would, and how many there are", () => {
+    const message = messageOf(() =>
+      prove(small, { "nobody prints": { denied: { permission: "doc.print" } } }),
+    );
+    expect(message).toBe(
+      "does not hold: nobody prints\n" +
+        "  an org base who is editor of the project, with mfa asks for doc.print on the project: " +
+        "allowed by project:editor/doc.print\n  and 7 more of 1392 cells",
+    );
+  });
+
+  it("names every claim that does not hold, and none that does", () => {
+    const message = messageOf(() =>
+      prove(small, {
+        "a boss audits": { allowed: { permission: "org.audit", orgRole: "boss" } },
+        "only a boss audits": { of: { permission: "org.audit" }, onlyIf: { orgRole: "boss" } },
+        "everybody reads": { allowed: { permission: "doc.read" } },
+      }),
+    );
+    expect(message).toContain(
+      "does not hold: a boss audits\n  an org boss, without mfa asks for org.audit on the org acme",
+    );
+    expect(message).toContain("denied (capped by cap:guard, needs mfa)");
+    expect(message).toContain("does not hold: everybody reads");
+    expect(message).not.toContain("only a boss");
+  });
+
+  it("refuses a claim that speaks of no cell, which any policy would pass", () => {
+    const vacuous = { "an own org": { denied: { kind: "org", own: true } } } as const;
+    expect(messageOf(() => prove(small, vacuous))).toContain("it speaks of no cell");
+  });
+
+  it("takes functions, which may ask about other cells", () => {
+    prove(small, {
+      "bosses do what bases do": (_, ask) =>
+        !ask({ orgRole: "base" }).allowed || ask({ orgRole: "boss" }).allowed,
+    });
+    const [found] = counterexamples(small, {
+      "an org role is all": (_, ask) => !ask().allowed || ask({ projectRole: null }).allowed,
+    });
+    expect(found?.words).toContain("allowed by project:editor/doc.read");
+    expect(found?.cell?.projectRole).toBe("editor");
+  });
+
+  it("takes a pattern of keys and of other orgs only where it is asked for", () => {
+    const [none] = counterexamples(small, {
+      odd: { denied: { permission: "doc.read", key: "here", own: false } },
+    });
+    expect(none?.words).toContain("through a key of the project");
+    prove(small, { "other orgs": { denied: { sameOrg: false, key: [null, "here", "elsewhere"] } } });
+  });
+});
+
+describe("survivors", () => {
+  it("are the changes that no claim notices, with the share of those that are noticed", () => {
+    const report = survivors(small, {
+      "only a boss audits, and has to": {
+        of: { permission: "org.audit" },
+        exactlyIf: [
+          { orgRole: "boss", caps: [] },
+          { orgRole: "boss", conditions: { mfa: true } },
+        ],
+      },
+    });
+    expect(report.survivors.some(({ rule }) => rule.endsWith("/org.audit"))).toBe(false);
+    expect(report.survivors).toContainEqual({
+      rule: "org:base/doc.read",
+      from: "none",
+      to: "own",
+      words:
+        "an org base, without mfa asks for doc.read on what is their own in the project: would be allowed",
+    });
+    expect(report.noticed).toBeCloseTo((report.mutants - report.survivors.length) / report.mutants);
+    expect(report.noticed).toBeGreaterThan(0);
+    expect(report.noticed).toBeLessThan(1);
+  });
+
+  it("are not sought where the claims do not even hold", () => {
+    expect(() => survivors(small, { wrong: { denied: {} } })).toThrow(CounterexampleError);
+  });
+});
+
+it("idle names grants that others grant, and caps that keep nobody from anything", () => {
+  const policy = standardPolicy.extend({
+    raise: { orgRoles: { member: { "project.view": "all" } } },
+    permissions: { "report.read": "project" },
+    caps: { quiet: { at: "org", permissions: ["report.read"] } },
+  });
+  expect(idle(policy).sort()).toEqual([
+    "cap:quiet/report.read",
+    "project:admin/project.view",
+    "project:member/project.view",
+  ]);
+});
+
+describe("diff", () => {
+  const after = small.extend({
+    raise: { orgRoles: { base: { "doc.print": { reach: "all", when: "mfa" } } } },
+  });
+
+  it("is empty for a policy and itself, stored and loaded", () => {
+    const loaded: Policy = definePolicy(JSON.parse(JSON.stringify(small.spec)));
+    expect(diff(small, loaded)).toEqual({ changes: [], gained: 0, lost: 0 });
+    expect(diffToMarkdown(diff(small, loaded))).toBe("No cell of the policy changes.");
+  });
+
+  it("names what changed with the rules that did it, for a pull request", () => {
+    expect(diff(small, after)).toMatchObject({
+      gained: 8,
+      lost: 0,
+      changes: [{ permission: "doc.print", cells: 8 }],
+    });
+    expect(diffToMarkdown(diff(after, small)).split("\n").slice(0, 5)).toEqual([
+      "0 cells gained, 8 lost.",
+      "",
+      "| for example | before | after | cells |",
+      "|---|---|---|---:|",
+      "| an org base, with mfa asks for doc.print on the project | allowed by org:base/doc.print | denied (not_granted) | 8 |",
+    ]);
+  });
+
+  it("knows names that only one of the two has", () => {
+    const { changes } = diff(
+      standardPolicy,
+      standardPolicy.extend({ orgRoles: { auditor: { "audit.view": "all" } } }),
+    );
+    expect(changes).toHaveLength(1);
+    expect(changes[0]).toMatchObject({
+      before: { reason: "not_granted" },
+      after: { by: "org:auditor/audit.view" },
+    });
+  });
+});
+
+it("a snapshot says who may do what at the least", () => {
+  const policy = definePolicy({
+    permissions: { "doc.read": "owned", "org.audit": "org", "org.sell": "org" },
+    orgRoles: {
+      base: { "doc.read": "own" },
+      boss: { "doc.read": "all", "org.audit": { reach: "all", when: "mfa" } },
+    },
+    projectRoles: { editor: { "doc.read": "all" } },
+    conditions: { mfa: "a second factor" },
+    baseOrgRole: "base",
+  });
+  expect(snapshot(policy).split("\n")).toEqual([
+    "doc.read",
+    "  an org base, their own",
+    "  an org boss",
+    "  an org base who is editor of the project",
+    "org.audit",
+    "  an org boss, with mfa",
+    "org.sell",
+    "  nobody",
+  ]);
+});
+
+describe("explain", () => {
+  it("tells the whole way, role by role", () => {
+    const who = anAdmin({ orgRole: "boss", projectRoles: { web: "editor" } });
+    const web = { orgId: "acme", projectId: "web", userId: "you" };
+    expect(explain(small, who, "doc.print", web, { mfa: true }).split("\n")).toEqual([
+      "doc.print is a permission of kind project.",
+      "The resource has every id that it takes.",
+      "The resource is in acme, the org of the principal.",
+      "ada has the role boss in the org.",
+      "The org role boss grants none.",
+      "The project role editor grants all when mfa, else none; it holds.",
+      "The cap hold forbids it here.",
+      "So it is denied (capped by cap:hold).",
+    ]);
+  });
+
+  it("agrees with authorize on every cell, and says nothing of roles where none was looked at", () => {
+    for (const { principal, permission, resource, conditions } of cells(small)) {
+      const text = explain(small, principal, permission, resource, conditions);
+      const verdict = small.authorize(
+        principal,
+        permission,
+        { projectId: "", userId: "", ...resource },
+        conditions,
+      );
+      const word = verdict.allowed ? `allowed by ${verdict.by}` : `denied (${verdict.reason}`;
+      const looked = verdict.allowed || !["other_org", "not_in_org", "key_confined"].includes(verdict.reason);
+      if (text.includes(`So it is ${word}`) && text.includes("The org role") === looked) continue;
+      expect(text).toBe(verdict);
+    }
+  });
+
+  it.each<[string, Principal, string, object]>([
+    ['The policy has no permission "doc.burn".', anOwner(), "doc.burn", { orgId: "acme" }],
+    [
+      "A resource of kind project needs an orgId and a projectId; one is missing.",
+      anOwner(),
+      "doc.print",
+      { orgId: "acme" },
+    ],
+    ["eve has no role in the org, so no other role counts.", anOutsider(), "org.audit", { orgId: "acme" }],
+    ["The key key is confined to the project web.", aKey(), "doc.print", { orgId: "acme", projectId: "ml" }],
+    ["The org role owner is none of the policy's.", anOwner(), "org.audit", { orgId: "acme" }],
+  ])("%s", (line, principal, permission, resource) => {
+    expect(explain(small, principal, permission, resource as { orgId: string })).toContain(line);
+  });
+});
+
+it("builders make who they say, in one org and project, with whatever else is given", () => {
+  const web = { orgId: "acme", projectId: "web", userId: "pam" };
+  const may = (who: Principal, userId = "somebody") =>
+    standardPolicy.authorize(who, "key.revoke", { ...web, userId }).allowed;
+  expect(
+    [anOwner(), anAdmin(), aProjectMember(), aMember(), anOutsider(), aKey()].map((who) => may(who)),
+  ).toEqual([true, true, false, false, false, false]);
+  expect([may(aProjectMember(), "pam"), may(aKey(), "pam"), may(aKey({ holder: anAdmin() }))]).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect(anAdmin({ projectId: "ml", userId: "ali" })).toEqual({
+    userId: "ali",
+    orgId: "acme",
+    orgRole: "member",
+    projectRoles: { ml: "admin" },
+  });
+});
