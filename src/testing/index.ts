@@ -2,6 +2,7 @@ export { Audit, type AuditReport } from "./audit.js";
 export { type GenerateOptions, generateTrace } from "./generate-trace.js";
 export { ManualClock } from "./manual-clock.js";
 export * from "./policy/index.js";
+export { type EventRecording, type RecordedEvent, recordEvents } from "./recording.js";
 export {
   type AssignedCall,
   type Caller,

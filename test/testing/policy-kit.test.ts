@@ -159,6 +159,23 @@ describe("survivors", () => {
     expect(report.noticed).toBeLessThan(1);
   });
 
+  it("are none where a claim about one permission asks for the one that changed", () => {
+    const { survivors: left } = survivors(small, {
+      "whoever prints may read what is their own, and nobody else prints": (cell, ask) =>
+        cell.kind !== "owned" ||
+        !cell.own ||
+        ask({ permission: "doc.print", own: false }).allowed ===
+          (cell.sameOrg &&
+            cell.orgRole !== null &&
+            cell.projectRole === "editor" &&
+            cell.key !== "elsewhere" &&
+            cell.conditions.mfa === true &&
+            !cell.caps.includes("hold")),
+    });
+    expect(left.filter(({ rule }) => rule.endsWith("/doc.print"))).toEqual([]);
+    expect(left.length).toBeGreaterThan(0);
+  });
+
   it("are not sought where the claims do not even hold", () => {
     expect(() => survivors(small, { wrong: { denied: {} } })).toThrow(CounterexampleError);
   });

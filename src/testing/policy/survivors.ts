@@ -1,8 +1,8 @@
 import type { Policy } from "../../policy/policy.js";
-import type { Authorizer, Cell, NamesOf } from "./cell.js";
+import { type Authorizer, askAbout, type Cell, type NamesOf } from "./cell.js";
 import { cellsOf, shapeOf } from "./cells.js";
 import { type Check, type Claims, checksOf, counterexample } from "./claim.js";
-import { type Mutant, mutantsOf, withoutEachRule } from "./mutants.js";
+import { mutantsOf, withoutEachRule } from "./mutants.js";
 import { prove } from "./prove.js";
 import { cellInWords } from "./words.js";
 
@@ -38,6 +38,7 @@ export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>
   const shape = shapeOf(policy);
   const all = cellsOf(shape);
   const checks = checksOf(claims as Claims); // Sound: as in `prove`.
+  const crossing = checks.filter((check) => check.looksAround && asksForOthers(check, policy, all));
   const names = Object.keys(policy.spec.conditions);
   const found: Survivor[] = [];
   let mutants = 0;
@@ -47,7 +48,12 @@ export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>
     const [cell] = changed;
     if (cell === undefined) continue;
     mutants++;
-    if (isNoticed(policy, mutant, checks, [changed, near, all])) continue;
+    const wrongAbout = (some: readonly Cell[]) => (check: Check) =>
+      counterexample(check, mutant.policy, policy.spec.permissions, some) !== undefined;
+    if (checks.some(wrongAbout(changed))) continue;
+    // Beyond the cells that changed, only a claim that asks about other cells can notice anything.
+    if (checks.filter(({ looksAround }) => looksAround).some(wrongAbout(near))) continue;
+    if (crossing.some(wrongAbout(all))) continue;
     const { allowed } = mutant.policy.authorize(...questionIn(cell));
     const words = `${cellInWords(cell, names)}: would be ${allowed ? "allowed" : "denied"}`;
     found.push({ rule: mutant.rule, from: mutant.from, to: mutant.to, words });
@@ -67,24 +73,20 @@ export function idle(policy: Policy): string[] {
 }
 
 /**
- * Whether some claim is wrong about a mutant, sought among few cells before many.
- *
- * @param cells those that changed, those of the permission, and all: beyond the first, only a claim that asks about
- *   other cells can notice anything
+ * Whether a claim asks, in a cell of one permission, for another. One that does not can tell nothing about a mutant from
+ * the cells of other permissions, where nothing that it sees has changed.
  */
-function isNoticed(
-  { spec }: Policy,
-  { policy }: Mutant,
-  checks: readonly Check[],
-  cells: readonly (readonly Cell[])[],
-): boolean {
-  return cells.some((some, step) =>
-    checks.some(
-      (check) =>
-        (step === 0 || check.looksAround) &&
-        counterexample(check, policy, spec.permissions, some) !== undefined,
-    ),
-  );
+function asksForOthers({ holds }: Check, policy: Policy, all: readonly Cell[]): boolean {
+  let asks = false;
+  for (const cell of all) {
+    const ask = askAbout(policy, policy.spec.permissions, cell);
+    holds(cell, (change) => {
+      asks ||= change?.permission !== undefined && change.permission !== cell.permission;
+      return ask(change);
+    });
+    if (asks) return true;
+  }
+  return false;
 }
 
 function differsIn(cell: Cell, a: Authorizer, b: Authorizer): boolean {

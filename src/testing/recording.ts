@@ -1,0 +1,45 @@
+import type { GateEvents } from "../gate/events.js";
+import type { Gate } from "../gate/gate.js";
+
+/** An event that a gate told, with its name. */
+export type RecordedEvent = {
+  readonly [E in keyof GateEvents]: { readonly name: E; readonly event: GateEvents[E] };
+}[keyof GateEvents];
+
+/** Keeps what a gate tells its listeners, in order. */
+export interface EventRecording {
+  readonly events: readonly RecordedEvent[];
+  /** The events of one name. */
+  of<E extends keyof GateEvents>(name: E): GateEvents[E][];
+  /** Listens no more; what was recorded stays. */
+  stop(): void;
+}
+
+const NAMES = {
+  refusal: true,
+  overdraft: true,
+  budgetThreshold: true,
+  keyCreated: true,
+  keyRotated: true,
+  keyRevoked: true,
+  keyExpiring: true,
+  degraded: true,
+} as const satisfies Record<keyof GateEvents, true>;
+
+/** Records every event of a gate from now on. */
+export function recordEvents(gate: Pick<Gate, "on">): EventRecording {
+  const events: RecordedEvent[] = [];
+  // Sound: the keys of a literal are those of its type, and `on` gives each listener the event of its name.
+  const stops = (Object.keys(NAMES) as (keyof GateEvents)[]).map((name) =>
+    gate.on(name, (event) => void events.push({ name, event } as RecordedEvent)),
+  );
+  return {
+    events,
+    of: <E extends keyof GateEvents>(name: E) =>
+      // Sound: as above.
+      events.filter((one) => one.name === name).map(({ event }) => event as GateEvents[E]),
+    stop: () => {
+      for (const stop of stops) stop();
+    },
+  };
+}
