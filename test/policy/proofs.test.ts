@@ -63,17 +63,6 @@ describe("the standard policy", () => {
   it("has no rule that changes nothing", () => {
     expect(idle(standardPolicy)).toEqual([]);
   });
-
-  it("is proved in under 20 ms", () => {
-    for (let warm = 0; warm < 5; warm++) prove(standardPolicy, claims);
-    const times = Array.from({ length: 15 }, () => {
-      const before = process.cpuUsage();
-      prove(standardPolicy, claims);
-      const { user, system } = process.cpuUsage(before);
-      return (user + system) / 1000;
-    });
-    expect(Math.min(...times)).toBeLessThan(20);
-  });
 });
 
 describe("a custom role", () => {
