@@ -6,10 +6,8 @@
  */
 export type Conditions<Name extends string = string> = {
   readonly [C in Name]?: boolean | undefined;
-} & NoneOf<Name>;
-
-/** Refuses every property where there are no names; TypeScript lets an empty object type have any. */
-type NoneOf<Name extends string> = [Name] extends [never] ? { readonly [C in string]: never } : unknown;
+  // Where there are no names, no property: TypeScript lets an empty object type have any.
+} & ([Name] extends [never] ? { readonly [C in string]: never } : unknown);
 
 /** Whether a condition holds. Own properties only: a polluted `Object.prototype` makes none hold. */
 export function holds(conditions: Conditions | undefined, name: string): boolean {

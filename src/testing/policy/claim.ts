@@ -2,7 +2,7 @@ import type { Kind } from "../../policy/permission.js";
 import { type Ask, type Authorizer, askAbout, type Cell, type Facts, type Names } from "./cell.js";
 
 /** One value, or any of several. */
-type OneOf<T> = T | readonly T[];
+export type OneOf<T> = T | readonly T[];
 
 /**
  * Facts that a cell has to have. What is left out may be anything, but for two: without `sameOrg` it is their own org,
