@@ -97,6 +97,11 @@ export class MemoryCounters implements Counters {
 
   async close(): Promise<void> {}
 
+  /** How many reservations are kept open; one whose TTL has passed goes with the next call. For tests and diagnosis. */
+  get openReservations(): number {
+    return this.#open.size;
+  }
+
   /** Everything that is counted, as plain data. For tests and diagnosis. */
   dump(): Record<string, Record<string, readonly (number | null)[]>> {
     return this.#counts.dump();

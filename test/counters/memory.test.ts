@@ -50,6 +50,29 @@ describe("a reservation in memory", () => {
     expect(await used(later + 61_000)).toBe(0);
   });
 
+  it("that nobody settles is forgotten once its TTL has passed", async () => {
+    const counters = memoryCounters();
+    for (let i = 0; i < 100; i++) await counters.reserve({ id: `r${i}`, ...at(START + i), charges: [] });
+    await counters.reserve({ id: "half", ...at(START + TTL + 49), charges: [] });
+    expect(counters.openReservations).toBe(51);
+    await counters.reserve({ id: "all", ...at(START + TTL + 99), charges: [] });
+    expect(counters.openReservations).toBe(2);
+  });
+
+  it("charges what it used more, also where its count was forgotten as empty meanwhile", async () => {
+    const counters = memoryCounters();
+    const charges = [charge(limit, 10, START)];
+    await counters.reserve({ id: "a", ...at(START), charges });
+    const later = START + 120_000; // its minute is over, and others make room for themselves
+    for (let i = 0; i < 3; i++) {
+      const other = { limit: { ...limit, scopeKey: `other${i}` }, amount: 1 };
+      await counters.reserve({ id: `o${i}`, ...at(later), charges: [other] });
+    }
+    expect(Object.keys(counters.dump())).not.toContain(limit.scopeKey);
+    await counters.settle({ id: "a", orgId: "o1", now: later, amounts: [charge(limit, 70, START)] });
+    expect(await counters.read({ ...at(later), charges })).toMatchObject([{ used: 60 }]);
+  });
+
   it("cannot be extended once it is closed", async () => {
     const counters = memoryCounters();
     const charges = [charge(limit, 1, START)];
