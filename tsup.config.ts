@@ -1,6 +1,7 @@
 import { defineConfig } from "tsup";
 
-const entry = { index: "src/index.ts", testing: "src/testing/index.ts" };
+/** One file for each entry point. */
+const entry = ["src/*.ts"];
 const target = "node20";
 
 export default defineConfig([

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -7,8 +8,14 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^tollgate$/, replacement: source("./src/index.ts") },
-      { find: /^tollgate\/testing$/, replacement: source("./src/testing/index.ts") },
+      { find: /^tollgate\/(\w+)$/, replacement: source("./src/$1.ts") },
     ],
   },
-  test: { include: ["test/**/*.test.ts"], testTimeout: 30_000 },
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+    // Both of two cores: by default one is left idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+  },
 });

@@ -1,10 +1,4 @@
-export type { Charge, Reading } from "./admission/charge.js";
-export { type Estimator, type EstimatorInput, fixed, modelMax } from "./admission/estimate.js";
-export type { Limit, Window } from "./admission/limit.js";
-export type { LimitReading } from "./admission/limit-reading.js";
-export { type CalendarReset, type Period, periodAt } from "./admission/period.js";
-export { type KeyRefusalReason, REFUSAL_REASONS, type RefusalReason } from "./admission/reasons.js";
-export type { Refusal, Refused } from "./admission/refusal.js";
+export * from "./core.js";
 export type {
   Amount,
   Counters,
@@ -25,46 +19,52 @@ export type { CallContext, GateEvents, Listener } from "./gate/events.js";
 export { createGate, type Gate } from "./gate/gate.js";
 export type { KeyRef } from "./gate/key-resolver.js";
 export type { GateOptions, Unpriced } from "./gate/options.js";
+export type {
+  BudgetDifference,
+  ReconcileQuery,
+  Reconciliation,
+  UnendedCall,
+} from "./gate/reconciling.js";
 export type { Degraded, Reservation } from "./gate/reservation.js";
 export type { Charged, Settlement } from "./gate/settlement.js";
+export type { SpendVelocity } from "./gate/spend-velocity.js";
 export { storageDirectory } from "./gate/storage-directory.js";
 export { createToken, hashToken } from "./gate/token.js";
 export type { UsageQuery } from "./gate/usage-reading.js";
-export { type KeyChain, keyChainSchema } from "./model/chain.js";
-export * from "./model/errors.js";
 export {
-  type Budget,
-  type BudgetReset,
-  budgetSchema,
-  type Limits,
-  limitsSchema,
-  type Meter,
-  type ModelLimits,
-  type ScopeKind,
-} from "./model/limits.js";
-export { MAX_USD, nanoUsd, usdOf } from "./model/money.js";
-export { type RecordKind, type Records, recordSchemas } from "./model/records.js";
+  createLedger,
+  type Ledger,
+  type LedgerEvents,
+  type LedgerOptions,
+  type LedgerStatus,
+} from "./ledger/ledger.js";
+export { type MemoryLedgerSink, memoryLedgerSink } from "./ledger/memory-sink.js";
+export type { Wait } from "./ledger/pending-events.js";
+export type { Report, ReportGroup, ReportQuery, ReportRow, ReportScope, Spend } from "./ledger/report.js";
+export { reportCsv } from "./ledger/report-csv.js";
+export type { LedgerSink, OpenQuery, ReadableSink, SumField, SumQuery, Sums } from "./ledger/sink.js";
+export { spendSvg } from "./ledger/spend-svg.js";
 export {
-  type Actual,
-  actualSchema,
-  type More,
-  moreSchema,
-  type Usage,
-  usageSchema,
-} from "./model/usage.js";
-export * from "./policy/index.js";
-export { type PriceCatalog, priceCatalog } from "./pricing/catalog.js";
-export { costNanoUsd, type TokenCounts } from "./pricing/cost.js";
+  type CallEnd,
+  type LedgerCall,
+  type Outcome,
+  TOKEN_KINDS,
+  type Tokens,
+  type UsageEvent,
+} from "./ledger/usage-event.js";
 export {
-  type ModelPrice,
-  modelPrice,
-  type PriceInput,
-  type PriceTier,
-  type Rates,
-  type RatesInput,
-  type TierInput,
-  type Usd,
-} from "./pricing/price.js";
+  type GateMetricsOptions,
+  gateMetrics,
+  type MeteredLedger,
+  type MeteredQueue,
+} from "./metrics/gate-metrics.js";
+export type {
+  MetricAttributes,
+  MetricOptions,
+  MetricsMeter,
+  ObservableMetric,
+  Observe,
+} from "./metrics/meter.js";
 export { INDEXES, type IndexedField } from "./storage/indexes.js";
 export { memoryStorage } from "./storage/memory.js";
 export type { Change, Changed, Page, Storage, Where } from "./storage/storage.js";

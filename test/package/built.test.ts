@@ -55,6 +55,21 @@ describe.skipIf(!existsSync(join(dist, "index.js")))(
       ).toEqual([]);
     });
 
+    it("exports an entry point for each file of src, and no other", () => {
+      const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+      const entries = readdirSync(join(root, "src")).filter((file) => file.endsWith(".ts"));
+      const names = entries.map((file) => (file === "index.ts" ? "." : `./${file.replace(/\.ts$/, "")}`));
+      expect(Object.keys(exports).sort()).toEqual([...names, "./package.json"].sort());
+    });
+
+    it("names fast-check in the types of its arbitraries alone: nobody else has to have it", () => {
+      const types = readdirSync(dist).filter((file) => /\.d\.c?ts$/.test(file));
+      const naming = types.filter((file) =>
+        /["']fast-check["']/.test(readFileSync(join(dist, file), "utf8")),
+      );
+      expect(naming.sort()).toEqual(["arbitraries.d.cts", "arbitraries.d.ts"]);
+    });
+
     it("names no path of the machine that built it", () => {
       const texts = readdirSync(dist).map((file) => readFileSync(join(dist, file), "utf8"));
       expect(texts.filter((text) => text.includes(root))).toEqual([]);
