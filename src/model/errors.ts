@@ -9,6 +9,7 @@ export type ErrorCode =
   | "limit"
   | "last_owner"
   | "counters_unavailable"
+  | "ledger_unavailable"
   | "closed";
 
 /** Base of every error Tollgate throws. A refusal or a denied verdict is a value and never one of these. */
@@ -101,9 +102,16 @@ export class CountersUnavailableError extends TollgateError {
   }
 }
 
-/** The gate was closed. */
+/** The ledger was closed before its sink had taken everything over; the message says how many events are lost. */
+export class LedgerUnavailableError extends TollgateError {
+  constructor(message: string) {
+    super("ledger_unavailable", message);
+  }
+}
+
+/** The gate, or the queue before it, was closed. */
 export class ClosedError extends TollgateError {
-  constructor() {
-    super("closed", "the gate is closed");
+  constructor(what = "gate") {
+    super("closed", `the ${what} is closed`);
   }
 }

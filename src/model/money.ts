@@ -67,6 +67,13 @@ export function usdOf(nano: number): number {
   return nano / NANO_PER_USD;
 }
 
+/** The US dollars of any integer count of nano-USD as decimal text, exactly and without zeros at the end: `0.0025`. */
+export function decimalUsd(nano: bigint): string {
+  const digits = (nano < 0n ? -nano : nano).toString().padStart(10, "0");
+  const fraction = digits.slice(-9).replace(/0+$/, "");
+  return `${nano < 0n ? "-" : ""}${digits.slice(0, -9)}${fraction && `.${fraction}`}`;
+}
+
 /** An amount {@link nanoUsd} takes, left as it was written. */
 export const usdSchema: z.ZodType<number | string, number | string> = z.custom<number | string>(
   (value) => exactNanoUsd(value) !== undefined,

@@ -7,10 +7,44 @@ export const TOKENS_MAX = 1_000_000_000_000;
 
 const TOKENS = `a whole number of tokens from 0 to ${TOKENS_MAX}`;
 
+/** Most images or searches one call may name. */
+const COUNT_MAX = 1_000_000;
+
+const COUNT = `a whole number from 0 to ${COUNT_MAX}`;
+
+const countSchema = z.int({ error: COUNT }).min(0, { error: COUNT }).max(COUNT_MAX, { error: COUNT });
+
 const tokensSchema = z.int({ error: TOKENS }).min(0, { error: TOKENS }).max(TOKENS_MAX, { error: TOKENS });
 
+/**
+ * What of a call is priced apart. The parts of the input do not overlap, nor do those of the output. A part that no price
+ * names costs what its whole does.
+ */
+export interface CallParts {
+  /** The part of `inputTokens` that is written to a cache for minutes. */
+  cacheWriteTokens?: number | undefined;
+  /** The part of `inputTokens` that is written to a cache for an hour. */
+  cacheWrite1hTokens?: number | undefined;
+  /** The part of `inputTokens` that is audio. */
+  audioInputTokens?: number | undefined;
+  /** The part of `inputTokens` that is images. */
+  imageInputTokens?: number | undefined;
+  /** The part of the output tokens that is audio. */
+  audioOutputTokens?: number | undefined;
+  /** The part of the output tokens that is images. */
+  imageOutputTokens?: number | undefined;
+  /** Images sent, where the provider charges by the image and not by its tokens. */
+  inputImages?: number | undefined;
+  /** Images made, where the provider charges by the image and not by its tokens. */
+  outputImages?: number | undefined;
+  /** Searches of the web that the provider charges one by one. */
+  searches?: number | undefined;
+  /** `batch`, `flex` or `priority`, where the provider prices them apart; any other has the standard price. */
+  serviceTier?: string | undefined;
+}
+
 /** What a call is about to use, as far as the gateway knows before it is sent. */
-export interface Usage {
+export interface Usage extends CallParts {
   /** The model, or a virtual model. Either this or `mcpServer`. */
   model?: string | undefined;
   /** The MCP server. Such a call costs nothing unless `costUsd` says so, and no tokens unless they are given. */
@@ -32,6 +66,43 @@ export interface Usage {
   tags?: Record<string, string> | undefined;
 }
 
+/** The parts that are named, alone; undefined where none is. */
+export function partsOf(call: CallParts): CallParts | undefined {
+  // Written out, since every call comes by.
+  if (
+    call.cacheWriteTokens === undefined &&
+    call.cacheWrite1hTokens === undefined &&
+    call.audioInputTokens === undefined &&
+    call.imageInputTokens === undefined &&
+    call.audioOutputTokens === undefined &&
+    call.imageOutputTokens === undefined &&
+    call.inputImages === undefined &&
+    call.outputImages === undefined &&
+    call.searches === undefined &&
+    call.serviceTier === undefined
+  ) {
+    return undefined;
+  }
+  const named = Object.entries(call).filter(([field, value]) => field in partsFields && value !== undefined);
+  return Object.fromEntries(named);
+}
+
+const partsFields = {
+  cacheWriteTokens: tokensSchema.optional(),
+  cacheWrite1hTokens: tokensSchema.optional(),
+  audioInputTokens: tokensSchema.optional(),
+  imageInputTokens: tokensSchema.optional(),
+  audioOutputTokens: tokensSchema.optional(),
+  imageOutputTokens: tokensSchema.optional(),
+  inputImages: countSchema.optional(),
+  outputImages: countSchema.optional(),
+  searches: countSchema.optional(),
+  serviceTier: modelSchema.optional(),
+};
+
+/** {@link CallParts} */
+export const callPartsSchema: z.ZodType<CallParts> = z.strictObject(partsFields);
+
 /** {@link Usage} */
 export const usageSchema: z.ZodType<Usage> = z
   .strictObject({
@@ -43,6 +114,7 @@ export const usageSchema: z.ZodType<Usage> = z
     requestId: idSchema.optional(),
     byok: z.boolean().optional(),
     tags: tagsSchema.optional(),
+    ...partsFields,
   })
   .refine((usage) => (usage.model === undefined) !== (usage.mcpServer === undefined), {
     error: "either model or mcpServer",
@@ -50,23 +122,21 @@ export const usageSchema: z.ZodType<Usage> = z
   });
 
 /** What a call has really used. What is left out stays as it was reserved; an explicit zero is zero. */
-export interface Actual {
+export interface Actual extends CallParts {
   /** The model that answered, when it was a fallback. */
   model?: string | undefined;
   /** All input tokens, cached and cache-writing ones included. */
   inputTokens?: number | undefined;
   /** The part of `inputTokens` that was read from a cache. */
   cachedInputTokens?: number | undefined;
-  /** The part of `inputTokens` that was written to a cache for minutes. */
-  cacheWriteTokens?: number | undefined;
-  /** The part of `inputTokens` that was written to a cache for an hour. */
-  cacheWrite1hTokens?: number | undefined;
   /** All output tokens, reasoning included. */
   outputTokens?: number | undefined;
   /** The part of `outputTokens` that was reasoning. */
   reasoningTokens?: number | undefined;
   /** What the call cost, in US dollars. No price is looked up then. */
   costUsd?: number | string | undefined;
+  /** The client hung up: the rest is what was seen until then. It changes nothing but what the ledger says of the call. */
+  disconnected?: boolean | undefined;
 }
 
 /** {@link Actual} */
@@ -74,11 +144,11 @@ export const actualSchema: z.ZodType<Actual> = z.strictObject({
   model: modelSchema.optional(),
   inputTokens: tokensSchema.optional(),
   cachedInputTokens: tokensSchema.optional(),
-  cacheWriteTokens: tokensSchema.optional(),
-  cacheWrite1hTokens: tokensSchema.optional(),
   outputTokens: tokensSchema.optional(),
   reasoningTokens: tokensSchema.optional(),
   costUsd: usdSchema.optional(),
+  ...partsFields,
+  disconnected: z.boolean().optional(),
 });
 
 /** What a long call needs on top of what it has reserved. */
@@ -116,11 +186,23 @@ export function plainUsage(input: Usage): Usage | undefined {
   return { model: input.model, inputTokens: input.inputTokens, maxOutputTokens: input.maxOutputTokens };
 }
 
-/** Whether an actual gives only tokens, right beyond doubt; see {@link plainUsage}. */
+/** Whether an actual gives only what the dialects make of nearly every answer, right beyond doubt; see {@link plainUsage}. */
 export function isPlainActual(input: Actual): boolean {
   for (const field in input) {
-    if (field !== "inputTokens" && field !== "outputTokens" && field !== "cachedInputTokens") return false;
-    if (!isTokens(input[field])) return false;
+    switch (field) {
+      case "inputTokens":
+      case "outputTokens":
+      case "cachedInputTokens":
+      case "cacheWriteTokens":
+      case "reasoningTokens":
+        if (!isTokens(input[field])) return false;
+        break;
+      case "serviceTier":
+        if (typeof input.serviceTier !== "string" || !PLAIN_MODEL.test(input.serviceTier)) return false;
+        break;
+      default:
+        return false;
+    }
   }
   return typeof input === "object" && input !== null && !Array.isArray(input);
 }

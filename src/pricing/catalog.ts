@@ -1,16 +1,25 @@
 import { z } from "zod";
 import { ValidationError } from "../model/errors.js";
 import { parse } from "../model/validation.js";
-import { compile, type ModelPrice, type PriceInput, priceInputSchema } from "./price.js";
+import { type Entry, pricesByName } from "./entries.js";
+import { liteLLMEntries } from "./litellm.js";
+import { type ModelsDevOptions, modelsDevEntries } from "./models-dev.js";
+import { type ModelPrice, type PriceInput, priceInputSchema } from "./price.js";
 
 /** Where the gate looks up what a model costs. */
 export interface PriceCatalog {
-  /** The price of exactly this model id; undefined where none is known. */
+  /** The price of the model that has this name; undefined where none is known. Its `entry` says which one that is. */
   price(model: string): ModelPrice | undefined;
 }
 
+/** A catalog whose prices can be replaced while the gate is running. */
+export interface ReloadablePrices extends PriceCatalog {
+  /** Prices every later look-up by this catalog. A call under way is settled at the new prices. */
+  replace(catalog: PriceCatalog): void;
+}
+
 /** Ways to make a {@link PriceCatalog}. */
-export const priceCatalog = { of, merge } as const;
+export const priceCatalog = { of, fromLiteLLM, fromModelsDev, withAliases, merge, reloadable } as const;
 
 const pricesSchema = z.map(z.string(), priceInputSchema);
 
@@ -21,13 +30,59 @@ const pricesSchema = z.map(z.string(), priceInputSchema);
  * @throws ValidationError naming model and field of each price that is wrong, and of each field that is not known.
  */
 function of(prices: Readonly<Record<string, PriceInput>>): PriceCatalog {
-  if (typeof prices !== "object" || prices === null || Array.isArray(prices)) {
-    throw new ValidationError([{ field: "prices", expected: "prices by model id" }]);
+  const inputs = parse(pricesSchema, byName(prices, "prices", "prices by model id"), "prices");
+  return catalogOf([...inputs].map(([id, price]) => ({ id, price, names: [] })));
+}
+
+/**
+ * A catalog of LiteLLM's price list, `model_prices_and_context_window.json`, in US dollars per token.
+ *
+ * A model is found by its id, and by its provider before its id: the entry `gpt-4o` of the provider `openai` is also
+ * `openai/gpt-4o`, unless that is an entry of its own. Fields that are not known are passed over, as is the entry
+ * `sample_spec`, and a model that is priced by neither token, call, image nor search: by the second, say.
+ *
+ * @param json What the file's JSON parses to.
+ * @throws ValidationError naming model and field of a price that is not a non-negative finite number
+ * @see https://docs.litellm.ai/docs/proxy/custom_pricing
+ */
+function fromLiteLLM(json: unknown): PriceCatalog {
+  return catalogOf(liteLLMEntries(json));
+}
+
+/**
+ * A catalog of models.dev's `api.json`, in US dollars per million tokens.
+ *
+ * A model is found by its provider and id, such as `openai/gpt-4o`, and by its id alone where one provider has it or
+ * `providers` says which goes first. Fields that are not known are passed over, as is a model without `cost`.
+ *
+ * @param json What the file's JSON parses to: providers by id, each with its `models` by id.
+ * @throws ValidationError naming provider, model and field of a price that is not a non-negative finite number
+ * @see https://models.dev
+ */
+function fromModelsDev(json: unknown, options: ModelsDevOptions = {}): PriceCatalog {
+  return catalogOf(modelsDevEntries(json, options));
+}
+
+/**
+ * A catalog with more names for what is in it. A name of the catalog's own goes before an alias.
+ *
+ * @param aliases The model that each name stands for, as the catalog knows it.
+ * @throws ValidationError for an alias of a model that the catalog does not know
+ */
+function withAliases(catalog: PriceCatalog, aliases: Readonly<Record<string, string>>): PriceCatalog {
+  const targets = byName(aliases, "aliases", "models by alias");
+  for (const [alias, model] of targets) {
+    if (typeof model === "string" && catalog.price(model) !== undefined) continue;
+    throw new ValidationError([{ field: `aliases.${alias}`, expected: "a model of the catalog" }]);
   }
-  // Maps both, so that no model id is special: not `__proto__`, not `constructor`.
-  const inputs = parse(pricesSchema, new Map(Object.entries(prices)), "prices");
-  const compiled = new Map([...inputs].map(([model, input]) => [model, compile(input)]));
-  return { price: (model) => compiled.get(model) };
+  return {
+    price(name) {
+      const price = catalog.price(name);
+      if (price !== undefined) return price;
+      const model = targets.get(name);
+      return typeof model === "string" ? catalog.price(model) : undefined;
+    },
+  };
 }
 
 /** All of the catalogs as one. Where several price a model, the last of them does. */
@@ -42,4 +97,36 @@ function merge(...catalogs: readonly PriceCatalog[]): PriceCatalog {
       return undefined;
     },
   };
+}
+
+/**
+ * A catalog whose prices can be replaced while a gate uses it.
+ *
+ * A call that was reserved before keeps what was reserved, until it is settled: then it is charged by the prices of the
+ * settle. What cannot be read as a catalog throws where it is made, and leaves the prices as they were.
+ */
+function reloadable(catalog: PriceCatalog): ReloadablePrices {
+  let current = checked(catalog);
+  return {
+    price: (model) => current.price(model),
+    replace(catalog) {
+      current = checked(catalog);
+    },
+  };
+}
+
+function checked(catalog: PriceCatalog): PriceCatalog {
+  if (typeof Object(catalog).price === "function") return catalog;
+  throw new ValidationError([{ field: "catalog", expected: "an object with price" }]);
+}
+
+function catalogOf(entries: readonly Entry[]): PriceCatalog {
+  const prices = pricesByName(entries);
+  return { price: (model) => prices.get(model) };
+}
+
+function byName(value: unknown, field: string, expected: string): Map<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return new Map(Object.entries(value));
+  throw new ValidationError([{ field, expected }]);
 }

@@ -1,18 +1,19 @@
-import type { ModelPrice, PriceTier } from "./price.js";
+import type { CallParts } from "../model/usage.js";
+import { isOffPeak } from "./off-peak.js";
+import type { ModelPrice, PriceTier, PriceTiers } from "./price.js";
+import type { Rates } from "./rates.js";
 
-/** The tokens of one call: non-negative safe integers. A count left out is 0. */
-export interface TokenCounts {
+/** The tokens and whatever else one call is charged for: non-negative safe integers. A count left out is 0. */
+export interface TokenCounts extends Readonly<CallParts> {
   /** The whole prompt: cached and cache-writing tokens included. Taken as the sum of its parts if those are more. */
   readonly inputTokens: number;
-  /** Part of the input, as are both counts of cache writes; the three do not overlap. */
+  /** Part of the input, as are the cache writes, audio and images; they do not overlap. */
   readonly cachedInputTokens?: number | undefined;
-  /** Written to a short-lived cache. */
-  readonly cacheWriteTokens?: number | undefined;
-  /** Written to a cache of an hour. */
-  readonly cacheWrite1hTokens?: number | undefined;
-  /** Reasoning included. Taken as the reasoning tokens if those are more. */
+  /** Reasoning, audio and images included. Taken as the sum of its parts if those are more. */
   readonly outputTokens: number;
   readonly reasoningTokens?: number | undefined;
+  /** Epoch milliseconds, where a price depends on the time of the day. Without it, no hour is off-peak. */
+  readonly at?: number | undefined;
 }
 
 /**
@@ -21,53 +22,129 @@ export interface TokenCounts {
  * More than a safe integer holds (9,007,199 USD) is `Number.MAX_SAFE_INTEGER`, which is above every limit.
  */
 export function costNanoUsd(price: ModelPrice, tokens: TokenCounts): number {
+  return cost(price, tiersFor(price, tokens), tokens, false);
+}
+
+/**
+ * The most that a call of these tokens can cost, in nano-USD: at any time of the day, whatever part of its input is read from
+ * a cache, and whatever part of its output is reasoning.
+ *
+ * What is written to a cache, and what is audio or images, is as much as the tokens say, since it costs more and the
+ * gateway can see it in the request.
+ */
+export function mostNanoUsd(price: ModelPrice, tokens: TokenCounts): number {
+  const tiers = tiersFor(price, tokens);
+  const most = cost(price, tiers, tokens, true);
+  if (price.offPeak === undefined || tiers !== price.tiers) return most;
+  return Math.max(most, cost(price, price.offPeak.tiers, tokens, true));
+}
+
+function tiersFor(
+  { tiers, serviceTiers, offPeak }: ModelPrice,
+  { serviceTier, at }: TokenCounts,
+): PriceTiers {
+  if (serviceTier !== undefined) {
+    const own = serviceTiers?.get(serviceTier);
+    if (own !== undefined) return own;
+  }
+  return offPeak !== undefined && at !== undefined && isOffPeak(offPeak.hours, at) ? offPeak.tiers : tiers;
+}
+
+/** @param most Whether the rest of the input and of the output has the dearest price that it may turn out to have. */
+function cost(price: ModelPrice, tiers: PriceTiers, tokens: TokenCounts, most: boolean): number {
   const cachedInput = tokens.cachedInputTokens ?? 0;
   const cacheWrite = tokens.cacheWriteTokens ?? 0;
   const cacheWrite1h = tokens.cacheWrite1hTokens ?? 0;
+  const audioInput = tokens.audioInputTokens ?? 0;
+  const imageInput = tokens.imageInputTokens ?? 0;
   const reasoning = tokens.reasoningTokens ?? 0;
-  const parts = cachedInput + cacheWrite + cacheWrite1h;
-  const prompt = Math.max(tokens.inputTokens, parts);
-  const tier = tierOf(price, prompt);
+  const audioOutput = tokens.audioOutputTokens ?? 0;
+  const imageOutput = tokens.imageOutputTokens ?? 0;
+  const inputParts = cachedInput + cacheWrite + cacheWrite1h + audioInput + imageInput;
+  const outputParts = reasoning + audioOutput + imageOutput;
+  const prompt = Math.max(tokens.inputTokens, inputParts);
+  const tier = tierOf(tiers, prompt);
   const { rates } = tier;
   const sum =
-    (prompt - parts) * rates.input +
+    (prompt - inputParts) * (most ? Math.max(rates.input, rates.cachedInput) : rates.input) +
     cachedInput * rates.cachedInput +
     cacheWrite * rates.cacheWrite +
     cacheWrite1h * rates.cacheWrite1h +
-    (Math.max(tokens.outputTokens, reasoning) - reasoning) * rates.output +
+    audioInput * rates.audioInput +
+    imageInput * rates.imageInput +
+    (Math.max(tokens.outputTokens, outputParts) - outputParts) *
+      (most ? Math.max(rates.output, rates.reasoning) : rates.output) +
     reasoning * rates.reasoning +
+    audioOutput * rates.audioOutput +
+    imageOutput * rates.imageOutput +
+    (tokens.inputImages ?? 0) * rates.inputImages +
+    (tokens.outputImages ?? 0) * rates.outputImages +
+    (tokens.searches ?? 0) * rates.searches +
     rates.request;
   // INVARIANT: nothing here is negative, and rounding keeps order, so once a term or a partial sum leaves the safe
   // integers, `sum` is outside them too. Inside them `sum` is exact, and the quotient of two safe integers that do
   // not divide never rounds onto an integer below it, so one `ceil` is exact as well.
-  return sum <= Number.MAX_SAFE_INTEGER ? Math.ceil(sum / price.denominator) : exactCost(price, tier, tokens);
+  return sum <= Number.MAX_SAFE_INTEGER
+    ? Math.ceil(sum / price.denominator)
+    : exactCost(price, tier, tokens, most);
 }
 
 /** The highest tier that the prompt exceeds. */
-function tierOf(price: ModelPrice, promptTokens: number): PriceTier {
-  let found = price.tiers[0];
-  for (const tier of price.tiers) if (promptTokens > tier.aboveInputTokens) found = tier;
+function tierOf(tiers: PriceTiers, promptTokens: number): PriceTier {
+  let found = tiers[0];
+  for (const tier of tiers) if (promptTokens > tier.aboveInputTokens) found = tier;
   return found;
 }
 
+type Part = readonly [count: keyof TokenCounts & `${string}Tokens`, rate: keyof Rates<unknown>];
+
+const INPUT_PARTS: readonly Part[] = [
+  ["cachedInputTokens", "cachedInput"],
+  ["cacheWriteTokens", "cacheWrite"],
+  ["cacheWrite1hTokens", "cacheWrite1h"],
+  ["audioInputTokens", "audioInput"],
+  ["imageInputTokens", "imageInput"],
+];
+
+const OUTPUT_PARTS: readonly Part[] = [
+  ["reasoningTokens", "reasoning"],
+  ["audioOutputTokens", "audioOutput"],
+  ["imageOutputTokens", "imageOutput"],
+];
+
 /** The same sum in integers of any size. */
-function exactCost(price: ModelPrice, { exact }: PriceTier, tokens: TokenCounts): number {
-  const cachedInput = BigInt(tokens.cachedInputTokens ?? 0);
-  const cacheWrite = BigInt(tokens.cacheWriteTokens ?? 0);
-  const cacheWrite1h = BigInt(tokens.cacheWrite1hTokens ?? 0);
-  const reasoning = BigInt(tokens.reasoningTokens ?? 0);
+function exactCost(price: ModelPrice, { exact }: PriceTier, tokens: TokenCounts, most: boolean): number {
+  const input = most ? larger(exact.input, exact.cachedInput) : exact.input;
+  const output = most ? larger(exact.output, exact.reasoning) : exact.output;
   const sum =
-    atLeastZero(BigInt(tokens.inputTokens) - cachedInput - cacheWrite - cacheWrite1h) * exact.input +
-    cachedInput * exact.cachedInput +
-    cacheWrite * exact.cacheWrite +
-    cacheWrite1h * exact.cacheWrite1h +
-    atLeastZero(BigInt(tokens.outputTokens) - reasoning) * exact.output +
-    reasoning * exact.reasoning +
+    exactSum(exact, tokens, tokens.inputTokens, input, INPUT_PARTS) +
+    exactSum(exact, tokens, tokens.outputTokens, output, OUTPUT_PARTS) +
+    BigInt(tokens.inputImages ?? 0) * exact.inputImages +
+    BigInt(tokens.outputImages ?? 0) * exact.outputImages +
+    BigInt(tokens.searches ?? 0) * exact.searches +
     exact.request;
   const cost = (sum + price.exactDenominator - 1n) / price.exactDenominator;
   return cost <= Number.MAX_SAFE_INTEGER ? Number(cost) : Number.MAX_SAFE_INTEGER;
 }
 
-function atLeastZero(value: bigint): bigint {
-  return value > 0n ? value : 0n;
+/** The parts at their rates, and what of the whole is left at its own. */
+function exactSum(
+  exact: Rates<bigint>,
+  tokens: TokenCounts,
+  whole: number,
+  rate: bigint,
+  parts: readonly Part[],
+): bigint {
+  let rest = BigInt(whole);
+  let sum = 0n;
+  for (const [count, partRate] of parts) {
+    const part = BigInt(tokens[count] ?? 0);
+    rest -= part;
+    sum += part * exact[partRate];
+  }
+  return rest > 0n ? sum + rest * rate : sum;
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }

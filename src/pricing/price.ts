@@ -1,6 +1,9 @@
 import { z } from "zod";
-import { type Decimal, decimalOf, usdSchema } from "../model/money.js";
-import { parse } from "../model/validation.js";
+import { decimalOf, usdSchema } from "../model/money.js";
+import { parse, recordOf } from "../model/validation.js";
+import { compile } from "./compile.js";
+import { type OffPeakHours, offPeakHoursFields } from "./off-peak.js";
+import type { Rates } from "./rates.js";
 
 /** US dollars, 0 to 9,000,000, with at most 40 decimals: a number, taken by its shortest decimal text, or a decimal string. */
 export type Usd = number | string;
@@ -17,10 +20,24 @@ export interface RatesInput {
   cacheWriteUsdPerMillion?: Usd | undefined;
   /** Input tokens written to a cache of an hour. Default: the price of a short-lived cache write. */
   cacheWrite1hUsdPerMillion?: Usd | undefined;
+  /** Input tokens that are audio. Default: the input price. */
+  audioInputUsdPerMillion?: Usd | undefined;
+  /** Input tokens that are images. Default: the input price. */
+  imageInputUsdPerMillion?: Usd | undefined;
   /** Output tokens spent on reasoning. Default: the output price. */
   reasoningUsdPerMillion?: Usd | undefined;
+  /** Output tokens that are audio. Default: the output price. */
+  audioOutputUsdPerMillion?: Usd | undefined;
+  /** Output tokens that are images. Default: the output price. */
+  imageOutputUsdPerMillion?: Usd | undefined;
   /** Charged once per call. Default: 0. */
   usdPerRequest?: Usd | undefined;
+  /** An image sent, where images are not charged by their tokens. Default: 0. */
+  usdPerInputImage?: Usd | undefined;
+  /** An image made, where images are not charged by their tokens. Default: 0. */
+  usdPerOutputImage?: Usd | undefined;
+  /** A search of the web. Default: 0. */
+  usdPerSearch?: Usd | undefined;
 }
 
 /** Prices for a long prompt. A price left out is the one written for the base; where neither is written, the default. */
@@ -29,25 +46,26 @@ export interface TierInput extends RatesInput {
   aboveInputTokens: number;
 }
 
+/** Prices of a service tier. What is left out is as it is without the tier: of the tier of a long prompt first. */
+export interface ServiceTierInput extends RatesInput {
+  tiers?: readonly TierInput[] | undefined;
+}
+
+/** Prices in the hours at which the provider charges less, over those of every tier. What is left out stays. */
+export interface OffPeakInput extends RatesInput, OffPeakHours {}
+
 /** What a model costs, as a person writes it. */
 export interface PriceInput extends RatesInput {
   inputUsdPerMillion: Usd;
   outputUsdPerMillion: Usd;
   /** In any order; the highest that the prompt exceeds applies. */
   tiers?: readonly TierInput[] | undefined;
+  /** By the provider's name of the service tier, such as `batch`, `flex` and `priority`. */
+  serviceTiers?: Readonly<Record<string, ServiceTierInput>> | undefined;
+  /** For calls without a service tier that has prices of its own. */
+  offPeak?: OffPeakInput | undefined;
   /** The most tokens the model answers with. */
   maxOutputTokens?: number | undefined;
-}
-
-/** Something for each kind of token, and for the call. */
-export interface Rates<T> {
-  readonly input: T;
-  readonly cachedInput: T;
-  readonly cacheWrite: T;
-  readonly cacheWrite1h: T;
-  readonly output: T;
-  readonly reasoning: T;
-  readonly request: T;
 }
 
 /** The rates of one tier, in parts of a nano-USD: {@link ModelPrice.denominator} says how small. */
@@ -59,10 +77,17 @@ export interface PriceTier {
   readonly exact: Rates<bigint>;
 }
 
+/** Ascending in `aboveInputTokens`; the first is the base. */
+export type PriceTiers = readonly [PriceTier, ...PriceTier[]];
+
 /** What a model costs, compiled by {@link modelPrice}; {@link costNanoUsd} reads it. */
 export interface ModelPrice {
-  /** Ascending in `aboveInputTokens`; the first is the base. */
-  readonly tiers: readonly [PriceTier, ...PriceTier[]];
+  /** The id of the entry of the catalog that this price is written in, whatever name found it. */
+  readonly entry?: string;
+  readonly tiers: PriceTiers;
+  /** By service tier, where that has prices of its own. */
+  readonly serviceTiers?: ReadonlyMap<string, PriceTiers>;
+  readonly offPeak?: { readonly hours: OffPeakHours; readonly tiers: PriceTiers };
   /** Rates divided by this are nano-USD: a power of ten. */
   readonly denominator: number;
   readonly exactDenominator: bigint;
@@ -79,38 +104,49 @@ const price = usdSchema.refine((usd) => (decimalOf(usd)?.places ?? 0) <= MAX_PRI
   message: `a price with at most ${MAX_PRICE_DECIMALS} decimals`,
 });
 
-const optionalRates = {
+const ratesFields = {
+  inputUsdPerMillion: price.optional(),
+  outputUsdPerMillion: price.optional(),
   cachedInputUsdPerMillion: price.optional(),
   cacheWriteUsdPerMillion: price.optional(),
   cacheWrite1hUsdPerMillion: price.optional(),
+  audioInputUsdPerMillion: price.optional(),
+  imageInputUsdPerMillion: price.optional(),
   reasoningUsdPerMillion: price.optional(),
+  audioOutputUsdPerMillion: price.optional(),
+  imageOutputUsdPerMillion: price.optional(),
   usdPerRequest: price.optional(),
+  usdPerInputImage: price.optional(),
+  usdPerOutputImage: price.optional(),
+  usdPerSearch: price.optional(),
 };
 
 const tier = z.strictObject({
   aboveInputTokens: z.int("a whole number of tokens").nonnegative("a whole number of tokens, not negative"),
-  inputUsdPerMillion: price.optional(),
-  outputUsdPerMillion: price.optional(),
-  ...optionalRates,
+  ...ratesFields,
 });
+
+const tiers = z
+  .array(tier)
+  .refine(
+    (tiers) => new Set(tiers.map(({ aboveInputTokens }) => aboveInputTokens)).size === tiers.length,
+    "tiers that differ in aboveInputTokens",
+  )
+  .optional();
 
 /** {@link PriceInput}; a field it does not know is refused. */
 export const priceInputSchema: z.ZodType<PriceInput, PriceInput> = z.strictObject({
+  ...ratesFields,
   inputUsdPerMillion: price,
   outputUsdPerMillion: price,
-  ...optionalRates,
-  tiers: z
-    .array(tier)
-    .refine(
-      (tiers) => new Set(tiers.map(({ aboveInputTokens }) => aboveInputTokens)).size === tiers.length,
-      "tiers that differ in aboveInputTokens",
-    )
-    .optional(),
+  tiers,
+  serviceTiers: recordOf(z.string(), z.strictObject({ ...ratesFields, tiers })).optional(),
+  offPeak: z.strictObject({ ...ratesFields, ...offPeakHoursFields }).optional(),
   maxOutputTokens: z
     .int("a whole number of tokens")
     .positive("a whole number of tokens, at least 1")
     .optional(),
-});
+}) as z.ZodType<PriceInput, PriceInput>; // Sound: `recordOf` takes unknown, so that it can refuse `__proto__`; the rest is as inferred.
 
 /**
  * Compiles what a model costs.
@@ -120,75 +156,4 @@ export const priceInputSchema: z.ZodType<PriceInput, PriceInput> = z.strictObjec
  */
 export function modelPrice(input: PriceInput, field = "price"): ModelPrice {
   return compile(parse(priceInputSchema, input, field));
-}
-
-/** As {@link modelPrice}, for input that {@link priceInputSchema} has passed. */
-export function compile(input: PriceInput): ModelPrice {
-  const base = nanoUsdRates(input, input);
-  const longer = [...(input.tiers ?? [])]
-    .sort((a, b) => a.aboveInputTokens - b.aboveInputTokens)
-    .map((tier) => ({ aboveInputTokens: tier.aboveInputTokens, rates: nanoUsdRates(tier, input) }));
-  const places = Math.max(0, ...[base, ...longer.map(({ rates }) => rates)].map(mostPlaces));
-  const exactDenominator = 10n ** BigInt(places);
-  return {
-    tiers: [
-      priceTier(-1, base, places),
-      ...longer.map(({ aboveInputTokens, rates }) => priceTier(aboveInputTokens, rates, places)),
-    ],
-    denominator: Number(exactDenominator),
-    exactDenominator,
-    ...(input.maxOutputTokens !== undefined && { maxOutputTokens: input.maxOutputTokens }),
-  };
-}
-
-/** Nano-USD per token and per call. Each price is the tier's, else the base's, else its default. */
-function nanoUsdRates(tier: RatesInput, base: PriceInput): Rates<Decimal> {
-  const input = tier.inputUsdPerMillion ?? base.inputUsdPerMillion;
-  const output = tier.outputUsdPerMillion ?? base.outputUsdPerMillion;
-  const cacheWrite = tier.cacheWriteUsdPerMillion ?? base.cacheWriteUsdPerMillion ?? input;
-  return {
-    input: perToken(input),
-    cachedInput: perToken(tier.cachedInputUsdPerMillion ?? base.cachedInputUsdPerMillion ?? input),
-    cacheWrite: perToken(cacheWrite),
-    cacheWrite1h: perToken(tier.cacheWrite1hUsdPerMillion ?? base.cacheWrite1hUsdPerMillion ?? cacheWrite),
-    output: perToken(output),
-    reasoning: perToken(tier.reasoningUsdPerMillion ?? base.reasoningUsdPerMillion ?? output),
-    request: nanoUsdOf(tier.usdPerRequest ?? base.usdPerRequest ?? 0, 9),
-  };
-}
-
-/** A US dollar per million tokens is a thousand nano-USD per token. */
-function perToken(usdPerMillion: Usd): Decimal {
-  return nanoUsdOf(usdPerMillion, 3);
-}
-
-/** `usd * 10 ** shift`. */
-function nanoUsdOf(usd: Usd, shift: number): Decimal {
-  const decimal = decimalOf(usd);
-  if (decimal === undefined) throw new TypeError("a price that its schema has not passed");
-  const places = decimal.places - shift;
-  return places >= 0
-    ? { digits: decimal.digits, places }
-    : { digits: decimal.digits * 10n ** BigInt(-places), places: 0 };
-}
-
-function mostPlaces(rates: Rates<Decimal>): number {
-  return Math.max(...Object.values<Decimal>({ ...rates }).map(({ places }) => places));
-}
-
-function priceTier(aboveInputTokens: number, rates: Rates<Decimal>, places: number): PriceTier {
-  const exact = mapRates(rates, (rate) => rate.digits * 10n ** BigInt(places - rate.places));
-  return { aboveInputTokens, rates: mapRates(exact, Number), exact };
-}
-
-function mapRates<T, U>(rates: Rates<T>, map: (rate: T) => U): Rates<U> {
-  return {
-    input: map(rates.input),
-    cachedInput: map(rates.cachedInput),
-    cacheWrite: map(rates.cacheWrite),
-    cacheWrite1h: map(rates.cacheWrite1h),
-    output: map(rates.output),
-    reasoning: map(rates.reasoning),
-    request: map(rates.request),
-  };
 }

@@ -1,0 +1,69 @@
+import type { Actual } from "../../model/usage.js";
+import { known, some, sumOf, UsageObject } from "./counts.js";
+
+/** Which price a call had, as Vertex AI names the kinds of traffic. */
+const SERVICE_TIERS = new Map([
+  ["ON_DEMAND_PRIORITY", "priority"],
+  ["ON_DEMAND_FLEX", "flex"],
+]);
+
+/**
+ * What a call has used, from the `usageMetadata` of Gemini's `generateContent`, on the Gemini API and on Vertex AI.
+ *
+ * `promptTokenCount` contains the cached content, but not the prompts of tool use; `candidatesTokenCount` does not contain
+ * the thoughts. A count of zero is left out by the API, so where a total is told, the output that is not told is what
+ * the total has left.
+ *
+ * @param usage The `usageMetadata` object. Absent or null is `{}`: nothing is known, and nothing is not zero.
+ * @throws ValidationError naming the field that is wrong, and for an object without any count of Gemini's
+ * @see https://ai.google.dev/api/generate-content#UsageMetadata
+ */
+export function fromGemini(usage: unknown): Actual {
+  if (usage === undefined || usage === null) return {};
+  const counts = new UsageObject(usage, "usageMetadata", "the usageMetadata object of a Gemini answer");
+  counts.needsOneOf(["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount"]);
+  const prompt = counts.count("promptTokenCount");
+  const toolUse = counts.count("toolUsePromptTokenCount");
+  const inputTokens = prompt === undefined ? undefined : sumOf("usageMetadata", prompt, toolUse);
+  const cached = counts.count("cachedContentTokenCount") ?? 0;
+  const uncached = Math.max(0, (inputTokens ?? 0) - cached);
+
+  const inputOf = (modality: string) =>
+    sumOf(
+      "usageMetadata",
+      tokensOf(counts, "promptTokensDetails", modality),
+      tokensOf(counts, "toolUsePromptTokensDetails", modality),
+    ) - tokensOf(counts, "cacheTokensDetails", modality);
+  const audio = within(inputOf("AUDIO"), uncached);
+  const images = within(inputOf("IMAGE"), uncached - audio);
+  return known({
+    inputTokens,
+    cachedInputTokens: some(cached),
+    audioInputTokens: some(audio),
+    imageInputTokens: some(images),
+    outputTokens: outputOf(counts, inputTokens),
+    reasoningTokens: some(counts.count("thoughtsTokenCount")),
+    audioOutputTokens: some(tokensOf(counts, "candidatesTokensDetails", "AUDIO")),
+    imageOutputTokens: some(tokensOf(counts, "candidatesTokensDetails", "IMAGE")),
+    serviceTier: SERVICE_TIERS.get(counts.name("trafficType") ?? ""),
+  });
+}
+
+function outputOf(counts: UsageObject, inputTokens: number | undefined): number | undefined {
+  const candidates = counts.count("candidatesTokenCount");
+  const thoughts = counts.count("thoughtsTokenCount");
+  if (candidates !== undefined) return sumOf("usageMetadata", candidates, thoughts);
+  const total = counts.count("totalTokenCount");
+  if (total !== undefined && inputTokens !== undefined) return Math.max(total - inputTokens, thoughts ?? 0);
+  return thoughts;
+}
+
+/** The tokens of one modality in one of the lists by modality. */
+function tokensOf(counts: UsageObject, list: string, modality: string): number {
+  const found = counts.objects(list).filter((item) => item.name("modality") === modality);
+  return sumOf("usageMetadata", ...found.map((item) => item.count("tokenCount")));
+}
+
+function within(count: number, most: number): number {
+  return Math.max(0, Math.min(count, most));
+}

@@ -1,0 +1,251 @@
+import { ValidationError } from "../model/errors.js";
+import { checkedPrice, dearer, type Entry, type Fields, fieldsOf, priceOf, tokensOf } from "./entries.js";
+import type { OffPeakWindow } from "./off-peak.js";
+import type { OffPeakInput, PriceInput, RatesInput, ServiceTierInput, TierInput } from "./price.js";
+
+/** What LiteLLM calls a price per token, and what it is called here. */
+const PER_TOKEN = new Map<string, keyof RatesInput>([
+  ["input_cost_per_token", "inputUsdPerMillion"],
+  ["output_cost_per_token", "outputUsdPerMillion"],
+  ["output_cost_per_reasoning_token", "reasoningUsdPerMillion"],
+  ["input_cost_per_token_cache_hit", "cachedInputUsdPerMillion"],
+  ["cache_read_input_token_cost", "cachedInputUsdPerMillion"],
+  ["cache_creation_input_token_cost", "cacheWriteUsdPerMillion"],
+  ["cache_creation_input_token_cost_above_1hr", "cacheWrite1hUsdPerMillion"],
+  ["input_cost_per_audio_token", "audioInputUsdPerMillion"],
+  ["output_cost_per_audio_token", "audioOutputUsdPerMillion"],
+  ["input_cost_per_image_token", "imageInputUsdPerMillion"],
+  ["output_cost_per_image_token", "imageOutputUsdPerMillion"],
+]);
+
+/** The same for prices per call and per image. */
+const EACH = new Map<string, keyof RatesInput>([
+  ["input_cost_per_request", "usdPerRequest"],
+  ["input_cost_per_image", "usdPerInputImage"],
+  ["output_cost_per_image", "usdPerOutputImage"],
+]);
+
+/** What LiteLLM calls the variants of a price, and what providers call the service tiers. */
+const SERVICE_TIERS = new Map([
+  ["batches", "batch"],
+  ["flex", "flex"],
+  ["priority", "priority"],
+]);
+
+/** A price, then above how many tokens it holds, then the variant. */
+const FIELD = /^(.+?)(?:_above_(\d+)(k?)_tokens)?(?:_(batches|flex|priority))?$/;
+
+/** A field that is a price, taken apart. */
+interface PriceField {
+  readonly rate: keyof RatesInput;
+  readonly value: string;
+  readonly aboveInputTokens: number | undefined;
+  readonly serviceTier: string | undefined;
+}
+
+/**
+ * The entries of LiteLLM's price list.
+ *
+ * @throws ValidationError naming model and field of what is wrong
+ */
+export function liteLLMEntries(json: unknown): Entry[] {
+  const models = fieldsOf(json, "prices", "LiteLLM's prices by model id");
+  return [...models].flatMap(([id, value]) => {
+    if (id === "sample_spec") return [];
+    const field = `prices.${id}`;
+    const fields = fieldsOf(value, field, "the prices of a model");
+    const price = priceInput(fields, field);
+    return price === undefined ? [] : [{ id, price: checkedPrice(price, field), names: namesOf(id, fields) }];
+  });
+}
+
+/** By the provider before it. Some providers are listed by the kind of model, as `vertex_ai-language-models`. */
+function namesOf(id: string, fields: Fields): string[] {
+  const provider = fields.get("litellm_provider");
+  return typeof provider === "string" ? [`${provider.replace(/^(vertex_ai)-.*/, "$1")}/${id}`] : [];
+}
+
+function priceInput(fields: Fields, path: string): PriceInput | undefined {
+  const prices = priceFields(fields, path);
+  const ranges = tieredPricing(fields.get("tiered_pricing"), `${path}.tiered_pricing`);
+  const usdPerSearch = searchPrice(fields.get("search_context_cost_per_query"), path);
+  if (prices.length === 0 && ranges.length === 0 && usdPerSearch === undefined) return undefined;
+
+  const base = ratesOf(prices.filter(isStandard), undefined);
+  const [first, ...longer] = ranges.map((range) => withDefaults(range, base));
+  const standard = { ...base, ...(first && ratesAlone(first)) };
+  const serviceTiers = serviceTiersOf(prices);
+  const offPeak = offPeakOf(fields.get("off_peak_pricing"), `${path}.off_peak_pricing`);
+  const maxOutputTokens = tokensOf(fields.get("max_output_tokens")) ?? tokensOf(fields.get("max_tokens"));
+  return {
+    ...standard,
+    ...wholes(standard),
+    ...(usdPerSearch !== undefined && { usdPerSearch }),
+    tiers: ranges.length > 0 ? longer : tiersOf(prices.filter(isStandard)),
+    ...(serviceTiers !== undefined && { serviceTiers }),
+    ...(offPeak !== undefined && { offPeak }),
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+  };
+}
+
+/** Where a list prices no text, its text is as dear as its dearest other tokens: it may have some. */
+function wholes(rates: RatesInput): {
+  inputUsdPerMillion: string | number;
+  outputUsdPerMillion: string | number;
+} {
+  const {
+    audioInputUsdPerMillion,
+    imageInputUsdPerMillion,
+    audioOutputUsdPerMillion,
+    imageOutputUsdPerMillion,
+  } = rates;
+  return {
+    inputUsdPerMillion:
+      rates.inputUsdPerMillion ?? dearer(text(audioInputUsdPerMillion), text(imageInputUsdPerMillion)) ?? 0,
+    outputUsdPerMillion:
+      rates.outputUsdPerMillion ??
+      dearer(text(audioOutputUsdPerMillion), text(imageOutputUsdPerMillion)) ??
+      0,
+  };
+}
+
+function text(price: string | number | undefined): string | undefined {
+  return price === undefined ? undefined : String(price);
+}
+
+function isStandard({ serviceTier }: PriceField): boolean {
+  return serviceTier === undefined;
+}
+
+function priceFields(fields: Fields, path: string): PriceField[] {
+  return [...fields].flatMap(([name, value]) => {
+    const [, price = "", above, thousands, variant] = FIELD.exec(name) ?? [];
+    const perToken = PER_TOKEN.get(price);
+    const rate = perToken ?? EACH.get(price);
+    if (rate === undefined) return [];
+    const usd = priceOf(value, `${path}.${name}`, perToken === undefined ? 0 : 6);
+    // Two names for one price: the one that most entries have goes first.
+    if (
+      usd === undefined ||
+      (price === "input_cost_per_token_cache_hit" && fields.has("cache_read_input_token_cost"))
+    ) {
+      return [];
+    }
+    const aboveInputTokens = above === undefined ? undefined : Number(above) * (thousands ? 1_000 : 1);
+    const serviceTier = variant === undefined ? undefined : SERVICE_TIERS.get(variant);
+    return [{ rate, value: usd, aboveInputTokens, serviceTier }];
+  });
+}
+
+/** The prices for prompts above that many tokens, or for all. */
+function ratesOf(prices: readonly PriceField[], aboveInputTokens: number | undefined): RatesInput {
+  const here = prices.filter((price) => price.aboveInputTokens === aboveInputTokens);
+  return Object.fromEntries(here.map(({ rate, value }) => [rate, value]));
+}
+
+function tiersOf(prices: readonly PriceField[]): TierInput[] {
+  const thresholds = new Set(prices.map(({ aboveInputTokens }) => aboveInputTokens));
+  return [...thresholds].flatMap((aboveInputTokens) =>
+    aboveInputTokens === undefined ? [] : [{ aboveInputTokens, ...ratesOf(prices, aboveInputTokens) }],
+  );
+}
+
+function serviceTiersOf(prices: readonly PriceField[]): Record<string, ServiceTierInput> | undefined {
+  const names = new Set(prices.flatMap(({ serviceTier }) => serviceTier ?? []));
+  if (names.size === 0) return undefined;
+  return Object.fromEntries(
+    [...names].map((name) => {
+      const own = prices.filter(({ serviceTier }) => serviceTier === name);
+      return [name, { ...ratesOf(own, undefined), tiers: tiersOf(own) }];
+    }),
+  );
+}
+
+/** `tiered_pricing`: a list of prices, each for a `range` of input tokens, its start not within it. */
+function tieredPricing(value: unknown, path: string): TierInput[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value))
+    throw new ValidationError([{ field: path, expected: "a list of prices by range" }]);
+  const tiers = value.map((item, i) => {
+    const field = `${path}[${i}]`;
+    const fields = fieldsOf(item, field, "prices and their range");
+    const range = fields.get("range");
+    const from: unknown = Array.isArray(range) ? range[0] : undefined;
+    if (typeof from !== "number" || !Number.isSafeInteger(from) || from < 0) {
+      throw new ValidationError([{ field: `${field}.range`, expected: "two counts of tokens" }]);
+    }
+    return { aboveInputTokens: from, ...ratesOf(priceFields(fields, field), undefined) };
+  });
+  return tiers.sort((a, b) => a.aboveInputTokens - b.aboveInputTokens);
+}
+
+/** A range is priced by itself: what it leaves out is as its own input or output, and the model's only where it has none. */
+function withDefaults(tier: TierInput, model: RatesInput): TierInput {
+  const input = tier.inputUsdPerMillion ?? model.inputUsdPerMillion;
+  const output = tier.outputUsdPerMillion ?? model.outputUsdPerMillion;
+  const cacheWrite = tier.cacheWriteUsdPerMillion ?? input;
+  return {
+    ...tier,
+    inputUsdPerMillion: input,
+    outputUsdPerMillion: output,
+    cachedInputUsdPerMillion: tier.cachedInputUsdPerMillion ?? input,
+    cacheWriteUsdPerMillion: cacheWrite,
+    cacheWrite1hUsdPerMillion: tier.cacheWrite1hUsdPerMillion ?? cacheWrite,
+    reasoningUsdPerMillion:
+      tier.reasoningUsdPerMillion ?? tier.outputUsdPerMillion ?? model.reasoningUsdPerMillion ?? output,
+  };
+}
+
+function ratesAlone({ aboveInputTokens: _, ...rates }: TierInput): RatesInput {
+  return rates;
+}
+
+/** By how much of the web a search brings into the context: of the three sizes, the one that providers take by default. */
+function searchPrice(value: unknown, path: string): string | undefined {
+  if (value === undefined) return undefined;
+  const field = `${path}.search_context_cost_per_query`;
+  const sizes = fieldsOf(value, field, "prices by size of the context");
+  const [low, medium, high] = ["low", "medium", "high"].map((size) => {
+    const name = `search_context_size_${size}`;
+    return priceOf(sizes.get(name), `${field}.${name}`);
+  });
+  return medium ?? high ?? low;
+}
+
+const WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/** @see https://docs.litellm.ai/docs/proxy/off_peak_pricing */
+function offPeakOf(value: unknown, path: string): OffPeakInput | undefined {
+  if (value === undefined) return undefined;
+  const fields = fieldsOf(value, path, "prices and their hours");
+  const rules = fields.get("windows") ?? [];
+  if (!Array.isArray(rules)) throw new ValidationError([{ field: `${path}.windows`, expected: "a list" }]);
+  const windows = [
+    ...windowsOf(fields),
+    ...rules.flatMap((rule, i) => windowsOf(fieldsOf(rule, `${path}.windows[${i}]`, "hours and weekdays"))),
+  ];
+  const weekdayTimeZone = fields.get("weekday_timezone");
+  return {
+    ...ratesOf(priceFields(fields, path), undefined),
+    windows,
+    // The schema of prices says what is wrong with it.
+    ...(weekdayTimeZone !== undefined && { weekdayTimeZone: String(weekdayTimeZone) }),
+  };
+}
+
+function windowsOf(fields: Fields): OffPeakWindow[] {
+  const hours = fields.get("hours_utc") ?? [];
+  const weekdays = fields.get("weekdays");
+  return (Array.isArray(hours) ? hours : [hours]).map((hoursUtc) => ({
+    hoursUtc: String(hoursUtc).replaceAll(" ", ""),
+    ...(weekdays !== undefined && {
+      weekdays: (Array.isArray(weekdays) ? weekdays : [weekdays]).map(weekdayOf),
+    }),
+  }));
+}
+
+/** 1 to 7, or the beginning of the day's name; for anything else 0, which the schema of prices refuses. */
+function weekdayOf(day: unknown): number {
+  if (typeof day === "number") return day;
+  return WEEKDAYS.indexOf(String(day).trim().toLowerCase().slice(0, 3)) + 1;
+}

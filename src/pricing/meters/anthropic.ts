@@ -1,0 +1,57 @@
+import { fromAnthropic } from "../dialects/anthropic.js";
+import { fieldOf, readOrNothing, textOf } from "./json.js";
+import { type MeterOptions, type Told, type UsageMeter, usageMeter } from "./usage-meter.js";
+
+/**
+ * A meter of Anthropic's message streams. The first event tells the input, the last but one the output.
+ *
+ * What is counted of a stream that ends before: text, thinking as far as it is shown, and the input of tools.
+ *
+ * @throws ValidationError naming the option that is wrong
+ * @see https://docs.claude.com/en/docs/build-with-claude/streaming
+ */
+export function anthropicMeter(options: MeterOptions = {}): UsageMeter {
+  /** The counts of all events so far: each event replaces those that it names. */
+  let counts: Readonly<Record<string, unknown>> = {};
+
+  function usageOf(usage: unknown) {
+    const told = Object.entries(Object(usage)).filter(([, value]) => value !== null);
+    const merged = { ...counts, ...Object.fromEntries(told) };
+    const read = readOrNothing(() => fromAnthropic(merged));
+    if (read !== undefined) counts = merged;
+    return read;
+  }
+
+  return usageMeter(options, (event): Told | undefined => {
+    if (event === "[DONE]") return undefined;
+    switch (event.type) {
+      case "message_start": {
+        // Its output tokens are those of the text that is about to come.
+        const { outputTokens: _, ...usage } = usageOf(fieldOf(event.message, "usage")) ?? {};
+        return { usage };
+      }
+      case "content_block_start": {
+        const { content_block: block } = event;
+        return { text: textOf(fieldOf(block, "text"), fieldOf(block, "name")) };
+      }
+      case "content_block_delta": {
+        const { delta } = event;
+        const text = textOf(fieldOf(delta, "text"), fieldOf(delta, "partial_json"));
+        return { text, reasoning: textOf(fieldOf(delta, "thinking")) };
+      }
+      case "message_delta":
+        return {
+          usage: usageOf(event.usage),
+          ended: typeof fieldOf(event.delta, "stop_reason") === "string",
+        };
+      case "message_stop":
+        return { ended: true };
+      case "content_block_stop":
+      case "ping":
+      case "error":
+        return {};
+      default:
+        return undefined;
+    }
+  });
+}

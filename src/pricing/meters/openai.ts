@@ -1,0 +1,85 @@
+import type { Actual } from "../../model/usage.js";
+import { isName } from "../dialects/counts.js";
+import { fromOpenAI } from "../dialects/openai.js";
+import { fieldOf, itemsOf, readOrNothing, textOf } from "./json.js";
+import { type MeterOptions, type Told, type UsageMeter, usageMeter } from "./usage-meter.js";
+
+/**
+ * A meter of OpenAI's streams: chat completions, completions and responses, told apart by their events, and those of
+ * providers that answer like them.
+ *
+ * Chat completions tell their usage only where the request says `stream_options: { include_usage: true }`; without it the
+ * text is counted. What is counted: text, refusals, reasoning, transcripts, and the arguments of tool calls; and, of
+ * responses, the searches of the web.
+ *
+ * @throws ValidationError naming the option that is wrong
+ * @see https://platform.openai.com/docs/api-reference/chat-streaming
+ * @see https://platform.openai.com/docs/api-reference/responses-streaming
+ */
+export function openAIMeter(options: MeterOptions = {}): UsageMeter {
+  let searches = 0;
+  return usageMeter(options, (event) => {
+    if (event === "[DONE]") return { ended: true };
+    if (event.type === "response.web_search_call.completed") return { usage: { searches: ++searches } };
+    if (typeof event.type === "string") return responsesEvent(event.type, event);
+    if (Array.isArray(event.choices)) return chatChunk(event);
+    return event.usage ? { usage: usageOf(event) } : "error" in event ? {} : undefined;
+  });
+}
+
+function chatChunk(chunk: unknown): Told {
+  const choices = itemsOf(fieldOf(chunk, "choices"));
+  let text = "";
+  let reasoning = "";
+  let ended = false;
+  for (const choice of choices) {
+    const delta = fieldOf(choice, "delta");
+    const call = fieldOf(delta, "function_call");
+    text += textOf(
+      fieldOf(choice, "text"),
+      fieldOf(delta, "content"),
+      fieldOf(delta, "refusal"),
+      fieldOf(fieldOf(delta, "audio"), "transcript"),
+      fieldOf(call, "name"),
+      fieldOf(call, "arguments"),
+    );
+    for (const tool of itemsOf(fieldOf(delta, "tool_calls"))) {
+      const called = fieldOf(tool, "function");
+      const custom = fieldOf(tool, "custom");
+      text += textOf(
+        fieldOf(called, "name"),
+        fieldOf(called, "arguments"),
+        fieldOf(custom, "name"),
+        fieldOf(custom, "input"),
+      );
+    }
+    // Not OpenAI's own: two names that others have for the same text.
+    reasoning += textOf(fieldOf(delta, "reasoning_content") ?? fieldOf(delta, "reasoning"));
+    ended ||= typeof fieldOf(choice, "finish_reason") === "string";
+  }
+  return { text, reasoning, usage: usageOf(chunk), ended };
+}
+
+/** Deltas that are no text of the model's. */
+const NO_TEXT = new Set(["response.audio.delta", "response.output_audio.delta"]);
+
+const REASONING = /^response\.reasoning/;
+
+function responsesEvent(type: string, event: unknown): Told | undefined {
+  if (type === "error") return {};
+  if (!type.startsWith("response.")) return undefined;
+  if (type.endsWith(".delta")) {
+    if (NO_TEXT.has(type)) return {};
+    const delta = textOf(fieldOf(event, "delta"));
+    return REASONING.test(type) ? { reasoning: delta } : { text: delta };
+  }
+  const ended = type === "response.completed" || type === "response.incomplete" || type === "response.failed";
+  return { usage: usageOf(fieldOf(event, "response")), ended };
+}
+
+/** The usage of a chunk or a response, and the service tier that stands beside it. */
+function usageOf(value: unknown): Actual | undefined {
+  const usage = readOrNothing(() => fromOpenAI(fieldOf(value, "usage")));
+  const serviceTier = fieldOf(value, "service_tier");
+  return isName(serviceTier) ? { ...usage, serviceTier } : usage;
+}

@@ -1,0 +1,134 @@
+import { z } from "zod";
+import { type Actual, TOKENS_MAX } from "../../model/usage.js";
+import { parse } from "../../model/validation.js";
+import { characterCounter, type TokenCounter } from "../token-counter.js";
+import { EventReader } from "./server-sent-events.js";
+import { TextCount } from "./text-count.js";
+
+/** Reads what a call uses from the stream of its answer, as it passes on to the client. */
+export interface UsageMeter {
+  /**
+   * Looks at the next piece of the stream, cut at any byte. It keeps the event under way and nothing else, changes no
+   * byte, and never throws.
+   */
+  push(chunk: Uint8Array | string): void;
+  /** Whether the provider has told the final usage. */
+  readonly complete: boolean;
+  /**
+   * What has been used as far as it was seen: the provider's own counts, and for text that came after the last of them
+   * what the token counter makes of it. To be settled with, also when the client has hung up.
+   */
+  actual(): Actual;
+}
+
+export interface MeterOptions {
+  /** The input tokens that were estimated, for a stream that ends before the provider has told them. */
+  readonly inputTokens?: number | undefined;
+  /** Counts the text of a stream that ends before the provider has told its tokens; by characters by default. */
+  readonly tokenCounter?: TokenCounter | undefined;
+}
+
+const optionsSchema: z.ZodType<MeterOptions> = z.strictObject({
+  inputTokens: z
+    .int({ error: `a whole number from 0 to ${TOKENS_MAX}` })
+    .min(0, { error: `a whole number from 0 to ${TOKENS_MAX}` })
+    .max(TOKENS_MAX, { error: `a whole number from 0 to ${TOKENS_MAX}` })
+    .optional(),
+  tokenCounter: z
+    .custom<TokenCounter>((value) => typeof Object(value).count === "function", {
+      error: "an object with count",
+    })
+    .optional(),
+});
+
+/** What one event of a stream tells. */
+export interface Told {
+  /** Text of the answer; empty where it has none. */
+  readonly text?: string | undefined;
+  /** Text of the reasoning before the answer; empty where it has none. */
+  readonly reasoning?: string | undefined;
+  /** The provider's counts so far. Output tokens among them count the text of this event, too. */
+  readonly usage?: Actual | undefined;
+  /** Whether the answer ends here. */
+  readonly ended?: boolean | undefined;
+}
+
+/**
+ * A meter over the events of a stream.
+ *
+ * @param read What an event tells; undefined for one that this dialect does not know. It gets what the JSON of the event
+ *   parses to, an object, or the text `[DONE]`, and does not throw.
+ * @throws ValidationError naming the option that is wrong
+ */
+export function usageMeter(
+  options: MeterOptions,
+  read: (event: Readonly<Record<string, unknown>> | typeof DONE) => Told | undefined,
+): UsageMeter {
+  const { inputTokens, tokenCounter = characterCounter } = parse(optionsSchema, options, "options");
+  const text = new TextCount(tokenCounter);
+  const reasoning = new TextCount(tokenCounter);
+  let usage: Actual = {};
+  let ended = false;
+  /** Whether the provider's counts are of all the text there was. */
+  let upToDate = false;
+  let events = 0;
+  let known = 0;
+
+  const reader = new EventReader((data) => {
+    const event = eventOf(data);
+    if (event === undefined) return false;
+    events++;
+    const told = read(event);
+    if (told === undefined) return true;
+    known++;
+    if (told.text || told.reasoning) upToDate = false;
+    text.add(told.text ?? "");
+    reasoning.add(told.reasoning ?? "");
+    usage = { ...usage, ...told.usage };
+    if (told.usage?.outputTokens !== undefined) {
+      upToDate = true;
+      text.clear();
+    }
+    if (told.usage?.outputTokens !== undefined || told.usage?.reasoningTokens !== undefined)
+      reasoning.clear();
+    if (told.ended) ended = true;
+    return true;
+  });
+
+  return {
+    push: (chunk) => reader.push(chunk),
+    get complete() {
+      reader.flush();
+      return ended && upToDate;
+    },
+    actual() {
+      reader.flush();
+      const actual = { ...usage };
+      if (inputTokens !== undefined) actual.inputTokens ??= inputTokens;
+      const reasoned = reasoning.tokens;
+      // Events of which none is of this dialect say nothing about the output, and nothing is not zero.
+      if (events === 0 || known > 0) {
+        const told = usage.outputTokens ?? usage.reasoningTokens ?? 0;
+        actual.outputTokens = Math.min(TOKENS_MAX, told + text.tokens + reasoned);
+      }
+      if (reasoned > 0) {
+        actual.reasoningTokens = Math.min(TOKENS_MAX, (usage.reasoningTokens ?? 0) + reasoned);
+      }
+      return actual;
+    },
+  };
+}
+
+/** What OpenAI's chat completions end with. */
+const DONE = "[DONE]";
+
+function eventOf(data: string): Readonly<Record<string, unknown>> | typeof DONE | undefined {
+  if (data === DONE) return DONE;
+  // No part of an object's JSON is JSON, so what parses is whole.
+  if (!data.trimStart().startsWith("{")) return undefined;
+  try {
+    return JSON.parse(data);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,114 @@
+import { z } from "zod";
+import { ValidationError } from "../model/errors.js";
+import { parse } from "../model/validation.js";
+import { checkedPrice, type Entry, type Fields, fieldsOf, priceOf, tokensOf } from "./entries.js";
+import type { PriceInput, RatesInput, TierInput } from "./price.js";
+
+export interface ModelsDevOptions {
+  /**
+   * The providers to take, by their ids of models.dev; all by default. Where several have a model, the first of them is
+   * found by the model's id alone.
+   */
+  readonly providers?: readonly string[] | undefined;
+}
+
+const optionsSchema: z.ZodType<ModelsDevOptions> = z.strictObject({
+  providers: z.array(z.string()).optional(),
+});
+
+/** What models.dev calls a price per million tokens, and what it is called here. */
+const RATES = new Map<string, keyof RatesInput>([
+  ["input", "inputUsdPerMillion"],
+  ["output", "outputUsdPerMillion"],
+  ["reasoning", "reasoningUsdPerMillion"],
+  ["cache_read", "cachedInputUsdPerMillion"],
+  ["cache_write", "cacheWriteUsdPerMillion"],
+  ["input_audio", "audioInputUsdPerMillion"],
+  ["output_audio", "audioOutputUsdPerMillion"],
+]);
+
+/** The older form of a tier. */
+const CONTEXT_OVER_200K = 200_000;
+
+/**
+ * The entries of models.dev's list.
+ *
+ * @throws ValidationError naming provider, model and field of what is wrong, and a provider that is not there
+ */
+export function modelsDevEntries(json: unknown, options: ModelsDevOptions): Entry[] {
+  const { providers } = parse(optionsSchema, options, "options");
+  const all = fieldsOf(json, "prices", "models.dev's providers by id");
+  const taken = providers ?? [...all.keys()];
+  const found = taken.flatMap((provider) => {
+    const field = `prices.${provider}`;
+    const models = fieldsOf(all.get(provider), field, "a provider").get("models");
+    return [...fieldsOf(models ?? {}, `${field}.models`, "models by id")].flatMap(([model, value]) => {
+      const path = `${field}.models.${model}`;
+      const price = priceInput(fieldsOf(value, path, "a model"), path);
+      return price === undefined ? [] : [{ provider, model, price: checkedPrice(price, path) }];
+    });
+  });
+  const providersOf = new Map<string, number>();
+  for (const { model } of found) providersOf.set(model, (providersOf.get(model) ?? 0) + 1);
+  return found.map(({ provider, model, price }) => ({
+    id: `${provider}/${model}`,
+    price,
+    names: providers !== undefined || providersOf.get(model) === 1 ? [model] : [],
+  }));
+}
+
+function priceInput(fields: Fields, path: string): PriceInput | undefined {
+  const value = fields.get("cost");
+  if (value === undefined) return undefined;
+  const cost = fieldsOf(value, `${path}.cost`, "prices");
+  const rates = ratesOf(cost, `${path}.cost`);
+  const { inputUsdPerMillion, outputUsdPerMillion } = rates;
+  if (inputUsdPerMillion === undefined || outputUsdPerMillion === undefined) {
+    const missing = inputUsdPerMillion === undefined ? "input" : "output";
+    throw new ValidationError([
+      { field: `${path}.cost.${missing}`, expected: "a non-negative finite number of US dollars" },
+    ]);
+  }
+  const limit = fieldsOf(fields.get("limit") ?? {}, `${path}.limit`, "limits");
+  const maxOutputTokens = tokensOf(limit.get("output"));
+  return {
+    ...rates,
+    inputUsdPerMillion,
+    outputUsdPerMillion,
+    tiers: tiersOf(cost, `${path}.cost`),
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+  };
+}
+
+function ratesOf(cost: Fields, path: string): RatesInput {
+  const rates: RatesInput = {};
+  for (const [name, rate] of RATES) {
+    const usd = priceOf(cost.get(name), `${path}.${name}`);
+    if (usd !== undefined) rates[rate] = usd;
+  }
+  return rates;
+}
+
+/** `tiers`, each above a size of the context; where there are none, `context_over_200k`. Tiers of another kind are passed over. */
+function tiersOf(cost: Fields, path: string): TierInput[] {
+  const list = cost.get("tiers");
+  if (list === undefined) {
+    const over = cost.get("context_over_200k");
+    if (over === undefined) return [];
+    const field = `${path}.context_over_200k`;
+    return [{ aboveInputTokens: CONTEXT_OVER_200K, ...ratesOf(fieldsOf(over, field, "prices"), field) }];
+  }
+  if (!Array.isArray(list))
+    throw new ValidationError([{ field: `${path}.tiers`, expected: "a list of prices" }]);
+  return list.flatMap((item, i) => {
+    const field = `${path}.tiers[${i}]`;
+    const prices = fieldsOf(item, field, "prices and their tier");
+    const tier = fieldsOf(prices.get("tier"), `${field}.tier`, "a kind and a size");
+    if (tier.get("type") !== "context") return [];
+    const size = tier.get("size");
+    if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
+      throw new ValidationError([{ field: `${field}.tier.size`, expected: "a whole number of tokens" }]);
+    }
+    return [{ aboveInputTokens: size, ...ratesOf(prices, field) }];
+  });
+}

@@ -1,0 +1,55 @@
+import { Temporal } from "temporal-polyfill";
+import { z } from "zod";
+import { timeZoneSchema } from "../model/time-zone.js";
+
+/** Hours of the day at which a provider charges less. */
+export interface OffPeakWindow {
+  /** `"16:30-00:30"`, in UTC: the start within it, the end not. It may go over midnight; from a time to itself is all day. */
+  hoursUtc: string;
+  /** 1 is Monday, 7 is Sunday. Default: every day. */
+  weekdays?: readonly number[] | undefined;
+}
+
+/** When a provider charges less. */
+export interface OffPeakHours {
+  windows: readonly OffPeakWindow[];
+  /** The time zone in which the weekdays are meant. Default: UTC. */
+  weekdayTimeZone?: string | undefined;
+}
+
+const HOURS = /^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$/;
+
+export const offPeakHoursFields = {
+  windows: z.array(
+    z.strictObject({
+      hoursUtc: z
+        .string({ error: 'hours such as "16:30-00:30"' })
+        .regex(HOURS, { error: 'hours such as "16:30-00:30"' }),
+      weekdays: z.array(z.int({ error: "1 to 7" }).min(1, "1 to 7").max(7, "1 to 7")).optional(),
+    }),
+  ),
+  weekdayTimeZone: timeZoneSchema.optional(),
+};
+
+const DAY_MS = 86_400_000;
+
+/** Whether a moment, in epoch milliseconds, is in one of the windows. */
+export function isOffPeak({ windows, weekdayTimeZone }: OffPeakHours, at: number): boolean {
+  const minute = Math.floor((at % DAY_MS) / 60_000);
+  return windows.some(
+    ({ hoursUtc, weekdays }) =>
+      covers(hoursUtc, minute) &&
+      (weekdays === undefined || weekdays.includes(weekdayOf(at, weekdayTimeZone))),
+  );
+}
+
+function covers(hoursUtc: string, minute: number): boolean {
+  const [from = 0, to = 0] = hoursUtc
+    .split("-")
+    .map((time) => Number(time.slice(0, 2)) * 60 + Number(time.slice(3)));
+  return from < to ? from <= minute && minute < to : minute >= from || minute < to;
+}
+
+function weekdayOf(at: number, timeZone = "UTC"): number {
+  return Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(timeZone).dayOfWeek;
+}

@@ -1,0 +1,76 @@
+import { fromAnthropic, ValidationError } from "tollgate";
+import { describe, expect, it } from "vitest";
+
+describe("fromAnthropic", () => {
+  it("adds what the cache gave and took to the input, which does not contain it", () => {
+    const usage = {
+      input_tokens: 50,
+      cache_creation_input_tokens: 300,
+      cache_read_input_tokens: 1_800,
+      cache_creation: { ephemeral_5m_input_tokens: 200, ephemeral_1h_input_tokens: 100 },
+      output_tokens: 503,
+      output_tokens_details: { thinking_tokens: 400 },
+      server_tool_use: { web_search_requests: 2 },
+      service_tier: "standard",
+    };
+    expect(fromAnthropic(usage)).toEqual({
+      inputTokens: 2_150,
+      cachedInputTokens: 1_800,
+      cacheWriteTokens: 200,
+      cacheWrite1hTokens: 100,
+      outputTokens: 503,
+      reasoningTokens: 400,
+      searches: 2,
+      serviceTier: "standard",
+    });
+  });
+
+  it("takes what was written to the cache as short-lived where nothing else is said", () => {
+    const usage = {
+      input_tokens: 1,
+      cache_creation_input_tokens: 10,
+      cache_creation: null,
+      output_tokens: 2,
+    };
+    expect(fromAnthropic(usage)).toEqual({ inputTokens: 11, cacheWriteTokens: 10, outputTokens: 2 });
+  });
+
+  it("takes the lifetimes for the whole where they are more", () => {
+    const usage = {
+      input_tokens: 1,
+      cache_creation: { ephemeral_5m_input_tokens: 3, ephemeral_1h_input_tokens: 4 },
+      output_tokens: 2,
+    };
+    expect(fromAnthropic(usage)).toEqual({
+      inputTokens: 8,
+      cacheWriteTokens: 3,
+      cacheWrite1hTokens: 4,
+      outputTokens: 2,
+    });
+  });
+
+  it("keeps a zero, and says nothing of what is not told", () => {
+    expect(fromAnthropic({ input_tokens: 0, output_tokens: 0 })).toEqual({ inputTokens: 0, outputTokens: 0 });
+    expect(fromAnthropic({ output_tokens: 7 })).toEqual({ outputTokens: 7 });
+    expect(fromAnthropic({ cache_read_input_tokens: 7 })).not.toHaveProperty("inputTokens");
+    expect(fromAnthropic(undefined)).toEqual({});
+    expect(fromAnthropic(null)).toEqual({});
+  });
+
+  it.each<[unknown, string]>([
+    [{ input_tokens: -1 }, "usage.input_tokens"],
+    [{ input_tokens: 1, cache_read_input_tokens: "5" }, "usage.cache_read_input_tokens"],
+    [
+      { input_tokens: 1, cache_creation: { ephemeral_1h_input_tokens: 0.5 } },
+      "usage.cache_creation.ephemeral_1h_input_tokens",
+    ],
+    [{ input_tokens: 1, service_tier: 5 }, "usage.service_tier"],
+    [{ input_tokens: 1, service_tier: "x".repeat(101) }, "usage.service_tier"],
+    [{ input_tokens: 1e12, cache_read_input_tokens: 1 }, "usage"],
+    [{ prompt_tokens: 1 }, "usage"],
+    [5, "usage"],
+  ])("refuses %j and names %s", (usage, field) => {
+    expect(() => fromAnthropic(usage)).toThrow(ValidationError);
+    expect(() => fromAnthropic(usage)).toThrow(new RegExp(`^${field.replaceAll(".", "\\.")}: `));
+  });
+});

@@ -1,0 +1,81 @@
+import { fromGemini, ValidationError } from "tollgate";
+import { describe, expect, it } from "vitest";
+
+describe("fromGemini", () => {
+  it("takes the prompt with its cached content, and adds the prompts of tool use and the thoughts", () => {
+    const usage = {
+      promptTokenCount: 1_000,
+      cachedContentTokenCount: 600,
+      toolUsePromptTokenCount: 50,
+      candidatesTokenCount: 200,
+      thoughtsTokenCount: 300,
+      totalTokenCount: 1_550,
+      trafficType: "ON_DEMAND_FLEX",
+    };
+    expect(fromGemini(usage)).toEqual({
+      inputTokens: 1_050,
+      cachedInputTokens: 600,
+      outputTokens: 500,
+      reasoningTokens: 300,
+      serviceTier: "flex",
+    });
+  });
+
+  it("tells audio and images apart from text, less what was cached of them", () => {
+    const usage = {
+      promptTokenCount: 1_000,
+      cachedContentTokenCount: 100,
+      candidatesTokenCount: 1_300,
+      promptTokensDetails: [
+        { modality: "TEXT", tokenCount: 242 },
+        { modality: "AUDIO", tokenCount: 500 },
+        { modality: "IMAGE", tokenCount: 258 },
+      ],
+      cacheTokensDetails: [{ modality: "AUDIO", tokenCount: 100 }],
+      candidatesTokensDetails: [{ modality: "IMAGE", tokenCount: 1_290 }],
+    };
+    expect(fromGemini(usage)).toEqual({
+      inputTokens: 1_000,
+      cachedInputTokens: 100,
+      audioInputTokens: 400,
+      imageInputTokens: 258,
+      outputTokens: 1_300,
+      imageOutputTokens: 1_290,
+    });
+  });
+
+  it("takes what the total has left for an output that is not told, since zeros are not", () => {
+    expect(fromGemini({ promptTokenCount: 10, totalTokenCount: 10 })).toEqual({
+      inputTokens: 10,
+      outputTokens: 0,
+    });
+    expect(fromGemini({ promptTokenCount: 10, thoughtsTokenCount: 5, totalTokenCount: 15 })).toEqual({
+      inputTokens: 10,
+      outputTokens: 5,
+      reasoningTokens: 5,
+    });
+  });
+
+  it("says nothing of what is not told", () => {
+    expect(fromGemini({ promptTokenCount: 10 })).toEqual({ inputTokens: 10 });
+    expect(fromGemini({ candidatesTokenCount: 0 })).toEqual({ outputTokens: 0 });
+    expect(fromGemini(undefined)).toEqual({});
+    expect(fromGemini(null)).toEqual({});
+  });
+
+  it.each<[unknown, string]>([
+    [{ promptTokenCount: -1 }, "usageMetadata.promptTokenCount"],
+    [{ promptTokenCount: 1, thoughtsTokenCount: "5" }, "usageMetadata.thoughtsTokenCount"],
+    [{ promptTokenCount: 1, promptTokensDetails: {} }, "usageMetadata.promptTokensDetails"],
+    [{ promptTokenCount: 1, promptTokensDetails: [5] }, "usageMetadata.promptTokensDetails[0]"],
+    [
+      { promptTokenCount: 1, candidatesTokensDetails: [{ modality: "AUDIO", tokenCount: 0.5 }] },
+      "usageMetadata.candidatesTokensDetails[0].tokenCount",
+    ],
+    [{ prompt_tokens: 1 }, "usageMetadata"],
+    [5, "usageMetadata"],
+  ])("refuses %j and names %s", (usage, field) => {
+    expect(() => fromGemini(usage)).toThrow(ValidationError);
+    expect(() => fromGemini(usage)).toThrow(new RegExp(`^${field.replace(/[.[\]]/g, "\\$&")}: `));
+  });
+});

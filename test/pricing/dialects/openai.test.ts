@@ -1,0 +1,105 @@
+import { fromOpenAI, ValidationError } from "tollgate";
+import { describe, expect, it } from "vitest";
+
+describe("fromOpenAI", () => {
+  it("takes the counts of chat completions: the prompt contains the cached tokens, the completion the reasoning", () => {
+    const usage = {
+      prompt_tokens: 2_006,
+      completion_tokens: 300,
+      total_tokens: 2_306,
+      prompt_tokens_details: { cached_tokens: 1_920, audio_tokens: 0, cache_write_tokens: 50 },
+      completion_tokens_details: {
+        reasoning_tokens: 192,
+        audio_tokens: 20,
+        accepted_prediction_tokens: 0,
+        rejected_prediction_tokens: 0,
+      },
+    };
+    expect(fromOpenAI(usage)).toEqual({
+      inputTokens: 2_006,
+      cachedInputTokens: 1_920,
+      cacheWriteTokens: 50,
+      outputTokens: 300,
+      reasoningTokens: 192,
+      audioOutputTokens: 20,
+    });
+  });
+
+  it("takes the counts of responses", () => {
+    const usage = {
+      input_tokens: 36,
+      input_tokens_details: { cached_tokens: 12 },
+      output_tokens: 87,
+      output_tokens_details: { reasoning_tokens: 64 },
+      total_tokens: 123,
+    };
+    expect(fromOpenAI(usage)).toEqual({
+      inputTokens: 36,
+      cachedInputTokens: 12,
+      outputTokens: 87,
+      reasoningTokens: 64,
+    });
+  });
+
+  it("takes the counts of images", () => {
+    const usage = {
+      input_tokens: 50,
+      input_tokens_details: { text_tokens: 10, image_tokens: 40 },
+      output_tokens: 4_160,
+      output_tokens_details: { image_tokens: 4_160, text_tokens: 0 },
+      total_tokens: 4_210,
+    };
+    expect(fromOpenAI(usage)).toMatchObject({ imageInputTokens: 40, imageOutputTokens: 4_160 });
+  });
+
+  it("gives the total of an embedding as its input, and no output", () => {
+    expect(fromOpenAI({ prompt_tokens: 8, total_tokens: 8 })).toEqual({ inputTokens: 8, outputTokens: 0 });
+  });
+
+  it("counts cached tokens as text first: no audio is cheaper than it may be", () => {
+    const usage = (cached_tokens: number) => ({
+      prompt_tokens: 100,
+      completion_tokens: 1,
+      prompt_tokens_details: { cached_tokens, audio_tokens: 50 },
+    });
+    expect(fromOpenAI(usage(50))).toMatchObject({ cachedInputTokens: 50, audioInputTokens: 50 });
+    expect(fromOpenAI(usage(70))).toMatchObject({ cachedInputTokens: 70, audioInputTokens: 30 });
+    expect(fromOpenAI(usage(100))).not.toHaveProperty("audioInputTokens");
+  });
+
+  it("keeps a zero, and says nothing of what is not told", () => {
+    expect(fromOpenAI({ prompt_tokens: 0, completion_tokens: 0 })).toEqual({
+      inputTokens: 0,
+      outputTokens: 0,
+    });
+    expect(fromOpenAI({ completion_tokens: 5, prompt_tokens_details: null })).toEqual({ outputTokens: 5 });
+    expect(fromOpenAI(undefined)).toEqual({});
+    expect(fromOpenAI(null)).toEqual({});
+  });
+
+  it("passes over fields that it does not know", () => {
+    const usage = { prompt_tokens: 1, completion_tokens: 1, queue_time: 0.5, cost: "x" };
+    expect(fromOpenAI(usage)).toEqual({ inputTokens: 1, outputTokens: 1 });
+  });
+
+  it.each<[unknown, string]>([
+    [{ prompt_tokens: -1 }, "usage.prompt_tokens"],
+    [{ prompt_tokens: "12" }, "usage.prompt_tokens"],
+    [{ prompt_tokens: 1, completion_tokens: 0.5 }, "usage.completion_tokens"],
+    [{ prompt_tokens: 1, completion_tokens: Number.NaN }, "usage.completion_tokens"],
+    [
+      { prompt_tokens: 1, prompt_tokens_details: { cached_tokens: 1e13 } },
+      "usage.prompt_tokens_details.cached_tokens",
+    ],
+    [{ prompt_tokens: 1, prompt_tokens_details: 5 }, "usage.prompt_tokens_details"],
+    [{ input_tokens: 1, output_tokens_details: [] }, "usage.output_tokens_details"],
+    [{}, "usage"],
+    [{ promptTokenCount: 5 }, "usage"],
+    [5, "usage"],
+    [[], "usage"],
+    ["{}", "usage"],
+  ])("refuses %j and names %s", (usage, field) => {
+    expect(() => fromOpenAI(usage)).toThrow(ValidationError);
+    expect(() => fromOpenAI(usage)).toThrow(new RegExp(`^${field.replaceAll(".", "\\.")}: `));
+  });
+});

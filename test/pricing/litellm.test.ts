@@ -1,0 +1,236 @@
+import { costNanoUsd, priceCatalog, type TokenCounts, ValidationError } from "tollgate";
+import { describe, expect, it } from "vitest";
+
+/** Nano-USD of a call of the model `m`. */
+function cost(model: object, tokens: Partial<TokenCounts>): number {
+  const price = priceCatalog.fromLiteLLM({ m: model }).price("m");
+  if (price === undefined) throw new Error("no price");
+  return costNanoUsd(price, { inputTokens: 0, outputTokens: 0, ...tokens });
+}
+
+const plain = { input_cost_per_token: 1e-6, output_cost_per_token: 4e-6 };
+
+describe("priceCatalog.fromLiteLLM", () => {
+  it("reads a price by its decimal text: 1.5e-07 US dollars are 150 nano-USD, not a rounding more", () => {
+    expect(cost({ ...plain, input_cost_per_token: 1.5e-7 }, { inputTokens: 1 })).toBe(150);
+    expect(cost({ ...plain, input_cost_per_token: 2.5e-10 }, { inputTokens: 4 })).toBe(1);
+  });
+
+  it("prices each kind of token, and calls, images and searches", () => {
+    const model = {
+      ...plain,
+      output_cost_per_reasoning_token: 5e-6,
+      cache_read_input_token_cost: 1e-7,
+      cache_creation_input_token_cost: 2e-6,
+      cache_creation_input_token_cost_above_1hr: 3e-6,
+      input_cost_per_audio_token: 6e-6,
+      output_cost_per_audio_token: 7e-6,
+      input_cost_per_image_token: 8e-6,
+      output_cost_per_image_token: 9e-6,
+      input_cost_per_request: 0.001,
+      input_cost_per_image: 0.002,
+      output_cost_per_image: 0.003,
+      search_context_cost_per_query: {
+        search_context_size_low: 0.01,
+        search_context_size_medium: 0.02,
+        search_context_size_high: 0.03,
+      },
+    };
+    const each: [Partial<TokenCounts>, number][] = [
+      [{ inputTokens: 1 }, 1_000],
+      [{ outputTokens: 1 }, 4_000],
+      [{ outputTokens: 1, reasoningTokens: 1 }, 5_000],
+      [{ inputTokens: 1, cachedInputTokens: 1 }, 100],
+      [{ inputTokens: 1, cacheWriteTokens: 1 }, 2_000],
+      [{ inputTokens: 1, cacheWrite1hTokens: 1 }, 3_000],
+      [{ inputTokens: 1, audioInputTokens: 1 }, 6_000],
+      [{ outputTokens: 1, audioOutputTokens: 1 }, 7_000],
+      [{ inputTokens: 1, imageInputTokens: 1 }, 8_000],
+      [{ outputTokens: 1, imageOutputTokens: 1 }, 9_000],
+      [{ inputImages: 1 }, 2_000_000],
+      [{ outputImages: 1 }, 3_000_000],
+      [{ searches: 1 }, 20_000_000],
+    ];
+    for (const [tokens, nano] of each)
+      expect(cost(model, tokens), JSON.stringify(tokens)).toBe(1_000_000 + nano);
+  });
+
+  it("takes the highest tier that the prompt passes, its cache included, for the whole call, with any number", () => {
+    const model = {
+      ...plain,
+      cache_read_input_token_cost: 5e-7,
+      input_cost_per_token_above_32k_tokens: 2e-6,
+      input_cost_per_token_above_128k_tokens: 3e-6,
+      output_cost_per_token_above_128k_tokens: 8e-6,
+      input_cost_per_token_above_500_tokens: 1.5e-6,
+    };
+    expect(cost(model, { inputTokens: 500 })).toBe(500 * 1_000);
+    expect(cost(model, { inputTokens: 501 })).toBe(501 * 1_500);
+    expect(cost(model, { inputTokens: 32_001, outputTokens: 1 })).toBe(32_001 * 2_000 + 4_000);
+    expect(cost(model, { inputTokens: 128_001, cachedInputTokens: 128_000, outputTokens: 1 })).toBe(
+      3_000 + 128_000 * 500 + 8_000,
+    );
+  });
+
+  it("has variants for batches, flex and priority, of tiers too; what one leaves out is the standard price", () => {
+    const model = {
+      ...plain,
+      input_cost_per_token_above_200k_tokens: 2e-6,
+      input_cost_per_token_above_200k_tokens_priority: 9e-6,
+      input_cost_per_token_batches: 5e-7,
+      input_cost_per_token_flex: 6e-7,
+      input_cost_per_token_priority: 3e-6,
+    };
+    const input = (serviceTier?: string, inputTokens = 1) => cost(model, { inputTokens, serviceTier });
+    expect([input(), input("batch"), input("flex"), input("priority")]).toEqual([1_000, 500, 600, 3_000]);
+    expect([input("default"), input("auto"), input("__proto__")]).toEqual([1_000, 1_000, 1_000]);
+    expect(input("priority", 200_001)).toBe(200_001 * 9_000);
+    expect(input("flex", 200_001)).toBe(200_001 * 2_000);
+    expect(cost(model, { outputTokens: 1, serviceTier: "batch" })).toBe(4_000);
+  });
+
+  it("reads tiered_pricing: a range's start is not within it, and the last holds above its end", () => {
+    const model = {
+      output_cost_per_token: 4e-6,
+      cache_read_input_token_cost: 1e-9,
+      tiered_pricing: [
+        { range: [32_000, 128_000], input_cost_per_token: 5e-6, output_cost_per_reasoning_token: 9e-6 },
+        { range: [0, 32_000], input_cost_per_token: 2e-6, output_cost_per_token: 3e-6 },
+      ],
+    };
+    expect(cost(model, { inputTokens: 32_000, outputTokens: 1 })).toBe(32_000 * 2_000 + 3_000);
+    expect(cost(model, { inputTokens: 32_001, outputTokens: 1 })).toBe(32_001 * 5_000 + 4_000);
+    expect(cost(model, { inputTokens: 999_999 })).toBe(999_999 * 5_000);
+    // A range is priced by itself: its cache by its own input.
+    expect(cost(model, { inputTokens: 10, cachedInputTokens: 10 })).toBe(10 * 2_000);
+    expect(cost(model, { inputTokens: 40_000, outputTokens: 1, reasoningTokens: 1 })).toBe(
+      40_000 * 5_000 + 9_000,
+    );
+  });
+
+  describe("off-peak windows", () => {
+    const hour = (time: string) => Date.parse(`2026-08-28T${time}Z`); // A Friday.
+    const at = (off_peak_pricing: object, moment?: number) =>
+      cost({ ...plain, off_peak_pricing }, { inputTokens: 1, outputTokens: 1, at: moment });
+
+    it("hold from their start to before their end, over midnight too, and not where the time is not known", () => {
+      const block = { hours_utc: "16:30-00:30", input_cost_per_token: 5e-7 };
+      expect(at(block, hour("16:29:59.999"))).toBe(5_000);
+      expect(at(block, hour("16:30"))).toBe(4_500);
+      expect(at(block, hour("00:29:59.999"))).toBe(4_500);
+      expect(at(block, hour("00:30"))).toBe(5_000);
+      expect(at(block)).toBe(5_000);
+    });
+
+    it("may be several, on some weekdays, in a time zone; from a time to itself is all day", () => {
+      const block = {
+        hours_utc: ["04:00-06:00", "10:00-11:00"],
+        windows: [{ hours_utc: "00:00-00:00", weekdays: ["Saturday", 7] }],
+        weekday_timezone: "Asia/Shanghai",
+        input_cost_per_token: 5e-7,
+      };
+      expect(at(block, hour("05:00"))).toBe(4_500);
+      expect(at(block, hour("10:59"))).toBe(4_500);
+      expect(at(block, hour("12:00"))).toBe(5_000);
+      // 16:00 UTC on Friday is midnight in Shanghai.
+      expect(at(block, hour("15:59"))).toBe(5_000);
+      expect(at(block, hour("16:00"))).toBe(4_500);
+    });
+
+    it("go before every tier, and leave service tiers alone", () => {
+      const model = {
+        ...plain,
+        input_cost_per_token_above_1k_tokens: 2e-6,
+        input_cost_per_token_flex: 1e-7,
+        off_peak_pricing: { hours_utc: "00:00-00:00", input_cost_per_token: 5e-7 },
+      };
+      expect(cost(model, { inputTokens: 2_000, at: 0 })).toBe(2_000 * 500);
+      expect(cost(model, { inputTokens: 1, at: 0, serviceTier: "flex" })).toBe(100);
+    });
+  });
+
+  it("passes over sample_spec, fields it does not know, and models priced by the second", () => {
+    const catalog = priceCatalog.fromLiteLLM({
+      sample_spec: { input_cost_per_token: "a price" },
+      m: { ...plain, mode: "chat", supports_vision: true, cost_of_living: "high", max_tokens: "many" },
+      whisper: { input_cost_per_second: 0.0001 },
+    });
+    expect(catalog.price("sample_spec")).toBeUndefined();
+    expect(catalog.price("whisper")).toBeUndefined();
+    expect(catalog.price("m")).toBeDefined();
+  });
+
+  it.each<[object, string]>([
+    [{ ...plain, input_cost_per_token: -1e-6 }, "prices.m.input_cost_per_token"],
+    [{ ...plain, output_cost_per_token: "0.01" }, "prices.m.output_cost_per_token"],
+    [{ ...plain, cache_read_input_token_cost: Number.NaN }, "prices.m.cache_read_input_token_cost"],
+    [{ ...plain, input_cost_per_token_flex: Number.POSITIVE_INFINITY }, "prices.m.input_cost_per_token_flex"],
+    [
+      { ...plain, input_cost_per_token_above_7k_tokens: null },
+      "prices.m.input_cost_per_token_above_7k_tokens",
+    ],
+    [
+      { ...plain, search_context_cost_per_query: { search_context_size_low: -1 } },
+      "prices.m.search_context_cost_per_query.search_context_size_low",
+    ],
+    [
+      { tiered_pricing: [{ range: [0, 5], input_cost_per_token: -1 }] },
+      "prices.m.tiered_pricing[0].input_cost_per_token",
+    ],
+    [{ tiered_pricing: [{ range: "all", input_cost_per_token: 1 }] }, "prices.m.tiered_pricing[0].range"],
+    [
+      { ...plain, off_peak_pricing: { hours_utc: "1-2", input_cost_per_token: 0 } },
+      "prices.m.offPeak.windows[0].hoursUtc",
+    ],
+    [
+      { ...plain, off_peak_pricing: { hours_utc: "01:00-02:00", input_cost_per_token: true } },
+      "prices.m.off_peak_pricing.input_cost_per_token",
+    ],
+  ])("refuses %j and names %s", (model, field) => {
+    const load = () => priceCatalog.fromLiteLLM({ m: model });
+    expect(load).toThrow(ValidationError);
+    expect(load).toThrow(new RegExp(`^${field.replace(/[.[\]]/g, "\\$&")}: `));
+  });
+
+  it.each([[undefined], [null], ["{}"], [[]], [{ m: 5 }]])("refuses %j", (json) => {
+    expect(() => priceCatalog.fromLiteLLM(json)).toThrow(ValidationError);
+  });
+});
+
+describe("a name", () => {
+  const list = {
+    "gpt-4o": { ...plain, litellm_provider: "openai" },
+    "azure/gpt-4o": { ...plain, litellm_provider: "azure" },
+    "gemini-2.5-pro": { ...plain, litellm_provider: "vertex_ai-language-models" },
+    "openai/o3": { ...plain, litellm_provider: "openai" },
+    o3: { ...plain, input_cost_per_token: 9e-6, litellm_provider: "openai" },
+  };
+  const entry = (name: string) => priceCatalog.fromLiteLLM(list).price(name)?.entry;
+
+  it("finds an entry by its id or by its provider before it, and the price names the entry", () => {
+    expect(entry("gpt-4o")).toBe("gpt-4o");
+    expect(entry("openai/gpt-4o")).toBe("gpt-4o");
+    expect(entry("azure/gpt-4o")).toBe("azure/gpt-4o");
+    expect(entry("vertex_ai/gemini-2.5-pro")).toBe("gemini-2.5-pro");
+    for (const unknown of ["groq/gpt-4o", "4o", "constructor", "__proto__", ""])
+      expect(entry(unknown)).toBeUndefined();
+  });
+
+  it("that is an id finds that entry before any with its provider", () => {
+    expect(entry("openai/o3")).toBe("openai/o3");
+    expect(entry("o3")).toBe("o3");
+  });
+
+  it("may be an alias, which never goes before the catalog's own", () => {
+    const aliased = priceCatalog.withAliases(priceCatalog.fromLiteLLM(list), {
+      fast: "openai/gpt-4o",
+      "gpt-4o": "o3",
+    });
+    expect(aliased.price("fast")?.entry).toBe("gpt-4o");
+    expect(aliased.price("gpt-4o")?.entry).toBe("gpt-4o");
+    expect(aliased.price("slow")).toBeUndefined();
+    expect(() => priceCatalog.withAliases(aliased, { slow: "gpt-9" })).toThrow(
+      "aliases.slow: a model of the catalog",
+    );
+  });
+});

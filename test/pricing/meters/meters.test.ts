@@ -1,0 +1,284 @@
+import fc from "fast-check";
+import {
+  actualSchema,
+  anthropicMeter,
+  characterCounter,
+  geminiMeter,
+  type MeterOptions,
+  openAIMeter,
+  type UsageMeter,
+} from "tollgate";
+import { describe, expect, it, test } from "vitest";
+import {
+  CHAT_TEXT,
+  chat,
+  chatActual,
+  generate,
+  generateActual,
+  messages,
+  messagesActual,
+  responses,
+  responsesActual,
+} from "./streams.js";
+
+const bytesOf = (text: string) => new TextEncoder().encode(text);
+
+const streams: [string, (options?: MeterOptions) => UsageMeter, string, object][] = [
+  ["OpenAI chat completions", openAIMeter, chat, chatActual],
+  ["OpenAI responses", openAIMeter, responses, responsesActual],
+  ["Anthropic messages", anthropicMeter, messages, messagesActual],
+  ["Gemini streamGenerateContent", geminiMeter, generate, generateActual],
+];
+
+function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
+  const ends = [...new Set(at.map((n) => n % (bytes.length + 1)))].sort((a, b) => a - b);
+  return [...ends, bytes.length].map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end));
+}
+
+describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
+  const lines = stream.split("\n");
+
+  it("tells what the provider told at the end", () => {
+    const meter = meterOf();
+    expect(meter.complete).toBe(false);
+    meter.push(bytesOf(stream));
+    expect(meter.complete).toBe(true);
+    expect(meter.actual()).toEqual(actual);
+    expect(meter.actual()).toEqual(actual);
+  });
+
+  test("law: any cuts of the bytes, and any look in between, give the same answer at every point", () => {
+    const bytes = bytesOf(stream);
+    const at = fc.array(fc.nat(bytes.length), { maxLength: 30 });
+    fc.assert(
+      fc.property(at, fc.nat(bytes.length), fc.boolean(), (at, end, looks) => {
+        const whole = meterOf({ inputTokens: 7 });
+        whole.push(bytes.subarray(0, end));
+        const pieces = meterOf({ inputTokens: 7 });
+        for (const piece of cut(bytes.subarray(0, end), at)) {
+          const before = piece.slice();
+          pieces.push(piece);
+          expect(piece).toEqual(before);
+          if (looks) pieces.actual();
+        }
+        expect(pieces.actual()).toEqual(whole.actual());
+        expect(pieces.complete).toBe(whole.complete);
+        expect(actualSchema.safeParse(whole.actual()).success).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("gives the same answer byte by byte, and as text character by character", () => {
+    const byByte = meterOf();
+    for (const byte of bytesOf(stream)) byByte.push(Uint8Array.of(byte));
+    expect(byByte.actual()).toEqual(actual);
+    const byCharacter = meterOf();
+    for (const character of stream) byCharacter.push(character);
+    expect(byCharacter.actual()).toEqual(actual);
+  });
+
+  it.each([
+    ["\n", "LF"],
+    ["\r\n", "CR LF"],
+    ["\r", "CR"],
+  ])("understands lines that end in %j", (end) => {
+    const meter = meterOf();
+    for (const byte of bytesOf(stream.replaceAll("\r\n", "\n").replaceAll("\n", end))) {
+      meter.push(Uint8Array.of(byte));
+    }
+    expect(meter.actual()).toEqual(actual);
+    expect(meter.complete).toBe(true);
+  });
+
+  it("understands comments, a byte order mark, other fields, and data without a space or over several lines", () => {
+    const meter = meterOf();
+    const strange = lines
+      .map((line) => line.replace(/\r$/, ""))
+      .map((line) => line.replace(/^data: \{/, ": comment\nid: 7\nretry: 5\ndata:{\ndata:"))
+      .join("\n");
+    meter.push(bytesOf(`\ufeff:\n${strange}`));
+    expect(meter.actual()).toEqual(actual);
+    expect(meter.complete).toBe(true);
+  });
+
+  it("does not need the last blank line, nor the last line's end", () => {
+    const meter = meterOf();
+    meter.push(bytesOf(stream.replace(/[\r\n]+$/, "")));
+    expect(meter.actual()).toEqual(actual);
+    expect(meter.complete).toBe(true);
+  });
+
+  test("law: never throws, whatever comes, and always tells an actual that a settle takes", () => {
+    const json = fc.jsonValue({ maxDepth: 4 }).map((value) => `data: ${JSON.stringify(value)}\n\n`);
+    const broken = fc
+      .tuple(fc.nat(stream.length), fc.nat(stream.length), fc.string())
+      .map(([from, to, text]) => stream.slice(0, from) + text + stream.slice(to));
+    const swapped = fc
+      .tuple(fc.constantFrom(...(stream.match(/"[a-zA-Z_]+":/g) ?? [])), fc.jsonValue())
+      .map(([field, value]) => stream.replaceAll(field, `${field}${JSON.stringify(value)},"x":`));
+    const bytes = fc.uint8Array({ maxLength: 300 });
+    const chunks = fc.array(fc.oneof(json, broken, swapped, bytes, fc.string()), { maxLength: 4 });
+    fc.assert(
+      fc.property(chunks, (chunks) => {
+        const meter = meterOf({ inputTokens: 7 });
+        for (const chunk of chunks) meter.push(chunk);
+        expect(typeof meter.complete).toBe("boolean");
+        expect(actualSchema.safeParse(meter.actual()).success).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("tells no output where the client hung up before the first event, and the input that was estimated", () => {
+    const meter = meterOf({ inputTokens: 40 });
+    expect(meter.actual()).toEqual({ inputTokens: 40, outputTokens: 0 });
+    expect(meterOf().actual()).toEqual({ outputTokens: 0 });
+  });
+
+  it("says nothing of the output where no event is of its dialect", () => {
+    const meter = meterOf({ inputTokens: 40 });
+    meter.push('data: {"hello":"world"}\n\n');
+    expect(meter.actual()).toEqual({ inputTokens: 40 });
+  });
+
+  it("keeps no more than a piece of a long text, which counts piece by piece", () => {
+    const counted: number[] = [];
+    const tokenCounter = {
+      count(text: string) {
+        counted.push(text.length);
+        return 1;
+      },
+    };
+    const meter = meterOf({ tokenCounter });
+    const event = lines.find((line) => line.includes("Grüße"))?.replace(/,"usageMetadata".*\}/, "}");
+    for (let i = 0; i < 1_000; i++) meter.push(`${event}\n\n`);
+    meter.actual();
+    expect(counted.length).toBeGreaterThan(1);
+    expect(Math.max(...counted)).toBeLessThan(2_048);
+  });
+
+  it("counts by characters where the token counter fails", () => {
+    const event = lines.find((line) => line.includes("Grüße")) ?? "";
+    const outputs = [
+      characterCounter,
+      {
+        count() {
+          throw new Error("a special token");
+        },
+      },
+      { count: () => Number.NaN },
+      { count: () => -1 },
+    ].map((tokenCounter) => {
+      const meter = meterOf({ tokenCounter });
+      meter.push(`${event}\n\n`);
+      return meter.actual().outputTokens;
+    });
+    expect(new Set(outputs).size).toBe(1);
+  });
+
+  it("refuses options that it does not know", () => {
+    expect(() => meterOf({ inputTokens: -1 })).toThrow("options.inputTokens: a whole number");
+    expect(() => meterOf({ tokenCounter: {} as never })).toThrow(
+      "options.tokenCounter: an object with count",
+    );
+    expect(() => meterOf({ tokens: 5 } as never)).toThrow("options.tokens: no such field");
+  });
+});
+
+/** One token per character, so that sums are seen. */
+const perCharacter = { count: (text: string) => text.length };
+
+/** What is told of a stream up to the event that holds `text`, that event included. */
+function upTo(meterOf: (options?: MeterOptions) => UsageMeter, stream: string, text: string) {
+  const meter = meterOf({ inputTokens: 500, tokenCounter: perCharacter });
+  const end = stream.indexOf("\n", stream.indexOf(text)) + 1;
+  meter.push(bytesOf(stream.slice(0, end)));
+  expect(meter.complete).toBe(false);
+  return meter.actual();
+}
+
+describe("a client that hangs up", () => {
+  it("of chat completions has the estimated input, and the text and tool calls so far", () => {
+    expect(upTo(openAIMeter, chat, "Zürich, ")).toMatchObject({
+      inputTokens: 500,
+      outputTokens: CHAT_TEXT.length,
+    });
+    expect(upTo(openAIMeter, chat, "city")).toMatchObject({
+      outputTokens: CHAT_TEXT.length + 'weather{"city":"Zürich"}'.length,
+    });
+  });
+
+  it("of responses has the reasoning, text and arguments so far", () => {
+    expect(upTo(openAIMeter, responses, "city")).toEqual({
+      inputTokens: 500,
+      outputTokens: 'Thinking about it. Grüße aus Zürich{"city":"Zürich"}'.length,
+      reasoningTokens: "Thinking about it. ".length,
+      searches: 1,
+      serviceTier: "auto",
+    });
+  });
+
+  it("of messages has the input that was told, and the thinking, text and tool input so far", () => {
+    expect(upTo(anthropicMeter, messages, "city")).toEqual({
+      ...messagesActual,
+      outputTokens: 'Let me think. Grüße aus Zürichweather{"city":"Zürich"}'.length,
+      reasoningTokens: "Let me think. ".length,
+      searches: undefined,
+    });
+  });
+
+  it("of Gemini has the last usage, or what was seen where that told the prompt alone", () => {
+    expect(upTo(geminiMeter, generate, "Thinking")).toEqual({
+      inputTokens: 40,
+      outputTokens: "Thinking. ".length,
+      reasoningTokens: "Thinking. ".length,
+    });
+    expect(upTo(geminiMeter, generate, "Grüße")).toEqual({
+      inputTokens: 40,
+      outputTokens: 24,
+      reasoningTokens: 20,
+    });
+  });
+
+  it("is charged for text that came after the provider's last count, on top of that", () => {
+    const usage = { prompt_tokens: 9, completion_tokens: 5 };
+    const meter = openAIMeter({ tokenCounter: perCharacter });
+    meter.push(`data: ${JSON.stringify({ choices: [{ delta: { content: "abc" } }], usage })}\n\n`);
+    meter.push(`data: ${JSON.stringify({ choices: [{ delta: { content: "de" } }] })}\n\n`);
+    expect(meter.actual()).toEqual({ inputTokens: 9, outputTokens: 7 });
+    expect(meter.complete).toBe(false);
+  });
+});
+
+describe("a stream without usage", () => {
+  it("is never complete, and its text is counted", () => {
+    const meter = openAIMeter({ tokenCounter: perCharacter });
+    const chunk = {
+      choices: [{ delta: { content: "Hello", reasoning_content: "Hm" }, finish_reason: "stop" }],
+    };
+    meter.push(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`);
+    expect(meter.actual()).toEqual({ outputTokens: 7, reasoningTokens: 2 });
+    expect(meter.complete).toBe(false);
+  });
+
+  it("whose usage is wrong is counted like one without", () => {
+    const meter = openAIMeter({ tokenCounter: perCharacter });
+    const usage = { prompt_tokens: -1, completion_tokens: "many" };
+    meter.push(`data: ${JSON.stringify({ choices: [{ delta: { content: "Hello" } }], usage })}\n\n`);
+    expect(meter.actual()).toEqual({ outputTokens: 5 });
+  });
+});
+
+describe("an event that is too long", () => {
+  it("is passed over, however it is cut, and the next one is read", () => {
+    const long = `data: ${JSON.stringify({ choices: [{ delta: { content: "x".repeat(8_388_608) } }] })}\n\n`;
+    const text = `${long}data: ${JSON.stringify({ choices: [{ delta: { content: "Hello" } }] })}\n\n`;
+    const bytes = bytesOf(text);
+    for (const size of [bytes.length, 1_000_003]) {
+      const meter = openAIMeter({ tokenCounter: perCharacter });
+      for (let i = 0; i < bytes.length; i += size) meter.push(bytes.subarray(i, i + size));
+      expect(meter.actual()).toEqual({ outputTokens: 5 });
+    }
+  });
+});

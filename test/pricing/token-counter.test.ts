@@ -1,0 +1,146 @@
+import fc from "fast-check";
+import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
+import { characterCounter, estimateInputTokens } from "tollgate";
+import { describe, expect, it, test } from "vitest";
+
+/** The beginning of the Universal Declaration of Human Rights, and how the count compares with OpenAI's o200k_base. */
+const texts: readonly [string, string, number][] = [
+  [
+    "English",
+    "All human beings are born free and equal in dignity and rights. They are endowed with reason and conscience and should act towards one another in a spirit of brotherhood.",
+    1.35,
+  ],
+  [
+    "German",
+    "Alle Menschen sind frei und gleich an Würde und Rechten geboren. Sie sind mit Vernunft und Gewissen begabt und sollen einander im Geist der Brüderlichkeit begegnen.",
+    1.2,
+  ],
+  [
+    "Russian",
+    "Все люди рождаются свободными и равными в своем достоинстве и правах. Они наделены разумом и совестью и должны поступать в отношении друг друга в духе братства.",
+    1.85,
+  ],
+  ["Chinese", "人人生而自由，在尊严和权利上一律平等。他们赋有理性和良心，并应以兄弟关系的精神相对待。", 1.25],
+  [
+    "Japanese",
+    "すべての人間は、生まれながらにして自由であり、かつ、尊厳と権利とについて平等である。人間は、理性と良心とを授けられており、互いに同胞の精神をもって行動しなければならない。",
+    1.2,
+  ],
+];
+
+describe("characterCounter", () => {
+  it.each(texts)(
+    "of %s is no less than a tokenizer's count, and within the error that the guide tells",
+    (_, text, error) => {
+      const ratio = characterCounter.count(text) / countTokens(text);
+      expect(ratio).toBeGreaterThanOrEqual(1);
+      expect(ratio).toBeLessThanOrEqual(error);
+    },
+  );
+
+  it("counts four ASCII characters, two of other alphabets or one of any other script as a token, rounded up", () => {
+    expect(["", "a", "abcd", "abcde", "жж", "é", "漢字", "👋"].map(characterCounter.count)).toEqual([
+      0, 1, 1, 2, 1, 1, 2, 2,
+    ]);
+  });
+
+  test("law: more text never has fewer tokens", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (a, b) => {
+        const [whole, part] = [characterCounter.count(a + b), characterCounter.count(a)];
+        expect(Number.isSafeInteger(whole) && whole >= part).toBe(true);
+      }),
+    );
+  });
+});
+
+describe("estimateInputTokens", () => {
+  /** One token per character. */
+  const tokenCounter = { count: (text: string) => text.replaceAll("\n", "").length };
+  const estimate = (body: unknown) => estimateInputTokens(body, { tokenCounter, mediaTokens: 1_000 });
+
+  it("reads the messages of chat completions, and the tools as their JSON", () => {
+    const tools = [{ type: "function", function: { name: "f" } }];
+    const body = {
+      model: "gpt-4o",
+      messages: [
+        { role: "system", content: "abc" },
+        {
+          role: "user",
+          content: [
+            { type: "text", text: "de" },
+            { type: "image_url", image_url: { url: `data:image/png;base64,${"A".repeat(9_999)}` } },
+          ],
+        },
+        {
+          role: "assistant",
+          tool_calls: [{ id: "1", type: "function", function: { name: "f", arguments: "{}" } }],
+        },
+        { role: "tool", tool_call_id: "1", content: "g" },
+      ],
+      tools,
+    };
+    const text = "abc".length + "de".length + "f{}".length + "g".length + JSON.stringify(tools).length;
+    expect(estimate(body)).toBe(text + 4 * 4 + 1_000);
+  });
+
+  it("reads the input and instructions of responses, and an embedding's input", () => {
+    const input = [
+      {
+        role: "user",
+        content: [
+          { type: "input_text", text: "abc" },
+          { type: "input_image", image_url: "x" },
+        ],
+      },
+    ];
+    expect(estimate({ model: "m", instructions: "de", input })).toBe(5 + 4 + 1_000);
+    expect(estimate({ model: "m", input: "abc" })).toBe(3 + 4);
+    expect(estimate({ model: "m", input: ["abc", "d"] })).toBe(4 + 8);
+  });
+
+  it("reads the system prompt and messages of Anthropic, documents that are text included", () => {
+    const body = {
+      system: [{ type: "text", text: "abc", cache_control: { type: "ephemeral", ttl: "1h" } }],
+      messages: [
+        {
+          role: "user",
+          content: [
+            { type: "image", source: { type: "base64", media_type: "image/png", data: "A".repeat(9_999) } },
+            { type: "document", source: { type: "text", media_type: "", data: "defg" } },
+          ],
+        },
+      ],
+      max_tokens: 5,
+    };
+    expect(estimate(body)).toBe(3 + 4 + 4 + 1_000);
+  });
+
+  it("reads the contents of Gemini", () => {
+    const body = {
+      systemInstruction: { parts: [{ text: "abc" }] },
+      contents: [
+        { role: "user", parts: [{ text: "de" }, { inlineData: { mimeType: "image/png", data: "AAAA" } }] },
+      ],
+    };
+    expect(estimate(body)).toBe(5 + 4 + 1_000);
+  });
+
+  it("takes the messages alone, and nothing for what is no request", () => {
+    expect(estimate([{ role: "user", content: "abc" }])).toBe(3 + 4);
+    for (const nothing of [undefined, null, 5, {}, { model: "m" }]) expect(estimate(nothing)).toBe(0);
+  });
+
+  test("law: takes whatever JSON comes, however deep, and gives a whole number of tokens", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (messages) => Number.isSafeInteger(estimateInputTokens({ messages }))),
+    );
+    const deep = JSON.parse(`${"[".repeat(5_000)}"a"${"]".repeat(5_000)}`);
+    expect(estimateInputTokens({ messages: deep })).toBe(4);
+  });
+
+  it("refuses options that it does not know", () => {
+    expect(() => estimateInputTokens({}, { mediaTokens: -1 })).toThrow("options.mediaTokens");
+    expect(() => estimateInputTokens({}, { tokenCounter: {} as never })).toThrow("options.tokenCounter");
+  });
+});
