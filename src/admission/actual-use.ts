@@ -1,5 +1,5 @@
 import { nanoUsd } from "../model/money.js";
-import type { Actual } from "../model/usage.js";
+import type { Actual, CallParts } from "../model/usage.js";
 import { costNanoUsd } from "../pricing/cost.js";
 import type { Use } from "./amounts.js";
 import type { Pricing } from "./estimated-use.js";
@@ -11,26 +11,33 @@ export interface Estimate {
   readonly outputTokens: number;
   readonly costNanoUsd: number;
   readonly byok: boolean;
+  readonly parts?: CallParts | undefined;
 }
 
 /**
- * What a call has really used. What is not said stays as it was estimated; an explicit zero is zero. The cost stays too
- * where nothing is said about tokens, model or cost, and where no price is known. A model without a price, such as a dated
- * snapshot, has that of the model that was reserved for.
+ * What a call has really used. What is not said stays as it was estimated; an explicit zero is zero. Whoever says how much
+ * input or output there was says with it what parts it had. The cost stays too where nothing is said about tokens, model or
+ * cost, and where no price is known. A model without a price, such as a dated snapshot, has that of the model that was
+ * reserved for.
+ *
+ * @param at The moment it was settled, in epoch milliseconds, for prices that depend on the time of the day.
  */
-export function actualUse(estimate: Estimate, actual: Actual, pricing: Pricing): Use {
-  const inputTokens = Math.max(actual.inputTokens ?? estimate.inputTokens, cacheTokensOf(actual));
-  const outputTokens = actual.outputTokens ?? estimate.outputTokens;
-  const cost = actualCost(estimate, actual, inputTokens, outputTokens, pricing);
+export function actualUse(estimate: Estimate, actual: Actual, pricing: Pricing, at: number): Use {
+  const used = estimate.parts === undefined ? actual : completed(actual, estimate.parts);
+  const inputTokens = Math.max(used.inputTokens ?? estimate.inputTokens, inputPartsOf(used));
+  const outputTokens = used.outputTokens ?? estimate.outputTokens;
+  const cost = actualCost(estimate, actual, used, inputTokens, outputTokens, pricing, at);
   return { requests: 1, inputTokens, outputTokens, costNanoUsd: cost, slots: 0, byok: estimate.byok };
 }
 
 function actualCost(
   estimate: Estimate,
   actual: Actual,
+  used: Actual,
   inputTokens: number,
   outputTokens: number,
   { prices }: Pricing,
+  at: number,
 ): number {
   if (actual.costUsd !== undefined) return nanoUsd(actual.costUsd);
   const model = actual.model ?? estimate.model;
@@ -38,26 +45,57 @@ function actualCost(
   const price =
     prices.price(model) ?? (estimate.model === undefined ? undefined : prices.price(estimate.model));
   if (price === undefined) return estimate.costNanoUsd;
-  const { cachedInputTokens, cacheWriteTokens, cacheWrite1hTokens, reasoningTokens } = actual;
   return costNanoUsd(price, {
     inputTokens,
-    cachedInputTokens,
-    cacheWriteTokens,
-    cacheWrite1hTokens,
     outputTokens,
-    reasoningTokens,
+    cachedInputTokens: used.cachedInputTokens,
+    cacheWriteTokens: used.cacheWriteTokens,
+    cacheWrite1hTokens: used.cacheWrite1hTokens,
+    audioInputTokens: used.audioInputTokens,
+    imageInputTokens: used.imageInputTokens,
+    reasoningTokens: used.reasoningTokens,
+    audioOutputTokens: used.audioOutputTokens,
+    imageOutputTokens: used.imageOutputTokens,
+    inputImages: used.inputImages,
+    outputImages: used.outputImages,
+    searches: used.searches,
+    serviceTier: used.serviceTier,
+    at,
   });
 }
 
-/** What of the input is said to be cached or cache-writing. Whoever counts it besides the input has more of that. */
-function cacheTokensOf({
+/** The actual, and of what it says nothing about, the parts that were estimated. */
+function completed(actual: Actual, parts: CallParts): Actual {
+  const used = { ...actual };
+  if (actual.inputTokens === undefined) {
+    used.cacheWriteTokens ??= parts.cacheWriteTokens;
+    used.cacheWrite1hTokens ??= parts.cacheWrite1hTokens;
+    used.audioInputTokens ??= parts.audioInputTokens;
+    used.imageInputTokens ??= parts.imageInputTokens;
+  }
+  if (actual.outputTokens === undefined) {
+    used.audioOutputTokens ??= parts.audioOutputTokens;
+    used.imageOutputTokens ??= parts.imageOutputTokens;
+  }
+  used.inputImages ??= parts.inputImages;
+  used.outputImages ??= parts.outputImages;
+  used.searches ??= parts.searches;
+  used.serviceTier ??= parts.serviceTier;
+  return used;
+}
+
+/** What of the input is said to be one part or another. Whoever counts it besides the input has more of that. */
+function inputPartsOf({
   cachedInputTokens = 0,
   cacheWriteTokens = 0,
   cacheWrite1hTokens = 0,
+  audioInputTokens = 0,
+  imageInputTokens = 0,
 }: Actual): number {
-  return cachedInputTokens + cacheWriteTokens + cacheWrite1hTokens;
+  return cachedInputTokens + cacheWriteTokens + cacheWrite1hTokens + audioInputTokens + imageInputTokens;
 }
 
 function isSilent(actual: Actual): boolean {
-  return actual.inputTokens === undefined && Object.values(actual).every((value) => value === undefined);
+  if (actual.inputTokens !== undefined) return false;
+  return Object.entries(actual).every(([field, value]) => value === undefined || field === "disconnected");
 }

@@ -1,6 +1,4 @@
-import type { Charge } from "./charge.js";
 import type { Limit } from "./limit.js";
-import type { PeriodClock } from "./period.js";
 
 /** What one call uses of each meter. */
 export interface Use {
@@ -30,19 +28,4 @@ export function amountOf(limit: Limit, use: Use): number {
     case "inFlight":
       return use.slots;
   }
-}
-
-/** The charges of one use against limits, in the periods that hold `at`. */
-export function chargesOf(
-  limits: readonly Limit[],
-  clocks: readonly (PeriodClock | undefined)[],
-  use: Use,
-  at: number,
-): Charge[] {
-  const charges: Charge[] = [];
-  for (let i = 0; i < limits.length; i++) {
-    const limit = limits[i] as Limit; // sound: i is below the length
-    charges.push({ limit, amount: amountOf(limit, use), period: clocks[i]?.at(at) });
-  }
-  return charges;
 }

@@ -65,7 +65,8 @@ export class CalendarCount implements Count {
   }
 
   dump(): readonly (number | null)[] {
-    return [this.#current?.index ?? null, this.#used, this.#previous?.index ?? null, this.#previousUsed];
+    const { index = null, endsAt = null } = this.#current ?? {};
+    return [index, this.#used, this.#previous?.index ?? null, this.#previousUsed, endsAt];
   }
 }
 

@@ -10,6 +10,29 @@ export interface Charge {
   readonly period?: Period | undefined;
 }
 
+/** The charges of one call side by side. Calls of one plan share `limits`, those of one period `periods` too. */
+export interface Charges {
+  readonly limits: readonly Limit[];
+  /** For each limit, as {@link Charge.amount}. */
+  readonly amounts: readonly number[];
+  /** For each limit, as {@link Charge.period}. */
+  readonly periods: readonly (Period | undefined)[];
+}
+
+/** Charges one by one. */
+export function chargeList({ limits, amounts, periods }: Charges): Charge[] {
+  return limits.map((limit, i) => ({ limit, amount: amounts[i] ?? 0, period: periods[i] }));
+}
+
+/** Charges side by side. */
+export function sideBySide(charges: readonly Charge[]): Charges {
+  return {
+    limits: charges.map(({ limit }) => limit),
+    amounts: charges.map(({ amount }) => amount),
+    periods: charges.map(({ period }) => period),
+  };
+}
+
 /** What stands on the count of one charge. */
 export interface Reading {
   /** The count now, overdrafts included. */

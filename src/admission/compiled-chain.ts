@@ -3,24 +3,10 @@ import { matches } from "../model/patterns.js";
 import { keyRefusal } from "./key-checks.js";
 import { compileLimits, creditLimit, type Limit, type Scope, scopeKey } from "./limit.js";
 import type { LimitCache } from "./limit-cache.js";
-import type { Calendar, PeriodClock } from "./period.js";
+import type { LimitShapes } from "./limit-shape.js";
+import { Plan } from "./plan.js";
 import type { KeyRefusalReason } from "./reasons.js";
 import { mcpServerAllowed, permittedModels } from "./targets.js";
-
-/** What the calls of one key to one model or MCP server have in common. */
-export interface Plan {
-  /** Permitted models in the order of fallback; for an MCP server, none. */
-  readonly models: readonly string[];
-  readonly allowed: boolean;
-  /** The limits that such a call counts against, in the order org, project, member, key. */
-  readonly limits: readonly Limit[];
-  /** For each of `limits`, the clock of its calendar periods, where it has them. */
-  readonly clocks: readonly (PeriodClock | undefined)[];
-  /** Whether one of them counts input tokens and refuses by it. */
-  readonly needsInput: boolean;
-  /** Those of them that count money. */
-  readonly costLimits: readonly Limit[];
-}
 
 /** Plans kept per chain. A caller makes up model names as it likes, so this has to end somewhere. */
 const PLANS_MAX = 64;
@@ -38,17 +24,17 @@ export class CompiledChain {
   readonly contentLogging: boolean;
   /** Why no call passes, at a moment before any expiry. */
   readonly #standing: KeyRefusalReason | undefined;
-  /** The first expiry of all. */
-  readonly #endsAt: number;
-  /** The plan of every model but for its name, where nothing is said of single models; it need not be looked up then. */
+  /** The first expiry of all, in epoch milliseconds; `Infinity` where there is none. */
+  readonly endsAt: number;
+  /** The plan of every model, where nothing is said of single models; it need not be looked up then. */
   readonly #uniform: Plan | undefined;
-  readonly #models = new Map<string, Plan>();
-  readonly #mcpServers = new Map<string, Plan>();
-  readonly #calendar: Calendar;
+  #models: Map<string, Plan> | undefined;
+  #mcpServers: Map<string, Plan> | undefined;
+  readonly #shapes: LimitShapes;
 
-  constructor(chain: KeyChain, calendar: Calendar, limitCache: LimitCache) {
+  constructor(chain: KeyChain, shapes: LimitShapes, limitCache: LimitCache) {
     this.chain = chain;
-    this.#calendar = calendar;
+    this.#shapes = shapes;
     const { org, project, holder, key } = chain;
     this.keyId = key.id;
     this.orgId = org.id;
@@ -60,21 +46,22 @@ export class CompiledChain {
       ...compileLimits(key.limits, keyScope(chain)),
     ];
     this.#standing = keyRefusal(chain, Number.NEGATIVE_INFINITY);
-    this.#endsAt = Math.min(
+    this.endsAt = Math.min(
       key.expiresAt ?? Number.POSITIVE_INFINITY,
       holder.expiresAt ?? Number.POSITIVE_INFINITY,
     );
-    this.#uniform = isUniform(chain, this.limits) ? this.#plan(true, [], []) : undefined;
+    this.#uniform = isUniform(chain, this.limits) ? this.#plan(true, undefined, []) : undefined;
   }
 
   /** As {@link keyRefusal}, which is asked only once something may have ended. */
   refusalAt(now: number): KeyRefusalReason | undefined {
-    return now < this.#endsAt ? this.#standing : keyRefusal(this.chain, now);
+    return now < this.endsAt ? this.#standing : keyRefusal(this.chain, now);
   }
 
   /** What a call naming this model may reach and counts against. */
   forModel(model: string): Plan {
-    if (this.#uniform !== undefined) return named(this.#uniform, model);
+    if (this.#uniform !== undefined) return this.#uniform;
+    this.#models ??= new Map();
     return remembered(this.#models, model, () => {
       const models = permittedModels(this.chain, model);
       return this.#plan(models.length > 0, models, [models[0] ?? model, model]);
@@ -88,28 +75,16 @@ export class CompiledChain {
 
   /** The same for an MCP server; limits per model do not concern it. */
   forMcpServer(mcpServer: string): Plan {
+    this.#mcpServers ??= new Map();
     return remembered(this.#mcpServers, mcpServer, () =>
       this.#plan(mcpServerAllowed(this.chain, mcpServer), [], []),
     );
   }
 
-  #plan(allowed: boolean, models: readonly string[], names: readonly string[]): Plan {
+  #plan(allowed: boolean, models: readonly string[] | undefined, names: readonly string[]): Plan {
     const limits = this.limits.filter(concerns(names));
-    return {
-      models,
-      allowed,
-      limits,
-      clocks: limits.map((limit) => periodClock(limit, this.#calendar)),
-      needsInput: limits.some(
-        ({ meter, mode }) => mode === "enforce" && (meter === "tokens" || meter === "inputTokens"),
-      ),
-      costLimits: limits.filter(({ meter }) => meter === "cost"),
-    };
+    return new Plan(allowed, models, limits, this.#shapes.of(limits));
   }
-}
-
-function named({ allowed, limits, clocks, needsInput, costLimits }: Plan, model: string): Plan {
-  return { models: [model], allowed, limits, clocks, needsInput, costLimits };
 }
 
 /** Whether every model is allowed, and meets the same limits under its own name. */
@@ -121,11 +96,6 @@ function isUniform({ org, project, key }: KeyChain, limits: readonly Limit[]): b
     lists.every((list) => list == null) &&
     limits.every(({ perModel }) => perModel === undefined)
   );
-}
-
-/** The clock of a limit's calendar periods, where it has them. */
-export function periodClock({ window }: Limit, calendar: Calendar): PeriodClock | undefined {
-  return window.kind === "calendar" ? calendar.clock(window.name, window.timeZone) : undefined;
 }
 
 /** The limits above the key: of the org, the project and the member, as far as they are given. */

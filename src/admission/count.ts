@@ -38,7 +38,7 @@ export interface Count {
 }
 
 /** An empty count for a limit. */
-export function createCount({ field, window }: Limit): Count {
+export function createCount({ field, window }: Pick<Limit, "field" | "window">): Count {
   switch (window.kind) {
     case "sliding":
       return new SlidingCount(field, window.lengthMs);

@@ -1,11 +1,11 @@
 import { ValidationError } from "../model/errors.js";
 import { nanoUsd } from "../model/money.js";
-import type { Usage } from "../model/usage.js";
+import { type CallParts, partsOf, type Usage } from "../model/usage.js";
 import type { PriceCatalog } from "../pricing/catalog.js";
-import { costNanoUsd } from "../pricing/cost.js";
+import { mostNanoUsd } from "../pricing/cost.js";
 import type { Use } from "./amounts.js";
-import type { Plan } from "./compiled-chain.js";
 import type { Estimator } from "./estimate.js";
+import type { Plan } from "./plan.js";
 
 /** How a gate prices and estimates. */
 export interface Pricing {
@@ -18,53 +18,59 @@ export interface Pricing {
 /** What a call is expected to use at most, and the models that it may reach for that. */
 export interface EstimatedUse extends Use {
   readonly models: readonly string[];
+  /** What of the call is priced apart, as far as it is known. */
+  readonly parts: CallParts | undefined;
 }
 
 /**
  * What to reserve for a call, or `undefined` where a budget applies and no price is known.
  *
- * The cost is that of the dearest model the call may fall back to. A target without a price is no target where `unpriced`
+ * The cost is the most of the dearest model the call may fall back to: see {@link mostNanoUsd}. A target without a price is no target where `unpriced`
  * is `deny`.
  *
  * @throws ValidationError where an enforced limit counts input tokens and the usage does not say how many
  */
 export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | undefined {
-  const model = plan.models[0];
-  if (usage.inputTokens === undefined && plan.needsInput && model !== undefined) throw missingInput();
+  let models = plan.models ?? (usage.model === undefined ? [] : [usage.model]);
+  const model = models[0];
+  if (usage.inputTokens === undefined && plan.shape.needsInput && model !== undefined) throw missingInput();
   const inputTokens = usage.inputTokens ?? 0;
   const outputTokens =
     usage.maxOutputTokens ?? (model === undefined ? 0 : estimated(pricing, model, usage.inputTokens));
   const byok = usage.byok === true;
-  const costLimits = byok ? plan.costLimits.filter(({ countByok }) => countByok) : plan.costLimits;
+  const parts = partsOf(usage);
+  const rule = byok ? plan.shape.byokCost : plan.shape.cost;
 
   let cost = 0;
-  let { models } = plan;
   if (usage.costUsd !== undefined) cost = nanoUsd(usage.costUsd);
-  else if (costLimits.length > 0 && model !== undefined) {
-    const enforced = costLimits.some(({ mode }) => mode === "enforce");
+  else if (rule !== "none" && model !== undefined) {
+    const enforced = rule === "enforce";
     if (enforced && pricing.unpriced === "deny") {
       models = models.filter((target) => pricing.prices.price(target) !== undefined);
       if (models.length === 0) return undefined;
     }
     const needsInput = enforced && models.some((target) => pricing.prices.price(target) !== undefined);
     if (needsInput && usage.inputTokens === undefined) throw missingInput();
-    cost = dearestCost(models, inputTokens, outputTokens, pricing);
+    cost = dearestCost(models, inputTokens, outputTokens, parts, pricing);
   }
-  return { requests: 1, inputTokens, outputTokens, costNanoUsd: cost, slots: 1, byok, models };
+  return { requests: 1, inputTokens, outputTokens, costNanoUsd: cost, slots: 1, byok, models, parts };
 }
 
-/** What the dearest of the models would cost, in nano-USD; a model without a price costs what `unpriced` says. */
+/** What the dearest of the models would cost at most, in nano-USD; a model without a price costs what `unpriced` says. */
 export function dearestCost(
   models: readonly string[],
   inputTokens: number,
   outputTokens: number,
+  parts: CallParts | undefined,
   { prices, unpriced }: Pricing,
 ): number {
+  const tokens =
+    parts === undefined ? { inputTokens, outputTokens } : { inputTokens, outputTokens, ...parts };
   let most = 0;
   for (const model of models) {
     const price = prices.price(model);
     const otherwise = unpriced === "deny" ? 0 : unpriced;
-    const cost = price === undefined ? otherwise : costNanoUsd(price, { inputTokens, outputTokens });
+    const cost = price === undefined ? otherwise : mostNanoUsd(price, tokens);
     if (cost > most) most = cost;
   }
   return most;

@@ -1,4 +1,7 @@
-/** Why a call was refused. In the order in which it is checked: the first that fails answers. */
+/**
+ * Why a call was refused. In the order in which it is checked: the first that fails answers. The last two are those of a
+ * queue before the gate.
+ */
 export const REFUSAL_REASONS = [
   "invalid_key",
   "key_revoked",
@@ -16,6 +19,8 @@ export const REFUSAL_REASONS = [
   "budget_exceeded",
   "credits_exhausted",
   "counters_unavailable",
+  "queue_full",
+  "queue_timeout",
 ] as const;
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
@@ -45,6 +50,8 @@ export const MESSAGES: Readonly<Record<Exclude<RefusalReason, LimitReason>, stri
   mcp_server_not_allowed: "The API key may not call this MCP server.",
   model_unpriced: "A budget applies and the price of this model is not known.",
   counters_unavailable: "Usage cannot be counted at the moment.",
+  queue_full: "Too many calls are waiting.",
+  queue_timeout: "There was no room for the call in the time that it may wait.",
 };
 
 /** The reasons that name a limit. */

@@ -61,8 +61,8 @@ export class SlidingCount implements Count {
     return endOf(this.#newest, this.#widthMs);
   }
 
-  emptyAt(): number {
-    if (this.#total === 0) return Number.NEGATIVE_INFINITY;
+  emptyAt(now: number): number {
+    if (this.used(now) === 0) return Number.NEGATIVE_INFINITY;
     const newest = this.#newestAmount > 0 ? this.#newest : (this.#older?.at(-2) ?? this.#newest);
     return endOf(newest, this.#widthMs);
   }

@@ -1,20 +1,29 @@
-import type { Charge, Reading } from "../admission/charge.js";
+import type { Charge, Charges, Reading } from "../admission/charge.js";
+import type { Plan } from "../admission/plan.js";
 
 /** What to charge, all or nothing. */
 export interface ReserveRequest {
   /** The new reservation's id, or with `extend` that of an open one. */
   readonly id: string;
   readonly orgId: string;
-  /** Epoch milliseconds. A store with a clock of its own uses that one for sliding windows. */
+  /**
+   * Epoch milliseconds. A store with a clock of its own uses that one for sliding windows, slots and the TTL.
+   *
+   * Either clock is clamped: a call counts at its `now`, or at the latest moment at which any count that it names was
+   * charged, if that is later. One moment holds for the whole call.
+   */
   readonly now: number;
   /** How long the reservation lives. */
   readonly ttlMs: number;
   readonly charges: readonly Charge[];
-  /** While a reservation that was made with the same `key` is open, it is the answer and nothing is charged. */
+  /**
+   * While a reservation that was made with the same `key` is open, it is the answer and nothing is charged. A key, like
+   * a reservation's id and a `Limit.scopeKey`, is unique over all orgs.
+   */
   readonly idempotency?: { readonly key: string; readonly fingerprint: string } | undefined;
-  /** Adds the charges to the open reservation `id` instead of making one. */
+  /** Adds the charges to the open reservation `id` instead of making one; its TTL and its key stay as they are. */
   readonly extend?: boolean;
-  /** Answers as it would, and changes nothing. */
+  /** Answers as it would, and changes nothing, the counters' clock included. */
   readonly dryRun?: boolean;
 }
 
@@ -27,11 +36,11 @@ export type ReserveOutcome =
       readonly expiresAt: number;
       /** What the reservation holds: for `replayed`, what was charged then. */
       readonly charges: readonly Charge[];
-      /** The count of each charge that was asked for, after it. */
+      /** The count of each charge that was asked for, after it; for `replayed`, of each of `charges`. */
       readonly used: readonly number[];
       /** Milliseconds from `now` until each of these counts is zero by itself; see {@link Reading.resetMs}. */
       readonly resetMs: readonly number[];
-      /** The readings from before the charge, where a limit in shadow mode was short. */
+      /** A reading from before it for each charge that was asked for, where a limit in shadow mode was short. */
       readonly shadow?: readonly Reading[] | undefined;
     }
   /** At least one enforced limit was short and nothing was changed; a reading for each charge. */
@@ -41,6 +50,10 @@ export type ReserveOutcome =
   /** `extend` named a reservation that is not open. */
   | { readonly outcome: NotOpen };
 
+/**
+ * Why a reservation is not open. Counters keep `already_settled` for at least the reservation's TTL and `expired` for at
+ * least some minutes after it; `unknown_reservation` may follow.
+ */
 export type NotOpen = "already_settled" | "expired" | "unknown_reservation";
 
 /** What a charge of the reservation really came to. */
@@ -51,8 +64,8 @@ export interface SettleRequest {
   readonly orgId: string;
   readonly now: number;
   /**
-   * The actual amounts. One for each limit that was charged, in the same order; then those that were not, such as
-   * the limits of the model that a call fell back to.
+   * The actual amounts. One for each limit that was charged, in the same order and of the same period; then those that
+   * were not, such as the limits of the model that a call fell back to. Their limits may have another max by now.
    */
   readonly amounts: readonly Amount[];
 }
@@ -71,7 +84,8 @@ export type SettleOutcome =
 /**
  * Counts in motion: what every limit has used, and the reservations that are open.
  *
- * Each call is one atomic step. See `docs/architecture.md` for what an adapter has to hold.
+ * Each call is one atomic step. `countersConformance` of `tollgate/testing` says what an adapter has to hold. It leaves
+ * open how long a period is kept beyond the present one and the one before it.
  */
 export interface Counters {
   /** Charges every charge, or none and says how short each is. */
@@ -83,4 +97,36 @@ export interface Counters {
   close(): Promise<void>;
   /** Answers without I/O, so that no time-out has to watch it. */
   readonly inProcess?: boolean;
+  /**
+   * The short way of counters in this process.
+   *
+   * @internal
+   */
+  readonly direct?: DirectCounters;
+}
+
+/**
+ * The short way of counters in this process: the steps of nearly every call, without a promise and without a list of
+ * charges. Where anything is out of the ordinary it answers `undefined`, changes nothing, and {@link Counters} is asked.
+ */
+export interface DirectCounters {
+  /** Charges every charge, where there is room for all of them. */
+  reserve(request: DirectRequest): DirectReservation | undefined;
+  /** Closes an open reservation with one amount for each limit that was charged. Answers what each count then is. */
+  settle(id: string, now: number, amounts: readonly number[]): readonly number[] | undefined;
+}
+
+export interface DirectRequest {
+  readonly id: string;
+  readonly now: number;
+  readonly ttlMs: number;
+  readonly plan: Plan;
+  readonly charges: Charges;
+}
+
+export interface DirectReservation {
+  readonly reservedAt: number;
+  readonly expiresAt: number;
+  /** The count of each charge, after it. */
+  readonly used: readonly number[];
 }

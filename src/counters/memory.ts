@@ -1,10 +1,11 @@
-import type { Charge, Reading } from "../admission/charge.js";
+import { type Charge, type Charges, chargeList, type Reading, sideBySide } from "../admission/charge.js";
 import { type Count, createCount, type Part } from "../admission/count.js";
 import { type Limit, sameCount } from "../admission/limit.js";
 import { emptyAfter } from "../admission/sliding-count.js";
 import type {
   Amount,
   Counters,
+  DirectCounters,
   NotOpen,
   ReadQuery,
   ReserveOutcome,
@@ -12,23 +13,9 @@ import type {
   SettleOutcome,
   SettleRequest,
 } from "./counters.js";
-import { RecentIds } from "./recent-ids.js";
+import { MemoryDirect } from "./memory-direct.js";
+import { type Idempotency, type OpenReservation, OpenReservations } from "./open-reservations.js";
 import { ScopeCounts } from "./scope-counts.js";
-
-type Idempotency = NonNullable<ReserveRequest["idempotency"]>;
-
-/** One reservation from its reserve to its settle. */
-interface OpenReservation {
-  readonly reservedAt: number;
-  readonly expiresAt: number;
-  readonly idempotency: Idempotency | undefined;
-  /** The counts that were charged at `reservedAt`, in the order of the charges. */
-  readonly counts: readonly Count[];
-  /** Everything charged so far, extensions included. */
-  charges: readonly Charge[];
-  /** The extensions, latest last; what is not in them was charged at `reservedAt`. */
-  extensions: { readonly part: Part; readonly charges: readonly Charge[] }[] | undefined;
-}
 
 /** Counters in the memory of this process: the embedded default. A restart forgets them. */
 export function memoryCounters(): MemoryCounters {
@@ -38,16 +25,57 @@ export function memoryCounters(): MemoryCounters {
 export class MemoryCounters implements Counters {
   readonly inProcess = true;
   readonly #counts = new ScopeCounts();
-  readonly #open = new Map<string, OpenReservation>();
-  readonly #idByKey = new Map<string, string>();
-  readonly #closed = new RecentIds<NotOpen>();
-  #now = Number.NEGATIVE_INFINITY;
-  /** Before this moment no reservation has outlived its TTL. */
-  #nextExpiry = Number.POSITIVE_INFINITY;
+  readonly #reservations = new OpenReservations();
+  readonly #counting = new Counting(this.#counts, this.#reservations);
+  /** @internal */
+  readonly direct: DirectCounters = new MemoryDirect(this.#counts, this.#reservations);
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
-    const now = this.#clamp(request.now);
-    this.#expire(now);
+    return this.#counting.reserve(request);
+  }
+
+  async settle(request: SettleRequest): Promise<SettleOutcome> {
+    return this.#counting.settle(request);
+  }
+
+  async read(query: ReadQuery): Promise<Reading[]> {
+    return this.#counting.read(query);
+  }
+
+  async close(): Promise<void> {}
+
+  /** How many reservations are kept open; one whose TTL has passed goes with the next call. For tests and diagnosis. */
+  get openReservations(): number {
+    return this.#reservations.size;
+  }
+
+  /** Everything that is counted, as plain data. For tests and diagnosis. */
+  dump(): Record<string, Record<string, readonly (number | null)[]>> {
+    return this.#counts.dump();
+  }
+}
+
+/** The counts that decisions are made on, wherever they are kept. */
+export type KeptCounts = Pick<ScopeCounts, "find" | "obtain">;
+
+/** The reservations that decisions are made on, wherever they are kept; what was extended is added again. */
+export type KeptReservations = Pick<
+  OpenReservations,
+  "now" | "advance" | "add" | "get" | "idOf" | "fate" | "close"
+>;
+
+/** The decisions of counters, over what is kept. Each runs to its end without a pause. */
+export class Counting {
+  readonly #counts: KeptCounts;
+  readonly #reservations: KeptReservations;
+
+  constructor(counts: KeptCounts, reservations: KeptReservations) {
+    this.#counts = counts;
+    this.#reservations = reservations;
+  }
+
+  reserve(request: ReserveRequest): ReserveOutcome {
+    const now = request.dryRun ? this.#at(request.now) : this.#reservations.advance(request.now);
     const { charges, id, idempotency } = request;
     if (request.extend) return this.#extend(request, now);
     const replayed = idempotency && this.#replay(idempotency, request.now, now);
@@ -62,79 +90,86 @@ export class MemoryCounters implements Counters {
       const times = { reservedAt: now, expiresAt };
       return { outcome: "reserved", id, ...times, charges, ...this.#foresee(charges, request.now), shadow };
     }
-    const { counts, used, resetMs } = this.#add(charges, { at: now, expiresAt }, request.now);
-    this.#open.set(id, { reservedAt: now, expiresAt, idempotency, counts, charges, extensions: undefined });
-    if (expiresAt < this.#nextExpiry) this.#nextExpiry = expiresAt;
-    if (idempotency) this.#idByKey.set(idempotency.key, id);
+    const { used, resetMs } = this.#add(charges, { at: now, expiresAt }, request.now);
+    this.#reservations.add(id, {
+      at: now,
+      expiresAt,
+      idempotency,
+      found: undefined,
+      charges: sideBySide(charges),
+      extensions: undefined,
+    });
     return { outcome: "reserved", id, reservedAt: now, expiresAt, charges, used, resetMs, shadow };
   }
 
-  async settle({ id, now: callerNow, amounts }: SettleRequest): Promise<SettleOutcome> {
-    const now = this.#clamp(callerNow);
-    this.#expire(now);
+  settle({ id, now: callerNow, amounts }: SettleRequest): SettleOutcome {
+    const now = this.#reservations.advance(callerNow);
     const open = this.#openAt(id, now);
-    if (open === undefined) return { outcome: this.#closed.get(id) ?? "unknown_reservation" };
-    this.#close(id, open, "already_settled");
+    if (open === undefined) return { outcome: this.#whyNotOpen(id) };
+    this.#reservations.close(id, open, "already_settled");
 
     const used: number[] = [];
-    const original = { at: open.reservedAt, expiresAt: open.expiresAt };
     for (let i = 0; i < amounts.length; i++) {
       const amount = amounts[i] as Amount; // sound: i is below the length
       const { limit, period } = amount;
       let delta = amount.amount - reservedFor(open.charges, limit, i);
-      const held = open.charges[i]?.limit === limit && delta <= 0 ? open.counts[i] : undefined;
-      // A count may have been forgotten since it was charged. A refund is nothing to it then; a surcharge needs one that is kept.
-      const count = held ?? this.#counts.obtain(limit, now);
+      // Not the count that was charged: that may have been forgotten as empty, and another begun.
+      const count = this.#counts.obtain(limit, now);
       if (open.extensions) delta = giveBack(count, open.extensions, amount, i, delta, now);
-      used.push(count.correct(delta, original, now, period));
+      used.push(count.correct(delta, open, now, period));
     }
     return { outcome: "settled", used };
   }
 
-  async read({ now, charges }: ReadQuery): Promise<Reading[]> {
+  read({ now, charges }: ReadQuery): Reading[] {
     return this.#read(charges, now);
   }
 
-  async close(): Promise<void> {}
-
-  /** How many reservations are kept open; one whose TTL has passed goes with the next call. For tests and diagnosis. */
-  get openReservations(): number {
-    return this.#open.size;
+  /** The counters' clock as of a call that does not move it. */
+  #at(callerNow: number): number {
+    return Math.max(this.#reservations.now, callerNow);
   }
 
-  /** Everything that is counted, as plain data. For tests and diagnosis. */
-  dump(): Record<string, Record<string, readonly (number | null)[]>> {
-    return this.#counts.dump();
+  /** The reservation, unless it is closed or has outlived its TTL by `now`, which a dry run may put ahead of the clock. */
+  #openAt(id: string, now: number): OpenReservation | undefined {
+    const open = this.#reservations.get(id);
+    return open && open.expiresAt > now ? open : undefined;
   }
 
-  /** Time never runs backwards for a count. */
-  #clamp(now: number): number {
-    if (now > this.#now) this.#now = now;
-    return this.#now;
+  #whyNotOpen(id: string): NotOpen {
+    return this.#reservations.get(id) === undefined ? this.#reservations.fate(id) : "expired";
   }
 
-  #extend({ id, charges, now: callerNow }: ReserveRequest, now: number): ReserveOutcome {
+  #extend({ id, charges, now: callerNow, dryRun }: ReserveRequest, now: number): ReserveOutcome {
     const open = this.#openAt(id, now);
-    if (open === undefined) return { outcome: this.#closed.get(id) ?? "unknown_reservation" };
-    if (this.#roomFor(charges, now) === "none") return this.#refuse(charges, callerNow);
+    if (open === undefined) return { outcome: this.#whyNotOpen(id) };
+    const room = this.#roomFor(charges, now);
+    if (room === "none") return this.#refuse(charges, callerNow);
+    const shadow = room === "in shadow only" ? this.#read(charges, callerNow) : undefined;
+    const added = sideBySide(charges);
+    const whole = sum(open.charges, added);
+    const extended = { id, ...timesOf(open), charges: chargeList(whole), shadow };
+    if (dryRun) return { outcome: "reserved", ...extended, ...this.#foresee(charges, callerNow) };
     const part = { at: now, expiresAt: open.expiresAt };
     const { used, resetMs } = this.#add(charges, part, callerNow);
-    open.extensions = [...(open.extensions ?? []), { part, charges }];
-    open.charges = sum(open.charges, charges);
-    return { outcome: "reserved", id, ...timesOf(open), charges: open.charges, used, resetMs };
+    open.extensions = [...(open.extensions ?? []), { part, charges: added }];
+    open.charges = whole;
+    this.#reservations.add(id, open);
+    return { outcome: "reserved", ...extended, used, resetMs };
   }
 
-  #replay({ key, fingerprint }: Idempotency, callerNow: number, now: number): ReserveOutcome | undefined {
-    const id = this.#idByKey.get(key);
+  #replay(idempotency: Idempotency, callerNow: number, now: number): ReserveOutcome | undefined {
+    const id = this.#reservations.idOf(idempotency);
     const open = id === undefined ? undefined : this.#openAt(id, now);
     if (id === undefined || open === undefined) return undefined;
-    if (open.idempotency?.fingerprint !== fingerprint) return { outcome: "conflict" };
-    const readings = this.#read(open.charges, callerNow);
+    if (open.idempotency?.fingerprint !== idempotency.fingerprint) return { outcome: "conflict" };
+    const charges = chargeList(open.charges);
+    const readings = this.#read(charges, callerNow);
     const counted = {
       used: readings.map(({ used }) => used),
       resetMs: readings.map(({ resetMs }) => resetMs),
     };
-    return { outcome: "replayed", id, ...timesOf(open), charges: open.charges, ...counted };
+    return { outcome: "replayed", id, ...timesOf(open), charges, ...counted };
   }
 
   #refuse(charges: readonly Charge[], callerNow: number): ReserveOutcome {
@@ -152,23 +187,21 @@ export class MemoryCounters implements Counters {
     return room;
   }
 
-  #add(charges: readonly Charge[], part: Part, callerNow: number): Counted & { counts: Count[] } {
-    const counts: Count[] = [];
+  #add(charges: readonly Charge[], part: Part, callerNow: number): Counted {
     const used: number[] = [];
     const resetMs: number[] = [];
     for (const { limit, amount, period } of charges) {
       const count = this.#counts.obtain(limit, part.at);
-      counts.push(count);
       used.push(count.add(amount, part, period));
       resetMs.push(Math.max(0, count.emptyAt(part.at, period) - callerNow));
     }
-    return { counts, used, resetMs };
+    return { used, resetMs };
   }
 
   /** What {@link #add} would come to. */
   #foresee(charges: readonly Charge[], callerNow: number): Counted {
     const readings = this.#read(charges, callerNow);
-    const now = Math.max(this.#now, callerNow);
+    const now = this.#at(callerNow);
     const used = charges.map(({ amount }, i) => (readings[i]?.used ?? 0) + amount);
     const resetMs = charges.map(({ limit: { window }, amount }, i) => {
       if (window.kind === "sliding" && amount > 0) return emptyAfter(window.lengthMs, now) - callerNow;
@@ -179,40 +212,12 @@ export class MemoryCounters implements Counters {
 
   /** Waits are told from the caller's own clock: that is the one it will watch. */
   #read(charges: readonly Charge[], callerNow: number): Reading[] {
-    const now = Math.max(this.#now, callerNow);
+    const now = this.#at(callerNow);
     return charges.map((charge) => {
       const count = this.#counts.find(charge.limit) ?? createCount(charge.limit);
       const resetMs = Math.max(0, count.emptyAt(now, charge.period) - callerNow);
       return { used: count.used(now, charge.period), waitMs: waitMs(charge, count, now, callerNow), resetMs };
     });
-  }
-
-  /** The reservation, unless it is closed or has outlived its TTL. */
-  #openAt(id: string, now: number): OpenReservation | undefined {
-    const open = this.#open.get(id);
-    if (open === undefined || open.expiresAt > now) return open;
-    this.#close(id, open, "expired");
-    return undefined;
-  }
-
-  #close(id: string, { idempotency }: OpenReservation, how: NotOpen): void {
-    this.#open.delete(id);
-    if (idempotency) this.#idByKey.delete(idempotency.key);
-    this.#closed.set(id, how);
-  }
-
-  /** Closes what has outlived its TTL. What it charged stays charged; its slots free themselves. */
-  #expire(now: number): void {
-    // Not by looking at the first of the map: behind many that were settled, finding it takes long.
-    if (now < this.#nextExpiry) return;
-    this.#nextExpiry = Number.POSITIVE_INFINITY;
-    for (const [id, open] of this.#open) {
-      if (open.expiresAt > now) {
-        this.#nextExpiry = open.expiresAt;
-        break; // in order of expiry where all have the same TTL; others wait their turn
-      }
-      this.#close(id, open, "expired");
-    }
   }
 }
 
@@ -221,8 +226,8 @@ interface Counted {
   readonly resetMs: readonly number[];
 }
 
-function timesOf({ reservedAt, expiresAt }: OpenReservation) {
-  return { reservedAt, expiresAt };
+function timesOf({ at, expiresAt }: OpenReservation) {
+  return { reservedAt: at, expiresAt };
 }
 
 function waitMs(charge: Charge, count: Count, now: number, callerNow: number): number {
@@ -256,18 +261,17 @@ function giveBack(
 }
 
 /** What stands reserved against a limit; `hint` is where it most likely is. */
-function reservedFor(charges: readonly Charge[], limit: Limit, hint: number): number {
-  const hinted = charges[hint];
-  if (hinted?.limit === limit) return hinted.amount;
-  return charges.find((charge) => sameCount(charge.limit, limit))?.amount ?? 0;
+function reservedFor({ limits, amounts }: Charges, limit: Limit, hint: number): number {
+  const place = limits[hint] === limit ? hint : limits.findIndex((one) => sameCount(one, limit));
+  return amounts[place] ?? 0;
 }
 
 /** The charges with what was added to them. */
-function sum(charges: readonly Charge[], added: readonly Charge[]): Charge[] {
-  const summed = charges.map((charge) => {
-    const more = added.find(({ limit }) => sameCount(limit, charge.limit));
-    return more ? { ...charge, amount: charge.amount + more.amount } : charge;
-  });
-  const fresh = added.filter(({ limit }) => !charges.some((charge) => sameCount(charge.limit, limit)));
-  return [...summed, ...fresh];
+function sum(charges: Charges, added: Charges): Charges {
+  const summed = chargeList(charges).map((charge) => ({
+    ...charge,
+    amount: charge.amount + reservedFor(added, charge.limit, 0),
+  }));
+  const fresh = chargeList(added).filter(({ limit }) => !charges.limits.some((one) => sameCount(one, limit)));
+  return sideBySide([...summed, ...fresh]);
 }

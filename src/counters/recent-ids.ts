@@ -1,25 +1,47 @@
 /** Of each generation; two are kept, so between this many and twice as many ids. */
-const GENERATION = 100_000;
+const GENERATION = 10_000;
 
 /**
  * What became of the latest ids, in bounded memory.
  *
- * An id that has fallen out answers as if it had never been: a settle of it is refused either way, only the reason given
- * is less exact.
+ * Every call adds an id, and hardly any is ever asked for: an index is made only once one is. An id that has fallen out
+ * answers as if it had never been: a settle of it is refused either way, only the reason given is less exact.
  */
 export class RecentIds<T> {
-  #young = new Map<string, T>();
-  #old = new Map<string, T>();
+  #young = new Generation<T>();
+  #old = new Generation<T>();
 
-  set(id: string, value: T): void {
+  add(id: string, value: T): void {
     if (this.#young.size >= GENERATION) {
       this.#old = this.#young;
-      this.#young = new Map();
+      this.#young = new Generation();
     }
-    this.#young.set(id, value);
+    this.#young.add(id, value);
   }
 
   get(id: string): T | undefined {
     return this.#young.get(id) ?? this.#old.get(id);
+  }
+}
+
+class Generation<T> {
+  readonly #ids: string[] = [];
+  readonly #values: T[] = [];
+  readonly #index = new Map<string, T>();
+
+  get size(): number {
+    return this.#ids.length;
+  }
+
+  add(id: string, value: T): void {
+    this.#ids.push(id);
+    this.#values.push(value);
+  }
+
+  get(id: string): T | undefined {
+    for (let i = this.#index.size; i < this.#ids.length; i++) {
+      this.#index.set(this.#ids[i] as string, this.#values[i] as T); // sound: i is below the length of both
+    }
+    return this.#index.get(id);
   }
 }

@@ -1,5 +1,6 @@
 import { type Count, createCount } from "../admission/count.js";
 import type { Limit } from "../admission/limit.js";
+import type { Plan } from "../admission/plan.js";
 
 /** Scopes looked at for each that is made, so that what is forgotten keeps up with what is new. */
 const SWEPT_PER_NEW = 2;
@@ -11,6 +12,8 @@ export class ScopeCounts {
   // A call asks for the limits of one scope after the other: most look-ups are for the scope of the one before.
   #lastKey: string | undefined;
   #last: readonly Count[] | undefined;
+  /** Made anew when something is forgotten: what was found before may be a count that is no longer kept. */
+  #epoch = {};
 
   /** The count of a limit, where anything was counted. */
   find({ scopeKey, field }: Limit): Count | undefined {
@@ -36,6 +39,26 @@ export class ScopeCounts {
     return count;
   }
 
+  /** The counts of a plan's limits, in their order, where all of them are kept. */
+  ofPlan(plan: Plan): FoundCounts | undefined {
+    const { found } = plan;
+    if (found instanceof FoundCounts && found.epoch === this.#epoch) return found;
+    const counts: Count[] = [];
+    for (const limit of plan.limits) {
+      const count = this.find(limit);
+      if (count === undefined) return undefined;
+      counts.push(count);
+    }
+    const fresh = new FoundCounts(this.#epoch, counts);
+    plan.found = fresh;
+    return fresh;
+  }
+
+  /** Whether nothing has been forgotten since these were found. */
+  holds({ epoch }: FoundCounts): boolean {
+    return epoch === this.#epoch;
+  }
+
   /** Everything that is counted, as plain data. */
   dump(): Record<string, Record<string, readonly (number | null)[]>> {
     const dumped = [...this.#scopes].map(([key, counts]) => {
@@ -54,6 +77,21 @@ export class ScopeCounts {
       if (next.done) return;
     }
     const [key, counts] = next.value;
-    if (counts.every((count) => count.idle(now))) this.#scopes.delete(key);
+    if (!counts.every((count) => count.idle(now))) return;
+    this.#scopes.delete(key);
+    this.#epoch = {};
+    this.#lastKey = undefined;
+  }
+}
+
+/** Counts that were found for the limits of a plan. */
+export class FoundCounts {
+  /** Which counts, and since what was last forgotten of them. */
+  readonly epoch: object;
+  readonly counts: readonly Count[];
+
+  constructor(epoch: object, counts: readonly Count[]) {
+    this.epoch = epoch;
+    this.counts = counts;
   }
 }

@@ -146,11 +146,13 @@ describe("counts in memory", () => {
 });
 
 describe("recent ids", () => {
-  it("keep the latest hundred thousand and never more than twice as many", () => {
+  it("keep the latest ten thousand and never more than twice as many, whenever they are asked for", () => {
     const ids = new RecentIds<number>();
-    for (let i = 0; i < 350_000; i++) ids.set(`id${i}`, i);
-    expect(ids.get("id349999")).toBe(349_999);
-    expect(ids.get("id250001")).toBe(250_001);
-    expect(ids.get("id149999")).toBeUndefined();
+    for (let i = 0; i < 30_000; i++) ids.add(`id${i}`, i);
+    expect(ids.get("id29999")).toBe(29_999);
+    for (let i = 30_000; i < 35_000; i++) ids.add(`id${i}`, i);
+    expect(ids.get("id34999")).toBe(34_999);
+    expect(ids.get("id25001")).toBe(25_001);
+    expect(ids.get("id14999")).toBeUndefined();
   });
 });

@@ -1,0 +1,108 @@
+import type { Use } from "./amounts.js";
+import type { Limit } from "./limit.js";
+import type { Calendar, Period, PeriodClock } from "./period.js";
+
+/**
+ * What lists of limits have in common that differ in their scopes and maxes alone: how much of a call counts, and in
+ * which periods. Ten thousand keys with limits of the same kinds share one, so it stays in the processor's cache.
+ */
+export class LimitShape {
+  /** Whether one of the limits counts input tokens and refuses by it. */
+  readonly needsInput: boolean;
+  /** What the limits on money do to a call. */
+  readonly cost: CostRule;
+  /** The same for a call on the customer's own provider key. */
+  readonly byokCost: CostRule;
+  readonly #quantities: readonly Quantity[];
+  readonly #clocks: readonly (PeriodClock | undefined)[];
+  #periods: readonly (Period | undefined)[] = [];
+  /** The moments that have `#periods`. */
+  #periodsFrom = Number.POSITIVE_INFINITY;
+  #periodsUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(limits: readonly Limit[], calendar: Calendar) {
+    this.needsInput = limits.some(
+      ({ meter, mode }) => mode === "enforce" && (meter === "tokens" || meter === "inputTokens"),
+    );
+    this.cost = costRule(limits.filter(({ meter }) => meter === "cost"));
+    this.byokCost = costRule(limits.filter(({ countByok }) => countByok));
+    this.#quantities = limits.map(quantityOf);
+    this.#clocks = limits.map((limit) => periodClock(limit, calendar));
+  }
+
+  /** How much of a call counts against each limit. */
+  amounts(use: Use): number[] {
+    const tokens = use.inputTokens + use.outputTokens;
+    const cost = use.byok ? 0 : use.costNanoUsd;
+    // In the order of QUANTITIES.
+    const each = [use.requests, tokens, use.inputTokens, use.outputTokens, cost, use.costNanoUsd, use.slots];
+    return this.#quantities.map((quantity) => each[quantity] as number); // sound: a Quantity is an index of it
+  }
+
+  /** The calendar period of each limit that holds a moment. */
+  periodsAt(now: number): readonly (Period | undefined)[] {
+    if (now < this.#periodsFrom || now >= this.#periodsUntil) this.#turn(now);
+    return this.#periods;
+  }
+
+  #turn(now: number): void {
+    this.#periods = this.#clocks.map((clock) => clock?.at(now));
+    const known = this.#periods.filter((period) => period !== undefined);
+    this.#periodsFrom = Math.max(Number.NEGATIVE_INFINITY, ...known.map(({ startsAt }) => startsAt));
+    this.#periodsUntil = Math.min(Number.POSITIVE_INFINITY, ...known.map(({ endsAt }) => endsAt));
+  }
+}
+
+/** Whether money is counted at all, and whether a call can be refused by it. */
+export type CostRule = "none" | "shadow" | "enforce";
+
+function costRule(costLimits: readonly Limit[]): CostRule {
+  if (costLimits.length === 0) return "none";
+  return costLimits.some(({ mode }) => mode === "enforce") ? "enforce" : "shadow";
+}
+
+/** What can be counted of a call, as numbers. */
+const QUANTITIES = {
+  requests: 0,
+  tokens: 1,
+  inputTokens: 2,
+  outputTokens: 3,
+  cost: 4,
+  costByok: 5,
+  inFlight: 6,
+} as const;
+type Quantity = (typeof QUANTITIES)[keyof typeof QUANTITIES];
+
+function quantityOf({ meter, countByok }: Limit): Quantity {
+  return meter === "cost" && countByok ? QUANTITIES.costByok : QUANTITIES[meter];
+}
+
+/** The clock of a limit's calendar periods, where it has them. */
+export function periodClock({ window }: Limit, calendar: Calendar): PeriodClock | undefined {
+  return window.kind === "calendar" ? calendar.clock(window.name, window.timeZone) : undefined;
+}
+
+/** Shapes kept; a list of limits beyond that has one of its own. */
+const SHAPES_MAX = 1_000;
+
+/** The shapes of all lists of limits in use. */
+export class LimitShapes {
+  readonly #calendar: Calendar;
+  readonly #shapes = new Map<string, LimitShape>();
+
+  constructor(calendar: Calendar) {
+    this.#calendar = calendar;
+  }
+
+  /** The shape of these limits. */
+  of(limits: readonly Limit[]): LimitShape {
+    const name = JSON.stringify(
+      limits.map(({ meter, window, mode, countByok }) => [meter, window, mode, countByok]),
+    );
+    const known = this.#shapes.get(name);
+    if (known !== undefined) return known;
+    const shape = new LimitShape(limits, this.#calendar);
+    if (this.#shapes.size < SHAPES_MAX) this.#shapes.set(name, shape);
+    return shape;
+  }
+}
