@@ -1,0 +1,41 @@
+/** What a script is called with. */
+export type Argument = string | Buffer;
+
+/** As much of a client or Cluster of ioredis as is needed. */
+export interface IoredisClient {
+  evalsha(sha1: string, numberOfKeys: number, ...keysAndArguments: Argument[]): Promise<unknown>;
+  eval(script: string, numberOfKeys: number, ...keysAndArguments: Argument[]): Promise<unknown>;
+}
+
+/** As much of a client, cluster, pool or sentinel of node-redis as is needed. */
+export interface NodeRedisClient {
+  evalSha(sha1: string, options: { keys: string[]; arguments: Argument[] }): Promise<unknown>;
+  eval(script: string, options: { keys: string[]; arguments: Argument[] }): Promise<unknown>;
+}
+
+export type RedisClient = IoredisClient | NodeRedisClient;
+
+/** Runs scripts, whichever library the client is of. */
+export interface Connection {
+  evalsha(sha1: string, keys: string[], args: Argument[]): Promise<unknown>;
+  eval(script: string, keys: string[], args: Argument[]): Promise<unknown>;
+}
+
+/** Whether a value is one of the clients that {@link connectionOf} knows. */
+export function isRedisClient(value: unknown): value is RedisClient {
+  const has = (name: string) => typeof Reflect.get(Object(value), name) === "function";
+  return has("eval") && (has("evalsha") || has("evalSha"));
+}
+
+export function connectionOf(client: RedisClient): Connection {
+  if ("evalsha" in client) {
+    return {
+      evalsha: (sha1, keys, args) => client.evalsha(sha1, keys.length, ...keys, ...args),
+      eval: (script, keys, args) => client.eval(script, keys.length, ...keys, ...args),
+    };
+  }
+  return {
+    evalsha: (sha1, keys, args) => client.evalSha(sha1, { keys, arguments: args }),
+    eval: (script, keys, args) => client.eval(script, { keys, arguments: args }),
+  };
+}

@@ -1,0 +1,36 @@
+import type { Connection } from "./client.js";
+
+/** INFO rather than CONFIG: it is allowed where servers are somebody else's. By EVAL, as every client has that. */
+const POLICY = `
+local info = redis.call('INFO', 'memory')
+return string.match(type(info) == 'table' and info.txt or info, 'maxmemory_policy:(%S+)') or ''
+`;
+
+/** Warns, once for each instance, where the server may drop counters to make room: a dropped count starts again at zero. */
+export class EvictionWarning {
+  readonly #connection: Connection;
+  readonly #key: string;
+  #looked = false;
+
+  /** @param key any key of ours: a cluster asks the node that it would lie on */
+  constructor(connection: Connection, key: string) {
+    this.#connection = connection;
+    this.#key = key;
+  }
+
+  /** Looks beside the first call, once that was answered. Where the server does not tell, says nothing. */
+  look(firstReply: Promise<unknown>): void {
+    if (this.#looked) return;
+    this.#looked = true;
+    const policy = firstReply.then(() => this.#connection.eval(POLICY, [this.#key], []));
+    policy.then((told) => warn(String(told))).catch(() => {});
+  }
+}
+
+function warn(policy: string): void {
+  if (policy === "" || policy === "noeviction") return;
+  process.emitWarning(
+    `Redis has maxmemory-policy ${policy} and may evict counters, which then start again at zero. Set it to noeviction.`,
+    { type: "TollgateWarning", code: "TOLLGATE_REDIS_EVICTION" },
+  );
+}

@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { parse } from "../../model/validation.js";
+import { isRedisClient, type RedisClient } from "./client.js";
+
+export interface RedisCountersOptions {
+  /**
+   * A client or Cluster of ioredis, or a connected client, cluster, pool or sentinel of node-redis. It stays the caller's:
+   * `close` leaves it open.
+   */
+  readonly client: RedisClient;
+  /** What every key begins with; `tollgate:` by default. 1 to 64 characters without braces and white space. */
+  readonly prefix?: string | undefined;
+  /**
+   * Whose clock sliding windows and reservations go by: `server` by default, so that processes need not agree. `caller` is
+   * for replays and tests: time is what the calls say, and every key is kept for a day at least.
+   */
+  readonly clock?: "server" | "caller" | undefined;
+  /**
+   * How long a closed reservation is remembered, in milliseconds; ten minutes by default. Until then a second settle answers
+   * `already_settled` or `expired`, after it `unknown_reservation`; it changes nothing either way.
+   */
+  readonly rememberClosedMs?: number | undefined;
+}
+
+const REMEMBER = "a whole number of milliseconds from 1 to 86,400,000";
+
+const optionsSchema = z.strictObject({
+  client: z.custom<RedisClient>(isRedisClient, { error: "a client of ioredis or node-redis" }),
+  prefix: z
+    .string()
+    .regex(/^[^{}\s]{1,64}$/, { error: "1 to 64 characters without braces and white space" })
+    .optional(),
+  clock: z.enum(["server", "caller"]).optional(),
+  rememberClosedMs: z
+    .int({ error: REMEMBER })
+    .min(1, { error: REMEMBER })
+    .max(86_400_000, { error: REMEMBER })
+    .optional(),
+});
+
+/** @throws ValidationError naming the option that is wrong */
+export function settingsFrom(options: RedisCountersOptions) {
+  const { client, prefix, clock, rememberClosedMs } = parse(optionsSchema, options, "options");
+  return {
+    client,
+    prefix: prefix ?? "tollgate:",
+    clock: clock ?? "server",
+    rememberClosedMs: rememberClosedMs ?? 600_000,
+  };
+}

@@ -1,0 +1,242 @@
+import { randomBytes } from "node:crypto";
+import type { Reading } from "../../admission/charge.js";
+import type {
+  Counters,
+  ReadQuery,
+  ReserveOutcome,
+  ReserveRequest,
+  SettleOutcome,
+  SettleRequest,
+} from "../counters.js";
+import { type Connection, connectionOf } from "./client.js";
+import { EvictionWarning } from "./eviction-warning.js";
+import { KeyNames, nameOf } from "./key-names.js";
+import { LOOK } from "./lua/look.js";
+import { READ } from "./lua/read.js";
+import { RESERVE } from "./lua/reserve.js";
+import { SETTLE } from "./lua/settle.js";
+import { type RedisCountersOptions, settingsFrom } from "./options.js";
+import { type ReservationRecord, recordFrom } from "./record.js";
+import {
+  type Clocks,
+  countedFrom,
+  foreseenFrom,
+  inOrder,
+  notOpenFrom,
+  type Reply,
+  readingsFrom,
+  STATUS,
+} from "./reply.js";
+import { type EncodedCharges, type Header, RequestEncoder } from "./request.js";
+import { run, type Script, scriptOf } from "./script.js";
+
+const SCRIPTS = {
+  reserve: scriptOf(RESERVE),
+  settle: scriptOf(SETTLE),
+  read: scriptOf(READ),
+  look: scriptOf(LOOK),
+} as const;
+
+/** Tells a script to go by the server's clock. */
+const SERVER_CLOCK = -1;
+
+/** On the caller's clock, which is no measure of how long a key is needed, keys are kept this long at least. */
+const CALLER_CLOCK_LEAST_MS = 86_400_000;
+
+const RESERVED: ReadonlySet<number> = new Set([STATUS.reserved, STATUS.reservedInShadow, STATUS.foreseen]);
+
+/** How often an idempotency key is looked at again because its reservation was closed meanwhile. */
+const LOOKS_MAX = 8;
+
+/**
+ * Counters that many processes share, in Redis (6.2 or later) or Valkey: a script call for each reserve, settle and read,
+ * whatever the number of limits. A replay of an idempotency key takes two more.
+ *
+ * Works with single servers and clusters: everything of an org lies in one slot. See `docs/architecture.md` for the keys.
+ *
+ * @throws ValidationError naming the option that is wrong
+ */
+export function redisCounters(options: RedisCountersOptions): Counters {
+  return new RedisCounters(options);
+}
+
+class RedisCounters implements Counters {
+  readonly #connection: Connection;
+  readonly #names: KeyNames;
+  readonly #encoder: RequestEncoder;
+  readonly #onServerClock: boolean;
+  readonly #leastMs: number;
+  readonly #rememberMs: number;
+  readonly #eviction: EvictionWarning;
+  /** No other call of any process has a nonce that begins so. */
+  readonly #nonce = randomBytes(9).toString("base64url");
+  #calls = 0;
+  /** The latest moment that a call was told; for the caller's clock only. */
+  #now = Number.NEGATIVE_INFINITY;
+
+  constructor(options: RedisCountersOptions) {
+    const { client, prefix, clock, rememberClosedMs } = settingsFrom(options);
+    this.#connection = connectionOf(client);
+    this.#names = new KeyNames(prefix);
+    this.#encoder = new RequestEncoder(this.#names);
+    this.#onServerClock = clock === "server";
+    this.#leastMs = this.#onServerClock ? 0 : CALLER_CLOCK_LEAST_MS;
+    this.#rememberMs = Math.max(rememberClosedMs, this.#leastMs);
+    this.#eviction = new EvictionWarning(this.#connection, `${prefix}eviction-check`);
+  }
+
+  async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
+    const clock = request.dryRun ? this.#at(request.now) : this.#clamp(request.now);
+    const nonce = request.extend ? this.#nextNonce() : request.id;
+    let closed = "";
+    for (let looks = 0; looks < LOOKS_MAX; looks++) {
+      const answer = await this.#reserve(request, clock, nonce, closed);
+      if ("outcome" in answer) return answer;
+      const looked = await this.#look(request, answer.look || request.id, clock);
+      if (looked !== undefined) return looked;
+      closed = answer.look;
+    }
+    throw new Error("other calls kept taking the idempotency key");
+  }
+
+  async settle({ id, orgId, now, amounts }: SettleRequest): Promise<SettleOutcome> {
+    const header: Header = [this.#clamp(now), now, 0, this.#rememberMs, this.#leastMs, 0];
+    const sent = this.#encoder.encode(orgId, amounts, header);
+    const keys = [this.#names.reservation(orgId, id), ...sent.keys];
+    const reply = await this.#run(SCRIPTS.settle, keys, [
+      sent.numbers,
+      this.#nextNonce(),
+      sent.digest,
+      sent.names,
+      ...sent.fields,
+    ]);
+    const status = Number(reply[0]);
+    if (status !== STATUS.reserved) return { outcome: notOpenFrom(status) };
+    return { outcome: "settled", used: inOrder(reply.slice(1).map(Number), sent.places) };
+  }
+
+  async read({ orgId, now, charges }: ReadQuery): Promise<Reading[]> {
+    const sent = this.#encoder.encodeToRead(orgId, charges, [this.#at(now), now, 0, 0, 0, 0]);
+    const reply = await this.#run(SCRIPTS.read, [...sent.keys], [sent.numbers, ...sent.fields]);
+    const clocks = this.#clocks(reply[0], reply[1], now);
+    return [...inOrder(readingsFrom(reply, 2, sent.charges, clocks), sent.places)];
+  }
+
+  /** The client is the caller's to close. */
+  async close(): Promise<void> {}
+
+  /** One attempt; `look` names a reservation that may be the answer. */
+  async #reserve(
+    request: ReserveRequest,
+    clock: number,
+    nonce: string,
+    closed: string,
+  ): Promise<ReserveOutcome | { readonly look: string }> {
+    const { id, orgId, now, ttlMs, charges, extend = false, dryRun = false } = request;
+    const idempotency = extend ? undefined : request.idempotency;
+    const mode = (extend ? 1 : 0) + (dryRun ? 2 : 0);
+    const recordMs = ttlMs + this.#rememberMs;
+    const sent = this.#encoder.encode(orgId, charges, [clock, now, ttlMs, recordMs, this.#leastMs, mode]);
+    const keys = [this.#names.reservation(orgId, id)];
+    if (idempotency) keys.push(this.#names.idempotency(orgId, idempotency.key));
+    keys.push(...sent.keys);
+    const fingerprint = idempotency ? nameOf(idempotency.fingerprint) : "";
+    const reply = await this.#run(SCRIPTS.reserve, keys, [
+      sent.numbers,
+      nonce,
+      fingerprint,
+      closed,
+      sent.digest,
+      sent.limits,
+      ...sent.fields,
+    ]);
+    const status = Number(reply[0]);
+    if (status === STATUS.look) return { look: String(reply[1]) };
+    return this.#concluded(request, sent, status, reply);
+  }
+
+  #concluded(request: ReserveRequest, sent: EncodedCharges, status: number, reply: Reply): ReserveOutcome {
+    const { places } = sent;
+    if (status === STATUS.refused) {
+      const clocks = this.#clocks(reply[1], reply[2], request.now);
+      return { outcome: "refused", readings: inOrder(readingsFrom(reply, 3, sent.charges, clocks), places) };
+    }
+    if (!RESERVED.has(status)) return { outcome: notOpenFrom(status) };
+
+    const clocks = this.#clocks(reply[1], reply[2], request.now);
+    const { reservedAt, expiresAt, charges } = request.extend
+      ? recordFrom(reply.at(-1))
+      : this.#made(request, clocks);
+    const counted =
+      status === STATUS.foreseen
+        ? foreseenFrom(reply, sent.charges, clocks)
+        : countedFrom(reply, sent.charges, clocks, status === STATUS.reservedInShadow);
+    return {
+      outcome: "reserved",
+      id: request.id,
+      reservedAt,
+      expiresAt,
+      charges,
+      used: inOrder(counted.used, places),
+      resetMs: inOrder(counted.resetMs, places),
+      shadow: counted.shadow && inOrder(counted.shadow, places),
+    };
+  }
+
+  /** A new reservation, as its caller is told of it. */
+  #made({ now, ttlMs, charges }: ReserveRequest, clocks: Clocks): Omit<ReservationRecord, "fingerprint"> {
+    const reservedAt = this.#onServerClock ? now : clocks.now;
+    return { reservedAt, expiresAt: reservedAt + ttlMs, charges };
+  }
+
+  /**
+   * The answer that an open reservation is to a request: one of the same idempotency key, or the request itself, sent twice
+   * by the client. Nothing where it has been closed and the idempotency key is free.
+   */
+  async #look(request: ReserveRequest, id: string, clock: number): Promise<ReserveOutcome | undefined> {
+    const { orgId, now, idempotency } = request;
+    const key = this.#names.reservation(orgId, id);
+    const [status, told] = await this.#run(SCRIPTS.look, [key], [String(clock)]);
+    if (Number(status) !== STATUS.reserved) {
+      return id === request.id ? { outcome: notOpenFrom(Number(status)) } : undefined;
+    }
+    const record = recordFrom(told);
+    if (idempotency && nameOf(idempotency.fingerprint) !== record.fingerprint) return { outcome: "conflict" };
+    const counted = request.extend ? request.charges : record.charges;
+    const readings = await this.read({ orgId, now, charges: counted });
+    return {
+      outcome: request.extend ? "reserved" : "replayed",
+      id,
+      reservedAt: record.reservedAt,
+      expiresAt: record.expiresAt,
+      charges: record.charges,
+      used: readings.map(({ used }) => used),
+      resetMs: readings.map(({ resetMs }) => resetMs),
+    };
+  }
+
+  async #run(script: Script, keys: string[], args: (string | Buffer)[]): Promise<Reply> {
+    const reply = run(this.#connection, script, keys, args);
+    this.#eviction.look(reply);
+    return (await reply) as Reply; // sound: every script replies with an array
+  }
+
+  #clocks(now: unknown, serverNow: unknown, callerNow: number): Clocks {
+    return { now: Number(now), callerNow, base: this.#onServerClock ? Number(serverNow) : callerNow };
+  }
+
+  #nextNonce(): string {
+    return this.#nonce + (++this.#calls).toString(36);
+  }
+
+  /** What a script is told of the clock, as of a call. */
+  #at(callerNow: number): number {
+    return this.#onServerClock ? SERVER_CLOCK : Math.max(this.#now, callerNow);
+  }
+
+  /** The same; the caller's clock moves on with it, as time never runs backwards for a count. */
+  #clamp(callerNow: number): number {
+    if (callerNow > this.#now) this.#now = callerNow;
+    return this.#at(callerNow);
+  }
+}

@@ -1,0 +1,110 @@
+import type { Charge, Reading } from "../../admission/charge.js";
+import { emptyAfter } from "../../admission/sliding-count.js";
+import type { NotOpen } from "../counters.js";
+
+/** What the first element of a reply says; see `lua/reserve.ts`. */
+export const STATUS = {
+  reserved: 0,
+  refused: 1,
+  reservedInShadow: 2,
+  look: 3,
+  alreadySettled: 4,
+  expired: 5,
+  unknown: 6,
+  foreseen: 7,
+} as const;
+
+/** A reply as the scripts give it; numbers may come as strings, if the client is told so. */
+export type Reply = readonly unknown[];
+
+export function notOpenFrom(status: number): NotOpen {
+  if (status === STATUS.alreadySettled) return "already_settled";
+  if (status === STATUS.expired) return "expired";
+  if (status === STATUS.unknown) return "unknown_reservation";
+  throw new Error(`Redis replied with status ${status}`);
+}
+
+/** From which moments the times of a reply are told. */
+export interface Clocks {
+  /** The counters' clock. */
+  readonly now: number;
+  /** The clock that the caller will watch, at that moment: for calendar periods its own, else the server's as it was read. */
+  readonly callerNow: number;
+  readonly base: number;
+}
+
+/** The readings that stand in a reply from `at` on. */
+export function readingsFrom(
+  reply: Reply,
+  at: number,
+  charges: readonly Charge[],
+  clocks: Clocks,
+): Reading[] {
+  return charges.map((charge, i) => {
+    const place = at + 3 * i;
+    const from = charge.limit.window.kind === "calendar" ? clocks.callerNow : clocks.base;
+    return {
+      used: Number(reply[place]),
+      waitMs: waitMs(Number(reply[place + 1]), from),
+      resetMs: resetMs(Number(reply[place + 2]), from),
+    };
+  });
+}
+
+function waitMs(fitsAt: number, from: number): number {
+  if (fitsAt === 0) return 0;
+  // A period that has ended, of a call that goes on after it, gets no room any more.
+  return fitsAt > from ? fitsAt - from : Number.POSITIVE_INFINITY;
+}
+
+function resetMs(emptyAt: number, from: number): number {
+  return emptyAt < 0 ? Number.POSITIVE_INFINITY : Math.max(0, emptyAt - from);
+}
+
+/** What was counted, by charge, and the readings from before where a limit in shadow mode was short. */
+export interface Counted {
+  readonly used: readonly number[];
+  readonly resetMs: readonly number[];
+  readonly shadow: readonly Reading[] | undefined;
+}
+
+/** The counts after charges that were made. */
+export function countedFrom(
+  reply: Reply,
+  charges: readonly Charge[],
+  clocks: Clocks,
+  inShadow: boolean,
+): Counted {
+  const used: number[] = [];
+  const resets: number[] = [];
+  let next = 3 + charges.length;
+  for (let i = 0; i < charges.length; i++) {
+    const { limit, amount, period } = charges[i] as Charge; // sound: i is below the length
+    used.push(Number(reply[3 + i]));
+    if (limit.window.kind === "sliding") {
+      const emptyAt = amount > 0 ? emptyAfter(limit.window.lengthMs, clocks.now) : Number(reply[next++]);
+      resets.push(resetMs(emptyAt, clocks.base));
+    } else resets.push(period ? resetMs(period.endsAt, clocks.callerNow) : Number.POSITIVE_INFINITY);
+  }
+  return { used, resetMs: resets, shadow: inShadow ? readingsFrom(reply, next, charges, clocks) : undefined };
+}
+
+/** What charges that were not made would have come to. */
+export function foreseenFrom(reply: Reply, charges: readonly Charge[], clocks: Clocks): Counted {
+  const readings = readingsFrom(reply, 3, charges, clocks);
+  const used = charges.map(({ amount }, i) => (readings[i]?.used ?? 0) + amount);
+  const resets = charges.map(({ limit: { window }, amount }, i) => {
+    if (window.kind === "sliding" && amount > 0) return emptyAfter(window.lengthMs, clocks.now) - clocks.base;
+    return readings[i]?.resetMs ?? 0;
+  });
+  const short = readings.some(({ waitMs }) => waitMs > 0);
+  return { used, resetMs: resets, shadow: short ? readings : undefined };
+}
+
+/** Values of charges in the order in which they were sent, put back into that of the request. */
+export function inOrder<T>(values: readonly T[], places: readonly number[] | undefined): readonly T[] {
+  if (places === undefined) return values;
+  const ordered = [...values];
+  for (const [i, place] of places.entries()) ordered[place] = values[i] as T; // sound: there are as many
+  return ordered;
+}

@@ -1,0 +1,206 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import type { RedisClient } from "../../../src/redis.js";
+import { redisCounters } from "../../../src/redis.js";
+import { charge, limitOf, limitsAt } from "../limits.js";
+import { chargesOf, countersOver, reserve, rpm, settle, TTL_MS, used } from "./calls.js";
+import { OwnServer, serversCanBeStarted } from "./own-server.js";
+import { ioredisClient, keysOf, nodeRedisClient } from "./server.js";
+
+const clients = ["ioredis", "node-redis"] as const;
+
+describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
+  let server: OwnServer;
+  let admin: ReturnType<typeof ioredisClient>;
+  let nodeRedis: Awaited<ReturnType<typeof nodeRedisClient>>;
+  const clientOf = (name: (typeof clients)[number]): RedisClient => (name === "ioredis" ? admin : nodeRedis);
+  beforeAll(async () => {
+    server = await OwnServer.start("--save", "");
+    admin = ioredisClient(server.url);
+    nodeRedis = await nodeRedisClient(server.url);
+  });
+  afterEach(() => admin.flushall());
+  afterAll(async () => {
+    admin.disconnect();
+    nodeRedis.destroy();
+    await server.remove();
+  });
+
+  /** How often each command was called since the last CONFIG RESETSTAT. */
+  async function commandCalls(): Promise<Record<string, number>> {
+    const stats = await admin.info("commandstats");
+    const lines = stats.matchAll(/cmdstat_(\w+)(?:\|\w+)?:calls=(\d+)/g);
+    return Object.fromEntries([...lines].map(([, name = "", calls]) => [name, Number(calls)]));
+  }
+
+  it.each(clients)("are one for each reserve, settle and read, with nine limits: %s", async (name) => {
+    const counters = countersOver(clientOf(name));
+    const limits = (["org", "project", "key"] as const).flatMap((scope) =>
+      limitsAt(scope, { rpm: 1_000, tpm: 1_000_000, budget: { usd: 100, reset: "monthly" } }),
+    );
+    const now = Date.now();
+    const charges = limits.map((limit) => charge(limit, 1, now));
+    const at = { orgId: "o1", now };
+    const call = async (id: string) => {
+      expect(await counters.reserve({ id, ...at, ttlMs: TTL_MS, charges })).toMatchObject({
+        outcome: "reserved",
+      });
+      expect(await counters.settle({ id, ...at, amounts: charges })).toMatchObject({ outcome: "settled" });
+      await counters.read({ ...at, charges });
+    };
+    await call("first"); // loads the scripts and looks at the eviction policy
+    await vi.waitFor(async () => expect(await commandCalls()).toHaveProperty("eval"));
+    await admin.config("RESETSTAT");
+    for (let i = 0; i < 10; i++) await call(`r${i}`);
+    const { evalsha, hmget, hset, eval: evals = 0 } = await commandCalls();
+    expect({ evalsha, evals }).toEqual({ evalsha: 30, evals: 0 });
+    // One reading and one writing for each of the three scopes.
+    expect({ hmget, hset }).toEqual({ hmget: 90, hset: 60 });
+  });
+
+  it.each(clients)("go on through SCRIPT FLUSH, charged once each: %s", async (name) => {
+    const counters = countersOver(clientOf(name));
+    await reserve(counters, 10, { id: "a" });
+    await admin.script("FLUSH");
+    expect(await settle(counters, "a", 4)).toMatchObject({ outcome: "settled", used: [4, 1] });
+    await admin.script("FLUSH");
+    const many = Array.from({ length: 20 }, () => reserve(counters, 5));
+    for (const outcome of await Promise.all(many)) expect(outcome.outcome).toBe("reserved");
+    await admin.script("FLUSH");
+    expect(await used(counters)).toEqual([104, 21]);
+  });
+
+  it("leave no key behind that does not expire by itself, but for lifetime budgets", async () => {
+    const counters = redisCounters({ client: admin, prefix: "t:" });
+    const now = Date.now();
+    const scopes = {
+      key: limitsAt("key", { rpm: 9, tpm: 9, rpd: 9, inFlight: 9, budget: { usd: 1, reset: "monthly" } }),
+      member: limitsAt("member", { budget: { usd: 1, reset: "never" } }),
+    };
+    const charges = [...scopes.key, ...scopes.member].map((limit) => charge(limit, 1, now));
+    const at = { orgId: "o1", now, ttlMs: TTL_MS };
+    const idempotency = { key: "k", fingerprint: "f" };
+    await counters.reserve({ id: "a", ...at, charges, idempotency });
+    await counters.reserve({ id: "a", ...at, charges, extend: true });
+    await counters.reserve({ id: "b", ...at, charges });
+    await counters.settle({ id: "b", orgId: "o1", now, amounts: charges });
+    const keys = await keysOf(admin, "t:");
+    const ttls = await Promise.all(keys.map(async (key) => [key, await admin.pttl(key)] as const));
+    expect(ttls.filter(([, ttl]) => ttl < 0).map(([key]) => key)).toEqual([
+      expect.stringContaining('"member"'),
+    ]);
+    const ttlOf = (text: string) => ttls.find(([key]) => key.includes(text))?.[1] ?? 0;
+    expect(ttlOf(":r:a")).toBeGreaterThan(TTL_MS);
+    expect(ttlOf(":r:b")).toBeLessThanOrEqual(600_000);
+    expect(ttlOf(":i:")).toBeLessThanOrEqual(TTL_MS);
+  });
+
+  it("keep a count as long as it matters and little longer, and a scope to which a lifetime budget comes for ever", async () => {
+    const counters = redisCounters({ client: admin, prefix: "t:" });
+    await counters.reserve({
+      id: "a",
+      orgId: "o1",
+      now: Date.now(),
+      ttlMs: 1,
+      charges: [{ limit: rpm, amount: 1 }],
+    });
+    const key = (await keysOf(admin, "t:")).find((name) => name.includes(":s:")) ?? "";
+    const ttl = await admin.pttl(key);
+    expect(ttl).toBeGreaterThan(60_000);
+    expect(ttl).toBeLessThanOrEqual(121_000);
+    const lifetime = limitOf({ budget: { usd: 1, reset: "never" } });
+    await counters.reserve({
+      id: "b",
+      orgId: "o1",
+      now: Date.now(),
+      ttlMs: 1,
+      charges: [{ limit: lifetime, amount: 1 }],
+    });
+    expect(await admin.pttl(key)).toBe(-1);
+  });
+
+  it("remember a closed reservation for the time they are told", async () => {
+    const counters = redisCounters({ client: admin, prefix: "t:", rememberClosedMs: 150 });
+    await reserve(counters, 1, { id: "a" });
+    await settle(counters, "a", 1);
+    expect(await settle(counters, "a", 1)).toEqual({ outcome: "already_settled" });
+    await vi.waitFor(async () =>
+      expect(await settle(counters, "a", 1)).toEqual({ outcome: "unknown_reservation" }),
+    );
+    expect(await used(counters)).toEqual([1, 1]);
+  });
+
+  it("go by the server's clock, however far off that of the caller is", async () => {
+    const counters = countersOver(admin);
+    const one = [{ limit: limitOf({ rpm: 1 }), amount: 1 }];
+    const at = (skewMs: number) => ({ orgId: "o1", now: Date.now() + skewMs, ttlMs: TTL_MS, charges: one });
+    expect(await counters.reserve({ id: "a", ...at(-7_200_000) })).toMatchObject({ outcome: "reserved" });
+    for (const skewMs of [-7_200_000, 0, 7_200_000]) {
+      const outcome = await counters.reserve({ id: `b${skewMs}`, ...at(skewMs) });
+      if (outcome.outcome !== "refused") throw new Error(outcome.outcome);
+      const [reading] = outcome.readings;
+      expect(reading?.waitMs).toBeGreaterThan(0);
+      expect(reading?.waitMs).toBeLessThanOrEqual(61_000);
+    }
+  });
+
+  it("never let a scope's clock run backwards, after a server whose clock was ahead", async () => {
+    const counters = redisCounters({ client: admin, prefix: "t:" });
+    const ahead = redisCounters({ client: admin, prefix: "t:", clock: "caller" });
+    const charges = [{ limit: limitOf({ rpm: 2 }), amount: 1 }];
+    const now = Date.now();
+    const request = { orgId: "o1", now, ttlMs: TTL_MS, charges };
+    await ahead.reserve({ id: "a", ...request, now: now + 30_000 });
+    expect(await counters.reserve({ id: "b", ...request })).toMatchObject({ outcome: "reserved", used: [2] });
+    const outcome = await counters.reserve({ id: "c", ...request });
+    if (outcome.outcome !== "refused") throw new Error(outcome.outcome);
+    // Both count from the later of the two clocks on.
+    expect(outcome.readings[0]?.waitMs).toBeGreaterThan(60_000);
+    expect(outcome.readings[0]?.waitMs).toBeLessThanOrEqual(92_000);
+  });
+
+  it("of several clients at once never pass a limit", async () => {
+    const others = await Promise.all([nodeRedisClient(server.url), nodeRedisClient(server.url)]);
+    const own = [ioredisClient(server.url), ioredisClient(server.url)];
+    const counters = [...others, ...own].map((client) => countersOver(client, "t:"));
+    try {
+      const outcomes = await Promise.all(
+        Array.from({ length: 400 }, (_, i) => {
+          const some = counters[i % counters.length];
+          if (some === undefined) throw new Error("counters");
+          return reserve(some, 3 + (i % 5));
+        }),
+      );
+      const admitted = outcomes.flatMap((one) => (one.outcome === "reserved" ? [one] : []));
+      const sum = admitted.reduce((total, { charges }) => total + (charges[0]?.amount ?? 0), 0);
+      expect(admitted).toHaveLength(100); // the minute's requests; the budget has room for more
+      expect(sum).toBeLessThanOrEqual(1_000);
+      expect(await used(counters[0] ?? countersOver(admin, "t:"))).toEqual([sum, 100]);
+    } finally {
+      for (const client of others) client.destroy();
+      for (const client of own) client.disconnect();
+    }
+  });
+
+  it("keep counts up to 9,000,000 US dollars exactly", async () => {
+    const counters = countersOver(admin);
+    const limit = limitOf({ budget: { usd: 9_000_000, reset: "never" } });
+    const at = { orgId: "o1", now: Date.now(), ttlMs: TTL_MS };
+    const most = 9_000_000 * 1e9;
+    await counters.reserve({ id: "a", ...at, charges: [{ limit, amount: most - 1 }] });
+    expect(await counters.reserve({ id: "b", ...at, charges: [{ limit, amount: 2 }] })).toMatchObject({
+      outcome: "refused",
+      readings: [{ used: most - 1 }],
+    });
+    expect(await counters.reserve({ id: "c", ...at, charges: [{ limit, amount: 1 }] })).toMatchObject({
+      used: [most],
+    });
+  });
+
+  it("refuse two charges on one count in one call, and change nothing", async () => {
+    const counters = countersOver(admin, "t:");
+    const twice = [...chargesOf(1), ...chargesOf(1)];
+    const request = { id: "a", orgId: "o1", now: Date.now(), ttlMs: TTL_MS, charges: twice };
+    await expect(counters.reserve(request)).rejects.toMatchObject({ code: "validation", field: "charges" });
+    expect(await keysOf(admin, "t:")).toEqual([]);
+  });
+});

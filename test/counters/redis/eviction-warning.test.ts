@@ -1,0 +1,49 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { countersOver, used } from "./calls.js";
+import { OwnServer, serversCanBeStarted } from "./own-server.js";
+import { ioredisClient } from "./server.js";
+
+describe.skipIf(!(await serversCanBeStarted()))("a server that may evict counters", () => {
+  let server: OwnServer;
+  let client: ReturnType<typeof ioredisClient>;
+  beforeAll(async () => {
+    server = await OwnServer.start("--save", "");
+    client = ioredisClient(server.url);
+  });
+  afterEach(() => vi.restoreAllMocks());
+  afterAll(async () => {
+    client.disconnect();
+    await server.remove();
+  });
+
+  async function warnings(policy: string): Promise<unknown[]> {
+    const emitted = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    await client.config("SET", "maxmemory-policy", policy);
+    const counters = countersOver(client);
+    for (let i = 0; i < 3; i++) await used(counters);
+    await client.ping(); // answered after the look, which was sent before
+    return emitted.mock.calls.map(([warning]) => warning);
+  }
+
+  it.each(["allkeys-lru", "volatile-ttl"])("is warned of once: %s", async (policy) => {
+    expect(await warnings(policy)).toEqual([expect.stringContaining(`maxmemory-policy ${policy}`)]);
+  });
+
+  it("is not warned of where it does not", async () => {
+    expect(await warnings("noeviction")).toEqual([]);
+  });
+
+  it("is passed over in silence where INFO is not permitted", async () => {
+    await client.call("ACL", "SETUSER", "plain", "on", "nopass", "~*", "+@all", "-info");
+    const limited = ioredisClient(server.url.replace("//", "//plain:x@"));
+    const emitted = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    await client.config("SET", "maxmemory-policy", "allkeys-lru");
+    try {
+      const counters = countersOver(limited);
+      for (let i = 0; i < 3; i++) expect(await used(counters)).toEqual([0, 0]);
+      expect(emitted).not.toHaveBeenCalled();
+    } finally {
+      limited.disconnect();
+    }
+  });
+});

@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { serviceAnswers } from "../../services.js";
+
+/** Whether these tests can start servers of their own. */
+export function serversCanBeStarted(): Promise<boolean> {
+  return serviceAnswers("redis-server command", async () => {
+    const { error } = spawnSync("redis-server", ["--version"]);
+    if (error) throw error;
+  });
+}
+
+/** A server on loopback that a test may kill, stop and start again. What it knows is gone with it. */
+export class OwnServer {
+  readonly port: number;
+  readonly #directory = mkdtempSync(join(tmpdir(), "tollgate-redis-"));
+  readonly #options: readonly string[];
+  #process: ChildProcess | undefined;
+
+  private constructor(port: number, options: readonly string[]) {
+    this.port = port;
+    this.#options = options;
+  }
+
+  static async start(...options: string[]): Promise<OwnServer> {
+    const server = new OwnServer(await freePort(), options);
+    await server.start();
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  async start(): Promise<void> {
+    const where = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#directory];
+    this.#process = spawn("redis-server", [...where, ...this.#options], { stdio: "ignore" });
+    const client = new Redis(this.port, { retryStrategy: () => 50, maxRetriesPerRequest: null });
+    client.on("error", () => {}); // until it listens
+    try {
+      await client.ping();
+    } finally {
+      client.disconnect();
+    }
+  }
+
+  /** As a crash: no shutdown, nothing saved that was not. */
+  async kill(): Promise<void> {
+    const running = this.#process;
+    this.#process = undefined;
+    if (running === undefined) return;
+    const ended = once(running, "exit");
+    running.kill("SIGKILL");
+    await ended;
+  }
+
+  /** Lets it hang: connections stay open, and nothing is answered. */
+  hang(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+
+  goOn(): void {
+    this.#process?.kill("SIGCONT");
+  }
+
+  async remove(): Promise<void> {
+    await this.kill();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("a port");
+  // The bus of a cluster takes the port 10,000 above.
+  return address.port > 55_000 ? freePort() : address.port;
+}
