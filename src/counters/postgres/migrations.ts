@@ -1,0 +1,13 @@
+import type { Migration } from "../../postgres/migration.js";
+import { callSql } from "./call-sql.js";
+import { countSql } from "./count-sql.js";
+import { tablesSql } from "./tables-sql.js";
+
+/**
+ * INVARIANT: what has been released stays as it is; a change is a new version. Processes of the version before may run on
+ * the tables of the next, so a function that they call keeps its parameters, and a changed one gets another name.
+ */
+export function countersMigrations(schema: string): Migration[] {
+  const s = `"${schema}"`;
+  return [{ version: 1, sql: tablesSql(s) + countSql(s) + callSql(s) }];
+}

@@ -1,0 +1,77 @@
+/** A row as a driver gives it: values by the names of the columns. */
+export type PostgresRow = Readonly<Record<string, unknown>>;
+
+/**
+ * What the adapters need of a database: one statement at a time, with `$1`, `$2`, … for its values. A `Pool` of `pg` and
+ * a PGlite fit as they are. It stays the caller's: no adapter ends it.
+ */
+export interface PostgresPool {
+  query(text: string, values?: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
+  /** A connection of one's own, as a `pg` Pool gives it. */
+  connect?(): Promise<PostgresClient>;
+  /** Listens on a channel, as PGlite does it; the returned function stops it. */
+  listen?(channel: string, told: (payload: string) => void): Promise<(...args: never[]) => Promise<void>>;
+}
+
+/** One connection that can listen, as a connected `Client` of `pg`, or one from its Pool. */
+export interface PostgresClient {
+  query(text: string, values?: unknown[]): Promise<unknown>;
+  on(
+    event: "notification",
+    told: (message: { channel: string; payload?: string | undefined }) => void,
+  ): unknown;
+  on(event: "error" | "end", told: (error?: Error) => void): unknown;
+  /** Gives a connection back to its pool; `true` ends it. */
+  release?(end: boolean): void;
+  end?(): Promise<void>;
+}
+
+/** Where the tables are. */
+export interface PostgresOptions {
+  /** A `Pool` of `pg`, a PGlite, or anything with their `query(text, values)`. */
+  readonly pool: PostgresPool;
+  /**
+   * The schema of the tables and functions: lower-case letters, digits and `_`, at most 63 of them.
+   *
+   * @defaultValue `"tollgate"`
+   */
+  readonly schema?: string | undefined;
+}
+
+/** How often a statement is tried again that lost against another. Each time the other one got ahead. */
+const ATTEMPTS_MAX = 20;
+
+/** Serialization failure and deadlock: nothing was changed, and the same statement may pass now. */
+const LOST_AGAINST_ANOTHER = new Set(["40001", "40P01"]);
+
+/** The one value of a statement that gives one, tried again where it lost against another. */
+export async function answerOfStatement(
+  pool: PostgresPool,
+  text: string,
+  values: unknown[],
+): Promise<unknown> {
+  for (let attempts = 1; ; attempts++) {
+    try {
+      const [row] = (await pool.query(text, values)).rows;
+      return Object.values(row as PostgresRow)[0]; // sound: a row is an object by the names of its columns
+    } catch (error) {
+      if (attempts === ATTEMPTS_MAX || !LOST_AGAINST_ANOTHER.has(codeOf(error) ?? "")) throw error;
+    }
+  }
+}
+
+/** The SQLSTATE of an error of the database. */
+export function codeOf(error: unknown): string | undefined {
+  return textOf(error, "code");
+}
+
+/** The constraint that an error of the database is about. */
+export function constraintOf(error: unknown): string | undefined {
+  return textOf(error, "constraint");
+}
+
+function textOf(error: unknown, property: string): string | undefined {
+  const value: unknown =
+    typeof error === "object" && error !== null ? Reflect.get(error, property) : undefined;
+  return typeof value === "string" ? value : undefined;
+}

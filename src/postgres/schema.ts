@@ -1,0 +1,15 @@
+import { z } from "zod";
+import { parse } from "../model/validation.js";
+
+const EXPECTED = "a schema's name: lower-case letters, digits and _, at most 63";
+
+const schemaSchema = z.string({ error: EXPECTED }).regex(/^[a-z_][a-z0-9_]{0,62}$/, { error: EXPECTED });
+
+/**
+ * The name of a schema, which may stand in SQL between double or single quotes as it is.
+ *
+ * @throws ValidationError
+ */
+export function schemaName(schema = "tollgate"): string {
+  return parse(schemaSchema, schema, "schema");
+}

@@ -1,0 +1,150 @@
+import type { PostgresClient, PostgresPool } from "../../postgres/pool.js";
+import { fromStorableJson } from "../../postgres/text.js";
+import type { Changed } from "../storage.js";
+
+/** The first wait before a lost connection is opened again; it doubles up to the last. */
+const FIRST_WAIT_MS = 100;
+const LAST_WAIT_MS = 5_000;
+
+interface Watcher {
+  readonly changed: (changed: readonly Changed[]) => void;
+  readonly missed: (() => void) | undefined;
+}
+
+interface ChangeFeedOptions {
+  readonly pool: PostgresPool;
+  /** What the commits notify; a name that needs no escape between double quotes. */
+  readonly channel: string;
+  /** Who notifies from here: what it has committed is told without the way through the database. */
+  readonly writer: string;
+  /** Opens a connection that can listen. */
+  readonly listen: (() => Promise<PostgresClient>) | undefined;
+}
+
+/**
+ * Tells watchers of commits: those of this process at once, those of others by LISTEN.
+ *
+ * While anybody watches, one connection listens. Whenever one begins to, also at first, watchers are told that they may
+ * have missed something: what was committed before it is not repeated.
+ */
+export class ChangeFeed {
+  readonly #options: ChangeFeedOptions;
+  readonly #watchers = new Set<Watcher>();
+  #stop: (() => void) | undefined;
+  #listening: Promise<void> = Promise.resolve();
+
+  constructor(options: ChangeFeedOptions) {
+    this.#options = options;
+  }
+
+  watch(changed: Watcher["changed"], missed?: () => void): () => void {
+    const watcher = { changed, missed };
+    this.#watchers.add(watcher);
+    if (this.#stop === undefined) this.#start();
+    return () => {
+      this.#watchers.delete(watcher);
+      if (this.#watchers.size === 0) this.#end();
+    };
+  }
+
+  tell(changed: readonly Changed[]): void {
+    for (const watcher of [...this.#watchers]) watcher.changed(changed);
+  }
+
+  tellMissed(): void {
+    for (const { missed } of [...this.#watchers]) missed?.();
+  }
+
+  /** Stops listening, and waits until the connection is given back. */
+  async close(): Promise<void> {
+    this.#watchers.clear();
+    this.#end();
+    await this.#listening;
+  }
+
+  #start(): void {
+    const stopped = new Promise<void>((resolve) => {
+      this.#stop = resolve;
+    });
+    this.#listening = this.#listening.then(() => this.#listen(stopped));
+  }
+
+  #end(): void {
+    this.#stop?.();
+    this.#stop = undefined;
+  }
+
+  async #listen(stopped: Promise<void>): Promise<void> {
+    const { pool, channel, listen } = this.#options;
+    if (listen === undefined && pool.listen === undefined) return;
+    let over = false;
+    const end = stopped.then(() => {
+      over = true;
+    });
+    for (let waitMs = FIRST_WAIT_MS; !over; waitMs = Math.min(2 * waitMs, LAST_WAIT_MS)) {
+      try {
+        const hear = (payload: string | undefined) => this.#hear(payload);
+        if (listen) {
+          await listenOn(await listen(), channel, hear, end, () => {
+            waitMs = FIRST_WAIT_MS;
+            this.tellMissed();
+          });
+        } else if (pool.listen) {
+          const unlisten = await pool.listen(channel, hear);
+          this.tellMissed();
+          await end;
+          await unlisten();
+        }
+      } catch (error) {
+        if (waitMs === FIRST_WAIT_MS) {
+          const name = error instanceof Error ? error.name : "not an Error";
+          process.emitWarning(
+            `No connection listens for the changes of other processes (${name}): they are seen when caches expire`,
+            "TollgateWarning",
+          );
+        }
+      }
+      await Promise.race([end, unheldTimer(waitMs)]);
+    }
+  }
+
+  #hear(payload: string | undefined): void {
+    // Sound: nobody but the commit function notifies on the channel.
+    const told = fromStorableJson(payload ?? "{}") as { by?: string; changed?: readonly Changed[] };
+    if (told.by === this.#options.writer) return;
+    if (told.changed) this.tell(told.changed);
+    else this.tellMissed();
+  }
+}
+
+/** Listens on a connection until it is lost or `end`, and gives it back. */
+async function listenOn(
+  client: PostgresClient,
+  channel: string,
+  hear: (payload: string | undefined) => void,
+  end: Promise<void>,
+  begun: () => void,
+): Promise<void> {
+  const lost = new Promise<void>((resolve) => {
+    client.on("error", () => resolve());
+    client.on("end", () => resolve());
+  });
+  try {
+    client.on("notification", (message) => {
+      if (message.channel === channel) hear(message.payload);
+    });
+    await Promise.race([client.query(`LISTEN "${channel}"`), lost]);
+    begun();
+    await Promise.race([end, lost]);
+  } finally {
+    // Not back among the pool's other connections: it would go on listening.
+    if (client.release) client.release(true);
+    else await client.end?.().catch(() => {});
+  }
+}
+
+function unheldTimer(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}

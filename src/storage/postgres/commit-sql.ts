@@ -1,0 +1,69 @@
+/** A notification takes fewer than 8,000 bytes. */
+const PAYLOAD_MAX = 7_900;
+
+/**
+ * The function that commits changes, in the named schema: one statement, so one transaction, over any connection.
+ *
+ * `changes` is [{table, kind, id, expected, record}, ...]; a change without a record deletes. It answers `{"changed": [{kind, id,
+ * orgId}, ...]}`, or, with nothing written, `{"stale": {kind, id, expected, present}}`. The trail of an org comes first, so that
+ * writers of one org wait for each other there and nowhere else; the rest comes in the order of ids.
+ *
+ * Whoever listens on the channel, named as the schema, is told `{"by": writer, "changed": [...]}`, or without `changed` where
+ * that is too long.
+ */
+export function commitSql(schema: string): string {
+  const s = `"${schema}"`;
+  return `
+CREATE FUNCTION ${s}.commit(writer text, changes json) RETURNS json LANGUAGE plpgsql AS $fn$
+DECLARE
+  change record;
+  present record;
+  done bigint;
+  orgs text[] := '{}';
+  changed json;
+  told text;
+BEGIN
+  FOR change IN
+    SELECT g.*, g.record ->> 'orgId' AS org_id
+    FROM json_to_recordset(changes) AS g (kind text, "table" text, id text, expected bigint, record json)
+    ORDER BY kind <> 'trail', kind, id COLLATE "C"
+  LOOP
+    EXECUTE format('SELECT version, org_id FROM ${s}.%I WHERE id = $1 FOR NO KEY UPDATE', change."table")
+      INTO present USING change.id;
+    IF coalesce(present.version, 0) <> change.expected THEN
+      RETURN json_build_object('stale', json_build_object(
+        'kind', change.kind, 'id', change.id, 'expected', change.expected, 'present', coalesce(present.version, 0)));
+    END IF;
+    orgs := orgs || coalesce(change.org_id, present.org_id);
+  END LOOP;
+
+  FOR change IN
+    SELECT * FROM json_to_recordset(changes) AS g (kind text, "table" text, id text, expected bigint, record json)
+    ORDER BY kind <> 'trail', kind, id COLLATE "C"
+  LOOP
+    IF change.record IS NULL THEN
+      EXECUTE format('DELETE FROM ${s}.%I WHERE id = $1', change."table") USING change.id;
+    ELSIF change.expected > 0 THEN
+      EXECUTE format('UPDATE ${s}.%I SET record = $2 WHERE id = $1', change."table") USING change.id, change.record;
+    ELSE
+      EXECUTE format('INSERT INTO ${s}.%I (record) VALUES ($1) ON CONFLICT (id) DO NOTHING', change."table")
+        USING change.record;
+      GET DIAGNOSTICS done = ROW_COUNT;
+      IF done = 0 THEN
+        -- Made by another meanwhile; tried again, this answers stale.
+        RAISE EXCEPTION 'a record was made meanwhile' USING ERRCODE = 'serialization_failure';
+      END IF;
+    END IF;
+  END LOOP;
+
+  changed := (
+    SELECT json_agg(json_build_object('kind', g.kind, 'id', g.id, 'orgId', orgs[g.place]))
+    FROM (SELECT kind, id, row_number() OVER (ORDER BY kind <> 'trail', kind, id COLLATE "C") AS place
+          FROM json_to_recordset(changes) AS g (kind text, id text)) g);
+  told := json_build_object('by', writer, 'changed', changed);
+  IF octet_length(told) > ${PAYLOAD_MAX} THEN told := json_build_object('by', writer); END IF;
+  PERFORM pg_notify('${schema}', told);
+  RETURN json_build_object('changed', changed);
+END $fn$;
+`;
+}

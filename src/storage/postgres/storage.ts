@@ -1,0 +1,164 @@
+import { randomBytes } from "node:crypto";
+import { ConflictError, ValidationError } from "../../model/errors.js";
+import type { RecordKind, Records } from "../../model/records.js";
+import { migrate, migrationText } from "../../postgres/migration.js";
+import {
+  answerOfStatement,
+  type PostgresClient,
+  type PostgresOptions,
+  type PostgresPool,
+  type PostgresRow,
+} from "../../postgres/pool.js";
+import { schemaName } from "../../postgres/schema.js";
+import { fromStorableJson, storable, storableJson } from "../../postgres/text.js";
+import { checkChanges, checkWhere, staleVersion } from "../checks.js";
+import type { Change, Changed, Page, Storage, Where } from "../storage.js";
+import { ChangeFeed } from "./change-feed.js";
+import { conflictOf } from "./conflicts.js";
+import { storageMigrations } from "./migrations.js";
+import { snake } from "./tables.js";
+
+export interface PostgresStorageOptions extends PostgresOptions {
+  /**
+   * Opens a connection that listens for the changes of other processes and is ended when it is done with. By default one
+   * is taken from `pool`; where that goes through a pooler which shares connections between transactions, give one that does
+   * not, such as `async () => { const client = new Client(direct); await client.connect(); return client; }`.
+   */
+  readonly listen?: (() => Promise<PostgresClient>) | undefined;
+}
+
+/** Records in Postgres, shared by all processes that use the same schema. */
+export interface PostgresStorage extends Storage {
+  /** As in {@link Storage.watch}; changes of other processes are heard of by LISTEN, over one connection. */
+  watch(listener: (changed: readonly Changed[]) => void, missed?: () => void): () => void;
+  /** Makes or updates the tables. Does nothing where they are up to date; processes may all call it when they start. */
+  migrate(): Promise<void>;
+}
+
+/** The SQL of {@link PostgresStorage.migrate}, for those who run it themselves: one statement that may be run again. */
+export function postgresStorageSql(schema?: string): string {
+  const name = schemaName(schema);
+  return migrationText(name, "storage", storageMigrations(name));
+}
+
+/**
+ * Records in Postgres 14 or later, one table for each kind. A commit is one statement.
+ *
+ * @throws ValidationError naming the option that is wrong
+ */
+export function postgresStorage({ pool, schema, listen }: PostgresStorageOptions): PostgresStorage {
+  const name = schemaName(schema);
+  const writer = randomBytes(9).toString("base64url");
+  const { connect } = pool;
+  const feed = new ChangeFeed({
+    pool,
+    channel: name,
+    writer,
+    listen: listen ?? (connect && (() => connect.call(pool))),
+  });
+
+  return {
+    async get(kind, id) {
+      const [record] = await recordsOf(
+        pool,
+        kind,
+        `SELECT record::text FROM "${name}".${snake(kind)} WHERE id = $1`,
+        [storable(id)],
+      );
+      return record;
+    },
+    async find(kind, where, page = {}) {
+      checkWhere(kind, where);
+      const { text, values } = findStatement(name, kind, where, page);
+      return recordsOf(pool, kind, text, values);
+    },
+    async commit(changes) {
+      checkChanges(changes);
+      if (changes.length === 0) return;
+      feed.tell(await commit(pool, name, writer, changes, feed));
+    },
+    watch: (listener, missed) => feed.watch(listener, missed),
+    migrate: () => migrate(pool, postgresStorageSql(name)),
+    // The pool is the caller's.
+    close: () => feed.close(),
+  };
+}
+
+/** @throws ConflictError, ValidationError: see {@link Storage.commit} */
+async function commit(
+  pool: PostgresPool,
+  schema: string,
+  writer: string,
+  changes: readonly Change[],
+  feed: ChangeFeed,
+): Promise<readonly Changed[]> {
+  const wire = changes.map(({ kind, id, expectedVersion, record }) => ({
+    table: snake(kind),
+    kind,
+    id,
+    expected: expectedVersion,
+    record,
+  }));
+  try {
+    const answer = await answerOfStatement(pool, `SELECT "${schema}".commit($1, $2)::text`, [
+      writer,
+      storableJson(wire),
+    ]);
+    const { stale, changed = [] } = commitAnswerFrom(answer);
+    if (stale) throw staleVersion(stale.kind, stale.id, stale.expected, stale.present);
+    return changed;
+  } catch (error) {
+    const conflict = conflictOf(error);
+    // It may have been done all the same: the connection was lost, say, before the answer came.
+    if (!(conflict instanceof ConflictError || conflict instanceof ValidationError)) feed.tellMissed();
+    throw conflict;
+  }
+}
+
+interface CommitAnswer {
+  readonly changed?: readonly Changed[];
+  readonly stale?: { kind: RecordKind; id: string; expected: number; present: number };
+}
+
+function commitAnswerFrom(value: unknown): CommitAnswer {
+  if (typeof value !== "string") throw new Error("the function of a commit answers with the text of JSON");
+  return fromStorableJson(value) as CommitAnswer; // sound: it answers nothing else
+}
+
+function findStatement<K extends RecordKind>(
+  schema: string,
+  kind: K,
+  where: Where<K>,
+  { after, limit = Number.POSITIVE_INFINITY }: Page,
+): { text: string; values: unknown[] } {
+  const values: unknown[] = [];
+  const conditions: string[] = [];
+  for (const [field, value] of Object.entries(where)) {
+    if (value === undefined) continue;
+    values.push(storable(String(value)));
+    conditions.push(`${snake(field)} = $${values.length}`);
+  }
+  if (after !== undefined) {
+    values.push(storable(after));
+    conditions.push(`id > $${values.length}`);
+  }
+  let text = `SELECT record::text FROM "${schema}".${snake(kind)}`;
+  if (conditions.length > 0) text += ` WHERE ${conditions.join(" AND ")}`;
+  text += " ORDER BY id";
+  if (Number.isFinite(limit)) {
+    values.push(limit);
+    text += ` LIMIT $${values.length}`;
+  }
+  return { text, values };
+}
+
+async function recordsOf<K extends RecordKind>(
+  pool: PostgresPool,
+  _kind: K,
+  text: string,
+  values: unknown[],
+): Promise<Records[K][]> {
+  const { rows } = await pool.query(text, values);
+  // Sound: what is in a kind's table was checked against its schema when it was committed.
+  return rows.map((row) => fromStorableJson(String((row as PostgresRow).record)) as Records[K]);
+}

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Charge } from "../../../src/admission/charge.js";
+import { postgresCounters } from "../../../src/postgres.js";
+import { dropSchema, newSchema, postgresAnswers, serverPool } from "../../postgres/databases.js";
+import { limitsAt } from "../limits.js";
+
+const CONNECTIONS = 16;
+const CALLS = Number(process.env.TOLLGATE_CALLS ?? 2_400);
+
+describe.runIf(postgresAnswers)("counters in Postgres under load", () => {
+  const schema = newSchema();
+  const pool = serverPool(CONNECTIONS);
+  beforeAll(() => postgresCounters({ pool, schema }).migrate(), 60_000);
+  afterAll(async () => {
+    await dropSchema(pool, schema);
+    await pool.end();
+  });
+
+  it("pass no limit and meet no deadlock, whatever scopes calls share and in whatever order they name them", async () => {
+    const failures: string[] = [];
+    // Errors as the database gives them, before the adapter tries again.
+    const watched = {
+      query: async (text: string, values?: unknown[]) => {
+        try {
+          return await pool.query(text, values);
+        } catch (error) {
+          failures.push(String((error as { code?: unknown }).code));
+          throw error;
+        }
+      },
+    };
+    const counters = postgresCounters({ pool: watched, schema });
+    const scopes = Array.from({ length: 8 }, (_, i) =>
+      limitsAt(
+        "key",
+        { tpd: 900, inFlight: 40, budget: { usd: "0.000000800", reset: "never" } },
+        `scope ${i}`,
+      ),
+    );
+    const limits = scopes.flat();
+    const admitted = new Map(limits.map((limit) => [limit, 0]));
+    let seed = 1;
+    const random = (below: number) => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed % below;
+    };
+    let next = 0;
+    let settled = 0;
+    const caller = async () => {
+      while (next < CALLS) {
+        const id = `call ${next++}`;
+        const mine = scopes.filter(() => random(3) === 0).flat();
+        const charges = mine
+          .map((limit): [number, Charge] => [
+            random(1e6),
+            { limit, amount: limit.meter === "inFlight" ? 1 : 1 + random(9) },
+          ])
+          .sort(([a], [b]) => a - b)
+          .map(([, charge]) => charge);
+        const now = Date.now();
+        const outcome = await counters.reserve({ id, orgId: "o1", now, ttlMs: 3_600_000, charges });
+        if (outcome.outcome !== "reserved") continue;
+        const amounts = charges.map(({ limit, amount }) => {
+          const actual = limit.meter === "inFlight" ? 0 : random(amount + 1);
+          admitted.set(limit, (admitted.get(limit) ?? 0) + actual);
+          return { limit, amount: actual };
+        });
+        await counters.settle({ id, orgId: "o1", now, amounts });
+        settled++;
+      }
+    };
+    await Promise.all(Array.from({ length: 3 * CONNECTIONS }, caller));
+
+    // A count that was forgotten as idle just then is looked for again; nobody waits for another in a circle.
+    expect(failures.filter((code) => code !== "40001")).toEqual([]);
+    expect(settled).toBeGreaterThan(CALLS / 10);
+    const readings = await counters.read({
+      orgId: "o1",
+      now: Date.now(),
+      charges: limits.map((limit) => ({ limit, amount: 0 })),
+    });
+    expect(readings.map(({ used }) => used)).toEqual(limits.map((limit) => admitted.get(limit)));
+    for (const [limit, total] of admitted) expect(total).toBeLessThanOrEqual(limit.max);
+    expect(limits.filter((limit) => (admitted.get(limit) ?? 0) > limit.max - 20)).not.toEqual([]); // some were reached
+  }, 300_000);
+
+  it("admit to the last one and never one more, from several connections on one limit", async () => {
+    const counters = postgresCounters({ pool, schema });
+    const [limit] = limitsAt("org", { rpd: 50 }, "one limit");
+    if (!limit) throw new Error("one limit");
+    const outcomes = await Promise.all(
+      Array.from({ length: 200 }, (_, i) =>
+        counters.reserve({
+          id: `one ${i}`,
+          orgId: "o1",
+          now: Date.now(),
+          ttlMs: 1_000,
+          charges: [{ limit, amount: 1 }],
+        }),
+      ),
+    );
+    expect(outcomes.filter(({ outcome }) => outcome === "reserved")).toHaveLength(50);
+    expect(outcomes.filter(({ outcome }) => outcome === "refused")).toHaveLength(150);
+  }, 60_000);
+});

@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Charge } from "../../../src/admission/charge.js";
+import { ValidationError } from "../../../src/model/errors.js";
+import { postgresCounters } from "../../../src/postgres.js";
+import { databases, dropSchema, newSchema } from "../../postgres/databases.js";
+import { charge, limitOf, limitsAt } from "../limits.js";
+
+const TTL = 3_600_000;
+
+describe.each(databases)("counters in %s", (_, open) => {
+  const { pool, end } = open();
+  const schema = newSchema();
+  const counters = postgresCounters({ pool, schema });
+  beforeAll(() => counters.migrate(), 60_000);
+  afterAll(async () => {
+    await dropSchema(pool, schema);
+    await end();
+  });
+
+  let scopes = 0;
+  /** A count of its own. */
+  const limit = (limits: Parameters<typeof limitOf>[0]) => {
+    const own = limitOf(limits);
+    return { ...own, scopeKey: `${own.scopeKey} ${++scopes}` };
+  };
+  const reserve = (id: string, charges: readonly Charge[], more = {}) =>
+    counters.reserve({ id, orgId: "o1", now: Date.now(), ttlMs: TTL, charges, ...more });
+  const settle = (id: string, amounts: readonly Charge[]) =>
+    counters.settle({ id, orgId: "o1", now: Date.now(), amounts });
+  const used = async (charges: readonly Charge[]) =>
+    (await counters.read({ orgId: "o1", now: Date.now(), charges })).map((reading) => reading.used);
+  const rows = async (text: string) => (await pool.query(text)).rows;
+
+  it("charge a call once, however often the same id is sent", async () => {
+    const charges = [charge(limit({ tpm: 100 }), 60, 0)];
+    const first = await reserve("same", charges);
+    expect(first).toMatchObject({ outcome: "reserved", used: [60] });
+    expect(await reserve("same", charges)).toMatchObject({
+      outcome: "replayed",
+      id: "same",
+      used: [60],
+      charges: [{ amount: 60, limit: { max: 100, meter: "tokens", scope: "key" } }],
+    });
+    const many = [charge(limit({ tpm: 1_000 }), 7, 0)];
+    await Promise.all(Array.from({ length: 10 }, () => reserve("parallel", many)));
+    expect(await used([...charges, ...many])).toEqual([60, 7]);
+    await settle("same", charges);
+    expect(await reserve("same", charges)).toEqual({ outcome: "already_settled" });
+  });
+
+  it("make one reservation of parallel calls with the same idempotency key", async () => {
+    const charges = [charge(limit({ tpm: 1_000 }), 7, 0)];
+    const idempotency = { key: "k1 request 1", fingerprint: "f" };
+    const outcomes = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => reserve(`attempt ${i}`, charges, { idempotency })),
+    );
+    expect(outcomes.filter(({ outcome }) => outcome === "reserved")).toHaveLength(1);
+    expect(outcomes.filter(({ outcome }) => outcome === "replayed")).toHaveLength(11);
+    expect(new Set(outcomes.map((outcome) => "id" in outcome && outcome.id)).size).toBe(1);
+    expect(await used(charges)).toEqual([7]);
+    const other = await reserve("x", charges, { idempotency: { ...idempotency, fingerprint: "g" } });
+    expect(other).toEqual({ outcome: "conflict" });
+  });
+
+  it("go by the server's clock: what a caller says of the time moves no window", async () => {
+    const charges = [charge(limit({ rpm: 1 }), 1, 0)];
+    const far = { now: Date.now() + 10 * TTL };
+    expect(await reserve("now", charges)).toMatchObject({ outcome: "reserved" });
+    const refused = await reserve("later", charges, far);
+    expect(refused).toMatchObject({ outcome: "refused", readings: [{ used: 1 }] });
+    const waitMs = refused.outcome === "refused" ? refused.readings[0]?.waitMs : undefined;
+    expect(waitMs).toBeGreaterThan(0);
+    expect(waitMs).toBeLessThanOrEqual(61_000);
+    const slot = [charge(limit({ inFlight: 1 }), 1, 0)];
+    await reserve("slot", slot, { ttlMs: 3_000 });
+    expect(await reserve("too early", slot, far)).toMatchObject({ outcome: "refused" });
+    await expect.poll(() => used(slot), { interval: 100, timeout: 20_000 }).toEqual([0]);
+  });
+
+  it("count exactly up to nine million dollars in nano-USD", async () => {
+    const max = 9_000_000_000_000_000;
+    const budget = limit({ budget: { usd: 9_000_000, reset: "never" } });
+    expect(budget.max).toBe(max);
+    expect(await reserve("most", [charge(budget, max - 1, 0)])).toMatchObject({ used: [max - 1] });
+    expect(await reserve("more", [charge(budget, 2, 0)])).toMatchObject({ outcome: "refused" });
+    expect(await reserve("last", [charge(budget, 1, 0)])).toMatchObject({ used: [max] });
+  });
+
+  it("refuse without waiting for a call that holds the same counts, and without a write", async () => {
+    const charges = [charge(limit({ rpm: 1 }), 1, 0)];
+    await reserve("only", charges);
+    const state = () => rows(`SELECT ctid::text, xmax::text FROM "${schema}".counts ORDER BY scope, field`);
+    const before = await state();
+    expect(await reserve("refused", charges)).toMatchObject({ outcome: "refused" });
+    expect(await reserve("asked", charges, { dryRun: true })).toMatchObject({ outcome: "refused" });
+    expect(await state()).toEqual(before);
+  });
+
+  it("keep apart names that look alike, long ones, and text that Postgres cannot hold", async () => {
+    const names = [
+      "a",
+      "A",
+      "\u0000",
+      "\\u0000",
+      "\ud800",
+      "\udfff",
+      "\ufffd",
+      "\u{10FFFE}0000",
+      "a'b\"\\",
+      "x".repeat(9_000),
+    ];
+    const limits = names.map((name) => ({
+      ...limitOf({ tpm: 1_000 }),
+      scopeKey: `names ${name}`,
+      field: name,
+    }));
+    for (const [i, one] of limits.entries()) {
+      expect(await reserve(`id ${names[i]}`, [charge(one, i + 1, 0)])).toMatchObject({ outcome: "reserved" });
+    }
+    expect(await used(limits.map((one) => charge(one, 0, 0)))).toEqual(names.map((_, i) => i + 1));
+    const [first, second] = limits.slice(2) as [(typeof limits)[0], (typeof limits)[0]]; // sound: there are ten
+    const replayed = await reserve("id \u0000", []);
+    expect(replayed).toMatchObject({
+      outcome: "replayed",
+      id: "id \u0000",
+      charges: [{ limit: { field: first.field } }],
+    });
+    expect(await settle("id \\u0000", [charge(second, 0, 0)])).toEqual({ outcome: "settled", used: [0] });
+  });
+
+  it("refuse two charges of one count in a call, which one statement cannot add up", async () => {
+    const twice = charge(limit({ tpm: 10 }), 6, 0);
+    await expect(reserve("twice", [twice, twice])).rejects.toThrow(ValidationError);
+    expect(await used([twice])).toEqual([0]);
+  });
+
+  it("forget, on the way of reserves, reservations and counts that matter no more, and nothing else", async () => {
+    const own = newSchema();
+    const forgetful = postgresCounters({ pool, schema: own, clock: "caller" });
+    await forgetful.migrate();
+    try {
+      const start = Date.UTC(2026, 0, 1);
+      const at = (i: number, id: string, now: number, charges: readonly Charge[]) =>
+        forgetful.reserve({ id: `${id} ${i}`, orgId: "o1", now, ttlMs: 1_000, charges });
+      for (let i = 0; i < 30; i++) {
+        await at(
+          i,
+          "old",
+          start,
+          limitsAt("key", { rpm: 5, inFlight: 5 }, `key ${i}`).map((one) => charge(one, 1, start)),
+        );
+      }
+      const lasting = charge(limitOf({ budget: { usd: 1, reset: "never" } }, "org"), 5, start);
+      await at(0, "lasting", start, [lasting]);
+      await pool.query(`UPDATE "${own}".reservation SET forget_at = 0`); // an hour later
+      const later = start + 10 * TTL;
+      for (let i = 0; i < 200; i++) await at(i, "new", later, []);
+      const left = async (table: string) =>
+        Number(((await rows(`SELECT count(*) AS n FROM "${own}".${table}`))[0] as { n: unknown }).n);
+      expect(await left("counts")).toBe(1);
+      expect(await left("slot")).toBe(0);
+      expect(await left("reservation")).toBe(200);
+      expect(await forgetful.read({ orgId: "o1", now: later, charges: [lasting] })).toMatchObject([
+        { used: 5 },
+      ]);
+    } finally {
+      await dropSchema(pool, own);
+    }
+  });
+
+  it("make one statement of a call, whatever the number of limits", async () => {
+    const asked: string[] = [];
+    const counting = {
+      query: (text: string, values?: unknown[]) => {
+        asked.push(text);
+        return pool.query(text, values);
+      },
+    };
+    const watched = postgresCounters({ pool: counting, schema });
+    const charges = ["org", "project", "key"].flatMap((kind) =>
+      limitsAt(kind as "org", { rpm: 9, tpm: 9, inFlight: 9 }, `statements ${kind}`).map((one) =>
+        charge(one, 1, 0),
+      ),
+    );
+    const call = { orgId: "o1", now: Date.now(), charges };
+    await watched.reserve({ id: "one", ttlMs: TTL, ...call });
+    await watched.reserve({ id: "one", ttlMs: TTL, ...call, extend: true });
+    await watched.read(call);
+    await watched.settle({ id: "one", ...call, amounts: charges });
+    expect(asked).toHaveLength(4);
+  });
+});

@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ConflictError } from "../../../src/model/errors.js";
+import { membershipId, type Records } from "../../../src/model/records.js";
+import { postgresStorage } from "../../../src/postgres.js";
+import {
+  change,
+  key as keyRecord,
+  project as projectRecord,
+} from "../../../src/testing/conformance/storage-records.js";
+import { dropSchema, newSchema, postgresAnswers, serverPool } from "../../postgres/databases.js";
+
+function orgRecord(id: string): Records["org"] {
+  const made = { id, orgId: id, version: 1, createdAt: 0 };
+  return { ...made, name: id, status: "active", timeZone: "UTC", contentLogging: true };
+}
+
+describe.runIf(postgresAnswers)("storage on a Postgres server", () => {
+  const schema = newSchema();
+  const pool = serverPool(8);
+  const admin = serverPool(1);
+  const storage = postgresStorage({ pool, schema });
+  beforeAll(() => storage.migrate(), 60_000);
+  afterAll(async () => {
+    await storage.close();
+    await dropSchema(admin, schema);
+    await pool.end();
+    await admin.end();
+  });
+
+  /** Ends the connections of a kind, as a restart of the server would. */
+  const terminate = async (query: string) =>
+    (
+      await admin.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE $1 AND pid <> pg_backend_pid()`,
+        [query],
+      )
+    ).rowCount;
+
+  it("refuses a record of an org or a project that does not exist, in any order of a commit", async () => {
+    const orphan = storage.commit([change("project", "lost", 0, projectRecord("lost", { orgId: "nobody" }))]);
+    await expect(orphan).rejects.toThrow(ConflictError);
+    await storage.commit([
+      change("key", "k1", 0, keyRecord("k1")),
+      change("project", "web", 0, projectRecord("web")),
+      change("org", "acme", 0, orgRecord("acme")),
+    ]);
+    await expect(storage.commit([change("project", "web", 1, undefined)])).rejects.toThrow(/key/);
+    await storage.commit([change("project", "web", 1, undefined), change("key", "k1", 1, undefined)]);
+  });
+
+  it("tells watchers of what other processes commit, and after a lost connection that they may have missed some", async () => {
+    const writer = postgresStorage({ pool: admin, schema });
+    const told: string[] = [];
+    let missed = 0;
+    const stop = storage.watch(
+      (changed) => told.push(...changed.map(({ kind, id, orgId }) => `${kind} ${id} ${orgId}`)),
+      () => missed++,
+    );
+    await expect.poll(() => missed, { timeout: 20_000 }).toBe(1); // it listens
+    await writer.commit([change("org", "watched", 0, orgRecord("watched"))]);
+    await expect.poll(() => told, { timeout: 20_000 }).toEqual(["org watched watched"]);
+
+    expect(await terminate(`LISTEN "${schema}"`)).toBe(1);
+    await expect.poll(() => missed, { timeout: 20_000 }).toBe(2); // it listens again
+    const made = projectRecord("p", { orgId: "watched" });
+    await writer.commit([change("project", "p", 0, made)]);
+    await expect.poll(() => told, { timeout: 20_000 }).toEqual(["org watched watched", "project p watched"]);
+
+    const many = Array.from({ length: 300 }, (_, i) => `many ${i}`);
+    await writer.commit(many.map((id) => change("project", id, 0, projectRecord(id, { orgId: "watched" }))));
+    await expect.poll(() => missed, { timeout: 20_000 }).toBe(3); // more than a notification holds
+    stop();
+    await writer.commit([change("project", "p", 1, undefined)]);
+    expect(told).toHaveLength(2);
+  }, 60_000);
+
+  it("does each commit wholly or not at all, also where connections end in the middle of it", async () => {
+    await storage.commit([change("org", "broken", 0, orgRecord("broken"))]);
+    let stop = false;
+    const killer = (async () => {
+      while (!stop) {
+        await terminate(`SELECT "${schema}".commit%`);
+        await new Promise((resolve) => setTimeout(resolve, 15));
+      }
+    })();
+    let lost = 0;
+    const pairs = Array.from({ length: 120 }, (_, i) => i);
+    const committer = async () => {
+      for (let i = pairs.shift(); i !== undefined; i = pairs.shift()) {
+        const ids = Array.from({ length: 12 }, (_, part) => `${i} ${part}`);
+        const made = ids.map((id) => change("project", id, 0, projectRecord(id, { orgId: "broken" })));
+        await storage.commit(made).catch((error: unknown) => {
+          // What it tells of a broken connection is the driver's; a conflict it must not be.
+          expect(error).not.toBeInstanceOf(ConflictError);
+          lost++;
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: 6 }, committer));
+    stop = true;
+    await killer;
+    expect(lost).toBeGreaterThan(0);
+    const parts = new Map<string, number>();
+    for (const { id } of await postgresStorage({ pool: admin, schema }).find("project", {
+      orgId: "broken",
+    })) {
+      const [pair = ""] = id.split(" ");
+      parts.set(pair, (parts.get(pair) ?? 0) + 1);
+    }
+    expect(new Set(parts.values())).toEqual(new Set([12]));
+    expect(parts.size).toBeLessThanOrEqual(120);
+  }, 120_000);
+
+  it("looks records up by an index", async () => {
+    await admin.query("SET enable_seqscan = off");
+    const planOf = async (where: string) => {
+      const { rows } = await admin.query(
+        `EXPLAIN SELECT record FROM "${schema}".key WHERE ${where} ORDER BY id`,
+      );
+      return JSON.stringify(rows);
+    };
+    for (const field of ["org_id", "project_id", "user_id", "hash", "previous_hash"])
+      expect(await planOf(`${field} = 'x'`)).toMatch(new RegExp(`Index Cond: \\(+${field} = `));
+  });
+
+  it("holds the longest ids that memberships have", async () => {
+    const ids = ["Ω", "字", "語"].map((letter) => letter.repeat(200)) as [string, string, string]; // sound: three
+    const [orgId, projectId, userId] = ids;
+    const id = membershipId(orgId, projectId, userId);
+    const member = { id, orgId, projectId, userId, version: 1, createdAt: 0, role: "admin" };
+    await storage.commit([
+      change("org", orgId, 0, orgRecord(orgId)),
+      change("project", projectId, 0, projectRecord(projectId, { orgId })),
+      change("projectMember", id, 0, member),
+    ]);
+    expect(await storage.find("projectMember", { orgId, userId })).toEqual([member]);
+  });
+});
