@@ -35,7 +35,7 @@ export interface Changed {
  * Records at rest.
  *
  * What is handed in or out belongs to whoever holds it: changing it changes nothing that is stored. Every adapter
- * passes `test/storage/storage-suite.ts`, which says the rest.
+ * passes `storageConformance` of `tollgate/testing`, which says the rest.
  */
 export interface Storage {
   get<K extends RecordKind>(kind: K, id: string): Promise<Records[K] | undefined>;
@@ -53,7 +53,12 @@ export interface Storage {
    * @throws ValidationError for a record that does not fit its kind, and for two changes of one record
    */
   commit(changes: readonly Change[]): Promise<void>;
-  /** Tells of every commit, those of other processes too; the returned function stops it. */
-  watch?(listener: (changed: readonly Changed[]) => void): () => void;
+  /**
+   * Tells of every commit, those of other processes too; the returned function stops it.
+   *
+   * @param missed told where commits of other processes may have gone untold, such as after a connection was lost: all
+   *   that is remembered of what is stored may be out of date
+   */
+  watch?(listener: (changed: readonly Changed[]) => void, missed?: () => void): () => void;
   close(): Promise<void>;
 }

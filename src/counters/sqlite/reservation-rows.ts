@@ -1,0 +1,133 @@
+import type { Charges } from "../../admission/charge.js";
+import type { Connection } from "../../sqlite/connection.js";
+import { storedText, textIn } from "../../sqlite/text.js";
+import type { NotOpen } from "../counters.js";
+import type { KeptReservations } from "../memory.js";
+import type { Idempotency, OpenReservation } from "../open-reservations.js";
+
+/** At most so many reservations that have outlived their TTL are closed in one transaction: others wait their turn. */
+const EXPIRED_AT_ONCE = 100;
+
+/** So many closed reservations are remembered. An older one answers as if it had never been. */
+const CLOSED_KEPT = 100_000;
+
+/** The open reservations, and what became of the latest that were closed. Whatever is changed is written at once. */
+export class ReservationRows implements KeptReservations {
+  readonly #connection: Connection;
+  #now = Number.NEGATIVE_INFINITY;
+  #expired = false;
+  #written = false;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Begins with a transaction: the clock is not behind `now`, and nothing is written yet. */
+  begin(now: number): void {
+    this.#now = Math.max(this.#now, now);
+    this.#expired = false;
+    this.#written = false;
+  }
+
+  /** Whether anything was written since the transaction began. */
+  get written(): boolean {
+    return this.#written;
+  }
+
+  /** The latest moment that was told. */
+  get now(): number {
+    return this.#now;
+  }
+
+  advance(now: number): number {
+    if (now > this.#now) this.#now = now;
+    if (!this.#expired) this.#expire();
+    return this.#now;
+  }
+
+  add(id: string, { found, ...reservation }: OpenReservation): void {
+    this.#write(
+      "INSERT OR REPLACE INTO tollgate_reservation (id, expires_at, idempotency_key, reservation) VALUES (?, ?, ?, ?)",
+      storedText(id),
+      reservation.expiresAt,
+      reservation.idempotency === undefined ? null : storedText(reservation.idempotency.key),
+      JSON.stringify(reservation),
+    );
+  }
+
+  get(id: string): OpenReservation | undefined {
+    const row = this.#connection.first(
+      "SELECT reservation FROM tollgate_reservation WHERE id = ?",
+      storedText(id),
+    );
+    if (row === undefined) return undefined;
+    const open = reservationIn(String(row.reservation));
+    if (open.expiresAt > this.#now) return open;
+    this.close(id, open, "expired");
+    return undefined;
+  }
+
+  idOf({ key }: Idempotency): string | undefined {
+    const row = this.#connection.first(
+      "SELECT id FROM tollgate_reservation WHERE idempotency_key = ?",
+      storedText(key),
+    );
+    return row && textIn(row.id);
+  }
+
+  fate(id: string): NotOpen {
+    const row = this.#connection.first(
+      "SELECT how FROM tollgate_closed_reservation WHERE id = ?",
+      storedText(id),
+    );
+    return row === undefined ? "unknown_reservation" : (row.how as NotOpen); // sound: nothing else is written
+  }
+
+  close(id: string, _: OpenReservation, how: NotOpen): void {
+    this.#close(storedText(id), how);
+  }
+
+  /** Once in a transaction, of those that others have left: each of its own says by itself when it has expired. */
+  #expire(): void {
+    this.#expired = true;
+    const rows = this.#connection.all(
+      "SELECT id FROM tollgate_reservation WHERE expires_at <= ? ORDER BY expires_at LIMIT ?",
+      this.#now,
+      EXPIRED_AT_ONCE,
+    );
+    for (const { id } of rows) this.#close(String(id), "expired");
+  }
+
+  #close(stored: string, how: NotOpen): void {
+    this.#write("DELETE FROM tollgate_reservation WHERE id = ?", stored);
+    this.#write("INSERT OR REPLACE INTO tollgate_closed_reservation (id, how) VALUES (?, ?)", stored, how);
+    this.#write(
+      `DELETE FROM tollgate_closed_reservation
+       WHERE sequence <= (SELECT max(sequence) FROM tollgate_closed_reservation) - ${CLOSED_KEPT}`,
+    );
+  }
+
+  #write(sql: string, ...values: (string | number | null)[]): void {
+    this.#written = true;
+    this.#connection.run(sql, ...values);
+  }
+}
+
+/** As it was written, but for the counts that it charged: those are found by their limits. */
+function reservationIn(text: string): OpenReservation {
+  const { charges, extensions, ...rest } = JSON.parse(text);
+  return {
+    ...rest,
+    found: undefined,
+    charges: chargesIn(charges),
+    extensions: extensions?.map(({ part, charges }: { part: object; charges: Charges }) => ({
+      part,
+      charges: chargesIn(charges),
+    })),
+  };
+}
+
+/** JSON has null for a period that is not there. */
+function chargesIn({ limits, amounts, periods }: Charges): Charges {
+  return { limits, amounts, periods: periods.map((period) => period ?? undefined) };
+}

@@ -1,0 +1,37 @@
+import { ConflictError } from "../model/errors.js";
+import type { Connection } from "./connection.js";
+
+/**
+ * Brings the tables of one part to what this version needs, each step once, whoever comes first.
+ *
+ * Which steps were taken is kept in a table and not in `PRAGMA user_version`: the file is the caller's, who may count
+ * steps of their own there, and the parts advance apart.
+ *
+ * @param steps SQL that is never changed once it was published; what is new is a further step
+ * @throws ConflictError where a later version of the package has been at the file
+ */
+export function migrate(
+  connection: Connection,
+  part: "storage" | "counters" | "ledger",
+  steps: readonly string[],
+): void {
+  connection.transaction("IMMEDIATE", () => {
+    connection.exec(
+      "CREATE TABLE IF NOT EXISTS tollgate_migration (part TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT",
+    );
+    const row = connection.first("SELECT version FROM tollgate_migration WHERE part = ?", part);
+    const version = Number(row?.version ?? 0);
+    if (version > steps.length) {
+      throw new ConflictError(
+        `the ${part} tables are at version ${version}, this tollgate knows ${steps.length}`,
+      );
+    }
+    if (version === steps.length) return;
+    for (const step of steps.slice(version)) connection.exec(step);
+    connection.run(
+      "INSERT OR REPLACE INTO tollgate_migration (part, version) VALUES (?, ?)",
+      part,
+      steps.length,
+    );
+  });
+}

@@ -1,0 +1,145 @@
+/**
+ * The steps that make the tables of records: one for each kind, with a column for each field that `INDEXES` names and
+ * the whole record as JSON. A published step is never changed.
+ *
+ * There are no foreign keys: a storage takes records in any order and on their own, an audit event outlives what it is
+ * about, and the control plane writes what hangs together in one commit.
+ */
+export const STORAGE_MIGRATIONS: readonly string[] = [
+  `
+CREATE TABLE tollgate_org (
+  id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  org_id TEXT NOT NULL,
+  record TEXT NOT NULL
+) STRICT;
+CREATE INDEX tollgate_org_by_org ON tollgate_org (org_id, id);
+CREATE TABLE tollgate_org_member (
+  id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  org_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  role TEXT NOT NULL,
+  record TEXT NOT NULL,
+  UNIQUE (org_id, user_id)
+) STRICT;
+CREATE INDEX tollgate_org_member_by_org ON tollgate_org_member (org_id, id);
+CREATE INDEX tollgate_org_member_by_role ON tollgate_org_member (org_id, role, id);
+CREATE TABLE tollgate_invitation (
+  id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  org_id TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  status TEXT NOT NULL,
+  record TEXT NOT NULL,
+  UNIQUE (hash)
+) STRICT;
+CREATE INDEX tollgate_invitation_by_org ON tollgate_invitation (org_id, id);
+CREATE TABLE tollgate_project (
+  id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  org_id TEXT NOT NULL,
+  status TEXT NOT NULL,
+  record TEXT NOT NULL
+) STRICT;
+CREATE INDEX tollgate_project_by_org ON tollgate_project (org_id, id);
+CREATE TABLE tollgate_project_member (
+  id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  org_id TEXT NOT NULL,
+  project_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  record TEXT NOT NULL,
+  UNIQUE (org_id, project_id, user_id)
+) STRICT;
+CREATE INDEX tollgate_project_member_by_org ON tollgate_project_member (org_id, id);
+CREATE INDEX tollgate_project_member_by_user_id ON tollgate_project_member (org_id, user_id, id);
+CREATE TABLE tollgate_key (
+  id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  org_id TEXT NOT NULL,
+  project_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  status TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  previous_hash TEXT,
+  record TEXT NOT NULL,
+  UNIQUE (hash),
+  UNIQUE (previous_hash)
+) STRICT;
+CREATE INDEX tollgate_key_by_org ON tollgate_key (org_id, id);
+CREATE INDEX tollgate_key_by_project_id ON tollgate_key (org_id, project_id, id);
+CREATE INDEX tollgate_key_by_user_id ON tollgate_key (org_id, user_id, id);
+CREATE TABLE tollgate_key_use (
+  id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  org_id TEXT NOT NULL,
+  record TEXT NOT NULL
+) STRICT;
+CREATE INDEX tollgate_key_use_by_org ON tollgate_key_use (org_id, id);
+CREATE TABLE tollgate_virtual_model (
+  id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  org_id TEXT NOT NULL,
+  alias TEXT NOT NULL,
+  record TEXT NOT NULL,
+  UNIQUE (org_id, alias)
+) STRICT;
+CREATE INDEX tollgate_virtual_model_by_org ON tollgate_virtual_model (org_id, id);
+CREATE TABLE tollgate_mcp_server (
+  id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  org_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  record TEXT NOT NULL,
+  UNIQUE (org_id, name)
+) STRICT;
+CREATE INDEX tollgate_mcp_server_by_org ON tollgate_mcp_server (org_id, id);
+CREATE TABLE tollgate_external_key (
+  id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  org_id TEXT NOT NULL,
+  project_id TEXT,
+  provider TEXT NOT NULL,
+  record TEXT NOT NULL,
+  UNIQUE (org_id, project_id, provider)
+) STRICT;
+CREATE INDEX tollgate_external_key_by_org ON tollgate_external_key (org_id, id);
+CREATE TABLE tollgate_credit_grant (
+  id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  org_id TEXT NOT NULL,
+  record TEXT NOT NULL
+) STRICT;
+CREATE INDEX tollgate_credit_grant_by_org ON tollgate_credit_grant (org_id, id);
+CREATE TABLE tollgate_trail (
+  id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  org_id TEXT NOT NULL,
+  record TEXT NOT NULL
+) STRICT;
+CREATE INDEX tollgate_trail_by_org ON tollgate_trail (org_id, id);
+CREATE TABLE tollgate_audit_event (
+  id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  org_id TEXT NOT NULL,
+  project_id TEXT,
+  actor_user_id TEXT NOT NULL,
+  action TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  subject_kind TEXT NOT NULL,
+  subject_id TEXT NOT NULL,
+  record TEXT NOT NULL
+) STRICT;
+CREATE INDEX tollgate_audit_event_by_org ON tollgate_audit_event (org_id, id);
+CREATE INDEX tollgate_audit_event_by_subject_id ON tollgate_audit_event (org_id, subject_id, id);
+CREATE INDEX tollgate_audit_event_by_actor_user_id ON tollgate_audit_event (org_id, actor_user_id, id);
+CREATE INDEX tollgate_audit_event_by_project_id ON tollgate_audit_event (org_id, project_id, id);
+CREATE TABLE tollgate_change (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind TEXT NOT NULL,
+  id TEXT NOT NULL,
+  org_id TEXT NOT NULL
+) STRICT;
+`,
+];

@@ -1,0 +1,15 @@
+import type { RecordKind } from "../../model/records.js";
+
+/** The table of a kind. */
+export function tableOf(kind: RecordKind): string {
+  return `tollgate_${snakeCase(kind)}`;
+}
+
+/** The column of an indexed field. */
+export function columnOf(field: string): string {
+  return snakeCase(field);
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

@@ -1,0 +1,115 @@
+import type { RecordKind, Records } from "../../model/records.js";
+import { type Connection, connect } from "../../sqlite/connection.js";
+import { checkDatabase, type SqliteDatabase } from "../../sqlite/database.js";
+import { migrate } from "../../sqlite/migrate.js";
+import { checkChanges, checkWhere, staleVersion, takenValue } from "../checks.js";
+import { INDEXES } from "../indexes.js";
+import type { Change, Changed, Storage } from "../storage.js";
+import { ChangeLog } from "./change-log.js";
+import { STORAGE_MIGRATIONS } from "./migrations.js";
+import { columnOf, tableOf } from "./names.js";
+import { Watch } from "./watch.js";
+
+export interface SqliteStorageOptions {
+  /**
+   * A connection of node:sqlite (Node 22.13 and later) or better-sqlite3; counters may share it. It stays the caller's:
+   * `close` leaves it open. It is set to write-ahead log with `synchronous = FULL`. No transaction may be left open on it
+   * across an `await`.
+   */
+  readonly database: SqliteDatabase;
+}
+
+/**
+ * Records in a file of SQLite: they survive a restart, and the processes of one machine may share them. Makes its tables
+ * (`tollgate_…`) where they are missing.
+ *
+ * `watch` tells of the commits of other processes within 100 ms, as long as somebody watches.
+ *
+ * @throws ValidationError for what is no connection; whatever the driver throws where the file cannot be opened for writing
+ */
+export function sqliteStorage({ database }: SqliteStorageOptions): Storage {
+  checkDatabase(database);
+  const connection = connect(database);
+  migrate(connection, "storage", STORAGE_MIGRATIONS);
+  const log = new ChangeLog(connection);
+  const watch = new Watch(log);
+
+  return {
+    async get(kind, id) {
+      return recordIn<typeof kind>(connection.first(`SELECT record FROM ${tableOf(kind)} WHERE id = ?`, id));
+    },
+    async find(kind, where, { after, limit } = {}) {
+      checkWhere(kind, where);
+      const wanted = Object.entries(where).filter((one): one is [string, string] => one[1] !== undefined);
+      const terms = wanted.map(([field]) => `${columnOf(field)} = ?`);
+      if (after !== undefined) terms.push("id > ?");
+      const sql = `SELECT record FROM ${tableOf(kind)} WHERE ${terms.join(" AND ") || "TRUE"} ORDER BY id LIMIT ?`;
+      const values = [...wanted.map(([, value]) => value), ...(after === undefined ? [] : [after])];
+      // A negative limit is none.
+      const rows = connection.all(sql, ...values, limit ?? -1);
+      return rows.flatMap((row) => recordIn<typeof kind>(row) ?? []);
+    },
+    async commit(changes) {
+      checkChanges(changes);
+      connection.transaction("IMMEDIATE", () => log.append(write(connection, changes)));
+      watch.look();
+    },
+    watch: (listener) => watch.add(listener),
+    async close() {
+      watch.close();
+    },
+  };
+}
+
+/** Checks every change against what is stored, then makes them all. Runs within a transaction. */
+function write(connection: Connection, changes: readonly Change[]): Changed[] {
+  const changed: Changed[] = [];
+  // What is replaced goes first: its unique values are free for the others of the commit, whatever their order.
+  for (const { kind, id, expectedVersion, record } of changes) {
+    const table = tableOf(kind);
+    const row = connection.first(`SELECT version, record FROM ${table} WHERE id = ?`, id);
+    const present = Number(row?.version ?? 0);
+    if (present !== expectedVersion) throw staleVersion(kind, id, expectedVersion, present);
+    changed.push({ kind, id, orgId: (record ?? recordIn(row))?.orgId ?? "" });
+    if (row !== undefined) connection.run(`DELETE FROM ${table} WHERE id = ?`, id);
+  }
+  for (const { kind, record } of changes) {
+    if (record === undefined) continue;
+    checkUnique(connection, kind, record);
+    insert(connection, kind, record);
+  }
+  return changed;
+}
+
+/** @throws ConflictError where another record has one of the unique values */
+function checkUnique(connection: Connection, kind: RecordKind, record: Records[RecordKind]): void {
+  for (const fields of INDEXES[kind].unique) {
+    const values = fields.map((field) => indexedValue(record, field));
+    if (!values.every((value) => value !== null)) continue;
+    const terms = fields.map((field) => `${columnOf(field)} = ?`).join(" AND ");
+    const holder = connection.first(`SELECT id FROM ${tableOf(kind)} WHERE ${terms}`, ...values);
+    if (holder !== undefined) throw takenValue(kind, fields);
+  }
+}
+
+function insert(connection: Connection, kind: RecordKind, record: Records[RecordKind]): void {
+  const { fields } = INDEXES[kind];
+  const columns = ["id", "version", ...fields.map(columnOf), "record"];
+  const places = columns.map(() => "?").join(", ");
+  const values = [record.id, record.version, ...fields.map((field) => indexedValue(record, field))];
+  const sql = `INSERT INTO ${tableOf(kind)} (${columns.join(", ")}) VALUES (${places})`;
+  connection.run(sql, ...values, JSON.stringify(record));
+}
+
+/** The value of an indexed field, which is text wherever it is there. */
+function indexedValue(record: Records[RecordKind], field: string): string | null {
+  const value: unknown = Reflect.get(record, field);
+  return typeof value === "string" ? value : null;
+}
+
+function recordIn<K extends RecordKind>(
+  row: Readonly<Record<string, unknown>> | undefined,
+): Records[K] | undefined {
+  if (row === undefined) return undefined;
+  return JSON.parse(String(row.record)) as Records[K]; // sound: what is in the table of a kind was checked to be of it
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import { ConflictError } from "../../src/model/errors.js";
+import { connect } from "../../src/sqlite/connection.js";
+import { migrate } from "../../src/sqlite/migrate.js";
+import { driverName, openDatabase, withFile } from "./drivers.js";
+
+describe(`a connection to SQLite, on ${driverName}`, () => {
+  it("syncs every commit of a write-ahead log, and waits for the lock", async () => {
+    await withFile(async (path) => {
+      const database = openDatabase(path);
+      const connection = connect(database);
+      connection.exec("CREATE TABLE t (x)");
+      expect(Object.values(connection.first("PRAGMA journal_mode") ?? {})).toEqual(["wal"]);
+      expect(Object.values(connection.first("PRAGMA synchronous") ?? {})).toEqual([2]);
+      expect(Object.values(connection.first("PRAGMA busy_timeout") ?? {})).toEqual([5_000]);
+      database.close();
+    });
+  });
+
+  it("keeps what the caller has set to be safer or more patient", async () => {
+    await withFile(async (path) => {
+      const database = openDatabase(path);
+      database.exec("PRAGMA synchronous = EXTRA; PRAGMA busy_timeout = 70");
+      const connection = connect(database);
+      expect(Object.values(connection.first("PRAGMA synchronous") ?? {})).toEqual([3]);
+      expect(Object.values(connection.first("PRAGMA busy_timeout") ?? {})).toEqual([70]);
+      database.close();
+    });
+  });
+
+  it("takes each step of a migration once, and those of each part apart from the others", () => {
+    const connection = connect(openDatabase());
+    const steps = ["CREATE TABLE a (x); CREATE TABLE b (x)"];
+    migrate(connection, "storage", steps);
+    migrate(connection, "storage", steps);
+    migrate(connection, "counters", ["CREATE TABLE c (x)"]);
+    migrate(connection, "storage", [...steps, "ALTER TABLE a ADD COLUMN y"]);
+    expect(connection.all("SELECT name FROM pragma_table_info('a')").map(({ name }) => name)).toEqual([
+      "x",
+      "y",
+    ]);
+    expect(Object.values(connection.first("PRAGMA user_version") ?? {})).toEqual([0]); // the caller's own
+  });
+
+  it("leaves nothing of a migration that fails, and refuses tables of a later version", () => {
+    const connection = connect(openDatabase());
+    expect(() => migrate(connection, "storage", ["CREATE TABLE a (x)", "CREATE TABLE a (x)"])).toThrow();
+    expect(connection.all("SELECT name FROM sqlite_master WHERE name = 'a'")).toEqual([]);
+    migrate(connection, "storage", ["CREATE TABLE a (x)", "CREATE TABLE b (x)"]);
+    expect(() => migrate(connection, "storage", ["CREATE TABLE a (x)"])).toThrow(ConflictError);
+  });
+});

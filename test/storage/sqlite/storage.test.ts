@@ -1,0 +1,155 @@
+import { describe, expect, it } from "vitest";
+import { ConflictError, ValidationError } from "../../../src/model/errors.js";
+import { type RecordKind, recordKinds } from "../../../src/model/records.js";
+import { INDEXES } from "../../../src/storage/indexes.js";
+import { columnOf, tableOf } from "../../../src/storage/sqlite/names.js";
+import { type SqliteStorageOptions, sqliteStorage } from "../../../src/storage/sqlite/storage.js";
+import type { Storage } from "../../../src/storage/storage.js";
+import {
+  change,
+  key as keyRecord,
+  project as projectRecord,
+} from "../../../src/testing/conformance/storage-records.js";
+import { driverName, openDatabase, withFile } from "../../sqlite/drivers.js";
+
+const project = (id: string) => change("project", id, 0, projectRecord(id));
+
+describe(`records in a file of SQLite, on ${driverName}`, () => {
+  it("are there again after a restart", async () => {
+    await withFile(async (path) => {
+      const first = openDatabase(path);
+      await sqliteStorage({ database: first }).commit([project("web")]);
+      first.close();
+      const second = openDatabase(path);
+      expect(await sqliteStorage({ database: second }).get("project", "web")).toEqual(projectRecord("web"));
+      second.close();
+    });
+  });
+
+  it("are written by one of two connections that both saw the same version", async () => {
+    await withFile(async (path) => {
+      const databases = [openDatabase(path), openDatabase(path)];
+      const [one, other] = databases.map((database) => sqliteStorage({ database })) as [Storage, Storage];
+      await one.commit([project("web")]);
+      const write = (storage: Storage, name: string) =>
+        storage.commit([change("project", "web", 1, projectRecord("web", { version: 2, name }))]);
+      await write(other, "first");
+      await expect(write(one, "second")).rejects.toThrow(ConflictError);
+      expect((await one.get("project", "web"))?.name).toBe("first");
+      for (const database of databases) database.close();
+    });
+  });
+
+  it("swap a unique value between two of them in one commit", async () => {
+    const storage = sqliteStorage({ database: openDatabase() });
+    await storage.commit(["a", "b"].map((id) => change("key", id, 0, keyRecord(id, { hash: id }))));
+    await storage.commit([
+      change("key", "a", 1, keyRecord("a", { version: 2, hash: "b" })),
+      change("key", "b", 1, keyRecord("b", { version: 2, hash: "a" })),
+    ]);
+    expect((await storage.find("key", { hash: "a" })).map(({ id }) => id)).toEqual(["b"]);
+  });
+
+  it("changed over another connection are told to whoever watches, with what was changed", async () => {
+    await withFile(async (path) => {
+      const databases = [openDatabase(path), openDatabase(path)];
+      const [watched, other] = databases.map((database) => sqliteStorage({ database })) as [Storage, Storage];
+      await other.commit([project("before")]);
+      const told: string[] = [];
+      watched.watch?.((changed) =>
+        told.push(...changed.map(({ kind, id, orgId }) => `${kind} ${id} ${orgId}`)),
+      );
+      await other.commit([project("web"), project("api")]);
+      await expect.poll(() => told).toEqual(["project web acme", "project api acme"]);
+      await watched.close();
+      for (const database of databases) database.close();
+    });
+  });
+
+  it("changed more often than the log keeps are told as a change of every org", async () => {
+    const database = openDatabase();
+    const storage = sqliteStorage({ database });
+    const org = {
+      id: "acme",
+      orgId: "acme",
+      version: 1,
+      createdAt: 0,
+      name: "Acme",
+      status: "active",
+    } as const;
+    await storage.commit([change("org", "acme", 0, { ...org, timeZone: "UTC", contentLogging: true })]);
+    const told: string[] = [];
+    storage.watch?.((changed) => told.push(...changed.map(({ kind, id }) => `${kind} ${id}`)));
+    // As if others had made so many changes between two looks that the first of them are no longer kept.
+    database.exec(
+      `INSERT INTO tollgate_change (sequence, kind, id, org_id) VALUES (20000, 'key', '"k"', '"acme"')`,
+    );
+    await expect.poll(() => told).toEqual(["org acme"]);
+    await storage.close();
+  });
+
+  it("have a column for each indexed field and a unique constraint for each unique one", () => {
+    const database = openDatabase();
+    sqliteStorage({ database });
+    const rows = (sql: string) => database.prepare(sql).all() as Record<string, unknown>[];
+    for (const kind of recordKinds) {
+      const table = tableOf(kind);
+      const columns = rows(`SELECT name FROM pragma_table_info('${table}')`).map(({ name }) => name);
+      expect(columns).toEqual(["id", "version", ...INDEXES[kind].fields.map(columnOf), "record"]);
+      const unique = rows(`SELECT name FROM pragma_index_list('${table}') WHERE "unique" = 1`).map(
+        ({ name }) =>
+          rows(`SELECT name FROM pragma_index_info('${String(name)}')`).map((column) => column.name),
+      );
+      const wanted = [["id"], ...INDEXES[kind].unique.map((fields) => fields.map(columnOf))];
+      expect(unique.map(String).sort()).toEqual(wanted.map(String).sort());
+    }
+  });
+
+  it.each([
+    ["key", { hash: "h" }],
+    ["key", { previousHash: "h" }],
+    ["key", { orgId: "o", projectId: "p" }],
+    ["projectMember", { orgId: "o", userId: "u" }],
+    ["orgMember", { orgId: "o", role: "owner" }],
+    ["auditEvent", { orgId: "o" }],
+  ] as const satisfies [RecordKind, object][])(
+    "of %s by %o are found by an index, not by a scan",
+    (kind, where) => {
+      const database = openDatabase();
+      sqliteStorage({ database });
+      const terms = Object.entries(where).map(([field, value]) => `${columnOf(field)} = '${value}'`);
+      const sql = `EXPLAIN QUERY PLAN SELECT record FROM ${tableOf(kind)} WHERE ${terms.join(" AND ")} ORDER BY id`;
+      const plan = database.prepare(sql).all() as { detail: string }[];
+      const details = plan.map(({ detail }) => detail).join("; ");
+      expect(details).toMatch(/^SEARCH/);
+      expect(details).not.toMatch(/SCAN|TEMP B-TREE/);
+    },
+  );
+
+  it("leave the caller's connection open when the storage is closed", async () => {
+    const database = openDatabase();
+    const storage = sqliteStorage({ database });
+    await storage.close();
+    expect(database.prepare("SELECT 1 AS one").all()).toHaveLength(1);
+  });
+
+  it("leave nothing of a commit that fails in the middle", async () => {
+    const database = openDatabase();
+    const storage = sqliteStorage({ database });
+    database.exec(
+      "CREATE TRIGGER full BEFORE INSERT ON tollgate_key BEGIN SELECT RAISE(ABORT, 'disk full'); END",
+    );
+    await expect(storage.commit([project("web"), change("key", "a", 0, keyRecord("a"))])).rejects.toThrow(
+      /disk full/,
+    );
+    expect(await storage.get("project", "web")).toBeUndefined();
+    await storage.commit([project("web")]);
+    expect(await storage.get("project", "web")).toBeDefined();
+  });
+
+  it("cannot be kept in what is no connection", () => {
+    const options = { database: "tollgate.db" } as unknown as SqliteStorageOptions; // what a caller without types hands in
+    expect(() => sqliteStorage(options)).toThrow(ValidationError);
+    expect(() => sqliteStorage(options)).toThrow(/^database: /);
+  });
+});
