@@ -1,0 +1,216 @@
+import { z } from "zod";
+import { LedgerUnavailableError, ValidationError } from "../model/errors.js";
+import { parse } from "../model/validation.js";
+import { PendingEvents, type Wait, wait } from "./pending-events.js";
+import { type Report, type ReportQuery, type ReportScope, reportOver } from "./report.js";
+import type { LedgerSink, ReadableSink } from "./sink.js";
+import type { CallEnd, LedgerCall, UsageEvent } from "./usage-event.js";
+
+export interface LedgerOptions {
+  /** Where events are kept: a sink, or a function that takes events over and resolves once they are kept. */
+  readonly sink: LedgerSink | ((events: readonly UsageEvent[]) => Promise<void>);
+  /** Most events of one write; 500 by default. */
+  readonly maxBatch?: number | undefined;
+  /** How long an event waits for others, in milliseconds; 1,000 by default. */
+  readonly maxDelayMs?: number | undefined;
+  /** Most events in memory; 100,000 by default. */
+  readonly maxPending?: number | undefined;
+  /**
+   * What becomes of the end of a call when as many are pending: `drop` loses it and counts it (the default); with `block`
+   * the settle is counted and answers once there is room. Admissions never wait.
+   */
+  readonly whenFull?: "block" | "drop" | undefined;
+  /** Waits after a failed write, in milliseconds: the first, and the longest. 100 and 30,000 by default. */
+  readonly retry?: { readonly baseMs?: number | undefined; readonly maxMs?: number | undefined } | undefined;
+  /** How long `close` tries to write what is pending, in milliseconds; 10,000 by default. */
+  readonly closeTimeoutMs?: number | undefined;
+  /** Tells the time in epoch milliseconds; `Date` by default. */
+  readonly clock?: { now(): number } | undefined;
+  /** A number from 0 to below 1, to spread the retries of many processes; `Math.random` by default. */
+  readonly random?: (() => number) | undefined;
+  /** Waits for milliseconds, or rejects when the signal says so; a timer by default. */
+  readonly wait?: Wait | undefined;
+}
+
+/** What a ledger tells its listeners. */
+export interface LedgerEvents {
+  /** The queue is full; told once each time it becomes so. */
+  full: {
+    readonly at: number;
+    readonly pending: number;
+    /** Events lost so far, the one that was too much included; none under `block`. */
+    readonly dropped: number;
+    readonly policy: "block" | "drop";
+  };
+  /** The sink did not take a batch; it is tried again. */
+  failing: {
+    readonly at: number;
+    /** In a row. */
+    readonly failures: number;
+    readonly pending: number;
+    /** What the sink threw: it may hold what was written. */
+    readonly error: unknown;
+  };
+}
+
+/** How far the sink is behind. */
+export interface LedgerStatus {
+  /** Events that the sink has not acknowledged. */
+  readonly pending: number;
+  /** How long ago the call was admitted that has waited longest, in milliseconds; 0 where none waits. */
+  readonly lagMs: number;
+  /** Events lost because the queue was full. */
+  readonly dropped: number;
+  /** Failed writes in a row. */
+  readonly failures: number;
+}
+
+/**
+ * What was spent: an event for each admitted call, written behind the call. Made by {@link createLedger}, and handed to
+ * `createGate`, which tells it of every call.
+ */
+export interface Ledger {
+  /** Notes a call that was admitted or extended. */
+  opened(call: LedgerCall): void;
+  /** Notes the end of a call; a promise where it has to wait for room. */
+  closed(call: LedgerCall, end: CallEnd): Promise<void> | undefined;
+  /**
+   * Adds up what was spent, by the time of admission. Checks no permission: `gate.as(who).ledger.report` does.
+   *
+   * @param within only what lies in one of these; they must not overlap
+   * @throws ValidationError naming the field that is wrong, or where the sink cannot be read
+   */
+  report(query: ReportQuery, within?: readonly ReportScope[]): Promise<Report>;
+  /** The sink, where it can be read. */
+  readonly readable: ReadableSink | undefined;
+  status(): LedgerStatus;
+  /** Resolves once everything recorded so far is acknowledged by the sink. */
+  flush(): Promise<void>;
+  /** Adds a listener; the returned function removes it. */
+  on<E extends keyof LedgerEvents>(event: E, listener: (event: LedgerEvents[E]) => void): () => void;
+  /**
+   * Writes what is pending and closes the sink.
+   *
+   * @throws LedgerUnavailableError where the sink did not take all of it in `closeTimeoutMs`
+   */
+  close(): Promise<void>;
+}
+
+const COUNT = "a whole number from 1 to 10,000,000";
+const count = z.int({ error: COUNT }).min(1, { error: COUNT }).max(10_000_000, { error: COUNT });
+const MS_MAX = 2 ** 31 - 1;
+const MS = `a whole number of milliseconds from 1 to ${MS_MAX}`;
+const ms = z.int({ error: MS }).min(1, { error: MS }).max(MS_MAX, { error: MS });
+
+function aFunction<T>() {
+  return z.custom<T>((value) => typeof value === "function", { error: "a function" });
+}
+
+const optionsSchema = z.strictObject({
+  sink: z.custom<LedgerOptions["sink"]>(
+    (value) => typeof value === "function" || typeof Object(value).write === "function",
+    { error: "a function, or an object with write" },
+  ),
+  maxBatch: count.optional(),
+  maxDelayMs: ms.optional(),
+  maxPending: count.optional(),
+  whenFull: z.enum(["block", "drop"]).optional(),
+  retry: z.strictObject({ baseMs: ms.optional(), maxMs: ms.optional() }).optional(),
+  closeTimeoutMs: ms.optional(),
+  clock: z
+    .custom<{ now(): number }>((value) => typeof Object(value).now === "function", {
+      error: "an object with now",
+    })
+    .optional(),
+  random: aFunction<() => number>().optional(),
+  wait: aFunction<Wait>().optional(),
+});
+
+/**
+ * Makes a ledger.
+ *
+ * @throws ValidationError naming the option that is wrong
+ */
+export function createLedger(options: LedgerOptions): Ledger {
+  const given = parse(optionsSchema, options, "options");
+  const sink: LedgerSink = typeof given.sink === "function" ? { write: given.sink } : given.sink;
+  const { clock = Date, whenFull = "drop", closeTimeoutMs = 10_000 } = given;
+  const listeners = { full: new Set<Listener<"full">>(), failing: new Set<Listener<"failing">>() };
+  const pending = new PendingEvents(sink, {
+    maxBatch: given.maxBatch ?? 500,
+    maxDelayMs: given.maxDelayMs ?? 1_000,
+    maxPending: given.maxPending ?? 100_000,
+    whenFull,
+    retry: { baseMs: given.retry?.baseMs ?? 100, maxMs: given.retry?.maxMs ?? 30_000 },
+    random: given.random ?? Math.random,
+    wait: given.wait ?? wait,
+    onFull() {
+      const { size, dropped } = pending;
+      tell(listeners.full, { at: clock.now(), pending: size, dropped, policy: whenFull });
+    },
+    onFailure(failures, error) {
+      tell(listeners.failing, { at: clock.now(), failures, pending: pending.size, error });
+    },
+  });
+  const readable = isReadable(sink) ? sink : undefined;
+  let closed: Promise<void> | undefined;
+
+  async function drain(): Promise<void> {
+    const flushed = pending.flush();
+    const deadline = new AbortController();
+    await Promise.race([flushed, wait(closeTimeoutMs, deadline.signal).catch(() => {})]);
+    deadline.abort();
+    const lost = pending.stop();
+    await sink.close?.();
+    if (lost > 0) throw new LedgerUnavailableError(`${lost} usage events were not written`);
+  }
+
+  return {
+    opened: (call) => pending.begin(call),
+    closed: (call, end) => pending.end(call, end),
+    async report(query, within) {
+      if (readable === undefined) throw unreadable();
+      return reportOver(readable, query, clock.now(), within);
+    },
+    readable,
+    status() {
+      const { size, dropped, failures, oldestAdmittedAt } = pending;
+      const lagMs = oldestAdmittedAt === undefined ? 0 : Math.max(0, clock.now() - oldestAdmittedAt);
+      return { pending: size, lagMs, dropped, failures };
+    },
+    flush: () => pending.flush(),
+    on(event, listener) {
+      // Sound: each set holds the listeners of the event that it is found under.
+      const set = listeners[event] as Set<typeof listener>;
+      set.add(listener);
+      return () => set.delete(listener);
+    },
+    close() {
+      closed ??= drain();
+      return closed;
+    },
+  };
+}
+
+type Listener<E extends keyof LedgerEvents> = (event: LedgerEvents[E]) => void;
+
+/** What a listener throws is kept from the calls that are recorded. */
+function tell<T>(listeners: ReadonlySet<(event: T) => void>, event: T): void {
+  for (const listener of [...listeners]) {
+    try {
+      listener(event);
+    } catch (error) {
+      const name = error instanceof Error ? error.name : "not an Error";
+      process.emitWarning(`A listener of the ledger threw: ${name}`, "TollgateWarning");
+    }
+  }
+}
+
+function isReadable(sink: LedgerSink): sink is ReadableSink {
+  return sink.sum !== undefined && sink.open !== undefined;
+}
+
+/** What is said where only events can be written. */
+export function unreadable(): ValidationError {
+  return new ValidationError([{ field: "options.sink", expected: "a sink that can be read" }]);
+}

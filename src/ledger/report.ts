@@ -1,0 +1,185 @@
+import { z } from "zod";
+import { decimalUsd } from "../model/money.js";
+import { idSchema, momentSchema } from "../model/text.js";
+import { timeZoneSchema } from "../model/time-zone.js";
+import { parse } from "../model/validation.js";
+import { type LocalPart, localDay, localHour } from "./local-time.js";
+import type { ReadableSink, SumField, SumQuery, Sums } from "./sink.js";
+import { TOKEN_KINDS, type Tokens } from "./usage-event.js";
+
+/** What the rows of a report are about. */
+export type ReportGroup = "model" | "key" | "user" | "project" | "tag" | "day" | "hour";
+
+/** What to add up: the calls of one org, or of a part of it, that were admitted from `from` to before `to`. */
+export interface ReportQuery {
+  readonly org: string;
+  readonly project?: string | undefined;
+  readonly user?: string | undefined;
+  readonly key?: string | undefined;
+  /** Epoch milliseconds. */
+  readonly from: number;
+  /** Epoch milliseconds, exclusive. */
+  readonly to: number;
+  readonly groupBy: ReportGroup;
+  /** IANA zone of days and hours; UTC by default. */
+  readonly timeZone?: string | undefined;
+}
+
+export const reportQuerySchema = z
+  .strictObject({
+    org: idSchema,
+    project: idSchema.optional(),
+    user: idSchema.optional(),
+    key: idSchema.optional(),
+    from: momentSchema,
+    to: momentSchema,
+    groupBy: z.enum(["model", "key", "user", "project", "tag", "day", "hour"]),
+    timeZone: timeZoneSchema.optional(),
+  })
+  .refine(({ from, to }) => from < to, { error: "a moment before to", path: ["from"] });
+
+/** What calls come to. Calls that are still under way are not in it. */
+export interface Spend extends Tokens {
+  /** All but the released. */
+  readonly calls: number;
+  /** Never sent upstream: they cost nothing. */
+  readonly released: number;
+  /** Settled with what was seen until the client hung up. */
+  readonly disconnected: number;
+  /** Never settled: they cost their estimate. */
+  readonly expired: number;
+  /** What the org has to pay; exact to 9,007,199 USD. */
+  readonly costNanoUsd: number;
+  /** The same in US dollars, always exact: `12.000000001`. */
+  readonly usd: string;
+  /** What calls on the customer's own provider keys cost; in no other sum. */
+  readonly byokNanoUsd: number;
+}
+
+export interface ReportRow extends Spend {
+  /**
+   * The model or MCP server, the id of the key, user or project, a tag `name=value` (empty for calls without any), a day
+   * `2026-03-29`, or an hour `2026-03-29T03:00+02:00`.
+   */
+  readonly group: string;
+  /** Of a day or an hour, its first moment in epoch milliseconds. */
+  readonly startsAt?: number;
+}
+
+/** What was spent, as plain data. */
+export interface Report {
+  readonly org: string;
+  readonly project?: string;
+  readonly user?: string;
+  readonly key?: string;
+  readonly from: number;
+  readonly to: number;
+  readonly groupBy: ReportGroup;
+  readonly timeZone: string;
+  /** Days and hours as they come, those without calls left out; the rest by cost, the dearest first. */
+  readonly rows: readonly ReportRow[];
+  /** Over all calls. By tag it is not the sum of the rows: a call has a row for each of its tags. */
+  readonly total: Spend;
+}
+
+/** A part of an org. */
+export interface ReportScope {
+  readonly projectId?: string | undefined;
+  readonly userId?: string | undefined;
+}
+
+const FIELDS: Readonly<Record<ReportGroup, SumField>> = {
+  model: "model",
+  key: "keyId",
+  user: "userId",
+  project: "projectId",
+  tag: "tag",
+  day: "quarter",
+  hour: "quarter",
+};
+
+const LOCAL_PARTS: Partial<Record<ReportGroup, (at: number, timeZone: string) => LocalPart>> = {
+  day: localDay,
+  hour: localHour,
+};
+
+/** See `Ledger.report`. */
+export async function reportOver(
+  sink: ReadableSink,
+  input: ReportQuery,
+  now: number,
+  within: readonly ReportScope[] = [{}],
+): Promise<Report> {
+  const query = parse(reportQuerySchema, input, "report");
+  const { org, project, user, key, from, to, groupBy, timeZone = "UTC" } = query;
+  const asked = { orgId: org, projectId: project, userId: user, keyId: key, from, to, now };
+  const sumsBy = async (by: readonly SumField[]) => {
+    const sums: Sums[] = [];
+    for (const scope of within) sums.push(...(await sink.sum({ ...narrowed(asked, scope), by })));
+    return sums;
+  };
+  const grouped = await sumsBy([FIELDS[groupBy]]);
+  return {
+    org,
+    ...(project !== undefined && { project }),
+    ...(user !== undefined && { user }),
+    ...(key !== undefined && { key }),
+    from,
+    to,
+    groupBy,
+    timeZone,
+    rows: rowsOf(grouped, groupBy, timeZone),
+    total: spendOf(folded(groupBy === "tag" ? await sumsBy([]) : grouped)),
+  };
+}
+
+function narrowed(query: Omit<SumQuery, "by">, { projectId, userId }: ReportScope): Omit<SumQuery, "by"> {
+  return { ...query, projectId: projectId ?? query.projectId, userId: userId ?? query.userId };
+}
+
+function rowsOf(sums: readonly Sums[], groupBy: ReportGroup, timeZone: string): ReportRow[] {
+  const localPart = LOCAL_PARTS[groupBy];
+  const groups = new Map<string, { readonly startsAt?: number; readonly sums: Sums[] }>();
+  const inOrder = localPart === undefined ? sums : [...sums].sort((a, b) => quarterOf(a) - quarterOf(b));
+  for (const one of inOrder) {
+    const part = localPart?.(quarterOf(one), timeZone);
+    const name = part?.name ?? one.group[0] ?? "";
+    const group = groups.get(name) ?? { ...(part && { startsAt: part.startsAt }), sums: [] };
+    group.sums.push(one);
+    groups.set(name, group);
+  }
+  const rows = [...groups].map(([name, { startsAt, sums }]) => ({
+    group: name,
+    ...(startsAt !== undefined && { startsAt }),
+    ...spendOf(folded(sums)),
+  }));
+  if (localPart !== undefined) return rows;
+  return rows.sort((a, b) => b.costNanoUsd - a.costNanoUsd || (a.group < b.group ? -1 : 1));
+}
+
+function quarterOf({ group }: Sums): number {
+  return Number(group[0]);
+}
+
+type Totals = Omit<Sums, "group">;
+
+const COUNTS = ["calls", "released", "disconnected", "expired", ...TOKEN_KINDS] as const;
+
+function folded(sums: readonly Totals[]): Totals {
+  const counts = COUNTS.map((name) => [name, sums.reduce((total, one) => total + one[name], 0)]);
+  return {
+    ...(Object.fromEntries(counts) as Record<(typeof COUNTS)[number], number>), // sound: it has every one
+    costNanoUsd: sums.reduce((total, one) => total + one.costNanoUsd, 0n),
+    byokNanoUsd: sums.reduce((total, one) => total + one.byokNanoUsd, 0n),
+  };
+}
+
+function spendOf(totals: Totals): Spend {
+  const { costNanoUsd, byokNanoUsd } = totals;
+  return {
+    ...totals,
+    costNanoUsd: Number(costNanoUsd),
+    usd: decimalUsd(costNanoUsd),
+    byokNanoUsd: Number(byokNanoUsd),
+  };
+}

@@ -1,0 +1,202 @@
+import { QUARTER_MS } from "./memory-sink.js";
+import type { OpenQuery, SumField, SumQuery, Sums } from "./sink.js";
+import { TOKEN_KINDS, type Tokens, type UsageEvent } from "./usage-event.js";
+
+/** What SQL databases say differently. */
+export interface Dialect {
+  /** The table, quoted, with its schema where it has one. */
+  readonly table: string;
+  /** What stands for the nth value, from 1. */
+  placeholder(n: number): string;
+  /** Joins each row with its tags, as `tag(name, value)`; rows without tags stay. */
+  readonly joinTags: string;
+  /** `name=value` of the joined tag; null where there is none. */
+  readonly tagText: string;
+}
+
+/** The columns in the order of the table, each with the field of an event that it holds. */
+const COLUMNS = {
+  id: "id",
+  outcome: "outcome",
+  admitted_at: "admittedAt",
+  expires_at: "expiresAt",
+  ended_at: "endedAt",
+  org_id: "orgId",
+  project_id: "projectId",
+  user_id: "userId",
+  key_id: "keyId",
+  model: "model",
+  requested: "requested",
+  counted_as: "countedAs",
+  mcp: "mcp",
+  byok: "byok",
+  input_tokens: "inputTokens",
+  cached_input_tokens: "cachedInputTokens",
+  cache_write_tokens: "cacheWriteTokens",
+  cache_write_1h_tokens: "cacheWrite1hTokens",
+  audio_input_tokens: "audioInputTokens",
+  image_input_tokens: "imageInputTokens",
+  output_tokens: "outputTokens",
+  reasoning_tokens: "reasoningTokens",
+  audio_output_tokens: "audioOutputTokens",
+  image_output_tokens: "imageOutputTokens",
+  cost_nano_usd: "costNanoUsd",
+  tags: "tags",
+} as const satisfies Record<string, keyof UsageEvent>;
+
+type Column = keyof typeof COLUMNS;
+
+export const COLUMN_NAMES = Object.keys(COLUMNS) as Column[]; // sound: a literal has the keys of its type
+
+const COLUMN_OF = Object.fromEntries(COLUMN_NAMES.map((column) => [COLUMNS[column], column]));
+
+/** See `replaces`: what a write does to a row of `table` that is there. The rows of one statement have different ids. */
+export function onConflict(table: string): string {
+  const columns = COLUMN_NAMES.map((column) => `${column} = excluded.${column}`).join(", ");
+  return `on conflict (admitted_at, id) do update set ${columns} where ${table}.outcome = 'open'
+    and (excluded.outcome <> 'open' or ${sizeOf("excluded")} > ${sizeOf(table)})`;
+}
+
+function sizeOf(row: string): string {
+  return `${row}.input_tokens + ${row}.output_tokens + ${row}.cost_nano_usd`;
+}
+
+/** Events as one JSON text: an array of objects by column. */
+export function rowsJson(events: readonly UsageEvent[]): string {
+  return JSON.stringify(
+    events.map((event) => {
+      const row: Record<string, unknown> = {};
+      for (const column of COLUMN_NAMES) {
+        const value = event[COLUMNS[column]];
+        if (typeof value === "string") row[column] = storedText(value);
+        else if (typeof value === "object") row[column] = storedTags(value);
+        else row[column] = value ?? null;
+      }
+      return row;
+    }),
+  );
+}
+
+/** An event from a row of all columns. */
+export function eventOf(row: Readonly<Record<string, unknown>>): UsageEvent {
+  const event: Record<string, unknown> = {};
+  for (const column of COLUMN_NAMES) {
+    const value = row[column];
+    const field = COLUMNS[column];
+    if (field === "tags") event[field] = loadedTags(value);
+    else if (field === "mcp" || field === "byok") event[field] = Boolean(value);
+    else if (NUMBERS.has(column)) event[field] = value === null ? undefined : Number(value);
+    else event[field] = loadedText(String(value));
+  }
+  return event as unknown as UsageEvent; // sound: every field was set, from a column that holds its type
+}
+
+const NUMBERS = new Set<Column>(COLUMN_NAMES.filter((column) => /_at$|_tokens$|_nano_usd$/.test(column)));
+
+/** A statement with its values. */
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly (string | number)[];
+}
+
+export function sumStatement(query: SumQuery, dialect: Dialect): Statement {
+  const values: (string | number)[] = [];
+  const bind = (value: string | number) => dialect.placeholder(values.push(value));
+  const conditions = [
+    `org_id = ${bind(storedText(query.orgId))}`,
+    `admitted_at >= ${bind(query.from)}`,
+    `admitted_at < ${bind(query.to)}`,
+    `(outcome <> 'open' or expires_at <= ${bind(query.now)})`,
+  ];
+  for (const field of ["projectId", "userId", "keyId"] as const) {
+    const wanted = query[field];
+    if (wanted !== undefined) conditions.push(`${COLUMN_OF[field]} = ${bind(storedText(wanted))}`);
+  }
+  const groups = query.by.map((field) => groupText(field, dialect));
+  const columns = [...groups.map((group, i) => `${group} as g${i}`), ...TOTALS];
+  const text = [
+    `select ${columns.join(", ")}`,
+    `from ${dialect.table} ${query.by.includes("tag") ? dialect.joinTags : ""}`,
+    `where ${conditions.join(" and ")}`,
+    groups.length > 0 ? `group by ${groups.map((_, i) => i + 1).join(", ")}` : "",
+  ].join(" ");
+  return { text, values };
+}
+
+function groupText(field: SumField, { tagText }: Dialect): string {
+  switch (field) {
+    case "tag":
+      return `coalesce(${tagText}, '')`;
+    case "quarter":
+      return `cast(admitted_at / ${QUARTER_MS} * ${QUARTER_MS} as text)`;
+    case "mcp":
+    case "byok":
+      return `case when ${field} then 'true' else 'false' end`;
+    default:
+      return `${COLUMN_OF[field]}`;
+  }
+}
+
+// As text: drivers hand out large integers as text, as numbers that are not exact, or not at all.
+const TOTALS = [
+  "cast(count(*) filter (where outcome <> 'released') as text) as calls",
+  ...(["released", "disconnected"] as const).map(
+    (outcome) => `cast(count(*) filter (where outcome = '${outcome}') as text) as ${outcome}`,
+  ),
+  "cast(count(*) filter (where outcome = 'open') as text) as expired",
+  ...TOKEN_KINDS.map((kind) => COLUMN_OF[kind]).map(
+    (column) => `cast(coalesce(sum(${column}), 0) as text) as ${column}`,
+  ),
+  "cast(coalesce(sum(cost_nano_usd) filter (where not byok), 0) as text) as cost_nano_usd",
+  "cast(coalesce(sum(cost_nano_usd) filter (where byok), 0) as text) as byok_nano_usd",
+];
+
+export function sumsOf(row: Readonly<Record<string, unknown>>, query: SumQuery): Sums {
+  const number = (column: string) => Number(row[column]);
+  return {
+    group: query.by.map((_, i) => loadedText(String(row[`g${i}`]))),
+    calls: number("calls"),
+    released: number("released"),
+    disconnected: number("disconnected"),
+    expired: number("expired"),
+    ...tokensOf(row),
+    costNanoUsd: BigInt(String(row.cost_nano_usd)),
+    byokNanoUsd: BigInt(String(row.byok_nano_usd)),
+  };
+}
+
+function tokensOf(row: Readonly<Record<string, unknown>>): Tokens {
+  const sums = TOKEN_KINDS.map((kind) => [kind, Number(row[COLUMN_OF[kind] ?? ""])]);
+  return Object.fromEntries(sums) as Tokens; // sound: it has every kind
+}
+
+/** The open calls of an org, all columns, latest admission first. */
+export function openStatement({ orgId, from, limit }: OpenQuery, { table, placeholder }: Dialect): Statement {
+  const text = `select ${COLUMN_NAMES.join(", ")} from ${table}
+    where org_id = ${placeholder(1)} and outcome = 'open' and admitted_at >= ${placeholder(2)}
+    order by admitted_at desc, id limit ${placeholder(3)}`;
+  return { text, values: [storedText(orgId), from, limit] };
+}
+
+/** Stands before `0` for U+0000, which PostgreSQL has no text with, and before `1` for itself. */
+const ESCAPE = "\uE000";
+
+/** Any well-formed text as the databases can hold it; nearly every text is itself. */
+export function storedText(text: string): string {
+  return text.replaceAll(ESCAPE, `${ESCAPE}1`).replaceAll("\0", `${ESCAPE}0`);
+}
+
+function loadedText(text: string): string {
+  return text.replaceAll(`${ESCAPE}0`, "\0").replaceAll(`${ESCAPE}1`, ESCAPE);
+}
+
+function storedTags(tags: UsageEvent["tags"]): object {
+  const entries = Object.entries(tags).map(([name, value]) => [storedText(name), storedText(value)]);
+  return Object.fromEntries(entries);
+}
+
+function loadedTags(value: unknown): Record<string, string> {
+  const stored: unknown = typeof value === "string" ? JSON.parse(value) : value;
+  const entries = Object.entries(stored as Record<string, string>); // sound: it was written by `storedTags`
+  return Object.fromEntries(entries.map(([name, text]) => [loadedText(name), loadedText(text)]));
+}

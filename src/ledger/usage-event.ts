@@ -1,0 +1,151 @@
+import { masked } from "../model/masked.js";
+import type { Actual, CallParts } from "../model/usage.js";
+
+/**
+ * How a call ended. `open` is none yet: the ledger knows of the admission only. Past its `expiresAt` such a call reads as
+ * `expired`: the counters keep its estimate charged, and nobody can settle it any more.
+ */
+export type Outcome = "open" | "settled" | "disconnected" | "released" | "expired";
+
+/** Tokens by kind. The parts of the input do not overlap, nor do those of the output. */
+export const TOKEN_KINDS = [
+  "inputTokens",
+  "cachedInputTokens",
+  "cacheWriteTokens",
+  "cacheWrite1hTokens",
+  "audioInputTokens",
+  "imageInputTokens",
+  "outputTokens",
+  "reasoningTokens",
+  "audioOutputTokens",
+  "imageOutputTokens",
+] as const;
+
+/** How many tokens of each kind: `inputTokens` is all input and `outputTokens` all output, the rest are parts of them. */
+export type Tokens = { readonly [K in (typeof TOKEN_KINDS)[number]]: number };
+
+/** What one admitted call has used and what it cost. Plain data without any content of the call. */
+export interface UsageEvent extends Tokens {
+  /** The reservation's id: a sink keeps one event for each. */
+  readonly id: string;
+  /** `disconnected`: settled with what was seen until the client hung up. Never written as `expired`; see {@link Outcome}. */
+  readonly outcome: Exclude<Outcome, "expired">;
+  /** Epoch milliseconds of the admission. The budgets' period that holds it has paid for the call, and reports go by it. */
+  readonly admittedAt: number;
+  /** Epoch milliseconds at which the reservation ends by itself. */
+  readonly expiresAt: number;
+  /** Epoch milliseconds of the settle or release; absent while `open`. */
+  readonly endedAt?: number | undefined;
+  readonly orgId: string;
+  readonly projectId: string;
+  readonly userId: string;
+  readonly keyId: string;
+  /** The model that answered; while `open`, the one reserved for. Of a call to an MCP server, that server. */
+  readonly model: string;
+  /** What the call named: a model, a virtual model or an MCP server. */
+  readonly requested: string;
+  /** The permitted target whose limits it counts against: `model`, but for an answer under another name of it. */
+  readonly countedAs: string;
+  readonly mcp: boolean;
+  /** On the customer's own provider key: it costs the org nothing, but for budgets that say so. */
+  readonly byok: boolean;
+  /** While `open`, the estimate. */
+  readonly costNanoUsd: number;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** What the ledger has to know of a reservation. */
+export interface LedgerCall {
+  readonly id: string;
+  readonly orgId: string;
+  readonly projectId: string;
+  readonly userId: string;
+  readonly keyId: string;
+  readonly requested: string;
+  /** Absent for an MCP server. */
+  readonly model?: string | undefined;
+  readonly models: readonly string[];
+  readonly reservedAt: number;
+  readonly expiresAt: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costNanoUsd: number;
+  readonly byok: boolean;
+  /** What of it the usage said would be priced apart. */
+  readonly parts?: CallParts | undefined;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+}
+
+/** How a call ended, and what it has really used by then. */
+export interface CallEnd {
+  readonly outcome: "settled" | "disconnected" | "released";
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costNanoUsd: number;
+  /** Which model answered and the kinds of tokens, as the caller said. */
+  readonly actual: Actual;
+}
+
+/** The event of a call as it stands. Whatever in a caller's texts may be a token is masked. */
+export function usageEventOf(call: LedgerCall, end: CallEnd | undefined): UsageEvent {
+  const used = end ?? call;
+  const actual: Actual = end?.actual ?? {};
+  // Whoever says how much input or output there was says with it what parts it had; a released call had none.
+  const isSent = end?.outcome !== "released";
+  const input: CallParts = isSent && actual.inputTokens === undefined ? (call.parts ?? {}) : {};
+  const output: CallParts = isSent && actual.outputTokens === undefined ? (call.parts ?? {}) : {};
+  const target = call.model ?? call.requested;
+  const model = call.model === undefined ? target : (actual.model ?? target);
+  return {
+    id: call.id,
+    outcome: end?.outcome ?? "open",
+    admittedAt: call.reservedAt,
+    expiresAt: call.expiresAt,
+    endedAt: end?.at,
+    orgId: call.orgId,
+    projectId: call.projectId,
+    userId: call.userId,
+    keyId: call.keyId,
+    model: masked(model),
+    requested: masked(call.requested),
+    countedAs: masked(call.models.includes(model) ? model : target),
+    mcp: call.model === undefined,
+    byok: call.byok,
+    inputTokens: used.inputTokens,
+    cachedInputTokens: actual.cachedInputTokens ?? 0,
+    cacheWriteTokens: actual.cacheWriteTokens ?? input.cacheWriteTokens ?? 0,
+    cacheWrite1hTokens: actual.cacheWrite1hTokens ?? input.cacheWrite1hTokens ?? 0,
+    audioInputTokens: actual.audioInputTokens ?? input.audioInputTokens ?? 0,
+    imageInputTokens: actual.imageInputTokens ?? input.imageInputTokens ?? 0,
+    outputTokens: used.outputTokens,
+    reasoningTokens: actual.reasoningTokens ?? 0,
+    audioOutputTokens: actual.audioOutputTokens ?? output.audioOutputTokens ?? 0,
+    imageOutputTokens: actual.imageOutputTokens ?? output.imageOutputTokens ?? 0,
+    costNanoUsd: used.costNanoUsd,
+    tags: maskedTags(call.tags),
+  };
+}
+
+/**
+ * Whether an event takes the place of the one that a sink has for the same call. The end of a call replaces its
+ * beginning, whichever comes first; of two beginnings the later extension stands; of two ends, the one that was there.
+ */
+export function replaces(next: UsageEvent, present: UsageEvent): boolean {
+  if (present.outcome !== "open") return false;
+  return next.outcome !== "open" || sizeOf(next) > sizeOf(present);
+}
+
+/** An extension only ever adds to it. */
+function sizeOf({ inputTokens, outputTokens, costNanoUsd }: UsageEvent): number {
+  return inputTokens + outputTokens + costNanoUsd;
+}
+
+const NO_TAGS: Readonly<Record<string, string>> = Object.freeze({});
+
+function maskedTags(tags: LedgerCall["tags"]): Readonly<Record<string, string>> {
+  if (tags === undefined) return NO_TAGS;
+  // By entries: an assignment to `__proto__` would lose that tag.
+  return Object.fromEntries(Object.entries(tags).map(([name, value]) => [masked(name), masked(value)]));
+}

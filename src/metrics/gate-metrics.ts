@@ -1,0 +1,185 @@
+import { z } from "zod";
+import type { CallContext, GateEvents } from "../gate/events.js";
+import type { Gate } from "../gate/gate.js";
+import { parse } from "../model/validation.js";
+import type { MetricAttributes, MetricsMeter, Observe } from "./meter.js";
+import { METRICS, type MetricName } from "./metrics.js";
+
+/** The queue whose depth and waits are told: what `createQueue` makes is one. */
+export interface MeteredQueue {
+  status(): { readonly waiting: number };
+  on(
+    event: "left",
+    listener: (event: { readonly outcome: string; readonly waitedMs: number }) => void,
+  ): () => void;
+}
+
+/** The ledger whose lag is told: what `createLedger` makes is one. */
+export interface MeteredLedger {
+  status(): { readonly pending: number; readonly lagMs: number; readonly dropped: number };
+}
+
+export interface GateMetricsOptions {
+  /** OpenTelemetry's: `metrics.getMeter("gateway")`. */
+  readonly meter: MetricsMeter;
+  readonly queue?: MeteredQueue | undefined;
+  readonly ledger?: MeteredLedger | undefined;
+  /** Whether series are kept apart by org; they are not by default. */
+  readonly perOrg?: boolean | undefined;
+  /** Whether series are kept apart by org and project. */
+  readonly perProject?: boolean | undefined;
+  /** Whether series are kept apart by org, project and key: as many series of each metric as there are active keys. */
+  readonly perKey?: boolean | undefined;
+  /** `gen_ai.operation.name` of tokens; `chat` by default. */
+  readonly operation?: string | undefined;
+  /** `gen_ai.provider.name` of a model; by default what stands before the first `/` of its id, or `_OTHER`. */
+  readonly provider?: ((model: string) => string) | undefined;
+}
+
+function having<T>(...methods: string[]) {
+  return z.custom<T>((value) => methods.every((name) => typeof Object(value)[name] === "function"), {
+    error: `an object with ${methods.join(", ")}`,
+  });
+}
+
+const optionsSchema = z.strictObject({
+  meter: having<MetricsMeter>(
+    "createCounter",
+    "createHistogram",
+    "createObservableGauge",
+    "createObservableCounter",
+  ),
+  queue: having<MeteredQueue>("status", "on").optional(),
+  ledger: having<MeteredLedger>("status").optional(),
+  perOrg: z.boolean().optional(),
+  perProject: z.boolean().optional(),
+  perKey: z.boolean().optional(),
+  operation: z.string().optional(),
+  provider: z
+    .custom<(model: string) => string>((value) => typeof value === "function", { error: "a function" })
+    .optional(),
+});
+
+/**
+ * Measures a gate from now on, and the queue and the ledger beside it, as metrics of OpenTelemetry.
+ *
+ * @returns a function that ends it
+ * @throws ValidationError naming the option that is wrong
+ */
+export function gateMetrics(gate: Pick<Gate, "on">, options: GateMetricsOptions): () => void {
+  const given = parse(optionsSchema, options, "options");
+  const { meter, queue, ledger, operation = "chat", provider = providerOf } = given;
+  const whose = whoseOf(given);
+  const counter = (name: NamesOf<"counter">) => meter.createCounter(name, METRICS[name]);
+  const histogram = (name: NamesOf<"histogram">) => meter.createHistogram(name, METRICS[name]);
+  const stops: (() => void)[] = [];
+  const observe = (name: NamesOf<"gauge" | "observable counter">, read: () => number) => {
+    const create = METRICS[name].kind === "gauge" ? "createObservableGauge" : "createObservableCounter";
+    const observable = meter[create](name, METRICS[name]);
+    const callback: Observe = (result) => result.observe(read());
+    observable.addCallback(callback);
+    stops.push(() => observable.removeCallback(callback));
+  };
+
+  const admissions = counter("tollgate.admissions");
+  const refusals = counter("tollgate.refusals");
+  const overdrafts = counter("tollgate.overdrafts");
+  const degradations = counter("tollgate.degradations");
+  const spend = counter("tollgate.spend");
+  const tokens = histogram("gen_ai.client.token.usage");
+  const shares = histogram("tollgate.limit.remaining_share");
+  const admitDuration = histogram("tollgate.admit.duration");
+  const settleDuration = histogram("tollgate.settle.duration");
+
+  function onAdmission({ admission, tookMs }: GateEvents["admission"]): void {
+    const outcome = admission.admitted ? "admitted" : "refused";
+    admitDuration.record(tookMs / 1000, { "tollgate.outcome": outcome });
+    if (!admission.admitted) return;
+    const caller = whose(admission);
+    admissions.add(1, caller);
+    for (const { scope, meter, window, max, remaining, mode } of admission.limits) {
+      if (mode === "shadow" || max === 0) continue;
+      const of = { "tollgate.scope": scope, "tollgate.meter": meter, "tollgate.window": window };
+      shares.record(remaining / max, { ...of, ...caller });
+    }
+  }
+
+  function onSettlement({ settlement, reservation, actual, tookMs }: GateEvents["settlement"]): void {
+    const settled = actual === undefined ? "released" : "settled";
+    const outcome = settlement.settled ? settled : settlement.reason;
+    settleDuration.record(tookMs / 1000, { "tollgate.outcome": outcome });
+    // What is released was never sent: its model is whatever the client has written, and it used nothing.
+    if (!settlement.settled || actual === undefined) return;
+    const { costNanoUsd, inputTokens, outputTokens } = settlement.charged;
+    const model = actual.model ?? reservation.model;
+    const caller = whose(reservation);
+    const models: MetricAttributes = model === undefined ? {} : { "gen_ai.response.model": model };
+    spend.add(costNanoUsd / 1e9, { ...models, ...caller, "tollgate.byok": reservation.byok });
+    if (model === undefined) return; // an MCP server has no tokens
+    const call: MetricAttributes = {
+      ...models,
+      ...caller,
+      "gen_ai.operation.name": operation,
+      "gen_ai.provider.name": provider(model),
+      "gen_ai.request.model": reservation.model ?? model,
+    };
+    tokens.record(inputTokens, { ...call, "gen_ai.token.type": "input" });
+    tokens.record(outputTokens, { ...call, "gen_ai.token.type": "output" });
+  }
+
+  stops.push(
+    gate.on("admission", onAdmission),
+    gate.on("settlement", onSettlement),
+    gate.on("refusal", ({ refusal, context }) => {
+      const scope: MetricAttributes = refusal.scope === undefined ? {} : { "tollgate.scope": refusal.scope };
+      refusals.add(1, { "tollgate.reason": refusal.reason, ...scope, ...(context && whose(context)) });
+    }),
+    gate.on("overdraft", ({ limits, context }) => {
+      for (const { scope, meter } of limits) {
+        overdrafts.add(1, { "tollgate.scope": scope, "tollgate.meter": meter, ...whose(context) });
+      }
+    }),
+    gate.on("degraded", ({ mode }) => degradations.add(1, { "tollgate.mode": mode })),
+  );
+  if (queue !== undefined) {
+    const waits = histogram("tollgate.queue.wait.duration");
+    observe("tollgate.queue.depth", () => queue.status().waiting);
+    stops.push(
+      queue.on("left", ({ outcome, waitedMs }) =>
+        waits.record(waitedMs / 1000, { "tollgate.outcome": outcome }),
+      ),
+    );
+  }
+  if (ledger !== undefined) {
+    observe("tollgate.ledger.lag", () => ledger.status().lagMs / 1000);
+    observe("tollgate.ledger.pending", () => ledger.status().pending);
+    observe("tollgate.ledger.dropped", () => ledger.status().dropped);
+  }
+  return () => {
+    for (const stop of stops.splice(0)) stop();
+  };
+}
+
+type Kind = (typeof METRICS)[MetricName]["kind"];
+type NamesOf<K extends Kind> = {
+  [N in MetricName]: (typeof METRICS)[N]["kind"] extends K ? N : never;
+}[MetricName];
+
+/** Whose call it was, as far as that was asked for. */
+function whoseOf({
+  perOrg,
+  perProject,
+  perKey,
+}: Pick<GateMetricsOptions, "perOrg" | "perProject" | "perKey">) {
+  const [org, project, key] = [perOrg || perProject || perKey, perProject || perKey, perKey];
+  return ({ orgId, projectId, keyId }: Omit<CallContext, "userId">): MetricAttributes => ({
+    ...(org && { "tollgate.org": orgId }),
+    ...(project && { "tollgate.project": projectId }),
+    ...(key && { "tollgate.key": keyId }),
+  });
+}
+
+function providerOf(model: string): string {
+  const slash = model.indexOf("/");
+  return slash > 0 ? model.slice(0, slash) : "_OTHER";
+}

@@ -1,0 +1,275 @@
+import {
+  createLedger,
+  type LedgerEvents,
+  type LedgerOptions,
+  LedgerUnavailableError,
+  memoryLedgerSink,
+  type UsageEvent,
+  ValidationError,
+} from "tollgate";
+import { describe, expect, it, vi } from "vitest";
+import { backoffMs } from "../../src/ledger/backoff.js";
+import { aCall, anEnd, NOON } from "./events.js";
+
+/** A sink whose writes wait for a hand, or fail for as long as it says. */
+function sinkByHand() {
+  const kept = memoryLedgerSink();
+  const writes: { readonly events: readonly UsageEvent[]; end(error?: Error): void }[] = [];
+  const write = (events: readonly UsageEvent[]) =>
+    new Promise<void>((resolve, reject) => {
+      writes.push({
+        events,
+        end: (error) => (error ? reject(error) : resolve(kept.write(events))),
+      });
+    });
+  return { kept, writes, sink: { ...kept, write } };
+}
+
+const quick: Omit<LedgerOptions, "sink"> = { maxDelayMs: 1, wait: async () => {}, random: () => 0 };
+const settle = (ledger: ReturnType<typeof createLedger>, id: string) => ledger.closed(aCall({ id }), anEnd());
+const idsOf = (events: readonly UsageEvent[]) => events.map(({ id }) => id);
+
+describe("a ledger", () => {
+  it("writes every call that has ended, with what it has used and how it ended", async () => {
+    const sink = memoryLedgerSink();
+    const ledger = createLedger({ sink });
+    const actual = { model: "gpt-4o-2026", cachedInputTokens: 5, reasoningTokens: 7 };
+    ledger.closed(aCall({ tags: { team: "red" } }), anEnd({ outcome: "disconnected", actual }));
+    await ledger.flush();
+    expect(sink.events()).toEqual([
+      {
+        id: "r1",
+        outcome: "disconnected",
+        admittedAt: NOON,
+        expiresAt: NOON + 3_600_000,
+        endedAt: NOON + 1_000,
+        ...{ orgId: "o1", projectId: "p1", userId: "u1", keyId: "k1" },
+        ...{ model: "gpt-4o-2026", requested: "gpt-4o", countedAs: "gpt-4o", mcp: false, byok: false },
+        ...{ inputTokens: 1_000, cachedInputTokens: 5, cacheWriteTokens: 0, cacheWrite1hTokens: 0 },
+        ...{ audioInputTokens: 0, imageInputTokens: 0, audioOutputTokens: 0, imageOutputTokens: 0 },
+        ...{ outputTokens: 100, reasoningTokens: 7, costNanoUsd: 2_000_000 },
+        tags: { team: "red" },
+      },
+    ]);
+  });
+
+  it("masks what may be a token in every text that a caller makes up", async () => {
+    const token = `sk-tg-${"x1".repeat(25)}`;
+    const sink = memoryLedgerSink();
+    const ledger = createLedger({ sink });
+    const call = aCall({ requested: token, model: token, models: [token], tags: { [token]: token } });
+    ledger.closed(call, anEnd({ actual: { model: token } }));
+    await ledger.flush();
+    expect(sink.events()).toHaveLength(1);
+    expect(JSON.stringify(sink.events())).not.toContain("x1x1x1");
+  });
+
+  it("writes in batches of at most `maxBatch`, one after the other", async () => {
+    const { sink, writes } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxBatch: 2 });
+    for (const id of ["a", "b", "c"]) settle(ledger, id);
+    const flushed = ledger.flush();
+    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    expect(idsOf(writes[0]?.events ?? [])).toEqual(["a", "b"]);
+    writes[0]?.end();
+    await vi.waitFor(() => expect(writes).toHaveLength(2));
+    expect(idsOf(writes[1]?.events ?? [])).toEqual(["c"]);
+    writes[1]?.end();
+    await flushed;
+  });
+
+  it("keeps an event until the sink has acknowledged it, and tries again until then", async () => {
+    const { sink, writes, kept } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink });
+    const failing: LedgerEvents["failing"][] = [];
+    ledger.on("failing", (event) => failing.push(event));
+    settle(ledger, "a");
+    const flushed = ledger.flush();
+    for (let i = 0; i < 3; i++) {
+      await vi.waitFor(() => expect(writes).toHaveLength(i + 1));
+      expect(ledger.status()).toMatchObject({ pending: 1, failures: i });
+      writes[i]?.end(new Error("down"));
+    }
+    await vi.waitFor(() => expect(writes).toHaveLength(4));
+    writes[3]?.end();
+    await flushed;
+    expect(idsOf(kept.events())).toEqual(["a"]);
+    expect(ledger.status()).toMatchObject({ pending: 0, failures: 0, lagMs: 0 });
+    expect(failing.map(({ failures, pending }) => [failures, pending])).toEqual([
+      [1, 1],
+      [2, 1],
+      [3, 1],
+    ]);
+  });
+
+  it("waits longer after each failure, to a bound, and never as long as another process", async () => {
+    const waits: number[] = [];
+    let left = 8;
+    const ledger = createLedger({
+      maxDelayMs: 1,
+      retry: { baseMs: 10, maxMs: 200 },
+      random: () => 0.5,
+      wait: async (ms) => waits.push(ms),
+      sink: async () => {
+        if (left-- > 0) throw new Error("down");
+      },
+    });
+    settle(ledger, "a");
+    await ledger.flush();
+    expect(waits).toEqual([8, 15, 30, 60, 120, 150, 150, 150]);
+    expect(backoffMs({ baseMs: 10, maxMs: 200 }, 1, 0)).toBe(5);
+    expect(backoffMs({ baseMs: 10, maxMs: 200 }, 1_000, 0.999)).toBe(200);
+  });
+
+  it("does not let one event that the sink can never take hold up the others", async () => {
+    const kept: string[] = [];
+    const ledger = createLedger({
+      ...quick,
+      maxBatch: 8,
+      wait: () => new Promise((resolve) => setImmediate(resolve)),
+      closeTimeoutMs: 50,
+      sink: async (events) => {
+        if (events.some(({ id }) => id === "poison")) throw new Error("refused");
+        kept.push(...idsOf(events));
+      },
+    });
+    const good = Array.from({ length: 40 }, (_, i) => `r${i}`);
+    settle(ledger, "poison");
+    for (const id of good) settle(ledger, id);
+    await vi.waitFor(() => expect(kept.toSorted()).toEqual(good.toSorted()));
+    await expect(ledger.close()).rejects.toThrow("1 usage events were not written");
+  });
+
+  it("writes the end of a call that came while its beginning was being written", async () => {
+    const { sink, writes, kept } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink });
+    ledger.opened(aCall());
+    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    ledger.closed(aCall(), anEnd());
+    writes[0]?.end();
+    await vi.waitFor(() => expect(writes).toHaveLength(2));
+    writes[1]?.end();
+    await ledger.flush();
+    expect(kept.events().map(({ outcome }) => outcome)).toEqual(["settled"]);
+  });
+
+  it("writes a call that ends before its batch once, and its first end only", async () => {
+    const { sink, writes } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink });
+    ledger.opened(aCall());
+    ledger.closed(aCall(), anEnd());
+    ledger.closed(aCall(), anEnd({ costNanoUsd: 5 }));
+    ledger.opened(aCall());
+    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    expect(writes[0]?.events).toMatchObject([{ outcome: "settled", costNanoUsd: 2_000_000 }]);
+    writes[0]?.end();
+    await ledger.flush();
+    expect(writes).toHaveLength(1);
+  });
+
+  it("drops and counts what is too much, and says so once", async () => {
+    const { sink, writes, kept } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxPending: 4, clock: { now: () => NOON + 60_000 } });
+    const full: LedgerEvents["full"][] = [];
+    ledger.on("full", (event) => full.push(event));
+    for (const id of ["a", "b", "c", "d", "e", "f"]) expect(settle(ledger, id)).toBeUndefined();
+    expect(full).toEqual([{ at: NOON + 60_000, pending: 4, dropped: 1, policy: "drop" }]);
+    expect(ledger.status()).toEqual({ pending: 4, lagMs: 60_000, dropped: 2, failures: 0 });
+    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    writes[0]?.end();
+    await ledger.flush();
+    expect(idsOf(kept.events())).toEqual(["a", "b", "c", "d"]);
+  });
+
+  it("makes settles wait for room under `block`, and loses none of them", async () => {
+    const { sink, writes, kept } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxPending: 2, whenFull: "block" });
+    const full = vi.fn();
+    ledger.on("full", full);
+    settle(ledger, "a");
+    settle(ledger, "b");
+    let hasRoom = false;
+    const waiting = settle(ledger, "c")?.then(() => {
+      hasRoom = true;
+    });
+    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    expect([hasRoom, full.mock.calls.length]).toEqual([false, 1]);
+    writes[0]?.end();
+    await waiting;
+    await vi.waitFor(() => expect(writes).toHaveLength(2));
+    writes[1]?.end();
+    await ledger.flush();
+    expect(idsOf(kept.events())).toEqual(["a", "b", "c"]);
+    expect(ledger.status().dropped).toBe(0);
+  });
+
+  it("gives beginnings no more than half of the room: ends matter more", async () => {
+    const { sink, writes } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxPending: 4 });
+    for (const id of ["a", "b", "c", "d"]) ledger.opened(aCall({ id }));
+    expect(ledger.status().pending).toBe(2);
+    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    writes[0]?.end();
+    await ledger.flush();
+  });
+
+  it("drains when it is closed, and closes the sink after that", async () => {
+    const kept = memoryLedgerSink();
+    const close = vi.fn(async () => expect(kept.events()).toHaveLength(2));
+    const ledger = createLedger({ sink: { ...kept, close }, maxDelayMs: 60_000 });
+    settle(ledger, "a");
+    settle(ledger, "b");
+    await Promise.all([ledger.close(), ledger.close()]);
+    expect(close).toHaveBeenCalledTimes(1);
+  });
+
+  it("ends closing after `closeTimeoutMs`, and says how many events are lost", async () => {
+    const ledger = createLedger({ sink: () => Promise.reject(new Error("down")), closeTimeoutMs: 20 });
+    settle(ledger, "a");
+    settle(ledger, "b");
+    await expect(ledger.close()).rejects.toThrow(LedgerUnavailableError);
+    await expect(ledger.close()).rejects.toThrow("2 usage events were not written");
+  });
+
+  it("takes any function as a sink; what cannot be read gives no report", async () => {
+    const events: UsageEvent[] = [];
+    const ledger = createLedger({
+      sink: async (batch) => {
+        events.push(...batch);
+      },
+    });
+    settle(ledger, "a");
+    await ledger.flush();
+    expect(idsOf(events)).toEqual(["a"]);
+    const query = { org: "o1", from: 0, to: NOON, groupBy: "model" } as const;
+    await expect(ledger.report(query)).rejects.toThrow("options.sink: a sink that can be read");
+  });
+
+  it("keeps what a listener throws from the calls", async () => {
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    const { sink } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxPending: 1 });
+    ledger.on("full", () => {
+      throw new Error("mine");
+    });
+    settle(ledger, "a");
+    settle(ledger, "b");
+    expect(warned).toHaveBeenCalledWith("A listener of the ledger threw: Error", "TollgateWarning");
+    warned.mockRestore();
+  });
+
+  it("names the option that is wrong", () => {
+    const wrong: readonly (readonly [object, string])[] = [
+      [{}, "options.sink"],
+      [{ sink: {} }, "options.sink"],
+      [{ sink: async () => {}, maxBatch: 0 }, "options.maxBatch"],
+      [{ sink: async () => {}, whenFull: "forget" }, "options.whenFull"],
+      [{ sink: async () => {}, retries: 3 }, "options.retries"],
+    ];
+    for (const [options, field] of wrong) {
+      const make = () => createLedger(options as LedgerOptions); // what a caller without types does
+      expect(make).toThrow(ValidationError);
+      expect(make).toThrow(field);
+    }
+  });
+});

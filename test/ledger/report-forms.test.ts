@@ -1,0 +1,81 @@
+import {
+  createLedger,
+  memoryLedgerSink,
+  type ReportQuery,
+  reportCsv,
+  spendSvg,
+  ValidationError,
+} from "tollgate";
+import { describe, expect, it } from "vitest";
+import { aCall, anEnd, NOON } from "./events.js";
+
+const DAY_MS = 86_400_000;
+
+async function reportOf(calls: Parameters<typeof aCall>[0][], parts: Partial<ReportQuery> = {}) {
+  const ledger = createLedger({ sink: memoryLedgerSink(), clock: { now: () => NOON + 60 * DAY_MS } });
+  for (const [i, call] of calls.entries()) ledger.closed(aCall({ id: `r${i}`, ...call }), anEnd());
+  await ledger.flush();
+  return ledger.report({ org: "o1", from: NOON - DAY_MS, to: NOON + 3 * DAY_MS, groupBy: "model", ...parts });
+}
+
+const HEAD =
+  "calls,released,disconnected,expired,inputTokens,cachedInputTokens,cacheWriteTokens,cacheWrite1hTokens,audioInputTokens,imageInputTokens,outputTokens,reasoningTokens,audioOutputTokens,imageOutputTokens,costNanoUsd,usd,byokNanoUsd";
+
+describe("a report as CSV", () => {
+  it("has a header and a line for each row, ended by CR LF", async () => {
+    expect(reportCsv(await reportOf([{}, {}]))).toBe(
+      `model,${HEAD}\r\ngpt-4o,2,0,0,0,2000,0,0,0,0,0,200,0,0,0,4000000,0.004,0\r\n`,
+    );
+  });
+
+  it.each([
+    ['a "b", c', '"a ""b"", c"'],
+    ["two\nlines", '"two\nlines"'],
+    ["=1+1", "'=1+1"],
+    ["+1", "'+1"],
+    ["-1", "'-1"],
+    ["@SUM(A1)", "'@SUM(A1)"],
+    ["\t=1", "'\t=1"],
+    ["\r=1", '"\'\r=1"'],
+    ['=HYPERLINK("x")', '"\'=HYPERLINK(""x"")"'],
+    ["＝1", "'＝1"],
+    ["gpt-4o", "gpt-4o"],
+  ])("quotes by RFC 4180 and lets no text be a formula: %j", async (model, cell) => {
+    const csv = reportCsv(await reportOf([{ model, models: [model] }]));
+    expect(csv.slice(csv.indexOf("\r\n") + 2).startsWith(`${cell},1,`)).toBe(true);
+  });
+});
+
+describe("a report as JSON", () => {
+  it("is the report itself: plain data", async () => {
+    const report = await reportOf([{}]);
+    expect(JSON.parse(JSON.stringify(report))).toEqual(report);
+  });
+});
+
+describe("spend by day as an SVG", () => {
+  it("has a bar for every day, those without calls too, and says what each was", async () => {
+    const svg = spendSvg(await reportOf([{}, { reservedAt: NOON + 2 * DAY_MS }], { groupBy: "day" }));
+    expect(svg.match(/<rect/g)).toHaveLength(5);
+    expect(svg).toContain("<title>2026-05-15: 0.002 USD</title>");
+    expect(svg).toContain("<title>2026-05-16: 0 USD</title>");
+    expect(svg).toContain("o1: 0.004 USD");
+    expect(svg).not.toMatch(/NaN|Infinity|undefined|href|<script/);
+  });
+
+  it("escapes ids, and needs nothing of another place", async () => {
+    const org = `<script>alert("&")</script>\u0000`;
+    const svg = spendSvg(await reportOf([{ orgId: org }], { org, groupBy: "day" }));
+    expect(svg).toContain("&lt;script&gt;alert(&quot;&amp;&quot;)&lt;/script&gt;: 0.002 USD");
+    expect(svg).not.toContain("\u0000");
+    expect(svg.match(/https?:[^"]+/g)).toEqual(["http://www.w3.org/2000/svg"]);
+  });
+
+  it("is drawn of nothing, too, and not of another grouping or of years", async () => {
+    expect(spendSvg(await reportOf([], { groupBy: "day" }))).toContain("o1: 0 USD");
+    const byModel = await reportOf([]);
+    expect(() => spendSvg(byModel)).toThrow(ValidationError);
+    const years = await reportOf([], { groupBy: "day", from: 0, to: NOON });
+    expect(() => spendSvg(years)).toThrow("report.to: at most 400 days");
+  });
+});
