@@ -1,0 +1,50 @@
+import type { ErrorRequestHandler, RequestHandler, Response } from "express";
+import type { Gate } from "tollgate";
+import { Failure, type Profile, toErrorResponse, tokenFrom, toResponse } from "tollgate/http";
+import { type Endpoint, readRequest } from "../gateway/endpoint.js";
+import type { OpenCall, OpenCalls } from "../gateway/open-call.js";
+
+/** What {@link tollgate} leaves for the handler after it. */
+export type CallLocals = { call: OpenCall };
+
+/**
+ * Lets a call pass if the gate admits it, and answers it if not. The call is closed when its answer has ended, however
+ * that was; a handler may close it earlier. Needs the body as bytes: `express.raw({ type: () => true })`.
+ */
+export function tollgate(
+  gate: Gate,
+  calls: OpenCalls,
+  endpoint: Endpoint,
+): RequestHandler<object, unknown, unknown, unknown, CallLocals> {
+  return async (req, res, next) => {
+    const request = readRequest(endpoint, req.body);
+    const admission = await gate.admit(tokenFrom(req.headers) ?? "", request.usage);
+    const { status, headers, body } = toResponse(admission, endpoint);
+    res.set(headers);
+    if (!admission.admitted) {
+      res.status(status).json(body);
+      return;
+    }
+    const call = calls.open(admission, request);
+    res.locals.call = call;
+    res.once("close", () => call.close());
+    // The client may have gone while the gate was asked.
+    if (res.destroyed) await call.close();
+    else next();
+  };
+}
+
+/** Tells errors in the manner of the API that was called. Goes after all routes. */
+export function errors(profileOf: (path: string) => Profile): ErrorRequestHandler {
+  return (error, req, res: Response, next) => {
+    if (res.headersSent) return next(error);
+    const { status, headers, body } = toErrorResponse(fromExpress(error), { profile: profileOf(req.path) });
+    res.status(status).set(headers).json(body);
+  };
+}
+
+/** What Express itself has thrown about a request, such as one that is too large. */
+function fromExpress(error: unknown): unknown {
+  const { expose, status, message } = Object(error);
+  return expose === true ? new Failure(status, "invalid_request", message) : error;
+}

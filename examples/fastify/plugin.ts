@@ -1,0 +1,46 @@
+import type { FastifyError, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "fastify";
+import type { Gate } from "tollgate";
+import { Failure, type Profile, toErrorResponse, tokenFrom, toResponse } from "tollgate/http";
+import { type Endpoint, readRequest } from "../gateway/endpoint.js";
+import type { OpenCall, OpenCalls } from "../gateway/open-call.js";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** What {@link tollgate} leaves for the handler after it. */
+    call?: OpenCall;
+  }
+}
+
+/**
+ * Lets a call pass if the gate admits it, and answers it if not. The call is closed when its answer has ended, however
+ * that was; a handler may close it earlier. Needs the body as bytes: a content type parser with `parseAs: "buffer"`.
+ */
+export function tollgate(gate: Gate, calls: OpenCalls, endpoint: Endpoint): preHandlerAsyncHookHandler {
+  return async (request, reply) => {
+    const asked = readRequest(endpoint, request.body);
+    const admission = await gate.admit(tokenFrom(request.headers) ?? "", asked.usage);
+    const { status, headers, body } = toResponse(admission, endpoint);
+    reply.headers(headers);
+    if (!admission.admitted) return reply.code(status).send(body);
+    const call = calls.open(admission, asked);
+    request.call = call;
+    reply.raw.once("close", () => call.close());
+    // The client may have gone while the gate was asked.
+    if (reply.raw.destroyed) await call.close();
+  };
+}
+
+/** Tells errors in the manner of the API that was called. */
+export function errors(profileOf: (path: string) => Profile) {
+  return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const profile = profileOf(request.routeOptions.url ?? "");
+    const { status, headers, body } = toErrorResponse(fromFastify(error), { profile });
+    return reply.code(status).headers(headers).send(body);
+  };
+}
+
+/** What Fastify itself has thrown about a request, such as one that is too large. */
+function fromFastify(error: FastifyError): unknown {
+  const { statusCode = 500, message } = error;
+  return statusCode < 500 ? new Failure(statusCode, "invalid_request", message) : error;
+}

@@ -1,0 +1,119 @@
+import { once } from "node:events";
+import type { IncomingHttpHeaders, ServerResponse } from "node:http";
+import type { Actual } from "tollgate";
+import { Failure, toErrorResponse } from "tollgate/http";
+import type { OpenCall } from "./open-call.js";
+import { neverReached, send, type Upstream } from "./upstream.js";
+
+/** Of the provider's answer, what concerns the client. Its rate limits, cookies and account are the gateway's. */
+const PASSED_ON = ["content-type", "x-request-id", "request-id"];
+
+/** The provider has answered with an error: it bills nothing. */
+const NOTHING: Actual = { inputTokens: 0, outputTokens: 0 };
+
+/**
+ * Sends an admitted call to the provider and its answer to the client, as it comes. The call is closed before the client
+ * has all of the answer, so its next call meets the counts as they then are.
+ */
+export async function forward(
+  upstream: Upstream,
+  call: OpenCall,
+  headers: IncomingHttpHeaders,
+  res: ServerResponse,
+): Promise<void> {
+  try {
+    const { model, response } = await answerOf(upstream, call, headers);
+    for (const name of PASSED_ON) {
+      const value = response.headers.get(name);
+      if (value !== null) res.setHeader(name, value);
+    }
+    res.statusCode = response.status;
+    const streams = response.headers.get("content-type")?.startsWith("text/event-stream") ?? false;
+    await (streams ? passStream(call, model, response, res) : passWhole(call, model, response, res));
+  } catch (error) {
+    await call.close();
+    if (res.headersSent || res.destroyed) res.destroy();
+    else fail(res, error, call);
+  }
+}
+
+/** The first answer of the permitted models, in their order, that is none of an error which another model might not have. */
+async function answerOf(upstream: Upstream, call: OpenCall, headers: IncomingHttpHeaders) {
+  let failure = new Failure(502, "upstream_unreachable", "The provider does not answer.");
+  for (const model of call.admission.models) {
+    const before = call.seen;
+    // From here on the provider may bill. While it has said nothing, the estimate is all that is known.
+    call.seen = () => ({ model });
+    try {
+      const response = await send(upstream, call.request, model, headers, call.signal);
+      if (response.status >= 400) call.seen = () => NOTHING;
+      const wrong = failureOf(response.status);
+      if (wrong === undefined) return { model, response };
+      failure = wrong;
+      await response.body?.cancel();
+    } catch (error) {
+      if (call.signal.aborted) throw error;
+      if (neverReached(error)) call.seen = before;
+    }
+  }
+  throw failure;
+}
+
+/** What the client is told of an error that is between gateway and provider; its text would name the gateway's account. */
+function failureOf(status: number): Failure | undefined {
+  if (status === 429) return new Failure(503, "upstream_busy", "The provider is busy.");
+  if (status >= 500 || status === 401 || status === 403) {
+    return new Failure(502, "upstream_failed", "The provider failed.");
+  }
+  return undefined;
+}
+
+async function passWhole(
+  call: OpenCall,
+  model: string,
+  response: Response,
+  res: ServerResponse,
+): Promise<void> {
+  const bytes = Buffer.from(await response.arrayBuffer());
+  if (response.ok) {
+    const usage = usageOf(call, bytes);
+    call.seen = () => ({ model, ...usage });
+  }
+  await call.close();
+  res.setHeader("content-length", bytes.byteLength);
+  res.end(bytes);
+}
+
+/** What a whole answer says it has used; nothing where that cannot be read, and then the estimate counts. */
+function usageOf({ request }: OpenCall, bytes: Buffer): Actual {
+  try {
+    return request.endpoint.usageOf(JSON.parse(bytes.toString()).usage);
+  } catch {
+    return {};
+  }
+}
+
+async function passStream(
+  call: OpenCall,
+  model: string,
+  response: Response,
+  res: ServerResponse,
+): Promise<void> {
+  const { inputTokens } = call.admission.reservation;
+  const meter = call.request.endpoint.meter({ inputTokens });
+  call.seen = () => ({ model, ...meter.actual() });
+  for await (const chunk of response.body ?? []) {
+    meter.push(chunk);
+    // A client that reads slowly slows the provider down, and nothing piles up here.
+    if (!res.write(chunk)) await once(res, "drain", { signal: call.signal });
+  }
+  await call.close();
+  res.end();
+}
+
+function fail(res: ServerResponse, error: unknown, { request }: OpenCall): void {
+  const { status, headers, body } = toErrorResponse(error, request.endpoint);
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+  res.statusCode = status;
+  res.end(JSON.stringify(body));
+}

@@ -1,0 +1,42 @@
+import type { Gate } from "tollgate";
+import { type HttpAnswer, toResponse } from "tollgate/http";
+
+/** Of the models that a gateway offers, virtual ones included, those that a key may call: `GET /v1/models`. */
+export async function modelList(gate: Gate, token: string, offered: readonly string[]): Promise<HttpAnswer> {
+  const refused = await refusalOf(gate, token);
+  if (refused !== undefined) return refused;
+  const may = await Promise.all(offered.map((model) => mayCall(gate, token, model)));
+  const data = offered
+    .filter((_, i) => may[i])
+    .map((id) => ({ id, object: "model", created: 0, owned_by: "gateway" }));
+  return { status: 200, headers: {}, body: { object: "list", data } };
+}
+
+/** Whether a key may call a model at all, though perhaps not at this moment. */
+async function mayCall(gate: Gate, token: string, model: string): Promise<boolean> {
+  const answer = await gate.check(token, { model, inputTokens: 0, maxOutputTokens: 0 });
+  return answer.admitted || (answer.reason !== "model_not_allowed" && answer.reason !== "model_unpriced");
+}
+
+/** What a key is told about itself: its limits and those of its holder in the project. `GET /v1/key` */
+export async function keyInfo(gate: Gate, token: string): Promise<HttpAnswer> {
+  const who = await gate.authenticate(token);
+  if (!who.authenticated) return unauthenticated(who);
+  const { orgId, projectId, keyId, expiresAt } = who;
+  const readings = await gate.usage({ orgId, keyId });
+  // What the whole project and the whole org have used concerns those who may see it.
+  const limits = readings.filter(({ scope }) => scope === "key" || scope === "member");
+  return { status: 200, headers: {}, body: { object: "key", keyId, projectId, orgId, expiresAt, limits } };
+}
+
+async function refusalOf(gate: Gate, token: string): Promise<HttpAnswer | undefined> {
+  const who = await gate.authenticate(token);
+  return who.authenticated ? undefined : unauthenticated(who);
+}
+
+function unauthenticated({
+  reason,
+  message,
+}: Extract<Awaited<ReturnType<Gate["authenticate"]>>, { authenticated: false }>) {
+  return toResponse({ admitted: false, reason, message, limits: [] }, { profile: "openai" });
+}

@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Actual, Admitted, Gate } from "tollgate";
+import type { ModelRequest } from "./endpoint.js";
+
+/** An admitted call until it is settled or released, which happens once, whoever is the first to close it. */
+export class OpenCall {
+  readonly admission: Admitted;
+  readonly request: ModelRequest;
+  /** What the provider has been seen to use so far; undefined while nothing was sent to it. */
+  seen: (() => Actual) | undefined;
+  readonly #calls: OpenCalls;
+  readonly #abort = new AbortController();
+  #closing: Promise<void> | undefined;
+
+  constructor(calls: OpenCalls, admission: Admitted, request: ModelRequest) {
+    this.#calls = calls;
+    this.admission = admission;
+    this.request = request;
+  }
+
+  /** Aborted when the call is closed: it has ended, the client has gone, or the gateway shuts down. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Ends the upstream call if it still goes on, and settles with what was seen; a call that was never sent is released. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const actual = this.seen?.();
+    this.#abort.abort();
+    await this.#calls.settle(this, actual);
+  }
+}
+
+/** The calls that are under way. */
+export class OpenCalls {
+  readonly #gate: Gate;
+  readonly #calls = new Set<OpenCall>();
+  #whenEmpty = () => {};
+
+  constructor(gate: Gate) {
+    this.#gate = gate;
+  }
+
+  open(admission: Admitted, request: ModelRequest): OpenCall {
+    const call = new OpenCall(this, admission, request);
+    this.#calls.add(call);
+    return call;
+  }
+
+  /** Part of {@link OpenCall.close}. */
+  async settle(call: OpenCall, actual: Actual | undefined): Promise<void> {
+    const { reservation } = call.admission;
+    try {
+      await (actual === undefined ? this.#gate.release(reservation) : this.#gate.settle(reservation, actual));
+    } catch (error) {
+      // The estimate stays charged: that errs on the side of refusing.
+      console.warn(
+        `call ${reservation.id} was not settled: ${error instanceof Error ? error.name : "unknown"}`,
+      );
+    }
+    this.#calls.delete(call);
+    if (this.#calls.size === 0) this.#whenEmpty();
+  }
+
+  /** For a shutdown: waits until every call has ended, at most `graceMs`, then cuts off those that have not, and settles them. */
+  async finish(graceMs: number): Promise<void> {
+    const empty = new Promise<void>((resolve) => {
+      this.#whenEmpty = resolve;
+      if (this.#calls.size === 0) resolve();
+    });
+    await Promise.race([empty, sleep(graceMs, undefined, { ref: false })]);
+    await Promise.all([...this.#calls].map((call) => call.close()));
+  }
+}

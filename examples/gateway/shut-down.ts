@@ -1,0 +1,19 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { Gateway } from "./gateway.js";
+
+/**
+ * Stops a gateway: takes no more connections, lets the calls under way end for at most `graceMs`, cuts off the rest,
+ * settles every one of them, and closes the gate.
+ */
+export async function shutDown(server: Server, { calls, gate }: Gateway, graceMs: number): Promise<void> {
+  const closed = once(server, "close");
+  server.close();
+  await calls.finish(graceMs);
+  // What is settled is at its last bytes; a client that does not take them holds nobody up.
+  const patience = setTimeout(() => server.closeAllConnections(), 1_000);
+  server.closeIdleConnections();
+  await closed;
+  clearTimeout(patience);
+  await gate.close();
+}

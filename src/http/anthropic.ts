@@ -1,0 +1,56 @@
+import type { LimitReading } from "../admission/limit-reading.js";
+import type { Meter } from "../model/limits.js";
+import type { Form } from "./form.js";
+import { tightest } from "./tightest.js";
+
+/** What Anthropic counts, and the meter of ours. */
+const COUNTED: readonly (readonly [name: string, meter: Meter])[] = [
+  ["requests", "requests"],
+  ["tokens", "tokens"],
+  ["input-tokens", "inputTokens"],
+  ["output-tokens", "outputTokens"],
+];
+
+/** https://docs.anthropic.com/en/api/errors */
+const TYPES: Readonly<Record<number, string>> = {
+  401: "authentication_error",
+  402: "billing_error",
+  403: "permission_error",
+  404: "not_found_error",
+  409: "conflict_error",
+  413: "request_too_large",
+  429: "rate_limit_error",
+};
+
+/**
+ * As Anthropic answers: `error` with type and message, its details naming the exact code, and the
+ * `anthropic-ratelimit-*` header fields, whose resets are moments. https://docs.anthropic.com/en/api/rate-limits
+ */
+export const anthropic: Form = {
+  contentType: "application/json",
+
+  body({ status, code, message }) {
+    const type = TYPES[status] ?? (status >= 500 ? "api_error" : "invalid_request_error");
+    return { type: "error", error: { type, message, details: { error_code: code } } };
+  },
+
+  limitHeaders(limits) {
+    const sets = COUNTED.map(([name, meter]) => setOf(name, tightest(limits, meter)));
+    return Object.assign({}, ...sets);
+  },
+};
+
+function setOf(name: string, limit: LimitReading | undefined): Record<string, string> {
+  if (limit === undefined) return {};
+  const { max, remaining, resetsAt } = limit;
+  return {
+    [`anthropic-ratelimit-${name}-limit`]: String(max),
+    [`anthropic-ratelimit-${name}-remaining`]: String(remaining),
+    ...(resetsAt !== undefined && { [`anthropic-ratelimit-${name}-reset`]: moment(resetsAt) }),
+  };
+}
+
+/** RFC 3339 in whole seconds, not before the moment. */
+function moment(ms: number): string {
+  return new Date(Math.ceil(ms / 1_000) * 1_000).toISOString().replace(".000Z", "Z");
+}

@@ -1,0 +1,48 @@
+import { type ErrorCode, TollgateError, ValidationError } from "../model/errors.js";
+
+/** Something that went wrong in a gateway, as its client may be told. */
+export class Failure extends Error {
+  readonly status: number;
+  /** Stable, such as `upstream_unreachable`. */
+  readonly code: string;
+
+  /**
+   * @param status 400 to 599
+   * @param message for the client: no secret, and nothing of anybody else
+   */
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.name = "Failure";
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const STATUS: Readonly<Record<ErrorCode, number>> = {
+  validation: 400,
+  permission: 403,
+  not_found: 404,
+  conflict: 409,
+  limit: 422,
+  last_owner: 409,
+  counters_unavailable: 503,
+  ledger_unavailable: 503,
+  closed: 503,
+};
+
+/** What a client is told of an error. */
+export function failureOf(error: unknown): Pick<Failure, "status" | "code" | "message"> {
+  if (error instanceof Failure) return error;
+  if (error instanceof TollgateError && !isOurs(error)) {
+    return { status: STATUS[error.code], code: error.code, message: error.message };
+  }
+  return { status: 500, code: "internal_error", message: "Internal error." };
+}
+
+/** Roots of fields that no client fills in: options, what a directory answered, what the gateway settles with. */
+const OURS = /^(?:options|chain|reservation|actual|query)\b/;
+
+/** Whether an error is about the gateway's own code or data, which concerns no client. */
+function isOurs(error: TollgateError): boolean {
+  return error instanceof ValidationError && error.problems.some(({ field }) => OURS.test(field));
+}

@@ -1,0 +1,77 @@
+import type { LimitReading } from "../admission/limit-reading.js";
+import type { Form } from "./form.js";
+import { tightest } from "./tightest.js";
+import type { Told } from "./told.js";
+
+/**
+ * As OpenAI answers: `error` with type, code and message, and the `x-ratelimit-*` header fields, whose resets are
+ * durations such as `6m0s`. https://platform.openai.com/docs/guides/rate-limits
+ */
+export const openai: Form = {
+  contentType: "application/json",
+
+  body(told) {
+    return { error: { message: told.message, type: typeOf(told), param: null, code: codeOf(told) } };
+  },
+
+  limitHeaders(limits, _named, now) {
+    return {
+      ...setOf("requests", tightest(limits, "requests"), now),
+      ...setOf("tokens", tightest(limits, "tokens"), now),
+    };
+  },
+};
+
+function setOf(
+  name: "requests" | "tokens",
+  limit: LimitReading | undefined,
+  now: number,
+): Record<string, string> {
+  if (limit === undefined) return {};
+  const { max, remaining, resetsAt } = limit;
+  return {
+    [`x-ratelimit-limit-${name}`]: String(max),
+    [`x-ratelimit-remaining-${name}`]: String(remaining),
+    ...(resetsAt !== undefined && { [`x-ratelimit-reset-${name}`]: duration(Math.max(0, resetsAt - now)) }),
+  };
+}
+
+/** A duration as Go writes it: `250ms`, `1.5s`, `6m0s`, `1h0m0s`. */
+function duration(ms: number): string {
+  const whole = Math.ceil(ms);
+  if (whole < 1_000) return `${whole}ms`;
+  const hours = Math.floor(whole / 3_600_000);
+  const minutes = Math.floor((whole % 3_600_000) / 60_000);
+  const seconds = (whole % 60_000) / 1_000;
+  return `${hours > 0 ? `${hours}h` : ""}${hours > 0 || minutes > 0 ? `${minutes}m` : ""}${seconds}s`;
+}
+
+/** OpenAI's own code where it has one for this; clients branch on it. Else ours. */
+function codeOf({ code, limit }: Told): string {
+  switch (code) {
+    case "invalid_key":
+      return "invalid_api_key";
+    case "model_not_allowed":
+      return "model_not_found";
+    case "rate_limited":
+    case "in_flight_limited":
+      return "rate_limit_exceeded";
+    case "too_large":
+      return limit?.meter === "cost" ? "insufficient_quota" : "rate_limit_exceeded";
+    case "budget_exceeded":
+    case "credits_exhausted":
+      return "insufficient_quota";
+    default:
+      return code;
+  }
+}
+
+/** Of a rate limit, what it counts; as OpenAI does. */
+function typeOf(told: Told): string {
+  if (told.status >= 500) return "server_error";
+  const code = codeOf(told);
+  if (code === "insufficient_quota") return code;
+  if (told.status !== 429) return "invalid_request_error";
+  const meter = told.limit?.meter;
+  return meter === "requests" || meter === "inFlight" ? "requests" : "tokens";
+}

@@ -1,0 +1,112 @@
+import type { LimitReading } from "../admission/limit-reading.js";
+import type { Meter } from "../model/limits.js";
+import type { Form } from "./form.js";
+
+/** Registered by draft-ietf-httpapi-ratelimit-headers-11, section 6. */
+const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+
+/** The phrases of RFC 9110: what the title of an `about:blank` problem is. */
+const PHRASES: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  402: "Payment Required",
+  403: "Forbidden",
+  404: "Not Found",
+  409: "Conflict",
+  413: "Content Too Large",
+  429: "Too Many Requests",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+};
+
+/**
+ * As the IETF has it: a problem of RFC 9457, of type quota-exceeded where a limit was, and the header fields `RateLimit`
+ * and `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers-11. `code` is the exact reason.
+ */
+export const problem: Form = {
+  contentType: "application/problem+json",
+
+  body({ status, code, message, limit }) {
+    const title = PHRASES[status] ?? "Error";
+    if (limit === undefined) return { type: "about:blank", title, status, detail: message, code };
+    return {
+      type: QUOTA_EXCEEDED,
+      title: "Request cannot be satisfied as assigned quota has been exceeded",
+      status,
+      detail: message,
+      code,
+      "violated-policies": [policyName(limit)],
+    };
+  },
+
+  limitHeaders(limits, named, now) {
+    const listed = listedOf(limits, named);
+    if (listed.length === 0) return {};
+    return {
+      "ratelimit-policy": listed.map(policyOf).join(", "),
+      ratelimit: listed.map((limit) => stateOf(limit, now)).join(", "),
+    };
+  },
+};
+
+/** Most limits in one header field: with limits per model at every scope there may be hundreds, and proxies cut at 8 kB. */
+const LISTED_MAX = 16;
+
+/**
+ * The enforced limits, the tightest first. Money is left out where it is not the reason: what an org has spent concerns
+ * those who may see it, and a key is no such person.
+ */
+function listedOf(limits: readonly LimitReading[], named: LimitReading | undefined): LimitReading[] {
+  const name = named && policyName(named);
+  return limits
+    .filter((limit) => limit.mode === "enforce" && (limit.meter !== "cost" || policyName(limit) === name))
+    .map((limit) => ({
+      limit,
+      left: policyName(limit) === name ? -1 : limit.remaining / Math.max(1, limit.max),
+    }))
+    .sort((a, b) => a.left - b.left)
+    .slice(0, LISTED_MAX)
+    .map(({ limit }) => limit);
+}
+
+/** Such as `key-requests-minute`, and with a pattern `key-requests-minute:openai%2F*`. */
+function policyName({ scope, meter, window, perModel }: LimitReading): string {
+  const name = `${scope}-${meter}-${window}`;
+  return perModel === undefined ? name : `${name}:${encodeURIComponent(perModel.toWellFormed())}`;
+}
+
+/** The quota unit; requests are the draft's default, concurrent-requests its name for calls at the same time. */
+const UNITS: Readonly<Partial<Record<Meter, string>>> = {
+  tokens: "tokens",
+  inputTokens: "input-tokens",
+  outputTokens: "output-tokens",
+  cost: "micro-usd",
+  inFlight: "concurrent-requests",
+};
+
+const WINDOW_SECONDS: Readonly<Record<string, number>> = { minute: 60, day: 86_400 };
+
+function policyOf(limit: LimitReading): string {
+  const unit = UNITS[limit.meter];
+  const seconds = WINDOW_SECONDS[limit.window];
+  return [
+    `"${policyName(limit)}"`,
+    `q=${quantity(limit, limit.max)}`,
+    ...(seconds === undefined ? [] : [`w=${seconds}`]),
+    ...(unit === undefined ? [] : [`qu="${unit}"`]),
+  ].join(";");
+}
+
+function stateOf(limit: LimitReading, now: number): string {
+  const { resetsAt } = limit;
+  const reset = resetsAt === undefined ? "" : `;t=${Math.max(0, Math.ceil((resetsAt - now) / 1_000))}`;
+  return `"${policyName(limit)}";r=${quantity(limit, limit.remaining)}${reset}`;
+}
+
+/** An Integer of RFC 9651 has 15 digits. Nano-USD would not fit, so money is told in millionths of a dollar. */
+const INTEGER_MAX = 999_999_999_999_999;
+
+function quantity({ meter }: LimitReading, amount: number): number {
+  return Math.min(INTEGER_MAX, meter === "cost" ? Math.floor(amount / 1_000) : amount);
+}

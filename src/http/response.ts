@@ -1,0 +1,81 @@
+import type { Admission } from "../gate/admission.js";
+import { ValidationError } from "../model/errors.js";
+import { anthropic } from "./anthropic.js";
+import { type Failure, failureOf } from "./failure.js";
+import type { Form } from "./form.js";
+import { openai } from "./openai.js";
+import { problem } from "./problem.js";
+import { retriedByItself, retryHeaders } from "./retry.js";
+import { type Told, toldOf } from "./told.js";
+
+/** In whose manner to answer: OpenAI's, Anthropic's, or that of RFC 9457 and the IETF's RateLimit header fields. */
+export type Profile = "openai" | "anthropic" | "problem";
+
+const FORMS: Readonly<Record<Profile, Form>> = { openai, anthropic, problem };
+
+export interface ResponseOptions {
+  readonly profile: Profile;
+  /** Epoch milliseconds on the gate's clock, for durations until a reset; the time of this machine by default. */
+  readonly now?: number | undefined;
+}
+
+/** An answer without a framework: `Response.json(body, { status, headers })`, `res.status(status).set(headers).json(body)`. */
+export interface HttpAnswer {
+  readonly status: number;
+  /** By names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** What goes out as JSON; absent for a call that was admitted. */
+  readonly body?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * A decision as HTTP. For a call that was admitted, 200 and the header fields to add to the answer of the model; for one
+ * that was refused, all of the answer.
+ *
+ * - Waits of up to a minute are told in `retry-after` (seconds, rounded up) and `retry-after-ms`; whatever a client
+ *   should not try again by itself carries `x-should-retry: false`.
+ * - A 401 does not say what is wrong with the token.
+ * - Limits in shadow mode are not told.
+ *
+ * @throws ValidationError where there is no such profile
+ */
+export function toResponse(admission: Admission, options: ResponseOptions): HttpAnswer {
+  const form = formOf(options.profile);
+  const now = options.now ?? Date.now();
+  if (admission.admitted) {
+    return { status: 200, headers: form.limitHeaders(admission.limits, undefined, now) };
+  }
+  const told = toldOf(admission);
+  const headers = {
+    ...form.limitHeaders(admission.limits, told.limit, now),
+    ...retryHeaders(told.status, admission),
+  };
+  return answerOf(told, form, headers);
+}
+
+/**
+ * An error as HTTP: one of ours by its code, a {@link Failure} of the gateway's own as it stands, anything else as 500
+ * without a word about it.
+ */
+export function toErrorResponse(error: unknown, options: Pick<ResponseOptions, "profile">): HttpAnswer {
+  const failure = failureOf(error);
+  return answerOf(failure, formOf(options.profile), retriedByItself(failure.status));
+}
+
+function formOf(profile: Profile): Form {
+  if (Object.hasOwn(FORMS, profile)) return FORMS[profile];
+  throw new ValidationError([{ field: "options.profile", expected: "openai, anthropic or problem" }]);
+}
+
+function answerOf(told: Told, form: Form, headers: Record<string, string>): HttpAnswer {
+  return {
+    status: told.status,
+    headers: {
+      "content-type": form.contentType,
+      // RFC 9110 requires it of every 401.
+      ...(told.status === 401 && { "www-authenticate": "Bearer" }),
+      ...headers,
+    },
+    body: form.body(told),
+  };
+}

@@ -1,0 +1,41 @@
+import type { RefusalReason } from "../admission/reasons.js";
+import type { Refusal } from "../admission/refusal.js";
+
+/**
+ * What a client that is refused for parallel calls is told to wait. A slot is free as soon as one of them ends, which
+ * nobody knows; the only end that is known, its TTL, may be an hour away.
+ */
+const SLOT_RETRY_MS = 1_000;
+
+/** The longest wait that a client should sit out by itself. Vercel's AI SDK and OpenAI's Python SDK ignore a longer one and retry early. */
+const WAIT_MAX_MS = 60_000;
+
+/** The header fields that say whether, and when, the same call may be sent again. */
+export function retryHeaders(
+  status: number,
+  { reason, retryAfterMs }: Pick<Refusal, "reason" | "retryAfterMs">,
+): Record<string, string> {
+  const waitMs = hintMs(reason, retryAfterMs);
+  return {
+    ...(waitMs !== undefined && {
+      "retry-after": String(Math.ceil(waitMs / 1000)),
+      "retry-after-ms": String(Math.ceil(waitMs)),
+    }),
+    ...retriedByItself(status, waitMs),
+  };
+}
+
+/**
+ * `x-should-retry: false` unless a client does well to try again by itself: the SDKs of OpenAI and Anthropic retry every
+ * 409, 429 and 5xx that does not carry it, and sleep for as long as they are told, be it until next month.
+ */
+export function retriedByItself(status: number, waitMs?: number): Record<string, string> {
+  const helps = status >= 500 || (status === 429 && waitMs !== undefined && waitMs <= WAIT_MAX_MS);
+  return helps ? {} : { "x-should-retry": "false" };
+}
+
+function hintMs(reason: RefusalReason, retryAfterMs: number | undefined): number | undefined {
+  if (reason === "queue_full" || reason === "queue_timeout") return retryAfterMs ?? SLOT_RETRY_MS;
+  if (reason !== "in_flight_limited") return retryAfterMs;
+  return Math.min(SLOT_RETRY_MS, retryAfterMs ?? SLOT_RETRY_MS);
+}

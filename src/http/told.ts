@@ -1,0 +1,28 @@
+import type { LimitReading } from "../admission/limit-reading.js";
+import type { RefusalReason } from "../admission/reasons.js";
+import type { Refusal } from "../admission/refusal.js";
+import { STATUS } from "./status.js";
+
+/** What a client is told when its call does not pass, before a profile gives it a form. */
+export interface Told {
+  readonly status: number;
+  /** Stable: a refusal's reason, or the code of an error. */
+  readonly code: string;
+  readonly message: string;
+  /** The limit that the refusal names. */
+  readonly limit?: LimitReading | undefined;
+}
+
+/** What a client is told of a refusal. Of a token that opens nothing it is not told why: it may have been found somewhere. */
+export function toldOf(refusal: Refusal): Told {
+  const { reason, message, limit } = refusal;
+  const status = STATUS[reason];
+  if (status === 401) return UNAUTHENTICATED;
+  return { status, code: reason, message, limit };
+}
+
+const UNAUTHENTICATED: Told = {
+  status: 401,
+  code: "invalid_key" satisfies RefusalReason,
+  message: "The API key is not valid.",
+};

@@ -1,0 +1,37 @@
+import type { Refused } from "../admission/refusal.js";
+import type { Admission } from "../gate/admission.js";
+import type { KeyRef } from "../gate/key-resolver.js";
+import type { Usage } from "../model/usage.js";
+import type { Line } from "./line.js";
+
+/** One call on its way through the queue. */
+export interface Call {
+  readonly key: KeyRef;
+  readonly usage: Usage;
+  readonly priority: number;
+  /** Of two calls, the one with the lower number came first. */
+  readonly order: number;
+  readonly arrivedAt: number;
+  /** The last moment at which it may still wait. */
+  readonly deadlineAt: number;
+  /** When the gate is to be asked; not before. */
+  askAt: number;
+  /** INVARIANT: it becomes `done` once, with its one answer. */
+  state: "arrived" | "waiting" | "asking" | "done";
+  /** The gate is asked a second time at once: the first answer was overtaken by a settle. */
+  isAskedAgain: boolean;
+  /** What the gate has last said. */
+  refusal?: Refused;
+  /** Where it waits. */
+  line?: Line;
+  stopTimer?: () => void;
+  /** Gives the answer, and forgets the signal. */
+  readonly finish: (answer: Answer) => void;
+}
+
+/** How a call leaves the queue. */
+export type QueueOutcome = "admitted" | "refused" | "full" | "timeout" | "aborted" | "closed" | "failed";
+
+export type Answer =
+  | { readonly outcome: "admitted" | "refused" | "full" | "timeout"; readonly admission: Admission }
+  | { readonly outcome: "aborted" | "closed" | "failed"; readonly error: unknown };

@@ -1,0 +1,57 @@
+import type { Reservation } from "../gate/reservation.js";
+
+/** The calls of one queue that are under way: being asked about, or admitted and not yet settled. */
+export class OpenCalls {
+  readonly #max: number;
+  #asking = 0;
+  /** When each reservation ends by itself, by its id. */
+  readonly #open = new Map<string, number>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#asking + this.#open.size;
+  }
+
+  /** Whether one more may be asked about. */
+  get hasRoom(): boolean {
+    return this.size < this.#max;
+  }
+
+  ask(): void {
+    this.#asking++;
+  }
+
+  answered(): void {
+    this.#asking--;
+  }
+
+  has({ id }: Reservation): boolean {
+    return this.#open.has(id);
+  }
+
+  /** Notes an admitted call. Its end by itself is told in the time of the queue, which may not be that of the gate. */
+  open({ id, reservedAt, expiresAt }: Reservation, now: number): void {
+    this.#open.set(id, now + Math.max(0, expiresAt - reservedAt));
+  }
+
+  close({ id }: Reservation): void {
+    this.#open.delete(id);
+  }
+
+  /** Forgets those that have ended by themselves. */
+  expire(now: number): void {
+    for (const [id, endsAt] of this.#open) {
+      if (endsAt > now) break; // in the order of their admission, and so nearly of their end
+      this.#open.delete(id);
+    }
+  }
+
+  /** When the next one ends by itself. */
+  get nextEnd(): number | undefined {
+    for (const endsAt of this.#open.values()) return endsAt;
+    return undefined;
+  }
+}

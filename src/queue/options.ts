@@ -1,0 +1,104 @@
+import { z } from "zod";
+import type { KeyRef } from "../gate/key-resolver.js";
+import type { Usage } from "../model/usage.js";
+import { parse } from "../model/validation.js";
+import { systemTimers, type Timers } from "./timers.js";
+import { PRIORITIES } from "./turns.js";
+
+/** What decides who waits, and for how long. */
+export interface QueueOptions {
+  /** How long a call may wait, in milliseconds, from 1 to 2,147,483,647; 30,000 by default. */
+  readonly maxWaitMs?: number | undefined;
+  /** Calls that may wait at once, over all keys, from 1 to 1,000,000; 1,000 by default. */
+  readonly maxQueued?: number | undefined;
+  /** Calls admitted through this queue that may be unsettled at once, from 1 to 1,000,000; any number by default. */
+  readonly maxInFlight?: number | undefined;
+  /**
+   * The priority of a call that does not say its own: a whole number from 0, which goes first, to 9; 5 by default. It
+   * orders the calls of one key; between keys, those take turns.
+   */
+  readonly priority?: ((key: KeyRef, usage: Usage) => number) | undefined;
+  /**
+   * How often, in milliseconds, the gate is asked again about a call that waits for a slot of an in-flight limit, which
+   * another process may free; from 1 to 2,147,483,647, 1,000 by default. A slot that this gate frees is seen at once.
+   */
+  readonly pollMs?: number | undefined;
+  /** The time to wait by, for tests; that of the machine by default. */
+  readonly timers?: Timers | undefined;
+}
+
+/** What one call says of itself. */
+export interface WaitOptions {
+  /** Leaves the queue when it is aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /** From 0, which goes first, to 9. */
+  readonly priority?: number | undefined;
+}
+
+export interface QueueSettings {
+  readonly maxWaitMs: number;
+  readonly maxQueued: number;
+  readonly maxInFlight: number;
+  readonly priority: (key: KeyRef, usage: Usage) => number;
+  readonly pollMs: number;
+  readonly timers: Timers;
+}
+
+function whole(min: number, max: number, what = "a whole number") {
+  const error = `${what} from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+const MS_MAX = 2 ** 31 - 1;
+const ms = whole(1, MS_MAX, "a whole number of milliseconds");
+const count = whole(1, 1_000_000);
+const prioritySchema = whole(0, PRIORITIES - 1);
+
+function having<T>(...methods: string[]) {
+  return z.custom<T>((value) => methods.every((name) => typeof Object(value)[name] === "function"), {
+    error: `an object with ${methods.join(", ")}`,
+  });
+}
+
+const optionsSchema = z.strictObject({
+  maxWaitMs: ms.optional(),
+  maxQueued: count.optional(),
+  maxInFlight: count.optional(),
+  priority: z
+    .custom<QueueSettings["priority"]>((value) => typeof value === "function", { error: "a function" })
+    .optional(),
+  pollMs: ms.optional(),
+  timers: having<Timers>("now", "after").optional(),
+});
+
+const waitSchema = z.strictObject({
+  signal: having<AbortSignal>("addEventListener", "removeEventListener").optional(),
+  priority: prioritySchema.optional(),
+});
+
+const DEFAULT_PRIORITY = 5;
+
+/** @throws ValidationError naming the option that is wrong */
+export function settingsFrom(options: QueueOptions): QueueSettings {
+  const given = parse(optionsSchema, options, "options");
+  return {
+    maxWaitMs: given.maxWaitMs ?? 30_000,
+    maxQueued: given.maxQueued ?? 1_000,
+    maxInFlight: given.maxInFlight ?? Number.POSITIVE_INFINITY,
+    priority: given.priority ?? (() => DEFAULT_PRIORITY),
+    pollMs: given.pollMs ?? 1_000,
+    timers: given.timers ?? systemTimers,
+  };
+}
+
+/** @throws ValidationError naming what is wrong with the call's signal or priority */
+export function waitOf(
+  settings: QueueSettings,
+  key: KeyRef,
+  usage: Usage,
+  options: WaitOptions,
+): { readonly signal: AbortSignal | undefined; readonly priority: number } {
+  const { signal, priority } = parse(waitSchema, options, "options");
+  if (priority !== undefined) return { signal, priority };
+  return { signal, priority: parse(prioritySchema, settings.priority(key, usage), "options.priority()") };
+}

@@ -1,0 +1,370 @@
+import type { Refused } from "../admission/refusal.js";
+import type { Admission, Admitted } from "../gate/admission.js";
+import { EventHub, type GateEvents } from "../gate/events.js";
+import type { Gate } from "../gate/gate.js";
+import type { KeyRef } from "../gate/key-resolver.js";
+import type { Reservation } from "../gate/reservation.js";
+import { ClosedError } from "../model/errors.js";
+import type { Usage } from "../model/usage.js";
+import type { Answer, Call } from "./call.js";
+import type { QueueEvents } from "./events.js";
+import { Line } from "./line.js";
+import { OpenCalls } from "./open-calls.js";
+import { type QueueOptions, type QueueSettings, settingsFrom, type WaitOptions, waitOf } from "./options.js";
+import { isCharged, queueRefusal, sameLimit } from "./refusals.js";
+
+/** How full a queue is. */
+export interface QueueStatus {
+  /** Calls that wait. */
+  readonly waiting: number;
+  /** Keys whose calls wait. */
+  readonly keys: number;
+  /** How long the call has waited that has waited longest, in milliseconds; 0 where none waits. */
+  readonly longestWaitMs: number;
+}
+
+/** Waits where the gate refuses only for now. Made by {@link createQueue}. */
+export interface Queue {
+  /**
+   * The answer of `gate.admit`, waited for while waiting helps. A refusal is the gate's own; or `queue_full`, or
+   * `queue_timeout` where there was no room within `maxWaitMs`.
+   *
+   * @throws what the gate throws; ClosedError once the queue is closed; the signal's reason once it is aborted
+   */
+  admit(key: KeyRef, usage: Usage, options?: WaitOptions): Promise<Admission>;
+  status(): QueueStatus;
+  /** Adds a listener; the returned function removes it. */
+  on<E extends keyof QueueEvents>(event: E, listener: (event: QueueEvents[E]) => void): () => void;
+  /**
+   * Rejects every call that waits with ClosedError, and resolves once nothing is left at the gate that was reserved for
+   * one of them. The gate stays open.
+   */
+  close(): Promise<void>;
+}
+
+/** What a queue needs of a gate. */
+export type QueuedGate = Pick<Gate, "admit" | "check" | "release" | "on">;
+
+/**
+ * Makes a queue before a gate, for callers who would rather wait than be refused.
+ *
+ * @throws ValidationError naming the option that is wrong
+ */
+export function createQueue(gate: QueuedGate, options: QueueOptions = {}): Queue {
+  const queue = new CallQueue(gate, settingsFrom(options));
+  return {
+    admit: (key, usage, wait = {}) => queue.admit(key, usage, wait),
+    status: () => queue.status(),
+    on: (event, listener) => queue.events.on(event, listener),
+    close: () => queue.close(),
+  };
+}
+
+class CallQueue {
+  readonly events = new EventHub<QueueEvents>();
+  readonly #gate: QueuedGate;
+  readonly #settings: QueueSettings;
+  readonly #open: OpenCalls;
+  /** Every call without an answer. */
+  readonly #calls = new Set<Call>();
+  /** INVARIANT: a line is in here exactly while somebody waits in it. The one that was served longest ago comes first. */
+  readonly #lines = new Map<string, Line>();
+  readonly #asks = new Set<Promise<void>>();
+  readonly #unlisten: () => void;
+  #waiting = 0;
+  #arrived = 0;
+  #settlements = 0;
+  #stopTimer: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(gate: QueuedGate, settings: QueueSettings) {
+    this.#gate = gate;
+    this.#settings = settings;
+    this.#open = new OpenCalls(settings.maxInFlight);
+    this.#unlisten = gate.on("settlement", (event) => this.#onSettlement(event));
+  }
+
+  async admit(key: KeyRef, usage: Usage, options: WaitOptions): Promise<Admission> {
+    if (this.#isClosed) throw new ClosedError("queue");
+    const { signal, priority } = waitOf(this.#settings, key, usage, options);
+    signal?.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const arrivedAt = this.#settings.timers.now();
+      const onAbort = () => this.#leave(call, { outcome: "aborted", error: signal?.reason });
+      const call: Call = {
+        key,
+        usage,
+        priority,
+        order: this.#arrived++,
+        arrivedAt,
+        deadlineAt: arrivedAt + this.#settings.maxWaitMs,
+        askAt: arrivedAt,
+        state: "arrived",
+        isAskedAgain: false,
+        finish(answer) {
+          signal?.removeEventListener("abort", onAbort);
+          if ("admission" in answer) resolve(answer.admission);
+          else reject(answer.error);
+        },
+      };
+      signal?.addEventListener("abort", onAbort);
+      this.#calls.add(call);
+      if (this.#lines.has(nameOf(key)) || !this.#open.hasRoom) {
+        this.#enqueue(call);
+        this.#track(this.#look(call));
+      } else {
+        this.#track(this.#askFirst(call));
+      }
+    });
+  }
+
+  status(): QueueStatus {
+    const now = this.#settings.timers.now();
+    let longestWaitMs = 0;
+    for (const { line, arrivedAt } of this.#calls) {
+      if (line !== undefined) longestWaitMs = Math.max(longestWaitMs, now - arrivedAt);
+    }
+    return { waiting: this.#waiting, keys: this.#lines.size, longestWaitMs };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#unlisten();
+    for (const call of [...this.#calls]) {
+      this.#leave(call, { outcome: "closed", error: new ClosedError("queue") });
+    }
+    this.#stopTimer?.();
+    await Promise.all(this.#asks);
+  }
+
+  /** The short way of a call that nobody waits before. */
+  async #askFirst(call: Call): Promise<void> {
+    await this.#ask(call);
+    if (call.state === "arrived") this.#enqueue(call);
+    if (this.#lines.size > 0) this.#sweep();
+  }
+
+  /** Tells a call that waits behind others at once where waiting cannot help it. */
+  async #look(call: Call): Promise<void> {
+    try {
+      const answer = await this.#gate.check(call.key, call.usage);
+      if (call.state !== "waiting" || answer.admitted) return;
+      if (this.#isHopeless(call, answer)) this.#leave(call, { outcome: "refused", admission: answer });
+      else call.refusal ??= answer;
+    } catch (error) {
+      if (call.state === "waiting") this.#leave(call, { outcome: "failed", error });
+    }
+  }
+
+  #enqueue(call: Call): void {
+    if (this.#waiting >= this.#settings.maxQueued && !this.#makeRoom(call)) {
+      this.#leave(call, { outcome: "full", admission: queueRefusal("queue_full", call.refusal) });
+      return;
+    }
+    const { timers } = this.#settings;
+    call.state = "waiting";
+    call.stopTimer = timers.after(call.deadlineAt - timers.now(), () => this.#onDeadline(call));
+    this.#waiting++;
+    const name = nameOf(call.key);
+    let line = this.#lines.get(name);
+    if (line === undefined) {
+      line = new Line(name, {
+        onTurn: () => this.#sweep(),
+        onBroken: ({ waiting }, error) => {
+          for (const one of waiting.all()) this.#leave(one, { outcome: "failed", error });
+        },
+      });
+      this.#lines.set(name, line);
+    }
+    call.line = line;
+    line.add(call);
+    const { priority } = call;
+    this.events.emit("queued", { priority, depth: this.#waiting, ...keyIdOf(call) });
+  }
+
+  /**
+   * Whether a call may take the place of another one: of a less urgent call of its own key, or of the last one of the key
+   * with the most calls, so that a noisy key cannot keep the others out.
+   */
+  #makeRoom(call: Call): boolean {
+    const own = this.#lines.get(nameOf(call.key))?.waiting;
+    let longest = own;
+    for (const { waiting } of this.#lines.values()) {
+      if (waiting.size > (longest?.size ?? 0)) longest = waiting;
+    }
+    const lessUrgent = own?.last !== undefined && own.last.priority > call.priority;
+    const isNoisier = (longest?.size ?? 0) > (own?.size ?? 0) + 1;
+    const last = lessUrgent ? own.last : isNoisier ? longest?.last : undefined;
+    if (last?.state !== "waiting") return false;
+    this.#leave(last, { outcome: "full", admission: queueRefusal("queue_full", last.refusal) });
+    return true;
+  }
+
+  #onDeadline(call: Call): void {
+    if (call.state !== "waiting") return; // what the gate answers now decides
+    this.#leave(call, { outcome: "timeout", admission: queueRefusal("queue_timeout", call.refusal) });
+  }
+
+  /** Gives a call its answer, once, and takes it out of the queue. */
+  #leave(call: Call, answer: Answer): void {
+    if (call.state === "done") return;
+    call.state = "done";
+    this.#calls.delete(call);
+    call.stopTimer?.();
+    const { line, priority } = call;
+    if (line !== undefined) {
+      this.#waiting--;
+      line.remove(call);
+      const isServed = answer.outcome === "admitted";
+      if (isServed || line.waiting.size === 0) this.#lines.delete(line.name);
+      if (isServed && line.waiting.size > 0) this.#lines.set(line.name, line);
+    }
+    call.finish(answer);
+    if (line !== undefined || answer.outcome === "full") {
+      const { outcome } = answer;
+      const waitedMs = this.#settings.timers.now() - call.arrivedAt;
+      this.events.emit("left", { outcome, priority, waitedMs, depth: this.#waiting, ...keyIdOf(call) });
+    }
+    // The one behind may have room at once: another amount, another model.
+    if (line?.head !== undefined) this.#sweep();
+  }
+
+  /** Asks the gate about every head whose time has come, as far as there is room; the line served longest ago first. */
+  #sweep(): void {
+    if (this.#isClosed) return;
+    const now = this.#settings.timers.now();
+    this.#open.expire(now);
+    for (const line of [...this.#lines.values()]) {
+      if (!this.#open.hasRoom) break;
+      const { head } = line;
+      if (head?.state === "waiting" && head.askAt <= now) this.#track(this.#askHead(line, head));
+    }
+    this.#arm(now);
+  }
+
+  /** Sets the one timer to the next moment at which something can be done. */
+  #arm(now: number): void {
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+    let next = Number.POSITIVE_INFINITY;
+    if (!this.#open.hasRoom) next = this.#open.nextEnd ?? next;
+    else {
+      for (const { head } of this.#lines.values()) {
+        if (head?.state === "waiting") next = Math.min(next, head.askAt);
+      }
+    }
+    if (this.#lines.size === 0 || next === Number.POSITIVE_INFINITY) return;
+    this.#stopTimer = this.#settings.timers.after(Math.max(0, next - now), () => this.#sweep());
+  }
+
+  async #askHead(line: Line, head: Call): Promise<void> {
+    await this.#ask(head);
+    line.arrange();
+    this.#sweep();
+  }
+
+  /** Asks the gate about one call, and gives it its answer or the moment at which to ask again. */
+  async #ask(call: Call): Promise<void> {
+    const before = call.state;
+    const settlements = this.#settlements;
+    call.state = "asking";
+    this.#open.ask();
+    let admission: Admission;
+    try {
+      admission = await this.#gate.admit(call.key, call.usage);
+    } catch (error) {
+      this.#open.answered();
+      this.#leave(call, { outcome: "failed", error });
+      return;
+    }
+    this.#open.answered();
+    if (admission.admitted) await this.#admitted(call, admission);
+    else if (call.state === "asking") {
+      call.state = before;
+      this.#refused(call, admission, settlements !== this.#settlements);
+    }
+  }
+
+  /** An admission that nobody waits for any more is given back. */
+  async #admitted(call: Call, admission: Admitted): Promise<void> {
+    const { reservation } = admission;
+    if (call.state === "asking") {
+      const { maxInFlight, timers } = this.#settings;
+      const isCounted = Number.isFinite(maxInFlight) || call.usage.requestId !== undefined;
+      if (isCounted) this.#open.open(reservation, timers.now());
+      this.#leave(call, { outcome: "admitted", admission });
+    } else if (!this.#open.has(reservation)) {
+      // A reservation that is open here is that of an earlier call with the same request id.
+      await this.#giveBack(reservation);
+    }
+  }
+
+  async #giveBack(reservation: Reservation): Promise<void> {
+    try {
+      await this.#gate.release(reservation);
+    } catch (error) {
+      const name = error instanceof Error ? error.name : "not an Error";
+      process.emitWarning(`A reservation was not released and ends by itself: ${name}`, "TollgateWarning");
+    }
+  }
+
+  /** @param hasMissed whether something was settled while the gate was asked, so that there may be room by now */
+  #refused(call: Call, refusal: Refused, hasMissed: boolean): void {
+    call.refusal = refusal;
+    const { timers, pollMs } = this.#settings;
+    const now = timers.now();
+    const { reason, retryAfterMs = 0 } = refusal;
+    if (this.#isHopeless(call, refusal)) this.#leave(call, { outcome: "refused", admission: refusal });
+    else if (now >= call.deadlineAt) {
+      this.#leave(call, { outcome: "timeout", admission: queueRefusal("queue_timeout", refusal) });
+    } else {
+      call.isAskedAgain = hasMissed && !call.isAskedAgain;
+      const waitMs = reason === "in_flight_limited" ? Math.min(retryAfterMs, pollMs) : retryAfterMs;
+      call.askAt = call.isAskedAgain ? now : now + waitMs;
+    }
+  }
+
+  /** Whether waiting cannot help, or not in time. When a slot in flight is freed is not known: it can be any moment. */
+  #isHopeless({ deadlineAt }: Call, { reason, retryAfterMs }: Refused): boolean {
+    if (retryAfterMs === undefined) return true;
+    return reason !== "in_flight_limited" && this.#settings.timers.now() + retryAfterMs > deadlineAt;
+  }
+
+  #onSettlement({ settlement, reservation }: GateEvents["settlement"]): void {
+    this.#settlements++;
+    this.#open.close(reservation);
+    if (this.#lines.size === 0) return;
+    this.#sweep();
+    if (settlement.settled) this.#track(this.#offer(reservation));
+  }
+
+  /** Asks those again whom the limits of a call that has ended keep waiting: one after the other, while there is room. */
+  async #offer(reservation: Reservation): Promise<void> {
+    const kept = [...this.#lines.values()].filter(({ first }) => {
+      const limit = first?.refusal?.limit;
+      return limit !== undefined && isCharged(limit, reservation);
+    });
+    for (const line of kept) {
+      const { head, first } = line;
+      if (head === undefined && first !== undefined) first.askAt = Number.NEGATIVE_INFINITY; // once it has the turn
+      if (head?.state !== "waiting" || !this.#open.hasRoom) continue;
+      const before = head.refusal;
+      await this.#askHead(line, head);
+      if (this.#calls.has(head) && sameLimit(before, head.refusal)) return;
+    }
+  }
+
+  #track(ask: Promise<void>): void {
+    this.#asks.add(ask);
+    ask.finally(() => this.#asks.delete(ask));
+  }
+}
+
+/** A token and an id are told apart; which key a token is of, only the gate knows. */
+function nameOf(key: KeyRef): string {
+  return typeof key === "string" ? `token ${key}` : `id ${Object(key).keyId}`;
+}
+
+function keyIdOf({ key }: Call): { readonly keyId?: string } {
+  return typeof key === "string" ? {} : { keyId: key.keyId };
+}

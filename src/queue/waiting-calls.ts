@@ -1,0 +1,54 @@
+import type { Call } from "./call.js";
+import { PRIORITIES } from "./turns.js";
+
+/** The waiting calls of one key, by priority, and within one by arrival. */
+export class WaitingCalls {
+  readonly #byPriority: Call[][] = Array.from({ length: PRIORITIES }, () => []);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Puts a call where it belongs: one that was asked at the gate first may come later than those that were not. */
+  add(call: Call): void {
+    const calls = this.of(call.priority);
+    let place = calls.length;
+    while (place > 0 && (calls[place - 1]?.order ?? 0) > call.order) place--;
+    calls.splice(place, 0, call);
+    this.#size++;
+  }
+
+  /** Takes a call out; false where it is not there. */
+  remove(call: Call): boolean {
+    const calls = this.of(call.priority);
+    const place = calls.indexOf(call);
+    if (place < 0) return false;
+    calls.splice(place, 1);
+    this.#size--;
+    return true;
+  }
+
+  /** Those of one priority, the first to come first. */
+  of(priority: number): Call[] {
+    const calls = this.#byPriority[priority];
+    if (calls === undefined) throw new RangeError("a priority is a whole number from 0 to 9");
+    return calls;
+  }
+
+  /** The best priority that somebody waits with. */
+  get best(): number | undefined {
+    const found = this.#byPriority.findIndex((calls) => calls.length > 0);
+    return found < 0 ? undefined : found;
+  }
+
+  /** Whose turn comes last. */
+  get last(): Call | undefined {
+    return this.#byPriority.findLast((calls) => calls.length > 0)?.at(-1);
+  }
+
+  /** All of them, the first to be admitted first. */
+  all(): Call[] {
+    return this.#byPriority.flat();
+  }
+}

@@ -1,0 +1,308 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { connect } from "node:net";
+import { createGate, estimateInputTokens } from "tollgate";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { chatCompletions } from "../../../examples/gateway/endpoint.js";
+import { OpenCalls } from "../../../examples/gateway/open-call.js";
+import { shutDown } from "../../../examples/gateway/shut-down.js";
+import { type Arena, FRAMEWORKS, PROVIDER_KEY, startArena } from "./arena.js";
+
+const CHAT = "/v1/chat/completions";
+const ask = (more: object = {}) => ({
+  model: "gpt-4o",
+  messages: [{ role: "user", content: "What is the toll, in a word or two?" }],
+  max_tokens: 4,
+  ...more,
+});
+const STREAM = { stream: true, stream_options: { include_usage: true } };
+
+function post({ url, token }: Arena, body: unknown, path = CHAT, headers: Record<string, string> = {}) {
+  return fetch(url + path, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+}
+
+const json = async (answer: Response) => JSON.parse(await answer.text());
+
+/** Holds every stream of the provider after three words, until it is let go. */
+function heldAfterThreeWords(arena: Arena): () => void {
+  let letGo = () => {};
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  arena.provider.behaviour.beforeWord = (word) => (word < 3 ? undefined : held);
+  return letGo;
+}
+
+const spent = async (arena: Arena) => ({
+  requests: await arena.used("requests"),
+  inputTokens: await arena.used("inputTokens"),
+  outputTokens: await arena.used("outputTokens"),
+  inFlight: await arena.used("inFlight"),
+});
+
+describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
+  it.each([
+    ["whole", {}],
+    ["in a stream", STREAM],
+  ])("passes an answer on byte by byte, %s, and the request as it came", async (_how, more) => {
+    const arena = await startArena(start);
+    const body = ` ${JSON.stringify(ask(more))}\n`;
+    const direct = await fetch(arena.provider.url + CHAT, {
+      method: "POST",
+      headers: { authorization: `Bearer ${PROVIDER_KEY}` },
+      body,
+    });
+    const passed = await post(arena, body);
+    expect(passed.status).toBe(200);
+    expect(passed.headers.get("content-type")).toBe(direct.headers.get("content-type"));
+    expect(Buffer.from(await passed.arrayBuffer())).toEqual(Buffer.from(await direct.arrayBuffer()));
+    expect(arena.provider.received.map(({ text }) => text)).toEqual([body, body]);
+  });
+
+  it("sends nothing of ours upstream: no token, no cookie, no address", async () => {
+    const arena = await startArena(start);
+    await post(arena, ask(), CHAT, {
+      "x-api-key": arena.token,
+      "api-key": arena.token,
+      "x-goog-api-key": arena.token,
+      cookie: `session=${arena.token}`,
+      "x-forwarded-for": "10.1.2.3",
+      "openai-organization": "org-theirs",
+    });
+    const [received] = arena.provider.received;
+    expect(received?.headers.authorization).toBe(`Bearer ${PROVIDER_KEY}`);
+    expect(JSON.stringify(received)).not.toMatch(new RegExp(`${arena.token}|10\\.1\\.2\\.3|org-theirs`));
+  });
+
+  it("falls back over the permitted models, and pays for the one that answered", async () => {
+    const arena = await startArena(start);
+    arena.provider.behaviour.failing.set("gpt-4o", 503);
+    arena.provider.behaviour.usage = { inputTokens: 1_000, cachedInputTokens: 0, outputTokens: 100 };
+    const answer = await post(arena, ask({ model: "smart" }));
+    expect((await json(answer)).model).toBe("gpt-4o-mini");
+    expect(arena.provider.received.map(({ text }) => JSON.parse(text).model)).toEqual([
+      "gpt-4o",
+      "gpt-4o-mini",
+    ]);
+    expect(await arena.used("cost")).toBe(1_000 * 150 + 100 * 600);
+    expect(await arena.used("requests")).toBe(1);
+  });
+
+  it("tells an error of the provider's without its text, and charges no tokens for it", async () => {
+    const arena = await startArena(start);
+    for (const [status, told, code] of [
+      [500, 502, "upstream_failed"],
+      [401, 502, "upstream_failed"],
+      [429, 503, "upstream_busy"],
+    ] as const) {
+      arena.provider.behaviour.failing.set("gpt-4o", status);
+      const answer = await post(arena, ask());
+      const text = await answer.text();
+      expect([answer.status, JSON.parse(text).error.code]).toEqual([told, code]);
+      expect(text).not.toContain("org-of-the-gateway");
+    }
+    expect(await spent(arena)).toEqual({ requests: 3, inputTokens: 0, outputTokens: 0, inFlight: 0 });
+  });
+
+  it("passes on what the provider finds wrong with a request", async () => {
+    const arena = await startArena(start);
+    arena.provider.behaviour.failing.set("gpt-4o", 400);
+    const answer = await post(arena, ask());
+    expect([answer.status, (await json(answer)).error.type]).toEqual([400, "provider"]);
+    expect(await arena.used("tokens")).toBe(0);
+  });
+
+  it("releases a call that cannot have reached the provider", async () => {
+    const arena = await startArena(start);
+    await arena.provider.close();
+    const answer = await post(arena, ask());
+    expect([answer.status, (await json(answer)).error.code]).toEqual([502, "upstream_unreachable"]);
+    expect(await spent(arena)).toEqual({ requests: 0, inputTokens: 0, outputTokens: 0, inFlight: 0 });
+    arena.provider.close = async () => {};
+  });
+
+  it("says with every answer how much is left", async () => {
+    const arena = await startArena(start, { limits: { rpm: 7, tpm: 10_000 } });
+    const chat = await post(arena, ask());
+    expect(chat.headers.get("x-ratelimit-limit-requests")).toBe("7");
+    expect(chat.headers.get("x-ratelimit-remaining-requests")).toBe("6");
+    const reserved = estimateInputTokens(ask()) + 4;
+    expect(chat.headers.get("x-ratelimit-remaining-tokens")).toBe(String(10_000 - reserved));
+    const message = await post(arena, ask(), "/v1/messages");
+    expect(message.headers.get("anthropic-ratelimit-requests-remaining")).toBe("5");
+  });
+
+  it("lists the models that the key may call", async () => {
+    const arena = await startArena(start, { models: ["gpt-4o-mini", "unpriced"] });
+    const headers = { "x-api-key": arena.token };
+    const list = await json(await fetch(`${arena.url}/v1/models`, { headers }));
+    expect(list.object).toBe("list");
+    expect(list.data.map(({ id }: { id: string }) => id)).toEqual(["smart", "gpt-4o-mini"]);
+    expect((await fetch(`${arena.url}/v1/models`)).status).toBe(401);
+  });
+
+  it("tells a key its own limits, and nothing of the project's or the org's", async () => {
+    const arena = await startArena(start, { limits: { rpm: 7 } });
+    await post(arena, ask());
+    const headers = { authorization: `Bearer ${arena.token}` };
+    const info = await json(await fetch(`${arena.url}/v1/key`, { headers }));
+    expect(info.limits).toContainEqual(
+      expect.objectContaining({ scope: "key", meter: "requests", max: 7, used: 1, remaining: 6 }),
+    );
+    expect(new Set(info.limits.map(({ scope }: { scope: string }) => scope))).toEqual(new Set(["key"]));
+    expect((await fetch(`${arena.url}/v1/key`)).status).toBe(401);
+  });
+
+  it.each([
+    ["no JSON", "{", 400],
+    ["JSON that is no object", "7", 400],
+    ["no model", JSON.stringify({ messages: [] }), 400],
+    ["fewer than no tokens", JSON.stringify(ask({ max_tokens: -1 })), 400],
+    ["tokens in words", JSON.stringify(ask({ max_tokens: "many" })), 400],
+    ["an endless model", JSON.stringify(ask({ model: "m".repeat(301) })), 400],
+    ["17 MB", JSON.stringify(ask({ user: "u".repeat(17 * 2 ** 20) })), 413],
+  ])("answers a body of %s with an error in the API's own form", async (_what, body, status) => {
+    const arena = await startArena(start);
+    const chat = await post(arena, body);
+    expect([chat.status, chat.headers.get("x-should-retry")]).toEqual([status, "false"]);
+    expect((await json(chat)).error).toMatchObject({ type: "invalid_request_error" });
+    const message = await post(arena, body, "/v1/messages");
+    expect([message.status, (await json(message)).type]).toEqual([status, "error"]);
+    expect(arena.provider.received).toEqual([]);
+    expect(await arena.used("requests")).toBe(0);
+  });
+
+  it("answers a path that is none, and a call without a token", async () => {
+    const arena = await startArena(start);
+    expect((await post(arena, ask(), "/v1/embeddings")).status).toBe(404);
+    const answer = await post(arena, ask(), CHAT, { authorization: "" });
+    expect([answer.status, answer.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+  });
+
+  it("tells a client nothing of another org", async () => {
+    const arena = await startArena(start, { limits: { rpm: 1 }, models: ["gpt-4o"] });
+    const eve = arena.gate.as({ userId: "eve" });
+    const { id: orgId } = await eve.orgs.create({
+      id: "other-org",
+      name: "Other Org",
+      limits: { rpm: 987_654 },
+    });
+    const { id: projectId } = await eve.projects.create({ orgId, id: "other-project", name: "Other" });
+    const { token } = await eve.keys.create({ orgId, projectId, id: "other-key" });
+    await post({ ...arena, token }, ask());
+    const answers = [
+      await post(arena, ask()),
+      await post(arena, ask()),
+      await post(arena, ask({ model: "gpt-4o-mini" })),
+      await post(arena, ask(), CHAT, { authorization: `Bearer ${token}x` }),
+      await fetch(`${arena.url}/v1/key`, { headers: { authorization: `Bearer ${arena.token}` } }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([200, 429, 403, 401, 200]);
+    for (const answer of answers) {
+      const text = JSON.stringify([...answer.headers]) + (await answer.text());
+      expect(text).not.toMatch(/other|987654/i);
+    }
+  });
+
+  it("holds the provider back while the client does not read, and loses nothing", async () => {
+    const arena = await startArena(start);
+    const piece = Buffer.from(`data: {"choices":[{"delta":{"content":"${"word ".repeat(13_000)}"}}]}\n\n`);
+    const pieces = 1_500; // 97 MB: more than all buffers on the way hold
+    let sent = 0;
+    const provider = createServer(async (_req, res) => {
+      res.writeHead(200, { "content-type": "text/event-stream" });
+      for (; sent < pieces; sent++) if (!res.write(piece)) await once(res, "drain");
+      res.end();
+    }).listen(0, "127.0.0.1");
+    await once(provider, "listening");
+    onTestFinished(() => void provider.close());
+    const { port } = Object(provider.address());
+    Object.assign(arena.gateway.upstream.openai, { url: `http://127.0.0.1:${port}` });
+
+    const body = JSON.stringify(ask({ stream: true }));
+    const socket = connect(Number(new URL(arena.url).port), "127.0.0.1");
+    socket.write(
+      `POST ${CHAT} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\nauthorization: Bearer ${arena.token}\r\n` +
+        `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    let before = -1;
+    await vi.waitFor(
+      () => {
+        const stands = sent > 0 && sent === before;
+        before = sent;
+        expect(stands).toBe(true);
+      },
+      { timeout: 20_000, interval: 500 },
+    );
+    expect(sent).toBeLessThan(pieces);
+    let received = 0;
+    socket.on("data", (chunk) => {
+      received += chunk.length;
+    });
+    await once(socket, "close");
+    expect(sent).toBe(pieces);
+    expect(received).toBeGreaterThan(pieces * piece.length);
+  });
+
+  it("settles what is in flight when it shuts down, with what was seen", async () => {
+    const arena = await startArena(start);
+    heldAfterThreeWords(arena);
+    const answer = await post(arena, ask({ ...STREAM, max_tokens: 10 }));
+    const reading = answer.text().catch((error: Error) => error.name);
+    await vi.waitFor(async () => expect(await arena.used("inFlight")).toBe(1));
+    await vi.waitFor(() => expect(arena.provider.received).toHaveLength(1));
+    await arena.gateway.calls.finish(100);
+    const inputTokens = estimateInputTokens(ask());
+    expect(await spent(arena)).toEqual({ requests: 1, inputTokens, outputTokens: 3, inFlight: 0 });
+    expect(await reading).toBe("TypeError");
+  });
+
+  it("lets calls end before it shuts down, and takes no more", async () => {
+    const arena = await startArena(start);
+    const letGo = heldAfterThreeWords(arena);
+    const settled = vi.spyOn(arena.gate, "settle");
+    const answer = await post(arena, ask({ ...STREAM, max_tokens: 10 }));
+    const reading = answer.text();
+    const down = shutDown(arena.server, arena.gateway, 20_000);
+    await expect(fetch(`${arena.url}/v1/models`)).rejects.toThrow();
+    letGo();
+    expect(await reading).toContain("[DONE]");
+    await down;
+    expect(settled).toHaveBeenCalledExactlyOnceWith(
+      expect.anything(),
+      expect.objectContaining({ outputTokens: 10 }),
+    );
+    await expect(arena.gate.authenticate("x")).rejects.toThrow("closed");
+  });
+});
+
+describe("an open call", () => {
+  it("is released where nothing was sent, and closed once", async () => {
+    const gate = createGate();
+    const ada = gate.as({ userId: "ada" });
+    const { id: orgId } = await ada.orgs.create({ name: "Acme" });
+    const { id: projectId } = await ada.projects.create({ orgId, name: "Search" });
+    const { token, key } = await ada.keys.create({ orgId, projectId, limits: { rpm: 5 } });
+    const admission = await gate.admit(token, { model: "gpt-4o" });
+    if (!admission.admitted) throw new Error(admission.message);
+    const calls = new OpenCalls(gate);
+    const request = {
+      endpoint: chatCompletions,
+      bytes: new Uint8Array(),
+      body: {},
+      usage: { model: "gpt-4o" },
+    };
+    const call = calls.open(admission, request);
+    const release = vi.spyOn(gate, "release");
+    await Promise.all([call.close(), call.close()]);
+    await calls.finish(0);
+    expect(release).toHaveBeenCalledTimes(1);
+    expect(call.signal.aborted).toBe(true);
+    const [reading] = await gate.usage({ orgId, keyId: key.id });
+    expect(reading?.used).toBe(0);
+  });
+});

@@ -1,0 +1,157 @@
+import { characterCounter } from "tollgate";
+import { describe, expect, it, vi } from "vitest";
+import { type Arena, FRAMEWORKS, startArena } from "./arena.js";
+import { CLIENTS, type Client } from "./clients.js";
+
+const SENTENCE = "The toll is paid at the gate and not a coin more than the way is long";
+
+/** What the provider reports of each call; 0.00239 USD. */
+const USAGE = { inputTokens: 1_000, cachedInputTokens: 200, outputTokens: 14 };
+const CALL_USD = (800 * 2.5 + 200 * 1.25 + 14 * 10) / 1e6;
+
+/** That exactly so many calls of {@link USAGE} are counted, on every meter, and none is open. */
+async function expectCalls(arena: Arena, calls: number): Promise<void> {
+  const counts = {
+    requests: await arena.used("requests"),
+    tokens: await arena.used("tokens"),
+    inputTokens: await arena.used("inputTokens"),
+    outputTokens: await arena.used("outputTokens"),
+    cost: await arena.used("cost"),
+    inFlight: await arena.used("inFlight"),
+  };
+  expect(counts).toEqual({
+    requests: calls,
+    tokens: calls * 1_014,
+    inputTokens: calls * 1_000,
+    outputTokens: calls * 14,
+    cost: Math.round(calls * CALL_USD * 1e9),
+    inFlight: 0,
+  });
+}
+
+const failure = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => {
+      throw new Error("it succeeded");
+    },
+    (error: unknown) => error,
+  );
+
+const isAnthropic = ({ name }: Client) => name.startsWith("@anthropic");
+
+describe.each(FRAMEWORKS)("on %s", (_framework, start) => {
+  describe.each(CLIENTS)("the client $name", (client) => {
+    const arenaWith = async (options: Parameters<typeof startArena>[1] = {}) => {
+      const arena = await startArena(start, options);
+      arena.provider.behaviour.usage = USAGE;
+      return arena;
+    };
+
+    it("makes a call, and what the provider reports is what is counted", async () => {
+      const arena = await arenaWith();
+      expect(await client.call(arena)).toBe(SENTENCE);
+      await expectCalls(arena, 1);
+    });
+
+    it("streams an answer, word by word, with the same counts", async () => {
+      const arena = await arenaWith();
+      const pieces: string[] = [];
+      expect(await client.stream(arena, { onText: (text) => pieces.push(text) })).toBe(SENTENCE);
+      expect(pieces).toHaveLength(SENTENCE.split(" ").length);
+      await expectCalls(arena, 1);
+    });
+
+    it("is refused a model that the key may not call, once", async () => {
+      const arena = await arenaWith({ models: ["gpt-4o-mini"] });
+      for (const ask of [client.call, client.stream]) {
+        expect(client.seen(await failure(ask(arena, { model: "gpt-4o" })))).toMatchObject({
+          status: 403,
+          code: isAnthropic(client) ? "model_not_allowed" : "model_not_found",
+          name: expect.stringMatching(/PermissionDeniedError|APICallError/),
+        });
+      }
+      expect(arena.requests).toHaveLength(2);
+      expect(arena.provider.received).toEqual([]);
+      await expectCalls(arena, 0);
+    });
+
+    it("does not retry on a spent budget", async () => {
+      const arena = await arenaWith({ limits: { budget: { usd: 0.01, reset: "daily" } } });
+      const spent = await arena.gate.admit(arena.token, { model: "gpt-4o", costUsd: 0.01, inputTokens: 0 });
+      if (!spent.admitted) throw new Error(spent.message);
+      await arena.gate.settle(spent.reservation, { costUsd: 0.01, inputTokens: 0, outputTokens: 0 });
+      expect(client.seen(await failure(client.call(arena)))).toMatchObject({
+        status: 402,
+        code: isAnthropic(client) ? "budget_exceeded" : "insufficient_quota",
+      });
+      expect(arena.requests).toHaveLength(1);
+      expect(arena.provider.received).toEqual([]);
+      expect([await arena.used("requests"), await arena.used("cost")]).toEqual([1, 1e7]);
+    });
+
+    it("waits out a rate limit for as long as it is told, and then succeeds at its first try", async () => {
+      const arena = await arenaWith({ limits: { rpm: 1 } });
+      // The call that fills the minute was 59.5 seconds ago, so the wait is one of half a second to one and a half.
+      arena.clock.shiftMs = -59_500;
+      await client.call(arena);
+      arena.clock.shiftMs = 0;
+      expect(await client.call(arena)).toBe(SENTENCE);
+      const [, refused, passed, ...more] = arena.requests;
+      expect([refused?.status, passed?.status, more]).toEqual([429, 200, []]);
+      const toldMs = refused?.retryAfterMs ?? 0;
+      expect(toldMs).toBeGreaterThan(0);
+      // One millisecond earlier it would have been refused again, and there would be another request.
+      expect((passed?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(toldMs - 2);
+      expect(await arena.used("requests")).toBe(1);
+      expect(await arena.used("cost")).toBe(2 * CALL_USD * 1e9);
+    });
+
+    it("is told that a revoked key is not valid, once, and no more about it", async () => {
+      const arena = await arenaWith();
+      await client.call(arena);
+      await arena.revoke();
+      const error = await failure(client.call(arena));
+      expect(client.seen(error)).toMatchObject({
+        status: 401,
+        code: isAnthropic(client) ? "invalid_key" : "invalid_api_key",
+        name: expect.stringMatching(/AuthenticationError|APICallError/),
+      });
+      expect(String(error)).not.toContain("revoked");
+      expect(arena.requests).toHaveLength(2);
+      await expectCalls(arena, 1);
+    });
+
+    it("aborts a stream, which ends the call upstream and settles with the words that were seen", async () => {
+      const arena = await arenaWith();
+      delete arena.provider.behaviour.usage;
+      arena.provider.behaviour.beforeWord = (word) => (word < 3 ? undefined : new Promise(() => {}));
+      const controller = new AbortController();
+      let seen = "";
+      const onText = (text: string) => {
+        seen += text;
+        if (seen === "The toll is") controller.abort();
+      };
+      await client.stream(arena, { onText, signal: controller.signal }).catch(() => {});
+      expect(seen).toBe("The toll is");
+      await vi.waitFor(() => expect(arena.provider.cutOff()).toBe(1));
+      await vi.waitFor(async () => expect(await arena.used("inFlight")).toBe(0));
+      expect(await arena.used("requests")).toBe(1);
+      expect(await arena.used("outputTokens")).toBe(characterCounter.count(seen));
+      // Anthropic tells the input at the start; of OpenAI's only the estimate is known.
+      const text = arena.provider.received[0]?.text ?? "";
+      const inputTokens = await arena.used("inputTokens");
+      if (isAnthropic(client))
+        expect(inputTokens).toBe(JSON.stringify(JSON.parse(text).messages).split(" ").length);
+      else expect(inputTokens).toBeGreaterThan(0);
+      expect(await arena.used("cost")).toBe(inputTokens * 2_500 + characterCounter.count(seen) * 10_000);
+    });
+
+    it("has 200 streams at once, and every one is counted once", { timeout: 120_000 }, async () => {
+      const arena = await arenaWith();
+      const answers = await Promise.all(Array.from({ length: 200 }, () => client.stream(arena)));
+      expect(answers.every((answer) => answer === SENTENCE)).toBe(true);
+      expect(arena.requests).toHaveLength(200);
+      await expectCalls(arena, 200);
+    });
+  });
+});

@@ -1,0 +1,68 @@
+import { tokenFrom, upstreamHeaders } from "tollgate/http";
+import { describe, expect, it } from "vitest";
+
+describe("tokenFrom", () => {
+  it.each([
+    ["authorization", "Bearer sk-tg-1"],
+    ["Authorization", "bearer  sk-tg-1 "],
+    ["x-api-key", "sk-tg-1"],
+    ["X-Api-Key", " sk-tg-1 "],
+    ["api-key", "sk-tg-1"],
+    ["x-goog-api-key", "sk-tg-1"],
+  ])("finds it in %s: %s, in any shape of headers", (name, value) => {
+    expect(tokenFrom({ [name]: value })).toBe("sk-tg-1");
+    expect(tokenFrom({ host: "gateway", [name]: [value, "another"] })).toBe("sk-tg-1");
+    expect(tokenFrom(new Headers({ [name]: value }))).toBe("sk-tg-1");
+  });
+
+  it("prefers Authorization, but not where that holds no token", () => {
+    expect(tokenFrom({ "x-api-key": "b", authorization: "Bearer a" })).toBe("a");
+    expect(tokenFrom({ "x-api-key": "b", authorization: "Basic dXNlcjpwYXNz" })).toBe("b");
+    expect(tokenFrom({ "x-api-key": "b", authorization: "Bearer " })).toBe("b");
+  });
+
+  it.each([
+    {},
+    { authorization: "" },
+    { authorization: "Bearer two words" },
+    { authorization: undefined, "x-api-key": undefined },
+    { "x-api-key": "  " },
+    { "x-api-key": [] },
+    { get: "sk-tg-1" },
+  ])("is undefined for %j", (headers) => {
+    expect(tokenFrom(headers)).toBeUndefined();
+  });
+});
+
+describe("upstreamHeaders", () => {
+  const sent = {
+    Authorization: "Bearer sk-tg-1",
+    "x-api-key": "sk-tg-1",
+    "Api-Key": "sk-tg-1",
+    "x-goog-api-key": "sk-tg-1",
+    Cookie: "session=sk-tg-1",
+    "OpenAI-Organization": "org-theirs",
+    "OpenAI-Project": "proj-theirs",
+    "X-Forwarded-For": "10.0.0.1",
+    Host: "gateway",
+    Connection: "keep-alive, X-Hop",
+    "X-Hop": "1",
+    "Transfer-Encoding": "chunked",
+    "Content-Length": "12",
+    "Accept-Encoding": "gzip",
+    "Content-Type": "application/json",
+    "anthropic-version": "2023-06-01",
+  };
+  const kept = { "content-type": "application/json", "anthropic-version": "2023-06-01" };
+
+  it("keeps what is for the provider, and nothing of ours, of the connection or of where the client is", () => {
+    expect(upstreamHeaders(sent)).toEqual(kept);
+    expect(upstreamHeaders(new Headers(sent))).toEqual(kept);
+  });
+
+  it("joins what was sent several times and leaves out what was not sent", () => {
+    expect(upstreamHeaders({ "anthropic-beta": ["a", "b"], accept: undefined })).toEqual({
+      "anthropic-beta": "a, b",
+    });
+  });
+});

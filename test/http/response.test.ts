@@ -1,0 +1,366 @@
+import Anthropic from "@anthropic-ai/sdk";
+import fc from "fast-check";
+import OpenAI from "openai";
+import { ConflictError, CountersUnavailableError, REFUSAL_REASONS, ValidationError } from "tollgate";
+import { Failure, type HttpAnswer, type Profile, toErrorResponse, toResponse } from "tollgate/http";
+import { describe, expect, it } from "vitest";
+import { anAdmission, aReading, aRefusal, NOW, refusedByLimit } from "./refusals.js";
+
+const PROFILES: readonly Profile[] = ["openai", "anthropic", "problem"];
+
+/** Design, section 5. */
+const STATUS = {
+  invalid_key: 401,
+  key_revoked: 401,
+  key_disabled: 401,
+  key_expired: 401,
+  org_inactive: 403,
+  project_inactive: 403,
+  holder_removed: 403,
+  model_not_allowed: 403,
+  mcp_server_not_allowed: 403,
+  model_unpriced: 403,
+  too_large: 429,
+  rate_limited: 429,
+  in_flight_limited: 429,
+  budget_exceeded: 402,
+  credits_exhausted: 402,
+  counters_unavailable: 503,
+  queue_full: 429,
+  queue_timeout: 429,
+} as const;
+
+const openaiError = ({ status, headers, body }: HttpAnswer) =>
+  OpenAI.APIError.generate(status, body, undefined, new Headers(headers));
+const anthropicError = ({ status, headers, body }: HttpAnswer) =>
+  Anthropic.APIError.generate(status, body, undefined, new Headers(headers));
+
+describe.each(PROFILES)("every refusal, profile %s", (profile) => {
+  it.each(REFUSAL_REASONS)("%s has the status of its table and a body that JSON can carry", (reason) => {
+    const { status, body, headers } = toResponse(aRefusal(reason), { profile, now: NOW });
+    expect(status).toBe(STATUS[reason]);
+    expect(JSON.parse(JSON.stringify(body))).toEqual(body);
+    expect(headers["content-type"]).toMatch(/^application\/(problem\+)?json$/);
+  });
+
+  it("about a token is the same, whatever is wrong with it", () => {
+    const reasons = ["invalid_key", "key_revoked", "key_disabled", "key_expired"] as const;
+    const answers = reasons.map((reason) => toResponse(aRefusal(reason), { profile, now: NOW }));
+    for (const answer of answers) expect(answer).toEqual(answers[0]);
+    expect(JSON.stringify(answers[0])).not.toContain("refused for");
+    expect(answers[0]?.headers["www-authenticate"]).toBe("Bearer");
+  });
+});
+
+describe("whether and when to try again", () => {
+  const hints = (answer: HttpAnswer) => [
+    answer.headers["retry-after"],
+    answer.headers["retry-after-ms"],
+    answer.headers["x-should-retry"],
+  ];
+  const limit = aReading({ used: 10, remaining: 0 });
+  const hintsOf = (reason: (typeof REFUSAL_REASONS)[number], retryAfterMs?: number) =>
+    hints(toResponse(refusedByLimit(reason, limit, retryAfterMs), { profile: "openai", now: NOW }));
+
+  it("a rate limit says how long in milliseconds, and in whole seconds that are not too few", () => {
+    expect(hintsOf("rate_limited", 1)).toEqual(["1", "1", undefined]);
+    expect(hintsOf("rate_limited", 1_000)).toEqual(["1", "1000", undefined]);
+    expect(hintsOf("rate_limited", 1_001)).toEqual(["2", "1001", undefined]);
+    expect(hintsOf("rate_limited", 60_000)).toEqual(["60", "60000", undefined]);
+  });
+
+  it("a wait of over a minute is told, but is none that a client should sit out by itself", () => {
+    expect(hintsOf("rate_limited", 60_001)).toEqual(["61", "60001", "false"]);
+    expect(hintsOf("rate_limited", 86_400_000)).toEqual(["86400", "86400000", "false"]);
+  });
+
+  it("a call that is too large is never worth another try", () => {
+    expect(hintsOf("too_large")).toEqual([undefined, undefined, "false"]);
+  });
+
+  it("parallel calls: soon, and not at the end of the slots' own life", () => {
+    expect(hintsOf("in_flight_limited", 3_600_000)).toEqual(["1", "1000", undefined]);
+    expect(hintsOf("in_flight_limited", 20)).toEqual(["1", "20", undefined]);
+  });
+
+  it("a queue that had no place: after the wait of the limit that was short, or soon", () => {
+    expect(hintsOf("queue_full", 20_000)).toEqual(["20", "20000", undefined]);
+    expect(hintsOf("queue_timeout")).toEqual(["1", "1000", undefined]);
+  });
+
+  it("money: never by itself, though it says when the budget starts again", () => {
+    expect(hintsOf("budget_exceeded", 30_000)).toEqual(["30", "30000", "false"]);
+    expect(hintsOf("budget_exceeded")).toEqual([undefined, undefined, "false"]);
+    expect(hintsOf("credits_exhausted")).toEqual([undefined, undefined, "false"]);
+  });
+
+  it("who may not is told not to, and an outage is left to the client's own patience", () => {
+    expect(hintsOf("model_not_allowed")).toEqual([undefined, undefined, "false"]);
+    expect(hintsOf("invalid_key")).toEqual([undefined, undefined, "false"]);
+    expect(hintsOf("counters_unavailable")).toEqual([undefined, undefined, undefined]);
+  });
+});
+
+describe("profile openai", () => {
+  const answer = (reason: (typeof REFUSAL_REASONS)[number], limit = aReading()) =>
+    openaiError(toResponse(refusedByLimit(reason, limit, 500), { profile: "openai", now: NOW }));
+
+  it("is what the SDK makes its own errors of, with type, code and message", () => {
+    const refused = (error: unknown) => ({ ...(error as { status: number; type: string; code: string }) });
+    expect(answer("rate_limited")).toBeInstanceOf(OpenAI.RateLimitError);
+    expect(refused(answer("rate_limited"))).toMatchObject({
+      status: 429,
+      type: "requests",
+      code: "rate_limit_exceeded",
+    });
+    expect(refused(answer("rate_limited", aReading({ meter: "inputTokens" })))).toMatchObject({
+      type: "tokens",
+      code: "rate_limit_exceeded",
+    });
+    expect(answer("invalid_key")).toBeInstanceOf(OpenAI.AuthenticationError);
+    expect(refused(answer("key_revoked"))).toMatchObject({ status: 401, code: "invalid_api_key" });
+    expect(answer("model_not_allowed")).toBeInstanceOf(OpenAI.PermissionDeniedError);
+    expect(refused(answer("model_not_allowed"))).toMatchObject({ status: 403, code: "model_not_found" });
+    expect(refused(answer("project_inactive"))).toMatchObject({ status: 403, code: "project_inactive" });
+    const budget = aReading({ meter: "cost", window: "monthly" });
+    for (const reason of ["budget_exceeded", "credits_exhausted"] as const) {
+      expect(refused(answer(reason, budget))).toMatchObject({ status: 402, code: "insufficient_quota" });
+    }
+    expect(refused(answer("too_large", budget))).toMatchObject({ status: 429, code: "insufficient_quota" });
+    expect(refused(answer("too_large"))).toMatchObject({ status: 429, code: "rate_limit_exceeded" });
+    expect(answer("counters_unavailable")).toBeInstanceOf(OpenAI.InternalServerError);
+    expect(answer("rate_limited").message).toBe("429 refused for rate_limited");
+  });
+
+  it("tells the tightest limit on requests and on tokens, with resets as durations", () => {
+    const limits = [
+      aReading(),
+      aReading({ scope: "org", max: 1_000, remaining: 3, resetsAt: NOW + 250 }),
+      aReading({ scope: "project", max: 50, remaining: 3, window: "day", resetsAt: NOW + 3_661_500 }),
+      aReading({ meter: "tokens", max: 9_000, remaining: 800, resetsAt: NOW + 1_500 }),
+      aReading({ meter: "tokens", max: 100, remaining: 0, mode: "shadow" }),
+      aReading({ meter: "cost", max: 5e9, remaining: 1 }),
+    ];
+    expect(toResponse(anAdmission(limits), { profile: "openai", now: NOW })).toEqual({
+      status: 200,
+      headers: {
+        "x-ratelimit-limit-requests": "50",
+        "x-ratelimit-remaining-requests": "3",
+        "x-ratelimit-reset-requests": "1h1m1.5s",
+        "x-ratelimit-limit-tokens": "9000",
+        "x-ratelimit-remaining-tokens": "800",
+        "x-ratelimit-reset-tokens": "1.5s",
+      },
+    });
+  });
+
+  it.each([
+    [0, "0ms"],
+    [12.2, "13ms"],
+    [999, "999ms"],
+    [1_000, "1s"],
+    [360_000, "6m0s"],
+    [3_600_000, "1h0m0s"],
+    [-5, "0ms"],
+  ])("writes %d ms as %s", (ms, text) => {
+    const limits = [aReading({ resetsAt: NOW + ms })];
+    const { headers } = toResponse(anAdmission(limits), { profile: "openai", now: NOW });
+    expect(headers["x-ratelimit-reset-requests"]).toBe(text);
+  });
+
+  it("says nothing where no limit applies", () => {
+    expect(toResponse(anAdmission([]), { profile: "openai", now: NOW }).headers).toEqual({});
+  });
+});
+
+describe("profile anthropic", () => {
+  const answer = (reason: (typeof REFUSAL_REASONS)[number]) =>
+    anthropicError(toResponse(refusedByLimit(reason, aReading(), 500), { profile: "anthropic", now: NOW }));
+
+  it("is what the SDK makes its own errors of, with the exact reason in the details", () => {
+    expect(answer("rate_limited")).toBeInstanceOf(Anthropic.RateLimitError);
+    expect(answer("rate_limited")).toMatchObject({
+      status: 429,
+      type: "rate_limit_error",
+      errorCode: "rate_limited",
+      apiMessage: "refused for rate_limited",
+    });
+    expect(answer("key_expired")).toBeInstanceOf(Anthropic.AuthenticationError);
+    expect(answer("key_expired")).toMatchObject({ type: "authentication_error", errorCode: "invalid_key" });
+    expect(answer("model_not_allowed")).toBeInstanceOf(Anthropic.PermissionDeniedError);
+    expect(answer("model_not_allowed")).toMatchObject({ type: "permission_error" });
+    expect(answer("budget_exceeded")).toMatchObject({ status: 402, type: "billing_error" });
+    expect(answer("counters_unavailable")).toMatchObject({ status: 503, type: "api_error" });
+  });
+
+  it("tells requests and the three counts of tokens, with resets as moments", () => {
+    const limits = [
+      aReading({ resetsAt: NOW + 1 }),
+      aReading({ meter: "tokens", max: 100, remaining: 90 }),
+      aReading({ meter: "inputTokens", max: 80, remaining: 70 }),
+      aReading({ meter: "outputTokens", max: 60, remaining: 50 }),
+    ];
+    const { headers } = toResponse(anAdmission(limits), { profile: "anthropic", now: NOW });
+    expect(headers).toMatchObject({
+      "anthropic-ratelimit-requests-limit": "10",
+      "anthropic-ratelimit-requests-remaining": "6",
+      "anthropic-ratelimit-requests-reset": "2026-05-15T12:00:01Z",
+      "anthropic-ratelimit-tokens-remaining": "90",
+      "anthropic-ratelimit-input-tokens-remaining": "70",
+      "anthropic-ratelimit-output-tokens-limit": "60",
+    });
+    expect(Object.keys(headers)).toHaveLength(12);
+  });
+});
+
+describe("profile problem", () => {
+  it("is a problem of RFC 9457; where a limit is the reason, of the type quota-exceeded", () => {
+    const limit = aReading({ used: 10, remaining: 0 });
+    const { status, headers, body } = toResponse(refusedByLimit("rate_limited", limit, 4_200), {
+      profile: "problem",
+      now: NOW,
+    });
+    expect(status).toBe(429);
+    expect(headers).toEqual({
+      "content-type": "application/problem+json",
+      "ratelimit-policy": '"key-requests-minute";q=10;w=60',
+      ratelimit: '"key-requests-minute";r=0;t=61',
+      "retry-after": "5",
+      "retry-after-ms": "4200",
+    });
+    expect(body).toEqual({
+      type: "https://iana.org/assignments/http-problem-types#quota-exceeded",
+      title: "Request cannot be satisfied as assigned quota has been exceeded",
+      status: 429,
+      detail: "refused for rate_limited",
+      code: "rate_limited",
+      "violated-policies": ["key-requests-minute"],
+    });
+    expect(toResponse(aRefusal("model_not_allowed"), { profile: "problem", now: NOW }).body).toEqual({
+      type: "about:blank",
+      title: "Forbidden",
+      status: 403,
+      detail: "refused for model_not_allowed",
+      code: "model_not_allowed",
+    });
+  });
+
+  it("lists the limits with their units, the tightest first, and of money only what is the reason", () => {
+    const budget = aReading({
+      scope: "org",
+      meter: "cost",
+      window: "monthly",
+      max: 2_000_000_001,
+      remaining: 0,
+    });
+    const limits = [
+      aReading(),
+      aReading({ scope: "project", meter: "tokens", window: "day", max: 100, remaining: 10 }),
+      aReading({ meter: "inFlight", window: "in-flight", max: 5, remaining: 5, perModel: 'a/*"\r\n€' }),
+      aReading({ scope: "org", meter: "cost", window: "daily", max: 1e9, remaining: 0 }),
+      budget,
+      aReading({ scope: "member", mode: "shadow", remaining: 0 }),
+    ];
+    const admitted = toResponse(anAdmission(limits), { profile: "problem", now: NOW }).headers;
+    expect(admitted["ratelimit-policy"]).toBe(
+      '"project-tokens-day";q=100;w=86400;qu="tokens", ' +
+        '"key-requests-minute";q=10;w=60, ' +
+        '"key-inFlight-in-flight:a%2F*%22%0D%0A%E2%82%AC";q=5;qu="concurrent-requests"',
+    );
+    const refused = aRefusal("budget_exceeded", { scope: "org", limit: budget, limits });
+    const { headers, body } = toResponse(refused, { profile: "problem", now: NOW });
+    expect(headers["ratelimit-policy"]).toContain('"org-cost-monthly";q=2000000;qu="micro-usd", ');
+    expect(headers["ratelimit-policy"]).not.toContain("daily");
+    expect(body?.["violated-policies"]).toEqual(["org-cost-monthly"]);
+  });
+
+  it("has integers of at most 15 digits, and at most 16 limits", () => {
+    const limits = Array.from({ length: 100 }, (_, i) =>
+      aReading({ meter: "tokens", max: 1e15, remaining: 1e15 - 100 + i, perModel: `m${i}` }),
+    );
+    const { headers } = toResponse(anAdmission(limits), { profile: "problem", now: NOW });
+    expect(headers["ratelimit-policy"]?.match(/q=999999999999999;/g)).toHaveLength(16);
+    expect(headers.ratelimit).toContain('minute:m0"');
+  });
+});
+
+describe("no answer", () => {
+  it("can be broken by an id, a message or a pattern: every header is printable ASCII on one line", () => {
+    const text = fc.string({ unit: "binary", maxLength: 20 });
+    const reading = fc.record({
+      scopeId: text,
+      perModel: text,
+      meter: fc.constantFrom("requests", "tokens", "inputTokens", "outputTokens", "cost", "inFlight"),
+      remaining: fc.nat(),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(reading, { maxLength: 4 }),
+        text,
+        fc.constantFrom(...PROFILES),
+        (parts, message, profile) => {
+          const limits = parts.map((part) => aReading(part as Partial<ReturnType<typeof aReading>>));
+          const refusal = aRefusal("rate_limited", {
+            message,
+            limits,
+            retryAfterMs: 10,
+            ...(limits[0] && { limit: limits[0] }),
+          });
+          const { headers } = toResponse(refusal, { profile, now: NOW });
+          expect(
+            Object.entries(headers).filter(
+              ([name, value]) => !/^[a-z-]+$/.test(name) || !/^[ -~]+$/.test(value),
+            ),
+          ).toEqual([]);
+          new Headers(headers);
+        },
+      ),
+    );
+  });
+
+  it("is given for a profile that does not exist", () => {
+    for (const profile of ["azure", "constructor"]) {
+      const options = { profile: profile as Profile };
+      expect(() => toResponse(anAdmission([]), options)).toThrow(ValidationError);
+    }
+  });
+});
+
+describe("an error", () => {
+  const told = (error: unknown) => {
+    const { status, headers, body } = toErrorResponse(error, { profile: "problem" });
+    return [status, body?.code, headers["x-should-retry"]];
+  };
+
+  it("of ours has the status of its code, and only an outage is worth another try", () => {
+    const wrong = new ValidationError([{ field: "usage.model", expected: "text" }]);
+    expect(told(wrong)).toEqual([400, "validation", "false"]);
+    expect(told(new ConflictError("taken"))).toEqual([409, "conflict", "false"]);
+    expect(told(new CountersUnavailableError("down"))).toEqual([503, "counters_unavailable", undefined]);
+  });
+
+  it("that the gateway made for its client is told as it is", () => {
+    const failure = new Failure(502, "upstream_unreachable", "The provider does not answer.");
+    const { status, body } = toErrorResponse(failure, { profile: "openai" });
+    expect([status, body]).toEqual([
+      502,
+      {
+        error: {
+          message: "The provider does not answer.",
+          type: "server_error",
+          param: null,
+          code: "upstream_unreachable",
+        },
+      },
+    ]);
+  });
+
+  it("of anything else, or in what a directory answered, is 500 without a word about it", () => {
+    const chain = new ValidationError([{ field: "chain.org.limits.rpn", expected: "no such field" }]);
+    for (const error of [new Error("password=hunter2"), "text", undefined, chain]) {
+      expect(told(error)).toEqual([500, "internal_error", undefined]);
+      const text = JSON.stringify(toErrorResponse(error, { profile: "anthropic" }));
+      expect(text).not.toMatch(/hunter2|rpn|text"/);
+    }
+  });
+});

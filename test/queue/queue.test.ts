@@ -1,0 +1,470 @@
+import { createQueue, type Queue, type QueueOptions } from "tollgate/queue";
+import { describe, expect, it, vi } from "vitest";
+import { memoryCounters } from "../../src/counters/memory.js";
+import type { Admission } from "../../src/gate/admission.js";
+import type { GateOptions } from "../../src/gate/options.js";
+import type { KeyChain } from "../../src/model/chain.js";
+import { ClosedError, ValidationError } from "../../src/model/errors.js";
+import { aChain, limited, world } from "../gate/world.js";
+import { passed, readingOf, refusedBy } from "../scenarios/answers.js";
+import { A_TURN_MS, onVirtualTime, pass } from "./virtual-time.js";
+
+onVirtualTime();
+
+const KEY = { keyId: "k1" };
+const CALL = { model: "free", inputTokens: 1, maxOutputTokens: 0 };
+
+function setUp(
+  chains: KeyChain | readonly KeyChain[],
+  options: QueueOptions = {},
+  gateOptions: GateOptions = {},
+) {
+  const made = world(chains, { clock: Date, ...gateOptions });
+  return { ...made, queue: createQueue(made.gate, options) };
+}
+
+/** What has become of a promise by now. */
+function watch<T>(promise: Promise<T>): { value?: T; error?: unknown; readonly promise: Promise<T> } {
+  const seen: { value?: T; error?: unknown; promise: Promise<T> } = { promise };
+  promise.then(
+    (value) => {
+      seen.value = value;
+    },
+    (error) => {
+      seen.error = error;
+    },
+  );
+  return seen;
+}
+
+function admits(queue: Queue, count: number, key: string | { keyId: string } = KEY, priority = 5) {
+  return Array.from({ length: count }, () => watch(queue.admit(key, CALL, { priority })));
+}
+
+const outcomes = (calls: readonly { value?: Admission; error?: unknown }[]) =>
+  calls.map(({ value, error }) => {
+    if (error !== undefined) return "threw";
+    if (value === undefined) return "waits";
+    return value.admitted ? "admitted" : value.reason;
+  });
+
+/** Keys of one project, each with limits of its own or none. */
+const keysOf = (ids: readonly string[], rpm: number) =>
+  ids.map((id) => aChain({ project: { limits: { rpm } }, key: { id } }));
+
+describe("a call that the gate has room for", () => {
+  it("is admitted without a wait, and no time passes", async () => {
+    const { queue } = setUp(limited({ key: { rpm: 2 } }));
+    passed(await queue.admit(KEY, CALL));
+    expect(queue.status()).toEqual({ waiting: 0, keys: 0, longestWaitMs: 0 });
+  });
+});
+
+describe("a call that the gate refuses for now", () => {
+  it("is admitted at the moment that retryAfterMs names, and not before", async () => {
+    const { gate, queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 120_000 });
+    passed(await queue.admit(KEY, CALL));
+    const { retryAfterMs = 0 } = refusedBy(await gate.check(KEY, CALL));
+    expect(retryAfterMs).toBeGreaterThan(50_000);
+    const call = watch(queue.admit(KEY, CALL));
+    await pass(retryAfterMs - 1);
+    expect(outcomes([call])).toEqual(["waits"]);
+    expect(queue.status()).toEqual({ waiting: 1, keys: 1, longestWaitMs: retryAfterMs - 1 });
+    await pass(1);
+    expect(outcomes([call])).toEqual(["admitted"]);
+    expect(queue.status().waiting).toBe(0);
+  });
+
+  it("asks the gate once a wait, not all the time", async () => {
+    const { gate, queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 120_000 });
+    const asked = vi.fn();
+    gate.on("admission", asked);
+    passed(await queue.admit(KEY, CALL));
+    const call = watch(queue.admit(KEY, CALL));
+    await pass(62_000);
+    expect(outcomes([call])).toEqual(["admitted"]);
+    expect(asked).toHaveBeenCalledTimes(3);
+  });
+
+  it("is refused at once where the wait that the gate tells would be longer than it may wait", async () => {
+    const { gate, queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 30_000 });
+    passed(await queue.admit(KEY, CALL));
+    const { retryAfterMs } = refusedBy(await gate.check(KEY, CALL));
+    const refusal = refusedBy(await queue.admit(KEY, CALL));
+    expect(refusal).toMatchObject({ reason: "rate_limited", retryAfterMs });
+  });
+
+  it.each([
+    ["too_large", { ...CALL, inputTokens: 11 }],
+    ["model_not_allowed", { model: "gpt-4o", inputTokens: 1, maxOutputTokens: 0 }],
+  ])("is refused at once, alone or behind others, where waiting cannot help: %s", async (reason, usage) => {
+    const chain = aChain({ key: { limits: { rpm: 1, inputTpm: 10 }, models: ["free"] } });
+    const { queue } = setUp(chain, { maxWaitMs: 120_000 });
+    expect(refusedBy(await queue.admit(KEY, usage)).reason).toBe(reason);
+    passed(await queue.admit(KEY, CALL));
+    const before = watch(queue.admit(KEY, CALL));
+    await pass(A_TURN_MS);
+    expect(refusedBy(await queue.admit(KEY, usage)).reason).toBe(reason);
+    expect(outcomes([before])).toEqual(["waits"]);
+  });
+
+  it("is admitted earlier where a settle gives back what it needs", async () => {
+    const { gate, queue } = setUp(limited({ project: { inputTpm: 100 } }), { maxWaitMs: 120_000 });
+    const first = passed(await queue.admit(KEY, { ...CALL, inputTokens: 100 }));
+    const second = watch(queue.admit(KEY, CALL));
+    await pass(A_TURN_MS);
+    expect(outcomes([second])).toEqual(["waits"]);
+    await gate.settle(first.reservation, { inputTokens: 99, outputTokens: 0 });
+    await pass(0);
+    expect(outcomes([second])).toEqual(["admitted"]);
+  });
+
+  it("gets what the gate throws", async () => {
+    const { queue } = setUp(aChain());
+    await expect(queue.admit({ keyId: 5 } as never, CALL)).rejects.toThrow(ValidationError);
+    await expect(queue.admit(KEY, { model: "free", wrong: 1 } as never)).rejects.toThrow("usage.wrong");
+  });
+});
+
+describe("a slot in flight", () => {
+  const one = limited({ project: { inFlight: 1 } });
+
+  it("wakes the next call when it is settled or released, long before its TTL", async () => {
+    const { gate, queue } = setUp(one, { pollMs: 60_000 });
+    const [first, second, third] = admits(queue, 3);
+    await pass(A_TURN_MS);
+    expect(outcomes([second, third] as never)).toEqual(["waits", "waits"]);
+    await gate.settle(passed(await (first?.promise ?? fail())).reservation, {});
+    await pass(A_TURN_MS);
+    expect(outcomes([second, third] as never)).toEqual(["admitted", "waits"]);
+    await gate.release(passed(await (second?.promise ?? fail())).reservation);
+    await pass(A_TURN_MS);
+    expect(outcomes([third] as never)).toEqual(["admitted"]);
+  });
+
+  it("that another process frees is seen within pollMs", async () => {
+    const counters = memoryCounters();
+    const { queue } = setUp(one, { pollMs: 500 }, { counters });
+    const elsewhere = world(one, { clock: Date, counters }).gate;
+    const { reservation } = passed(await elsewhere.admit(KEY, CALL));
+    const call = watch(queue.admit(KEY, CALL));
+    await pass(700);
+    await elsewhere.settle(JSON.stringify(reservation), {});
+    expect(outcomes([call])).toEqual(["waits"]);
+    await pass(500);
+    expect(outcomes([call])).toEqual(["admitted"]);
+  });
+
+  it("that nobody frees in time ends the wait with queue_timeout and the limit that was short", async () => {
+    const { gate, queue } = setUp(one, { maxWaitMs: 5_000 });
+    passed(await gate.admit(KEY, CALL));
+    const call = watch(queue.admit(KEY, CALL));
+    await pass(4_999);
+    expect(outcomes([call])).toEqual(["waits"]);
+    await pass(1);
+    expect(call.value).toMatchObject({
+      admitted: false,
+      reason: "queue_timeout",
+      scope: "project",
+      limit: { meter: "inFlight", used: 1, max: 1 },
+    });
+    expect(call.value).not.toHaveProperty("retryAfterMs"); // the slot's TTL would be an hour
+    await expect(readingOf(gate, "inFlight", "project")).resolves.toMatchObject({ used: 1 });
+  });
+
+  it("freed while the gate is being asked is not missed", async () => {
+    const { gate, queue } = setUp(one, { pollMs: 60_000, maxWaitMs: 100_000 });
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    const call = watch(queue.admit(KEY, CALL)); // the gate is asked before the settle, and its answer comes after it
+    await gate.settle(reservation, {});
+    await pass(A_TURN_MS);
+    expect(outcomes([call])).toEqual(["admitted"]);
+  });
+});
+
+describe("maxInFlight", () => {
+  it("holds back calls that the gate has room for until earlier ones are settled", async () => {
+    const { gate, queue } = setUp(aChain(), { maxInFlight: 2 });
+    const calls = admits(queue, 4);
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["admitted", "admitted", "waits", "waits"]);
+    await gate.settle(passed(await (calls[1]?.promise ?? fail())).reservation, {});
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["admitted", "admitted", "admitted", "waits"]);
+    await gate.release(passed(await (calls[0]?.promise ?? fail())).reservation);
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["admitted", "admitted", "admitted", "admitted"]);
+  });
+
+  it("counts a call that nobody settles until its reservation ends", async () => {
+    const { queue } = setUp(aChain(), { maxInFlight: 1, maxWaitMs: 100_000 }, { reservationTtlMs: 60_000 });
+    passed(await queue.admit(KEY, CALL));
+    const call = watch(queue.admit(KEY, CALL));
+    await pass(59_000);
+    expect(outcomes([call])).toEqual(["waits"]);
+    await pass(1_000);
+    expect(outcomes([call])).toEqual(["admitted"]);
+  });
+
+  it("is not used up by a key whose calls wait for their limit", async () => {
+    const { queue } = setUp([limited({ key: { rpm: 1 } }), aChain({ key: { id: "k2" } })], {
+      maxInFlight: 2,
+      maxWaitMs: 120_000,
+    });
+    admits(queue, 5);
+    await pass(A_TURN_MS);
+    passed(await queue.admit({ keyId: "k2" }, CALL));
+  });
+});
+
+describe("priority", () => {
+  it("goes before arrival, also before a call that waits at the head already", async () => {
+    const { queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 10 * 60_000 });
+    const order: string[] = [];
+    const say = (name: string, priority?: number) =>
+      queue.admit(KEY, CALL, { priority }).then(() => order.push(name));
+    say("first");
+    await pass(A_TURN_MS);
+    say("low, early", 8);
+    await pass(A_TURN_MS);
+    say("low, late", 8);
+    say("middle");
+    await pass(5_000);
+    say("high", 0);
+    await pass(6 * 61_000);
+    expect(order).toEqual(["first", "high", "middle", "low, early", "low, late"]);
+  });
+
+  it("is what the option says of a call that does not say its own", async () => {
+    const priority = (_key: unknown, { tags }: { tags?: Record<string, string> | undefined }) =>
+      tags?.tier === "batch" ? 9 : 0;
+    const { queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 10 * 60_000, priority });
+    const order: string[] = [];
+    passed(await queue.admit(KEY, CALL));
+    for (const tier of ["batch", "chat"]) {
+      queue.admit(KEY, { ...CALL, tags: { tier } }).then(() => order.push(tier));
+    }
+    await pass(3 * 61_000);
+    expect(order).toEqual(["chat", "batch"]);
+  });
+
+  it.each(["constructor", "__proto__", -1, 10, 0.5, Number.NaN])(
+    "%s is refused by name",
+    async (priority) => {
+      const { queue } = setUp(aChain());
+      await expect(queue.admit(KEY, CALL, { priority: priority as number })).rejects.toThrow(
+        "options.priority",
+      );
+      const other = setUp(aChain(), { priority: () => priority as number });
+      await expect(other.queue.admit(KEY, CALL)).rejects.toThrow("options.priority()");
+    },
+  );
+});
+
+describe("a full queue", () => {
+  it("refuses, with the wait that the gate tells", async () => {
+    const { queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 150_000, maxQueued: 2 });
+    const calls = admits(queue, 5);
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["admitted", "waits", "waits", "queue_full", "queue_full"]);
+    expect(calls[3]?.value).toMatchObject({
+      limit: { meter: "requests", max: 1 },
+      retryAfterMs: expect.any(Number),
+    });
+    expect(outcomes([...calls, ...admits(queue, 1)]).at(-1)).toBe("waits"); // its answer comes, too
+    await pass(10 * 61_000);
+    expect(outcomes(calls)).toEqual(["admitted", "admitted", "admitted", "queue_full", "queue_full"]);
+  });
+
+  it("gives the last place of a noisy key to a quieter one, and to a more urgent call of the same key", async () => {
+    const { queue } = setUp(keysOf(["k1", "k2"], 1), { maxWaitMs: 10 * 60_000, maxQueued: 3 });
+    const noisy = admits(queue, 4);
+    await pass(A_TURN_MS);
+    const quiet = admits(queue, 1, { keyId: "k2" });
+    await pass(A_TURN_MS);
+    expect(outcomes([...noisy, ...quiet])).toEqual(["admitted", "waits", "waits", "queue_full", "waits"]);
+    const urgent = admits(queue, 1, KEY, 0);
+    await pass(A_TURN_MS);
+    expect(outcomes([...noisy, ...quiet, ...urgent])).toEqual([
+      "admitted",
+      "waits",
+      "queue_full",
+      "queue_full",
+      "waits",
+      "waits",
+    ]);
+    const another = admits(queue, 1, { keyId: "k2" });
+    await pass(A_TURN_MS);
+    expect(outcomes(another)).toEqual(["queue_full"]);
+  });
+});
+
+describe("an abort", () => {
+  it("before the call leaves everything as it is, and is the reason of the rejection", async () => {
+    const { gate, queue } = setUp(limited({ key: { rpm: 5 } }));
+    const reason = new Error("gone");
+    await expect(queue.admit(KEY, CALL, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(readingOf(gate, "requests")).resolves.toMatchObject({ used: 0 });
+  });
+
+  it("leaves the queue at once, and lets the next one in where there is room for that", async () => {
+    const { gate, queue } = setUp(limited({ key: { inputTpm: 100 } }), { maxWaitMs: 120_000 });
+    passed(await queue.admit(KEY, { ...CALL, inputTokens: 50 }));
+    const abort = new AbortController();
+    const large = watch(queue.admit(KEY, { ...CALL, inputTokens: 60 }, { signal: abort.signal }));
+    await pass(A_TURN_MS);
+    const small = watch(queue.admit(KEY, { ...CALL, inputTokens: 50 }));
+    await pass(A_TURN_MS);
+    expect(outcomes([large, small])).toEqual(["waits", "waits"]);
+    abort.abort("gone");
+    await pass(A_TURN_MS);
+    expect(large.error).toBe("gone");
+    expect(outcomes([small])).toEqual(["admitted"]);
+    expect(queue.status().waiting).toBe(0);
+    await expect(readingOf(gate, "inputTokens")).resolves.toMatchObject({ used: 100 });
+  });
+
+  it("while the gate is being asked releases what was reserved", async () => {
+    const { gate, queue } = setUp(limited({ key: { rpm: 5, inFlight: 5 } }));
+    const abort = new AbortController();
+    const call = watch(queue.admit(KEY, CALL, { signal: abort.signal }));
+    abort.abort();
+    await pass(A_TURN_MS);
+    expect(call.error).toMatchObject({ name: "AbortError" });
+    await expect(readingOf(gate, "requests")).resolves.toMatchObject({ used: 0 });
+    await expect(readingOf(gate, "inFlight")).resolves.toMatchObject({ used: 0 });
+  });
+
+  it("of a repeated request id leaves the reservation of the first call open", async () => {
+    const { gate, queue } = setUp(limited({ key: { inFlight: 5 } }));
+    const usage = { ...CALL, requestId: "r1" };
+    const first = passed(await queue.admit(KEY, usage));
+    const abort = new AbortController();
+    const again = watch(queue.admit(KEY, usage, { signal: abort.signal }));
+    abort.abort();
+    await pass(A_TURN_MS);
+    expect(outcomes([again])).toEqual(["threw"]);
+    await expect(gate.settle(first.reservation, {})).resolves.toMatchObject({ settled: true });
+  });
+});
+
+describe("closing", () => {
+  it("rejects those who wait and those who come later with ClosedError, and leaves no reservation", async () => {
+    const { gate, queue } = setUp(
+      [limited({ key: { rpm: 1, inFlight: 9 } }), aChain({ key: { id: "k2" } })],
+      {
+        maxWaitMs: 120_000,
+      },
+    );
+    const waiting = admits(queue, 3);
+    await pass(A_TURN_MS);
+    const asking = admits(queue, 1, { keyId: "k2" });
+    await queue.close();
+    expect(outcomes([...waiting, ...asking])).toEqual(["admitted", "threw", "threw", "threw"]);
+    for (const { error } of [...waiting.slice(1), ...asking]) {
+      expect(error).toBeInstanceOf(ClosedError);
+      expect(String(error)).toContain("queue is closed");
+    }
+    await expect(queue.admit(KEY, CALL)).rejects.toThrow(ClosedError);
+    await expect(readingOf(gate, "inFlight")).resolves.toMatchObject({ used: 1 });
+    expect(queue.status().waiting).toBe(0);
+    await pass(A_TURN_MS);
+    expect(vi.getTimerCount()).toBe(0);
+    passed(await gate.admit({ keyId: "k2" }, CALL)); // the gate stays open
+  });
+});
+
+describe("keys", () => {
+  it("such as constructor and __proto__ are ordinary", async () => {
+    const ids = ["constructor", "__proto__", "toString", "k1"];
+    const chains = ids.map((id) => aChain({ key: { id, limits: { rpm: 1 } } }));
+    const { queue } = setUp(chains, { maxWaitMs: 120_000 });
+    const calls = ids.flatMap((keyId) => admits(queue, 2, { keyId }));
+    await pass(A_TURN_MS);
+    expect(queue.status()).toMatchObject({ waiting: 4, keys: 4 });
+    await pass(61_000);
+    expect(outcomes(calls)).toEqual(Array.from({ length: 8 }, () => "admitted"));
+  });
+
+  it("may be tokens, and no event holds one", async () => {
+    const { queue, tokens } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 120_000 });
+    const events: unknown[] = [];
+    queue.on("queued", (event) => events.push(event));
+    queue.on("left", (event) => events.push(event));
+    const calls = admits(queue, 2, tokens.get("k1"));
+    await pass(61_000);
+    expect(outcomes(calls)).toEqual(["admitted", "admitted"]);
+    expect(events).toHaveLength(2);
+    expect(JSON.stringify(events)).not.toContain("sk-tg-");
+  });
+});
+
+describe("events", () => {
+  it("tell depth and waits, and how each call left", async () => {
+    const { queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 120_000, maxQueued: 2 });
+    const told: unknown[] = [];
+    queue.on("queued", (event) => told.push(["queued", event.depth]));
+    const off = queue.on("left", (event) =>
+      told.push([event.outcome, event.depth, event.waitedMs >= 59_000]),
+    );
+    const abort = new AbortController();
+    admits(queue, 2);
+    queue.admit(KEY, CALL, { signal: abort.signal }).catch(() => {});
+    await pass(A_TURN_MS);
+    admits(queue, 1);
+    await pass(A_TURN_MS);
+    abort.abort();
+    await pass(61_000);
+    expect(told).toEqual([
+      ["queued", 1],
+      ["queued", 2],
+      ["full", 2, false],
+      ["aborted", 1, false],
+      ["admitted", 0, true],
+    ]);
+    off();
+  });
+});
+
+describe("the time of a queue", () => {
+  it("is that of the timers it is given", async () => {
+    const due: { at: number; run: () => void }[] = [];
+    let now = 0;
+    const timers = {
+      now: () => now,
+      after(ms: number, run: () => void) {
+        const entry = { at: now + ms, run };
+        due.push(entry);
+        return () => void due.splice(due.indexOf(entry), 1);
+      },
+    };
+    const { gate, queue } = setUp(limited({ key: { inFlight: 1 } }), { timers, maxWaitMs: 5_000 });
+    passed(await gate.admit(KEY, CALL));
+    const call = watch(queue.admit(KEY, CALL));
+    await pass(60_000);
+    expect(outcomes([call])).toEqual(["waits"]);
+    now = 5_000;
+    for (const { run } of due.filter(({ at }) => at <= now)) run();
+    await pass(0);
+    expect(outcomes([call])).toEqual(["queue_timeout"]);
+  });
+});
+
+describe("options", () => {
+  it.each([
+    [{ maxWaitMs: 0 }, "options.maxWaitMs"],
+    [{ maxQueued: 1.5 }, "options.maxQueued"],
+    [{ maxInFlight: -1 }, "options.maxInFlight"],
+    [{ priority: 3 }, "options.priority"],
+    [{ pollMs: 2 ** 31 }, "options.pollMs"],
+    [{ timers: {} }, "options.timers"],
+    [{ maxWait: 5 }, "options.maxWait"],
+  ])("%o is refused by name", (options, field) => {
+    const { gate } = world();
+    expect(() => createQueue(gate, options as never)).toThrow(field);
+  });
+});
+
+function fail(): never {
+  throw new Error("there is no such call");
+}
