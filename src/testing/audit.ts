@@ -1,4 +1,4 @@
-import type { Charge } from "../admission/charge.js";
+import { type Charge, chargeList } from "../admission/charge.js";
 import type { Limit } from "../admission/limit.js";
 import type { LimitReading } from "../admission/limit-reading.js";
 import type { Reservation } from "../gate/reservation.js";
@@ -51,7 +51,7 @@ export class Audit {
   }
 
   #admitted(at: number, reservation: Reservation): void {
-    for (const charge of reservation.charges) {
+    for (const charge of chargeList(reservation.charges)) {
       const { limit, amount } = charge;
       if (limit.mode !== "enforce") continue;
       const sum = this.#sumOf(charge, reservation);
@@ -65,7 +65,7 @@ export class Audit {
 
   #settled({ at, reservation, settlement }: Settled): void {
     if (!settlement.settled) return;
-    for (const charge of reservation.charges) {
+    for (const charge of chargeList(reservation.charges)) {
       const { limit } = charge;
       if (limit.mode !== "enforce") continue;
       const actual = actualOf(limit, reservation, settlement.charged);

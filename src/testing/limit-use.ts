@@ -57,3 +57,14 @@ export class LimitUse {
 function shareOf({ used, max }: LimitReading): number {
   return max > 0 ? used / max : Math.min(used, 1);
 }
+
+/** Whether two readings are of one limit, where both are of one caller's chain. */
+export function isSameLimit(a: LimitReading, b: LimitReading): boolean {
+  return (
+    a.scope === b.scope &&
+    a.scopeId === b.scopeId &&
+    a.meter === b.meter &&
+    a.window === b.window &&
+    a.perModel === b.perModel
+  );
+}

@@ -16,13 +16,19 @@ export interface EventRecording {
 }
 
 const NAMES = {
+  admission: true,
+  settlement: true,
   refusal: true,
   overdraft: true,
   budgetThreshold: true,
+  spendVelocity: true,
+  ledgerFull: true,
+  ledgerFailing: true,
   keyCreated: true,
   keyRotated: true,
   keyRevoked: true,
   keyExpiring: true,
+  restored: true,
   degraded: true,
 } as const satisfies Record<keyof GateEvents, true>;
 

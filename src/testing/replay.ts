@@ -3,6 +3,7 @@ import type { Gate } from "../gate/gate.js";
 import type { KeyRef } from "../gate/key-resolver.js";
 import type { Reservation } from "../gate/reservation.js";
 import type { Settlement } from "../gate/settlement.js";
+import type { KeyChain } from "../model/chain.js";
 import { ValidationError } from "../model/errors.js";
 import type { Actual, Usage } from "../model/usage.js";
 import { EventQueue } from "./event-queue.js";
@@ -21,6 +22,15 @@ export interface Caller {
   readonly keyId: string;
   /** Calls come with this, as at a gateway; without it they come with the key's id. */
   readonly token?: string | undefined;
+}
+
+/**
+ * The key of a chain as one that makes calls.
+ *
+ * @param name the key's id by default
+ */
+export function callerOf({ org, project, key }: KeyChain, name: string = key.id): Caller {
+  return { name, orgId: org.id, projectId: project.id, keyId: key.id };
 }
 
 /** A call as it is put to the gate. */

@@ -1,7 +1,7 @@
 import type { LimitReading } from "../admission/limit-reading.js";
 import { ValidationError } from "../model/errors.js";
 import { usdOf } from "../model/money.js";
-import { LimitUse, ReasonTally } from "./limit-use.js";
+import { isSameLimit, LimitUse, ReasonTally } from "./limit-use.js";
 import type { Caller, ReplayStep } from "./replay.js";
 import type { CallerResult, LimitResult, ReplayResult } from "./replay-result.js";
 
@@ -116,7 +116,7 @@ export class Tally {
 
   #limit(caller: Caller, reading: LimitReading): LimitUse {
     const { limits } = this.#caller(caller);
-    const seen = limits.find((use) => isSame(use.reading, reading));
+    const seen = limits.find((use) => isSameLimit(use.reading, reading));
     if (seen !== undefined) return seen;
     const id = limitId(caller, reading);
     const known = this.#limits.get(id) ?? { use: new LimitUse(reading), caller };
@@ -132,17 +132,6 @@ function limitId(
   { scope, scopeId, meter, window, perModel }: LimitReading,
 ): string {
   return JSON.stringify([orgId, scope, scope === "org" ? "" : projectId, scopeId, meter, window, perModel]);
-}
-
-/** Whether two readings are of one limit, where both are of one caller's chain. */
-function isSame(a: LimitReading, b: LimitReading): boolean {
-  return (
-    a.scope === b.scope &&
-    a.scopeId === b.scopeId &&
-    a.meter === b.meter &&
-    a.window === b.window &&
-    a.perModel === b.perModel
-  );
 }
 
 const SCOPES = ["org", "project", "member", "key"];

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { anyPrincipal } from "../../src/arbitraries.js";
 import {
   type Cap,
   type Conditions,
@@ -133,18 +134,14 @@ export const raisedPolicy: fc.Arbitrary<{ before: Policy; after: Policy }> = any
 });
 
 /** A principal of a policy, or nearly: some roles it does not have, some ids that objects inherit. */
-export function principalOf({ spec }: Policy): fc.Arbitrary<Principal> {
-  const projectRole = fc.constantFrom(...Object.keys(spec.projectRoles), unknownName);
-  return fc.record(
-    {
-      userId: fc.constantFrom("me", "you"),
-      orgId: fc.constantFrom("org", "otherOrg"),
-      orgRole: fc.constantFrom(...Object.keys(spec.orgRoles), unknownName),
-      projectRoles: fc.dictionary(fc.constantFrom(...ids), projectRole),
-      via: fc.record({ keyId: fc.constant("key"), projectId: fc.constantFrom(...ids) }),
-    },
-    { requiredKeys: ["userId", "orgId", "projectRoles"] },
-  );
+export function principalOf(policy: Policy): fc.Arbitrary<Principal> {
+  const here = {
+    userIds: ["me", "you"],
+    orgIds: ["org", "otherOrg"],
+    projectIds: ids,
+    unknownRole: unknownName,
+  };
+  return anyPrincipal(fc, policy, here);
 }
 
 export function permissionOf({ spec }: Policy): fc.Arbitrary<string> {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { firstBeyond } from "../../src/policy/assignment.js";
 import { type Policy, type Principal, type RoleGiven, standardPolicy } from "../../src/policy/index.js";
 import { anyPolicy, principalOf } from "./arbitraries.js";
 import { resources, situations } from "./domain.js";
@@ -106,12 +107,57 @@ describe("an actor hands out", () => {
 
   it("nothing across orgs, nothing while not in the org, and no role that there is not", () => {
     const stranger: Principal = { ...nobody, orgId: "umbrella" };
-    expect(policy.canAssign(owner, stranger, { orgRole: "member" })).toMatchObject({ reason: "other_org" });
-    expect(policy.canAssign(newcomer, nobody, { orgRole: "member" })).toMatchObject({ reason: "not_in_org" });
+    const denied = (reason: string) => ({ allowed: false, reason });
+    expect(policy.canAssign(owner, stranger, { orgRole: "member" })).toEqual(denied("other_org"));
+    expect(policy.canAssign(newcomer, nobody, { orgRole: "member" })).toEqual(denied("not_in_org"));
     const loose: Policy = policy;
     for (const role of ["toString", "admin", ""]) {
-      expect(loose.canAssign(owner, nobody, { orgRole: role })).toMatchObject({ reason: "unknown_role" });
+      expect(loose.canAssign(owner, nobody, { orgRole: role })).toEqual(denied("unknown_role"));
     }
+  });
+
+  it("nothing by a role that the policy does not have", () => {
+    const janitor = { projectId: "web", projectRole: "janitor" } as const;
+    const emperor: Principal = { ...admin, orgRole: "emperor" };
+    expect(policy.canAssign(emperor, nobody, janitor)).toMatchObject({ reason: "beyond_actor" });
+    const odd: Principal = { ...admin, projectRoles: { web: "toString" } };
+    expect(policy.canAssign(odd, nobody, janitor)).toMatchObject({ reason: "beyond_actor" });
+    // And a target with such a role is given nothing by it: what waits for them begins to count now.
+    const waiting: Principal = { ...nobody, orgRole: "emperor", projectRoles: { ml: "admin" } };
+    expect(policy.canAssign(admin, waiting, { orgRole: "member" })).toMatchObject({ projectId: "ml" });
+  });
+
+  it("an org role without a look at the project roles that count already", () => {
+    const already: Principal = { ...nobody, projectRoles: { ml: "admin" } };
+    expect(policy.canAssign(admin, already, { orgRole: "member" })).toEqual({ allowed: true });
+  });
+
+  it("by a key, roles of its project and none of the org", () => {
+    const key: Principal = { ...owner, via: { keyId: "k", projectId: "web" } };
+    expect(policy.canAssign(key, nobody, { projectId: "web", projectRole: "admin" })).toEqual({
+      allowed: true,
+    });
+    const audit = policy.extend({ orgRoles: { auditor: { "audit.view": "all" } } });
+    expect(audit.canAssign(key, nobody, { orgRole: "auditor" })).toEqual({
+      allowed: false,
+      reason: "beyond_actor",
+      permission: "audit.view",
+    });
+  });
+});
+
+describe("firstBeyond", () => {
+  const ownerInWeb: Principal = { ...nobody, orgRole: "owner" };
+
+  it("names a permission that any one of several does not reach, whoever comes first", () => {
+    expect(firstBeyond(policy.spec, [owner, admin], ownerInWeb)).toBe("project.create");
+    expect(firstBeyond(policy.spec, [admin, owner], ownerInWeb)).toBe("project.create");
+    expect(firstBeyond(policy.spec, [owner, owner], ownerInWeb)).toBeUndefined();
+  });
+
+  it("takes nothing that is reached in another org for reached", () => {
+    const elsewhere: Principal = { ...owner, orgId: "umbrella" };
+    expect(firstBeyond(policy.spec, [elsewhere], ownerInWeb)).toBe("project.create");
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type StandardPermission, standardPolicy } from "../../src/policy/index.js";
-import { type Claims, idle, laws, type NamesOf, prove, survivors } from "../../src/testing/index.js";
+import { type Claims, idle, laws, type NamesOf, prove, survivors } from "../../src/testing.js";
 
 const { permissions } = standardPolicy.spec;
 // Sound: the keys of a literal are those of its type.

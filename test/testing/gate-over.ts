@@ -2,7 +2,9 @@ import { createGate } from "../../src/gate/gate.js";
 import type { GateOptions } from "../../src/gate/options.js";
 import type { KeyChain } from "../../src/model/chain.js";
 import type { Limits } from "../../src/model/limits.js";
-import type { Caller } from "../../src/testing/replay.js";
+import { directoryOf } from "../../src/testing/directory.js";
+import { aKeyChain } from "../../src/testing/key-chain.js";
+import { type Caller, callerOf as callerOfChain } from "../../src/testing/replay.js";
 
 /** What is said of the scopes of one chain; the ids are always `o`, `p` and `u`. */
 export interface ChainLimits {
@@ -12,27 +14,20 @@ export interface ChainLimits {
   readonly key?: Limits;
 }
 
-export function chainOf(keyId: string, limits: ChainLimits): KeyChain {
-  return {
-    org: { id: "o", limits: limits.org },
-    project: { id: "p", limits: limits.project },
-    holder: { userId: "u", active: true, limits: limits.member },
-    key: { id: keyId, limits: limits.key },
-  };
+export function chainOf(keyId: string, { org, project, member, key }: ChainLimits): KeyChain {
+  return aKeyChain({
+    org: { id: "o", limits: org },
+    project: { id: "p", limits: project },
+    holder: { userId: "u", limits: member },
+    key: { id: keyId, limits: key },
+  });
 }
 
 /** A gate over chains that stand in the test. */
 export function gateOver(chains: readonly KeyChain[], options: Omit<GateOptions, "directory">) {
-  const byId = new Map(chains.map((chain) => [chain.key.id, chain]));
-  return createGate({
-    ...options,
-    directory: {
-      key: async (ref) => ("keyId" in ref ? byId.get(ref.keyId) : undefined),
-      principal: async () => undefined,
-    },
-  });
+  return createGate({ ...options, directory: directoryOf(...chains) });
 }
 
 export function callerOf(keyId: string): Caller {
-  return { name: keyId, orgId: "o", projectId: "p", keyId };
+  return callerOfChain(chainOf(keyId, {}));
 }

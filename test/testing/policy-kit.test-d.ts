@@ -1,6 +1,6 @@
 /** What the compiler promises about claims. Checked by `npm run types`; it is never run. */
 import { type Policy, standardPolicy } from "../../src/policy/index.js";
-import { type Claims, laws, type NamesOf, prove, survivors } from "../../src/testing/index.js";
+import { type Claims, laws, type NamesOf, prove, survivors } from "../../src/testing.js";
 
 const policy = standardPolicy.extend({
   conditions: { mfa: "a second factor" },

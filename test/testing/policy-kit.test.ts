@@ -17,7 +17,7 @@ import {
   prove,
   snapshot,
   survivors,
-} from "../../src/testing/index.js";
+} from "../../src/testing.js";
 
 const small = definePolicy({
   permissions: { "doc.read": "owned", "doc.print": "project", "org.audit": "org" },

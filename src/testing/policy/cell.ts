@@ -55,6 +55,9 @@ export interface Cell<N extends Names = Names> extends Facts<N> {
 export interface Place {
   readonly orgId: string;
   readonly projectId: string;
+  /** The org and the project that stand for every other. */
+  readonly otherOrgId: string;
+  readonly otherProjectId: string;
   readonly caps: readonly string[];
   /** Those of them that are on the org. */
   readonly orgCaps: readonly string[];
@@ -77,28 +80,49 @@ const ASKER = "asker";
 const SOMEBODY_ELSE = "somebody-else";
 
 /** The question that facts make at a place. Millions of them are made; hence no object is built to be taken apart. */
-export function questionOf(facts: Facts, kind: Kind, place: Place) {
+export function questionOf(facts: Omit<Facts, "permission">, kind: Kind, place: Place) {
   return { principal: principalOf(facts, place), resource: resourceOf(facts, kind, place) };
 }
 
-function principalOf({ orgRole, projectRole, otherProjectRole, key }: Facts, place: Place): Principal {
-  const { orgId, projectId } = place;
-  const elsewhere = `not-${projectId}`;
-  const projectRoles: Record<string, string> = {};
-  if (projectRole !== null) projectRoles[projectId] = projectRole;
-  if (otherProjectRole !== null) projectRoles[elsewhere] = otherProjectRole;
-  const roles = orgRole === null ? { projectRoles } : { orgRole, projectRoles };
-  if (key === null) return { userId: ASKER, orgId, ...roles };
-  return {
-    userId: ASKER,
-    orgId,
-    ...roles,
-    via: { keyId: "key", projectId: key === "here" ? projectId : elsewhere },
-  };
+type Asker = Pick<Facts, "orgRole" | "projectRole" | "otherProjectRole" | "key">;
+
+/** Each shape is written out: to spread one object into another takes several times as long. */
+function principalOf({ orgRole, projectRole, otherProjectRole, key }: Asker, place: Place): Principal {
+  const { orgId } = place;
+  const projectRoles = projectRolesAt(place, projectRole, otherProjectRole);
+  if (key === null) {
+    return orgRole === null
+      ? { userId: ASKER, orgId, projectRoles }
+      : { userId: ASKER, orgId, orgRole, projectRoles };
+  }
+  const via = { keyId: "key", projectId: key === "here" ? place.projectId : place.otherProjectId };
+  return orgRole === null
+    ? { userId: ASKER, orgId, projectRoles, via }
+    : { userId: ASKER, orgId, orgRole, projectRoles, via };
 }
 
-function resourceOf({ sameOrg, own }: Facts, kind: Kind, place: Place): Resource {
-  const orgId = sameOrg ? place.orgId : `not-${place.orgId}`;
+type ProjectRoles = Principal["projectRoles"];
+
+/** Made once for all questions at a place: an object with names of its own takes longer than the answer. */
+const madeAt = new WeakMap<Place, Map<string | null, Map<string | null, ProjectRoles>>>();
+
+function projectRolesAt(place: Place, here: string | null, elsewhere: string | null): ProjectRoles {
+  return madeAt.get(place)?.get(here)?.get(elsewhere) ?? makeProjectRoles(place, here, elsewhere);
+}
+
+function makeProjectRoles(place: Place, here: string | null, elsewhere: string | null): ProjectRoles {
+  const roles = Object.freeze({
+    ...(here !== null && { [place.projectId]: here }),
+    ...(elsewhere !== null && { [place.otherProjectId]: elsewhere }),
+  });
+  const made = madeAt.get(place) ?? new Map<string | null, Map<string | null, ProjectRoles>>();
+  const row = made.get(here) ?? new Map<string | null, ProjectRoles>();
+  madeAt.set(place, made.set(here, row.set(elsewhere, roles)));
+  return roles;
+}
+
+function resourceOf({ sameOrg, own }: Pick<Facts, "sameOrg" | "own">, kind: Kind, place: Place): Resource {
+  const orgId = sameOrg ? place.orgId : place.otherOrgId;
   if (kind === "org") return { orgId };
   const { projectId } = place;
   return kind === "project"

@@ -83,10 +83,25 @@ function add(
   permissions: readonly string[],
   place: Place,
 ): void {
-  const { principal, resource } = questionOf({ ...facts, permission: "" }, kind, place);
+  const { orgRole, projectRole, otherProjectRole, key, sameOrg, own, conditions } = facts;
+  const { principal, resource } = questionOf(facts, kind, place);
   const caps = kind === "org" ? place.orgCaps : place.caps;
   for (const permission of permissions) {
-    found.push({ permission, ...facts, kind, caps, place, principal, resource });
+    found.push({
+      permission,
+      orgRole,
+      projectRole,
+      otherProjectRole,
+      key,
+      sameOrg,
+      own,
+      conditions,
+      kind,
+      caps,
+      place,
+      principal,
+      resource,
+    });
   }
 }
 
@@ -107,6 +122,8 @@ function placesOf({ caps }: Shape): Place[] {
     places.set(signature, {
       orgId,
       projectId,
+      otherOrgId: `not-${orgId}`,
+      otherProjectId: `not-${projectId}`,
       caps: here,
       orgCaps: caps.filter(([id, cap]) => cap.at === "org" && here.includes(id)).map(([id]) => id),
       orgWords: orgId === anyOrg ? "their org" : `the org ${orgId}`,

@@ -86,21 +86,24 @@ type Matcher = (cell: Cell) => boolean;
 function matcher(where: Where): Matcher {
   if (typeof where === "function") return where;
   const patterns = listOf(where).map(patternMatcher);
+  const [only, ...others] = patterns;
+  if (only !== undefined && others.length === 0) return only;
   return (cell) => patterns.some((matches) => matches(cell));
 }
 
 function patternMatcher({ conditions, caps, ...facts }: Pattern): Matcher {
   const wanted = Object.entries({ sameOrg: true, key: null, ...facts }).map(
     // Sound: a pattern's other fields are fields of a cell.
-    ([fact, values]) => [fact as keyof Cell, new Set<unknown>(listOf(values))] as const,
+    ([fact, values]) => ({ fact: fact as keyof Cell, values: listOf<unknown>(values) }),
   );
   const held = Object.entries(conditions ?? {});
   const capIds = caps === undefined ? undefined : listOf(caps);
-  return (cell) =>
-    wanted.every(([fact, values]) => values.has(cell[fact])) &&
-    held.every(([name, value]) => (cell.conditions[name] === true) === value) &&
-    (capIds === undefined ||
-      (capIds.length === 0 ? cell.caps.length === 0 : capIds.some((id) => cell.caps.includes(id))));
+  return (cell) => {
+    for (const { fact, values } of wanted) if (!values.includes(cell[fact])) return false;
+    if (!held.every(([name, value]) => (cell.conditions[name] === true) === value)) return false;
+    if (capIds === undefined) return true;
+    return capIds.length === 0 ? cell.caps.length === 0 : capIds.some((id) => cell.caps.includes(id));
+  };
 }
 
 function listOf<T>(values: OneOf<T>): readonly T[] {

@@ -1,0 +1,57 @@
+import type { Arbitrary } from "fast-check";
+import type { KeyChain } from "../../model/chain.js";
+import { aKeyChain } from "../key-chain.js";
+import type { FastCheck } from "./fast-check.js";
+import { HOSTILE_IDS } from "./ids.js";
+import { anyLimits, type LimitsOptions } from "./limits.js";
+
+export interface HierarchyOptions extends LimitsOptions {
+  /** Most keys; 4 by default. */
+  readonly maxKeys?: number;
+}
+
+/** The chain of one active key with limits at any of the four scopes; see {@link anyHierarchy}. */
+export function anyKeyChain(fc: FastCheck, options: LimitsOptions = {}): Arbitrary<KeyChain> {
+  return anyHierarchy(fc, { ...options, maxKeys: 1 }).chain((chains) => fc.constantFrom(...chains));
+}
+
+/**
+ * One to four active keys of one org, in up to two projects, of up to two people: chains that share what they have in
+ * common, each with limits at any of the four scopes. Some ids are hostile. `directoryOf(...chains)` makes a gate of them.
+ */
+export function anyHierarchy(fc: FastCheck, options: HierarchyOptions = {}): Arbitrary<readonly KeyChain[]> {
+  const { maxKeys = 4, ...limitsOptions } = options;
+  const limits = fc.option(anyLimits(fc, limitsOptions), { nil: undefined });
+  const two = fc.tuple(limits, limits);
+  const place = fc.record({ project: fc.nat(1), holder: fc.nat(1), limits });
+  return fc
+    .record({
+      ids: anyIds(fc, 5 + maxKeys),
+      org: limits,
+      projects: two,
+      // Of each project, its two members.
+      members: fc.tuple(two, two),
+      keys: fc.array(place, { minLength: 1, maxLength: maxKeys }),
+    })
+    .map(({ ids, org, projects, members, keys }) =>
+      keys.map((key, index) => {
+        const [orgId = "", ...rest] = ids;
+        return aKeyChain({
+          org: { id: orgId, limits: org },
+          project: { id: rest[key.project] ?? "", limits: projects[key.project] },
+          holder: { userId: rest[2 + key.holder] ?? "", limits: members[key.project]?.[key.holder] },
+          key: { id: rest[4 + index] ?? "", limits: key.limits },
+        });
+      }),
+    );
+}
+
+/** So many different ids, each plain or hostile. */
+function anyIds(fc: FastCheck, many: number): Arbitrary<string[]> {
+  const plain = fc.nat(999).map((number) => `id-${number}`);
+  const id = fc.oneof(
+    { weight: 3, arbitrary: plain },
+    { weight: 1, arbitrary: fc.constantFrom(...HOSTILE_IDS) },
+  );
+  return fc.uniqueArray(id, { minLength: many, maxLength: many });
+}

@@ -1,0 +1,63 @@
+import type { Arbitrary } from "fast-check";
+import type { Budget, Limits, ModelLimits } from "../../model/limits.js";
+import type { FastCheck } from "./fast-check.js";
+
+export interface LimitsOptions {
+  /** Patterns that limits per model may be about; none by default. */
+  readonly models?: readonly string[];
+  /** Largest count of requests and of calls at the same time; 20 by default. */
+  readonly maxRequests?: number;
+  /** Largest count of tokens; 20,000 by default. */
+  readonly maxTokens?: number;
+  /** Largest budget in US dollars; 1 by default. */
+  readonly maxUsd?: number;
+  /** Whether some are in shadow mode; they are not by default. */
+  readonly shadow?: boolean;
+}
+
+const OF_REQUESTS = ["rpm", "rpd", "inFlight"] as const;
+
+const OF_TOKENS = ["tpm", "inputTpm", "outputTpm", "tpd"] as const;
+
+/** Most limits on requests and tokens in one scope: under many, hardly anything would ever be admitted. */
+const RATES_MAX = 3;
+
+const RESETS = ["daily", "weekly", "monthly", "never"] as const;
+
+/** Limits that a gate takes: each there or not, a max of zero among them, budgets of different resets. */
+export function anyLimits(fc: FastCheck, options: LimitsOptions = {}): Arbitrary<Limits> {
+  const { models = [], shadow = false } = options;
+  const one = anyModelLimits(fc, options);
+  const mode = fc.constantFrom<NonNullable<Limits["mode"]>>(
+    "enforce",
+    ...(shadow ? ["shadow" as const] : []),
+  );
+  const withMode = fc
+    .tuple(one, fc.option(mode, { nil: undefined }))
+    .map(([limits, how]): Limits => (how === undefined ? limits : { ...limits, mode: how }));
+  if (models.length === 0) return withMode;
+  const perModel = fc.dictionary(fc.constantFrom(...models), one, { maxKeys: 3, noNullPrototype: true });
+  return fc
+    .tuple(withMode, fc.option(perModel, { nil: undefined }))
+    .map(([limits, each]): Limits => (each === undefined ? limits : { ...limits, perModel: each }));
+}
+
+function anyModelLimits(
+  fc: FastCheck,
+  { maxRequests = 20, maxTokens = 20_000, maxUsd = 1 }: LimitsOptions,
+): Arbitrary<ModelLimits> {
+  const rate = fc.oneof(
+    fc.tuple(fc.constantFrom(...OF_REQUESTS), fc.nat(maxRequests)),
+    fc.tuple(fc.constantFrom(...OF_TOKENS), fc.nat(maxTokens)),
+  );
+  const rates = fc.uniqueArray(rate, { maxLength: RATES_MAX, selector: ([name]) => name });
+  // To a hundredth of a cent: as people write them, and not more exact than a number.
+  const usd = fc.nat(Math.floor(maxUsd * 10_000)).map((hundredths) => hundredths / 10_000);
+  const budget = fc.record({ usd, reset: fc.constantFrom<Budget["reset"]>(...RESETS) });
+  const budgets = fc.uniqueArray(budget, { maxLength: 2, selector: ({ reset }) => reset });
+  return fc.tuple(rates, budgets).map(([counts, [first, ...more]]): ModelLimits => {
+    const limits: ModelLimits = Object.fromEntries(counts);
+    if (first === undefined) return limits;
+    return { ...limits, budget: more.length === 0 ? first : [first, ...more] };
+  });
+}

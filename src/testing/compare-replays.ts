@@ -1,0 +1,192 @@
+import type { RefusalReason } from "../admission/reasons.js";
+import type { Admission } from "../gate/admission.js";
+import { ValidationError } from "../model/errors.js";
+import { usdOf } from "../model/money.js";
+import { isSameLimit } from "./limit-use.js";
+import { type ReplayOptions, type ReplaySetup, replay } from "./replay.js";
+import type { CallerResult, LimitResult, ReplayResult } from "./replay-result.js";
+import type { TraceCall } from "./trace.js";
+
+/** What a call was answered. */
+export type CallAnswer =
+  | { readonly admitted: true }
+  | {
+      readonly admitted: false;
+      readonly reason: RefusalReason;
+      /** Names the scope, the limit, what was used and the max. */
+      readonly message: string;
+      /** Milliseconds after which it would have passed; absent where waiting does not help. */
+      readonly retryAfterMs?: number;
+    };
+
+/** A call that one setup admits and the other refuses, or that the two refuse for different reasons. */
+export interface CallChange {
+  /** Its place in the trace, the first call being 0. */
+  readonly index: number;
+  /** Its arrival, in epoch milliseconds. */
+  readonly at: number;
+  /** The name of its caller. */
+  readonly caller: string;
+  readonly before: CallAnswer;
+  readonly after: CallAnswer;
+}
+
+/** What became of the calls of one caller in each setup. */
+export interface CallerComparison {
+  readonly name: string;
+  readonly before: CallerResult;
+  readonly after: CallerResult;
+  /** Calls of this caller that only the second setup admits, and that only the first does. */
+  readonly gained: number;
+  readonly lost: number;
+  /** What the second setup costs more than the first, in nano-USD, and the same in dollars; negative where it is less. */
+  readonly costNanoUsd: number;
+  readonly usd: number;
+}
+
+/** What one limit did in each setup; absent where a setup has no such limit. Its max may differ. */
+export interface LimitComparison {
+  readonly before?: LimitResult;
+  readonly after?: LimitResult;
+}
+
+/** What two setups make of one trace. Plain data. */
+export interface ReplayComparison {
+  readonly before: ReplayResult;
+  readonly after: ReplayResult;
+  /** Calls that only the second setup admits, and that only the first does. */
+  readonly gained: number;
+  readonly lost: number;
+  /** What the second setup costs more than the first, in nano-USD, and the same in dollars; negative where it is less. */
+  readonly costNanoUsd: number;
+  readonly usd: number;
+  /** In the order of the trace. */
+  readonly changes: readonly CallChange[];
+  /** In the order of the first setup. */
+  readonly callers: readonly CallerComparison[];
+  /** Those of either setup, in the order org, project, member, key. */
+  readonly limits: readonly LimitComparison[];
+}
+
+/**
+ * Replays a trace against two setups and says what differs: "what would this limit have refused last week?"
+ *
+ * Not only the calls that a new limit refuses change: what it keeps out leaves room in the limits above, for others.
+ *
+ * @param before as it is, with a gate of its own
+ * @param after as it might be; the callers are the same, and make the same calls
+ * @param options for both replays
+ * @throws ValidationError where both setups have one gate, the callers' names differ, or a call has two callers; and what
+ *   {@link replay} throws
+ */
+export async function compareReplays<C extends TraceCall>(
+  before: ReplaySetup<C>,
+  after: ReplaySetup<C>,
+  trace: readonly C[],
+  options: Omit<ReplayOptions, "onStep"> = {},
+): Promise<ReplayComparison> {
+  if (before.gate === after.gate)
+    throw wrong("after.gate", "another gate than before's: counts would be carried over");
+  const names = ({ callers }: ReplaySetup<C>) => JSON.stringify(callers.map(({ name }) => name).sort());
+  if (names(before) !== names(after)) throw wrong("after.callers", "callers of the same names as before's");
+  const first = await run(before, trace, options);
+  const second = await run(after, trace, options);
+  const changes = changesOf(first.answers, second.answers);
+  const cost = (result: ReplayResult) =>
+    result.callers.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0);
+  return {
+    before: first.result,
+    after: second.result,
+    ...gainsOf(changes),
+    ...money(cost(second.result) - cost(first.result)),
+    changes,
+    callers: callersOf(first.result, second.result, changes),
+    limits: limitsOf(first.result, second.result),
+  };
+}
+
+/** One answer for each call of the trace, in its order. */
+interface Answered {
+  readonly at: number;
+  readonly caller: string;
+  readonly admission: Admission;
+}
+
+async function run<C extends TraceCall>(setup: ReplaySetup<C>, trace: readonly C[], options: ReplayOptions) {
+  const answers: Answered[] = [];
+  const result = await replay(setup, trace, {
+    ...options,
+    onStep(step) {
+      if (step.kind === "admission")
+        answers.push({ at: step.at, caller: step.caller.name, admission: step.admission });
+    },
+  });
+  return { result, answers };
+}
+
+function changesOf(before: readonly Answered[], after: readonly Answered[]): CallChange[] {
+  return before.flatMap(({ at, caller, admission: was }, index) => {
+    const other = after[index];
+    if (other?.caller !== caller)
+      throw wrong("after.assign", `the caller that before gives to trace[${index}]`);
+    const is = other.admission;
+    if (was.admitted && is.admitted) return [];
+    const change = { index, at, caller, before: answerOf(was), after: answerOf(is) };
+    return was.admitted === is.admitted && isSameRefusal(was, is) ? [] : [change];
+  });
+}
+
+/** Whether both are refused for the same reason, by the same limit where one is named. */
+function isSameRefusal(a: Admission, b: Admission): boolean {
+  if (a.admitted || b.admitted || a.reason !== b.reason) return false;
+  return a.limit === undefined || b.limit === undefined ? a.limit === b.limit : isSameLimit(a.limit, b.limit);
+}
+
+function answerOf(admission: Admission): CallAnswer {
+  if (admission.admitted) return { admitted: true };
+  const { reason, message, retryAfterMs } = admission;
+  return { admitted: false, reason, message, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+}
+
+function gainsOf(changes: readonly CallChange[]) {
+  const gained = changes.filter(({ before, after }) => after.admitted && !before.admitted).length;
+  const lost = changes.filter(({ before, after }) => before.admitted && !after.admitted).length;
+  return { gained, lost };
+}
+
+function callersOf(
+  before: ReplayResult,
+  after: ReplayResult,
+  changes: readonly CallChange[],
+): CallerComparison[] {
+  return before.callers.flatMap((was) => {
+    const is = after.callers.find(({ name }) => name === was.name);
+    if (is === undefined) return [];
+    const mine = gainsOf(changes.filter(({ caller }) => caller === was.name));
+    return [{ name: was.name, before: was, after: is, ...mine, ...money(is.costNanoUsd - was.costNanoUsd) }];
+  });
+}
+
+const SCOPES = ["org", "project", "member", "key"];
+
+function limitsOf(before: ReplayResult, after: ReplayResult): LimitComparison[] {
+  const found = new Map<string, { before?: LimitResult; after?: LimitResult }>();
+  for (const limit of before.limits) found.set(idOf(limit), { before: limit });
+  for (const limit of after.limits) found.set(idOf(limit), { ...found.get(idOf(limit)), after: limit });
+  const rank = ({ before, after }: LimitComparison) => SCOPES.indexOf((before ?? after)?.reading.scope ?? "");
+  return [...found.values()].sort((a, b) => rank(a) - rank(b));
+}
+
+/** Names a limit whatever its max, which may be what the two setups differ in. */
+function idOf({ orgId, projectId, reading }: LimitResult): string {
+  const { scope, scopeId, meter, window, perModel } = reading;
+  return JSON.stringify([orgId, projectId, scope, scopeId, meter, window, perModel]);
+}
+
+function money(costNanoUsd: number) {
+  return { costNanoUsd, usd: usdOf(costNanoUsd) };
+}
+
+function wrong(field: string, expected: string): ValidationError {
+  return new ValidationError([{ field, expected }]);
+}

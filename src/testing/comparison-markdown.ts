@@ -1,0 +1,136 @@
+import type { LimitReading } from "../admission/limit-reading.js";
+import { usdOf } from "../model/money.js";
+import type { CallAnswer, LimitComparison, ReplayComparison } from "./compare-replays.js";
+import type { LimitResult } from "./replay-result.js";
+
+/** So many calls are told one by one, if no other number is given. */
+const CALLS_SHOWN = 10;
+
+/**
+ * Renders a comparison as Markdown, for a person or a pull request: the sums, then each caller, each limit that refused
+ * something or differs, and the first calls whose answer changed.
+ *
+ * @param callsShown how many of those calls, 10 by default
+ */
+export function comparisonToMarkdown(comparison: ReplayComparison, callsShown = CALLS_SHOWN): string {
+  return [sumsOf(comparison), callersOf(comparison), limitsOf(comparison), callsOf(comparison, callsShown)]
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n");
+}
+
+function sumsOf({ before, after, gained, lost, usd }: ReplayComparison): string[] {
+  return [
+    `Of ${count(before.calls, "call")}, ${before.admitted} are admitted before and ${after.admitted} after: ` +
+      `${lost} are refused that were admitted, ${gained} admitted that were refused. The cost changes by ${signed(usd)} USD.`,
+  ];
+}
+
+function callersOf({ callers }: ReplayComparison): string[] {
+  const rows = callers.map(({ name, before, after, gained, lost, usd }) => [
+    name,
+    before.calls,
+    before.admitted,
+    after.admitted,
+    gained,
+    lost,
+    money(before.usd),
+    money(after.usd),
+    signed(usd),
+  ]);
+  const heads = [
+    "caller",
+    "calls",
+    "admitted before",
+    "after",
+    "gained",
+    "lost",
+    "USD before",
+    "after",
+    "change",
+  ];
+  return table(heads, rows);
+}
+
+function limitsOf({ limits }: ReplayComparison): string[] {
+  const rows = limits
+    .filter(isWorthTelling)
+    .map(({ before, after }) => [
+      nameOf((after ?? before)?.reading),
+      maxOf(before),
+      maxOf(after),
+      before?.refused ?? "",
+      after?.refused ?? "",
+      peakOf(before),
+      peakOf(after),
+    ]);
+  return table(["limit", "max before", "after", "refused before", "after", "peak before", "after"], rows);
+}
+
+function isWorthTelling({ before, after }: LimitComparison): boolean {
+  if (before === undefined || after === undefined) return true;
+  return before.refused > 0 || after.refused > 0 || maxOf(before) !== maxOf(after);
+}
+
+function callsOf({ changes }: ReplayComparison, shown: number): string[] {
+  const rows = changes
+    .slice(0, shown)
+    .map(({ index, at, caller, before, after }) => [
+      index,
+      new Date(at).toISOString(),
+      caller,
+      answer(before),
+      answer(after),
+    ]);
+  const more = changes.length - rows.length;
+  return [
+    ...table(["call", "at", "caller", "before", "after"], rows, 5),
+    ...(more > 0 && rows.length > 0 ? ["", `and ${count(more, "more call")} whose answer changes.`] : []),
+  ];
+}
+
+function answer(one: CallAnswer): string {
+  return one.admitted ? "admitted" : `${one.reason}: ${one.message}`;
+}
+
+function nameOf(reading: LimitReading | undefined): string {
+  if (reading === undefined) return "";
+  const { scope, scopeId, meter, window, perModel } = reading;
+  return `${scope} ${scopeId}: ${meter}, ${window}${perModel === undefined ? "" : `, ${perModel}`}`;
+}
+
+/** The max of a limit as it was written, and whether it only watches. */
+function maxOf(limit: LimitResult | undefined): string {
+  if (limit === undefined) return "none";
+  const { meter, max, mode } = limit.reading;
+  return `${meter === "cost" ? `${money(usdOf(max))} USD` : max}${mode === "shadow" ? " (shadow)" : ""}`;
+}
+
+function peakOf(limit: LimitResult | undefined): string {
+  return limit === undefined ? "" : `${Math.round(limit.peak * 100)} %`;
+}
+
+function count(many: number, what: string): string {
+  return `${many} ${what}${many === 1 ? "" : "s"}`;
+}
+
+/** Dollars to a hundredth of a cent: more is noise for a person. */
+function money(usd: number): string {
+  return String(Math.round(usd * 10_000) / 10_000);
+}
+
+function signed(usd: number): string {
+  return usd > 0 ? `+${money(usd)}` : money(usd);
+}
+
+/** Rows under their heads, all but the first `texts` columns to the right; nothing where there are no rows. */
+function table(
+  heads: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+  texts = 1,
+): string[] {
+  if (rows.length === 0) return [];
+  const line = (cells: readonly (string | number)[]) =>
+    `| ${cells.map((cell) => String(cell).replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`;
+  return [line(heads), `|${heads.map((_, i) => (i < texts ? "---" : "---:")).join("|")}|`, ...rows.map(line)];
+}

@@ -1,0 +1,328 @@
+import type { Charge } from "../../admission/charge.js";
+import type { Limit } from "../../admission/limit.js";
+import { Calendar } from "../../admission/period.js";
+import type { Counters, ReserveRequest } from "../../counters/counters.js";
+import type { Limits } from "../../model/limits.js";
+import { type Random, seededRandom } from "../random.js";
+import { check } from "./check.js";
+import { CountersModel } from "./counters-model.js";
+import { DAY_MS, HOUR_MS, limitsOf, MINUTE_MS, START } from "./counters-trial.js";
+
+/** A random trace that a seed reproduces. */
+export interface CountersTrace {
+  /** A whole number; its lowest 32 bits count. */
+  readonly seed: number;
+  /** How many calls are made; 200 by default. */
+  readonly steps?: number;
+}
+
+/**
+ * Makes random calls on counters that take the caller's clock, and compares every answer, and after every call the
+ * readings of all limits, with those of a simple exact model: an event log.
+ *
+ * Reserves, settles, releases, extensions, readings, dry runs, retries, changed limits, and a clock that moves on, jumps
+ * over windows and resets, and goes back.
+ *
+ * @param counters must be empty; they are not closed
+ * @throws Error naming the seed, the step and the first difference
+ */
+export async function traceCounters(counters: Counters, { seed, steps = 200 }: CountersTrace): Promise<void> {
+  const trace = new Trace(counters, seed);
+  for (let step = 0; step < steps; step++) await trace.step(step);
+}
+
+/** What every call is charged against, and which calls a limit per model is about. */
+type Model = "fast" | "slow";
+
+const KEYS = ["ada", "bob"] as const;
+type Key = (typeof KEYS)[number];
+
+/** No longer than that after a reset is an old period asked about: see `Counters`. */
+const LATE_MS = 3 * HOUR_MS;
+
+class Trace {
+  readonly #counters: Counters;
+  readonly #model = new CountersModel();
+  readonly #seed: number;
+  readonly #random: Random;
+  readonly #calendar = new Calendar();
+  /** Of moments that lie behind: each calendar remembers the period that it was asked for last. */
+  readonly #pastCalendar = new Calendar();
+  readonly #limits: Record<"org" | "project" | "member" | Key, Limits>;
+  /** Settled reservations, to settle again. */
+  readonly #settled: {
+    readonly id: string;
+    readonly expiresAt: number;
+    readonly amounts: readonly Charge[];
+  }[] = [];
+  readonly #reservedAt = new Map<string, number>();
+  readonly #done: string[] = [];
+  #now = START;
+  /** The latest moment of any call. */
+  #latest = START;
+  /** The latest moment at which every scope of a call was charged: there the counters' clock stands for certain. */
+  #chargedAt = Number.NEGATIVE_INFINITY;
+  #probeAt: number | undefined;
+
+  constructor(counters: Counters, seed: number) {
+    this.#counters = counters;
+    this.#seed = seed;
+    this.#random = seededRandom(seed);
+    this.#limits = {
+      org: { rpm: this.#upTo(30), tpd: this.#upTo(600), budget: this.#budgets() },
+      project: { tpm: 40 + this.#upTo(60), inFlight: this.#upTo(8) },
+      member: { rpd: 50 + this.#upTo(60), budget: this.#budgets(), mode: this.#oneOf(["shadow", "enforce"]) },
+      ada: { tpm: 20 + this.#upTo(40), perModel: { fast: { tpm: 30 }, slow: { rpm: 3, mode: "shadow" } } },
+      bob: { rpm: this.#upTo(8), inFlight: this.#upTo(3), budget: { usd: "0.000003", reset: "never" } },
+    };
+  }
+
+  async step(step: number): Promise<void> {
+    this.#moveClock();
+    const id = `r${step}`;
+    try {
+      await this.#oneOf([
+        ...times(9, () => this.#reserve(id)),
+        ...times(6, () => this.#settle()),
+        ...times(2, () => this.#extend(id)),
+        ...times(1, () => this.#settleAgain(id)),
+        ...times(2, () => this.#changeLimits()),
+      ])();
+      await this.#readAll();
+    } catch (error) {
+      const lately = this.#done.slice(-12).join("\n  ");
+      const message = error instanceof Error ? error.message : String(error);
+      throw new Error(`seed ${this.#seed}, step ${step}: ${message}\n  ${lately}`, { cause: error });
+    }
+  }
+
+  async #reserve(id: string): Promise<void> {
+    const tokens = this.#oneOf([0, 1, this.#upTo(12), this.#upTo(45)]);
+    const use: Use = { requests: 1, tokens, cost: this.#oneOf([0, tokens * 7]), slots: 1 };
+    const charges = this.#chargesOf(this.#oneOf(KEYS), this.#oneOf(["fast", "slow"]), use);
+    const key = this.#chance(0.3) ? `k${this.#upTo(3)}` : undefined;
+    const fingerprint = String(this.#upTo(2));
+    const outcome = await this.#ask({
+      id,
+      ttlMs: this.#oneOf([1, 4_000, MINUTE_MS, LATE_MS, LATE_MS, LATE_MS]),
+      charges,
+      idempotency: key === undefined ? undefined : { key, fingerprint },
+      dryRun: this.#chance(0.15),
+    });
+    if (outcome === "reserved") this.#reservedAt.set(id, this.#latest);
+  }
+
+  async #extend(id: string): Promise<void> {
+    const open = this.#pick(this.#model.open(this.#now));
+    const tokens = this.#upTo(30);
+    const use: Use = { requests: 0, tokens, cost: tokens * 7, slots: 0 };
+    const at = open && this.#reservedAt.get(open.id);
+    const charges = this.#chargesOf(this.#oneOf(KEYS), this.#oneOf(["fast", "slow"]), use, at);
+    const dryRun = this.#chance(0.1);
+    await this.#ask({ id: open?.id ?? id, ttlMs: MINUTE_MS, charges, extend: true, dryRun });
+  }
+
+  async #ask(parts: Omit<ReserveRequest, "orgId" | "now">): Promise<string> {
+    const request = { ...parts, orgId: "o1", now: this.#now };
+    const { id, idempotency, extend, dryRun, ttlMs, charges } = request;
+    const how = [
+      extend && "extend",
+      dryRun && "dry run",
+      idempotency && Object.values(idempotency).join("/"),
+    ];
+    this.#note(`reserve ${id} ${how.filter(Boolean).join(" ")} for ${ttlMs} ms`, charges);
+    const expected = this.#model.reserve(request);
+    check("reserve", comparable(await this.#counters.reserve(request)), comparable(expected));
+    if (!dryRun) this.#latest = Math.max(this.#latest, this.#now);
+    if (expected.outcome === "reserved" && !dryRun && !extend) this.#chargedAt = this.#latest;
+    if (expected.outcome === "refused") {
+      const waitMs = Math.max(...expected.readings.map((reading) => reading.waitMs));
+      if (Number.isFinite(waitMs) && this.#chance(0.5)) this.#probeAt = this.#now + waitMs;
+    }
+    return dryRun ? "dry run" : expected.outcome;
+  }
+
+  async #settle(): Promise<void> {
+    const open = this.#pick(this.#model.open(this.#now));
+    if (open === undefined) return;
+    const share = this.#oneOf([0, this.#random(), 1, 1, 2.5]);
+    const amounts: Charge[] = open.charges.map((charge) => {
+      const amount = charge.limit.meter === "inFlight" ? 0 : Math.floor(charge.amount * share);
+      return { ...charge, amount };
+    });
+    if (this.#chance(0.2)) this.#fallBack(amounts);
+    // Another process settles what it has read from JSON.
+    const given: Charge[] = this.#chance(0.5) ? JSON.parse(JSON.stringify(amounts)) : amounts;
+    await this.#settleAs(open.id, given);
+    this.#settled.push({ id: open.id, expiresAt: open.expiresAt, amounts });
+  }
+
+  /** A call that fell back: nothing of the first model's limits, and what it used of the other's. */
+  #fallBack(amounts: Charge[]): void {
+    for (const [i, charge] of amounts.entries())
+      if (charge.limit.perModel) amounts[i] = { ...charge, amount: 0 };
+    const others = this.#chargesOf("ada", this.#oneOf(["fast", "slow"]), {
+      requests: 1,
+      tokens: this.#upTo(50),
+      cost: 0,
+      slots: 0,
+    }).filter(({ limit }) => limit.perModel && !amounts.some((one) => one.limit.field === limit.field));
+    amounts.push(...others);
+  }
+
+  async #settleAgain(id: string): Promise<void> {
+    const known = this.#settled.filter(({ expiresAt }) => expiresAt > this.#latest && expiresAt > this.#now);
+    const again = this.#pick(known);
+    await this.#settleAs(again?.id ?? id, again?.amounts ?? []);
+  }
+
+  async #settleAs(id: string, amounts: readonly Charge[]): Promise<void> {
+    const request = { id, orgId: "o1", now: this.#now, amounts };
+    this.#note(`settle ${id}`, amounts);
+    this.#latest = Math.max(this.#latest, this.#now);
+    const expected = this.#model.settle(request);
+    check("settle", await this.#counters.settle(request), expected);
+  }
+
+  /** Another max or mode, as somebody writes it while calls are under way. */
+  async #changeLimits(): Promise<void> {
+    const name = this.#oneOf(["org", "project", "member", ...KEYS] as const);
+    const limits = this.#limits[name];
+    const scale = (max: number | undefined) =>
+      max && Math.max(1, Math.floor(max * this.#oneOf([0.5, 0.8, 1.3, 2])));
+    this.#limits[name] = {
+      ...limits,
+      ...(limits.rpm && { rpm: scale(limits.rpm) }),
+      ...(limits.tpm && { tpm: scale(limits.tpm) }),
+      ...(limits.inFlight && { inFlight: scale(limits.inFlight) }),
+      mode: this.#chance(0.2) ? "shadow" : "enforce",
+    };
+    this.#done.push(`limits of ${name}: ${JSON.stringify(this.#limits[name])}`);
+  }
+
+  /** The readings of every limit, for an amount that may fit or not. */
+  async #readAll(): Promise<void> {
+    const amount = this.#upTo(20);
+    const use: Use = { requests: amount % 4, tokens: amount, cost: amount * 7, slots: amount % 3 };
+    const charges = KEYS.flatMap((key) => this.#chargesOf(key, key === "ada" ? "fast" : "slow", use));
+    const late = this.#chargesOf("ada", "slow", use, this.#latest - LATE_MS).filter(
+      (charge) => charge.period && charge.period.endsAt <= this.#latest && this.#model.hasPeriod(charge),
+    );
+    const query = { orgId: "o1", now: this.#now, charges: [...charges, ...late] };
+    this.#latest = Math.max(this.#latest, this.#now);
+    const expected = this.#model.read(query);
+    for (const [i, reading] of (await this.#counters.read(query)).entries()) {
+      const { limit, amount } = query.charges[i] ?? charges[0] ?? { limit: undefined, amount: 0 };
+      check(
+        `reading of ${amount} against ${limit?.scope} ${limit?.field} of ${limit?.max}`,
+        reading,
+        expected[i],
+      );
+    }
+  }
+
+  /**
+   * Within a bucket, over a window, over a reset; to the millisecond at which a refused call is told to come again, and
+   * the one before it; and back. Back only where the counters' clock is known: what a refused call has told them of the
+   * time, an adapter may keep or not.
+   */
+  #moveClock(): void {
+    const probeAt = this.#probeAt;
+    this.#probeAt = undefined;
+    if (probeAt !== undefined && probeAt - 1 > this.#now && this.#chance(0.8)) {
+      this.#now = probeAt - this.#oneOf([0, 1]);
+      return;
+    }
+    if (this.#chance(0.12) && this.#chargedAt >= this.#latest) {
+      this.#now -= this.#upTo(90_000);
+      return;
+    }
+    const pace = this.#random();
+    if (pace < 0.6) this.#now += this.#upTo(3_000);
+    else if (pace < 0.85) this.#now += this.#upTo(30_000);
+    else if (pace < 0.97) this.#now += this.#oneOf([0, 1, 999, 1_000, 59_999, MINUTE_MS, 60_001, 61_000]);
+    else this.#now += this.#oneOf([HOUR_MS, DAY_MS / 60, DAY_MS, DAY_MS + DAY_MS / 60, 9 * DAY_MS]);
+  }
+
+  /** The charges of a call of a key to a model, in the periods of `at`. */
+  #chargesOf(key: Key, model: Model, use: Use, at = Math.max(this.#latest, this.#now)): Charge[] {
+    const { org, project, member } = this.#limits;
+    const limits: Limit[] = [
+      ...limitsOf(org, { kind: "org", timeZone: "Europe/Berlin" }),
+      ...limitsOf(project, { kind: "project" }),
+      ...limitsOf(member, { kind: "member" }),
+      ...limitsOf(this.#limits[key], { id: key }),
+    ];
+    const calendar = at < this.#latest ? this.#pastCalendar : this.#calendar;
+    return limits
+      .filter(({ perModel }) => perModel === undefined || perModel === model)
+      .map((limit) => {
+        const { window } = limit;
+        const amount = amountOf(limit, use);
+        if (window.kind !== "calendar") return { limit, amount };
+        return { limit, amount, period: calendar.clock(window.name, window.timeZone).at(at) };
+      });
+  }
+
+  #note(what: string, charges: readonly Charge[]): void {
+    const amounts = charges.map(
+      ({ limit, amount }) => `${limit.scopeId} ${limit.field} ${amount}/${limit.max}`,
+    );
+    this.#done.push(`at +${this.#now - START} ms ${what}: ${amounts.join(", ")}`);
+  }
+
+  #budgets(): NonNullable<Limits["budget"]> {
+    return [
+      { usd: `0.00000${2 + this.#upTo(6)}`, reset: this.#oneOf(["daily", "weekly"]) },
+      { usd: `0.0000${2 + this.#upTo(6)}`, reset: "monthly" },
+    ];
+  }
+
+  #chance(share: number): boolean {
+    return this.#random() < share;
+  }
+
+  /** A whole number from 1 to `max`. */
+  #upTo(max: number): number {
+    return 1 + Math.floor(this.#random() * max);
+  }
+
+  #oneOf<T>(values: readonly T[]): T {
+    return values[Math.floor(this.#random() * values.length)] as T; // sound: no list here is empty
+  }
+
+  #pick<T>(values: readonly T[]): T | undefined {
+    return values.length === 0 ? undefined : this.#oneOf(values);
+  }
+}
+
+interface Use {
+  readonly requests: number;
+  readonly tokens: number;
+  readonly cost: number;
+  readonly slots: number;
+}
+
+function amountOf({ meter }: Limit, use: Use): number {
+  if (meter === "requests") return use.requests;
+  if (meter === "cost") return use.cost;
+  return meter === "inFlight" ? use.slots : use.tokens;
+}
+
+function times<T>(weight: number, one: T): T[] {
+  return Array(weight).fill(one);
+}
+
+/** An outcome without the max and mode of its charges: after a change either those of then or those of now are told. */
+function comparable(outcome: object): object {
+  if (!("charges" in outcome)) return outcome;
+  const charges = outcome.charges as readonly Charge[]; // sound: it is the outcome of a reserve
+  return {
+    ...outcome,
+    charges: charges.map(({ limit: { scopeKey, field, meter, window }, amount, period }) => ({
+      limit: { scopeKey, field, meter, window },
+      amount,
+      period,
+    })),
+  };
+}

@@ -1,0 +1,89 @@
+import type { Directory } from "../gate/directory.js";
+import { createToken, hashToken } from "../gate/token.js";
+import type { KeyChain } from "../model/chain.js";
+import { ValidationError } from "../model/errors.js";
+import type { Principal } from "../policy/principal.js";
+
+/** A {@link Directory} of what a test says, with a token for each key. */
+export interface TestDirectory extends Required<Directory> {
+  /**
+   * The token of a key, as a client would send it. It begins with `sk-tg-`, as the gate's `keyPrefix` does by default.
+   *
+   * @throws ValidationError where there is no such key
+   */
+  tokenOf(keyId: string): string;
+  /**
+   * Adds chains and people, or puts them in the place of what was said of the same key or person.
+   *
+   * A gate sees a changed chain when the one that it keeps is older than its `cache.maxAgeMs`, 30 seconds by default:
+   * move its clock on by that.
+   */
+  put(...known: readonly (KeyChain | Principal)[]): void;
+}
+
+/**
+ * A directory of key chains and people, for a gate in a test: `createGate({ directory: directoryOf(aKeyChain()) })`.
+ *
+ * The active holder of a key is an org member, and a project member wherever they hold one; say it otherwise by giving
+ * the person, such as `anOwner({ userId: "pam" })`.
+ */
+export function directoryOf(...known: readonly (KeyChain | Principal)[]): TestDirectory {
+  const chains = new Map<string, KeyChain>();
+  const people = new Map<string, Principal>();
+  const tokens = new Map<string, string>();
+  const keyIds = new Map<string, string>();
+
+  const directory: TestDirectory = {
+    put(...more) {
+      for (const one of more) {
+        if ("key" in one) chains.set(one.key.id, one);
+        else if (one.via === undefined) people.set(personId(one.userId, one.orgId), one);
+        else throw new ValidationError([{ field: "via", expected: "a person: for a key, give its chain" }]);
+      }
+    },
+
+    tokenOf(keyId) {
+      if (!chains.has(keyId))
+        throw new ValidationError([{ field: "keyId", expected: "a key of this directory" }]);
+      let token = tokens.get(keyId);
+      if (token === undefined) {
+        token = createToken("sk-tg-");
+        tokens.set(keyId, token);
+        keyIds.set(hashToken(token), keyId);
+      }
+      return token;
+    },
+
+    async key(ref) {
+      const keyId = "keyId" in ref ? ref.keyId : keyIds.get(ref.hash);
+      return keyId === undefined ? undefined : chains.get(keyId);
+    },
+
+    async principal(userId, orgId) {
+      const person = people.get(personId(userId, orgId));
+      if (person !== undefined) return person;
+      const held = [...chains.values()].filter(
+        ({ org, holder }) => org.id === orgId && holder.userId === userId && holder.active,
+      );
+      if (held.length === 0) return undefined;
+      const projectRoles = Object.fromEntries(held.map(({ project }) => [project.id, "member"]));
+      return { userId, orgId, orgRole: "member", projectRoles };
+    },
+
+    async scope({ orgId, projectId, userId }) {
+      const inOrg = [...chains.values()].filter(({ org }) => org.id === orgId);
+      const [first] = inOrg;
+      if (first === undefined) return undefined;
+      const inProject = inOrg.filter(({ project }) => project.id === projectId);
+      const project = inProject[0]?.project;
+      const holder = inProject.find((chain) => chain.holder.userId === userId)?.holder;
+      return { org: first.org, ...(project && { project }), ...(holder && { holder }) };
+    },
+  };
+  directory.put(...known);
+  return directory;
+}
+
+function personId(userId: string, orgId: string): string {
+  return JSON.stringify([orgId, userId]);
+}
