@@ -1,5 +1,7 @@
-import type { Charge } from "../admission/charge.js";
+import type { Charges } from "../admission/charge.js";
+import type { Limit } from "../admission/limit.js";
 import { type LimitReading, limitReading } from "../admission/limit-reading.js";
+import type { Period } from "../admission/period.js";
 import type { Refusal, Refused } from "../admission/refusal.js";
 import { emptyAfter } from "../admission/sliding-count.js";
 import type { Degraded, Reservation } from "./reservation.js";
@@ -27,7 +29,8 @@ export type Admission = Admitted | Refused;
 /** What a reserve left on the counts of its charges. */
 export interface Counted {
   readonly used: readonly number[];
-  readonly resetMs: readonly number[];
+  /** Absent where it follows from the moment of the charge, as it does of every amount above zero. */
+  readonly resetMs: readonly number[] | undefined;
   readonly now: number;
 }
 
@@ -43,7 +46,7 @@ export class AdmittedCall implements Admitted {
   readonly contentLogging: boolean;
   readonly shadow: readonly Refusal[];
   declare readonly degraded?: Degraded;
-  readonly #charges: readonly Charge[];
+  readonly #charges: Charges;
   readonly #counted: Counted;
 
   constructor(
@@ -52,7 +55,7 @@ export class AdmittedCall implements Admitted {
     contentLogging: boolean,
     shadow: readonly Refusal[],
     degraded: Degraded | undefined,
-    charges: readonly Charge[],
+    charges: Charges,
     counted: Counted,
   ) {
     this.reservation = reservation;
@@ -70,9 +73,16 @@ export class AdmittedCall implements Admitted {
 
   get limits(): LimitReading[] {
     const { used, resetMs, now } = this.#counted;
-    return this.#charges.map(({ limit }, i) =>
-      limitReading(limit, { used: used[i] ?? 0, resetMs: resetMs[i] ?? Number.POSITIVE_INFINITY }, now),
-    );
+    const { limits, periods } = this.#charges;
+    return limits.map((limit, i) => {
+      if (resetMs === undefined)
+        return readingAfter(limit, periods[i], used[i] ?? 0, now, this.reservation.reservedAt);
+      return limitReading(
+        limit,
+        { used: used[i] ?? 0, resetMs: resetMs[i] ?? Number.POSITIVE_INFINITY },
+        now,
+      );
+    });
   }
 
   /** Shows in a console what JSON shows. */
@@ -99,10 +109,21 @@ export class AdmittedCall implements Admitted {
   }
 }
 
-/** A limit right after something was counted against it at `now`. */
-export function readingAfter({ limit, period }: Charge, used: number, now: number): LimitReading {
+/**
+ * A limit right after something was counted against it.
+ *
+ * @param now the caller's moment, from which waits are told
+ * @param countedAt the counters' moment; never before `now`
+ */
+export function readingAfter(
+  limit: Limit,
+  period: Period | undefined,
+  used: number,
+  now: number,
+  countedAt = now,
+): LimitReading {
   const { window } = limit;
   let emptyAt = period?.endsAt ?? Number.POSITIVE_INFINITY;
-  if (window.kind === "sliding") emptyAt = emptyAfter(window.lengthMs, now);
-  return limitReading(limit, { used, resetMs: emptyAt - now }, now);
+  if (window.kind === "sliding") emptyAt = emptyAfter(window.lengthMs, countedAt);
+  return limitReading(limit, { used, resetMs: Math.max(0, emptyAt - now) }, now);
 }

@@ -1,32 +1,19 @@
-import { chargesOf } from "../admission/amounts.js";
-import type { Charge, Reading } from "../admission/charge.js";
+import { type Charges, chargeList, sideBySide } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { type EstimatedUse, estimatedUse } from "../admission/estimated-use.js";
-import { LimitRefusal, namedIndex, plainRefusal, type Refusal, type Refused } from "../admission/refusal.js";
+import type { Plan } from "../admission/plan.js";
+import { plainRefusal, type Refusal, type Refused } from "../admission/refusal.js";
 import type { Counters, ReserveOutcome, ReserveRequest } from "../counters/counters.js";
 import { ConflictError, CountersUnavailableError } from "../model/errors.js";
 import { plainUsage, type Usage, usageSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 import { type Admission, AdmittedCall } from "./admission.js";
-import { contextOf, type Engine } from "./engine.js";
-import { answerOf } from "./guarded-counters.js";
+import type { Engine } from "./engine.js";
+import { answerOf, guarded } from "./guarded-counters.js";
 import { type KeyRef, tokenEnded } from "./key-resolver.js";
+import { limitRefusal, NO_REFUSALS, refused, shadowRefusals } from "./refusing.js";
 import { type Degraded, IssuedReservation } from "./reservation.js";
-
-/** Makes ids of reservations: unlike those of any other process, and in order within this one. */
-export class ReservationIds {
-  readonly #prefix: string;
-  #last = 0;
-
-  /** @param nonce text that no other process has */
-  constructor(nonce: string) {
-    this.#prefix = `${nonce}-`;
-  }
-
-  next(): string {
-    return this.#prefix + (++this.#last).toString(36);
-  }
-}
+import type { ReservationIds } from "./reservation-ids.js";
 
 /**
  * Decides about one call: the checks in their order, the first that fails answers, and at the end one `reserve` over
@@ -58,18 +45,26 @@ export async function admit(
   if (use === undefined) return refuse(plainRefusal("model_unpriced"));
 
   // Where the first target has no price, the limits of the next one count.
-  const { limits, clocks } =
-    use.models[0] === plan.models[0] ? plan : compiled.forTargets(use.models, requested);
-  const charges = chargesOf(limits, clocks, use, now);
-  const asked: Asked = { call, requested, compiled, use, charges, now, dryRun };
-  let answer: Admission;
+  const isFirst = plan.models === undefined || use.models[0] === plan.models[0];
+  const counted = isFirst ? plan : compiled.forTargets(use.models, requested);
+  const charges = counted.charges(use, now);
+  const asked: Asked = { call, requested, compiled, plan: counted, use, charges, now, dryRun };
+  const answer = reserveDirectly(engine, ids, asked) ?? (await reserveOrDegrade(engine, ids, asked));
+  if (!answer.admitted) return refuse(answer);
+  if (!dryRun) engine.settings.ledger?.opened(answer.reservation);
+  return answer;
+}
+
+/** The ordinary way of counters, and what happens where they do not answer. */
+async function reserveOrDegrade(engine: Engine, ids: ReservationIds, asked: Asked): Promise<Admission> {
   try {
-    answer = concluded(engine, asked, await reserve(engine, ids, engine.settings.counters, asked));
+    const outcome = await reserve(engine, ids, engine.settings.counters, asked);
+    if (engine.local.owes) giveBack(engine, asked.now);
+    return concluded(engine, asked, outcome);
   } catch (error) {
     if (!(error instanceof CountersUnavailableError)) throw error;
-    answer = await whileDown(engine, ids, asked, error);
+    return whileDown(engine, ids, asked, error);
   }
-  return answer.admitted ? answer : refuse(answer);
 }
 
 /** What `onCountersDown` says. */
@@ -82,11 +77,20 @@ async function whileDown(
   const mode = degrade(engine, asked.now, error);
   if (mode === "deny") return plainRefusal("counters_unavailable");
   if (mode === "local") {
-    return concluded(engine, asked, await reserve(engine, ids, engine.localCounters, asked), "local");
+    const local = { ...asked, charges: engine.local.shared(asked.charges) };
+    const answer = concluded(engine, local, await reserve(engine, ids, engine.local, local), "local");
+    // It fits the limit, only not the share of it: that is the outage's doing.
+    const isOutage = !answer.admitted && answer.reason === "too_large" && fitsAlone(asked.charges);
+    return isOutage ? plainRefusal("counters_unavailable") : answer;
   }
   const expiresAt = asked.now + engine.settings.reservationTtlMs;
-  const uncounted = { id: ids.next(), reservedAt: asked.now, expiresAt, charges: [], used: [], resetMs: [] };
-  return admitted(asked, NO_REFUSALS, "uncounted", uncounted);
+  const times = { reservedAt: asked.now, expiresAt };
+  const uncounted = { ...times, charges: NO_CHARGES, used: [], resetMs: [] };
+  return admitted(asked, ids.next(), NO_REFUSALS, "uncounted", uncounted);
+}
+
+function fitsAlone({ limits, amounts }: Charges): boolean {
+  return limits.every(({ max }, i) => (amounts[i] ?? 0) <= max);
 }
 
 /** What the gate does while its counters do not answer, told to whoever listens. */
@@ -97,31 +101,73 @@ export function degrade(engine: Engine, now: number, error: CountersUnavailableE
   return mode;
 }
 
+/** Gives the counters, which answer again, what was counted without them. No call waits for it. */
+function giveBack(engine: Engine, now: number): void {
+  engine.local.giveBack(guarded(engine, engine.settings.counters), now).then(
+    () => engine.events.emit("restored", { at: now }),
+    () => {}, // they are down again: what is left waits for the next answer
+  );
+}
+
 /** One call on its way through the last step. */
 interface Asked {
   readonly call: Usage;
   readonly requested: string;
   readonly compiled: CompiledChain;
+  readonly plan: Plan;
   readonly use: EstimatedUse;
-  readonly charges: readonly Charge[];
+  readonly charges: Charges;
   /** The one moment of the whole decision. */
   readonly now: number;
   readonly dryRun: boolean;
+}
+
+/** The short way of counters in this process, for a call that every limit has room for. */
+function reserveDirectly(engine: Engine, ids: ReservationIds, asked: Asked): AdmittedCall | undefined {
+  const { call, compiled, plan, charges, now, dryRun } = asked;
+  const { direct } = engine.settings.counters;
+  if (direct === undefined || dryRun || call.requestId !== undefined) return undefined;
+  const id = ids.next();
+  const held = direct.reserve({ id, now, ttlMs: engine.settings.reservationTtlMs, plan, charges });
+  if (held === undefined) return undefined;
+  const { reservedAt, expiresAt, used } = held;
+  tell(engine, compiled, charges, used, now);
+  return admitted(asked, id, NO_REFUSALS, undefined, {
+    reservedAt,
+    expiresAt,
+    charges,
+    used,
+    resetMs: undefined,
+  });
+}
+
+/** Tells of an admission whoever has to know of each. */
+function tell(
+  engine: Engine,
+  compiled: CompiledChain,
+  charges: Charges,
+  used: readonly number[],
+  now: number,
+): void {
+  engine.alerts.look(charges, used, now, compiled);
+  engine.lastUsed?.record(compiled.keyId, now);
+  engine.expiry.look(compiled, now);
 }
 
 function reserve(
   engine: Engine,
   ids: ReservationIds,
   counters: Counters,
-  { call, compiled, charges, now, dryRun }: Asked,
+  { call, compiled, use, charges, now, dryRun }: Asked,
 ): Promise<ReserveOutcome> {
   const request: ReserveRequest = {
     id: ids.next(),
     orgId: compiled.orgId,
     now,
     ttlMs: engine.settings.reservationTtlMs,
-    charges,
-    idempotency: call.requestId === undefined ? undefined : idempotencyOf(compiled, call, call.requestId),
+    charges: chargeList(charges),
+    idempotency:
+      call.requestId === undefined ? undefined : idempotencyOf(compiled, call, use, call.requestId),
     dryRun,
   };
   return answerOf(engine, counters, () => counters.reserve(request));
@@ -132,18 +178,17 @@ function concluded(engine: Engine, asked: Asked, outcome: ReserveOutcome, degrad
   const { charges, compiled, now, dryRun } = asked;
   switch (outcome.outcome) {
     case "reserved": {
-      const shadow = outcome.shadow ? shadowRefusals(charges, outcome.shadow, now) : NO_REFUSALS;
-      if (!dryRun) {
-        engine.alerts.look(charges, outcome.used, now, compiled);
-        engine.lastUsed?.record(compiled.keyId, now);
-        engine.expiry.look(compiled, now);
-      }
-      return admitted(asked, shadow, degraded, outcome);
+      const shadow = outcome.shadow ? shadowRefusals(chargeList(charges), outcome.shadow, now) : NO_REFUSALS;
+      if (!dryRun) tell(engine, compiled, charges, outcome.used, now);
+      return admitted(asked, outcome.id, shadow, degraded, { ...outcome, charges });
     }
     case "replayed":
-      return admitted(asked, NO_REFUSALS, degraded, outcome);
+      return admitted(asked, outcome.id, NO_REFUSALS, degraded, {
+        ...outcome,
+        charges: sideBySide(outcome.charges),
+      });
     case "refused":
-      return limitRefusal(charges, outcome.readings, now);
+      return limitRefusal(chargeList(charges), outcome.readings, now);
     case "conflict":
       throw new ConflictError("usage.requestId belongs to an open reservation of this key with other usage");
     default:
@@ -151,23 +196,17 @@ function concluded(engine: Engine, asked: Asked, outcome: ReserveOutcome, degrad
   }
 }
 
-const NO_REFUSALS: readonly Refusal[] = Object.freeze([]);
+const NO_CHARGES: Charges = Object.freeze({ limits: [], amounts: [], periods: [] });
 
 function admitted(
-  { call, requested, compiled, use, now }: Asked,
+  { call, requested, compiled, plan, use, charges, now }: Asked,
+  id: string,
   shadow: readonly Refusal[],
   degraded: Degraded | undefined,
-  counted: {
-    readonly id: string;
-    readonly reservedAt: number;
-    readonly expiresAt: number;
-    readonly charges: readonly Charge[];
-    readonly used: readonly number[];
-    readonly resetMs: readonly number[];
-  },
+  counted: Held,
 ): AdmittedCall {
-  const reservation = new IssuedReservation({
-    id: counted.id,
+  const made = {
+    id,
     orgId: compiled.orgId,
     projectId: compiled.projectId,
     keyId: compiled.keyId,
@@ -181,54 +220,47 @@ function admitted(
     outputTokens: use.outputTokens,
     costNanoUsd: use.costNanoUsd,
     byok: use.byok,
+    parts: use.parts,
     tags: call.tags,
     degraded,
     charges: counted.charges,
-  });
-  const { charges, used, resetMs } = counted;
-  return new AdmittedCall(reservation, use.models, compiled.contentLogging, shadow, degraded, charges, {
-    used,
-    resetMs,
-    now,
-  });
+  };
+  const reservation = new IssuedReservation(made, counted.charges === charges ? plan : undefined);
+  const { used, resetMs } = counted;
+  return new AdmittedCall(
+    reservation,
+    use.models,
+    compiled.contentLogging,
+    shadow,
+    degraded,
+    counted.charges,
+    {
+      used,
+      resetMs,
+      now,
+    },
+  );
 }
 
-/** The refusal by the limit that is to be named. */
-export function limitRefusal(
-  charges: readonly Charge[],
-  readings: readonly Reading[],
-  now: number,
-): LimitRefusal {
-  return new LimitRefusal(charges, readings, namedIndex(charges, readings, "enforce"), now);
-}
-
-/** A refusal, told to whoever listens. */
-export function refused(engine: Engine, refusal: Refused, now: number, compiled?: CompiledChain): Refused {
-  if (engine.events.wants("refusal")) {
-    const context = compiled && { context: contextOf(compiled) };
-    engine.events.emit("refusal", { at: now, refusal, ...context });
-  }
-  return refusal;
-}
-
-/** What the limits in shadow mode would have refused. */
-function shadowRefusals(
-  charges: readonly Charge[],
-  readings: readonly Reading[],
-  now: number,
-): readonly Refusal[] {
-  const short = charges.flatMap(({ limit }, i) => {
-    const waits = (readings[i]?.waitMs ?? 0) > 0;
-    return limit.mode === "shadow" && waits ? [new LimitRefusal(charges, readings, i, now)] : [];
-  });
-  return short.length > 0 ? short : NO_REFUSALS;
+/** What a reservation holds, and what stands on the counts of it. */
+interface Held {
+  readonly reservedAt: number;
+  readonly expiresAt: number;
+  readonly charges: Charges;
+  readonly used: readonly number[];
+  readonly resetMs: readonly number[] | undefined;
 }
 
 /** A request id is the key's own; two keys may use the same one. */
-function idempotencyOf({ orgId, keyId }: CompiledChain, call: Usage, requestId: string) {
+function idempotencyOf(
+  { orgId, keyId }: CompiledChain,
+  call: Usage,
+  { parts }: EstimatedUse,
+  requestId: string,
+) {
   const { model, mcpServer, inputTokens, maxOutputTokens, costUsd, byok, tags } = call;
   return {
     key: JSON.stringify([orgId, keyId, requestId]),
-    fingerprint: JSON.stringify([model, mcpServer, inputTokens, maxOutputTokens, costUsd, byok, tags]),
+    fingerprint: JSON.stringify([model, mcpServer, inputTokens, maxOutputTokens, costUsd, byok, tags, parts]),
   };
 }

@@ -1,5 +1,7 @@
 import { LRUCache } from "lru-cache";
-import type { Charge } from "../admission/charge.js";
+import type { Charges } from "../admission/charge.js";
+import type { Limit } from "../admission/limit.js";
+import type { Period } from "../admission/period.js";
 import { readingAfter } from "./admission.js";
 import type { CallContext, EventHub } from "./events.js";
 
@@ -17,23 +19,28 @@ export class BudgetAlerts {
   }
 
   /** Looks at what a charge or a settle left on the counts. */
-  look(charges: readonly Charge[], used: readonly number[], now: number, context: CallContext): void {
+  look(
+    { limits, periods }: Pick<Charges, "limits" | "periods">,
+    used: readonly number[],
+    now: number,
+    context: CallContext,
+  ): void {
     if (!this.#events.wants("budgetThreshold")) return;
-    for (const [i, charge] of charges.entries()) {
-      const { alertAt, max } = charge.limit;
+    for (const [i, limit] of limits.entries()) {
+      const { alertAt, max } = limit;
       if (alertAt === undefined) continue;
       for (const threshold of alertAt) {
         // A quotient of integers is the nearest double to the share; a product with the threshold may lie just above.
         if (!((used[i] ?? 0) / max >= threshold)) break; // ascending; nothing used of nothing is no share
-        if (this.#isNew(charge, threshold)) {
-          const limit = readingAfter(charge, used[i] ?? 0, now);
-          this.#events.emit("budgetThreshold", { at: now, threshold, limit, context });
+        if (this.#isNew(limit, periods[i], threshold)) {
+          const reading = readingAfter(limit, periods[i], used[i] ?? 0, now);
+          this.#events.emit("budgetThreshold", { at: now, threshold, limit: reading, context });
         }
       }
     }
   }
 
-  #isNew({ limit, period }: Charge, threshold: number): boolean {
+  #isNew(limit: Limit, period: Period | undefined, threshold: number): boolean {
     const name = `${limit.scopeKey} ${limit.field} ${period?.index}`;
     this.#told ??= new LRUCache({ max: BUDGETS_MAX }); // at the first alert: it takes its memory at once
     const told = this.#told.get(name);

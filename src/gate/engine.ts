@@ -1,8 +1,7 @@
 import { CompiledChain } from "../admission/compiled-chain.js";
 import { LimitCache } from "../admission/limit-cache.js";
+import { LimitShapes } from "../admission/limit-shape.js";
 import { Calendar } from "../admission/period.js";
-import type { Counters } from "../counters/counters.js";
-import { memoryCounters } from "../counters/memory.js";
 import type { KeyChain } from "../model/chain.js";
 import { BudgetAlerts } from "./budget-alerts.js";
 import { ChainCache } from "./chain-cache.js";
@@ -12,7 +11,9 @@ import { OrgQueue } from "./control/org-queue.js";
 import type { Directory } from "./directory.js";
 import { type CallContext, EventHub } from "./events.js";
 import { KeyResolver } from "./key-resolver.js";
+import { LocalCounting } from "./local-counting.js";
 import type { GateSettings } from "./options.js";
+import { SpendPace } from "./spend-velocity.js";
 
 /** What the parts of one gate share. */
 export interface Engine {
@@ -22,21 +23,24 @@ export interface Engine {
   readonly keys: KeyResolver;
   readonly calendar: Calendar;
   readonly limitCache: LimitCache;
+  readonly shapes: LimitShapes;
   readonly events: EventHub;
   readonly alerts: BudgetAlerts;
+  readonly pace: SpendPace;
   readonly expiry: ExpiryNotices;
   /** Counts in this process while the shared counters do not answer and `onCountersDown` is `local`. */
-  readonly localCounters: Counters;
+  readonly local: LocalCounting;
   /** Lets the control plane's writes of one org wait for each other. */
   readonly orgQueue: OrgQueue;
   /** When keys were last used; absent where there is no storage to keep it in. */
   readonly lastUsed: LastUsed | undefined;
 }
 
-export function createEngine(settings: GateSettings, directory: Directory): Engine {
+export function createEngine(settings: GateSettings, directory: Directory, newId: () => string): Engine {
   const calendar = new Calendar();
   const limitCache = new LimitCache();
-  const compile = (chain: KeyChain) => new CompiledChain(chain, calendar, limitCache);
+  const shapes = new LimitShapes(calendar);
+  const compile = (chain: KeyChain) => new CompiledChain(chain, shapes, limitCache);
   const chains = new ChainCache(directory, compile, settings.cache);
   const events = new EventHub();
   return {
@@ -46,10 +50,12 @@ export function createEngine(settings: GateSettings, directory: Directory): Engi
     keys: new KeyResolver(chains, settings.keyPrefix),
     calendar,
     limitCache,
+    shapes,
     events,
     alerts: new BudgetAlerts(events),
+    pace: new SpendPace(events, settings.spendVelocity),
     expiry: new ExpiryNotices(events),
-    localCounters: memoryCounters(),
+    local: new LocalCounting(settings.localShare, newId),
     orgQueue: new OrgQueue(),
     lastUsed: settings.storage && new LastUsed(settings.storage),
   };

@@ -1,6 +1,11 @@
 import type { LimitReading } from "../admission/limit-reading.js";
 import type { Refusal } from "../admission/refusal.js";
+import type { LedgerEvents } from "../ledger/ledger.js";
 import type { CountersUnavailableError } from "../model/errors.js";
+import type { Actual } from "../model/usage.js";
+import type { Admission } from "./admission.js";
+import type { Reservation } from "./reservation.js";
+import type { Settlement } from "./settlement.js";
 
 /** Whose call it was. */
 export interface CallContext {
@@ -12,6 +17,17 @@ export interface CallContext {
 
 /** What a gate tells its listeners, by event. No event holds a token or a content. */
 export interface GateEvents {
+  /** What `admit` has answered, whichever it was. */
+  admission: { readonly at: number; readonly admission: Admission; readonly tookMs: number };
+  /** What `settle` or `release` has answered. A settle that throws is told of by nobody but the caller. */
+  settlement: {
+    readonly at: number;
+    readonly settlement: Settlement;
+    readonly reservation: Reservation;
+    /** What the call has used, as the caller said; absent where it was released. */
+    readonly actual?: Actual;
+    readonly tookMs: number;
+  };
   /** A call was refused. `context` is absent where the key is not known. */
   refusal: { readonly at: number; readonly refusal: Refusal; readonly context?: CallContext };
   /** A settle put a count above its max. */
@@ -23,6 +39,22 @@ export interface GateEvents {
     readonly limit: LimitReading;
     readonly context: CallContext;
   };
+  /** A key spends much faster than it did on the days before; see `GateOptions.spendVelocity`. At most once a window and key. */
+  spendVelocity: {
+    readonly at: number;
+    readonly context: CallContext;
+    /** What the key has spent in the window that ends now. */
+    readonly spentNanoUsd: number;
+    readonly windowMs: number;
+    /** What it has spent on one of the days before, on average. */
+    readonly dailyAverageNanoUsd: number;
+    /** How many times that average a day at this pace would be; `Infinity` where nothing was spent before. */
+    readonly times: number;
+  };
+  /** So many usage events wait for the ledger's sink that one found no room. Once each time it comes to that. */
+  ledgerFull: LedgerEvents["full"];
+  /** The ledger's sink did not take a batch; it is tried again. */
+  ledgerFailing: LedgerEvents["failing"];
   /** A key was made. */
   keyCreated: { readonly at: number; readonly context: CallContext };
   /** A key has a new token; the old one works until `previousExpiresAt`, where it still does. */
@@ -35,6 +67,8 @@ export interface GateEvents {
   };
   /** A call was admitted on a key that ends within a week, by itself or with its holder's membership. Once per end. */
   keyExpiring: { readonly at: number; readonly context: CallContext; readonly expiresAt: number };
+  /** The counters answer again, and have what this process counted meanwhile by itself. */
+  restored: { readonly at: number };
   /** The counters did not answer, and the gate did what `onCountersDown` says. */
   degraded: {
     readonly at: number;
@@ -47,11 +81,11 @@ export interface GateEvents {
 export type Listener<E extends keyof GateEvents> = (event: GateEvents[E]) => void;
 
 /** Listeners by event. What one of them throws is kept from the call that it listens to. */
-export class EventHub {
-  readonly #listeners = new Map<string, Set<{ readonly listener: (event: never) => unknown }>>();
+export class EventHub<Events extends object = GateEvents> {
+  readonly #listeners = new Map<keyof Events, Set<{ readonly listener: (event: never) => unknown }>>();
 
   /** Adds a listener; the returned function removes it. */
-  on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void {
+  on<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): () => void {
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners);
     const entry = { listener };
@@ -60,18 +94,18 @@ export class EventHub {
   }
 
   /** Whether anybody listens, so that an event nobody wants is not made. */
-  wants(event: keyof GateEvents): boolean {
+  wants(event: keyof Events): boolean {
     return (this.#listeners.get(event)?.size ?? 0) > 0;
   }
 
-  emit<E extends keyof GateEvents>(event: E, payload: GateEvents[E]): void {
+  emit<E extends keyof Events>(event: E, payload: Events[E]): void {
     for (const { listener } of [...(this.#listeners.get(event) ?? [])]) {
       try {
         // Sound: `on` keeps listeners under the event they were typed for. One may be async all the same.
-        const answer = (listener as (event: GateEvents[E]) => unknown)(payload);
-        if (answer instanceof Promise) answer.catch((error: unknown) => warnOf(event, error));
+        const answer = (listener as (event: Events[E]) => unknown)(payload);
+        if (answer instanceof Promise) answer.catch((error: unknown) => warnOf(String(event), error));
       } catch (error) {
-        warnOf(event, error);
+        warnOf(String(event), error);
       }
     }
   }

@@ -1,5 +1,5 @@
-import { chargesOf, type Use } from "../admission/amounts.js";
-import type { Charge } from "../admission/charge.js";
+import type { Use } from "../admission/amounts.js";
+import { type Charges, chargeList, type Reading, sideBySide } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { dearestCost } from "../admission/estimated-use.js";
 import { plainRefusal } from "../admission/refusal.js";
@@ -9,9 +9,10 @@ import { nanoUsd } from "../model/money.js";
 import { type More, moreSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 import { type Admission, AdmittedCall } from "./admission.js";
-import { degrade, limitRefusal, refused } from "./admitting.js";
+import { degrade } from "./admitting.js";
 import type { Engine } from "./engine.js";
 import { answerOf, countersOf } from "./guarded-counters.js";
+import { limitRefusal, refused, shadowRefusals } from "./refusing.js";
 import { type Degraded, IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
 
 /**
@@ -34,8 +35,9 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const { id, orgId, requested, model, models } = reservation;
   const plan =
     model === undefined ? compiled.forMcpServer(requested) : compiled.forTargets(models, requested);
-  const charges = chargesOf(plan.limits, plan.clocks, use, reservation.reservedAt);
-  const extended = { reservation, use, compiled, now };
+  const added = plan.charges(use, reservation.reservedAt);
+  const charges = chargeList(added);
+  const extended = { reservation, use, compiled, now, engine };
   if (reservation.degraded === "uncounted") return admitted(extended, "uncounted");
 
   const counters = countersOf(engine, reservation);
@@ -53,8 +55,12 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   }
   switch (outcome.outcome) {
     case "reserved":
-      engine.alerts.look(charges, outcome.used, now, compiled);
-      return admitted(extended, reservation.degraded, { ...outcome, added: charges });
+      engine.alerts.look(added, outcome.used, now, compiled);
+      return admitted(extended, reservation.degraded, {
+        ...outcome,
+        charges: sideBySide(outcome.charges),
+        added,
+      });
     case "refused":
       return refused(engine, limitRefusal(charges, outcome.readings, now), now, compiled);
     default:
@@ -64,9 +70,9 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
 
 /** The admission of an extension: with the whole reservation as it is now, and the readings of what was added. */
 function admitted(
-  { reservation, use, compiled, now }: Extended,
+  { reservation, use, compiled, now, engine }: Extended,
   degraded: Degraded | undefined,
-  counted: Counted = { charges: reservation.charges, added: [], used: [], resetMs: [] },
+  counted: Counted = { charges: reservation.charges, added: NO_CHARGES, used: [], resetMs: [] },
 ): AdmittedCall {
   const whole = new IssuedReservation({
     ...reservation,
@@ -75,28 +81,36 @@ function admitted(
     costNanoUsd: reservation.costNanoUsd + use.costNanoUsd,
     charges: counted.charges,
   });
+  engine.settings.ledger?.opened(whole);
   const { added, used, resetMs } = counted;
-  return new AdmittedCall(whole, reservation.models, compiled.contentLogging, [], degraded, added, {
+  const shadow = counted.shadow ? shadowRefusals(chargeList(added), counted.shadow, now) : [];
+  const { models } = reservation;
+  return new AdmittedCall(whole, models, compiled.contentLogging, shadow, degraded, added, {
     used,
     resetMs,
     now,
   });
 }
 
+const NO_CHARGES: Charges = Object.freeze({ limits: [], amounts: [], periods: [] });
+
 interface Extended {
   readonly reservation: Reservation;
   readonly use: Use;
   readonly compiled: CompiledChain;
   readonly now: number;
+  readonly engine: Engine;
 }
 
 interface Counted {
   /** All that the reservation holds. */
-  readonly charges: readonly Charge[];
+  readonly charges: Charges;
   /** What this extension added to it. */
-  readonly added: readonly Charge[];
+  readonly added: Charges;
   readonly used: readonly number[];
   readonly resetMs: readonly number[];
+  /** How the counts stood before, where a limit in shadow mode was short. */
+  readonly shadow?: readonly Reading[] | undefined;
 }
 
 /** What comes on top. The price is that of the whole call as it is now, less what was reserved, so that a tier counts. */
@@ -112,6 +126,6 @@ function addedUse(reservation: Reservation, more: More, { settings }: Engine): U
   if (more.costUsd !== undefined) return { ...use, costNanoUsd: nanoUsd(more.costUsd) };
   const input = reservation.inputTokens + inputTokens;
   const output = reservation.outputTokens + outputTokens;
-  const cost = dearestCost(reservation.models, input, output, settings);
+  const cost = dearestCost(reservation.models, input, output, reservation.parts, settings);
   return { ...use, costNanoUsd: Math.max(0, cost - reservation.costNanoUsd) };
 }

@@ -11,7 +11,7 @@ import type { Principal } from "../policy/principal.js";
 import type { StandardPermission, StandardPolicy } from "../policy/standard.js";
 import type { Verdict } from "../policy/verdict.js";
 import type { Admission } from "./admission.js";
-import { admit, ReservationIds } from "./admitting.js";
+import { admit } from "./admitting.js";
 import { type Authentication, authenticate } from "./authenticating.js";
 import { type Actor, conditionsSchema } from "./control/actor.js";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.js";
@@ -21,10 +21,13 @@ import type { GateEvents, Listener } from "./events.js";
 import { extend } from "./extending.js";
 import type { KeyRef } from "./key-resolver.js";
 import { type GateOptions, type GateSettings, settingsFrom } from "./options.js";
+import { type ReconcileQuery, type Reconciliation, reconcile } from "./reconciling.js";
 import type { Reservation } from "./reservation.js";
+import { ReservationIds } from "./reservation-ids.js";
 import type { Settlement } from "./settlement.js";
 import { release, settle } from "./settling.js";
 import { storageDirectory } from "./storage-directory.js";
+import { toldAdmit, toldRelease, toldSettle } from "./telling.js";
 import { readUsage, type UsageQuery } from "./usage-reading.js";
 
 const whoSchema = z.looseObject({ userId: z.string() });
@@ -79,11 +82,22 @@ export interface Gate {
    * @throws NotFoundError where the org has no such project, member or key
    */
   usage(query: UsageQuery): Promise<LimitReading[]>;
+  /**
+   * Compares budgets with what the ledger adds up to, and names where they differ and the calls whose end it does not
+   * know; raises counts that are too low where `rebuild` says so. For whoever runs the gateway: no permission is checked.
+   *
+   * @throws ValidationError where the gate has no ledger that can be read
+   */
+  reconcile(query: ReconcileQuery): Promise<Reconciliation>;
   /** Permission-checked writes as a person, or as a key acting for its holder. */
   as(actor: Actor): ControlPlane;
   /** Adds a listener; the returned function removes it. */
   on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void;
-  /** Closes storage and counters. Later calls reject with ClosedError. */
+  /**
+   * Closes the ledger, the storage and the counters. Later calls reject with ClosedError.
+   *
+   * @throws LedgerUnavailableError where the ledger could not write all that was pending; the rest is closed all the same
+   */
   close(): Promise<void>;
 }
 
@@ -96,11 +110,20 @@ export function createGate(options: GateOptions = {}): Gate {
   const settings = settingsFrom(options);
   const { storage, counters } = settings;
   const directory = directoryFrom(settings);
-  const engine = createEngine(settings, directory);
   const ids = new ReservationIds(randomBytes(12).toString("base64url"));
-  const unwatch = storage?.watch?.((changed) => {
-    for (const { orgId } of changed) engine.chains.forgetOrg(orgId);
-  });
+  const engine = createEngine(settings, directory, () => ids.next());
+  const unwatch = storage?.watch?.(
+    (changed) => {
+      // When a key was last used is no part of its chain, and is written all the time.
+      for (const { kind, orgId } of changed) if (kind !== "keyUse") engine.chains.forgetOrg(orgId);
+    },
+    () => engine.chains.clear(),
+  );
+  const { ledger } = settings;
+  const unheard = [
+    ledger?.on("full", (event) => engine.events.emit("ledgerFull", event)),
+    ledger?.on("failing", (event) => engine.events.emit("ledgerFailing", event)),
+  ];
   let closed = false;
 
   /** Whether the gate is open, for every door. */
@@ -132,14 +155,18 @@ export function createGate(options: GateOptions = {}): Gate {
     },
     // The two of every call are passed on as they are: another promise around each would cost a tenth of it.
     admit(key, usage) {
-      return closed ? Promise.reject(new ClosedError()) : admit(engine, ids, key, usage, false);
+      if (closed) return Promise.reject(new ClosedError());
+      if (engine.events.wants("admission")) return toldAdmit(engine, ids, key, usage);
+      return admit(engine, ids, key, usage, false);
     },
     async check(key, usage) {
       open();
       return admit(engine, ids, key, usage, true);
     },
     settle(reservation, actual) {
-      return closed ? Promise.reject(new ClosedError()) : settle(engine, reservation, actual);
+      if (closed) return Promise.reject(new ClosedError());
+      if (engine.events.wants("settlement")) return toldSettle(engine, reservation, actual);
+      return settle(engine, reservation, actual);
     },
     async extend(reservation, more) {
       open();
@@ -147,11 +174,16 @@ export function createGate(options: GateOptions = {}): Gate {
     },
     async release(reservation) {
       open();
+      if (engine.events.wants("settlement")) return toldRelease(engine, reservation);
       return release(engine, reservation);
     },
     async usage(query) {
       open();
       return readUsage(engine, query);
+    },
+    async reconcile(query) {
+      open();
+      return reconcile(engine, ids, query);
     },
     as(actor) {
       open();
@@ -168,7 +200,12 @@ export function createGate(options: GateOptions = {}): Gate {
       closed = true;
       unwatch?.();
       await engine.lastUsed?.flush();
-      await Promise.all([counters.close(), storage?.close()]);
+      try {
+        await ledger?.close();
+      } finally {
+        for (const stop of unheard) stop?.();
+        await Promise.all([counters.close(), storage?.close()]);
+      }
     },
   };
 }

@@ -14,6 +14,14 @@ export function answerOf<T>(engine: Engine, counters: Counters, ask: () => Promi
   return counters.inProcess ? ask() : withinTime(ask, engine.settings.countersTimeoutMs);
 }
 
+/** The steps of counters, each waited for as {@link answerOf} does. */
+export function guarded(engine: Engine, counters: Counters): Pick<Counters, "reserve" | "settle"> {
+  return {
+    reserve: (request) => answerOf(engine, counters, () => counters.reserve(request)),
+    settle: (request) => answerOf(engine, counters, () => counters.settle(request)),
+  };
+}
+
 async function withinTime<T>(ask: () => Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
@@ -30,7 +38,7 @@ async function withinTime<T>(ask: () => Promise<T>, timeoutMs: number): Promise<
   }
 }
 
-/** The counters that hold a reservation. */
-export function countersOf(engine: Engine, { degraded }: Reservation): Counters {
-  return degraded === "local" ? engine.localCounters : engine.settings.counters;
+/** The counters that hold a reservation: those it was made by, or the store once it has taken it over. */
+export function countersOf(engine: Engine, { id, degraded }: Reservation): Counters {
+  return degraded === "local" && !engine.local.hasMoved(id) ? engine.local : engine.settings.counters;
 }

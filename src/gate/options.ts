@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Estimator, fixed } from "../admission/estimate.js";
 import type { Counters } from "../counters/counters.js";
 import { memoryCounters } from "../counters/memory.js";
+import type { Ledger } from "../ledger/ledger.js";
 import { ValidationError } from "../model/errors.js";
 import { nanoUsd, usdSchema } from "../model/money.js";
 import { parse } from "../model/validation.js";
@@ -12,6 +13,7 @@ import { memoryStorage } from "../storage/memory.js";
 import type { Storage } from "../storage/storage.js";
 import type { Clock } from "./clock.js";
 import type { Directory } from "./directory.js";
+import { type SpendVelocity, type Velocity, velocityFrom, velocitySchema } from "./spend-velocity.js";
 
 /** What becomes of a call that a budget applies to and whose price is not known. */
 export type Unpriced = "deny" | "free" | { readonly usd: number | string };
@@ -23,6 +25,8 @@ export interface GateOptions {
   readonly directory?: Directory | undefined;
   /** Counts in motion; in memory by default. */
   readonly counters?: Counters | undefined;
+  /** What was spent, call by call; it is not kept without one. See `createLedger`. */
+  readonly ledger?: Ledger | undefined;
   readonly policy?: StandardPolicy | undefined;
   readonly prices?: PriceCatalog | undefined;
   /** `deny` by default. An amount in US dollars is charged for each such call. */
@@ -38,10 +42,17 @@ export interface GateOptions {
     | undefined;
   /** What to do while the counters do not answer; `deny` by default. */
   readonly onCountersDown?: "deny" | "allow" | "local" | undefined;
+  /**
+   * With `onCountersDown: "local"`, the part of each limit that this process may use by itself: 1 divided by the number of
+   * processes that share the counters, so that together they stay within it. Above 0 and at most 1; a quarter by default.
+   */
+  readonly localShare?: number | undefined;
   /** How long a call waits for the counters, in milliseconds; 1,000 by default. */
   readonly countersTimeoutMs?: number | undefined;
   /** How long a reservation lives, in milliseconds; an hour by default. */
   readonly reservationTtlMs?: number | undefined;
+  /** From when on the pace at which a key spends is a `spendVelocity` event. */
+  readonly spendVelocity?: SpendVelocity | undefined;
   /** Whether denied attempts to write go into the audit trail too; they do not by default. */
   readonly auditDenied?: boolean | undefined;
 }
@@ -51,6 +62,7 @@ export interface GateSettings {
   readonly storage: Storage | undefined;
   readonly directory: Directory | undefined;
   readonly counters: Counters;
+  readonly ledger: Ledger | undefined;
   readonly policy: StandardPolicy;
   readonly prices: PriceCatalog;
   /** Nano-USD charged for a call without a price, or `deny`. */
@@ -60,8 +72,10 @@ export interface GateSettings {
   readonly keyPrefix: string;
   readonly cache: { readonly maxKeys: number; readonly maxAgeMs: number };
   readonly onCountersDown: "deny" | "allow" | "local";
+  readonly localShare: number;
   readonly countersTimeoutMs: number;
   readonly reservationTtlMs: number;
+  readonly spendVelocity: Velocity;
   readonly auditDenied: boolean;
 }
 
@@ -80,10 +94,13 @@ const MS_MAX = 2 ** 31 - 1;
 const MS = `a whole number of milliseconds from 1 to ${MS_MAX}`;
 const ms = z.int({ error: MS }).min(1, { error: MS }).max(MS_MAX, { error: MS });
 
+const SHARE = "a number above 0 and at most 1";
+
 const optionsSchema = z.strictObject({
   storage: having<Storage>("get", "find", "commit", "close").optional(),
   directory: having<Directory>("key", "principal").optional(),
   counters: having<Counters>("reserve", "settle", "read", "close").optional(),
+  ledger: having<Ledger>("opened", "closed", "report", "close").optional(),
   policy: having<StandardPolicy>("authorize", "visible").optional(),
   prices: having<PriceCatalog>("price").optional(),
   unpriced: z.union([z.enum(["deny", "free"]), z.strictObject({ usd: usdSchema })]).optional(),
@@ -99,8 +116,10 @@ const optionsSchema = z.strictObject({
     .strictObject({ maxKeys: z.int().min(1).max(10_000_000).optional(), maxAgeMs: ms.optional() })
     .optional(),
   onCountersDown: z.enum(["deny", "allow", "local"]).optional(),
+  localShare: z.number({ error: SHARE }).gt(0, { error: SHARE }).max(1, { error: SHARE }).optional(),
   countersTimeoutMs: ms.optional(),
   reservationTtlMs: ms.optional(),
+  spendVelocity: velocitySchema.optional(),
   auditDenied: z.boolean().optional(),
 });
 
@@ -117,6 +136,7 @@ export function settingsFrom(options: GateOptions): GateSettings {
     storage: given.storage ?? (given.directory ? undefined : memoryStorage()),
     directory: given.directory,
     counters: given.counters ?? memoryCounters(),
+    ledger: given.ledger,
     policy: given.policy ?? standardPolicy,
     prices: given.prices ?? priceCatalog.of({}),
     unpriced: unpricedNanoUsd(given.unpriced ?? "deny"),
@@ -125,8 +145,10 @@ export function settingsFrom(options: GateOptions): GateSettings {
     keyPrefix: given.keyPrefix ?? "sk-tg-",
     cache: { maxKeys: given.cache?.maxKeys ?? 10_000, maxAgeMs: given.cache?.maxAgeMs ?? 30_000 },
     onCountersDown: given.onCountersDown ?? "deny",
+    localShare: given.localShare ?? 0.25,
     countersTimeoutMs: given.countersTimeoutMs ?? 1_000,
     reservationTtlMs: given.reservationTtlMs ?? HOUR_MS,
+    spendVelocity: velocityFrom(given.spendVelocity ?? {}),
     auditDenied: given.auditDenied ?? false,
   };
 }

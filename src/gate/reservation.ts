@@ -1,5 +1,8 @@
 import { z } from "zod";
-import type { Charge } from "../admission/charge.js";
+import { amountOf, type Use } from "../admission/amounts.js";
+import type { Charges } from "../admission/charge.js";
+import type { Plan } from "../admission/plan.js";
+import { type CallParts, callPartsSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 
 /** How an admission was counted while the counters did not answer. */
@@ -26,9 +29,11 @@ export interface Reservation {
   readonly outputTokens: number;
   readonly costNanoUsd: number;
   readonly byok: boolean;
+  /** What of the call is priced apart, where the usage said so. */
+  readonly parts?: CallParts | undefined;
   readonly tags?: Readonly<Record<string, string>> | undefined;
   readonly degraded?: Degraded | undefined;
-  readonly charges: readonly Charge[];
+  readonly charges: Charges;
 }
 
 /** A reservation that this process made, so that its form need not be checked again. */
@@ -47,12 +52,15 @@ export class IssuedReservation implements Reservation {
   readonly outputTokens: number;
   readonly costNanoUsd: number;
   readonly byok: boolean;
+  readonly parts: CallParts | undefined;
   readonly tags: Readonly<Record<string, string>> | undefined;
   readonly degraded: Degraded | undefined;
-  readonly charges: readonly Charge[];
+  readonly charges: Charges;
+  /** Of the first reserve; absent where more was asked for since. */
+  readonly #plan: Plan | undefined;
 
   // Field by field: it is made on every call, and Object.assign takes ten times as long.
-  constructor(made: Reservation) {
+  constructor(made: Reservation, plan?: Plan) {
     this.id = made.id;
     this.orgId = made.orgId;
     this.projectId = made.projectId;
@@ -67,9 +75,17 @@ export class IssuedReservation implements Reservation {
     this.outputTokens = made.outputTokens;
     this.costNanoUsd = made.costNanoUsd;
     this.byok = made.byok;
+    this.parts = made.parts;
     this.tags = made.tags;
     this.degraded = made.degraded;
     this.charges = made.charges;
+    this.#plan = plan;
+  }
+
+  /** How much of a use counts against each limit that was charged. */
+  static amounts(reservation: Reservation, use: Use): number[] {
+    const plan = reservation instanceof IssuedReservation ? reservation.#plan : undefined;
+    return plan?.shape.amounts(use) ?? reservation.charges.limits.map((limit) => amountOf(limit, use));
   }
 }
 
@@ -104,15 +120,29 @@ const limitSchema = z.strictObject({
   alertAt: z.array(z.number()).optional(),
 });
 
-const chargeSchema = z
+/** JSON has no undefined: where there is no period it says null. */
+const periodSchema = z
+  .strictObject({ index: z.int(), startsAt: z.int(), endsAt: z.int() })
+  .nullish()
+  .transform((period) => period ?? undefined);
+
+const chargesSchema = z
   .strictObject({
-    limit: limitSchema,
-    amount,
-    period: z.strictObject({ index: z.int(), startsAt: z.int(), endsAt: z.int() }).optional(),
+    limits: z.array(limitSchema),
+    amounts: z.array(amount),
+    periods: z.array(periodSchema),
   })
-  .refine(({ limit, period }) => (limit.window.kind === "calendar") === (period !== undefined), {
-    error: "a period exactly where the window is a calendar one",
-  });
+  .refine(
+    ({ limits, amounts, periods }) => amounts.length === limits.length && periods.length === limits.length,
+    {
+      error: "an amount and a period for each limit",
+    },
+  )
+  .refine(
+    ({ limits, periods }) =>
+      limits.every(({ window }, i) => (window.kind === "calendar") === (periods[i] !== undefined)),
+    { error: "a period exactly where the window is a calendar one" },
+  );
 
 const reservationSchema: z.ZodType<Reservation> = z.strictObject({
   id: z.string(),
@@ -129,9 +159,10 @@ const reservationSchema: z.ZodType<Reservation> = z.strictObject({
   outputTokens: amount,
   costNanoUsd: amount,
   byok: z.boolean(),
+  parts: callPartsSchema.optional(),
   tags: z.record(z.string(), z.string()).optional(),
   degraded: z.enum(["local", "uncounted"]).optional(),
-  charges: z.array(chargeSchema),
+  charges: chargesSchema,
 });
 
 /**

@@ -1,16 +1,17 @@
 import { actualUse } from "../admission/actual-use.js";
 import { amountOf, type Use } from "../admission/amounts.js";
-import type { Charge } from "../admission/charge.js";
-import { periodClock } from "../admission/compiled-chain.js";
-import { sameCount } from "../admission/limit.js";
+import { type Charges, chargeList } from "../admission/charge.js";
+import { type Limit, sameCount } from "../admission/limit.js";
 import type { LimitReading } from "../admission/limit-reading.js";
+import { periodClock } from "../admission/limit-shape.js";
 import { matches } from "../model/patterns.js";
 import { type Actual, actualSchema, isPlainActual } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 import { readingAfter } from "./admission.js";
+import { type Ending, ended } from "./ending.js";
 import { contextOf, type Engine } from "./engine.js";
 import { answerOf, countersOf } from "./guarded-counters.js";
-import { type Reservation, reservationFrom } from "./reservation.js";
+import { IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
 import { chargedBy, type Settlement } from "./settlement.js";
 
 const NOTHING: Use = { requests: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0, slots: 0, byok: false };
@@ -20,40 +21,59 @@ export async function settle(engine: Engine, given: unknown, actual: Actual): Pr
   const now = engine.settings.clock.now();
   const reservation = reservationFrom(given);
   const checked = isPlainActual(actual) ? actual : parse(actualSchema, actual, "actual");
-  const use = actualUse(reservation, checked, engine.settings);
+  const use = actualUse(reservation, checked, engine.settings, now);
   const { model } = checked;
-  const amounts =
+  const charges =
     model === undefined || model === reservation.model
-      ? reservation.charges.map(({ limit, period }) => ({ limit, amount: amountOf(limit, use), period }))
-      : await amountsOfFallback(engine, reservation, model, use, now);
-  return close(engine, reservation, use, amounts, now);
+      ? withAmounts(reservation.charges, IssuedReservation.amounts(reservation, use))
+      : await chargesOfFallback(engine, reservation, model, use, now);
+  const outcome = checked.disconnected ? "disconnected" : "settled";
+  return close(engine, reservation, use, charges, { outcome, at: now, actual: checked });
 }
 
 /** Undoes a reservation, for a call that was never sent. */
 export async function release(engine: Engine, given: unknown): Promise<Settlement> {
   const reservation = reservationFrom(given);
-  const amounts = reservation.charges.map(({ limit, period }) => ({ limit, amount: 0, period }));
-  return close(engine, reservation, NOTHING, amounts, engine.settings.clock.now());
+  const charges = withAmounts(
+    reservation.charges,
+    reservation.charges.amounts.map(() => 0),
+  );
+  const at = engine.settings.clock.now();
+  return close(engine, reservation, NOTHING, charges, { outcome: "released", at, actual: {} });
+}
+
+function withAmounts({ limits, periods }: Charges, amounts: readonly number[]): Charges {
+  return { limits, amounts, periods };
 }
 
 async function close(
   engine: Engine,
   reservation: Reservation,
   use: Use,
-  amounts: readonly Charge[],
-  now: number,
+  charges: Charges,
+  ending: Ending,
 ): Promise<Settlement> {
-  if (reservation.degraded === "uncounted") return { settled: true, charged: chargedBy(use), overdraft: [] };
+  const now = ending.at;
+  if (reservation.degraded === "uncounted") {
+    await ended(engine, reservation, use, ending);
+    return { settled: true, charged: chargedBy(use), overdraft: [] };
+  }
   const counters = countersOf(engine, reservation);
-  const request = { id: reservation.id, orgId: reservation.orgId, now, amounts };
-  const outcome = await answerOf(engine, counters, () => counters.settle(request));
-  if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
-  const { used } = outcome;
-  const overdraft = overdraftOf(reservation, amounts, used, now);
+  const { id, orgId } = reservation;
+  let used = counters.direct?.settle(id, now, charges.amounts);
+  if (used === undefined) {
+    const request = { id, orgId, now, amounts: chargeList(charges) };
+    const outcome = await answerOf(engine, counters, () => counters.settle(request));
+    if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
+    used = outcome.used;
+  }
+  const overdraft = overdraftOf(reservation, charges, used, now);
   if (overdraft.length > 0 && engine.events.wants("overdraft")) {
     engine.events.emit("overdraft", { at: now, limits: overdraft, context: contextOf(reservation) });
   }
-  engine.alerts.look(amounts, used, now, reservation);
+  engine.alerts.look(charges, used, now, reservation);
+  const room = ended(engine, reservation, use, ending);
+  if (room !== undefined) await room;
   return { settled: true, charged: chargedBy(use), overdraft };
 }
 
@@ -61,17 +81,18 @@ const NO_READINGS: readonly LimitReading[] = Object.freeze([]);
 
 /** The enforced limits that this settle, by more than was reserved, put or kept above their max. */
 function overdraftOf(
-  { charges }: Reservation,
-  amounts: readonly Charge[],
+  { charges: reserved }: Reservation,
+  { limits, amounts, periods }: Charges,
   used: readonly number[],
   now: number,
 ): readonly LimitReading[] {
   let overdraft = NO_READINGS;
-  for (const [i, amount] of amounts.entries()) {
+  for (let i = 0; i < limits.length; i++) {
+    if ((amounts[i] ?? 0) <= (reserved.amounts[i] ?? 0)) continue;
+    const limit = limits[i] as Limit; // sound: i is below the length
     const left = used[i] ?? 0;
-    if (amount.limit.mode === "shadow" || left <= amount.limit.max) continue;
-    if (amount.amount <= (charges[i]?.amount ?? 0)) continue;
-    overdraft = [...overdraft, readingAfter(amount, left, now)];
+    if (limit.mode === "shadow" || left <= limit.max) continue;
+    overdraft = [...overdraft, readingAfter(limit, periods[i], left, now)];
   }
   return overdraft;
 }
@@ -83,31 +104,31 @@ function overdraftOf(
  * A model that is no permitted target is more likely another name of the one reserved for, such as a dated snapshot,
  * than a fallback: then nothing is given back. That errs on the side of refusing.
  */
-async function amountsOfFallback(
+async function chargesOfFallback(
   engine: Engine,
   reservation: Reservation,
   model: string,
   use: Use,
   now: number,
-): Promise<Charge[]> {
+): Promise<Charges> {
   const { requested, charges, keyId, models, reservedAt } = reservation;
   const isFallback = models.includes(model);
-  const amounts = charges.map(({ limit, period }) => {
+  const limits = [...charges.limits];
+  const periods = [...charges.periods];
+  const amounts = limits.map((limit) => {
     const spared = isFallback && limit.perModel !== undefined && !concerns(limit.perModel, model, requested);
-    return { limit, amount: spared ? 0 : amountOf(limit, use), period };
+    return spared ? 0 : amountOf(limit, use);
   });
   const key = { keyId };
   const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
   for (const limit of found?.compiled.limits ?? []) {
     if (limit.perModel === undefined || !matches(limit.perModel, model)) continue;
-    if (charges.some((reserved) => sameCount(reserved.limit, limit))) continue;
-    amounts.push({
-      limit,
-      amount: amountOf(limit, use),
-      period: periodClock(limit, engine.calendar)?.at(reservedAt),
-    });
+    if (charges.limits.some((reserved) => sameCount(reserved, limit))) continue;
+    limits.push(limit);
+    amounts.push(amountOf(limit, use));
+    periods.push(periodClock(limit, engine.calendar)?.at(reservedAt));
   }
-  return amounts;
+  return { limits, amounts, periods };
 }
 
 function concerns(perModel: string, model: string, requested: string): boolean {

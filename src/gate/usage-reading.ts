@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { periodClock, scopeLimits } from "../admission/compiled-chain.js";
+import { scopeLimits } from "../admission/compiled-chain.js";
 import type { Limit } from "../admission/limit.js";
 import { type LimitReading, limitReading } from "../admission/limit-reading.js";
+import { periodClock } from "../admission/limit-shape.js";
 import { NotFoundError, ValidationError } from "../model/errors.js";
 import { idSchema } from "../model/text.js";
 import { parse } from "../model/validation.js";

@@ -605,6 +605,14 @@ describe("a limit in shadow mode", () => {
     expect(await readingOf(gate, "requests")).toMatchObject({ used: 2, max: 1, mode: "shadow" });
   });
 
+  it("tells an extension, too, what it would have refused", async () => {
+    const { gate } = countedWorld(limited({ key: { tpm: 250, mode: "shadow" } }));
+    const { reservation, shadow } = passed(await gate.admit(KEY, CALL));
+    expect(shadow).toEqual([]);
+    const extended = passed(await gate.extend(reservation, { maxOutputTokens: 100 }));
+    expect(extended.shadow).toMatchObject([{ reason: "rate_limited", limit: { used: 200, max: 250 } }]);
+  });
+
   it("says nothing where it had room, and does not hide what an enforced limit refuses", async () => {
     const { gate } = countedWorld(limited({ project: { rpm: 1 }, key: { rpm: 1, mode: "shadow" } }));
     expect(passed(await gate.admit(KEY, CALL)).shadow).toEqual([]);

@@ -136,7 +136,7 @@ describe.each(OUTAGES)("while the counters are down (%s)", (outage) => {
   });
 
   it("local goes on limiting, by what this process has seen since, and says so", async () => {
-    const { gate, store, degraded } = setUp({ onCountersDown: "local" });
+    const { gate, store, degraded } = setUp({ onCountersDown: "local", localShare: 1 });
     passed(await gate.admit(KEY, CALL));
     store.health = outage;
     for (let i = 0; i < 2; i++) {
@@ -151,7 +151,7 @@ describe.each(OUTAGES)("while the counters are down (%s)", (outage) => {
   });
 
   it("local settles where it was charged, during the outage and after it", async () => {
-    const { gate, store, clock } = setUp({ onCountersDown: "local" });
+    const { gate, store, clock } = setUp({ onCountersDown: "local", localShare: 1 });
     store.health = outage;
     const first = passed(await afterTimeout(gate.admit(KEY, CALL)));
     const second = passed(await afterTimeout(gate.admit(KEY, CALL)));
@@ -383,5 +383,129 @@ describe("a defect is no outage", () => {
     store.health = "rejects";
     await expect(gate.admit(KEY, { model: "" })).rejects.toThrow(ValidationError);
     expect(degraded).toEqual([]);
+  });
+});
+
+describe("what was counted locally", () => {
+  const budget = { usd: 1, reset: "daily" as const };
+  const local = { onCountersDown: "local" as const };
+
+  it("is a share of each limit, a quarter by default, rounded up", async () => {
+    for (const [rpm, localShare, admitted] of [
+      [8, undefined, 2],
+      [9, undefined, 3],
+      [1, undefined, 1],
+      [8, 0.5, 4],
+      [8, 1, 8],
+    ] as const) {
+      const { gate, store } = setUp({ ...local, localShare }, limited({ project: { rpm } }));
+      store.health = "rejects";
+      for (let i = 0; i < admitted; i++) passed(await gate.admit(KEY, CALL));
+      const refusal = refusedBy(await gate.admit(KEY, CALL));
+      expect(refusal).toMatchObject({ reason: "rate_limited", limit: { max: admitted, used: admitted } });
+    }
+  });
+
+  it("refuses a call that is above the share but not above the limit as an outage does, never as too large", async () => {
+    const { gate, store } = setUp(local, limited({ project: { tpm: 400 } }));
+    store.health = "rejects";
+    expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("counters_unavailable");
+    const huge = { ...CALL, maxOutputTokens: 400 };
+    expect(refusedBy(await gate.admit(KEY, huge)).reason).toBe("too_large");
+  });
+
+  it.each([0, -1, 1.1, Number.NaN])("takes no share of %s", (localShare) => {
+    expect(() => setUp({ ...local, localShare })).toThrow("options.localShare");
+  });
+
+  it("is given to the counters when they answer again: what is closed as it was used, what is open as it is reserved", async () => {
+    const { gate, store, clock } = setUp(
+      { ...local, localShare: 1 },
+      limited({ project: { rpm: 9, tpm: 9_000, budget }, key: { inFlight: 5 } }),
+    );
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    store.health = "rejects";
+    const [closed, released, open] = [
+      passed(await gate.admit(KEY, CALL)),
+      passed(await gate.admit(KEY, CALL)),
+      passed(await gate.admit(KEY, CALL)),
+    ];
+    settled(await gate.settle(closed.reservation, { outputTokens: 7 }));
+    settled(await gate.release(released.reservation));
+    store.health = "up";
+    settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, { outputTokens: 0 }));
+    await vi.waitFor(() => expect(restored).toHaveBeenCalledOnce());
+    const used = async (meter: string) =>
+      (await gate.usage({ orgId: "o1", keyId: "k1" })).find((reading) => reading.meter === meter)?.used;
+    expect(await used("requests")).toBe(3);
+    expect(await used("tokens")).toBe(107 + 200 + 100);
+    expect(await used("cost")).toBe((100 + 100 + 100) * 2_500 + (7 + 100) * 10_000);
+    expect(await used("inFlight")).toBe(1);
+
+    settled(await gate.settle(JSON.stringify(open.reservation), { outputTokens: 9 }));
+    expect(await gate.settle(open.reservation, {})).toEqual({ settled: false, reason: "already_settled" });
+    expect(await used("tokens")).toBe(107 + 109 + 100);
+    expect(await used("inFlight")).toBe(0);
+    clock.at += 1;
+    settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, { outputTokens: 0 }));
+    expect(await used("requests")).toBe(4);
+    expect(restored).toHaveBeenCalledOnce();
+  });
+
+  it("is given over a max if need be: the calls were made", async () => {
+    const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ project: { rpm: 3 } }));
+    for (let i = 0; i < 2; i++) passed(await gate.admit(KEY, CALL));
+    store.health = "rejects";
+    for (let i = 0; i < 3; i++)
+      settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, {}));
+    store.health = "up";
+    passed(await gate.admit(KEY, CALL));
+    await vi.waitFor(async () => {
+      expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 6 });
+    });
+    expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("rate_limited");
+  });
+
+  it("is kept where the counters fail again, and counted once", async () => {
+    const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ project: { rpm: 90, budget } }));
+    store.health = "rejects";
+    for (let i = 0; i < 3; i++)
+      settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, {}));
+    const reserve = store.behind.reserve.bind(store.behind);
+    let answers = 1; // the admit itself; what is given after it fails
+    vi.spyOn(store.behind, "reserve").mockImplementation((request) => {
+      return answers-- > 0 ? reserve(request) : Promise.reject(new Error("ECONNRESET"));
+    });
+    store.health = "up";
+    passed(await gate.admit(KEY, CALL));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 1 });
+    answers = 100;
+    passed(await gate.admit(KEY, CALL));
+    await vi.waitFor(async () => {
+      expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 5 });
+    });
+    expect(await readingOf(gate, "cost", "project")).toMatchObject({
+      used: 5 * (100 * 2_500 + 100 * 10_000),
+    });
+  });
+
+  it("is not charged twice where a call ends while it is being given", async () => {
+    const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ project: { tpm: 9_000 } }));
+    store.health = "rejects";
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    const settle = store.behind.settle.bind(store.behind);
+    vi.spyOn(store.behind, "settle").mockImplementation(settle);
+    const reserve = store.behind.reserve.bind(store.behind);
+    vi.spyOn(store.behind, "reserve").mockImplementation(async (request) => {
+      if (request.id === reservation.id) settled(await gate.settle(reservation, { outputTokens: 1 }));
+      return reserve(request);
+    });
+    store.health = "up";
+    settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, { outputTokens: 0 }));
+    await vi.waitFor(async () => {
+      expect(await readingOf(gate, "tokens", "project")).toMatchObject({ used: 101 + 100 });
+    });
   });
 });

@@ -7,6 +7,7 @@ import { type Credits, creditsOf } from "./credits.js";
 import { type ExternalKeys, externalKeysOf } from "./external-keys.js";
 import { type Invitations, invitationsOf } from "./invitations.js";
 import { type Keys, keysOf } from "./keys.js";
+import { type LedgerReports, ledgerOf } from "./ledger.js";
 import { type McpServers, mcpServersOf } from "./mcp-servers.js";
 import { type OrgMembers, orgMembersOf } from "./org-members.js";
 import { type Orgs, orgsOf } from "./orgs.js";
@@ -32,6 +33,7 @@ export interface ControlPlane {
   readonly externalKeys: ExternalKeys;
   readonly credits: Credits;
   readonly audit: Audit;
+  readonly ledger: LedgerReports;
 }
 
 /** @throws ValidationError where the actor is neither a user id nor a token */
@@ -49,5 +51,6 @@ export function createControlPlane(engine: Engine, storage: Storage, actor: Acto
     externalKeys: externalKeysOf(control),
     credits: creditsOf(control),
     audit: auditOf(control),
+    ledger: ledgerOf(control),
   };
 }

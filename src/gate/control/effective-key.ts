@@ -68,10 +68,10 @@ export async function effectiveKey(
   const chain = await engine.directory.key({ keyId: id });
   if (chain === undefined) throw new NotFoundError("key", id);
   const { org, project, holder, key } = chain;
-  const compiled = new CompiledChain(chain, engine.calendar, engine.limitCache);
+  const compiled = new CompiledChain(chain, engine.shapes, engine.limitCache);
   const reason = keyRefusal(chain, now);
   const aliases = Object.keys(org.virtualModels ?? {});
-  const targets = aliases.map((alias) => [alias, compiled.forModel(alias).models] as const);
+  const targets = aliases.map((alias) => [alias, compiled.forModel(alias).models ?? [alias]] as const);
   const ends = [
     { expiresAt: key.expiresAt, because: "key" as const },
     { expiresAt: holder.expiresAt, because: "member" as const },

@@ -6,6 +6,7 @@ export type { EffectiveKey, EffectiveLimit, EffectiveList } from "./effective-ke
 export type { ExternalKey, ExternalKeys } from "./external-keys.js";
 export type { Accepted, Invitation, Invitations } from "./invitations.js";
 export type { IssuedKey, Key, Keys } from "./keys.js";
+export type { LedgerReports } from "./ledger.js";
 export type { McpServer, McpServers } from "./mcp-servers.js";
 export type { OrgMember, OrgMembers } from "./org-members.js";
 export type { Org, Orgs } from "./orgs.js";

@@ -18,11 +18,7 @@ export class ExpiryNotices {
   }
 
   /** Looks at a key of which a call was admitted. */
-  look({ chain: { key, holder }, orgId, projectId, userId, keyId }: CompiledChain, now: number): void {
-    const expiresAt = Math.min(
-      key.expiresAt ?? Number.POSITIVE_INFINITY,
-      holder.expiresAt ?? Number.POSITIVE_INFINITY,
-    );
+  look({ endsAt: expiresAt, orgId, projectId, userId, keyId }: CompiledChain, now: number): void {
     if (expiresAt - now > EXPIRY_NOTICE_MS || !this.#events.wants("keyExpiring")) return;
     if (this.#told.get(keyId) === expiresAt) return;
     this.#told.set(keyId, expiresAt);

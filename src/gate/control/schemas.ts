@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { reportQuerySchema } from "../../ledger/report.js";
 import { usdSchema } from "../../model/money.js";
 import { timeZoneSchema } from "../../model/time-zone.js";
 import { auditListSchema } from "./audit.js";
@@ -139,6 +140,7 @@ export const controlSchemas = {
     balance: creditBalanceSchema,
   },
   audit: { list: auditListSchema },
+  ledger: { report: reportQuerySchema },
 } as const;
 
 /** What JSON Schema can say of the schemas that are functions. */

@@ -1,0 +1,95 @@
+import { unreadable } from "../../ledger/ledger.js";
+import { type Report, type ReportQuery, type ReportScope, reportQuerySchema } from "../../ledger/report.js";
+import { NotFoundError, ValidationError } from "../../model/errors.js";
+import { parse } from "../../model/validation.js";
+import type { Acting } from "./actor.js";
+import { SOMEBODY } from "./authority.js";
+import type { Control } from "./control.js";
+
+const PERMISSION = "usage.view";
+
+/** The ledger as one actor may read it. */
+export interface LedgerReports {
+  /**
+   * Adds up what was spent, as far as the actor may see it: their own calls, those of the projects that they administer,
+   * or those of the whole org. Days and hours are of the org's time zone where none is given.
+   *
+   * @throws ValidationError naming the field that is wrong, or where the gate has no ledger that can be read
+   * @throws PermissionError where the actor may see nothing of what is asked for
+   * @throws NotFoundError for a key whose usage they may not see
+   */
+  report(query: ReportQuery): Promise<Report>;
+}
+
+export function ledgerOf(control: Control): LedgerReports {
+  const { engine, storage } = control;
+  return {
+    async report(input) {
+      const query = parse(reportQuerySchema, input, "report");
+      const { org: orgId, project: projectId, user: userId } = query;
+      const { ledger } = engine.settings;
+      if (ledger === undefined) {
+        throw new ValidationError([
+          { field: "options.ledger", expected: "a ledger: without one nothing is kept" },
+        ]);
+      }
+      if (ledger.readable === undefined) throw unreadable();
+      const acting = await control.acting(orgId, PERMISSION);
+      if (query.key !== undefined) await requireKey(control, acting, query.key, orgId);
+      const timeZone = query.timeZone ?? (await storage.get("org", orgId))?.timeZone;
+      const report = (within: readonly ReportScope[]) => ledger.report({ ...query, timeZone }, within);
+      const within = await visibleScopes(control, acting, query);
+      if (within.length > 0) return report(within);
+      const asked = {
+        orgId,
+        ...(projectId !== undefined && { projectId }),
+        ...(userId !== undefined && { userId }),
+      };
+      return control.read(PERMISSION, asked, () => report([]));
+    },
+  };
+}
+
+/** A key that is no longer on record is a filter like any other: what is not visible stays out of the sums. */
+async function requireKey(control: Control, acting: Acting, keyId: string, orgId: string): Promise<void> {
+  const key = await control.storage.get("key", keyId);
+  if (key === undefined) return;
+  const { projectId, userId } = key;
+  if (key.orgId === orgId && control.can(acting, PERMISSION, { orgId, projectId, userId })) return;
+  throw new NotFoundError("key", keyId);
+}
+
+/** The parts of what is asked for whose usage the actor may see, each by asking `authorize`. They do not overlap. */
+async function visibleScopes(
+  control: Control,
+  acting: Acting,
+  { org: orgId, project, user }: ReportQuery,
+): Promise<ReportScope[]> {
+  const { principal } = acting;
+  const can = (projectId: string, userId: string) =>
+    control.can(acting, PERMISSION, { orgId, projectId, userId });
+  const places = project === undefined ? await visiblePlaces(control, acting, orgId) : [project];
+  if (places === "everywhere") return [{}];
+  return places.flatMap((projectId) => {
+    if (can(projectId, user ?? SOMEBODY)) return [{ projectId }];
+    const { userId } = principal;
+    return user === undefined && can(projectId, userId) ? [{ projectId, userId }] : [];
+  });
+}
+
+/** The projects in which the actor may see any usage at all, and perhaps some in which they may not. */
+async function visiblePlaces(
+  { policy, storage }: Control,
+  { principal, issuer, conditions }: Acting,
+  orgId: string,
+): Promise<readonly string[] | "everywhere"> {
+  const visible = policy.visible(principal, PERMISSION, conditions);
+  if (visible.all && issuer === undefined) return principal.orgId === orgId ? "everywhere" : [];
+  if (!visible.all && visible.allBut === undefined && visible.ownBut === undefined) {
+    if (visible.ownProjectIds !== undefined || !visible.own) {
+      return [...visible.projectIds, ...(visible.ownProjectIds ?? [])];
+    }
+  }
+  const projects = await storage.find("project", { orgId });
+  return projects.map(({ id }) => id);
+}

@@ -1,0 +1,175 @@
+import type { Charge, Charges } from "../admission/charge.js";
+import { type Limit, sameCount } from "../admission/limit.js";
+import type {
+  Counters,
+  ReadQuery,
+  ReserveOutcome,
+  ReserveRequest,
+  SettleOutcome,
+  SettleRequest,
+} from "../counters/counters.js";
+import { memoryCounters } from "../counters/memory.js";
+
+type Store = Pick<Counters, "reserve" | "settle">;
+
+/** A reservation that was made here while the store did not answer. */
+interface LocalReservation {
+  readonly orgId: string;
+  readonly expiresAt: number;
+  readonly charges: readonly Charge[];
+}
+
+/** What closed reservations of an org came to, on its way to the store under an id that makes a second try harmless. */
+interface Debt {
+  readonly id: string;
+  readonly orgId: string;
+  readonly charges: readonly Charge[];
+}
+
+/**
+ * Counts in this process while the store does not answer, against a share of each limit, and remembers what it counted
+ * until the store has it.
+ *
+ * The store counts it when it is back, over a max if need be: the calls were made. Until then, other processes do not know of
+ * it. What this process dies with is lost to the store.
+ */
+export class LocalCounting implements Counters {
+  readonly inProcess = true;
+  readonly #counters = memoryCounters();
+  readonly #share: number;
+  readonly #newId: () => string;
+  readonly #open = new Map<string, LocalReservation>();
+  /** Reservations that the store has taken over, until they would have ended; they are settled there. */
+  readonly #moved = new Map<string, number>();
+  /** What closed reservations came to, by org. */
+  #closed = new Map<string, readonly Charge[]>();
+  #debts: Debt[] = [];
+  #giving = false;
+
+  /**
+   * @param share the part of each limit that may be used here, above 0 and at most 1
+   * @param newId makes ids that no other reservation of the store has
+   */
+  constructor(share: number, newId: () => string) {
+    this.#share = share;
+    this.#newId = newId;
+  }
+
+  /** The charges against this process's share of each limit: rounded up, so that no limit becomes nothing. */
+  shared({ limits, amounts, periods }: Charges): Charges {
+    const shares = limits.map((limit) => ({ ...limit, max: Math.ceil(limit.max * this.#share) }));
+    return { limits: shares, amounts, periods };
+  }
+
+  /** Whether the store has taken a reservation over. */
+  hasMoved(id: string): boolean {
+    return this.#moved.has(id);
+  }
+
+  /** Whether there is something that the store does not know of. */
+  get owes(): boolean {
+    return this.#open.size + this.#closed.size + this.#debts.length > 0 && !this.#giving;
+  }
+
+  async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
+    const outcome = await this.#counters.reserve(request);
+    if (outcome.outcome === "reserved" && !request.dryRun) {
+      const { id, charges, expiresAt } = outcome;
+      this.#open.set(id, { orgId: request.orgId, expiresAt, charges });
+    }
+    return outcome;
+  }
+
+  async settle(request: SettleRequest): Promise<SettleOutcome> {
+    const outcome = await this.#counters.settle(request);
+    if (outcome.outcome === "settled") {
+      this.#open.delete(request.id);
+      this.#add(request.orgId, request.amounts);
+    }
+    return outcome;
+  }
+
+  read(query: ReadQuery) {
+    return this.#counters.read(query);
+  }
+
+  close(): Promise<void> {
+    return this.#counters.close();
+  }
+
+  /**
+   * Gives the store what was counted here: what is closed as one sum for each org, what is open as reservations that it
+   * holds from now on. Where the store fails again, the rest is kept for the next time.
+   */
+  async giveBack(store: Store, now: number): Promise<void> {
+    if (this.#giving) return;
+    this.#giving = true;
+    try {
+      for (const [id, endsAt] of this.#moved) if (endsAt <= now) this.#moved.delete(id);
+      for (const [id, { orgId, expiresAt, charges }] of this.#open) {
+        if (expiresAt > now) {
+          const taken = { id, orgId, now, charges: charges.map(unrefused) };
+          await store.reserve({ ...taken, ttlMs: expiresAt - now });
+          if (this.#open.delete(id)) this.#moved.set(id, expiresAt);
+          else await store.settle({ ...taken, amounts: taken.charges.map(undone) }); // settled here meanwhile
+        } else {
+          this.#open.delete(id);
+          this.#add(orgId, charges);
+        }
+      }
+      for (const [orgId, charges] of this.#closed) this.#debts.push({ id: this.#newId(), orgId, charges });
+      this.#closed = new Map();
+      for (let debt = this.#debts[0]; debt !== undefined; debt = this.#debts[0]) {
+        await pay(store, debt, now);
+        this.#debts.shift();
+      }
+    } finally {
+      this.#giving = false;
+    }
+  }
+
+  #add(orgId: string, charges: readonly Charge[]): void {
+    const sum = [...(this.#closed.get(orgId) ?? [])];
+    // A slot of a call that has ended is free: there is nothing to give.
+    for (const charge of charges.filter(({ amount, limit }) => amount > 0 && limit.meter !== "inFlight")) {
+      const place = sum.findIndex((one) => isSame(one, charge));
+      const before = sum[place];
+      if (before === undefined) sum.push(charge);
+      else sum[place] = { ...before, amount: before.amount + charge.amount };
+    }
+    if (sum.length > 0) this.#closed.set(orgId, sum);
+  }
+}
+
+function isSame(a: Charge, b: Charge): boolean {
+  return sameCount(a.limit, b.limit) && a.period?.index === b.period?.index;
+}
+
+/** Of each round, one period: a count is charged for one period at a time. */
+async function pay(store: Store, { id, orgId, charges }: Debt, now: number): Promise<void> {
+  const rounds: Charge[][] = [];
+  for (const charge of charges) {
+    const round = rounds.find((one) => !one.some(({ limit }) => sameCount(limit, charge.limit)));
+    if (round) round.push(charge);
+    else rounds.push([charge]);
+  }
+  for (const [i, round] of rounds.entries()) {
+    const amounts = round.map(unrefused);
+    const part = { id: `${id}.${i}`, orgId, now };
+    await store.reserve({ ...part, ttlMs: DEBT_TTL_MS, charges: amounts });
+    await store.settle({ ...part, amounts });
+  }
+}
+
+/** Long enough to settle what was just reserved. */
+const DEBT_TTL_MS = 60_000;
+
+function undone({ limit, period }: Charge): Charge {
+  return { limit, amount: 0, period };
+}
+
+/** A charge that is made whatever its limit says. */
+function unrefused({ limit, amount, period }: Charge): Charge {
+  const shadow: Limit = { ...limit, mode: "shadow" };
+  return { limit: shadow, amount, period };
+}
