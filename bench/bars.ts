@@ -1,8 +1,9 @@
 import type { ContenderName } from "./contenders.js";
 import { type Figure, figureOf } from "./figure.js";
 import type { LoadResult } from "./memory/weighing.js";
+import { CELLS } from "./policy/proof.js";
 import type { Entrant, RaceResult } from "./race.js";
-import { admitRaceId, BAR_KEYS, COUNTS_LOAD } from "./suites.js";
+import { admitRaceId, BAR_KEYS, COUNTS_LOAD, extendedRaceId, PROOF_RACE } from "./suites.js";
 
 /** How many times as much processor time the fastest of the others takes. */
 export interface Comparison {
@@ -15,7 +16,7 @@ export interface Comparison {
 /** What was promised, and what was measured. */
 export interface Bar {
   readonly claim: string;
-  readonly unit: "ns" | "×" | "bytes";
+  readonly unit: "ns" | "ms" | "×" | "per second" | "bytes";
   readonly atLeast?: number;
   readonly atMost?: number;
   readonly measured: Figure;
@@ -53,6 +54,7 @@ export function bars(races: readonly RaceResult[], loads: readonly LoadResult[])
     });
     found.push(...ratioBars(`authorize, ${answer}, against CASL`, race, "authorize/tollgate", CASL, 4));
   }
+  found.push(...policyBars(races));
   const admit = races.find(({ id }) => id === admitRaceId(BAR_KEYS));
   if (admit !== undefined) {
     const against = "against 9 consumes of rate-limiter-flexible";
@@ -75,6 +77,44 @@ export function bars(races: readonly RaceResult[], loads: readonly LoadResult[])
     });
   }
   return found;
+}
+
+/** Most milliseconds of one proof of the standard policy. */
+const PROOF_MS = 20;
+
+/** What four fifths of the rounds lie within is about a tenth: less than that is no difference. */
+const AS_FAST = 0.9;
+
+function policyBars(races: readonly RaceResult[]): Bar[] {
+  const extended = ["allow", "deny"].flatMap((asked) => {
+    const race = races.find(({ id }) => id === extendedRaceId(asked));
+    const claim = `an extended policy against the standard one, ${asked}`;
+    if (race === undefined) return [];
+    return ratioBars(claim, race, "authorize/tollgate-extended", ["authorize/tollgate"], AS_FAST);
+  });
+  const race = races.find(({ id }) => id === PROOF_RACE);
+  if (race === undefined) return extended;
+  const { cpuNsByRound } = entrant(race, "policy/prove");
+  const ms = figureOf(cpuNsByRound.map((ns) => ns / 1e6));
+  const perSecond = figureOf(cpuNsByRound.map((ns) => (CELLS / ns) * 1e9));
+  const atLeast = (CELLS / PROOF_MS) * 1000;
+  return [
+    ...extended,
+    {
+      claim: "prove the standard policy",
+      unit: "ms",
+      atMost: PROOF_MS,
+      measured: ms,
+      reached: ms.median <= PROOF_MS,
+    },
+    {
+      claim: "cells, each under every claim",
+      unit: "per second",
+      atLeast,
+      measured: perSecond,
+      reached: perSecond.median >= atLeast,
+    },
+  ];
 }
 
 function ratioBars(

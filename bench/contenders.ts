@@ -7,6 +7,9 @@ import type { Contender } from "./contender.js";
  */
 const CONTENDERS = {
   "authorize/tollgate": async (asked) => (await import("./authorize/tollgate.js")).contender(asked),
+  "authorize/tollgate-extended": async (asked) => (await import("./authorize/extended.js")).contender(asked),
+  "policy/prove": async () => (await import("./policy/proof.js")).proof(),
+  "policy/cells": async () => (await import("./policy/proof.js")).enumeration(),
   "authorize/casl": async (asked) => (await import("./authorize/casl.js")).contender(asked),
   "authorize/casbin": async (asked) => (await import("./authorize/casbin.js")).contender(asked),
   "authorize/bitmask": async (asked) => (await import("./authorize/bitmask.js")).contender(asked),
@@ -14,6 +17,8 @@ const CONTENDERS = {
   "admit/tollgate-by-token": async (keys) => (await import("./admit/tollgate.js")).admitByToken(Number(keys)),
   "admit/tollgate-first": async (keys) => (await import("./admit/tollgate.js")).admitFirst(Number(keys)),
   "admit/tollgate-open": async (keys) => (await import("./admit/tollgate.js")).admitWhileOpen(Number(keys)),
+  "admit/tollgate-ledger": async (keys) =>
+    (await import("./admit/tollgate.js")).admitWithLedger(Number(keys)),
   "admit/tollgate-check": async (keys) => (await import("./admit/tollgate.js")).check(Number(keys)),
   "admit/tollgate-refused": async (keys) => (await import("./admit/tollgate.js")).refused(Number(keys)),
   "admit/flexible-in-turn": async (keys) => (await import("./admit/flexible.js")).consumeInTurn(Number(keys)),

@@ -7,12 +7,12 @@ import { FULL, QUICK, type RaceResult, run } from "./race.js";
 import { plot } from "./report/plot.js";
 import { barTable, headline, loadTable, raceTable } from "./report/table.js";
 import type { Results } from "./results.js";
-import { admitRaces, authorizeRaces, memoryLoads, SUITES, type Suite } from "./suites.js";
+import { admitRaces, authorizeRaces, memoryLoads, policyRaces, SUITES, type Suite } from "./suites.js";
 
 const HELP = `npm run bench -- [--quick] [--only ${SUITES.join("|")}] [--write]
 
   --quick  fewer and shorter rounds, fewer keys: to see that it runs
-  --only   one of the three parts
+  --only   one of the four parts
   --write  keep the results in docs/benchmarks; takes a whole run`;
 
 const DOCS = new URL("../../docs/benchmarks/", import.meta.url);
@@ -42,6 +42,7 @@ async function measure(quick: boolean, only: Suite | undefined): Promise<Results
   const raced: RaceResult[] = [];
   for (const race of [
     ...(wants("authorize") ? authorizeRaces : []),
+    ...(wants("policy") ? policyRaces : []),
     ...(wants("admit") ? admitRaces(quick) : []),
   ]) {
     const result = await run(race, quick ? QUICK : FULL);

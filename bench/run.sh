@@ -14,4 +14,7 @@ fi
 # Not tsx: it keeps the names of functions by a call per closure, which slows down what is measured.
 node_modules/.bin/tsup --config bench/tsup.config.ts
 
+if [[ "${1:-}" == gateway ]]; then
+  exec node bench/dist/gateway/main.js "${@:2}"
+fi
 exec node bench/dist/main.js "$@"

@@ -1,7 +1,7 @@
 import type { Load } from "./memory/weighing.js";
 import type { Race } from "./race.js";
 
-export const SUITES = ["authorize", "admit", "memory"] as const;
+export const SUITES = ["authorize", "policy", "admit", "memory"] as const;
 export type Suite = (typeof SUITES)[number];
 
 /** What is asked of `authorize`: questions whose answer is yes, and questions whose answer is no. */
@@ -23,6 +23,37 @@ function authorizeRace(parameter: "allow" | "deny", answer: string): Race {
   };
 }
 
+export const PROOF_RACE = "policy-prove";
+
+/** A policy of one's own: whether it answers as fast as the standard one, and how long its proof takes. */
+export const policyRaces: readonly Race[] = [
+  extendedRace("allow", "allowed"),
+  extendedRace("deny", "denied"),
+  {
+    id: PROOF_RACE,
+    title: "the standard policy, cell by cell",
+    contenders: [
+      { name: "policy/prove", parameter: "", label: "prove, 15 claims" },
+      { name: "policy/cells", parameter: "", label: "cells" },
+    ],
+  },
+];
+
+export function extendedRaceId(parameter: string): string {
+  return `policy-extended-${parameter}`;
+}
+
+function extendedRace(parameter: "allow" | "deny", answer: string): Race {
+  return {
+    id: extendedRaceId(parameter),
+    title: `authorize by a policy and by its extension, ${answer}`,
+    contenders: [
+      { name: "authorize/tollgate", parameter, label: "the standard policy" },
+      { name: "authorize/tollgate-extended", parameter, label: "extended: roles, conditions, caps" },
+    ],
+  };
+}
+
 /** The number of keys that the bars are about. */
 export const BAR_KEYS = 10_000;
 
@@ -30,7 +61,8 @@ export const BAR_KEYS = 10_000;
 export function admitRaces(quick: boolean): readonly Race[] {
   const races = (quick ? [BAR_KEYS] : [1, 100, BAR_KEYS]).map((keys) => admitRace(keys, true));
   // A token and its chain for each of a million keys would take the heap twice.
-  return quick ? [...races, otherRace] : [...races, otherRace, admitRace(1_000_000, false)];
+  const others = [ledgerRace, otherRace];
+  return quick ? [...races, ...others] : [...races, ...others, admitRace(1_000_000, false)];
 }
 
 export function admitRaceId(keys: number): string {
@@ -55,6 +87,16 @@ function admitRace(keys: number, byToken: boolean): Race {
     heapMb: keys < 1_000_000 ? undefined : 14_000,
   };
 }
+
+/** What recording every call takes. */
+const ledgerRace: Race = {
+  id: "admit-ledger",
+  title: `admit + settle under nine limits, ${BAR_KEYS.toLocaleString("en")} keys, with and without a ledger`,
+  contenders: [
+    { name: "admit/tollgate-by-id", parameter: String(BAR_KEYS), label: "tollgate, without" },
+    { name: "admit/tollgate-ledger", parameter: String(BAR_KEYS), label: "tollgate, with a ledger" },
+  ],
+};
 
 /** What else a gate is asked. */
 const otherRace: Race = {

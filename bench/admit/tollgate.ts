@@ -1,4 +1,13 @@
-import { createGate, type Gate, type KeyChain, type KeyRef, priceCatalog, type Reservation } from "tollgate";
+import {
+  createGate,
+  createLedger,
+  type Gate,
+  type KeyChain,
+  type KeyRef,
+  type Ledger,
+  priceCatalog,
+  type Reservation,
+} from "tollgate";
 import type { Batch, Contender } from "../contender.js";
 import { chainOf, directoryOf, spentChainOf, tokensOf } from "./chains.js";
 import { CALLS, type Call, calls, ORDER_LENGTH, orderOf, PRICES, placeOf } from "./traffic.js";
@@ -63,6 +72,28 @@ export async function admitFirst(keys: number): Promise<Contender> {
   return { answer: "yes", batch: admitAndSettle(gate, callers(idsOf(keys), refOf)) };
 }
 
+/** By key id, with a ledger whose sink takes everything: what recording a call takes of the processor. */
+export async function admitWithLedger(keys: number): Promise<Contender> {
+  const ledger = createLedger({ sink: async () => {} });
+  const gate = gateFor(chainOf, keys, [], ledger);
+  const ids = idsOf(keys);
+  await callEvery(gate, ids.map(refOf));
+  // The batching device is loaded from a file; no round here waits for anything of the kind.
+  await ledger.flush();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const batch = admitAndSettle(gate, callers(ids, refOf));
+  return {
+    answer: "yes",
+    // What a batch leaves pending is part of its cost.
+    async batch(times) {
+      const yes = await batch(times);
+      await ledger.flush();
+      if (ledger.status().dropped > 0) throw new Error("the ledger could not keep up");
+      return yes;
+    },
+  };
+}
+
 /** `check`: the answer of `admit`, and nothing charged. */
 export async function check(keys: number): Promise<Contender> {
   const gate = gateFor(chainOf, keys);
@@ -107,8 +138,14 @@ export async function refused(keys: number): Promise<Contender> {
  * A gate with defaults but for its cache: chains are kept for a day, so that no race meets a reload. What a chain that
  * is not at hand costs is a race of its own.
  */
-export function gateFor(chain: (key: number) => KeyChain, maxKeys: number, tokens?: readonly string[]): Gate {
+export function gateFor(
+  chain: (key: number) => KeyChain,
+  maxKeys: number,
+  tokens?: readonly string[],
+  ledger?: Ledger,
+): Gate {
   return createGate({
+    ledger,
     directory: directoryOf(chain, tokens),
     prices: priceCatalog.of(PRICES),
     cache: { maxKeys, maxAgeMs: DAY_MS },

@@ -3,10 +3,13 @@ import type { Contender } from "../contender.js";
 import { askedFrom, QUESTIONS, type Question, questions } from "./questions.js";
 
 export function contender(parameter: string): Contender {
+  return authorizing(standardPolicy, parameter);
+}
+
+/** Puts the questions to a policy: of any permissions, since the questions hold many. */
+export function authorizing(policy: Policy, parameter: string): Contender {
   const asked = askedFrom(parameter);
   const all = questions(asked);
-  // As a policy of any permissions, since the questions hold many.
-  const policy: Policy = standardPolicy;
   return {
     answer: asked === "allow" ? "yes" : "no",
     batch(times) {

@@ -16,7 +16,7 @@ import {
   replay,
   type TraceCall,
   trafficMix,
-} from "../../src/testing/index.js";
+} from "../../src/testing.js";
 import { REAL_HOUR, realHour } from "../testing/hour.js";
 
 const top = resolve(import.meta.dirname, "../..");

@@ -7,7 +7,7 @@ import { passed, readingOf, settled } from "./answers.js";
 const KEY = { keyId: "k1" };
 
 /** 300,000 input tokens cost 0.108 USD at the base price and 0.15 USD at the tier they reach. */
-const prices = priceCatalog.of({
+const byHand = priceCatalog.of({
   long: {
     inputUsdPerMillion: 0.36,
     outputUsdPerMillion: 0,
@@ -15,9 +15,23 @@ const prices = priceCatalog.of({
   },
 });
 
-describe.each(everyCounters)(
-  "five prompts above 272k tokens against 0.45 USD (litellm PR 40002), %s",
-  (_, make) => {
+const fromLiteLLM = priceCatalog.fromLiteLLM({
+  long: {
+    input_cost_per_token: 3.6e-7,
+    input_cost_per_token_above_272k_tokens: 5e-7,
+    output_cost_per_token: 0,
+    litellm_provider: "openai",
+  },
+});
+
+const cases = everyCounters.flatMap(([counters, make]) => [
+  [counters, "prices by hand", make, byHand] as const,
+  [counters, "LiteLLM's price list", make, fromLiteLLM] as const,
+]);
+
+describe.each(cases)(
+  "five prompts above 272k tokens against 0.45 USD (litellm PR 40002), %s, %s",
+  (_counters, _prices, make, prices) => {
     it("are reserved at the tier's price: three pass and 0.45 USD is spent, not four and 0.60", async () => {
       const { gate } = world(limited({ key: { budget: { usd: 0.45, reset: "daily" } } }), {
         counters: make(),

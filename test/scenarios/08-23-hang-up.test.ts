@@ -1,3 +1,4 @@
+import { createLedger, memoryLedgerSink } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { limited, world } from "../gate/world.js";
 import { everyCounters } from "./adapters.js";
@@ -76,5 +77,25 @@ describe.each(everyCounters)("a client that hangs up in the middle of the answer
     });
     passed(await gate.admit(KEY, CALL));
     expect(refusedBy(await gate.admit(KEY, CALL)).message).toContain("0.0425 USD");
+  });
+
+  it("is in the ledger with what was seen, as a hang-up, and its report says what the counters hold", async () => {
+    const ledger = createLedger({ sink: memoryLedgerSink() });
+    const chain = limited({ key: { budget: { usd: 1, reset: "monthly" } } });
+    const { gate, clock } = world(chain, { counters: make(), ledger });
+    const hungUp = passed(await gate.admit(KEY, CALL)).reservation;
+    settled(await gate.settle(hungUp, { ...SEEN, disconnected: true }));
+    const silent = passed(await gate.admit(KEY, CALL)).reservation;
+    settled(await gate.settle(silent, { disconnected: true }));
+    const neverSent = passed(await gate.admit(KEY, CALL)).reservation;
+    settled(await gate.release(neverSent));
+    await ledger.flush();
+    const query = { org: "o1", from: clock.at, to: clock.at + 1, groupBy: "model" } as const;
+    const { rows } = await ledger.report(query);
+    expect(rows).toMatchObject([
+      { group: "gpt-4o", calls: 2, disconnected: 2, released: 1, outputTokens: 4_012 },
+    ]);
+    expect(rows[0]?.costNanoUsd).toBe((await readingOf(gate, "cost")).used);
+    expect(rows[0]?.usd).toBe(String(SEEN_USD + RESERVED_USD));
   });
 });

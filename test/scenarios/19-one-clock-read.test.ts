@@ -97,7 +97,7 @@ describe.each(everyCounters)("one decision reads the clock once (any-llm#917), %
     set(end - 2);
     const { reservation } = passed(await gate.admit(KEY, CALL));
     expect(reservation.reservedAt).toBe(end - 1);
-    const periods = reservation.charges.flatMap(({ period }) => (period ? [period.endsAt] : []));
+    const periods = reservation.charges.periods.flatMap((period) => (period ? [period.endsAt] : []));
     expect(periods).toEqual(Array(8).fill(end));
   });
 

@@ -1,3 +1,4 @@
+import { createLedger, memoryLedgerSink } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { aChain, world } from "../gate/world.js";
 import { everyCounters } from "./adapters.js";
@@ -65,5 +66,30 @@ describe.each(everyCounters)("a stream that starts before midnight and ends afte
     const { overdraft } = settled(await gate.settle(reservation, { costUsd: 3 }));
     expect(overdraft).toMatchObject([{ scope: "key", usd: { max: 1, used: 3 } }]);
     passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 1 }));
+  });
+
+  it.each(MIDNIGHTS)("is in the report of the day it started, on %s", async (_night, timeZone, at) => {
+    const midnight = Date.parse(at);
+    const ledger = createLedger({ sink: memoryLedgerSink() });
+    const options = { counters: make(), ledger };
+    const { gate, clock } = world(aChain({ org: { timeZone }, key: { limits: BUDGET } }), options);
+    const dayOf = (moment: number) =>
+      new Intl.DateTimeFormat("sv", { timeZone, dateStyle: "short" }).format(moment);
+    clock.at = midnight - 60_000;
+    const { reservation } = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.4 }));
+    clock.at = midnight;
+    const next = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.2 })).reservation;
+    clock.at = midnight + 60_000;
+    settled(await gate.settle(reservation, { costUsd: 0.9 }));
+    settled(await gate.settle(next, { costUsd: 0.1 }));
+    expect(await gate.reconcile({ orgId: "o1" })).toMatchObject({ budgets: 1, differences: [] });
+    const span = { from: midnight - 3_600_000, to: midnight + 3_600_000 };
+    const { rows } = await ledger.report({ org: "o1", ...span, groupBy: "day", timeZone });
+    expect(rows.map(({ group, usd }) => [group, usd])).toEqual([
+      [dayOf(midnight - 1), "0.9"],
+      [dayOf(midnight), "0.1"],
+    ]);
+    expect(rows[1]?.startsAt).toBe(midnight);
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(0.1);
   });
 });

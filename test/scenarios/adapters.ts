@@ -1,9 +1,26 @@
-import { type Counters, memoryCounters } from "tollgate";
+import { type Counters, memoryCounters, memoryStorage, type Storage } from "tollgate";
+import { sqliteCounters, sqliteStorage } from "tollgate/sqlite";
+import { makeRedisCounters } from "../counters/redis/server.js";
+import { driverName, openDatabase } from "../sqlite/drivers.js";
 
-/** Makes counters of one kind, empty. */
+/** Makes counters of one kind, empty. They go by the caller's clock, so that a test can move it. */
 export type MakeCounters = () => Counters;
 
-/** Every counters adapter that a scenario about counting is run on, by name. */
+/** Nothing where no server answers. */
+const redis = await makeRedisCounters();
+
+/** Every counters adapter that scenarios about counting and the conformance suite are run on, by name. */
 export const everyCounters: readonly (readonly [name: string, make: MakeCounters])[] = [
   ["memory", () => memoryCounters()],
+  [`SQLite on ${driverName}`, () => sqliteCounters({ database: openDatabase() })],
+  ...(redis ? [["Redis", redis] as const] : []),
+];
+
+/** Makes a storage of one kind, empty. */
+export type MakeStorage = () => Storage | Promise<Storage>;
+
+/** Every storage adapter that the conformance suite is run on, by name. */
+export const everyStorage: readonly (readonly [name: string, make: MakeStorage])[] = [
+  ["memory", () => memoryStorage()],
+  [`SQLite on ${driverName}`, () => sqliteStorage({ database: openDatabase() })],
 ];
