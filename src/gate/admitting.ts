@@ -1,19 +1,19 @@
 import { type Charges, chargeList, sideBySide } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
-import { type EstimatedUse, estimatedUse } from "../admission/estimated-use.js";
-import type { Plan } from "../admission/plan.js";
+import { estimatedUse } from "../admission/estimated-use.js";
 import { plainRefusal, type Refusal, type Refused } from "../admission/refusal.js";
-import type { Counters, ReserveOutcome, ReserveRequest } from "../counters/counters.js";
+import type { ReserveOutcome } from "../counters/counters.js";
 import { ConflictError, CountersUnavailableError } from "../model/errors.js";
 import { plainUsage, type Usage, usageSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 import { type Admission, AdmittedCall } from "./admission.js";
 import type { Engine } from "./engine.js";
-import { answerOf, guarded } from "./guarded-counters.js";
+import { guarded } from "./guarded-counters.js";
 import { type KeyRef, tokenEnded } from "./key-resolver.js";
 import { limitRefusal, NO_REFUSALS, refused, shadowRefusals } from "./refusing.js";
 import { type Degraded, IssuedReservation } from "./reservation.js";
 import type { ReservationIds } from "./reservation-ids.js";
+import { type Asked, reserve } from "./reserving.js";
 
 /**
  * Decides about one call: the checks in their order, the first that fails answers, and at the end one `reserve` over
@@ -109,19 +109,6 @@ function giveBack(engine: Engine, now: number): void {
   );
 }
 
-/** One call on its way through the last step. */
-interface Asked {
-  readonly call: Usage;
-  readonly requested: string;
-  readonly compiled: CompiledChain;
-  readonly plan: Plan;
-  readonly use: EstimatedUse;
-  readonly charges: Charges;
-  /** The one moment of the whole decision. */
-  readonly now: number;
-  readonly dryRun: boolean;
-}
-
 /** The short way of counters in this process, for a call that every limit has room for. */
 function reserveDirectly(engine: Engine, ids: ReservationIds, asked: Asked): AdmittedCall | undefined {
   const { call, compiled, plan, charges, now, dryRun } = asked;
@@ -152,25 +139,6 @@ function tell(
   engine.alerts.look(charges, used, now, compiled);
   engine.lastUsed?.record(compiled.keyId, now);
   engine.expiry.look(compiled, now);
-}
-
-function reserve(
-  engine: Engine,
-  ids: ReservationIds,
-  counters: Counters,
-  { call, compiled, use, charges, now, dryRun }: Asked,
-): Promise<ReserveOutcome> {
-  const request: ReserveRequest = {
-    id: ids.next(),
-    orgId: compiled.orgId,
-    now,
-    ttlMs: engine.settings.reservationTtlMs,
-    charges: chargeList(charges),
-    idempotency:
-      call.requestId === undefined ? undefined : idempotencyOf(compiled, call, use, call.requestId),
-    dryRun,
-  };
-  return answerOf(engine, counters, () => counters.reserve(request));
 }
 
 /** The admission that the outcome of a reserve makes. */
@@ -249,18 +217,4 @@ interface Held {
   readonly charges: Charges;
   readonly used: readonly number[];
   readonly resetMs: readonly number[] | undefined;
-}
-
-/** A request id is the key's own; two keys may use the same one. */
-function idempotencyOf(
-  { orgId, keyId }: CompiledChain,
-  call: Usage,
-  { parts }: EstimatedUse,
-  requestId: string,
-) {
-  const { model, mcpServer, inputTokens, maxOutputTokens, costUsd, byok, tags } = call;
-  return {
-    key: JSON.stringify([orgId, keyId, requestId]),
-    fingerprint: JSON.stringify([model, mcpServer, inputTokens, maxOutputTokens, costUsd, byok, tags, parts]),
-  };
 }

@@ -7,11 +7,17 @@ import type { Reservation } from "./reservation.js";
  * The answer of counters, waited for at most `countersTimeoutMs`. Counters in this process cannot be down: what they
  * throw is a defect and passes as it is.
  *
+ * @param onLate is given the answer that comes after nobody waits for it any more
  * @throws CountersUnavailableError where they fail or do not answer in time. A charge may have been made all the same:
  * it errs on the side of refusing later calls.
  */
-export function answerOf<T>(engine: Engine, counters: Counters, ask: () => Promise<T>): Promise<T> {
-  return counters.inProcess ? ask() : withinTime(ask, engine.settings.countersTimeoutMs);
+export function answerOf<T>(
+  engine: Engine,
+  counters: Counters,
+  ask: () => Promise<T>,
+  onLate?: (answer: T) => void,
+): Promise<T> {
+  return counters.inProcess ? ask() : withinTime(ask, engine.settings.countersTimeoutMs, onLate);
 }
 
 /** The steps of counters, each waited for as {@link answerOf} does. */
@@ -22,15 +28,28 @@ export function guarded(engine: Engine, counters: Counters): Pick<Counters, "res
   };
 }
 
-async function withinTime<T>(ask: () => Promise<T>, timeoutMs: number): Promise<T> {
+async function withinTime<T>(
+  ask: () => Promise<T>,
+  timeoutMs: number,
+  onLate?: (answer: T) => void,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
+  let isLate = false;
   const timeout = new Promise<never>((_, reject) => {
-    const late = () =>
+    timer = setTimeout(() => {
+      isLate = true;
       reject(new CountersUnavailableError(`the counters did not answer within ${timeoutMs} ms`));
-    timer = setTimeout(late, timeoutMs);
+    }, timeoutMs);
   });
   try {
-    return await Promise.race([ask(), timeout]);
+    const answer = ask();
+    if (onLate !== undefined) {
+      answer.then(
+        (value) => isLate && onLate(value),
+        () => {}, // the caller was told that they do not answer
+      );
+    }
+    return await Promise.race([answer, timeout]);
   } catch (error) {
     throw error instanceof TollgateError ? error : new CountersUnavailableError("the counters failed", error);
   } finally {

@@ -140,7 +140,6 @@ class CallQueue {
   /** The short way of a call that nobody waits before. */
   async #askFirst(call: Call): Promise<void> {
     await this.#ask(call);
-    if (call.state === "arrived") this.#enqueue(call);
     if (this.#lines.size > 0) this.#sweep();
   }
 
@@ -282,6 +281,8 @@ class CallQueue {
     else if (call.state === "asking") {
       call.state = before;
       this.#refused(call, admission, settlements !== this.#settlements);
+      // At once: what is settled from here on finds it in its line.
+      if (call.state === "arrived") this.#enqueue(call);
     }
   }
 

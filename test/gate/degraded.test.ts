@@ -304,12 +304,32 @@ describe("countersTimeoutMs", () => {
 });
 
 describe("counters that answer too late", () => {
-  it("have charged all the same: it errs on the side of refusing", async () => {
+  it.each(["deny", "allow", "local"] as const)(
+    "give back what they charged for a call that nobody waited for: %s",
+    async (onCountersDown) => {
+      const { gate, store } = setUp({ onCountersDown });
+      store.health = "answers after it was given up";
+      for (let call = 0; call < 3; call++) await afterTimeout(gate.admit(KEY, CALL));
+      store.health = "up";
+      for (const answer of store.late) answer();
+      await vi.waitFor(async () => {
+        for (const meter of ["requests", "tokens", "cost"] as const) {
+          expect(await readingOf(gate, meter, "project")).toMatchObject({ used: 0 });
+        }
+        expect(await readingOf(gate, "inFlight")).toMatchObject({ used: 0 });
+      });
+      expect(passed(await gate.admit(KEY, CALL)).degraded).toBeUndefined();
+    },
+  );
+
+  it("and fail at giving it back keep the charge until the reservation ends: it errs on the side of refusing", async () => {
     const { gate, store } = setUp();
     store.health = "answers after it was given up";
     refusedBy(await afterTimeout(gate.admit(KEY, CALL)));
-    store.health = "up";
+    store.health = "rejects";
     for (const answer of store.late) answer();
+    await vi.advanceTimersByTimeAsync(1);
+    store.health = "up";
     expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 1 });
   });
 

@@ -172,13 +172,16 @@ describe("a slot in flight", () => {
     await expect(readingOf(gate, "inFlight", "project")).resolves.toMatchObject({ used: 1 });
   });
 
-  it("freed while the gate is being asked is not missed", async () => {
-    const { gate, queue } = setUp(one, { pollMs: 60_000, maxWaitMs: 100_000 });
-    const { reservation } = passed(await gate.admit(KEY, CALL));
-    const call = watch(queue.admit(KEY, CALL)); // the gate is asked before the settle, and its answer comes after it
-    await gate.settle(reservation, {});
-    await pass(A_TURN_MS);
-    expect(outcomes([call])).toEqual(["admitted"]);
+  it("freed at any step while the gate is being asked is not missed", async () => {
+    for (let steps = 0; steps < 20; steps++) {
+      const { gate, queue } = setUp(one, { pollMs: 60_000, maxWaitMs: 100_000 });
+      const { reservation } = passed(await gate.admit(KEY, CALL));
+      const call = watch(queue.admit(KEY, CALL));
+      for (let step = 0; step < steps; step++) await Promise.resolve();
+      await gate.settle(reservation, {});
+      await pass(A_TURN_MS);
+      expect([steps, ...outcomes([call])]).toEqual([steps, "admitted"]);
+    }
   });
 });
 

@@ -1,0 +1,77 @@
+import { type Charges, chargeList } from "../admission/charge.js";
+import type { CompiledChain } from "../admission/compiled-chain.js";
+import type { EstimatedUse } from "../admission/estimated-use.js";
+import type { Plan } from "../admission/plan.js";
+import type { Counters, ReserveOutcome, ReserveRequest } from "../counters/counters.js";
+import type { Usage } from "../model/usage.js";
+import type { Engine } from "./engine.js";
+import { answerOf } from "./guarded-counters.js";
+import type { ReservationIds } from "./reservation-ids.js";
+
+/** One call on its way through the last step. */
+export interface Asked {
+  readonly call: Usage;
+  readonly requested: string;
+  readonly compiled: CompiledChain;
+  readonly plan: Plan;
+  readonly use: EstimatedUse;
+  readonly charges: Charges;
+  /** The one moment of the whole decision. */
+  readonly now: number;
+  readonly dryRun: boolean;
+}
+
+/** One reserve over every limit, on the ordinary way of counters. */
+export function reserve(
+  engine: Engine,
+  ids: ReservationIds,
+  counters: Counters,
+  { call, compiled, use, charges, now, dryRun }: Asked,
+): Promise<ReserveOutcome> {
+  const request: ReserveRequest = {
+    id: ids.next(),
+    orgId: compiled.orgId,
+    now,
+    ttlMs: engine.settings.reservationTtlMs,
+    charges: chargeList(charges),
+    idempotency:
+      call.requestId === undefined ? undefined : idempotencyOf(compiled, call, use, call.requestId),
+    dryRun,
+  };
+  return answerOf(
+    engine,
+    counters,
+    () => counters.reserve(request),
+    (outcome) => undoLate(engine, counters, request, outcome),
+  );
+}
+
+/**
+ * Gives back what counters charged after the gate had given them up: a client that kept the command until it was
+ * connected again, a server that hung. With a request id it is left to the try that takes the reservation over.
+ */
+function undoLate(
+  engine: Engine,
+  counters: Counters,
+  request: ReserveRequest,
+  outcome: ReserveOutcome,
+): void {
+  if (outcome.outcome !== "reserved" || request.dryRun || request.idempotency !== undefined) return;
+  const { id, orgId } = request;
+  const amounts = request.charges.map((charge) => ({ ...charge, amount: 0 }));
+  counters.settle({ id, orgId, now: engine.settings.clock.now(), amounts }).catch(() => {}); // it ends by itself
+}
+
+/** A request id is the key's own; two keys may use the same one. */
+function idempotencyOf(
+  { orgId, keyId }: CompiledChain,
+  call: Usage,
+  { parts }: EstimatedUse,
+  requestId: string,
+) {
+  const { model, mcpServer, inputTokens, maxOutputTokens, costUsd, byok, tags } = call;
+  return {
+    key: JSON.stringify([orgId, keyId, requestId]),
+    fingerprint: JSON.stringify([model, mcpServer, inputTokens, maxOutputTokens, costUsd, byok, tags, parts]),
+  };
+}
