@@ -7,8 +7,9 @@ import { everyCounters } from "./adapters.js";
 
 const PROMPT = [{ role: "user" as const, content: "What is the toll?" }];
 
-const openai = ({ url, token }: Arena) => new OpenAI({ apiKey: token, baseURL: `${url}/v1` });
-const anthropic = ({ url, token }: Arena) => new Anthropic({ apiKey: token, baseURL: url });
+// A try is enough: that clients try again is proved elsewhere.
+const openai = ({ url, token }: Arena) => new OpenAI({ apiKey: token, baseURL: `${url}/v1`, maxRetries: 0 });
+const anthropic = ({ url, token }: Arena) => new Anthropic({ apiKey: token, baseURL: url, maxRetries: 0 });
 
 /** One call through each API that the gateway speaks, whole or streamed. */
 const CALLS: readonly (readonly [name: string, ask: (arena: Arena, model?: string) => Promise<unknown>])[] = [
