@@ -1,7 +1,9 @@
 import { type Counters, memoryCounters } from "tollgate";
 import { countersConformance, traceCounters } from "tollgate/testing";
 import { describe, expect, it } from "vitest";
-import { everyCounters } from "../scenarios/adapters.js";
+import { counterAdapters } from "../scenarios/adapters.js";
+
+const everyCounters = await counterAdapters();
 
 describe.each(everyCounters)("counters on the caller's clock: %s", (_, make) => {
   for (const { name, run } of countersConformance(make)) it(name, run);

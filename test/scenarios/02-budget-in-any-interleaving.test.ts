@@ -3,8 +3,10 @@ import type { Counters, Reservation } from "tollgate";
 import { ConflictError } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { limited, world } from "../gate/world.js";
-import { everyCounters } from "./adapters.js";
+import { counterAdapters } from "./adapters.js";
 import { readingOf } from "./answers.js";
+
+const everyCounters = await counterAdapters();
 
 const BUDGET_USD = 10;
 const BUDGET = BUDGET_USD * 1e9;

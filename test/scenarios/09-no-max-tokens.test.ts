@@ -2,8 +2,10 @@ import fc from "fast-check";
 import { modelMax, priceCatalog } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { limited, world } from "../gate/world.js";
-import { everyCounters } from "./adapters.js";
+import { counterAdapters } from "./adapters.js";
 import { passed, readingOf } from "./answers.js";
+
+const everyCounters = await counterAdapters();
 
 const KEY = { keyId: "k1" };
 const CALL = { model: "gpt-4o", inputTokens: 500 };

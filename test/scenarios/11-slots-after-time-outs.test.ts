@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { limited, NOON, world } from "../gate/world.js";
-import { everyCounters } from "./adapters.js";
+import { counterAdapters } from "./adapters.js";
 import { passed, readingOf, refusedBy, settled } from "./answers.js";
+
+const everyCounters = await counterAdapters();
 
 const KEY = { keyId: "k1" };
 const CALL = { model: "free", inputTokens: 10, maxOutputTokens: 10 };

@@ -1,8 +1,10 @@
 import { type Clock, type GateOptions, priceCatalog } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { aChain, NOON, world } from "../gate/world.js";
-import { everyCounters } from "./adapters.js";
+import { counterAdapters } from "./adapters.js";
 import { passed, refusedBy } from "./answers.js";
+
+const everyCounters = await counterAdapters();
 
 /** A clock that counts how often it was asked and moves on by `stepMs` each time. */
 function counting(stepMs = 0) {

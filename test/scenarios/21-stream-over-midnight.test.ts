@@ -1,8 +1,10 @@
 import { createLedger, memoryLedgerSink } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { aChain, world } from "../gate/world.js";
-import { everyCounters } from "./adapters.js";
+import { counterAdapters } from "./adapters.js";
 import { passed, readingOf, refusedBy, settled } from "./answers.js";
+
+const everyCounters = await counterAdapters();
 
 const KEY = { keyId: "k1" };
 const BUDGET = { budget: { usd: 1, reset: "daily" as const } };

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { aChain, world } from "../gate/world.js";
-import { everyCounters } from "./adapters.js";
+import { counterAdapters } from "./adapters.js";
 import { passed, refusedBy } from "./answers.js";
+
+const everyCounters = await counterAdapters();
 
 const KEY = { keyId: "k1" };
 const CALL = { model: "gpt-4o", costUsd: 1 };

@@ -3,7 +3,9 @@ import OpenAI from "openai";
 import { characterCounter } from "tollgate";
 import { describe, expect, it, vi } from "vitest";
 import { type Arena, FRAMEWORKS, startArena } from "../examples/gateway/arena.js";
-import { everyCounters } from "./adapters.js";
+import { counterAdapters } from "./adapters.js";
+
+const everyCounters = await counterAdapters();
 
 const PROMPT = [{ role: "user" as const, content: "What is the toll?" }];
 

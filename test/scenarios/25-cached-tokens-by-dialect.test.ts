@@ -1,8 +1,10 @@
 import { type Actual, fromAnthropic, fromGemini, fromOpenAI, priceCatalog } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { limited, world } from "../gate/world.js";
-import { everyCounters } from "./adapters.js";
+import { counterAdapters } from "./adapters.js";
 import { passed, readingOf, settled } from "./answers.js";
+
+const everyCounters = await counterAdapters();
 
 /** One call: 10,000 input tokens, of which 8,000 came from the cache, and 500 of output. */
 const dialects: readonly [string, Actual][] = [

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { limited, world } from "../gate/world.js";
-import { everyCounters } from "./adapters.js";
+import { counterAdapters } from "./adapters.js";
 import { passed, readingOf, refusedBy } from "./answers.js";
+
+const everyCounters = await counterAdapters();
 
 const KEY = { keyId: "k1" };
 

@@ -1,8 +1,10 @@
 import type { Limits } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { aChain, limited, world } from "../gate/world.js";
-import { everyCounters } from "./adapters.js";
+import { counterAdapters } from "./adapters.js";
 import { passed, refusedBy } from "./answers.js";
+
+const everyCounters = await counterAdapters();
 
 const KEY = { keyId: "k1" };
 

@@ -6,21 +6,26 @@ import { driverName, openDatabase } from "../sqlite/drivers.js";
 /** Makes counters of one kind, empty. They go by the caller's clock, so that a test can move it. */
 export type MakeCounters = () => Counters;
 
-/** Nothing where no server answers. */
-const redis = await makeRedisCounters();
-
-/** Every counters adapter that scenarios about counting and the conformance suite are run on, by name. */
-export const everyCounters: readonly (readonly [name: string, make: MakeCounters])[] = [
-  ["memory", () => memoryCounters()],
-  [`SQLite on ${driverName}`, () => sqliteCounters({ database: openDatabase() })],
-  ...(redis ? [["Redis", redis] as const] : []),
-];
+/**
+ * Every counters adapter that scenarios about counting and the conformance suite are run on, by name; those of a server
+ * only where it answers. What they use there goes with the test file that asks.
+ */
+export async function counterAdapters(): Promise<readonly (readonly [name: string, make: MakeCounters])[]> {
+  const redis = await makeRedisCounters();
+  return [
+    ["memory", () => memoryCounters()],
+    [`SQLite on ${driverName}`, () => sqliteCounters({ database: openDatabase() })],
+    ...(redis ? [["Redis", redis] as const] : []),
+  ];
+}
 
 /** Makes a storage of one kind, empty. */
 export type MakeStorage = () => Storage | Promise<Storage>;
 
 /** Every storage adapter that the conformance suite is run on, by name. */
-export const everyStorage: readonly (readonly [name: string, make: MakeStorage])[] = [
-  ["memory", () => memoryStorage()],
-  [`SQLite on ${driverName}`, () => sqliteStorage({ database: openDatabase() })],
-];
+export function storageAdapters(): readonly (readonly [name: string, make: MakeStorage])[] {
+  return [
+    ["memory", () => memoryStorage()],
+    [`SQLite on ${driverName}`, () => sqliteStorage({ database: openDatabase() })],
+  ];
+}

@@ -1,7 +1,9 @@
 import { memoryStorage } from "tollgate";
 import { storageConformance } from "tollgate/testing";
 import { describe, expect, it } from "vitest";
-import { everyStorage } from "../scenarios/adapters.js";
+import { storageAdapters } from "../scenarios/adapters.js";
+
+const everyStorage = storageAdapters();
 
 describe.each(everyStorage)("storage: %s", (_, make) => {
   for (const { name, run } of storageConformance(make)) it(name, run);
