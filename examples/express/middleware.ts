@@ -27,7 +27,7 @@ export function tollgate(
     }
     const call = calls.open(admission, request);
     res.locals.call = call;
-    res.once("close", () => call.close());
+    call.closeWith(res);
     // The client may have gone while the gate was asked.
     if (res.destroyed) await call.close();
     else next();

@@ -24,7 +24,7 @@ export function tollgate(gate: Gate, calls: OpenCalls, endpoint: Endpoint): preH
     if (!admission.admitted) return reply.code(status).send(body);
     const call = calls.open(admission, asked);
     request.call = call;
-    reply.raw.once("close", () => call.close());
+    call.closeWith(reply.raw);
     // The client may have gone while the gate was asked.
     if (reply.raw.destroyed) await call.close();
   };

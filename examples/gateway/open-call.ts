@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Actual, Admitted, Gate } from "tollgate";
 import type { ModelRequest } from "./endpoint.js";
@@ -24,15 +25,20 @@ export class OpenCall {
   }
 
   /** Ends the upstream call if it still goes on, and settles with what was seen; a call that was never sent is released. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  close(how: { readonly disconnected?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(how);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
-    const actual = this.seen?.();
+  /** Closes the call with its answer; a client that has not taken all of it has hung up. */
+  closeWith(res: ServerResponse): void {
+    res.once("close", () => this.close({ disconnected: !res.writableFinished }));
+  }
+
+  async #close(how: { readonly disconnected?: boolean }): Promise<void> {
+    const seen = this.seen?.();
     this.#abort.abort();
-    await this.#calls.settle(this, actual);
+    await this.#calls.settle(this, seen && { ...seen, ...how });
   }
 }
 

@@ -1,6 +1,16 @@
 import { once } from "node:events";
 import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from "node:http";
-import { type Counters, createGate, type Gate, type LimitReading, type Limits, priceCatalog } from "tollgate";
+import {
+  type Counters,
+  createGate,
+  createLedger,
+  type Gate,
+  type LimitReading,
+  type Limits,
+  memoryLedgerSink,
+  priceCatalog,
+  type UsageEvent,
+} from "tollgate";
 import { onTestFinished } from "vitest";
 import { createApp as expressApp } from "../../../examples/express/app.js";
 import { createApp as fastifyApp } from "../../../examples/fastify/app.js";
@@ -49,6 +59,8 @@ export interface Arena {
   /** The gate's clock: ahead of the machine's by `shiftMs`. */
   readonly clock: { shiftMs: number };
   revoke(): Promise<void>;
+  /** How each call has ended, in the order of their ends. */
+  outcomes(): Promise<readonly UsageEvent["outcome"][]>;
   /** What the key's own limit on a meter has used. */
   used(meter: LimitReading["meter"]): Promise<number>;
 }
@@ -83,7 +95,9 @@ export async function startArena(
 ): Promise<Arena> {
   const provider = await startFakeProvider(PROVIDER_KEY);
   const clock = { shiftMs: 0, now: () => Date.now() + clock.shiftMs };
-  const gate = createGate({ prices: PRICES, clock, ...(counters && { counters }) });
+  const sink = memoryLedgerSink();
+  const ledger = createLedger({ sink });
+  const gate = createGate({ prices: PRICES, clock, ledger, ...(counters && { counters }) });
   const ada = gate.as({ userId: "ada" });
   const { id: orgId } = await ada.orgs.create({ name: "Acme" });
   await ada.virtualModels.create({ orgId, alias: "smart", models: ["gpt-4o", "gpt-4o-mini"] });
@@ -129,6 +143,10 @@ export async function startArena(
     clock,
     async revoke() {
       await ada.keys.revoke({ orgId, keyId });
+    },
+    async outcomes() {
+      await ledger.flush();
+      return sink.events().map(({ outcome }) => outcome);
     },
     async used(meter: LimitReading["meter"]) {
       const readings = await gate.usage({ orgId, keyId });

@@ -27,6 +27,7 @@ async function expectCalls(arena: Arena, calls: number): Promise<void> {
     cost: Math.round(calls * CALL_USD * 1e9),
     inFlight: 0,
   });
+  expect(await arena.outcomes()).toEqual(Array(calls).fill("settled"));
 }
 
 const failure = (promise: Promise<unknown>): Promise<unknown> =>
@@ -135,6 +136,7 @@ describe.each(FRAMEWORKS)("on %s", (_framework, start) => {
       expect(seen).toBe("The toll is");
       await vi.waitFor(() => expect(arena.provider.cutOff()).toBe(1));
       await vi.waitFor(async () => expect(await arena.used("inFlight")).toBe(0));
+      expect(await arena.outcomes()).toEqual(["disconnected"]);
       expect(await arena.used("requests")).toBe(1);
       expect(await arena.used("outputTokens")).toBe(characterCounter.count(seen));
       // Anthropic tells the input at the start; of OpenAI's only the estimate is known.
