@@ -4,6 +4,7 @@ import { memoryCounters } from "../../src/counters/memory.js";
 import type { GateEvents } from "../../src/gate/events.js";
 import type { GateOptions } from "../../src/gate/options.js";
 import { CountersUnavailableError, ValidationError } from "../../src/model/errors.js";
+import { eventually } from "../eventually.js";
 import { passed, readingOf, refusedBy, settled } from "../scenarios/answers.js";
 import { aChain, limited, world } from "./world.js";
 
@@ -312,7 +313,7 @@ describe("counters that answer too late", () => {
       for (let call = 0; call < 3; call++) await afterTimeout(gate.admit(KEY, CALL));
       store.health = "up";
       for (const answer of store.late) answer();
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         for (const meter of ["requests", "tokens", "cost"] as const) {
           expect(await readingOf(gate, meter, "project")).toMatchObject({ used: 0 });
         }
@@ -455,7 +456,7 @@ describe("what was counted locally", () => {
     settled(await gate.release(released.reservation));
     store.health = "up";
     settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, { outputTokens: 0 }));
-    await vi.waitFor(() => expect(restored).toHaveBeenCalledOnce());
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
     const used = async (meter: string) =>
       (await gate.usage({ orgId: "o1", keyId: "k1" })).find((reading) => reading.meter === meter)?.used;
     expect(await used("requests")).toBe(3);
@@ -481,7 +482,7 @@ describe("what was counted locally", () => {
       settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, {}));
     store.health = "up";
     passed(await gate.admit(KEY, CALL));
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 6 });
     });
     expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("rate_limited");
@@ -503,7 +504,7 @@ describe("what was counted locally", () => {
     expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 1 });
     answers = 100;
     passed(await gate.admit(KEY, CALL));
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 5 });
     });
     expect(await readingOf(gate, "cost", "project")).toMatchObject({
@@ -524,7 +525,7 @@ describe("what was counted locally", () => {
     });
     store.health = "up";
     settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, { outputTokens: 0 }));
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect(await readingOf(gate, "tokens", "project")).toMatchObject({ used: 101 + 100 });
     });
   });

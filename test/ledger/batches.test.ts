@@ -1,6 +1,7 @@
 import Bottleneck from "bottleneck/light.js";
 import { describe, expect, it, vi } from "vitest";
 import { batches } from "../../src/ledger/batches.js";
+import { eventually } from "../eventually.js";
 
 /** Collects what is handed over, and waits for so many ids. */
 function collector() {
@@ -8,7 +9,7 @@ function collector() {
   const onBatch = vi.fn((ids: string[]) => {
     taken.push(ids);
   });
-  const all = (count: number) => vi.waitFor(() => expect(taken.flat()).toHaveLength(count));
+  const all = (count: number) => eventually(() => expect(taken.flat()).toHaveLength(count));
   return { taken, onBatch, all };
 }
 
@@ -59,7 +60,7 @@ describe("batches", () => {
       if (taken.length < 5) add(`after ${taken.length}`);
     });
     add("first");
-    await vi.waitFor(() => expect(taken).toHaveLength(5));
+    await eventually(() => expect(taken).toHaveLength(5));
   });
 });
 
@@ -74,7 +75,7 @@ describe("known defects of bottleneck 2.19.5", () => {
     });
     await batcher.add("a");
     expect(ended).toBe(false);
-    await vi.waitFor(() => expect(ended).toBe(true));
+    await eventually(() => expect(ended).toBe(true));
   });
 
   it("there is no flush (bottleneck#166)", () => {

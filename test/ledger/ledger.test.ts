@@ -9,6 +9,7 @@ import {
 } from "tollgate";
 import { describe, expect, it, vi } from "vitest";
 import { backoffMs } from "../../src/ledger/backoff.js";
+import { eventually } from "../eventually.js";
 import { aCall, anEnd, NOON } from "./events.js";
 
 /** A sink whose writes wait for a hand, or fail for as long as it says. */
@@ -69,10 +70,10 @@ describe("a ledger", () => {
     const ledger = createLedger({ ...quick, sink, maxBatch: 2 });
     for (const id of ["a", "b", "c"]) settle(ledger, id);
     const flushed = ledger.flush();
-    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    await eventually(() => expect(writes).toHaveLength(1));
     expect(idsOf(writes[0]?.events ?? [])).toEqual(["a", "b"]);
     writes[0]?.end();
-    await vi.waitFor(() => expect(writes).toHaveLength(2));
+    await eventually(() => expect(writes).toHaveLength(2));
     expect(idsOf(writes[1]?.events ?? [])).toEqual(["c"]);
     writes[1]?.end();
     await flushed;
@@ -86,11 +87,11 @@ describe("a ledger", () => {
     settle(ledger, "a");
     const flushed = ledger.flush();
     for (let i = 0; i < 3; i++) {
-      await vi.waitFor(() => expect(writes).toHaveLength(i + 1));
+      await eventually(() => expect(writes).toHaveLength(i + 1));
       expect(ledger.status()).toMatchObject({ pending: 1, failures: i });
       writes[i]?.end(new Error("down"));
     }
-    await vi.waitFor(() => expect(writes).toHaveLength(4));
+    await eventually(() => expect(writes).toHaveLength(4));
     writes[3]?.end();
     await flushed;
     expect(idsOf(kept.events())).toEqual(["a"]);
@@ -136,7 +137,7 @@ describe("a ledger", () => {
     const good = Array.from({ length: 40 }, (_, i) => `r${i}`);
     settle(ledger, "poison");
     for (const id of good) settle(ledger, id);
-    await vi.waitFor(() => expect(kept.toSorted()).toEqual(good.toSorted()));
+    await eventually(() => expect(kept.toSorted()).toEqual(good.toSorted()));
     await expect(ledger.close()).rejects.toThrow("1 usage events were not written");
   });
 
@@ -144,10 +145,10 @@ describe("a ledger", () => {
     const { sink, writes, kept } = sinkByHand();
     const ledger = createLedger({ ...quick, sink });
     ledger.opened(aCall());
-    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    await eventually(() => expect(writes).toHaveLength(1));
     ledger.closed(aCall(), anEnd());
     writes[0]?.end();
-    await vi.waitFor(() => expect(writes).toHaveLength(2));
+    await eventually(() => expect(writes).toHaveLength(2));
     writes[1]?.end();
     await ledger.flush();
     expect(kept.events().map(({ outcome }) => outcome)).toEqual(["settled"]);
@@ -160,7 +161,7 @@ describe("a ledger", () => {
     ledger.closed(aCall(), anEnd());
     ledger.closed(aCall(), anEnd({ costNanoUsd: 5 }));
     ledger.opened(aCall());
-    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    await eventually(() => expect(writes).toHaveLength(1));
     expect(writes[0]?.events).toMatchObject([{ outcome: "settled", costNanoUsd: 2_000_000 }]);
     writes[0]?.end();
     await ledger.flush();
@@ -175,7 +176,7 @@ describe("a ledger", () => {
     for (const id of ["a", "b", "c", "d", "e", "f"]) expect(settle(ledger, id)).toBeUndefined();
     expect(full).toEqual([{ at: NOON + 60_000, pending: 4, dropped: 1, policy: "drop" }]);
     expect(ledger.status()).toEqual({ pending: 4, lagMs: 60_000, dropped: 2, failures: 0 });
-    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    await eventually(() => expect(writes).toHaveLength(1));
     writes[0]?.end();
     await ledger.flush();
     expect(idsOf(kept.events())).toEqual(["a", "b", "c", "d"]);
@@ -192,11 +193,11 @@ describe("a ledger", () => {
     const waiting = settle(ledger, "c")?.then(() => {
       hasRoom = true;
     });
-    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    await eventually(() => expect(writes).toHaveLength(1));
     expect([hasRoom, full.mock.calls.length]).toEqual([false, 1]);
     writes[0]?.end();
     await waiting;
-    await vi.waitFor(() => expect(writes).toHaveLength(2));
+    await eventually(() => expect(writes).toHaveLength(2));
     writes[1]?.end();
     await ledger.flush();
     expect(idsOf(kept.events())).toEqual(["a", "b", "c"]);
@@ -208,7 +209,7 @@ describe("a ledger", () => {
     const ledger = createLedger({ ...quick, sink, maxPending: 4 });
     for (const id of ["a", "b", "c", "d"]) ledger.opened(aCall({ id }));
     expect(ledger.status().pending).toBe(2);
-    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    await eventually(() => expect(writes).toHaveLength(1));
     writes[0]?.end();
     await ledger.flush();
   });

@@ -8,6 +8,7 @@ import { createQueue } from "tollgate/queue";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type GateMetricsOptions, gateMetrics } from "../../src/metrics/gate-metrics.js";
 import { METRICS } from "../../src/metrics/metrics.js";
+import { eventually } from "../eventually.js";
 import { aChain, limited, world } from "../gate/world.js";
 import { passed, refusedBy } from "../scenarios/answers.js";
 
@@ -198,7 +199,7 @@ describe("metrics of a gate", () => {
     const usage = { model: "free", inputTokens: 1, maxOutputTokens: 1 };
     const first = passed(await queue.admit(KEY, usage));
     const second = queue.admit(KEY, usage);
-    await vi.waitFor(() => expect(queue.status().waiting).toBe(1));
+    await eventually(() => expect(queue.status().waiting).toBe(1));
     expect(await points("tollgate.queue.depth")).toEqual([{ value: 1 }]);
     await gate.settle(first.reservation, {});
     passed(await second);

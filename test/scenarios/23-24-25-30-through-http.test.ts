@@ -1,7 +1,8 @@
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { characterCounter } from "tollgate";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
+import { eventually } from "../eventually.js";
 import { type Arena, FRAMEWORKS, startArena } from "../examples/gateway/arena.js";
 import { counterAdapters } from "./adapters.js";
 
@@ -96,7 +97,7 @@ describe.each(COMBINED)("through HTTP, %s", (_name, start, make) => {
       seen += choices[0]?.delta.content ?? "";
       if (seen.split(" ").length === 5) break;
     }
-    await vi.waitFor(async () => expect(await arena.used("inFlight")).toBe(0));
+    await eventually(async () => expect(await arena.used("inFlight")).toBe(0));
     const output = characterCounter.count(seen);
     const input = await arena.used("inputTokens");
     expect(seen).toBe("The toll is paid at");

@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { RedisClient } from "../../../src/redis.js";
 import { redisCounters } from "../../../src/redis.js";
+import { eventually } from "../../eventually.js";
 import { charge, limitOf, limitsAt } from "../limits.js";
 import { chargesOf, countersOver, reserve, rpm, settle, TTL_MS, used } from "./calls.js";
 import { OwnServer, serversCanBeStarted } from "./own-server.js";
@@ -48,7 +49,7 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
       await counters.read({ ...at, charges });
     };
     await call("first"); // loads the scripts and looks at the eviction policy
-    await vi.waitFor(async () => expect(await commandCalls()).toHaveProperty("eval"));
+    await eventually(async () => expect(await commandCalls()).toHaveProperty("eval"));
     await admin.config("RESETSTAT");
     for (let i = 0; i < 10; i++) await call(`r${i}`);
     const { evalsha, hmget, hset, eval: evals = 0 } = await commandCalls();
@@ -123,7 +124,7 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
     await reserve(counters, 1, { id: "a" });
     await settle(counters, "a", 1);
     expect(await settle(counters, "a", 1)).toEqual({ outcome: "already_settled" });
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await settle(counters, "a", 1)).toEqual({ outcome: "unknown_reservation" }),
     );
     expect(await used(counters)).toEqual([1, 1]);

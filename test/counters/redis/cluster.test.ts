@@ -1,7 +1,8 @@
 import { Cluster, type Redis } from "ioredis";
 import { createCluster } from "redis";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RedisClient } from "../../../src/redis.js";
+import { eventually } from "../../eventually.js";
 import { countersOver, reserve, settle, used } from "./calls.js";
 import { OwnServer, serversCanBeStarted } from "./own-server.js";
 import { ioredisClient, keysOf } from "./server.js";
@@ -20,11 +21,11 @@ async function startCluster(): Promise<OwnServer[]> {
       await client.cluster("ADDSLOTS", ...Array.from({ length: to - from }, (_, slot) => from + slot));
       for (const { port } of nodes) await client.cluster("MEET", "127.0.0.1", port);
     }
-    await vi.waitFor(
+    await eventually(
       async () => {
         for (const client of clients) if (!(await isWhole(client))) throw new Error("not whole yet");
       },
-      { timeout: 30_000, interval: 100 },
+      { interval: 100 },
     );
   } catch (error) {
     await Promise.all(nodes.map((node) => node.remove()));

@@ -1,5 +1,6 @@
 import { characterCounter } from "tollgate";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
+import { eventually } from "../../eventually.js";
 import { type Arena, FRAMEWORKS, startArena } from "./arena.js";
 import { CLIENTS, type Client } from "./clients.js";
 
@@ -134,8 +135,8 @@ describe.each(FRAMEWORKS)("on %s", (_framework, start) => {
       };
       await client.stream(arena, { onText, signal: controller.signal }).catch(() => {});
       expect(seen).toBe("The toll is");
-      await vi.waitFor(() => expect(arena.provider.cutOff()).toBe(1));
-      await vi.waitFor(async () => expect(await arena.used("inFlight")).toBe(0));
+      await eventually(() => expect(arena.provider.cutOff()).toBe(1));
+      await eventually(async () => expect(await arena.used("inFlight")).toBe(0));
       expect(await arena.outcomes()).toEqual(["disconnected"]);
       expect(await arena.used("requests")).toBe(1);
       expect(await arena.used("outputTokens")).toBe(characterCounter.count(seen));
