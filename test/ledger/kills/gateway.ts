@@ -1,66 +1,56 @@
+/**
+ * A gateway in a process of its own, to be killed: it replays a part of a trace, as fast as it can, with its counters in
+ * Redis and its ledger in PostgreSQL, and writes down what it was told, a line for each admission and for each settle.
+ * Arguments: `<schema> <prefix> <log> <trace> <first call>`
+ */
+import { openSync, readFileSync, writeSync } from "node:fs";
 import pg from "pg";
-import { type Counters, createGate, createLedger, type KeyChain, priceCatalog } from "tollgate";
+import { createGate, createLedger, priceCatalog } from "tollgate";
 import { postgresLedgerSink } from "tollgate/postgres";
+import { directoryOf } from "../../../src/testing/directory.js";
+import { parseTrace } from "../../../src/testing/trace.js";
+import { connect } from "../../processes/stores.js";
+import { DATABASE_URL } from "../../services.js";
+import { CHAINS, PRICES } from "./chains.js";
 
-// A gateway in a process of its own, to be killed: calls at random without end, its counters with whoever forked it, as
-// they would be in Redis, and its ledger in PostgreSQL.
+const AT_A_TIME = 8;
 
-const [databaseUrl = "", schema = "", first = "0"] = process.argv.slice(2);
+const [schema = "", prefix = "", log = "", trace = "", first = "0"] = process.argv.slice(2);
+const calls = parseTrace(readFileSync(trace, "utf8"));
+const file = openSync(log, "a");
+let next = Number(first);
 
-const waiting = new Map<number, { resolve(answer: unknown): void }>();
-let last = 0;
-
-process.on("message", ({ number, answer }: { number: number; answer: unknown }) => {
-  waiting.get(number)?.resolve(answer);
-  waiting.delete(number);
-});
-process.on("disconnect", () => process.exit());
-
-function ask<T>(method: string, request: unknown): Promise<T> {
-  const number = ++last;
-  return new Promise<T>((resolve) => {
-    // Sound: the other side answers with what the method of its counters does.
-    waiting.set(number, { resolve: (answer) => resolve(answer as T) });
-    process.send?.({ number, method, request });
-  });
-}
-
-const counters: Counters = {
-  reserve: (request) => ask("reserve", request),
-  settle: (request) => ask("settle", request),
-  read: (request) => ask("read", request),
-  close: async () => {},
-};
-
-const budget = { budget: { usd: 1_000_000, reset: "never" as const } };
-const chain = (keyId: string): KeyChain => ({
-  org: { id: "o", limits: budget },
-  project: { id: "p" },
-  holder: { userId: "u", active: true },
-  key: { id: keyId, limits: budget },
-});
-
-const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 });
+const { counters } = await connect("Redis", prefix);
+const pool = new pg.Pool({ connectionString: DATABASE_URL, max: 2 });
 const gate = createGate({
   counters,
+  countersTimeoutMs: 30_000,
   ledger: createLedger({ sink: postgresLedgerSink({ pool, schema }), maxDelayMs: 20 }),
-  prices: priceCatalog.of({ m: { inputUsdPerMillion: 1, outputUsdPerMillion: 2 } }),
-  directory: {
-    key: async (ref) => ("keyId" in ref ? chain(ref.keyId) : undefined),
-    principal: async () => undefined,
-  },
+  prices: priceCatalog.of(PRICES),
+  directory: directoryOf(...CHAINS),
 });
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+/** A write to a file outlives the process once it is made. */
+function note(...words: readonly (string | number)[]): void {
+  writeSync(file, `${words.join(" ")}\n`);
+}
 
-/** One call after the other on one key, most of them longer than a batch is open. */
-async function caller(keyId: string): Promise<void> {
+/** One call after the other, most of them longer than a batch is open. */
+async function caller(): Promise<void> {
   for (;;) {
-    const admission = await gate.admit({ keyId }, { model: "m", inputTokens: 1_000, maxOutputTokens: 1_000 });
+    const number = next++ % calls.length;
+    const { inputTokens = 0, outputTokens = 0 } = calls[number] ?? {};
+    const keyId = `k${number % CHAINS.length}`;
+    const admission = await gate.admit({ keyId }, { model: "m", inputTokens, maxOutputTokens: 2_000 });
     if (!admission.admitted) throw new Error(admission.message);
-    await pause(Math.random() * 60);
-    await gate.settle(admission.reservation, { outputTokens: Math.floor(Math.random() * 1_000) });
+    const { id } = admission.reservation;
+    note("admitted", id, keyId);
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
+    const settlement = await gate.settle(admission.reservation, { outputTokens });
+    if (!settlement.settled) throw new Error(settlement.reason);
+    note("settled", id, settlement.charged.costNanoUsd);
+    process.stdout.write(".");
   }
 }
 
-for (let i = 0; i < 8; i++) caller(`k${(Number(first) + i) % 40}`);
+await Promise.all(Array.from({ length: AT_A_TIME }, caller));
