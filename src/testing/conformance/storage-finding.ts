@@ -1,4 +1,5 @@
 import { auditEventId } from "../../model/records.js";
+import { ID_MAX } from "../../model/text.js";
 import type { Storage } from "../../storage/storage.js";
 import { seededRandom } from "../random.js";
 import type { Cases } from "./case.js";
@@ -20,7 +21,7 @@ export const finding: Cases<Storage> = {
     check("of the org and a user", await ids({ orgId: "acme", userId: "max" }), ["a", "c"]);
     check("of nobody", await ids({ orgId: "acme", userId: "nobody" }), []);
     check("all", await ids({}), ["a", "b", "c", "d"]);
-    check("of another kind", await idsOf(storage.find("project", { orgId: "acme" })), []);
+    check("of another kind", await idsOf(storage.find("invitation", { orgId: "acme" })), []);
   },
 
   "find sees a changed field under its new value only": async (storage) => {
@@ -43,7 +44,7 @@ export const finding: Cases<Storage> = {
   },
 
   "ids that objects or databases treat in their own way are ordinary": async (storage) => {
-    const long = ["x".repeat(4_000), incompressible(4_000), "🚀".repeat(2_000)];
+    const long = ["x".repeat(ID_MAX), incompressible(ID_MAX), "🚀".repeat(ID_MAX / 2)];
     const ids = [...ORDINARY_NAMES, ...long];
     await storage.commit(ids.map((id) => put("project", project(id))));
     for (const id of ids)

@@ -3,19 +3,21 @@ import { type ConformanceCase, conformanceCases } from "./case.js";
 import { commits } from "./storage-commits.js";
 import { concurrent } from "./storage-concurrency.js";
 import { finding } from "./storage-finding.js";
+import { withParents } from "./storage-parents.js";
 
 /** Makes an empty storage for one case, apart from that of every other. The suite closes it. */
 export type MakeStorage = () => Storage | Promise<Storage>;
 
 /**
- * What every adapter of storage has to hold, as cases for any runner.
+ * What every adapter of storage has to hold, as cases for any runner. An adapter may hold references: the org and the
+ * project of a record are there before it.
  *
  * @param make makes the storage of one case
  */
 export function storageConformance(make: MakeStorage): ConformanceCase[] {
   return conformanceCases(
     { ...commits, ...finding, ...concurrent },
-    async () => make(),
+    async () => withParents(await make()),
     (storage) => storage.close(),
   );
 }
