@@ -3,16 +3,22 @@ import { parseArgs } from "node:util";
 import { bars, comparisons } from "./bars.js";
 import { machine, versions } from "./machine.js";
 import { type LoadResult, weighLoad } from "./memory/weighing.js";
+import { serverInfo } from "./postgres/server.js";
+import { postgresRaces } from "./postgres/suite.js";
 import { FULL, QUICK, type RaceResult, run } from "./race.js";
 import { plot } from "./report/plot.js";
 import { barTable, headline, loadTable, raceTable } from "./report/table.js";
 import type { Results } from "./results.js";
+import { runServed, SERVED_FULL, SERVED_QUICK, type ServedRace, type ServedResult } from "./served/race.js";
+import { servedTable } from "./served/table.js";
+import { driver } from "./sqlite/file.js";
+import { sqliteRace } from "./sqlite/suite.js";
 import { admitRaces, authorizeRaces, memoryLoads, policyRaces, SUITES, type Suite } from "./suites.js";
 
 const HELP = `npm run bench -- [--quick] [--only ${SUITES.join("|")}] [--write]
 
   --quick  fewer and shorter rounds, fewer keys: to see that it runs
-  --only   one of the four parts
+  --only   one of the parts
   --write  keep the results in docs/benchmarks; takes a whole run`;
 
 const DOCS = new URL("../../docs/benchmarks/", import.meta.url);
@@ -52,15 +58,39 @@ async function measure(quick: boolean, only: Suite | undefined): Promise<Results
   const loads: LoadResult[] = [];
   for (const load of wants("memory") ? memoryLoads(quick) : []) loads.push(await weighLoad(load));
   if (loads.length > 0) console.log(loadTable(loads));
+  const served: ServedResult[] = [];
+  for (const race of await servedRaces(quick, wants)) {
+    const result = await runServed(race, quick ? SERVED_QUICK : SERVED_FULL);
+    served.push(result);
+    console.log(servedTable(result));
+  }
   const measured = bars(raced, loads);
-  console.log(barTable(measured));
+  if (measured.length > 0) console.log(barTable(measured));
   const races = raced.map(({ id, title, rounds, entrants }) => ({
     id,
     title,
     rounds,
     entrants: entrants.map(({ label, cpuNs, wallNs }) => ({ label, cpuNs, wallNs })),
   }));
-  return { ...head, bars: measured, comparisons: comparisons(raced), races, loads };
+  return { ...head, bars: measured, comparisons: comparisons(raced), races, loads, served };
+}
+
+/** What is measured on stores that are there; each that is not is told in a line. */
+async function servedRaces(quick: boolean, wants: (suite: Suite) => boolean): Promise<ServedRace[]> {
+  const races: ServedRace[] = [];
+  if (wants("postgres")) {
+    const { version, why } = await serverInfo();
+    if (version === undefined) console.log(`\npostgres: skipped, no server answers (${why})`);
+    else {
+      console.log(`\nPostgreSQL ${version}`);
+      races.push(...postgresRaces(quick));
+    }
+  }
+  if (wants("sqlite")) {
+    console.log(`\nSQLite on ${driver()[0]}`);
+    races.push(sqliteRace);
+  }
+  return races;
 }
 
 function write(results: Results): void {

@@ -46,6 +46,19 @@ export interface FlexibleState {
 }
 
 export interface Flexible {
+  readonly RateLimiterPostgres: new (
+    options: {
+      readonly storeClient: object;
+      readonly storeType: string;
+      readonly schemaName: string;
+      readonly tableName: string;
+      readonly points: number;
+      /** Seconds. */
+      readonly duration: number;
+      readonly keyPrefix: string;
+    },
+    ready: (error?: Error) => void,
+  ) => FlexibleLimiter;
   readonly RateLimiterMemory: new (options: {
     readonly points: number;
     /** Seconds. */
