@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { modelMax } from "../../src/admission/estimate.js";
+import { fixed, modelMax } from "../../src/admission/estimate.js";
 import { dearestCost, estimatedUse, type Pricing } from "../../src/admission/estimated-use.js";
 import { LimitShape } from "../../src/admission/limit-shape.js";
 import { Calendar } from "../../src/admission/period.js";
@@ -179,6 +179,10 @@ describe("the estimate of output", () => {
         "options.estimate: a function that returns a whole number of tokens",
       );
     }
+  });
+
+  it("can be the same for every call", () => {
+    expect(fixed(7)({ model: "m", inputTokens: 9 })).toBe(7);
   });
 
   it("can be the most that the model puts out, and another number where that is not known", () => {

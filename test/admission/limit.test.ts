@@ -161,6 +161,13 @@ describe("limits that are compiled once", () => {
     expect(cache.compile(undefined, SCOPE)).toEqual([]);
   });
 
+  it("take no place where nothing is said of a scope", () => {
+    const cache = new LimitCache(1);
+    const first = cache.compile(limits, SCOPE);
+    expect(cache.compile(undefined, { ...SCOPE, key: "other" })).toEqual([]);
+    expect(cache.compile(limits, SCOPE)).toBe(first);
+  });
+
   it("are kept for as many scopes as it was told, the newest", () => {
     const cache = new LimitCache(2);
     const of = (key: string) => cache.compile(limits, { ...SCOPE, key });
