@@ -74,7 +74,7 @@ const QUANTITIES = {
 type Quantity = (typeof QUANTITIES)[keyof typeof QUANTITIES];
 
 function quantityOf({ meter, countByok }: Limit): Quantity {
-  return meter === "cost" && countByok ? QUANTITIES.costByok : QUANTITIES[meter];
+  return countByok ? QUANTITIES.costByok : QUANTITIES[meter];
 }
 
 /** The clock of a limit's calendar periods, where it has them. */

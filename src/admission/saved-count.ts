@@ -1,7 +1,10 @@
-import { type Count, createCount } from "./count.js";
+import { CalendarCount } from "./calendar-count.js";
+import type { Count } from "./count.js";
+import { InFlightCount } from "./in-flight-count.js";
+import { LifetimeCount } from "./lifetime-count.js";
 import type { Limit, Window } from "./limit.js";
 import type { Period } from "./period.js";
-import { SUB_BUCKETS } from "./sliding-count.js";
+import { SlidingCount, SUB_BUCKETS } from "./sliding-count.js";
 
 /** A count as plain data that says by itself what it is: the kind and length of its window, and its `dump`. */
 export type SavedCount = readonly [kind: Window["kind"], lengthMs: number, dump: readonly (number | null)[]];
@@ -15,29 +18,29 @@ export function saveCount({ window }: Limit, count: Count): SavedCount {
 export function restoreCount(field: string, [kind, lengthMs, dump]: SavedCount): Count {
   switch (kind) {
     case "sliding": {
-      const count = createCount({ field, window: { kind, name: "minute", lengthMs } });
+      const count = new SlidingCount(field, lengthMs);
       // Behind the total, which follows from them: each bucket and its amount, oldest first.
       for (let i = 1; i < dump.length; i += 2) {
         const at = number(dump[i]) * (lengthMs / SUB_BUCKETS);
-        count.add(number(dump[i + 1]), { at, expiresAt: at }, undefined);
+        count.add(number(dump[i + 1]), { at, expiresAt: at });
       }
       return count;
     }
     case "calendar": {
-      const count = createCount({ field, window: { kind, name: "daily", timeZone: "UTC" } });
+      const count = new CalendarCount(field);
       const [index, used, previousIndex, previousUsed, endsAt] = dump;
       if (previousIndex != null) addIn(periodOf(previousIndex), number(previousUsed), count);
       if (index != null) addIn(periodOf(index, number(endsAt)), number(used), count);
       return count;
     }
     case "lifetime": {
-      const count = createCount({ field, window: { kind, name: "lifetime" } });
-      count.add(number(dump[0]), NO_PART, undefined);
+      const count = new LifetimeCount(field);
+      count.add(number(dump[0]));
       return count;
     }
     case "inFlight": {
-      const count = createCount({ field, window: { kind, name: "in-flight" } });
-      for (const expiresAt of dump) count.add(1, { ...NO_PART, expiresAt: number(expiresAt) }, undefined);
+      const count = new InFlightCount(field);
+      for (const expiresAt of dump) count.add(1, { ...NO_PART, expiresAt: number(expiresAt) });
       return count;
     }
   }

@@ -25,6 +25,11 @@ function problemsOf(issue: z.core.$ZodIssue, root: string): FieldProblem[] {
       expected: "no such field",
     }));
   }
+  if (issue.code === "invalid_key") {
+    // The name itself is wrong: what is said of it, not that it is.
+    const [inner] = issue.issues;
+    if (inner) return problemsOf({ ...inner, path: issue.path }, root);
+  }
   if (issue.code === "invalid_union") {
     // Of the shapes that were allowed, the one that came furthest is the one that was meant.
     const depth = (issues: readonly z.core.$ZodIssue[]) =>

@@ -14,7 +14,7 @@ export default {
   ignorePatterns: ["/bench", "/docs", "/examples", "/dist", "/.stryker-tmp", "/reports"],
   // Undone again by the runner on each file of the sandbox; type errors are the compiler's to find, not the tests'.
   disableTypeChecks: true,
-  reporters: ["clear-text", "json"],
+  reporters: ["clear-text", "progress-append-only", "json"],
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false, reportMutants: true },
   jsonReporter: { fileName: `reports/mutation/${room}.json` },
   thresholds: { high: 100, low: 95, break: 95 },
