@@ -1,3 +1,4 @@
+import { memoryCounters } from "../../src/counters/memory.js";
 import type { Gate } from "../../src/gate/gate.js";
 import { createGate } from "../../src/gate/gate.js";
 import type { GateOptions } from "../../src/gate/options.js";
@@ -63,4 +64,11 @@ export function world(chains: readonly KeyChain[] | KeyChain = aChain(), options
   };
   for (const chain of [chains].flat()) put(chain);
   return { gate: createGate({ directory, prices: PRICES, clock, ...options }), clock, tokens, put };
+}
+
+/** A world whose counts can be looked at; chains are looked up afresh after a millisecond. */
+export function countedWorld(chain: KeyChain, options: GateOptions = {}): World & { dump(): unknown } {
+  const counters = memoryCounters();
+  const made = world(chain, { counters, cache: { maxAgeMs: 1, maxKeys: 10 }, ...options });
+  return { ...made, dump: () => structuredClone(counters.dump()) };
 }
