@@ -1,0 +1,294 @@
+/**
+ * How counts lie in a scope's hash, and what a call says of them.
+ *
+ * `ARGV[2]` is a JSON array of numbers: three that each script says, the amounts, and for each calendar period index, start and
+ * end. `ARGV[4]` is the plan: what does not change from call to call. Its first line is a JSON array of scopes, each its name and
+ * its rows; a row is its field, its tag and its counts; a count is its name, the places of its amount and of its period (or 0) in
+ * the numbers, its kind and its max (`-1 - max` in shadow mode). A kind is the width of a sliding window's sub-buckets in
+ * milliseconds, -1 for lifetime, -2 for in-flight, -3 for calendar periods. What else a replay needs is in the second line.
+ *
+ * A row is a hash field with all the counts of a scope that have one pattern of models (most calls touch one row of each scope):
+ *
+ *   clock, until when the key is known to be kept, tag (eight characters), max of each count;
+ *   for each width of sub-buckets: newest and oldest sub-bucket, then total and newest amount of each count of that width;
+ *   the states of calendar counts, then those of lifetime counts, see counting.ts
+ *
+ * Beside it lie `#` and its field, with name and kind of each of its counts, and `~`, its field and a width, with the older
+ * sub-buckets of that width: number modulo 256 (a byte), then the amount of each count. Its tag is a hash of all that the plan
+ * says of it, so a row whose tag is the one in the plan needs no look at either. A count that is in-flight, or is no longer among
+ * those that are charged together, has a field of its own, named as it is, and `~` and its name; the clock of all of these is in
+ * `@`, with until when the key is known to be kept.
+ */
+export const ROWS = `
+local rows, counts = {}, {}
+
+local function rowOf(key, field, tag)
+  return {key = key, field = field, tag = tag, deadline = 0, widths = {}, groups = {}}
+end
+
+local function addTo(row, name, kind)
+  local c = {row = row, name = name, kind = kind}
+  row[#row + 1] = c
+  if kind > 0 then
+    local group = row.groups[kind]
+    if not group then
+      group = {row = row, field = '~' .. row.field .. kind, newest = -1, oldest = -1}
+      row.groups[kind] = group
+      row.widths[#row.widths + 1] = kind
+    end
+    group[#group + 1] = c
+  end
+  return c
+end
+
+local function eachOfKind(row, kind, visit)
+  for _, c in ipairs(row) do
+    if c.kind == kind then visit(c) end
+  end
+end
+
+-- The older sub-buckets of a count, read for all of its group at once.
+function olderOf(c)
+  if c.older then return c.older end
+  if c.group then
+    local group, entries = c.group, ''
+    if group.oldest ~= group.newest then entries = call('HGET', group.row.key, group.field) or '' end
+    for i, one in ipairs(group) do
+      local own = {}
+      for place = 1, #entries, 1 + 8 * #group do
+        local amount = sub(entries, place + 8 * i - 7, place + 8 * i)
+        if unpacked('<d', amount) > 0 then own[#own + 1] = sub(entries, place, place) .. amount end
+      end
+      one.older = table.concat(own)
+      one.olderRead = one.older
+    end
+    return c.older
+  end
+  c.older = c.isSingle and call('HGET', c.row.key, '~' .. c.name) or ''
+  c.olderRead = c.older
+  return c.older
+end
+
+-- Takes the states of a row's counts out of it.
+local function split(row, blob)
+  local at = 25 + 8 * #row
+  for _, width in ipairs(row.widths) do
+    local group = row.groups[width]
+    group.newest, group.oldest = unpacked('<dd', blob, at)
+    at = at + 16
+    for _, c in ipairs(group) do
+      local total, recent = unpacked('<dd', blob, at)
+      c.state, c.group = pack('<dddd', total, group.newest, recent, group.oldest), group
+      at = at + 16
+    end
+  end
+  eachOfKind(row, CALENDAR, function(c) c.state, at = sub(blob, at, at + 39), at + 40 end)
+  eachOfKind(row, LIFETIME, function(c) c.state, at = sub(blob, at, at + 7), at + 8 end)
+end
+
+local function readHeader(row, header)
+  local clock
+  clock, row.deadline = unpacked('<dd', header)
+  if clock > now then now = clock end
+end
+
+local function readSingles(row, wanted)
+  local read = #wanted > 0 and call('HMGET', row.key, unpack(wanted)) or {}
+  for i, name in ipairs(wanted) do
+    if read[i] then
+      for _, c in ipairs(row) do
+        if c.name == name then c.state, c.isSingle = read[i], true end
+      end
+    end
+  end
+end
+
+-- A row that was written for other counts: each is looked for where it lies now.
+local function readOther(row, blob)
+  local was, wanted = rowOf(row.key, row.field, ''), {}
+  local known = cmsgpack.unpack(call('HGET', row.key, '#' .. row.field))
+  for place = 1, #known, 2 do addTo(was, known[place], known[place + 1]) end
+  split(was, blob)
+  local byName = {}
+  for _, old in ipairs(was) do byName[old.name] = old end
+  for _, c in ipairs(row) do
+    local old = byName[c.name]
+    if old then
+      old.isKept, c.state = true, old.state
+      if old.group then c.older = olderOf(old) c.olderRead = c.older end
+    else
+      wanted[#wanted + 1] = c.name
+    end
+  end
+  readSingles(row, wanted)
+  row.left = {}
+  for _, old in ipairs(was) do
+    if not old.isKept then
+      olderOf(old)
+      row.left[#row.left + 1] = old
+    end
+  end
+end
+
+local function readRow(row)
+  if row.field == '' then
+    local names = {}
+    for i, c in ipairs(row) do names[i] = c.name end
+    readSingles(row, names)
+    return
+  end
+  local blob = call('HGET', row.key, row.field)
+  if not blob then
+    row.isNew = true
+    return
+  end
+  readHeader(row, blob)
+  if sub(blob, 17, 24) == row.tag then
+    split(row, blob)
+  else
+    row.isNew = true
+    readOther(row, blob)
+  end
+end
+
+-- Reads every count of the call; the scopes begin at a place in KEYS.
+local function load(first)
+  for s, scope in ipairs(cjson.decode(string.match(ARGV[4], '^[^\\n]*'))) do
+    local key = KEYS[first + s - 1]
+    local header, row = call('HGET', key, '@'), nil
+    for r = 2, #scope do
+      row = rowOf(key, scope[r][1], scope[r][2])
+      rows[#rows + 1] = row
+      if header then readHeader(row, header) end
+      for i = 3, #scope[r] do
+        local name, amount, period, kind, max = unpack(scope[r][i])
+        local c = addTo(row, name, kind)
+        c.amount, c.period, c.max = numbers[amount], period, max
+        counts[#counts + 1] = c
+      end
+      readRow(row)
+    end
+  end
+end
+
+-- Writing ---------------------------------------------------------------------------------------------------------
+
+-- Puts the sub-buckets of counts side by side. Answers newest and oldest, and the older ones where they have changed.
+local function joined(group, isNew)
+  local newest, same, byBucket, buckets = -1, not isNew, {}, {}
+  for _, c in ipairs(group) do
+    c.total, c.newest, c.recent = 0, -1, 0
+    if c.after then c.total, c.newest, c.recent = unpacked('<dddd', c.after) end
+    newest = math.max(newest, c.newest)
+    if c.turned then same = false end
+  end
+  for _, c in ipairs(group) do
+    if c.newest < newest and c.recent > 0 then same = false end
+  end
+  if same then
+    for _, c in ipairs(group) do
+      if c.newest < newest then c.recent = 0 end
+    end
+    return newest, group.oldest == group.newest and newest or group.oldest
+  end
+  local function note(i, bucket, amount)
+    if not byBucket[bucket] then
+      byBucket[bucket] = {}
+      buckets[#buckets + 1] = bucket
+    end
+    byBucket[bucket][i] = amount
+  end
+  for i, c in ipairs(group) do
+    local entries = olderOf(c)
+    for place = 1, #entries, 9 do
+      note(i, bucketAt(entries, place, c.newest), sub(entries, place + 1, place + 8))
+    end
+    if c.newest < newest and c.recent > 0 then
+      note(i, c.newest, pack('<d', c.recent))
+      c.recent = 0
+    end
+  end
+  table.sort(buckets)
+  local entries, nothing = {}, pack('<d', 0)
+  for _, bucket in ipairs(buckets) do
+    entries[#entries + 1] = string.char(bucket % 256)
+    for i = 1, #group do entries[#entries + 1] = byBucket[bucket][i] or nothing end
+  end
+  return newest, buckets[1] or newest, table.concat(entries)
+end
+
+-- Appends to the fields of a row that are to be written: those of its counts.
+local function appendRow(row, fields)
+  local parts, names = {pack('<ddc8', now, row.expiry, row.tag)}, {}
+  for i, c in ipairs(row) do
+    parts[#parts + 1] = pack('<d', c.max)
+    names[2 * i - 1], names[2 * i] = c.name, c.kind
+  end
+  for _, width in ipairs(row.widths) do
+    local group = row.groups[width]
+    local newest, oldest, older = joined(group, row.isNew)
+    parts[#parts + 1] = pack('<dd', newest, oldest)
+    for _, c in ipairs(group) do parts[#parts + 1] = pack('<dd', c.total, c.recent) end
+    if older then
+      fields[#fields + 1] = group.field
+      fields[#fields + 1] = older
+    end
+  end
+  eachOfKind(row, CALENDAR, function(c) parts[#parts + 1] = c.after end)
+  eachOfKind(row, LIFETIME, function(c) parts[#parts + 1] = c.after end)
+  fields[#fields + 1] = row.field
+  fields[#fields + 1] = table.concat(parts)
+  if row.isNew then
+    fields[#fields + 1] = '#' .. row.field
+    fields[#fields + 1] = cmsgpack.pack(names)
+  end
+end
+
+local function appendSingle(c, state, fields)
+  fields[#fields + 1] = c.name
+  fields[#fields + 1] = state
+  if c.kind > 0 and (c.older or '') ~= '' then
+    fields[#fields + 1] = '~' .. c.name
+    fields[#fields + 1] = c.older
+  end
+end
+
+-- Until when the counts of a row matter; nothing where none of them was counted.
+local function expiryOf(row, expiresAt)
+  local expiry
+  for _, c in ipairs(row) do
+    if c.after then expiry = math.max(expiry or row.deadline, mattersUntil(c, expiresAt)) end
+  end
+  return expiry
+end
+
+local function writeRow(row, leastMs)
+  local fields, gone, isFresh = {}, {}, row.deadline == 0 and call('EXISTS', row.key) == 0
+  local moves = row.expiry > row.deadline
+  if moves and row.expiry < FOREVER then row.expiry = row.expiry + EXPIRE_AGAIN_MS end
+  if row.field == '' then
+    for _, c in ipairs(row) do appendSingle(c, c.after, fields) end
+  else
+    appendRow(row, fields)
+    for _, c in ipairs(row) do
+      if c.isSingle then gone[#gone + 1] = c.name gone[#gone + 1] = '~' .. c.name end
+    end
+    for _, c in ipairs(row.left or {}) do appendSingle(c, c.state, fields) end
+  end
+  if row.field == '' or row.left then
+    fields[#fields + 1] = '@'
+    fields[#fields + 1] = pack('<dd', now, row.expiry)
+  end
+  if #gone > 0 then call('HDEL', row.key, unpack(gone)) end
+  call('HSET', row.key, unpack(fields))
+  if moves then prolong(row.key, row.expiry, isFresh, now, leastMs) end
+end
+
+-- Writes the state after the call of every count. The expiry of a key moves on once a minute at most.
+local function write(expiresAt, leastMs)
+  for _, row in ipairs(rows) do
+    row.expiry = expiryOf(row, expiresAt)
+    if row.expiry then writeRow(row, leastMs) end
+  end
+end
+`;
