@@ -4,6 +4,8 @@ import { bars, comparisons } from "./bars.js";
 import { machine, versions } from "./machine.js";
 import { type LoadResult, weighLoad } from "./memory/weighing.js";
 import { FULL, QUICK, type RaceResult, run } from "./race.js";
+import { redisBars, runRedis } from "./redis/suite.js";
+import { redisTable } from "./redis/table.js";
 import { plot } from "./report/plot.js";
 import { barTable, headline, loadTable, raceTable } from "./report/table.js";
 import type { Results } from "./results.js";
@@ -12,7 +14,7 @@ import { admitRaces, authorizeRaces, memoryLoads, policyRaces, SUITES, type Suit
 const HELP = `npm run bench -- [--quick] [--only ${SUITES.join("|")}] [--write]
 
   --quick  fewer and shorter rounds, fewer keys: to see that it runs
-  --only   one of the four parts
+  --only   one of the five parts
   --write  keep the results in docs/benchmarks; takes a whole run`;
 
 const DOCS = new URL("../../docs/benchmarks/", import.meta.url);
@@ -52,7 +54,11 @@ async function measure(quick: boolean, only: Suite | undefined): Promise<Results
   const loads: LoadResult[] = [];
   for (const load of wants("memory") ? memoryLoads(quick) : []) loads.push(await weighLoad(load));
   if (loads.length > 0) console.log(loadTable(loads));
-  const measured = bars(raced, loads);
+  const redis = wants("redis") ? await runRedis(quick) : undefined;
+  if (typeof redis === "string") console.log(`\nredis: skipped, ${redis}`);
+  else if (redis !== undefined) console.log(redisTable(redis));
+  const ofRedis = typeof redis === "string" ? undefined : redis;
+  const measured = [...bars(raced, loads), ...(ofRedis ? redisBars(ofRedis) : [])];
   console.log(barTable(measured));
   const races = raced.map(({ id, title, rounds, entrants }) => ({
     id,
@@ -60,7 +66,7 @@ async function measure(quick: boolean, only: Suite | undefined): Promise<Results
     rounds,
     entrants: entrants.map(({ label, cpuNs, wallNs }) => ({ label, cpuNs, wallNs })),
   }));
-  return { ...head, bars: measured, comparisons: comparisons(raced), races, loads };
+  return { ...head, bars: measured, comparisons: comparisons(raced), races, loads, redis: ofRedis };
 }
 
 function write(results: Results): void {

@@ -2,6 +2,7 @@ import type { Bar, Comparison } from "./bars.js";
 import type { Figure } from "./figure.js";
 import type { Machine } from "./machine.js";
 import type { LoadResult } from "./memory/weighing.js";
+import type { RedisResult } from "./redis/suite.js";
 
 /** One run, as `docs/benchmarks/results.json` keeps it. Times are nanoseconds. */
 export interface Results {
@@ -19,4 +20,6 @@ export interface Results {
     readonly entrants: readonly { readonly label: string; readonly cpuNs: Figure; readonly wallNs: Figure }[];
   }[];
   readonly loads: readonly LoadResult[];
+  /** Absent where there was no server. */
+  readonly redis?: RedisResult | undefined;
 }

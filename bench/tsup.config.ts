@@ -6,7 +6,7 @@ const common = { format: "esm", target: "node20", silent: true } as const;
 export default defineConfig([
   {
     ...common,
-    entry: ["bench/*.ts", "bench/{authorize,policy,admit,memory,report}/*.ts", "!bench/tsup.config.ts"],
+    entry: ["bench/*.ts", "bench/{authorize,policy,admit,memory,redis,report}/*.ts", "!bench/tsup.config.ts"],
     bundle: false,
     outDir: "bench/dist",
     clean: ["!gateway"],

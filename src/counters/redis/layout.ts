@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Charge } from "../../admission/charge.js";
 import type { Limit } from "../../admission/limit.js";
 import { type KeyNames, nameOf } from "./key-names.js";
-import type { CountShape, Shape } from "./lua/straight.js";
+import type { Shape } from "./lua/straight.js";
 import { kindOf, maxOf, type PlannedRow, type PlannedScope, planText } from "./plan-text.js";
 import { type Script, scriptsOf } from "./scripts.js";
 
@@ -87,9 +87,8 @@ export function layoutOf(
   };
 }
 
-/** The row that a count lies in, or nothing where it has a field of its own. */
-function rowFieldOf({ window, perModel }: Limit): string {
-  if (window.kind === "inFlight") return "";
+/** The row that a count lies in. */
+function rowFieldOf({ perModel }: Limit): string {
   return perModel === undefined ? "=" : `=${nameOf(perModel)}`;
 }
 
@@ -127,18 +126,16 @@ function groupBy(places: Iterable<number>, keyOf: (place: number) => string): Ma
   return groups;
 }
 
-/** What the short way is made for; nothing where a count has a field of its own. */
-function shapeOf(scopes: readonly PlannedScope[]): Shape | undefined {
+/** What the short way is made for. */
+function shapeOf(scopes: readonly PlannedScope[]): Shape {
   const rows = scopes.flatMap((scope, i) => scope.rows.map((row) => ({ ...row, scope: i })));
-  if (rows.some(({ field }) => field === "")) return undefined;
   return {
     rows: rows.map(({ scope, field, counts }) => ({
       scope,
       field,
-      counts: counts.map(({ limit: { window }, amount, period }): CountShape => {
+      counts: counts.map(({ limit: { window }, amount, period }) => {
         const widthMs = Math.max(0, kindOf(window));
-        // Sound: a row has no in-flight counts.
-        return { kind: window.kind as CountShape["kind"], widthMs, amount, period };
+        return { kind: window.kind, widthMs, amount, period };
       }),
     })),
   };

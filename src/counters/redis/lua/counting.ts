@@ -32,6 +32,30 @@ local function prolong(key, expiry, isNew, now, leastMs)
   local left = isNew and 0 or call('PTTL', key)
   if left >= 0 and left < ms then call('PEXPIRE', key, ms) end
 end
+
+-- How many in-flight slots are free by themselves by a moment, by bisection.
+local function freeBy(slots, moment)
+  local low, high = 0, #slots / 8
+  while low < high do
+    local middle = floor((low + high) / 2)
+    if unpacked('<d', slots, middle * 8 + 1) <= moment then low = middle + 1 else high = middle end
+  end
+  return low
+end
+
+-- Takes or frees slots of a reservation. Returns the slots, and how many are taken then.
+local function correctSlots(slots, delta, expiresAt, now)
+  if delta > 0 then
+    slots = sub(slots, freeBy(slots, now) * 8 + 1)
+    local place = freeBy(slots, expiresAt) * 8
+    slots = sub(slots, 1, place) .. string.rep(pack('<d', expiresAt), delta) .. sub(slots, place + 1)
+  elseif delta < 0 then
+    local first = freeBy(slots, expiresAt - 1)
+    local back = math.min(-delta, freeBy(slots, expiresAt) - first)
+    slots = sub(slots, 1, first * 8) .. sub(slots, (first + back) * 8 + 1)
+  end
+  return slots, #slots / 8 - freeBy(slots, now)
+end
 `;
 
 export const COUNTING = `
@@ -130,32 +154,6 @@ local function calendarCorrect(c, delta, isCharge)
   return pack('<ddddd', current, ends, used, previous, usedBefore), counted
 end
 
--- In-flight -------------------------------------------------------------------------------------------------------
-
--- How many slots are free by a moment, by bisection.
-local function freeBy(slots, moment)
-  local low, high = 0, #slots / 8
-  while low < high do
-    local middle = floor((low + high) / 2)
-    if unpacked('<d', slots, middle * 8 + 1) <= moment then low = middle + 1 else high = middle end
-  end
-  return low
-end
-
-local function inFlightCorrect(c, delta, expiresAt)
-  local slots = c.state or ''
-  if delta > 0 then
-    slots = sub(slots, freeBy(slots, now) * 8 + 1)
-    local place = freeBy(slots, expiresAt) * 8
-    slots = sub(slots, 1, place) .. string.rep(pack('<d', expiresAt), delta) .. sub(slots, place + 1)
-  elseif delta < 0 then
-    local first = freeBy(slots, expiresAt - 1)
-    local back = math.min(-delta, freeBy(slots, expiresAt) - first)
-    slots = sub(slots, 1, first * 8) .. sub(slots, (first + back) * 8 + 1)
-  end
-  return slots, #slots / 8 - freeBy(slots, now)
-end
-
 -- Any count -------------------------------------------------------------------------------------------------------
 
 -- Each returns the state after it, and what is used then.
@@ -169,7 +167,7 @@ local function charged(c, expiresAt)
   if c.kind > 0 then return slidingAdd(c, c.amount) end
   if c.kind == CALENDAR then return calendarCorrect(c, c.amount, true) end
   if c.kind == LIFETIME then return lifetimeCorrect(c, c.amount) end
-  return inFlightCorrect(c, c.amount, expiresAt)
+  return correctSlots(c.state or '', c.amount, expiresAt, now)
 end
 
 -- Corrects what was charged at a moment by delta, up or down.
@@ -180,7 +178,7 @@ local function corrected(c, delta, at, expiresAt)
   end
   if c.kind == CALENDAR then return calendarCorrect(c, delta, false) end
   if c.kind == LIFETIME then return lifetimeCorrect(c, delta) end
-  return inFlightCorrect(c, delta, expiresAt)
+  return correctSlots(c.state or '', delta, expiresAt, now)
 end
 
 -- Until then forgetting the count would change a later answer.

@@ -27,7 +27,11 @@ local function rowOf(key, field, tag)
 end
 
 local function addTo(row, name, kind)
-  local c = {row = row, name = name, kind = kind}
+  -- With room for all that is ever noted of it.
+  local c = {
+    row = row, name = name, kind = kind, amount = nil, period = nil, max = nil, state = nil, after = nil,
+    group = nil, older = nil, olderRead = nil, turned = nil, total = nil, newest = nil, recent = nil, isSingle = nil
+  }
   row[#row + 1] = c
   if kind > 0 then
     local group = row.groups[kind]
@@ -84,22 +88,28 @@ local function split(row, blob)
   end
   eachOfKind(row, CALENDAR, function(c) c.state, at = sub(blob, at, at + 39), at + 40 end)
   eachOfKind(row, LIFETIME, function(c) c.state, at = sub(blob, at, at + 7), at + 8 end)
+  eachOfKind(row, IN_FLIGHT, function(c)
+    local length = unpacked('<d', blob, at)
+    c.state, at = sub(blob, at + 8, at + 7 + length), at + 8 + length
+  end)
 end
 
 local function readHeader(row, header)
-  local clock
-  clock, row.deadline = unpacked('<dd', header)
+  local clock, deadline = unpacked('<dd', header)
   if clock > now then now = clock end
+  if deadline > row.deadline then row.deadline = deadline end
 end
 
+-- Counts that are not among those of the row as it lies there.
 local function readSingles(row, wanted)
-  local read = #wanted > 0 and call('HMGET', row.key, unpack(wanted)) or {}
-  for i, name in ipairs(wanted) do
-    if read[i] then
-      for _, c in ipairs(row) do
-        if c.name == name then c.state, c.isSingle = read[i], true end
-      end
-    end
+  if #wanted == 0 then return end
+  local names = {'@'}
+  for i, c in ipairs(wanted) do names[i + 1] = c.name end
+  local read = call('HMGET', row.key, unpack(names))
+  if not read[1] then return end
+  readHeader(row, read[1])
+  for i, c in ipairs(wanted) do
+    if read[i + 1] then c.state, c.isSingle = read[i + 1], true end
   end
 end
 
@@ -117,7 +127,7 @@ local function readOther(row, blob)
       old.isKept, c.state = true, old.state
       if old.group then c.older = olderOf(old) c.olderRead = c.older end
     else
-      wanted[#wanted + 1] = c.name
+      wanted[#wanted + 1] = c
     end
   end
   readSingles(row, wanted)
@@ -131,12 +141,6 @@ local function readOther(row, blob)
 end
 
 local function readRow(row)
-  if row.field == '' then
-    local names = {}
-    for i, c in ipairs(row) do names[i] = c.name end
-    readSingles(row, names)
-    return
-  end
   local blob = call('HGET', row.key, row.field)
   if not blob then
     row.isNew = true
@@ -155,11 +159,9 @@ end
 local function load(first)
   for s, scope in ipairs(cjson.decode(string.match(ARGV[4], '^[^\\n]*'))) do
     local key = KEYS[first + s - 1]
-    local header, row = call('HGET', key, '@'), nil
     for r = 2, #scope do
-      row = rowOf(key, scope[r][1], scope[r][2])
+      local row = rowOf(key, scope[r][1], scope[r][2])
       rows[#rows + 1] = row
-      if header then readHeader(row, header) end
       for i = 3, #scope[r] do
         local name, amount, period, kind, max = unpack(scope[r][i])
         local c = addTo(row, name, kind)
@@ -236,6 +238,7 @@ local function appendRow(row, fields)
   end
   eachOfKind(row, CALENDAR, function(c) parts[#parts + 1] = c.after end)
   eachOfKind(row, LIFETIME, function(c) parts[#parts + 1] = c.after end)
+  eachOfKind(row, IN_FLIGHT, function(c) parts[#parts + 1] = pack('<d', #c.after) .. c.after end)
   fields[#fields + 1] = row.field
   fields[#fields + 1] = table.concat(parts)
   if row.isNew then
@@ -266,16 +269,12 @@ local function writeRow(row, leastMs)
   local fields, gone, isFresh = {}, {}, row.deadline == 0 and call('EXISTS', row.key) == 0
   local moves = row.expiry > row.deadline
   if moves and row.expiry < FOREVER then row.expiry = row.expiry + EXPIRE_AGAIN_MS end
-  if row.field == '' then
-    for _, c in ipairs(row) do appendSingle(c, c.after, fields) end
-  else
-    appendRow(row, fields)
-    for _, c in ipairs(row) do
-      if c.isSingle then gone[#gone + 1] = c.name gone[#gone + 1] = '~' .. c.name end
-    end
-    for _, c in ipairs(row.left or {}) do appendSingle(c, c.state, fields) end
+  appendRow(row, fields)
+  for _, c in ipairs(row) do
+    if c.isSingle then gone[#gone + 1] = c.name gone[#gone + 1] = '~' .. c.name end
   end
-  if row.field == '' or row.left then
+  if row.left and #row.left > 0 then
+    for _, c in ipairs(row.left) do appendSingle(c, c.state, fields) end
     fields[#fields + 1] = '@'
     fields[#fields + 1] = pack('<dd', now, row.expiry)
   end

@@ -7,6 +7,8 @@
  * the one before, extensions and dry runs. The rows are those of rows.ts, and so is every number in them.
  */
 
+import type { Window } from "../../../admission/limit.js";
+
 /** What one call looks like, but for names and amounts: what its scripts are made of. */
 export interface Shape {
   readonly rows: readonly RowShape[];
@@ -20,7 +22,7 @@ export interface RowShape {
 }
 
 export interface CountShape {
-  readonly kind: "sliding" | "calendar" | "lifetime";
+  readonly kind: Window["kind"];
   /** Of a sub-bucket, in milliseconds; 0 unless sliding. */
   readonly widthMs: number;
   /** Places in the numbers of the call, from 1; the period's is 0 where there is none. */
@@ -28,18 +30,27 @@ export interface CountShape {
   readonly period: number;
 }
 
-/** Lua takes 200 variables in one function. */
-const VARIABLES_MAX = 150;
+/** Lua takes 200 variables in one function, of which the scripts have some fifty for everything else. */
+const VARIABLES_MAX = 145;
 
 /** Whether a call of a shape has a short way. */
 export function hasShortWay({ rows }: Shape): boolean {
-  const variables = rows.reduce((sum, row) => sum + variablesOf(row).length + 6, 0);
-  return rows.length > 0 && variables <= VARIABLES_MAX;
+  const variables = rows.map((row) => {
+    const groups = widthsOf([row]).length;
+    const others = row.counts.filter(({ kind }) => kind !== "sliding").length;
+    return variablesOf(row).length + 3 + 4 * groups + 2 * others;
+  });
+  // Slots are of any length, so there is room for those of one count at the end of a row.
+  const isPlain = rows.every(({ counts }) => counts.filter(({ kind }) => kind === "inFlight").length <= 1);
+  const amounts = new Set(rows.flatMap(({ counts }) => counts.map(({ amount }) => amount))).size;
+  const sum = variables.reduce((all, some) => all + some, amounts);
+  return rows.length > 0 && isPlain && sum <= VARIABLES_MAX;
 }
 
-/** One count, with the names of its variables. */
+/** One count, with what the names of its variables and of those of its group end in. */
 interface Count extends CountShape {
   readonly own: string;
+  readonly group: string;
 }
 
 interface Group {
@@ -51,13 +62,15 @@ interface Group {
 }
 
 function countsOf(row: RowShape, r: number): Count[] {
-  return row.counts.map((count, i) => ({ ...count, own: `${r}_${i + 1}` }));
+  const widths = widthsOf([row]);
+  return row.counts.map((count, i) => {
+    return { ...count, own: `${r}_${i + 1}`, group: `${r}g${widths.indexOf(count.widthMs) + 1}` };
+  });
 }
 
 function groupsOf(row: RowShape, r: number): Group[] {
   const counts = countsOf(row, r).filter(({ kind }) => kind === "sliding");
-  const widths = [...new Set(counts.map(({ widthMs }) => widthMs))];
-  return widths.map((widthMs, g) => ({
+  return widthsOf([row]).map((widthMs, g) => ({
     own: `${r}g${g + 1}`,
     widthMs,
     field: quoted(`~${row.field}${widthMs}`),
@@ -82,6 +95,7 @@ function variablesOf(row: RowShape, r = 0): string[] {
       ...[`previous${own}`, `usedBefore${own}`],
     ]),
     ...of("lifetime").map(({ own }) => `used${own}`),
+    ...of("inFlight").map(({ own }) => `length${own}`),
   ];
 }
 
@@ -91,7 +105,15 @@ function withRows({ rows }: Shape, firstKey: string, then: string): string {
     `local key${i + 1} = KEYS[${firstKey} + ${scope}]`,
     `local row${i + 1} = call('HGET', key${i + 1}, ${quoted(field)})`,
   ]);
-  const areWhole = rows.map((row, i) => `row${i + 1} and #row${i + 1} == ${8 * variablesOf(row).length}`);
+  const areWhole = rows.map((row, i) => {
+    const hasSlots = row.counts.some(({ kind }) => kind === "inFlight");
+    return `row${i + 1} and #row${i + 1} ${hasSlots ? ">=" : "=="} ${8 * variablesOf(row).length}`;
+  });
+  const slots = rows.flatMap((row, i) =>
+    countsOf(row, i + 1)
+      .filter(({ kind }) => kind === "inFlight")
+      .map(({ own }) => `local slots${own} = sub(row${i + 1}, ${8 * variablesOf(row).length + 1})`),
+  );
   const unpacks = rows.map((row, i) => {
     const variables = variablesOf(row, i + 1);
     return `local ${variables.join(", ")} = unpacked('${formatOf(variables)}', row${i + 1})`;
@@ -105,6 +127,7 @@ ${rows.map((_, i) => `if clock${i + 1} > now then now = clock${i + 1} end`).join
 ${widthsOf(rows)
   .map((width) => `local bucket${width} = floor(now / ${width})`)
   .join("\n")}
+${slots.join("\n")}
 ${then}
 end
 end
@@ -155,6 +178,9 @@ function write({ rows }: Shape): string {
       const variables = variablesOf(row, r);
       const values = [`now`, ...variables.slice(1)].join(", ");
       const groups = groupsOf(row, r);
+      const slotted = countsOf(row, r).filter(({ kind }) => kind === "inFlight");
+      const lengths = slotted.map(({ own }) => `length${own} = #slots${own}`);
+      const slots = slotted.map(({ own }) => ` .. slots${own}`);
       const written = `${quoted(row.field)}, row${r}`;
       const turned = groups.map(
         ({ own, field }) =>
@@ -171,7 +197,8 @@ if expiry${r} > deadline${r} then
   deadline${r} = expiry${r}
   prolong(key${r}, expiry${r}, false, now, leastMs)
 end
-row${r} = pack('${formatOf(variables)}', ${values})
+${lengths.join("\n")}
+row${r} = pack('${formatOf(variables)}', ${values})${slots.join("")}
 ${first} call('HSET', key${r}, ${written})${first === "" ? "" : " end"}
 ${others.join("\n")}`;
     })
@@ -186,6 +213,7 @@ function matters(counts: readonly Count[]): string {
     .filter(({ kind }) => kind === "calendar")
     .map(({ period }) => `numbers[${period + 2}] + ZONES_APART_MS`);
   if (widest > 0) moments.push(`now + ${61 * widest}`);
+  if (counts.some(({ kind }) => kind === "inFlight")) moments.push("expiresAt");
   return moments.length > 1 ? `math.max(${[...new Set(moments)].join(", ")})` : moments.join("");
 }
 
@@ -197,38 +225,47 @@ export function straightReserve(shape: Shape): string {
   const counts = rows.flatMap((row, i) => countsOf(row, i + 1));
   const places = [...new Set(counts.map(({ amount }) => amount))];
   const slidingPlaces = counts.filter(({ kind }) => kind === "sliding").map(({ amount }) => amount);
-  const zero = [...new Set(slidingPlaces)].map((place) => `amount${place} == 0`).join(" or ");
+  const isAnyNothing = [...new Set(slidingPlaces)].map((place) => `amount${place} == 0`).join(" or ");
   const charges = counts.map(
     (count) => `${charge(count)}
 if amount${count.amount} > 0 and used${count.own} > max${count.own} then break end`,
   );
+  const used = counts.map(({ own }) => `used${own}`).join(", ");
   const body = `
 ${ALL.from}
 ${places.map((place) => `local amount${place} = numbers[${place}]`).join("\n")}
-${zero === "" ? "" : ALL.unless(zero)}
+local expiresAt = now + numbers[1]
 ${rows.flatMap((row, i) => groupsOf(row, i + 1).map(turn)).join("\n")}
 ${charges.join("\n")}
-local expiresAt = now + numbers[1]
+${isAnyNothing === "" ? "" : `local empties\nif ${isAnyNothing} then\nempties = {}\n${counts.map(noteEmptyAt).join("")}end`}
 local made = 'o' .. pack('<ddIIII', expiresAt, now, #fingerprint, #ARGV[3], #ARGV[2], #ARGV[4])
 made = made .. fingerprint .. ARGV[3] .. ARGV[2] .. ARGV[4]
 -- Sent twice by the client, after a reply that was lost: it is reserved already.
 if not call('SET', KEYS[1], made, 'PX', numbers[2], 'NX') then return {LOOK, ''} end
 if fingerprint ~= '' then call('SET', KEYS[2], id, 'PX', math.max(numbers[1], leastMs)) end
 ${write(shape)}
-${used(counts, "if now == raw then return {now, ", "} end")}
-${used(counts, "do return {RESERVED, now, raw, ", "} end")}
+${isAnyNothing === "" ? "" : `if empties then return {RESERVED, now, raw, ${used}, unpack(empties)} end`}
+if now == raw then return {now, ${used}} end
+do return {RESERVED, now, raw, ${used}} end
 ${ALL.to}
 `;
   return `if mode == 0 then${withRows(shape, "firstKey", body)}end`;
 }
 
-function used(counts: readonly Count[], before: string, after: string): string {
-  return `${before}${counts.map(({ own }) => `used${own}`).join(", ")}${after}`;
+/** When a sliding count is empty to which nothing was charged; where that takes a look at its older sub-buckets, no short way. */
+function noteEmptyAt({ kind, own, amount, widthMs, group }: Count): string {
+  if (kind !== "sliding") return "";
+  return `if amount${amount} == 0 then
+  if used${own} > 0 and recent${own} == 0 then break end
+  empties[#empties + 1] = used${own} > 0 and (newest${group} + SUB_BUCKETS + 1) * ${widthMs} or 0
+end
+`;
 }
 
 function charge({ kind, own, amount, period }: Count): string {
   const add = (name: string) => `${name}${own} = ${name}${own} + amount${amount}`;
   if (kind === "lifetime") return add("used");
+  if (kind === "inFlight") return slots(own, `amount${amount}`);
   if (kind === "sliding") return `${add("used")}\n${add("recent")}`;
   return `if numbers[${period}] == index${own} then
   ${add("used")}
@@ -237,6 +274,11 @@ elseif numbers[${period}] > index${own} then
 else
   break
 end`;
+}
+
+function slots(own: string, delta: string): string {
+  return `local used${own}
+slots${own}, used${own} = correctSlots(slots${own}, ${delta}, expiresAt, now)`;
 }
 
 /** The short way of `settle.ts`, in whose script it stands. */
@@ -280,6 +322,7 @@ function leaveOtherPeriods({ own, period }: Count): string {
 function correct({ kind, own, amount, period }: Count): string {
   const corrected = (name: string) => `${name}${own} = math.max(0, ${name}${own} + delta${amount})`;
   if (kind === "lifetime") return corrected("used");
+  if (kind === "inFlight") return slots(own, `delta${amount}`);
   return `local told${own} = 0
 if numbers[${period}] == previous${own} then
   ${corrected("usedBefore")}
