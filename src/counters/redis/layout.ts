@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Charge } from "../../admission/charge.js";
 import type { Limit } from "../../admission/limit.js";
 import { type KeyNames, nameOf } from "./key-names.js";
-import type { Shape } from "./lua/straight.js";
+import type { Shape } from "./lua/straight-rows.js";
 import { kindOf, maxOf, type PlannedRow, type PlannedScope, planText } from "./plan-text.js";
 import { type Script, scriptsOf } from "./scripts.js";
 

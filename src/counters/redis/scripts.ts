@@ -4,7 +4,8 @@ import { LOOK } from "./lua/look.js";
 import { READ } from "./lua/read.js";
 import { reserveScript } from "./lua/reserve.js";
 import { settleScript } from "./lua/settle.js";
-import { hasShortWay, type Shape, straightReserve, straightSettle } from "./lua/straight.js";
+import { hasShortWay, straightReserve, straightSettle } from "./lua/straight.js";
+import type { Shape } from "./lua/straight-rows.js";
 
 /** A script and the name the server keeps it by. */
 export interface Script {

@@ -1,4 +1,4 @@
-import { HEAD } from "./counting.js";
+import { HEAD } from "./head.js";
 import { RECORD } from "./record.js";
 
 /**

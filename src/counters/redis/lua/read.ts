@@ -1,4 +1,5 @@
-import { COUNTING, HEAD, READINGS } from "./counting.js";
+import { COUNTING, READINGS } from "./counting.js";
+import { HEAD } from "./head.js";
 import { ROWS } from "./rows.js";
 
 /**

@@ -1,6 +1,8 @@
-import { COUNTING, HEAD, READINGS } from "./counting.js";
+import { COUNTING, READINGS } from "./counting.js";
+import { HEAD } from "./head.js";
 import { RECORD } from "./record.js";
 import { ROWS } from "./rows.js";
+import { WRITING } from "./writing.js";
 
 /**
  * Checks every charge, then makes them all, or none.
@@ -50,7 +52,7 @@ if raw < 0 then raw = serverNow() end
 local now = raw
 ${shortWay}
 local olderOf
-${COUNTING}${ROWS}${READINGS}${RECORD}
+${COUNTING}${ROWS}${WRITING}${READINGS}${RECORD}
 load(firstKey)
 local dryRun, extend = mode >= 2, mode % 2 == 1
 local record, expiresAt, held = nil, now + numbers[1], nil

@@ -1,6 +1,8 @@
-import { COUNTING, HEAD } from "./counting.js";
+import { COUNTING } from "./counting.js";
+import { HEAD } from "./head.js";
 import { RECORD } from "./record.js";
 import { ROWS } from "./rows.js";
+import { WRITING } from "./writing.js";
 
 /**
  * Corrects an open reservation to what was really used, and closes it.
@@ -30,7 +32,7 @@ if raw < 0 then raw = serverNow() end
 local now = raw
 ${shortWay}
 local olderOf
-${COUNTING}${ROWS}${RECORD}
+${COUNTING}${ROWS}${WRITING}${RECORD}
 load(2)
 
 local reply = {}
