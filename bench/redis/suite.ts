@@ -27,6 +27,8 @@ export interface RedisEntrant {
   readonly commands: Readonly<Record<string, number>>;
   /** Calls a second of each round, so that contenders can be compared round by round. */
   readonly perSecondByRound: readonly number[];
+  /** Processor time per call of both sides together, in microseconds. */
+  readonly cpuUsByRound: readonly number[];
 }
 
 /** Reserve and settle by the number of limits over a key, and by the number of keys. */
@@ -127,6 +129,7 @@ function entrantOf({ name, library, rounds }: Lane): RedisEntrant {
     serverUs: figure(({ serverUs }) => serverUs),
     commands: rounds.at(-1)?.commands ?? {},
     perSecondByRound: rounds.map(({ perSecond }) => perSecond),
+    cpuUsByRound: rounds.map(({ clientUs, serverUs }) => clientUs + serverUs),
   };
 }
 
@@ -145,6 +148,9 @@ export function redisBars({ entrants }: RedisResult): Bar[] {
       const ratio = figureOf(
         own.perSecondByRound.map((perSecond, i) => perSecond / (fastest.perSecondByRound[i] ?? Number.NaN)),
       );
+      const cpuRatio = figureOf(
+        own.cpuUsByRound.map((cpuUs, i) => (fastest.cpuUsByRound[i] ?? Number.NaN) / cpuUs),
+      );
       const scripts = figureOf([(own.commands.evalsha ?? 0) + (own.commands.eval ?? 0)]);
       return [
         {
@@ -153,6 +159,13 @@ export function redisBars({ entrants }: RedisResult): Bar[] {
           atLeast: TIMES,
           measured: ratio,
           reached: ratio.median >= TIMES,
+        },
+        {
+          claim: `${own.label}, processor time of both sides against 9 consumes`,
+          unit: "×",
+          atLeast: TIMES,
+          measured: cpuRatio,
+          reached: cpuRatio.median >= TIMES,
         },
         {
           claim: `${own.label}, round trips`,
