@@ -16,7 +16,7 @@ export interface Comparison {
 /** What was promised, and what was measured. */
 export interface Bar {
   readonly claim: string;
-  readonly unit: "ns" | "ms" | "×" | "per second" | "bytes";
+  readonly unit: "ns" | "ms" | "×" | "per second" | "bytes" | "a call";
   readonly atLeast?: number;
   readonly atMost?: number;
   readonly measured: Figure;

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem, type } from "node:os";
 
 /** What was measured on what. */
@@ -27,12 +27,15 @@ export function machine(): Machine {
 
 /** The versions of all that was measured. */
 export function versions(): Record<string, string> {
-  const names = ["tollgate", "@casl/ability", "casbin", "rate-limiter-flexible"];
+  const names = ["tollgate", "@casl/ability", "casbin", "rate-limiter-flexible", "ioredis", "redis"];
   return Object.fromEntries(names.map((name) => [name, versionOf(name)]));
 }
 
 function versionOf(name: string): string {
-  const file = new URL(`../node_modules/${name}/package.json`, import.meta.url);
+  // The clients are those that the project is tested with.
+  const folders = ["../node_modules", "../../node_modules"].map((folder) => `${folder}/${name}/package.json`);
+  const [file] = folders.map((path) => new URL(path, import.meta.url)).filter((path) => existsSync(path));
+  if (file === undefined) throw new Error(`${name} is not installed`);
   const { version }: { version: unknown } = JSON.parse(readFileSync(file, "utf8"));
   return String(version);
 }

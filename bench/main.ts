@@ -6,6 +6,8 @@ import { type LoadResult, weighLoad } from "./memory/weighing.js";
 import { serverInfo } from "./postgres/server.js";
 import { postgresRaces } from "./postgres/suite.js";
 import { FULL, QUICK, type RaceResult, run } from "./race.js";
+import { redisBars, runRedis } from "./redis/suite.js";
+import { redisTable } from "./redis/table.js";
 import { plot } from "./report/plot.js";
 import { barTable, headline, loadTable, raceTable } from "./report/table.js";
 import type { Results } from "./results.js";
@@ -64,7 +66,11 @@ async function measure(quick: boolean, only: Suite | undefined): Promise<Results
     served.push(result);
     console.log(servedTable(result));
   }
-  const measured = bars(raced, loads);
+  const redis = wants("redis") ? await runRedis(quick) : undefined;
+  if (typeof redis === "string") console.log(`\nredis: skipped, ${redis}`);
+  else if (redis !== undefined) console.log(redisTable(redis));
+  const ofRedis = typeof redis === "string" ? undefined : redis;
+  const measured = [...bars(raced, loads), ...(ofRedis ? redisBars(ofRedis) : [])];
   if (measured.length > 0) console.log(barTable(measured));
   const races = raced.map(({ id, title, rounds, entrants }) => ({
     id,
@@ -72,7 +78,7 @@ async function measure(quick: boolean, only: Suite | undefined): Promise<Results
     rounds,
     entrants: entrants.map(({ label, cpuNs, wallNs }) => ({ label, cpuNs, wallNs })),
   }));
-  return { ...head, bars: measured, comparisons: comparisons(raced), races, loads, served };
+  return { ...head, bars: measured, comparisons: comparisons(raced), races, loads, served, redis: ofRedis };
 }
 
 /** What is measured on stores that are there; each that is not is told in a line. */

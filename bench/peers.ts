@@ -65,6 +65,15 @@ export interface Flexible {
     readonly duration: number;
     readonly keyPrefix: string;
   }) => FlexibleLimiter;
+  readonly RateLimiterRedis: new (options: {
+    readonly storeClient: unknown;
+    /** For clients of node-redis. */
+    readonly useRedisPackage?: boolean;
+    readonly points: number;
+    /** Seconds. */
+    readonly duration: number;
+    readonly keyPrefix: string;
+  }) => FlexibleLimiter;
 }
 
 export const casl = () => load("@casl/ability") as Promise<Casl>;

@@ -2,6 +2,7 @@ import type { Bar, Comparison } from "./bars.js";
 import type { Figure } from "./figure.js";
 import type { Machine } from "./machine.js";
 import type { LoadResult } from "./memory/weighing.js";
+import type { RedisResult } from "./redis/suite.js";
 import type { ServedResult } from "./served/race.js";
 
 /** One run, as `docs/benchmarks/results.json` keeps it. Times are nanoseconds. */
@@ -22,4 +23,6 @@ export interface Results {
   readonly loads: readonly LoadResult[];
   /** Calls that wait for a store. */
   readonly served: readonly ServedResult[];
+  /** Absent where there was no server. */
+  readonly redis?: RedisResult | undefined;
 }

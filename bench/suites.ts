@@ -1,7 +1,7 @@
 import type { Load } from "./memory/weighing.js";
 import type { Race } from "./race.js";
 
-export const SUITES = ["authorize", "policy", "admit", "memory", "postgres", "sqlite"] as const;
+export const SUITES = ["authorize", "policy", "admit", "memory", "redis", "postgres", "sqlite"] as const;
 export type Suite = (typeof SUITES)[number];
 
 /** What is asked of `authorize`: questions whose answer is yes, and questions whose answer is no. */

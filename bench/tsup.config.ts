@@ -8,7 +8,7 @@ export default defineConfig([
     ...common,
     entry: [
       "bench/*.ts",
-      "bench/{authorize,policy,admit,memory,postgres,report,served,sqlite}/*.ts",
+      "bench/{authorize,policy,admit,memory,postgres,redis,report,served,sqlite}/*.ts",
       "!bench/tsup.config.ts",
     ],
     bundle: false,

@@ -18,7 +18,7 @@ export function tagOf(orgId: string): string {
 
 /** A name that Redis can keep: the text itself, or a hash of what is long, no well-formed Unicode or looks like one of ours. */
 export function nameOf(text: string): string {
-  return text.length <= NAME_MAX && /^[^#@~]/.test(text) && text.isWellFormed() ? text : hashed(text);
+  return text.length <= NAME_MAX && /^[^#@~=]/.test(text) && text.isWellFormed() ? text : hashed(text);
 }
 
 function hashed(text: string): string {

@@ -1,6 +1,6 @@
 import type { Charge } from "../../admission/charge.js";
 import { sameCount } from "../../admission/limit.js";
-import { limitsFrom } from "./limits-text.js";
+import { planFrom } from "./plan-text.js";
 import { inOrder } from "./reply.js";
 
 /** A reservation as Redis holds it, for a replay or an extension. */
@@ -12,35 +12,42 @@ export interface ReservationRecord {
   readonly charges: readonly Charge[];
 }
 
-/** Reads a record as `lua/look.ts` tells it. */
-export function recordFrom(told: unknown): ReservationRecord {
-  const record = told as readonly unknown[]; // sound: the script replies with an array here
-  const reservedAt = Number(record[4]);
+/**
+ * Reads a record as `lua/look.ts` tells it.
+ *
+ * @param onServerClock whether the counters go by the server's clock; its caller is told of times on its own
+ */
+export function recordFrom(told: unknown, onServerClock: boolean): ReservationRecord {
+  const [expiresAt, ...parts] = told as readonly unknown[]; // sound: the script replies with an array here
+  const [at, fingerprint, numbers] = parts;
   const charges: Charge[] = [];
-  for (let part = 5; part + 2 < record.length; part += 5) {
-    addTo(charges, chargesFrom(record[part], String(record[part + 2])));
+  for (let part = 0; part < parts.length; part += 4) {
+    addTo(charges, chargesFrom(String(parts[part + 2]), String(parts[part + 3])));
   }
-  const expiresAt = reservedAt + Number(record[3]) - Number(record[2]);
-  return { fingerprint: String(record[1]), reservedAt, expiresAt, charges };
+  const reservedAt = onServerClock ? (numbersFrom(String(numbers))[2] ?? 0) : Number(at);
+  return {
+    fingerprint: String(fingerprint),
+    reservedAt,
+    expiresAt: reservedAt + Number(expiresAt) - Number(at),
+    charges,
+  };
 }
 
-/** The charges of one part of a reservation, from its numbers as `lua/counting.ts` says. */
-function chargesFrom(told: unknown, text: string): Charge[] {
-  const numbers = (told as readonly unknown[]).map(Number); // sound: the script replies with an array here
-  const at = (place: number) => numbers[place - 1] as number; // sound: as many as there are charges were sent
-  const start = 8 + at(7);
-  const { limits, places } = limitsFrom(text);
-  const charges = limits.map((named, i) => {
-    const [kind, max, amount] = [at(start + 3 * i), at(start + 3 * i + 1), at(start + 3 * i + 2)];
-    const limit =
-      max < 0
-        ? { ...named, max: -1 - max, mode: "shadow" as const }
-        : { ...named, max, mode: "enforce" as const };
-    if (limit.window.kind !== "calendar") return { limit, amount };
-    const period = { index: at(-kind), startsAt: at(1 - kind), endsAt: at(2 - kind) };
-    return { limit, amount, period };
+/** The charges of one part of a reservation, from what the call said. */
+function chargesFrom(told: string, plan: string): Charge[] {
+  const numbers = numbersFrom(told);
+  const at = (place: number) => numbers[place - 1] as number; // sound: the plan names places in the numbers
+  const { limits, places } = planFrom(plan);
+  const charges = limits.map(({ limit, amount, period }) => {
+    if (period === 0) return { limit, amount: at(amount) };
+    const of = { index: at(period), startsAt: at(period + 1), endsAt: at(period + 2) };
+    return { limit, amount: at(amount), period: of };
   });
   return [...inOrder<Charge>(charges, places)];
+}
+
+function numbersFrom(told: string): number[] {
+  return JSON.parse(told) as number[]; // sound: the encoder wrote it
 }
 
 function addTo(charges: Charge[], added: readonly Charge[]): void {

@@ -11,10 +11,6 @@ import type {
 import { type Connection, connectionOf } from "./client.js";
 import { EvictionWarning } from "./eviction-warning.js";
 import { KeyNames, nameOf } from "./key-names.js";
-import { LOOK } from "./lua/look.js";
-import { READ } from "./lua/read.js";
-import { RESERVE } from "./lua/reserve.js";
-import { SETTLE } from "./lua/settle.js";
 import { type RedisCountersOptions, settingsFrom } from "./options.js";
 import { type ReservationRecord, recordFrom } from "./record.js";
 import {
@@ -27,15 +23,8 @@ import {
   readingsFrom,
   STATUS,
 } from "./reply.js";
-import { type EncodedCharges, type Header, RequestEncoder } from "./request.js";
-import { run, type Script, scriptOf } from "./script.js";
-
-const SCRIPTS = {
-  reserve: scriptOf(RESERVE),
-  settle: scriptOf(SETTLE),
-  read: scriptOf(READ),
-  look: scriptOf(LOOK),
-} as const;
+import { type EncodedCharges, RequestEncoder } from "./request.js";
+import { LOOK_SCRIPT, READ_SCRIPT, run, type Script } from "./scripts.js";
 
 /** Tells a script to go by the server's clock. */
 const SERVER_CLOCK = -1;
@@ -100,26 +89,23 @@ class RedisCounters implements Counters {
   }
 
   async settle({ id, orgId, now, amounts }: SettleRequest): Promise<SettleOutcome> {
-    const header: Header = [this.#clamp(now), now, 0, this.#rememberMs, this.#leastMs, 0];
-    const sent = this.#encoder.encode(orgId, amounts, header);
-    const keys = [this.#names.reservation(orgId, id), ...sent.keys];
-    const reply = await this.#run(SCRIPTS.settle, keys, [
-      sent.numbers,
-      this.#nextNonce(),
-      sent.digest,
-      sent.names,
-      ...sent.fields,
-    ]);
-    const status = Number(reply[0]);
-    if (status !== STATUS.reserved) return { outcome: notOpenFrom(status) };
-    return { outcome: "settled", used: inOrder(reply.slice(1).map(Number), sent.places) };
+    const header = [this.#clamp(now), this.#rememberMs, this.#leastMs] as const;
+    const { layout, numbers } = this.#encoder.encode(orgId, amounts, header);
+    const keys = [this.#names.reservation(orgId, id), ...layout.keys];
+    const args = [this.#nextNonce(), numbers, layout.tags, layout.plan];
+    const reply = await this.#run(layout.settle, keys, args);
+    const used = reply.map(Number);
+    const [status = 0] = used;
+    if (status < 0) return { outcome: notOpenFrom(-status) };
+    return { outcome: "settled", used: inOrder(used, layout.places) };
   }
 
   async read({ orgId, now, charges }: ReadQuery): Promise<Reading[]> {
-    const sent = this.#encoder.encodeToRead(orgId, charges, [this.#at(now), now, 0, 0, 0, 0]);
-    const reply = await this.#run(SCRIPTS.read, [...sent.keys], [sent.numbers, ...sent.fields]);
+    const { layout, numbers, charges: sent } = this.#encoder.encodeToRead(orgId, charges, [0, 0, 0]);
+    const args = [String(this.#at(now)), numbers, "", layout.plan];
+    const reply = await this.#run(READ_SCRIPT, [...layout.keys], args);
     const clocks = this.#clocks(reply[0], reply[1], now);
-    return [...inOrder(readingsFrom(reply, 2, sent.charges, clocks), sent.places)];
+    return [...inOrder(readingsFrom(reply, 2, sent, clocks), layout.places)];
   }
 
   /** The client is the caller's to close. */
@@ -135,37 +121,37 @@ class RedisCounters implements Counters {
     const { id, orgId, now, ttlMs, charges, extend = false, dryRun = false } = request;
     const idempotency = extend ? undefined : request.idempotency;
     const mode = (extend ? 1 : 0) + (dryRun ? 2 : 0);
-    const recordMs = ttlMs + this.#rememberMs;
-    const sent = this.#encoder.encode(orgId, charges, [clock, now, ttlMs, recordMs, this.#leastMs, mode]);
+    const sent = this.#encoder.encode(orgId, charges, [ttlMs, ttlMs + this.#rememberMs, now]);
+    const { layout, numbers } = sent;
     const keys = [this.#names.reservation(orgId, id)];
     if (idempotency) keys.push(this.#names.idempotency(orgId, idempotency.key));
-    keys.push(...sent.keys);
-    const fingerprint = idempotency ? nameOf(idempotency.fingerprint) : "";
-    const reply = await this.#run(SCRIPTS.reserve, keys, [
-      sent.numbers,
-      nonce,
-      fingerprint,
-      closed,
-      sent.digest,
-      sent.limits,
-      ...sent.fields,
-    ]);
+    keys.push(...layout.keys);
+    const args = ["", numbers, layout.tags, layout.plan];
+    if (clock !== SERVER_CLOCK || mode !== 0 || idempotency) {
+      args[0] = `[${clock},${this.#leastMs},${mode}]`;
+      args.push(nonce, idempotency ? nameOf(idempotency.fingerprint) : "", closed);
+    }
+    const reply = await this.#run(layout.reserve, keys, args);
     const status = Number(reply[0]);
     if (status === STATUS.look) return { look: String(reply[1]) };
     return this.#concluded(request, sent, status, reply);
   }
 
   #concluded(request: ReserveRequest, sent: EncodedCharges, status: number, reply: Reply): ReserveOutcome {
-    const { places } = sent;
+    const { places } = sent.layout;
     if (status === STATUS.refused) {
       const clocks = this.#clocks(reply[1], reply[2], request.now);
       return { outcome: "refused", readings: inOrder(readingsFrom(reply, 3, sent.charges, clocks), places) };
+    }
+    if (status > STATUS.foreseen) {
+      // The one number is now, on the counters' clock, and the server's time too.
+      return this.#concluded(request, sent, STATUS.reserved, [STATUS.reserved, status, ...reply]);
     }
     if (!RESERVED.has(status)) return { outcome: notOpenFrom(status) };
 
     const clocks = this.#clocks(reply[1], reply[2], request.now);
     const { reservedAt, expiresAt, charges } = request.extend
-      ? recordFrom(reply.at(-1))
+      ? recordFrom(reply.at(-1), this.#onServerClock)
       : this.#made(request, clocks);
     const counted =
       status === STATUS.foreseen
@@ -196,11 +182,11 @@ class RedisCounters implements Counters {
   async #look(request: ReserveRequest, id: string, clock: number): Promise<ReserveOutcome | undefined> {
     const { orgId, now, idempotency } = request;
     const key = this.#names.reservation(orgId, id);
-    const [status, told] = await this.#run(SCRIPTS.look, [key], [String(clock)]);
+    const [status, told] = await this.#run(LOOK_SCRIPT, [key], [String(clock)]);
     if (Number(status) !== STATUS.reserved) {
       return id === request.id ? { outcome: notOpenFrom(Number(status)) } : undefined;
     }
-    const record = recordFrom(told);
+    const record = recordFrom(told, this.#onServerClock);
     if (idempotency && nameOf(idempotency.fingerprint) !== record.fingerprint) return { outcome: "conflict" };
     const counted = request.extend ? request.charges : record.charges;
     const readings = await this.read({ orgId, now, charges: counted });
@@ -215,7 +201,7 @@ class RedisCounters implements Counters {
     };
   }
 
-  async #run(script: Script, keys: string[], args: (string | Buffer)[]): Promise<Reply> {
+  async #run(script: Script, keys: string[], args: string[]): Promise<Reply> {
     const reply = run(this.#connection, script, keys, args);
     this.#eviction.look(reply);
     return (await reply) as Reply; // sound: every script replies with an array

@@ -1,19 +1,24 @@
 import { COUNTING, READINGS } from "./counting.js";
+import { HEAD } from "./head.js";
+import { RECORD } from "./record.js";
+import { ROWS } from "./rows.js";
+import { WRITING } from "./writing.js";
 
 /**
  * Checks every charge, then makes them all, or none.
  *
- *   KEYS[1]       the reservation
- *   KEYS[2]       the idempotency record, only where ARGV[3] is not empty
- *   KEYS[…]       the scopes
- *   ARGV[1]       numbers: [2] the caller's now, [3] TTL of the reservation, [4] TTL of its record, [5] least TTL of a
- *                 scope, [6] 1 to extend, 2 for a dry run, 3 for both, 0 for neither; and the charges, see counting.ts
- *   ARGV[2]       id of the reservation; for an extension a text that no other one has
- *   ARGV[3]       fingerprint of the request, or empty
- *   ARGV[4]       a reservation that is known to be closed and no obstacle any more, or empty
- *   ARGV[5]       digest of the limits, kept for the settle
- *   ARGV[6]       the limits, kept for a replay
- *   ARGV[7…]      field of each charge
+ *   KEYS[1]   the reservation
+ *   KEYS[2]   the idempotency record, only where there is a fingerprint
+ *   KEYS[…]   the scopes
+ *   ARGV[1]   empty where the clock is the server's and nothing else is special; else a JSON array: the caller's clock in epoch
+ *             milliseconds or -1, least TTL of a scope, 1 to extend, 2 for a dry run, 3 for both, 0 for neither
+ *   ARGV[2]   numbers, see rows.ts: TTL of the reservation, TTL of its record, the caller's now
+ *   ARGV[3]   tags of the rows, with what else decides what the numbers mean
+ *   ARGV[4]   plan, see rows.ts
+ *   ARGV[5]   id of the reservation; for an extension a text that no other one has
+ *   ARGV[6]   fingerprint of the request, or empty
+ *   ARGV[7]   a reservation that is known to be closed and no obstacle any more, or empty
+ *             these three only where ARGV[1] is not empty
  *
  * Replies `{status, …}`:
  *
@@ -24,80 +29,93 @@ import { COUNTING, READINGS } from "./counting.js";
  *                  An extension that is (or would be) reserved has the record of the reservation at the end, see look.ts
  *   3 look         id of the open reservation that is the answer, or empty for this one
  *   4 already settled, 5 expired, 6 unknown reservation
+ *   above 7        reserved; the status is now and the server's time, and used of each charge follows
+ *
+ * @param shortWay what answers most calls and leaves the others to what follows, or empty; see straight.ts
  */
-export const RESERVE = `${COUNTING}${READINGS}
-local idempotent, dryRun, extend = ARGV[3] ~= '', numbers[6] >= 2, numbers[6] % 2 == 1
-if idempotent then
-  local id = call('GET', KEYS[2])
-  if id and id ~= ARGV[4] then return {LOOK, id} end
+export function reserveScript(shortWay: string): string {
+  return `${HEAD}
+local clock, leastMs, mode, id, fingerprint, closed = -1, 0, 0, '', '', ''
+if ARGV[1] ~= '' then
+  clock, leastMs, mode = unpack(cjson.decode(ARGV[1]))
+  id, fingerprint, closed = ARGV[5], ARGV[6], ARGV[7]
 end
-load(idempotent and 3 or 2, 7)
-
-local record
-local expiresAt = now + numbers[3]
+local firstKey = 2
+if fingerprint ~= '' then
+  local known = call('GET', KEYS[2])
+  if known and known ~= closed then return {LOOK, known} end
+  firstKey = 3
+end
+local numbers, raw = cjson.decode(ARGV[2]), clock
+if raw < 0 then raw = serverNow() end
+-- Never before the clock of what is touched.
+local now = raw
+${shortWay}
+local olderOf
+${COUNTING}${ROWS}${WRITING}${READINGS}${RECORD}
+load(firstKey)
+local dryRun, extend = mode >= 2, mode % 2 == 1
+local record, expiresAt, held = nil, now + numbers[1], nil
 if extend then
-  local held = call('GET', KEYS[1])
+  held = call('GET', KEYS[1])
   if not held then return {UNKNOWN} end
   if sub(held, 1, 1) == 's' then return {SETTLED_ALREADY} end
-  record = {cmsgpack.unpack(held)}
-  expiresAt = record[4]
+  record = recordOf(held)
+  expiresAt = record.expiresAt
   if expiresAt <= now then return {EXPIRED} end
-  for part = 9, #record, 5 do
-    if record[part + 1] == ARGV[2] then return {LOOK, ''} end
+  for part = 2, #record do
+    if record[part].label == id then return {LOOK, ''} end
   end
-  local part = {now, ARGV[2], ARGV[1], ARGV[5], ARGV[6]}
-  for place = 1, 5 do record[#record + 1] = part[place] end
-  record[1] = record[1] + 1
+  held = held .. partOf(now, id)
+  record = recordOf(held)
 end
 
 local function told(reply)
-  if not record then return reply end
-  for part = 6, #record, 5 do record[part] = cmsgpack.unpack(record[part]) end
-  reply[#reply + 1] = record
+  if record then reply[#reply + 1] = toldOf(record) end
   return reply
 end
 
-local reply, empties, size, short, shadowed = {RESERVED, now, raw}, {}, 3, false, false
-each(function(s, f, o, state)
-  local amount, max = numbers[o + 2], numbers[o + 1]
-  local state, used = charged(s, f, o, state, amount, expiresAt)
-  if amount > 0 then
-    if max >= 0 then short = short or used > max else shadowed = shadowed or used > -1 - max end
-  elseif numbers[o] > 0 then
-    empties[#empties + 1] = used == 0 and 0 or slidingEmptyAt(s, f, numbers[o], state)
+local reply, empties, short, shadowed = {RESERVED, now, raw}, {}, false, false
+for i, c in ipairs(counts) do
+  local used
+  c.after, used = charged(c, expiresAt)
+  if c.amount > 0 then
+    if c.max >= 0 then short = short or used > c.max else shadowed = shadowed or used > -1 - c.max end
+  elseif c.kind > 0 then
+    empties[#empties + 1] = used == 0 and 0 or slidingEmptyAt(c, c.after)
   end
-  keep(s, f, o, state, expiresAt)
-  size = size + 1
-  reply[size] = used
-end)
+  c.olderAfter, c.hasTurned = c.older, c.turned
+  reply[3 + i] = used
+end
 
 local before
 if short or shadowed or dryRun then
   -- From the counts as they are.
-  older, turned = {}, {}
+  for _, c in ipairs(counts) do c.older, c.turned = c.olderRead, nil end
   if short then
     if not extend and call('EXISTS', KEYS[1]) == 1 then return {LOOK, ''} end
     return readings({REFUSED, now, raw})
   end
   if dryRun then return told(readings({FORESEEN, now, raw})) end
   before = readings({})
+  for _, c in ipairs(counts) do c.older, c.turned = c.olderAfter or c.older, c.hasTurned end
 end
 
 if extend then
-  call('SET', KEYS[1], cmsgpack.pack(unpack(record)), 'KEEPTTL')
+  call('SET', KEYS[1], held, 'KEEPTTL')
 else
-  local reservedAt = numbers[1] < 0 and numbers[2] or now
-  local kept = cmsgpack.pack(0, ARGV[3], now, expiresAt, reservedAt, ARGV[1], ARGV[5], ARGV[6])
   -- Sent twice by the client, after a reply that was lost: it is reserved already.
-  if not call('SET', KEYS[1], kept, 'PX', numbers[4], 'NX') then return {LOOK, ''} end
-  if idempotent then call('SET', KEYS[2], ARGV[2], 'PX', math.max(numbers[3], numbers[5])) end
+  local made = 'o' .. pack('<d', expiresAt) .. partOf(now, fingerprint)
+  if not call('SET', KEYS[1], made, 'PX', numbers[2], 'NX') then return {LOOK, ''} end
+  if fingerprint ~= '' then call('SET', KEYS[2], id, 'PX', math.max(numbers[1], leastMs)) end
 end
-write(numbers[5])
+write(expiresAt, leastMs)
 
-for i = 1, #empties do reply[size + i] = empties[i] end
+for _, empty in ipairs(empties) do reply[#reply + 1] = empty end
 if before then
   reply[1] = RESERVED_IN_SHADOW
-  for i = 1, #before do reply[#reply + 1] = before[i] end
+  for _, reading in ipairs(before) do reply[#reply + 1] = reading end
 end
 return told(reply)
 `;
+}

@@ -1,91 +1,94 @@
 import { COUNTING } from "./counting.js";
+import { HEAD } from "./head.js";
+import { RECORD } from "./record.js";
+import { ROWS } from "./rows.js";
+import { WRITING } from "./writing.js";
 
 /**
  * Corrects an open reservation to what was really used, and closes it.
  *
  *   KEYS[1]    the reservation
  *   KEYS[2…]   the scopes
- *   ARGV[1]    numbers: [4] how long the closed reservation is remembered, [5] least TTL of a scope; and the amounts as
- *              charges, see counting.ts
- *   ARGV[2]    a text that no other settle has: sent twice by the client, it has the same answer
- *   ARGV[3]    digest of the limits
- *   ARGV[4]    JSON of the scopes, each its key and fields: where the reservation has another digest
- *   ARGV[5…]   field of each amount
+ *   ARGV[1]    a text that no other settle has: sent twice by the client, it has the same answer
+ *   ARGV[2]    numbers, with the amounts as charges, see rows.ts: the caller's clock in epoch milliseconds or -1 for the
+ *              server's own, how long the closed reservation is remembered, least TTL of a scope
+ *   ARGV[3]    tags of the rows, with what else decides what the numbers mean
+ *   ARGV[4]    plan, see rows.ts
  *
- * Replies `{0, used…}`, or `{4}` already settled, `{5}` expired, `{6}` unknown reservation.
+ * Replies `{used…}`, or `{-4}` already settled, `{-5}` expired, `{-6}` unknown reservation.
+ *
+ * @param shortWay what answers most calls and leaves the others to what follows, or empty; see straight.ts
  */
-export const SETTLE = `${COUNTING}
+export function settleScript(shortWay: string): string {
+  return `${HEAD}
 local held = call('GET', KEYS[1])
-if not held then return {UNKNOWN} end
-local again = sub(held, 1, 1) == 's'
-if again and sub(held, 2) ~= ARGV[2] then return {SETTLED_ALREADY} end
-load(2, 5)
+if not held then return {-UNKNOWN} end
+local again = byte(held) == 115
+if again and sub(held, 2) ~= ARGV[1] then return {-SETTLED_ALREADY} end
+local numbers = cjson.decode(ARGV[2])
+local raw, rememberMs, leastMs = numbers[1], numbers[2], numbers[3]
+if raw < 0 then raw = serverNow() end
+-- Never before the clock of what is touched.
+local now = raw
+${shortWay}
+local olderOf
+${COUNTING}${ROWS}${WRITING}${RECORD}
+load(2)
 
-local reply = {RESERVED}
+local reply = {}
 if again then
-  each(function(s, f, o, state)
-    local _, used = corrected(s, f, o, state, 0, now, now)
-    reply[#reply + 1] = used
-  end)
+  for i, c in ipairs(counts) do
+    local _, used = corrected(c, 0, now, now)
+    reply[i] = used
+  end
   return reply
 end
 
-local _, extensions, _, reservedAt, expiresAt, _, packed, digest = cmsgpack.unpack_limit(held, 7)
-if expiresAt <= now then return {EXPIRED} end
+local record = recordOf(held)
+local expiresAt = record.expiresAt
+if expiresAt <= now then return {-EXPIRED} end
+
+local function planned(text, visit)
+  local place = 0
+  for _, scope in ipairs(cjson.decode(string.match(text, '^[^\\n]*'))) do
+    for r = 2, #scope do
+      for i = 3, #scope[r] do
+        place = place + 1
+        visit(place, scope[1] .. '\\0' .. scope[r][i][1], scope[r][i][2])
+      end
+    end
+  end
+end
 
 -- What a part of the reservation charged, by the places of the amounts. Those of the same limits stand in the same order.
-local function chargesOf(packed, digest, limits)
-  local was, charges = cmsgpack.unpack(packed), {}
-  local base = 7 + was[7]
-  if digest == ARGV[3] then
-    for place = 1, #ARGV - 4 do charges[place] = was[base + 3 * place] end
+local function chargesOf(part)
+  local was, charges, byName = cjson.decode(part.numbers), {}, {}
+  if part.tags == ARGV[3] then
+    planned(ARGV[4], function(place, _, amount) charges[place] = was[amount] end)
     return charges
   end
-  local byName, place = {}, 0
-  for _, scope in ipairs(cjson.decode(limits)) do
-    for i = 4, #scope do
-      place = place + 1
-      byName[scope[1] .. '\\0' .. scope[i][1]] = was[base + 3 * place]
-    end
-  end
-  place = 0
-  for _, scope in ipairs(cjson.decode(ARGV[4])) do
-    for i = 2, #scope do
-      place = place + 1
-      charges[place] = byName[scope[1] .. '\\0' .. scope[i]] or 0
-    end
-  end
+  planned(part.plan, function(_, name, amount) byName[name] = was[amount] end)
+  planned(ARGV[4], function(place, name) charges[place] = byName[name] or 0 end)
   return charges
 end
 
-local first, parts, size = nil, {}, 1
-if extensions == 0 and digest == ARGV[3] then
-  first = chargesOf(packed, digest)
-else
-  local record = {cmsgpack.unpack(held)}
-  first = chargesOf(record[6], record[7], record[8])
-  for part = 9, #record, 5 do
-    parts[#parts + 1] = {at = record[part], charges = chargesOf(record[part + 2], record[part + 3], record[part + 4])}
-  end
-end
-
-each(function(s, f, o, state)
-  local place, used = f - 4, 0
-  local delta = numbers[o + 2] - first[place]
-  for _, part in ipairs(parts) do delta = delta - part.charges[place] end
+local parts = {}
+for p, part in ipairs(record) do parts[p] = {at = part.at, charges = chargesOf(part)} end
+for i, c in ipairs(counts) do
+  local delta, used = c.amount, 0
+  for _, part in ipairs(parts) do delta = delta - part.charges[i] end
   -- What was charged last is given back first, so that each part keeps min(estimate, actual) of its own moment.
-  for i = #parts, 1, -1 do
+  for p = #parts, 2, -1 do
     if delta >= 0 then break end
-    local back = math.max(delta, -parts[i].charges[place])
-    state = corrected(s, f, o, state, back, parts[i].at, expiresAt)
+    local back = math.max(delta, -parts[p].charges[i])
+    c.state = corrected(c, back, parts[p].at, expiresAt)
     delta = delta - back
   end
-  state, used = corrected(s, f, o, state, delta, reservedAt, expiresAt)
-  keep(s, f, o, state, expiresAt)
-  size = size + 1
-  reply[size] = used
-end)
-call('SET', KEYS[1], 's' .. ARGV[2], 'PX', numbers[4])
-write(numbers[5])
+  c.after, used = corrected(c, delta, parts[1].at, expiresAt)
+  reply[i] = used
+end
+call('SET', KEYS[1], 's' .. ARGV[1], 'PX', rememberMs)
+write(expiresAt, leastMs)
 return reply
 `;
+}

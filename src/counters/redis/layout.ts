@@ -1,0 +1,142 @@
+import { createHash } from "node:crypto";
+import type { Charge } from "../../admission/charge.js";
+import type { Limit } from "../../admission/limit.js";
+import { type KeyNames, nameOf } from "./key-names.js";
+import type { Shape } from "./lua/straight-rows.js";
+import { kindOf, maxOf, type PlannedRow, type PlannedScope, planText } from "./plan-text.js";
+import { type Script, scriptsOf } from "./scripts.js";
+
+/** The numbers before the amounts: three that each script gives a meaning of its own. */
+const HEADER = 3;
+
+/** What does not change from call to call of the same limits. */
+export interface Layout {
+  readonly orgId: string;
+  readonly limits: readonly Limit[];
+  /** The hash of each scope. */
+  readonly keys: readonly string[];
+  /** See `lua/rows.ts`. */
+  readonly plan: string;
+  /** The tag of each row, and what else decides what the numbers of a call mean. */
+  readonly tags: string;
+  /** For each limit, which of the amounts is its own. */
+  readonly amounts: readonly number[];
+  readonly amountCount: number;
+  /** For each limit, which of the periods is its own; -1 for none. */
+  readonly periods: readonly number[];
+  readonly periodCount: number;
+  /** The place of each limit in the request, in the order in which they are sent, where that differs. */
+  readonly places: readonly number[] | undefined;
+  /** Whether each limit has a count of its own. */
+  readonly isUnique: boolean;
+  readonly reserve: Script;
+  readonly settle: Script;
+}
+
+/** @param isWide whether each charge has an amount and a period of its own, whatever it counts */
+export function layoutOf(
+  names: KeyNames,
+  orgId: string,
+  charges: readonly Charge[],
+  isWide: boolean,
+): Layout {
+  const limits = charges.map(({ limit }) => limit);
+  const amounts = isWide ? limits.map((_, i) => i) : indexed(limits.map(quantityOf));
+  const periods = isWide ? limits.map(ownPeriod) : indexed(limits.map(periodNameOf));
+  const amountCount = Math.max(0, ...amounts.map((at) => at + 1));
+  const periodCount = Math.max(0, ...periods.map((at) => at + 1));
+  const order: number[] = [];
+  const scopes = [...groupBy(limits.keys(), (i) => limits[i]?.scopeKey ?? "")].map(([scopeKey, ofScope]) => {
+    const rows = [...groupBy(ofScope, (i) => rowFieldOf(limits[i] as Limit))].map(
+      ([field, ofRow]): PlannedRow => {
+        order.push(...ofRow);
+        const counts = ofRow.map((i) => ({
+          limit: limits[i] as Limit, // sound, as above and below: the places are those of the limits
+          amount: HEADER + 1 + (amounts[i] as number),
+          period: (periods[i] as number) < 0 ? 0 : HEADER + 1 + amountCount + 3 * (periods[i] as number),
+        }));
+        return {
+          field,
+          tag: tagOf(
+            scopeKey,
+            field,
+            counts.map(({ limit }) => limit),
+          ),
+          counts,
+        };
+      },
+    );
+    return { limits: ofScope.map((i) => limits[i] as Limit), rows } satisfies PlannedScope;
+  });
+  const places = order.every((place, i) => place === i) ? undefined : order;
+  const shape = isWide ? undefined : shapeOf(scopes);
+  return {
+    orgId,
+    limits,
+    keys: scopes.map((scope) => names.scope(orgId, scope.limits[0]?.scopeKey ?? "")),
+    plan: planText(scopes, places),
+    tags: scopes.flatMap(({ rows }) => rows.map(({ tag }) => tag)).join("") + (isWide ? "w" : ""),
+    amounts,
+    amountCount,
+    periods,
+    periodCount,
+    places,
+    isUnique:
+      new Set(limits.map(({ scopeKey, field }) => JSON.stringify([scopeKey, field]))).size === limits.length,
+    ...scriptsOf(shape),
+  };
+}
+
+/** The row that a count lies in. */
+function rowFieldOf({ perModel }: Limit): string {
+  return perModel === undefined ? "=" : `=${nameOf(perModel)}`;
+}
+
+function tagOf(scopeKey: string, field: string, limits: readonly Limit[]): string {
+  const said = [scopeKey, field, ...limits.map((limit) => [limit.field, kindOf(limit.window), maxOf(limit)])];
+  return createHash("sha256").update(JSON.stringify(said)).digest("base64url").slice(0, 8);
+}
+
+/** Limits of one quantity count the same amount of a call. */
+function quantityOf({ meter, countByok }: Limit): string {
+  return countByok ? `${meter} byok` : meter;
+}
+
+function periodNameOf({ window }: Limit): string | undefined {
+  return window.kind === "calendar" ? window.name : undefined;
+}
+
+function ownPeriod({ window }: Limit, i: number): number {
+  return window.kind === "calendar" ? i : -1;
+}
+
+/** For each name its place among the names that differ; -1 for none. */
+function indexed(names: readonly (string | undefined)[]): number[] {
+  const known = [...new Set(names.filter((name) => name !== undefined))];
+  return names.map((name) => (name === undefined ? -1 : known.indexOf(name)));
+}
+
+function groupBy(places: Iterable<number>, keyOf: (place: number) => string): Map<string, number[]> {
+  const groups = new Map<string, number[]>();
+  for (const place of places) {
+    const group = groups.get(keyOf(place));
+    if (group) group.push(place);
+    else groups.set(keyOf(place), [place]);
+  }
+  return groups;
+}
+
+/** What the short way is made for. */
+function shapeOf(scopes: readonly PlannedScope[]): Shape {
+  const rows = scopes.flatMap((scope, i) => scope.rows.map((row) => ({ ...row, scope: i })));
+  return {
+    rows: rows.map(({ scope, field, counts }) => ({
+      scope,
+      field,
+      counts: counts.map(({ limit: { window }, amount, period }) => {
+        const widthMs = Math.max(0, kindOf(window));
+        return { kind: window.kind, widthMs, amount, period };
+      }),
+    })),
+  };
+}

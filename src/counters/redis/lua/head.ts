@@ -1,0 +1,46 @@
+/** What stands at the head of every script: names, the clock, expiry, and in-flight slots. */
+export const HEAD = `
+local call, floor, pack, unpacked, sub, byte = redis.call, math.floor, struct.pack, struct.unpack, string.sub, string.byte
+local RESERVED, REFUSED, RESERVED_IN_SHADOW, LOOK, SETTLED_ALREADY, EXPIRED, UNKNOWN, FORESEEN = 0, 1, 2, 3, 4, 5, 6, 7
+local SUB_BUCKETS, FOREVER, ZONES_APART_MS, EXPIRE_AGAIN_MS = 60, 1e18, 93600000, 60000
+
+local function serverNow()
+  local time = call('TIME')
+  return time[1] * 1000 + floor(time[2] / 1000)
+end
+
+-- Moves the expiry of a key on, where it ends before a moment. One that is there without an end stays so.
+local function prolong(key, expiry, isNew, now, leastMs)
+  if expiry >= FOREVER then
+    if not isNew then call('PERSIST', key) end
+    return
+  end
+  local ms = math.ceil(math.max(expiry - now, leastMs))
+  local left = isNew and 0 or call('PTTL', key)
+  if left >= 0 and left < ms then call('PEXPIRE', key, ms) end
+end
+
+-- How many in-flight slots are free by themselves by a moment, by bisection.
+local function freeBy(slots, moment)
+  local low, high = 0, #slots / 8
+  while low < high do
+    local middle = floor((low + high) / 2)
+    if unpacked('<d', slots, middle * 8 + 1) <= moment then low = middle + 1 else high = middle end
+  end
+  return low
+end
+
+-- Takes or frees slots of a reservation. Returns the slots, and how many are taken then.
+local function correctSlots(slots, delta, expiresAt, now)
+  if delta > 0 then
+    slots = sub(slots, freeBy(slots, now) * 8 + 1)
+    local place = freeBy(slots, expiresAt) * 8
+    slots = sub(slots, 1, place) .. string.rep(pack('<d', expiresAt), delta) .. sub(slots, place + 1)
+  elseif delta < 0 then
+    local first = freeBy(slots, expiresAt - 1)
+    local back = math.min(-delta, freeBy(slots, expiresAt) - first)
+    slots = sub(slots, 1, first * 8) .. sub(slots, (first + back) * 8 + 1)
+  end
+  return slots, #slots / 8 - freeBy(slots, now)
+end
+`;

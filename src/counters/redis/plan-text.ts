@@ -1,0 +1,194 @@
+import { scopeKey as keyOf, type Limit, type Window } from "../../admission/limit.js";
+import { nameOf } from "./key-names.js";
+
+/**
+ * What a call says of its limits, but for amounts and periods: two lines of JSON. The scripts read the first, see
+ * `lua/rows.ts`; the second has what only a replay needs to know, where it does not follow from the first.
+ */
+export interface PlannedScope {
+  readonly limits: readonly Limit[];
+  readonly rows: readonly PlannedRow[];
+}
+
+export interface PlannedRow {
+  /** Its field in the scope's hash; empty for counts that have fields of their own. */
+  readonly field: string;
+  readonly tag: string;
+  readonly counts: readonly PlannedCount[];
+}
+
+export interface PlannedCount {
+  readonly limit: Limit;
+  /** Places in the numbers of a call, from 1; 0 for no period. */
+  readonly amount: number;
+  readonly period: number;
+}
+
+const LIFETIME = -1;
+const IN_FLIGHT = -2;
+const CALENDAR = -3;
+export const SUB_BUCKETS = 60;
+
+/** What the scripts go by; see `lua/rows.ts`. */
+export function kindOf(window: Window): number {
+  if (window.kind === "sliding") return window.lengthMs / SUB_BUCKETS;
+  if (window.kind === "calendar") return CALENDAR;
+  return window.kind === "lifetime" ? LIFETIME : IN_FLIGHT;
+}
+
+/** The max of a limit, with its mode in it. */
+export function maxOf({ mode, max }: Limit): number {
+  return mode === "enforce" ? max : -1 - max;
+}
+
+type CountTuple = [name: string, amount: number, period: number, kind: number, max: number];
+type RowTuple = [field: string, tag: string, ...counts: CountTuple[]];
+
+/** Key, kind and id of a scope; 0 where they are what {@link scopeKey} makes of the key. */
+type ScopeTuple = 0 | [scopeKey: string, scope: Limit["scope"], scopeId: string];
+
+/** Field, meter, name of the window, its length or time zone, pattern of models, 1 where BYOK counts, thresholds. */
+type LimitTuple = [
+  field: string,
+  meter: Limit["meter"],
+  window: Window["name"],
+  detail: number | string | 0,
+  perModel?: string | 0,
+  countByok?: 1 | 0,
+  alertAt?: Limit["alertAt"],
+];
+
+/** @param places the place of each limit in the request, where they are not sent in its order */
+export function planText(scopes: readonly PlannedScope[], places: readonly number[] | undefined): string {
+  const limits = scopes.flatMap(({ rows }) => rows.flatMap(({ counts }) => counts.map(({ limit }) => limit)));
+  const planned = scopes.map((scope) => [nameOf(keyOfScope(scope)), ...scope.rows.map(rowTuple)]);
+  const rest = [scopes.map(scopeTuple), limits.map(limitTuple), places ?? 0];
+  return `${JSON.stringify(planned)}\n${JSON.stringify(rest)}`;
+}
+
+function keyOfScope({ limits }: PlannedScope): string {
+  return limits[0]?.scopeKey ?? "";
+}
+
+function rowTuple({ field, tag, counts }: PlannedRow): RowTuple {
+  return [field, tag, ...counts.map(countTuple)];
+}
+
+function countTuple({ limit, amount, period }: PlannedCount): CountTuple {
+  return [nameOf(limit.field), amount, period, kindOf(limit.window), maxOf(limit)];
+}
+
+function scopeTuple({ limits: [limit] }: PlannedScope): ScopeTuple {
+  if (limit === undefined) return 0;
+  const derived = scopeFrom(nameOf(limit.scopeKey));
+  if (
+    derived?.scopeKey === limit.scopeKey &&
+    derived.scope === limit.scope &&
+    derived.scopeId === limit.scopeId
+  )
+    return 0;
+  return [limit.scopeKey, limit.scope, limit.scopeId];
+}
+
+/** What a scope's key says of it. */
+function scopeFrom(scopeKey: string) {
+  if (!scopeKey.startsWith('["')) return undefined;
+  try {
+    const ids: unknown = JSON.parse(scopeKey);
+    if (!Array.isArray(ids) || !ids.every((id) => typeof id === "string")) return undefined;
+    const [scope, ...rest] = ids as [Limit["scope"], ...string[]]; // compared before it is relied on
+    return { scopeKey: keyOf(scope, rest[0] ?? "", ...rest.slice(1)), scope, scopeId: rest.at(-1) ?? "" };
+  } catch {
+    return undefined;
+  }
+}
+
+function limitTuple(limit: Limit): LimitTuple | 0 {
+  const { field, meter, window, perModel, countByok, alertAt } = limit;
+  const detail =
+    window.kind === "sliding" ? window.lengthMs : window.kind === "calendar" ? window.timeZone : 0;
+  const tuple: LimitTuple = [field, meter, window.name, detail];
+  if (perModel === undefined && !countByok && !alertAt) {
+    const [name, length] = [nameOf(field), kindOf(window) * SUB_BUCKETS];
+    if (JSON.stringify(tupleFrom(name, length)) === JSON.stringify(tuple)) return 0;
+    return tuple;
+  }
+  tuple.push(perModel ?? 0, countByok ? 1 : 0);
+  if (alertAt) tuple.push(alertAt);
+  return tuple;
+}
+
+/** What the name of a count says of its limit: `requests/minute`. */
+function tupleFrom(field: string, lengthMs: number): LimitTuple {
+  // Compared before it is relied on.
+  const [meter, name] = field.split("/") as [Limit["meter"], Window["name"]];
+  if (name === "minute" || name === "day") return [field, meter, name, lengthMs];
+  const isCalendar = name === "daily" || name === "weekly" || name === "monthly";
+  return [field, meter, name, isCalendar ? "UTC" : 0];
+}
+
+/** A limit of a plan, with the places of its amount and its period in the numbers. */
+export interface ReadLimit {
+  readonly limit: Limit;
+  readonly amount: number;
+  readonly period: number;
+}
+
+/** Reads a plan: its limits as they were sent, and their places in the request. */
+export function planFrom(text: string): { limits: ReadLimit[]; places: readonly number[] | undefined } {
+  const [first = "", second = ""] = text.split("\n");
+  // Sound: planText wrote both.
+  const planned = JSON.parse(first) as [string, ...RowTuple[]][];
+  const [scopes, details, places] = JSON.parse(second) as [
+    ScopeTuple[],
+    (LimitTuple | 0)[],
+    readonly number[] | 0,
+  ];
+  const limits: ReadLimit[] = [];
+  for (const [s, [name, ...rows]] of planned.entries()) {
+    const scope = scopeOf(scopes[s] ?? 0, name);
+    for (const [, , ...counts] of rows) {
+      for (const [field, amount, period, kind, max] of counts) {
+        const tuple = details[limits.length] || tupleFrom(field, kind * SUB_BUCKETS);
+        const mode = max < 0 ? ("shadow" as const) : ("enforce" as const);
+        const limit = { ...scope, ...limitFrom(tuple), max: max < 0 ? -1 - max : max, mode };
+        limits.push({ limit, amount, period });
+      }
+    }
+  }
+  return { limits, places: places === 0 ? undefined : places };
+}
+
+function scopeOf(tuple: ScopeTuple, name: string): Pick<Limit, "scopeKey" | "scope" | "scopeId"> {
+  if (tuple !== 0) return { scopeKey: tuple[0], scope: tuple[1], scopeId: tuple[2] };
+  const scope = scopeFrom(name);
+  if (scope === undefined) throw new Error(`no scope: ${name}`);
+  return scope;
+}
+
+function limitFrom([field, meter, name, detail, perModel, countByok, alertAt]: LimitTuple) {
+  return {
+    field,
+    meter,
+    window: windowFrom(name, detail),
+    perModel: perModel === 0 ? undefined : perModel,
+    countByok: countByok === 1 ? (true as const) : undefined,
+    alertAt,
+  };
+}
+
+function windowFrom(name: Window["name"], detail: number | string): Window {
+  switch (name) {
+    case "minute":
+    case "day":
+      return { kind: "sliding", name, lengthMs: Number(detail) };
+    case "daily":
+    case "weekly":
+    case "monthly":
+      return { kind: "calendar", name, timeZone: String(detail) };
+    case "in-flight":
+      return { kind: "inFlight", name };
+    default:
+      return { kind: "lifetime", name };
+  }
+}
