@@ -55,7 +55,7 @@ CREATE FUNCTION ${s}.hold(charges ${s}.charge[], seen ${s}.counts[]) RETURNS ${s
 DECLARE
   held ${s}.counts[];
 BEGIN
-  IF EXISTS (SELECT FROM unnest(seen) c WHERE c.scope IS NULL) THEN
+  IF array_position(seen, NULL) IS NOT NULL THEN
     INSERT INTO ${s}.counts (scope, field) SELECT ch.scope, ch.field FROM unnest(charges) ch ORDER BY ch.scope, ch.field
       ON CONFLICT DO NOTHING;
   END IF;
@@ -196,7 +196,10 @@ BEGIN
   IF has_room <> 'none' AND NOT dry_run THEN
     held := ${s}.hold(charges, seen.held);
     IF NOT caller_clock THEN moment := ${s}.not_before(${s}.server_now(), held); END IF;
-    has_room := ${s}.room(charges, held, moment);
+    -- What had room still has it at a later moment, if nobody was faster.
+    IF has_room <> 'all' OR moment < seen.moment OR held <> seen.held THEN
+      has_room := ${s}.room(charges, held, moment);
+    END IF;
     IF has_room <> 'all' THEN
       readings := ${s}.readings(charges, held, moment, caller_now, caller_clock, true);
     END IF;

@@ -14,6 +14,7 @@ import {
   readingFrom,
   type WirePart,
   type WireReading,
+  wireAmounts,
   wireCharges,
 } from "./wire.js";
 
@@ -83,7 +84,7 @@ export function postgresCounters({ pool, schema, clock }: PostgresCountersOption
     },
 
     async settle({ id, now, amounts }) {
-      const values = [nameOf(id), Math.floor(now), wireCharges(amounts), callerClock];
+      const values = [nameOf(id), Math.floor(now), wireAmounts(amounts), callerClock];
       // Sound: as above.
       const answer = (await call("settle", values)) as { outcome: "settled" | NotOpen; used: number[] };
       if (answer.outcome !== "settled") return { outcome: answer.outcome };
@@ -91,7 +92,7 @@ export function postgresCounters({ pool, schema, clock }: PostgresCountersOption
     },
 
     async read({ now, charges }) {
-      const values = [Math.floor(now), wireCharges(charges), callerClock];
+      const values = [Math.floor(now), wireAmounts(charges), callerClock];
       return ((await call("read", values)) as WireReading[]).map(readingFrom); // sound: as above
     },
 
