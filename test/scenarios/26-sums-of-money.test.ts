@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { limited, world } from "../gate/world.js";
-import { everyCounters } from "./adapters.js";
+import { everyCounters, isSlow } from "./adapters.js";
 import { passed, readingOf, refusedBy } from "./answers.js";
 
 const KEY = { keyId: "k1" };
 
-describe.each(everyCounters)("a sum of many small costs (litellm#36592), %s", (_, make) => {
+describe.each(everyCounters)("a sum of many small costs (litellm#36592), %s", (name, make) => {
   const budgeted = (usd: number | string) =>
     world(limited({ key: { budget: { usd, reset: "never" } } }), { counters: make() }).gate;
 
@@ -49,7 +49,7 @@ describe.each(everyCounters)("a sum of many small costs (litellm#36592), %s", (_
           expect(await readingOf(gate, "cost")).toMatchObject({ used: sum });
         },
       ),
-      { numRuns: 100 },
+      { numRuns: isSlow(name) ? 20 : 100 },
     );
   });
 

@@ -1,5 +1,6 @@
 import { type Counters, memoryCounters, memoryStorage, type Storage } from "tollgate";
 import { sqliteCounters, sqliteStorage } from "tollgate/sqlite";
+import { makePostgresCounters } from "../counters/postgres/server.js";
 import { makeRedisCounters } from "../counters/redis/server.js";
 import { driverName, openDatabase } from "../sqlite/drivers.js";
 
@@ -8,18 +9,25 @@ export type MakeCounters = () => Counters;
 
 /** Nothing where no server answers. */
 const redis = await makeRedisCounters();
+const postgres = await makePostgresCounters();
 
-/** Every counters adapter that scenarios about counting and the conformance suite are run on, by name. */
+/** Every counters adapter that scenarios about counting are run on, by name. */
 export const everyCounters: readonly (readonly [name: string, make: MakeCounters])[] = [
   ["memory", () => memoryCounters()],
   [`SQLite on ${driverName}`, () => sqliteCounters({ database: openDatabase() })],
   ...(redis ? [["Redis", redis] as const] : []),
+  ...(postgres ? [["Postgres", postgres] as const] : []),
 ];
+
+/** Whether a call takes milliseconds: scenarios of thousands of calls leave such counters out, or make fewer runs of them. */
+export function isSlow(name: string): boolean {
+  return name === "Postgres";
+}
 
 /** Makes a storage of one kind, empty. */
 export type MakeStorage = () => Storage | Promise<Storage>;
 
-/** Every storage adapter that the conformance suite is run on, by name. */
+/** Every storage adapter that the conformance suite is run on, by name. Postgres has tests of its own, which make the parents of records. */
 export const everyStorage: readonly (readonly [name: string, make: MakeStorage])[] = [
   ["memory", () => memoryStorage()],
   [`SQLite on ${driverName}`, () => sqliteStorage({ database: openDatabase() })],

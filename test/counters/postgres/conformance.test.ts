@@ -2,7 +2,8 @@ import type { Counters } from "tollgate";
 import { countersConformance } from "tollgate/testing";
 import { afterAll, describe, it } from "vitest";
 import { postgresCounters } from "../../../src/postgres.js";
-import { databases, dropSchema, newSchema } from "../../postgres/databases.js";
+import { databases } from "../../postgres/databases.js";
+import { dropSchema, newSchema } from "../../postgres/server.js";
 
 const TWICE = "the case charges one count twice in a call, which Postgres refuses with a ValidationError";
 

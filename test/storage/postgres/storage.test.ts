@@ -1,7 +1,8 @@
 import { storageConformance } from "tollgate/testing";
 import { afterAll, describe, expect, it } from "vitest";
 import { postgresStorage } from "../../../src/storage/postgres/storage.js";
-import { databases, dropSchema, newSchema } from "../../postgres/databases.js";
+import { databases } from "../../postgres/databases.js";
+import { dropSchema, newSchema } from "../../postgres/server.js";
 import { withParents } from "./parents.js";
 
 const PARENTS =
