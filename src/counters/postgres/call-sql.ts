@@ -207,7 +207,10 @@ BEGIN
   IF has_room = 'none' THEN RETURN json_build_object('outcome', 'refused', 'readings', readings); END IF;
   IF has_room = 'shadow' THEN shadow := readings; END IF;
 
-  IF NOT extends THEN
+  IF extends THEN
+    r.extensions := (coalesce(r.extensions::jsonb, '[]')
+      || jsonb_build_object('at', moment, 'charges', given::jsonb))::json;
+  ELSE
     r.id := wanted;
     r.at := moment;
     r.expires_at := moment + ttl;
@@ -220,8 +223,6 @@ BEGIN
   END LOOP;
   PERFORM ${s}.write_counts(held, moment);
   IF extends THEN
-    r.extensions := (coalesce(r.extensions::jsonb, '[]')
-      || jsonb_build_object('at', moment, 'charges', given::jsonb))::json;
     UPDATE ${s}.reservation o SET extensions = r.extensions WHERE o.id = r.id;
   ELSE
     IF wanted_key IS NOT NULL THEN

@@ -121,13 +121,13 @@ type ReserveAnswer =
 /** @param callerNow the clock that waits are told from, where it is the caller's */
 function outcomeOf(
   answer: ReserveAnswer,
-  { charges, dryRun, extend, id }: ReserveRequest,
+  { charges, dryRun, id }: ReserveRequest,
   callerNow: number | undefined,
 ): ReserveOutcome {
   if (answer.outcome === "refused") return { outcome: "refused", readings: answer.readings.map(readingFrom) };
   if (answer.outcome !== "reserved" && answer.outcome !== "replayed") return { outcome: answer.outcome };
   const { outcome, at, reservedAt, expiresAt } = answer;
-  const foreseen = dryRun && !extend && outcome === "reserved";
+  const foreseen = dryRun && outcome === "reserved";
   const readings = answer.readings.map(readingFrom).map((reading, i): Reading => {
     const charge = charges[i];
     if (!foreseen || charge === undefined) return reading;

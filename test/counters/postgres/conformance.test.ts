@@ -11,7 +11,6 @@ const TWICE = "the case charges one count twice in a call, which Postgres refuse
 const SKIPPED: readonly (readonly [name: RegExp, reason: string])[] = [
   [/^a random trace with seed/, TWICE],
   [/^waitMs is until the amount fits/, TWICE],
-  [/^a dry run of an extension/, "open: it charges nothing, but tells the charges from before it"],
   [
     /of every name are ordinary, and apart$/,
     "open: a replay under a name of 10,000 characters answers otherwise",
