@@ -19,6 +19,8 @@ export function storable(text: string): string {
 /** Data as JSON whose texts Postgres can hold, keys included. */
 export function storableJson(data: unknown): string {
   const json = JSON.stringify(data);
+  // Nearly all JSON has nothing of the kind, and is told so a good deal faster than the expression finds out.
+  if (!json.includes("\\u") && !json.includes(ESCAPE)) return json;
   // JSON escapes NULs and halves of pairs by itself; an escaped backslash before `u` is matched so as to be passed over.
   return json.replace(/\\\\|\\u(0000|d[89a-f][0-9a-f]{2})|\u{10FFFE}/gu, (found, unit?: string) => {
     if (unit !== undefined) return ESCAPE + unit;
@@ -28,6 +30,7 @@ export function storableJson(data: unknown): string {
 
 /** What {@link storableJson} was made of. */
 export function fromStorableJson(json: string): unknown {
+  if (!json.includes(ESCAPE)) return JSON.parse(json);
   return JSON.parse(json.replace(/\u{10FFFE}([0-9a-f]{4})/gu, "\\u$1"));
 }
 

@@ -4,7 +4,8 @@ import { sqliteStorage } from "tollgate/sqlite";
 import { afterAll, expect, it } from "vitest";
 import { copyRecords } from "../../examples/production/copy-records.js";
 import { recordKinds } from "../../src/model/records.js";
-import { dropSchema, newSchema, pglite } from "../postgres/databases.js";
+import { pglite } from "../postgres/databases.js";
+import { dropSchema, newSchema } from "../postgres/server.js";
 import { openDatabase } from "../sqlite/drivers.js";
 
 const schema = newSchema();

@@ -5,7 +5,7 @@ import { createGate } from "tollgate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { storesFrom } from "../../examples/production/stores.js";
 import { ioredisClient, redisAnswers, removeKeys } from "../counters/redis/server.js";
-import { postgresAnswers } from "../postgres/databases.js";
+import { serverAnswers } from "../postgres/server.js";
 import { DATABASE_URL, REDIS_URL } from "../services.js";
 
 const source = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
@@ -33,56 +33,61 @@ it("a store that does not answer is told at the start", async () => {
   await expect(storesFrom({ DATABASE_URL: "postgres://127.0.0.1:9/none" })).rejects.toThrow("ECONNREFUSED");
 });
 
-describe.runIf(postgresAnswers && (await redisAnswers()))("the stores of the production example", () => {
-  const orgId = `production-${randomBytes(6).toString("hex")}`;
-  const database = orgId.replace("-", "_");
-  const server = new Pool({ connectionString: DATABASE_URL, max: 1 });
-  const url = new URL(DATABASE_URL);
-  url.pathname = `/${database}`;
+describe.runIf((await serverAnswers()) && (await redisAnswers()))(
+  "the stores of the production example",
+  () => {
+    const orgId = `production-${randomBytes(6).toString("hex")}`;
+    const database = orgId.replace("-", "_");
+    const server = new Pool({ connectionString: DATABASE_URL, max: 1 });
+    const url = new URL(DATABASE_URL);
+    url.pathname = `/${database}`;
 
-  beforeAll(async () => {
-    await server.query(`CREATE DATABASE ${database}`);
-  });
-  afterAll(async () => {
-    const client = ioredisClient();
-    await removeKeys(client, `tollgate:{${orgId}`);
-    client.disconnect();
-    await server.query(`DROP DATABASE IF EXISTS ${database}`);
-    await server.end();
-  });
+    beforeAll(async () => {
+      await server.query(`CREATE DATABASE ${database}`);
+    });
+    afterAll(async () => {
+      const client = ioredisClient();
+      await removeKeys(client, `tollgate:{${orgId}`);
+      client.disconnect();
+      await server.query(`DROP DATABASE IF EXISTS ${database}`);
+      await server.end();
+    });
 
-  it.each([
-    ["Redis and Postgres", { REDIS_URL }],
-    ["Postgres alone, listening past a pooler", { DATABASE_DIRECT_URL: url.href }],
-  ])("make one gate of two processes: %s", async (name, more) => {
-    const env = { DATABASE_URL: url.href, ...more };
-    // Together, as two processes start.
-    const made = await Promise.all([storesFrom(env), storesFrom(env)]);
-    const [one, other] = made.map(({ close: _, ...stores }) => createGate(stores));
-    if (!one || !other) throw new Error("two gates");
-    const id = `${orgId}-${name.length}`;
-    const owner = one.as({ userId: "olga" });
-    await owner.orgs.create({ id, name });
-    const { id: projectId } = await owner.projects.create({ orgId: id, name: "Search" });
-    const { key, token } = await owner.keys.create({ orgId: id, projectId, limits: { rpm: 2 } });
-    for (const gate of [one, other]) {
-      const admission = await gate.admit(token, { model: "gpt-4o", costUsd: "0.25" });
-      if (!admission.admitted) throw new Error(admission.message);
-      await other.settle(admission.reservation, { costUsd: "0.25" });
-    }
-    expect(await one.admit(token, { model: "gpt-4o", costUsd: 0 })).toMatchObject({ reason: "rate_limited" });
+    it.each([
+      ["Redis and Postgres", { REDIS_URL }],
+      ["Postgres alone, listening past a pooler", { DATABASE_DIRECT_URL: url.href }],
+    ])("make one gate of two processes: %s", async (name, more) => {
+      const env = { DATABASE_URL: url.href, ...more };
+      // Together, as two processes start.
+      const made = await Promise.all([storesFrom(env), storesFrom(env)]);
+      const [one, other] = made.map(({ close: _, ...stores }) => createGate(stores));
+      if (!one || !other) throw new Error("two gates");
+      const id = `${orgId}-${name.length}`;
+      const owner = one.as({ userId: "olga" });
+      await owner.orgs.create({ id, name });
+      const { id: projectId } = await owner.projects.create({ orgId: id, name: "Search" });
+      const { key, token } = await owner.keys.create({ orgId: id, projectId, limits: { rpm: 2 } });
+      for (const gate of [one, other]) {
+        const admission = await gate.admit(token, { model: "gpt-4o", costUsd: "0.25" });
+        if (!admission.admitted) throw new Error(admission.message);
+        await other.settle(admission.reservation, { costUsd: "0.25" });
+      }
+      expect(await one.admit(token, { model: "gpt-4o", costUsd: 0 })).toMatchObject({
+        reason: "rate_limited",
+      });
 
-    // What one writes, the other hears of, long before what it remembers is too old.
-    await owner.keys.update({ keyId: key.id, limits: { rpm: 3 } });
-    const admits = async () => (await other.check(token, { model: "gpt-4o", costUsd: 0 })).admitted;
-    await expect.poll(admits, { timeout: 10_000 }).toBe(true);
+      // What one writes, the other hears of, long before what it remembers is too old.
+      await owner.keys.update({ keyId: key.id, limits: { rpm: 3 } });
+      const admits = async () => (await other.check(token, { model: "gpt-4o", costUsd: 0 })).admitted;
+      await expect.poll(admits, { timeout: 10_000 }).toBe(true);
 
-    await one.close();
-    await other.close();
-    const [ledger] = made.map((stores) => stores.ledger);
-    const day = { from: Date.now() - 3_600_000, to: Date.now() + 3_600_000 };
-    const report = await ledger?.report({ org: id, ...day, groupBy: "key" });
-    expect(report?.total).toMatchObject({ calls: 2, usd: "0.5" });
-    for (const { close } of made) await close();
-  });
-});
+      await one.close();
+      await other.close();
+      const [ledger] = made.map((stores) => stores.ledger);
+      const day = { from: Date.now() - 3_600_000, to: Date.now() + 3_600_000 };
+      const report = await ledger?.report({ org: id, ...day, groupBy: "key" });
+      expect(report?.total).toMatchObject({ calls: 2, usd: "0.5" });
+      for (const { close } of made) await close();
+    });
+  },
+);

@@ -6,7 +6,8 @@ import {
   postgresStorage,
   postgresStorageSql,
 } from "../../src/postgres.js";
-import { databases, dropSchema, newSchema, postgresAnswers, serverPool } from "./databases.js";
+import { databases } from "./databases.js";
+import { dropSchema, newSchema, serverAnswers, serverPool } from "./server.js";
 
 describe.each(databases)("migrate on %s", (_, open) => {
   const { pool, end } = open();
@@ -53,7 +54,7 @@ describe.each(databases)("migrate on %s", (_, open) => {
   });
 });
 
-describe.runIf(postgresAnswers)("migrate on a server", () => {
+describe.runIf(await serverAnswers())("migrate on a server", () => {
   it("of 8 processes at once makes the tables once, and all of them can go on", async () => {
     const schema = newSchema();
     const pools = Array.from({ length: 8 }, () => serverPool(1));

@@ -55,7 +55,7 @@ CREATE FUNCTION ${s}.hold(charges ${s}.charge[], seen ${s}.counts[]) RETURNS ${s
 DECLARE
   held ${s}.counts[];
 BEGIN
-  IF EXISTS (SELECT FROM unnest(seen) c WHERE c.scope IS NULL) THEN
+  IF array_position(seen, NULL) IS NOT NULL THEN
     INSERT INTO ${s}.counts (scope, field) SELECT ch.scope, ch.field FROM unnest(charges) ch ORDER BY ch.scope, ch.field
       ON CONFLICT DO NOTHING;
   END IF;
@@ -135,9 +135,11 @@ BEGIN
 END $fn$;
 
 -- What is told of an open reservation, its charges where they are not those that were just asked for.
-CREATE FUNCTION ${s}.told(outcome text, r ${s}.reservation, readings json, shadow json) RETURNS json LANGUAGE sql STABLE AS $fn$
+CREATE FUNCTION ${s}.told(
+  outcome text, r ${s}.reservation, moment bigint, readings json, shadow json
+) RETURNS json LANGUAGE sql STABLE AS $fn$
   SELECT json_build_object(
-    'outcome', outcome, 'id', r.id, 'at', r.at,
+    'outcome', outcome, 'id', r.id, 'at', moment,
     'reservedAt', r.reserved_at, 'expiresAt', r.reserved_at + r.expires_at - r.at,
     'charges', CASE WHEN outcome = 'replayed' OR r.extensions IS NOT NULL THEN r.charges END, 'extensions', r.extensions,
     'readings', readings, 'shadow', shadow)
@@ -185,7 +187,7 @@ BEGIN
     IF r.id IS NOT NULL THEN
       charges := ${s}.charges_of(${s}.all_charges(r));
       seen := ${s}.appraise(charges, caller_now, caller_clock, true, moment);
-      RETURN ${s}.told('replayed', r, seen.readings, NULL);
+      RETURN ${s}.told('replayed', r, moment, seen.readings, NULL);
     END IF;
   END IF;
 
@@ -196,7 +198,10 @@ BEGIN
   IF has_room <> 'none' AND NOT dry_run THEN
     held := ${s}.hold(charges, seen.held);
     IF NOT caller_clock THEN moment := ${s}.not_before(${s}.server_now(), held); END IF;
-    has_room := ${s}.room(charges, held, moment);
+    -- What had room still has it at a later moment, if nobody was faster.
+    IF has_room <> 'all' OR moment < seen.moment OR held <> seen.held THEN
+      has_room := ${s}.room(charges, held, moment);
+    END IF;
     IF has_room <> 'all' THEN
       readings := ${s}.readings(charges, held, moment, caller_now, caller_clock, true);
     END IF;
@@ -204,21 +209,22 @@ BEGIN
   IF has_room = 'none' THEN RETURN json_build_object('outcome', 'refused', 'readings', readings); END IF;
   IF has_room = 'shadow' THEN shadow := readings; END IF;
 
-  IF NOT extends THEN
+  IF extends THEN
+    r.extensions := (coalesce(r.extensions::jsonb, '[]')
+      || jsonb_build_object('at', moment, 'charges', given::jsonb))::json;
+  ELSE
     r.id := wanted;
     r.at := moment;
     r.expires_at := moment + ttl;
     r.reserved_at := CASE WHEN caller_clock THEN moment ELSE caller_now END;
   END IF;
-  IF dry_run THEN RETURN ${s}.told('reserved', r, readings, shadow); END IF;
+  IF dry_run THEN RETURN ${s}.told('reserved', r, moment, readings, shadow); END IF;
 
   FOREACH ch IN ARRAY charges LOOP
     held[ch.place] := ${s}.add(held[ch.place], ch, moment, r.expires_at);
   END LOOP;
   PERFORM ${s}.write_counts(held, moment);
   IF extends THEN
-    r.extensions := (coalesce(r.extensions::jsonb, '[]')
-      || jsonb_build_object('at', moment, 'charges', given::jsonb))::json;
     UPDATE ${s}.reservation o SET extensions = r.extensions WHERE o.id = r.id;
   ELSE
     IF wanted_key IS NOT NULL THEN
@@ -229,7 +235,7 @@ BEGIN
   END IF;
   IF to_forget > 0 THEN PERFORM ${s}.forget(to_forget, moment); END IF;
   readings := ${s}.readings(charges, held, moment, caller_now, caller_clock, false);
-  RETURN ${s}.told('reserved', r, readings, shadow);
+  RETURN ${s}.told('reserved', r, moment, readings, shadow);
 END $fn$;
 
 CREATE FUNCTION ${s}.closed_as(r ${s}.reservation) RETURNS text LANGUAGE sql IMMUTABLE AS $fn$

@@ -14,7 +14,9 @@ import {
   readingFrom,
   type WirePart,
   type WireReading,
+  wireAmounts,
   wireCharges,
+  wireQuery,
 } from "./wire.js";
 
 /** Every so many reserves of a process, one also forgets up to twice as many reservations and counts: it keeps up. */
@@ -83,7 +85,7 @@ export function postgresCounters({ pool, schema, clock }: PostgresCountersOption
     },
 
     async settle({ id, now, amounts }) {
-      const values = [nameOf(id), Math.floor(now), wireCharges(amounts), callerClock];
+      const values = [nameOf(id), Math.floor(now), wireAmounts(amounts), callerClock];
       // Sound: as above.
       const answer = (await call("settle", values)) as { outcome: "settled" | NotOpen; used: number[] };
       if (answer.outcome !== "settled") return { outcome: answer.outcome };
@@ -91,7 +93,7 @@ export function postgresCounters({ pool, schema, clock }: PostgresCountersOption
     },
 
     async read({ now, charges }) {
-      const values = [Math.floor(now), wireCharges(charges), callerClock];
+      const values = [Math.floor(now), wireQuery(charges), callerClock];
       return ((await call("read", values)) as WireReading[]).map(readingFrom); // sound: as above
     },
 
@@ -105,7 +107,7 @@ type ReserveAnswer =
   | {
       readonly outcome: "reserved" | "replayed";
       readonly id: string;
-      /** When it was charged, on the counters' clock. */
+      /** The moment of the call, on the counters' clock. */
       readonly at: number;
       readonly reservedAt: number;
       readonly expiresAt: number;
@@ -120,13 +122,13 @@ type ReserveAnswer =
 /** @param callerNow the clock that waits are told from, where it is the caller's */
 function outcomeOf(
   answer: ReserveAnswer,
-  { charges, dryRun, extend, id }: ReserveRequest,
+  { charges, dryRun, id }: ReserveRequest,
   callerNow: number | undefined,
 ): ReserveOutcome {
   if (answer.outcome === "refused") return { outcome: "refused", readings: answer.readings.map(readingFrom) };
   if (answer.outcome !== "reserved" && answer.outcome !== "replayed") return { outcome: answer.outcome };
   const { outcome, at, reservedAt, expiresAt } = answer;
-  const foreseen = dryRun && !extend && outcome === "reserved";
+  const foreseen = dryRun && outcome === "reserved";
   const readings = answer.readings.map(readingFrom).map((reading, i): Reading => {
     const charge = charges[i];
     if (!foreseen || charge === undefined) return reading;

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Charge, Reading } from "../../admission/charge.js";
 import { type Limit, sameCount } from "../../admission/limit.js";
+import type { Period } from "../../admission/period.js";
 import { SUB_BUCKETS } from "../../admission/sliding-count.js";
 import { ValidationError } from "../../model/errors.js";
 import { fromStorableJson, storable, storableJson } from "../../postgres/text.js";
@@ -41,40 +42,84 @@ export function nameOf(text: string): string {
   return `${storable(text.slice(0, NAME_MAX - 100).toWellFormed())}… sha256 ${hash}`;
 }
 
-/** @throws ValidationError where two charges are of the same count */
+/**
+ * Charges as they are reserved and kept, so that whoever repeats the call gets them back.
+ *
+ * @throws ValidationError where two charges are of the same count
+ */
 export function wireCharges(charges: readonly Charge[]): string {
-  const counts = new Set<string>();
-  const wire = charges.map(({ limit, amount, period }, i): WireCharge => {
-    const { scopeKey, field, max, mode, window, ...rest } = limit;
-    const scope = nameOf(scopeKey);
-    const name = nameOf(field);
-    counts.add(`${scope} ${name}`);
-    return {
-      place: i + 1,
-      scope,
-      field: name,
-      amount,
-      max,
-      enforced: mode === "enforce",
-      kind: window.kind,
-      ...(window.kind === "sliding" && { width: window.lengthMs / SUB_BUCKETS }),
-      ...(period && {
-        period: period.index,
-        period_starts_at: period.startsAt,
-        period_ends_at: period.endsAt,
-      }),
-      limit: {
-        ...rest,
-        window,
-        ...(scope !== scopeKey && { scopeKey }),
-        ...(name !== field && { field }),
-      },
-    };
-  });
+  return wireOf(charges, (limit) => fixedOf(limit).kept);
+}
+
+/**
+ * What a settle asks for: charges without what only a reservation keeps.
+ *
+ * @throws ValidationError where two charges are of the same count
+ */
+export function wireAmounts(charges: readonly Charge[]): string {
+  return wireOf(charges, (limit) => fixedOf(limit).asked);
+}
+
+/** What a reading asks for; it may ask of one count for several amounts. */
+export function wireQuery(charges: readonly Charge[]): string {
+  return textOf(charges, (limit) => fixedOf(limit).asked);
+}
+
+function wireOf(charges: readonly Charge[], limitText: (limit: Limit) => string): string {
+  const counts = new Set(charges.map(({ limit }) => fixedOf(limit).count));
   if (counts.size < charges.length) {
     throw new ValidationError([{ field: "charges", expected: "at most one charge of each count" }]);
   }
-  return storableJson(wire);
+  return textOf(charges, limitText);
+}
+
+function textOf(charges: readonly Charge[], limitText: (limit: Limit) => string): string {
+  const texts = charges.map(({ limit, amount, period }, i) => {
+    const place = `{"place":${i + 1},"amount":${amount},`;
+    return place + (period ? `${periodText(period)},` : "") + limitText(limit);
+  });
+  return `[${texts.join(",")}]`;
+}
+
+function periodText({ index, startsAt, endsAt }: Period): string {
+  return `"period":${index},"period_starts_at":${startsAt},"period_ends_at":${endsAt}`;
+}
+
+/** What is the same in every charge against a limit: the name of its count, and its JSON but for the opening brace. */
+interface Fixed {
+  readonly count: string;
+  readonly kept: string;
+  readonly asked: string;
+}
+
+/** By the limit itself, which many calls share. */
+const fixedByLimit = new WeakMap<Limit, Fixed>();
+
+function fixedOf(limit: Limit): Fixed {
+  const known = fixedByLimit.get(limit);
+  if (known !== undefined) return known;
+  const { scopeKey, field, max, mode, window, ...rest } = limit;
+  const scope = nameOf(scopeKey);
+  const name = nameOf(field);
+  const asked = {
+    scope,
+    field: name,
+    max,
+    kind: window.kind,
+    ...(window.kind === "sliding" && { width: window.lengthMs / SUB_BUCKETS }),
+  };
+  const kept = {
+    ...asked,
+    enforced: mode === "enforce",
+    limit: { ...rest, window, ...(scope !== scopeKey && { scopeKey }), ...(name !== field && { field }) },
+  };
+  const fixed = {
+    count: `${scope} ${name}`,
+    kept: storableJson(kept).slice(1),
+    asked: storableJson(asked).slice(1),
+  };
+  fixedByLimit.set(limit, fixed);
+  return fixed;
 }
 
 /** Everything that a reservation holds, its extensions added up. */

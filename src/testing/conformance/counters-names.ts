@@ -17,23 +17,24 @@ export const names: Cases<CountersTrial> = {
       limits.set(name, [own, { ...own, field: `tokens/minute/${name}` }, ofOrg]);
       trial.orgId = orgId;
       const amounts = (limits.get(name) ?? []).map((limit, j) => [limit, i + 1 + j] as const);
-      await trial.reserved(name, amounts, { idempotency: { key: name, fingerprint: name } });
+      await trial.reserved(orgId, amounts, { idempotency: { key: name, fingerprint: name } });
     }
     for (const [i, name] of NAMES.entries()) {
-      trial.orgId = short(name);
+      const orgId = short(name);
+      trial.orgId = orgId;
       const own = limits.get(name) ?? [];
       const what = JSON.stringify(name.slice(0, 40));
       const before = own.map((limit, j) => [limit, i + 1 + j] as const);
       await trial.holds(`of ${what}`, before);
-      const again = await trial.reserve(`again ${name}`, trial.charges(before), {
+      const again = await trial.reserve(`again ${orgId}`, trial.charges(before), {
         idempotency: { key: name, fingerprint: name },
       });
-      check(`again under the idempotency key ${what}`, "id" in again ? again.id : again.outcome, name);
+      check(`again under the idempotency key ${what}`, "id" in again ? again.id : again.outcome, orgId);
       check(
         `settle of ${what}`,
         (
           await trial.settled(
-            name,
+            orgId,
             own.map((limit) => [limit, 7] as const),
           )
         ).used,
@@ -125,7 +126,7 @@ export const names: Cases<CountersTrial> = {
   },
 };
 
-/** As long as an id of an org may be. */
+/** As long as an id may be; those of reservations are the gate's own, and shorter. */
 function short(name: string): string {
   return name.length > 200 ? `${name.slice(0, 190)}…` : name;
 }

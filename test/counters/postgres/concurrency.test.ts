@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Charge } from "../../../src/admission/charge.js";
 import { postgresCounters } from "../../../src/postgres.js";
-import { dropSchema, newSchema, postgresAnswers, serverPool } from "../../postgres/databases.js";
+import { dropSchema, newSchema, serverAnswers, serverPool } from "../../postgres/server.js";
 import { limitsAt } from "../limits.js";
 
 const CONNECTIONS = 16;
 const CALLS = Number(process.env.TOLLGATE_CALLS ?? 2_400);
 
-describe.runIf(postgresAnswers)("counters in Postgres under load", () => {
+describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
   const schema = newSchema();
   const pool = serverPool(CONNECTIONS);
   beforeAll(() => postgresCounters({ pool, schema }).migrate(), 60_000);

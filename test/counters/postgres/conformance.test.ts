@@ -2,20 +2,8 @@ import type { Counters } from "tollgate";
 import { countersConformance } from "tollgate/testing";
 import { afterAll, describe, it } from "vitest";
 import { postgresCounters } from "../../../src/postgres.js";
-import { databases, dropSchema, newSchema } from "../../postgres/databases.js";
-
-const TWICE = "the case charges one count twice in a call, which Postgres refuses with a ValidationError";
-
-/** Cases that do not hold in Postgres, each with its reason. `same-as-memory.test.ts` has traces without them. */
-const SKIPPED: readonly (readonly [name: RegExp, reason: string])[] = [
-  [/^a random trace with seed/, TWICE],
-  [/^waitMs is until the amount fits/, TWICE],
-  [/^a dry run of an extension/, "open: it charges nothing, but tells the charges from before it"],
-  [
-    /of every name are ordinary, and apart$/,
-    "open: a replay under a name of 10,000 characters answers otherwise",
-  ],
-];
+import { databases } from "../../postgres/databases.js";
+import { dropSchema, newSchema } from "../../postgres/server.js";
 
 describe.each(databases)("counters: Postgres, on %s", (name, open) => {
   const { pool, end } = open();
@@ -35,14 +23,8 @@ describe.each(databases)("counters: Postgres, on %s", (name, open) => {
 
   // Each case has tables of its own, which takes longest: one clock for each database.
   if (name === "PGlite") {
-    for (const { name, run } of countersConformance(() => make("caller")))
-      it.skipIf(isSkipped(name))(name, run);
+    for (const { name, run } of countersConformance(() => make("caller"))) it(name, run);
   } else {
-    for (const { name, run } of countersConformance(() => make("server"), { clock: "server" }))
-      it.skipIf(isSkipped(name))(name, run);
+    for (const { name, run } of countersConformance(() => make("server"), { clock: "server" })) it(name, run);
   }
 });
-
-function isSkipped(name: string): boolean {
-  return SKIPPED.some(([skipped]) => skipped.test(name));
-}

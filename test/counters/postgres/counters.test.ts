@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Charge } from "../../../src/admission/charge.js";
 import { ValidationError } from "../../../src/model/errors.js";
 import { postgresCounters } from "../../../src/postgres.js";
-import { databases, dropSchema, newSchema } from "../../postgres/databases.js";
+import { databases } from "../../postgres/databases.js";
+import { dropSchema, newSchema } from "../../postgres/server.js";
 import { charge, limitOf, limitsAt } from "../limits.js";
 
 const TTL = 3_600_000;

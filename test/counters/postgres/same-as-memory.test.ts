@@ -6,7 +6,8 @@ import type { Counters } from "../../../src/counters/counters.js";
 import { memoryCounters } from "../../../src/counters/memory.js";
 import { postgresCounters } from "../../../src/counters/postgres/counters.js";
 import type { Limits } from "../../../src/model/limits.js";
-import { databases, dropSchema, newSchema } from "../../postgres/databases.js";
+import { databases } from "../../postgres/databases.js";
+import { dropSchema, newSchema } from "../../postgres/server.js";
 import { charge, clockStep, limitsAt, START } from "../limits.js";
 
 const PROJECT: Limits = {

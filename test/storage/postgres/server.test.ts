@@ -7,14 +7,14 @@ import {
   key as keyRecord,
   project as projectRecord,
 } from "../../../src/testing/conformance/storage-records.js";
-import { dropSchema, newSchema, postgresAnswers, serverPool } from "../../postgres/databases.js";
+import { dropSchema, newSchema, serverAnswers, serverPool } from "../../postgres/server.js";
 
 function orgRecord(id: string): Records["org"] {
   const made = { id, orgId: id, version: 1, createdAt: 0 };
   return { ...made, name: id, status: "active", timeZone: "UTC", contentLogging: true };
 }
 
-describe.runIf(postgresAnswers)("storage on a Postgres server", () => {
+describe.runIf(await serverAnswers())("storage on a Postgres server", () => {
   const schema = newSchema();
   const pool = serverPool(8);
   const admin = serverPool(1);

@@ -1,7 +1,8 @@
 import { storageConformance } from "tollgate/testing";
 import { afterAll, describe, it } from "vitest";
 import { postgresStorage } from "../../../src/storage/postgres/storage.js";
-import { databases, dropSchema, newSchema } from "../../postgres/databases.js";
+import { databases } from "../../postgres/databases.js";
+import { dropSchema, newSchema } from "../../postgres/server.js";
 
 describe.each(databases)("storage: Postgres, on %s", (_, open) => {
   const { pool, end } = open();
