@@ -90,7 +90,7 @@ export function firstBeyond(
 
 /** How far somebody's roles reach in a project; without `projectId`, how far their org role does. */
 function reachIn(
-  { permissions, orgRoles, projectRoles }: PolicyData,
+  { orgRoles, projectRoles }: PolicyData,
   principal: Principal,
   permission: string,
   projectId: string | undefined,
@@ -98,7 +98,7 @@ function reachIn(
 ): Reach {
   const { orgRole, via } = principal;
   if (orgRole === undefined || !Object.hasOwn(orgRoles, orgRole)) return "none";
-  if (via !== undefined && (permissions[permission] === "org" || via.projectId !== projectId)) return "none";
+  if (via !== undefined && via.projectId !== projectId) return "none";
   const byOrg = reachUnder(grantOf(orgRoles[orgRole] ?? {}, permission), conditions);
   const role = projectId === undefined ? undefined : projectRoleOf(principal, projectId);
   if (role === undefined || !Object.hasOwn(projectRoles, role)) return byOrg;

@@ -24,13 +24,13 @@ const SCOPES_MAX = 10_000;
 const NAME = "a name of 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit";
 const LABEL = "one line of 1 to 120 characters without '|' or '\\'";
 
-const name = z.string({ error: NAME }).regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, { error: NAME });
+const name = z.string({ error: NAME }).regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/);
 const named = <V extends z.ZodType>(value: V) =>
   recordOf(name, value).refine((record) => Object.keys(record).length <= NAMES_MAX, {
     error: `at most ${NAMES_MAX} names`,
   });
 
-const label = z.string({ error: LABEL }).regex(/^[^|\\\p{Cc}]{1,120}$/u, { error: LABEL });
+const label = z.string({ error: LABEL }).regex(/^[^|\\\p{Cc}]{1,120}$/u);
 
 const when = z.object({ when: name });
 const GRANT = "a reach, or { reach, when, otherwise? }";

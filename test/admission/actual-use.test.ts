@@ -180,6 +180,19 @@ describe("the price of what was used", () => {
     expect(cost({ inputTokens: 5, outputTokens: 0 }, { model: "unheard-of" })).toBe(77);
   });
 
+  it("is asked for by name, and not where there is none", () => {
+    const asked: unknown[] = [];
+    const price = (model: string) => {
+      asked.push(model);
+      return undefined;
+    };
+    const unnamed = { ...RESERVED, model: undefined };
+    const spied = { ...pricing, prices: { price } };
+    expect(actualUse(unnamed, { inputTokens: 5 }, spied, NOON).costNanoUsd).toBe(77);
+    expect(actualUse(unnamed, { model: "unheard-of" }, spied, NOON).costNanoUsd).toBe(77);
+    expect(asked).toEqual(["unheard-of"]);
+  });
+
   it("is that of the hour of the settle", () => {
     expect(cost({ model: "nights", inputTokens: 5 }, {}, NOON)).toBe(15);
     expect(cost({ model: "nights", inputTokens: 5 }, {}, NOON - 10 * 3_600_000)).toBe(5);

@@ -5,8 +5,6 @@ import { LimitCache } from "../../src/admission/limit-cache.js";
 import { LimitShapes } from "../../src/admission/limit-shape.js";
 import { Calendar } from "../../src/admission/period.js";
 import type { Plan } from "../../src/admission/plan.js";
-import { mcpServerAllowed, permittedModels } from "../../src/admission/targets.js";
-import type { KeyChain } from "../../src/model/chain.js";
 import { aChain, type ChainParts, NOON } from "../gate/world.js";
 
 const shapes = new LimitShapes(new Calendar());
@@ -203,67 +201,5 @@ describe("the limits above a key", () => {
     const cache = new LimitCache();
     expect(scopeLimits(chain, cache)[0]).toBe(scopeLimits(chain, cache)[0]);
     expect(scopeLimits(chain, cache)).not.toBe(scopeLimits(chain, cache));
-  });
-});
-
-describe("the reason why no call of a key passes", () => {
-  it("is none where all is in order", () => {
-    expect(keyRefusal(aChain(), NOON)).toBeUndefined();
-    const active = aChain({
-      org: { status: "active" },
-      project: { status: "active" },
-      key: { status: "active" },
-    });
-    expect(keyRefusal(active, NOON)).toBeUndefined();
-  });
-
-  it("is the first of these in their order, from the millisecond of an expiry on", () => {
-    const faults: readonly (readonly [ReturnType<typeof keyRefusal>, ChainParts])[] = [
-      ["key_revoked", { key: { status: "revoked", expiresAt: NOON } }],
-      ["key_disabled", { key: { status: "disabled", expiresAt: NOON } }],
-      ["key_expired", { key: { expiresAt: NOON } }],
-      ["org_inactive", { org: { status: "suspended" } }],
-      ["project_inactive", { project: { status: "archived" } }],
-      ["holder_removed", { holder: { active: false } }],
-      ["holder_removed", { holder: { expiresAt: NOON } }],
-    ];
-    const worst: ChainParts = {};
-    for (const [reason, parts] of [...faults].reverse()) {
-      expect(keyRefusal(aChain(parts), NOON)).toBe(reason);
-      expect(keyRefusal(aChain(Object.assign(worst, parts)), NOON)).toBe(reason);
-    }
-    expect(keyRefusal(aChain({ key: { expiresAt: NOON } }), NOON - 1)).toBeUndefined();
-    expect(keyRefusal(aChain({ holder: { expiresAt: NOON } }), NOON - 1)).toBeUndefined();
-  });
-});
-
-describe("the models that a call may reach", () => {
-  const models = (model: string, parts: ChainParts) => permittedModels(aChain(parts), model);
-  const virtualModels: KeyChain["org"]["virtualModels"] = { smart: ["a", "b", "c"], a: ["c"] };
-
-  it("are the model itself, or the targets of a virtual one, which resolves once", () => {
-    expect(models("a", {})).toEqual(["a"]);
-    expect(models("smart", { org: { virtualModels } })).toEqual(["a", "b", "c"]);
-    expect(models("b", { org: { virtualModels } })).toEqual(["b"]);
-    expect(models("constructor", { org: { virtualModels } })).toEqual(["constructor"]);
-  });
-
-  it("are those that both lists name, by the target or by the virtual model", () => {
-    const org = { virtualModels };
-    expect(models("smart", { org, project: { models: ["a", "b"] }, key: { models: ["b", "c"] } })).toEqual([
-      "b",
-    ]);
-    expect(models("smart", { org, project: { models: ["smart"] }, key: { models: ["c"] } })).toEqual(["c"]);
-    expect(models("smart", { org, project: { models: ["a"] }, key: { models: ["smart"] } })).toEqual(["a"]);
-    expect(models("smart", { org, project: { models: [] } })).toEqual([]);
-    expect(models("a", { key: { models: ["b"] } })).toEqual([]);
-  });
-
-  it("have nothing to do with MCP servers, which pass both lists of their own", () => {
-    const allowed = (parts: ChainParts) => mcpServerAllowed(aChain(parts), "git/hub");
-    expect(allowed({ project: { models: [] }, key: { models: [] } })).toBe(true);
-    expect(allowed({ project: { mcpServers: ["git/*"] }, key: { mcpServers: ["git/hub"] } })).toBe(true);
-    expect(allowed({ project: { mcpServers: [] } })).toBe(false);
-    expect(allowed({ key: { mcpServers: [] } })).toBe(false);
   });
 });

@@ -137,6 +137,8 @@ describe("a sliding count", () => {
   it("goes on to count less as time passes, after it forgot what was over", () => {
     const count = new SlidingCount("tokens/minute", MINUTE);
     for (const [i, amount] of [8, 4, 2].entries()) count.add(amount, partAt(NOON + i * 20_000));
+    expect(count.add(0, partAt(NOON + 62_000))).toBe(6);
+    expect(count.used(NOON + 81_000)).toBe(2);
     expect(count.add(1, partAt(NOON + 70_000))).toBe(7);
     expect([81, 101, 131].map((seconds) => count.used(NOON + seconds * SECOND))).toEqual([3, 1, 0]);
   });

@@ -55,7 +55,7 @@ describe("an actor hands out", () => {
       { permission: "project.view", projectId: "ml" },
     ],
   ])("not %s", (_, actor, target, role, beyond) => {
-    expect(policy.canAssign(actor, target, role)).toEqual({
+    expect(policy.canAssign(actor, target, role)).toStrictEqual({
       allowed: false,
       reason: "beyond_actor",
       ...beyond,

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ValidationError } from "../../src/model/errors.js";
+import { firstBeyond } from "../../src/policy/assignment.js";
 import {
   definePolicy,
   type Policy,
@@ -106,6 +107,48 @@ describe("a hostile id gains nothing and throws nothing", () => {
     } finally {
       Reflect.deleteProperty(Object.prototype, "ops");
     }
+  });
+});
+
+describe("the name `undefined` is a name, and not what is left out", () => {
+  const all = { "doc.read": "all" } as const;
+  const caps: PolicySpec["caps"] = {
+    freeze: { at: "org", permissions: ["doc.burn"] },
+    web: { at: "project", projects: [{ orgId: "acme", projectId: "web" }], permissions: ["doc.read"] },
+  };
+  const odd: Policy = definePolicy({
+    permissions: { "doc.read": "project", "doc.burn": "project", "org.audit": "org" },
+    orgRoles: { base: {}, undefined: { ...all, "doc.burn": "all", "org.audit": "all" } },
+    projectRoles: { undefined: all },
+    conditions: { undefined: "whatever it is" },
+    caps,
+    baseOrgRole: "base",
+  } as const satisfies PolicySpec as PolicySpec);
+  const newcomer: Principal = { userId: "ned", orgId: "acme", projectRoles: {} };
+  const base: Principal = { ...newcomer, userId: "bea", orgRole: "base" };
+  const named: Principal = { ...newcomer, userId: "una", orgRole: "undefined" };
+
+  it("of an org role: who has none does not have that one", () => {
+    expect(firstBeyond(odd.spec, [newcomer], named)).toBe("doc.read");
+    const waiting: Principal = { ...newcomer, projectRoles: { ml: "undefined" } };
+    expect(odd.canAssign(base, waiting, { orgRole: "base" })).toMatchObject({ projectId: "ml" });
+  });
+
+  it("of a project role, and of a project", () => {
+    const inWeb: Principal = { ...base, projectRoles: { web: "undefined" } };
+    expect(firstBeyond(odd.spec, [base], inWeb, "web")).toBe("doc.read");
+    const there: Principal = { ...base, projectRoles: { undefined: "undefined" } };
+    expect(firstBeyond(odd.spec, [there], named)).toBe("doc.read");
+  });
+
+  it("of a condition: it lifts no cap that nothing lifts", () => {
+    const conditions = { undefined: true };
+    expect(odd.authorize(named, "doc.burn", web, conditions)).toStrictEqual({
+      allowed: false,
+      reason: "capped",
+      by: "cap:freeze",
+    });
+    expect(odd.visible(named, "doc.read", conditions)).toMatchObject({ allBut: ["web"] });
   });
 });
 

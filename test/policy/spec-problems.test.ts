@@ -5,7 +5,10 @@ import { definePolicy, type PolicySpec } from "../../src/policy/index.js";
 const spec = {
   permissions: { "doc.read": "owned", "doc.print": "project", "org.audit": "org" },
   orgRoles: { boss: { "org.audit": "all" }, base: {} },
-  projectRoles: { editor: { "doc.read": "all" } },
+  projectRoles: {
+    editor: { "doc.read": "all" },
+    keeper: { "doc.read": { reach: "all", when: "mfa", otherwise: "own" } },
+  },
   conditions: { mfa: "a second factor" },
   caps: { freeze: { at: "org", permissions: ["doc.read"] } },
   baseOrgRole: "base",
@@ -141,6 +144,20 @@ describe("a spec that is refused", () => {
       { rows: Array.from({ length: 256 }, (_, index) => ({ ...spec.rows[0], label: `Row ${index}` })) },
     ],
     ["a cap on 10,000 orgs", cap({ orgIds: Array.from({ length: 10_000 }, (_, index) => `o${index}`) })],
+    [
+      "a row for each way of asking",
+      {
+        rows: [
+          { label: "1", ask: "org", permissions: ["org.audit"] },
+          { label: "2", ask: "project", permissions: ["doc.print"] },
+          { label: "3", ask: "anyProject", permissions: ["doc.print"] },
+          { label: "4", ask: "own", permissions: ["doc.read"] },
+          { label: "5", ask: "others", permissions: ["doc.read"] },
+          { label: "6", ask: "othersElsewhere", permissions: ["doc.read"] },
+          { label: "7", ask: "owned", permissions: ["doc.read"] },
+        ],
+      },
+    ],
     ["a name of 64", { orgRoles: { base: {}, ["x".repeat(64)]: {} } }],
     ["a name of one digit, and one with all signs", { orgRoles: { base: {}, "7": {}, "a_b.c-D": {} } }],
     ["a label of 120", row({ label: "x".repeat(120) })],
@@ -157,7 +174,7 @@ describe("a spec that is refused", () => {
       },
     ],
     ["a cap on the org for a permission about it", cap({ permissions: ["org.audit"], unless: "mfa" })],
-  ])("has no more than %s", (_, change) => {
+  ])("may have %s", (_, change) => {
     expect(said(definePolicy, { ...spec, ...change })).toEqual([]);
   });
 });
@@ -174,6 +191,11 @@ describe("an extension that is refused", () => {
       "what a role grants",
       { raise: { projectRoles: { editor: { "doc.read": "own" } } } },
       "raise.projectRoles.editor.doc.read: at least what the role grants already",
+    ],
+    [
+      "what a role grants whatever holds",
+      { raise: { projectRoles: { keeper: { "doc.read": { reach: "all", when: "mfa" } } } } },
+      "raise.projectRoles.keeper.doc.read: at least what the role grants already",
     ],
     [
       "rows",

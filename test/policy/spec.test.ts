@@ -300,6 +300,25 @@ describe("an extension", () => {
     expect(wrongFields(standardPolicy.extend, other)).toEqual(["rows[0].ask"]);
   });
 
+  it("with a row of a new label has it behind those that are there", () => {
+    const extended = standardPolicy.extend({
+      permissions: { "prompt.publish": "org", "usage.export": "owned" },
+      rows: [
+        { label: "Publish prompts", ask: "org", permissions: ["prompt.publish"] },
+        { label: "Manage all keys in a project", ask: "others", permissions: ["usage.export"] },
+      ],
+    });
+    const rows = standardPolicy.spec.rows.map((row) =>
+      row.label === "Manage all keys in a project"
+        ? { ...row, permissions: [...row.permissions, "usage.export"] }
+        : row,
+    );
+    expect(extended.spec.rows).toEqual([
+      ...rows,
+      { label: "Publish prompts", ask: "org", permissions: ["prompt.publish"] },
+    ]);
+  });
+
   it("adds conditions, conditional grants and caps, and widens a condition away", () => {
     const extended = conditional.extend({
       conditions: { office: "office hours" },
