@@ -3,7 +3,6 @@ import { entriesOf, type HeadersLike, headerOf } from "./header-record.js";
 /** What a request says of its content and of the answer it wants. */
 const KEPT: ReadonlySet<string> = new Set([
   "accept",
-  "content-encoding",
   "content-type",
   "idempotency-key",
   "user-agent",
@@ -18,10 +17,10 @@ const PREFIXES = ["anthropic-", "openai-", "x-stainless-"];
 const ACCOUNT: ReadonlySet<string> = new Set(["openai-organization", "openai-project"]);
 
 /**
- * The headers of a client's request that may go on to a provider: `content-type`, `content-encoding`, `accept`,
- * `user-agent`, `idempotency-key`, `x-client-request-id`, `x-goog-api-client`, and what begins with `openai-`,
- * `anthropic-` or `x-stainless-`, except for the choice of an account. Everything else stays here, known or not: tokens,
- * cookies, addresses, what proxies add. Add the provider's own key, and whatever more a provider is to see.
+ * The headers of a client's request that may go on to a provider: `content-type`, `accept`, `user-agent`, `idempotency-key`,
+ * `x-client-request-id`, `x-goog-api-client`, and what begins with `openai-`, `anthropic-` or `x-stainless-`, except for the
+ * choice of an account. Everything else stays here, known or not: tokens, cookies, addresses, what proxies add. Add the
+ * provider's own key, whatever more a provider is to see, and `content-encoding` where the bytes go on as they came.
  */
 export function upstreamHeaders(headers: HeadersLike): Record<string, string> {
   // What is about this connection alone (RFC 9110, 7.6.1).

@@ -59,6 +59,7 @@ describe("upstreamHeaders", () => {
     "X-Hop": "1",
     "Transfer-Encoding": "chunked",
     "Content-Length": "12",
+    "Content-Encoding": "gzip",
     "Accept-Encoding": "gzip",
     "Content-Type": "application/json",
     "anthropic-version": "2023-06-01",
