@@ -14,7 +14,7 @@ export function createApp({ gate, calls, upstream, models }: Gateway): Express {
 
   const bytes = express.raw({ type: () => true, limit: "16mb", inflate: false });
   for (const endpoint of ENDPOINTS) {
-    app.post(endpoint.path, bytes, tollgate(gate, calls, endpoint), (req, res) =>
+    app.post(endpoint.path, bytes, tollgate(calls, endpoint), (req, res) =>
       forward(upstream, res.locals.call, req.headers, res),
     );
   }

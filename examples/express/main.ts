@@ -5,7 +5,10 @@ import { createApp } from "./app.js";
 
 const port = Number(process.env.PORT ?? 4000);
 const { gateway, token } = await demo(process.env);
-const server = createApp(gateway).listen(port, () => console.log(howTo(port, token)));
+const server = createApp(gateway).listen(port, (error) => {
+  if (error) throw error;
+  console.log(howTo(port, token));
+});
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.once(signal, async () => {

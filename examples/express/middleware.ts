@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from "express";
-import type { Gate } from "tollgate";
-import { Failure, type Profile, toErrorResponse, tokenFrom, toResponse } from "tollgate/http";
-import { type Endpoint, readRequest } from "../gateway/endpoint.js";
+import { type Profile, toErrorResponse, tokenFrom, toResponse } from "tollgate/http";
+import type { Endpoint } from "../gateway/endpoint.js";
+import { readRequest } from "../gateway/model-request.js";
 import type { OpenCall, OpenCalls } from "../gateway/open-call.js";
 
 /** What {@link tollgate} leaves for the handler after it. */
@@ -12,20 +12,18 @@ export type CallLocals = { call: OpenCall };
  * that was; a handler may close it earlier. Needs the body as bytes: `express.raw({ type: () => true })`.
  */
 export function tollgate(
-  gate: Gate,
   calls: OpenCalls,
   endpoint: Endpoint,
 ): RequestHandler<object, unknown, unknown, unknown, CallLocals> {
   return async (req, res, next) => {
     const request = readRequest(endpoint, req.body);
-    const admission = await gate.admit(tokenFrom(req.headers) ?? "", request.usage);
+    const { admission, call } = await calls.admit(tokenFrom(req.headers) ?? "", request);
     const { status, headers, body } = toResponse(admission, endpoint);
     res.set(headers);
-    if (!admission.admitted) {
+    if (call === undefined) {
       res.status(status).json(body);
       return;
     }
-    const call = calls.open(admission, request);
     res.locals.call = call;
     call.closeWith(res);
     // The client may have gone while the gate was asked.
@@ -38,13 +36,7 @@ export function tollgate(
 export function errors(profileOf: (path: string) => Profile): ErrorRequestHandler {
   return (error, req, res: Response, next) => {
     if (res.headersSent) return next(error);
-    const { status, headers, body } = toErrorResponse(fromExpress(error), { profile: profileOf(req.path) });
+    const { status, headers, body } = toErrorResponse(error, { profile: profileOf(req.path) });
     res.status(status).set(headers).json(body);
   };
-}
-
-/** What Express itself has thrown about a request, such as one that is too large. */
-function fromExpress(error: unknown): unknown {
-  const { expose, status, message } = Object(error);
-  return expose === true ? new Failure(status, "invalid_request", message) : error;
 }

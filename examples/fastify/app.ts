@@ -8,16 +8,18 @@ import { errors, tollgate } from "./plugin.js";
 
 /** A gateway on Fastify. */
 export function createApp({ gate, calls, upstream, models }: Gateway): FastifyInstance {
-  const app = fastify({ bodyLimit: 16 * 2 ** 20 });
+  // Of its own, too: an address that cannot be read.
+  const frameworkErrors = errors(profileOf);
+  const app = fastify({ bodyLimit: 16 * 2 ** 20, frameworkErrors });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, bytes, done) => done(null, bytes));
-  app.setErrorHandler(errors(profileOf));
+  app.setErrorHandler(frameworkErrors);
   app.setNotFoundHandler(() => {
     throw new Failure(404, "not_found", "There is no such path.");
   });
 
   for (const endpoint of ENDPOINTS) {
-    app.post(endpoint.path, { preHandler: tollgate(gate, calls, endpoint) }, async (request, reply) => {
+    app.post(endpoint.path, { preHandler: tollgate(calls, endpoint) }, async (request, reply) => {
       if (request.call === undefined) throw new Error("the handler is behind the gate");
       reply.hijack();
       for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value ?? "");

@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "fastify";
-import type { Gate } from "tollgate";
 import { Failure, type Profile, toErrorResponse, tokenFrom, toResponse } from "tollgate/http";
-import { type Endpoint, readRequest } from "../gateway/endpoint.js";
+import type { Endpoint } from "../gateway/endpoint.js";
+import { readRequest } from "../gateway/model-request.js";
 import type { OpenCall, OpenCalls } from "../gateway/open-call.js";
 
 declare module "fastify" {
@@ -15,14 +15,13 @@ declare module "fastify" {
  * Lets a call pass if the gate admits it, and answers it if not. The call is closed when its answer has ended, however
  * that was; a handler may close it earlier. Needs the body as bytes: a content type parser with `parseAs: "buffer"`.
  */
-export function tollgate(gate: Gate, calls: OpenCalls, endpoint: Endpoint): preHandlerAsyncHookHandler {
+export function tollgate(calls: OpenCalls, endpoint: Endpoint): preHandlerAsyncHookHandler {
   return async (request, reply) => {
     const asked = readRequest(endpoint, request.body);
-    const admission = await gate.admit(tokenFrom(request.headers) ?? "", asked.usage);
+    const { admission, call } = await calls.admit(tokenFrom(request.headers) ?? "", asked);
     const { status, headers, body } = toResponse(admission, endpoint);
     reply.headers(headers);
-    if (!admission.admitted) return reply.code(status).send(body);
-    const call = calls.open(admission, asked);
+    if (call === undefined) return reply.code(status).send(body);
     request.call = call;
     call.closeWith(reply.raw);
     // The client may have gone while the gate was asked.

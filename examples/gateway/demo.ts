@@ -32,19 +32,26 @@ export async function demo(env: NodeJS.ProcessEnv): Promise<{ gateway: Gateway; 
 
 /**
  * The providers that the environment names: `OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, and `OPENAI_URL`, `ANTHROPIC_URL` for
- * others than their own. One without a key is played by a fake one.
+ * others than their own. One without either is played by a fake one.
+ *
+ * @throws Error for a URL without a key
  */
 export async function upstreamFrom(env: NodeJS.ProcessEnv): Promise<Upstream> {
   const apiKey = "the-key-of-the-gateway";
   let fake: Provider | undefined;
-  const provider = async (key: string | undefined, url: string): Promise<Provider> => {
+  const provider = async (name: string, key: string | undefined, url: string): Promise<Provider> => {
     if (key !== undefined) return { url, apiKey: key };
+    if (env[`${name}_URL`] !== undefined) throw new Error(`${name}_URL is set, but not ${name}_API_KEY`);
     fake ??= { url: (await startFakeProvider(apiKey)).url, apiKey };
     return fake;
   };
   return {
-    openai: await provider(env.OPENAI_API_KEY, env.OPENAI_URL ?? "https://api.openai.com"),
-    anthropic: await provider(env.ANTHROPIC_API_KEY, env.ANTHROPIC_URL ?? "https://api.anthropic.com"),
+    openai: await provider("OPENAI", env.OPENAI_API_KEY, env.OPENAI_URL ?? "https://api.openai.com"),
+    anthropic: await provider(
+      "ANTHROPIC",
+      env.ANTHROPIC_API_KEY,
+      env.ANTHROPIC_URL ?? "https://api.anthropic.com",
+    ),
   };
 }
 

@@ -1,17 +1,15 @@
 import {
   type Actual,
   anthropicMeter,
-  estimateInputTokens,
   fromAnthropic,
   fromOpenAI,
   type MeterOptions,
   openAIMeter,
-  type Usage,
   type UsageMeter,
 } from "tollgate";
-import { Failure, type Profile } from "tollgate/http";
+import type { Profile } from "tollgate/http";
 
-type Json = Readonly<Record<string, unknown>>;
+export type Json = Readonly<Record<string, unknown>>;
 
 /** One API that the gateway speaks, towards its clients and towards the provider. */
 export interface Endpoint {
@@ -22,10 +20,10 @@ export interface Endpoint {
   readonly provider: "openai" | "anthropic";
   /** Most output tokens that a request asks for. */
   maxOutputTokens(body: Json): unknown;
-  /** What a request needs for its stream to tell the usage. */
-  readonly streamOptions?: Json;
+  /** What to send for a request, where that is not as it came. */
+  bodyOf?(body: Json): Json;
   /** What a whole answer says it has used. */
-  usageOf(usage: unknown): Actual;
+  usageOf(answer: unknown): Actual;
   meter(options: MeterOptions): UsageMeter;
 }
 
@@ -35,8 +33,9 @@ export const chatCompletions: Endpoint = {
   provider: "openai",
   maxOutputTokens: ({ max_completion_tokens, max_tokens, n }) =>
     times(max_completion_tokens ?? max_tokens, n),
-  // Without it there would be only estimates to settle with. The client sees one more chunk, without choices.
-  streamOptions: { stream_options: { include_usage: true } },
+  // Without the usage there would be only estimates to settle with. The client sees one more chunk, without choices.
+  bodyOf: (body) =>
+    body.stream ? { ...body, stream_options: { ...Object(body.stream_options), include_usage: true } } : body,
   usageOf: fromOpenAI,
   meter: openAIMeter,
 };
@@ -69,42 +68,4 @@ export function profileOf(path: string): Profile {
 /** `n` answers to one prompt have `n` times the output. */
 function times(tokens: unknown, n: unknown): unknown {
   return typeof tokens === "number" && typeof n === "number" ? tokens * n : tokens;
-}
-
-/** A client's request for a model, as it came. */
-export interface ModelRequest {
-  readonly endpoint: Endpoint;
-  readonly bytes: Uint8Array;
-  readonly body: Json;
-  /** What it is about to use. Fields that the client filled in are checked by `gate.admit`. */
-  readonly usage: Usage;
-}
-
-/** @throws Failure where the bytes are no JSON object that names a model */
-export function readRequest(endpoint: Endpoint, bytes: unknown): ModelRequest {
-  const text = bytes instanceof Uint8Array ? new TextDecoder().decode(bytes) : "";
-  const body = objectOf(text);
-  const { model } = body;
-  if (typeof model !== "string")
-    throw new Failure(400, "invalid_request", "The body is JSON that names a model.");
-  const usage = {
-    model,
-    inputTokens: estimateInputTokens(body),
-    maxOutputTokens: endpoint.maxOutputTokens(body) ?? undefined,
-  } as Usage; // sound: what the client filled in is unknown here, and admit checks it
-  return { endpoint, bytes: bytes as Uint8Array, body, usage }; // sound: other bytes name no model
-}
-
-function objectOf(text: string): Json {
-  try {
-    return Object(JSON.parse(text));
-  } catch {
-    return {};
-  }
-}
-
-/** The bytes to send for a model: as they came, unless the model is another or the stream would not tell its usage. */
-export function bytesFor({ endpoint, bytes, body }: ModelRequest, model: string): Uint8Array | string {
-  const more = body.stream === true && body.stream_options === undefined ? endpoint.streamOptions : undefined;
-  return more === undefined && model === body.model ? bytes : JSON.stringify({ ...body, ...more, model });
 }

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import type { Actual } from "tollgate";
 import { Failure, toErrorResponse } from "tollgate/http";
+import { bytesFor } from "./model-request.js";
 import type { OpenCall } from "./open-call.js";
 import { neverReached, send, type Upstream } from "./upstream.js";
 
@@ -41,11 +42,12 @@ export async function forward(
 async function answerOf(upstream: Upstream, call: OpenCall, headers: IncomingHttpHeaders) {
   let failure = new Failure(502, "upstream_unreachable", "The provider does not answer.");
   for (const model of call.admission.models) {
+    const bytes = bytesFor(call.request, model);
     const before = call.seen;
     // From here on the provider may bill. While it has said nothing, the estimate is all that is known.
     call.seen = () => ({ model });
     try {
-      const response = await send(upstream, call.request, model, headers, call.signal);
+      const response = await send(upstream, call.request.endpoint, bytes, headers, call.signal);
       if (response.status >= 400) call.seen = () => NOTHING;
       const wrong = failureOf(response.status);
       if (wrong === undefined) return { model, response };
@@ -62,7 +64,7 @@ async function answerOf(upstream: Upstream, call: OpenCall, headers: IncomingHtt
 /** What the client is told of an error that is between gateway and provider; its text would name the gateway's account. */
 function failureOf(status: number): Failure | undefined {
   if (status === 429) return new Failure(503, "upstream_busy", "The provider is busy.");
-  if (status >= 500 || status === 401 || status === 403) {
+  if (status >= 500 || [401, 402, 403].includes(status)) {
     return new Failure(502, "upstream_failed", "The provider failed.");
   }
   return undefined;
@@ -74,7 +76,7 @@ async function passWhole(
   response: Response,
   res: ServerResponse,
 ): Promise<void> {
-  const bytes = Buffer.from(await response.arrayBuffer());
+  const bytes = await wholeOf(response);
   if (response.ok) {
     const usage = usageOf(call, bytes);
     call.seen = () => ({ model, ...usage });
@@ -84,10 +86,18 @@ async function passWhole(
   res.end(bytes);
 }
 
+async function wholeOf(response: Response): Promise<Buffer> {
+  try {
+    return Buffer.from(await response.arrayBuffer());
+  } catch {
+    throw new Failure(502, "upstream_failed", "The provider broke off its answer.");
+  }
+}
+
 /** What a whole answer says it has used; nothing where that cannot be read, and then the estimate counts. */
 function usageOf({ request }: OpenCall, bytes: Buffer): Actual {
   try {
-    return request.endpoint.usageOf(JSON.parse(bytes.toString()).usage);
+    return request.endpoint.usageOf(JSON.parse(bytes.toString()));
   } catch {
     return {};
   }

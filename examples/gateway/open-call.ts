@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Actual, Admitted, Gate } from "tollgate";
-import type { ModelRequest } from "./endpoint.js";
+import type { Actual, Admission, Admitted, Gate } from "tollgate";
+import type { ModelRequest } from "./model-request.js";
 
 /** An admitted call until it is settled or released, which happens once, whoever is the first to close it. */
 export class OpenCall {
@@ -46,10 +46,20 @@ export class OpenCall {
 export class OpenCalls {
   readonly #gate: Gate;
   readonly #calls = new Set<OpenCall>();
+  readonly #admitting = new Set<Promise<unknown>>();
   #whenEmpty = () => {};
 
   constructor(gate: Gate) {
     this.#gate = gate;
+  }
+
+  /** Asks the gate for a call, which is under way from when it is admitted. */
+  admit(token: string, request: ModelRequest): Promise<{ admission: Admission; call?: OpenCall }> {
+    const asked = this.#gate.admit(token, request.usage).then((admission) => {
+      return admission.admitted ? { admission, call: this.open(admission, request) } : { admission };
+    });
+    this.#admitting.add(asked);
+    return asked.finally(() => this.#admitting.delete(asked));
   }
 
   open(admission: Admitted, request: ModelRequest): OpenCall {
@@ -80,6 +90,7 @@ export class OpenCalls {
       if (this.#calls.size === 0) resolve();
     });
     await Promise.race([empty, sleep(graceMs, undefined, { ref: false })]);
+    await Promise.allSettled(this.#admitting);
     await Promise.all([...this.#calls].map((call) => call.close()));
   }
 }

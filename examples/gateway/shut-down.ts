@@ -15,5 +15,7 @@ export async function shutDown(server: Server, { calls, gate }: Gateway, graceMs
   server.closeIdleConnections();
   await closed;
   clearTimeout(patience);
+  // Requests that were still on their way here.
+  await calls.finish(0);
   await gate.close();
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { upstreamHeaders } from "tollgate/http";
-import { bytesFor, type Endpoint, type ModelRequest } from "./endpoint.js";
+import type { Endpoint } from "./endpoint.js";
 
 /** Where one provider is, and the gateway's key to it. */
 export interface Provider {
@@ -12,15 +12,14 @@ export interface Provider {
 /** Where calls go. */
 export type Upstream = Readonly<Record<Endpoint["provider"], Provider>>;
 
-/** Sends a request to its provider, for a model, as the gateway: of the client there is only what it asks for. */
+/** Sends a request to its provider, as the gateway: of the client there is only what it asks for. */
 export function send(
   upstream: Upstream,
-  request: ModelRequest,
-  model: string,
+  { path, provider }: Endpoint,
+  body: string,
   headers: IncomingHttpHeaders,
   signal: AbortSignal,
 ): Promise<Response> {
-  const { path, provider } = request.endpoint;
   const { url, apiKey } = upstream[provider];
   return fetch(url + path, {
     method: "POST",
@@ -30,7 +29,7 @@ export function send(
       "accept-encoding": "identity",
       ...(provider === "anthropic" ? { "x-api-key": apiKey } : { authorization: `Bearer ${apiKey}` }),
     },
-    body: bytesFor(request, model),
+    body,
     signal,
   });
 }

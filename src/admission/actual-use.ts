@@ -25,7 +25,7 @@ export interface Estimate {
 export function actualUse(estimate: Estimate, actual: Actual, pricing: Pricing, at: number): Use {
   const used = estimate.parts === undefined ? actual : completed(actual, estimate.parts);
   const inputTokens = Math.max(used.inputTokens ?? estimate.inputTokens, inputPartsOf(used));
-  const outputTokens = used.outputTokens ?? estimate.outputTokens;
+  const outputTokens = Math.max(used.outputTokens ?? estimate.outputTokens, outputPartsOf(used));
   const cost = actualCost(estimate, actual, used, inputTokens, outputTokens, pricing, at);
   return { requests: 1, inputTokens, outputTokens, costNanoUsd: cost, slots: 0, byok: estimate.byok };
 }
@@ -93,6 +93,15 @@ function inputPartsOf({
   imageInputTokens = 0,
 }: Actual): number {
   return cachedInputTokens + cacheWriteTokens + cacheWrite1hTokens + audioInputTokens + imageInputTokens;
+}
+
+/** The same of the output: the parts are not always counted in the whole. */
+function outputPartsOf({
+  reasoningTokens = 0,
+  audioOutputTokens = 0,
+  imageOutputTokens = 0,
+}: Actual): number {
+  return reasoningTokens + audioOutputTokens + imageOutputTokens;
 }
 
 function isSilent(actual: Actual): boolean {

@@ -36,6 +36,10 @@ export function failureOf(error: unknown): Pick<Failure, "status" | "code" | "me
   if (error instanceof TollgateError && !isOurs(error)) {
     return { status: STATUS[error.code], code: error.code, message: error.message };
   }
+  const { expose, status, message } = Object(error);
+  // As Express, Koa and their body parsers throw of a request: by the convention of http-errors this is for the client.
+  if (expose === true && Number.isInteger(status) && status >= 400 && status < 500)
+    return { status, code: "invalid_request", message };
   return { status: 500, code: "internal_error", message: "Internal error." };
 }
 

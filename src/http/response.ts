@@ -32,8 +32,8 @@ export interface HttpAnswer {
  * A decision as HTTP. For a call that was admitted, 200 and the header fields to add to the answer of the model; for one
  * that was refused, all of the answer.
  *
- * - Waits of up to a minute are told in `retry-after` (seconds, rounded up) and `retry-after-ms`; whatever a client
- *   should not try again by itself carries `x-should-retry: false`.
+ * - A wait that is known is told in `retry-after` (seconds, rounded up) and `retry-after-ms`, until a budget's next period
+ *   too; whatever a client should not try again by itself, or only after more than a minute, carries `x-should-retry: false`.
  * - A 401 does not say what is wrong with the token.
  * - Limits in shadow mode are not told.
  *
@@ -54,8 +54,9 @@ export function toResponse(admission: Admission, options: ResponseOptions): Http
 }
 
 /**
- * An error as HTTP: one of ours by its code, a {@link Failure} of the gateway's own as it stands, anything else as 500
- * without a word about it.
+ * An error as HTTP: one of ours by its code, a {@link Failure} of the gateway's own as it stands, one that http-errors
+ * exposes to the client (Express: a body that is no JSON, or too large) by its status, anything else as 500 without a word
+ * about it.
  */
 export function toErrorResponse(error: unknown, options: Pick<ResponseOptions, "profile">): HttpAnswer {
   const failure = failureOf(error);

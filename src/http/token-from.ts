@@ -1,7 +1,7 @@
 import { type HeadersLike, headerOf } from "./header-record.js";
 
 /** Where clients put a token besides `Authorization`: Anthropic's, Azure's and Google's. */
-export const TOKEN_HEADERS = ["x-api-key", "api-key", "x-goog-api-key"] as const;
+const TOKEN_HEADERS = ["x-api-key", "api-key", "x-goog-api-key"] as const;
 
 /**
  * The token that a client sent: `Authorization: Bearer`, else `x-api-key`, `api-key` or `x-goog-api-key`.

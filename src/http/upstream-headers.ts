@@ -1,46 +1,34 @@
 import { entriesOf, type HeadersLike, headerOf } from "./header-record.js";
-import { TOKEN_HEADERS } from "./token-from.js";
 
-/** What says who the client is to us, and chooses whose account pays; the provider is told that by the gateway. */
-const IDENTITY = [
-  "authorization",
-  ...TOKEN_HEADERS,
-  "cookie",
-  "openai-organization",
-  "openai-project",
-  "forwarded",
-  "via",
-];
+/** What a request says of its content and of the answer it wants. */
+const KEPT: ReadonlySet<string> = new Set([
+  "accept",
+  "content-type",
+  "idempotency-key",
+  "user-agent",
+  "x-client-request-id",
+  "x-goog-api-client",
+]);
 
-/** What is about one connection (RFC 9110, 7.6.1), or is made anew with the upstream request. */
-const CONNECTION = [
-  "connection",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "host",
-  "expect",
-  "content-length",
-  // Whoever sends the request on decides what it can decompress.
-  "accept-encoding",
-];
+/** Fields that OpenAI and Anthropic have defined for their APIs, and those in which their SDKs tell what they are. */
+const PREFIXES = ["anthropic-", "openai-", "x-stainless-"];
 
-const DROPPED: ReadonlySet<string> = new Set([...IDENTITY, ...CONNECTION]);
+/** Whose account pays: the gateway's, whatever the client says. */
+const ACCOUNT: ReadonlySet<string> = new Set(["openai-organization", "openai-project"]);
 
 /**
- * The headers of a client's request that may go on to a provider: nothing that authenticates the client to us, nothing
- * that says where it called from (`x-forwarded-*`), nothing hop-by-hop. Add the provider's own key to what is left.
+ * The headers of a client's request that may go on to a provider: `content-type`, `accept`, `user-agent`, `idempotency-key`,
+ * `x-client-request-id`, `x-goog-api-client`, and what begins with `openai-`, `anthropic-` or `x-stainless-`, except for the
+ * choice of an account. Everything else stays here, known or not: tokens, cookies, addresses, what proxies add. Add the
+ * provider's own key, whatever more a provider is to see, and `content-encoding` where the bytes go on as they came.
  */
 export function upstreamHeaders(headers: HeadersLike): Record<string, string> {
-  const named = (headerOf(headers, "connection") ?? "").toLowerCase().split(",");
-  const dropped = new Set(named.map((name) => name.trim()));
-  const kept = entriesOf(headers).filter(
-    ([name]) => !DROPPED.has(name) && !dropped.has(name) && !name.startsWith("x-forwarded-"),
-  );
-  return Object.fromEntries(kept);
+  // What is about this connection alone (RFC 9110, 7.6.1).
+  const connection = (headerOf(headers, "connection") ?? "").toLowerCase().split(",");
+  const dropped = new Set(connection.map((name) => name.trim()));
+  return Object.fromEntries(entriesOf(headers).filter(([name]) => isForProvider(name) && !dropped.has(name)));
+}
+
+function isForProvider(name: string): boolean {
+  return KEPT.has(name) || (PREFIXES.some((prefix) => name.startsWith(prefix)) && !ACCOUNT.has(name));
 }

@@ -197,6 +197,9 @@ export function isPlainActual(input: Actual): boolean {
       case "reasoningTokens":
         if (!isTokens(input[field])) return false;
         break;
+      case "searches":
+        if (!isTokens(input.searches) || Number(input.searches) > COUNT_MAX) return false;
+        break;
       case "serviceTier":
         if (typeof input.serviceTier !== "string" || !PLAIN_MODEL.test(input.serviceTier)) return false;
         break;

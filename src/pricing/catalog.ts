@@ -85,16 +85,21 @@ function withAliases(catalog: PriceCatalog, aliases: Readonly<Record<string, str
   };
 }
 
-/** All of the catalogs as one. Where several price a model, the last of them does. */
+/**
+ * All of the catalogs as one. Where several price a model, the last of them does.
+ *
+ * A later catalog also replaces what an earlier one finds under another name: where LiteLLM's list has `openai/gpt-4o` for
+ * its entry `gpt-4o`, a price for `gpt-4o` is the price of both. An entry of its own, such as `azure/gpt-4o`, keeps its price.
+ */
 function merge(...catalogs: readonly PriceCatalog[]): PriceCatalog {
-  const lastFirst = catalogs.toReversed();
   return {
     price(model) {
-      for (const catalog of lastFirst) {
-        const price = catalog.price(model);
-        if (price !== undefined) return price;
+      let found: ModelPrice | undefined;
+      for (const catalog of catalogs) {
+        const entry = found?.entry ?? model;
+        found = catalog.price(model) ?? catalog.price(entry) ?? found;
       }
-      return undefined;
+      return found;
     },
   };
 }

@@ -73,7 +73,7 @@ export function estimateInputTokens(body: unknown, options: InputEstimateOptions
     for (const [name, value] of Object.entries(body)) {
       if (PROMPT_FIELDS.includes(name)) read.content(value);
       else if (MESSAGE_FIELDS.includes(name)) read.messages(value);
-      else if (JSON_FIELDS.includes(name)) read.add(JSON.stringify(value) ?? "");
+      else if (JSON_FIELDS.includes(name)) read.json(value);
     }
   }
   return tokenCounter.count(read.text) + read.count * MESSAGE_TOKENS + read.media * mediaTokens;
@@ -96,6 +96,16 @@ class Reading {
     const list = Array.isArray(value) ? value : [value];
     this.count += list.length;
     for (const message of list) this.content(message);
+  }
+
+  json(value: unknown): void {
+    try {
+      this.add(JSON.stringify(value) ?? "");
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      // Nested too deeply to be written.
+      this.content(value);
+    }
   }
 
   content(value: unknown, depth = 0): void {

@@ -77,6 +77,18 @@ describe("what a call has really used", () => {
     }
   });
 
+  it("has as much input and output as its parts, where they are more than the whole", () => {
+    expect(
+      used({ inputTokens: 10, cachedInputTokens: 100, outputTokens: 5, reasoningTokens: 100 }),
+    ).toMatchObject({
+      inputTokens: 100,
+      outputTokens: 100,
+    });
+    const output = { reasoningTokens: 3, audioOutputTokens: 2, imageOutputTokens: 1 };
+    expect(used({ ...output, outputTokens: 5 }).outputTokens).toBe(6);
+    expect(used({ ...output, outputTokens: 7 }).outputTokens).toBe(7);
+  });
+
   it("is the estimated input with the told output, and the other way round", () => {
     expect(used({ outputTokens: 1 })).toMatchObject({ inputTokens: 20, outputTokens: 1, costNanoUsd: 30 });
     expect(used({ inputTokens: 1 })).toMatchObject({ inputTokens: 1, outputTokens: 4, costNanoUsd: 41 });

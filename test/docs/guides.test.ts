@@ -1,33 +1,14 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { load, programOf } from "./programs.js";
 
 const readme = fileURLToPath(new URL("../../README.md", import.meta.url));
 const guides = fileURLToPath(new URL("../../docs/guides/", import.meta.url));
 const generated = fileURLToPath(new URL("./.generated/", import.meta.url));
 
-/** The TypeScript blocks of a guide as one module, each on the lines that it has in the guide. */
-function programOf(markdown: string): string {
-  let inBlock = false;
-  const lines = markdown.split("\n").map((line) => {
-    if (line.startsWith("```")) {
-      inBlock = !inBlock && line === "```ts";
-      return "";
-    }
-    return inBlock ? line : "";
-  });
-  return lines.join("\n");
-}
-
 /** Runs the code of a page from a file beside this one. */
-async function run(name: string, markdown: string): Promise<void> {
-  const program = programOf(markdown);
-  expect(program).toContain('from "tollgate');
-  mkdirSync(generated, { recursive: true });
-  const file = `${generated}${name.replace(/\.md$/, "")}.ts`;
-  writeFileSync(file, program);
-  await import(/* @vite-ignore */ file);
-}
+const run = (name: string, markdown: string) => load(generated, name, programOf(markdown));
 
 afterAll(() => rmSync(generated, { recursive: true, force: true }));
 

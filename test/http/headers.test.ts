@@ -44,16 +44,36 @@ describe("upstreamHeaders", () => {
     "OpenAI-Organization": "org-theirs",
     "OpenAI-Project": "proj-theirs",
     "X-Forwarded-For": "10.0.0.1",
+    "X-Real-IP": "10.0.0.1",
+    "True-Client-IP": "10.0.0.1",
+    "CF-Connecting-IP": "10.0.0.1",
+    "X-Client-IP": "10.0.0.1",
+    "X-Goog-User-Project": "theirs",
+    "CF-Access-JWT-Assertion": "eyJ",
+    "X-Amzn-OIDC-Data": "eyJ",
+    "X-Ours": "whatever we add to requests of our own",
+    Baggage: "user=1",
+    Referer: "https://intern.example",
     Host: "gateway",
     Connection: "keep-alive, X-Hop",
     "X-Hop": "1",
     "Transfer-Encoding": "chunked",
     "Content-Length": "12",
+    "Content-Encoding": "gzip",
     "Accept-Encoding": "gzip",
     "Content-Type": "application/json",
     "anthropic-version": "2023-06-01",
+    "X-Stainless-Lang": "js",
+    "OpenAI-Beta": "assistants=v2",
+    "User-Agent": "OpenAI/JS 5",
   };
-  const kept = { "content-type": "application/json", "anthropic-version": "2023-06-01" };
+  const kept = {
+    "content-type": "application/json",
+    "anthropic-version": "2023-06-01",
+    "x-stainless-lang": "js",
+    "openai-beta": "assistants=v2",
+    "user-agent": "OpenAI/JS 5",
+  };
 
   it("keeps what is for the provider, and nothing of ours, of the connection or of where the client is", () => {
     expect(upstreamHeaders(sent)).toEqual(kept);

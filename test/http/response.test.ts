@@ -355,6 +355,30 @@ describe("an error", () => {
     ]);
   });
 
+  it("of a request, as Express and Koa expose it, is told by its status, and one that they do not expose is not", () => {
+    const thrown = (more: object) =>
+      Object.assign(new Error("request entity too large"), { status: 413, ...more });
+    expect(told(thrown({ expose: true }))).toEqual([413, "invalid_request", "false"]);
+    for (const more of [
+      {},
+      { expose: false },
+      { expose: true, status: 500 },
+      { expose: true, status: "413" },
+    ]) {
+      expect(told(thrown(more))).toEqual([500, "internal_error", undefined]);
+    }
+  });
+
+  it.each([
+    [408, "Request Timeout"],
+    [415, "Unsupported Media Type"],
+    [422, "Unprocessable Content"],
+    [504, "Gateway Timeout"],
+  ])("of status %i is a problem with the title of RFC 9110", (status, title) => {
+    const { body } = toErrorResponse(new Failure(status, "x", "m"), { profile: "problem" });
+    expect(body).toMatchObject({ type: "about:blank", title, status });
+  });
+
   it("of anything else, or in what a directory answered, is 500 without a word about it", () => {
     const chain = new ValidationError([{ field: "chain.org.limits.rpn", expected: "no such field" }]);
     for (const error of [new Error("password=hunter2"), "text", undefined, chain]) {

@@ -12,6 +12,8 @@ const anything = fc.oneof(
     Number.POSITIVE_INFINITY,
     1e12,
     1e12 + 1,
+    1e6,
+    1e6 + 1,
     2 ** 53,
     "5",
     null,
@@ -30,6 +32,7 @@ const fields = [
   "outputTokens",
   "cachedInputTokens",
   "costUsd",
+  "searches",
   "tags",
   "rpm",
 ];

@@ -145,6 +145,25 @@ describe("priceCatalog.merge", () => {
     ]);
   });
 
+  it("lets the later catalog win for every name that an earlier one has for the same entry", () => {
+    const list = priceCatalog.fromLiteLLM({
+      "gpt-4o": { litellm_provider: "openai", input_cost_per_token: 1e-6, output_cost_per_token: 1e-6 },
+      "azure/gpt-4o": { litellm_provider: "azure", input_cost_per_token: 2e-6, output_cost_per_token: 1e-6 },
+    });
+    const aliased = priceCatalog.withAliases(list, { smart: "gpt-4o" });
+    const merged = priceCatalog.merge(aliased, priceCatalog.of({ "gpt-4o": dear, other: cheap }));
+    const names = ["gpt-4o", "openai/gpt-4o", "smart", "azure/gpt-4o"];
+    expect(names.map((name) => inputPrice(merged, name))).toEqual([10_000, 10_000, 10_000, 2_000]);
+    expect(names.map((name) => merged.price(name)?.entry)).toEqual([
+      "gpt-4o",
+      "gpt-4o",
+      "gpt-4o",
+      "azure/gpt-4o",
+    ]);
+    const longer = priceCatalog.merge(merged, priceCatalog.of({ "openai/gpt-4o": cheap }));
+    expect(names.map((name) => inputPrice(longer, name))).toEqual([10_000, 1_000, 10_000, 2_000]);
+  });
+
   it("asks a catalog anew each time, so that one that changes is seen", () => {
     let current = priceCatalog.of({});
     const merged = priceCatalog.merge(priceCatalog.of({ a: cheap }), {

@@ -55,6 +55,14 @@ describe("characterCounter", () => {
 });
 
 describe("estimateInputTokens", () => {
+  it("counts of tools that nest too deeply to be written what is not too deep", () => {
+    const deep = "[".repeat(100_000) + "]".repeat(100_000);
+    expect(estimateInputTokens(JSON.parse(`{"tools":[{"name":"abcdefgh"},${deep}]}`))).toBe(2);
+    const own: Record<string, unknown> = {};
+    own.own = own;
+    expect(() => estimateInputTokens({ tools: own })).toThrow(TypeError);
+  });
+
   /** One token per character. */
   const tokenCounter = { count: (text: string) => text.replaceAll("\n", "").length };
   const estimate = (body: unknown) => estimateInputTokens(body, { tokenCounter, mediaTokens: 1_000 });

@@ -4,6 +4,7 @@ import { characterCounter } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../eventually.js";
 import { type Arena, FRAMEWORKS, startArena } from "../examples/gateway/arena.js";
+import { CHAT, json, post } from "../examples/gateway/requests.js";
 import { counterAdapters, isSlow } from "./adapters.js";
 
 const everyCounters = await counterAdapters();
@@ -84,6 +85,36 @@ describe.each(COMBINED)("through HTTP, %s", (_name, start, make) => {
       const tried = arena.provider.received.slice(length).map(({ text }) => JSON.parse(text).model);
       expect(new Set(tried)).toEqual(new Set(["gpt-4o-mini"]));
     });
+  });
+
+  const mini = { model: "gpt-4o-mini", max_tokens: 9, messages: PROMPT };
+  const MESSAGES = "/v1/messages";
+  it.each<[what: string, path: string, body: object]>([
+    ["Anthropic's fallbacks", MESSAGES, { ...mini, fallbacks: [{ model: "gpt-4o" }] }],
+    ["Anthropic's own choice of fallbacks", MESSAGES, { ...mini, fallbacks: "default" }],
+    ["Anthropic's advisor", MESSAGES, { ...mini, tools: [{ type: "advisor_20260301", model: "gpt-4o" }] }],
+    ["OpenRouter's models", CHAT, { ...mini, models: ["gpt-4o-mini", "gpt-4o"] }],
+    [
+      "a tool's model",
+      "/v1/responses",
+      { ...mini, tools: [{ type: "image_generation", model: "gpt-image-1" }] },
+    ],
+  ])("does not let the provider lead around the key's list: %s (30)", async (_what, path, body) => {
+    const arena = await startArena(start, { counters: make(), models: ["gpt-4o-mini"] });
+    const headers = { "anthropic-beta": "server-side-fallback-2026-07-01" };
+    const answer = await post(arena, body, path, headers);
+    expect([answer.status, answer.headers.get("x-should-retry")]).toEqual([400, "false"]);
+    expect((await json(answer)).error).toMatchObject({ type: "invalid_request_error" });
+    expect(arena.provider.received).toEqual([]);
+    expect(await arena.used("requests")).toBe(0);
+  });
+
+  it("sends what it has judged: of a model that is named twice, one (30)", async () => {
+    const arena = await startArena(start, { counters: make(), models: ["gpt-4o-mini"] });
+    const twice = '{"model":"gpt-4o","messages":[],"model":"gpt-4o-mini","models":["gpt-4o-mini"]}';
+    expect((await post(arena, twice)).status).toBe(200);
+    const sent = { model: "gpt-4o-mini", messages: [], models: ["gpt-4o-mini"] };
+    expect(arena.provider.received.map(({ text }) => text)).toEqual([JSON.stringify(sent)]);
   });
 
   it("charges a client that hung up for the input and for the words it was sent (23, litellm#14457)", async () => {

@@ -1,18 +1,22 @@
 import type { Actual } from "../../model/usage.js";
 import { known, some, sumOf, UsageObject } from "./counts.js";
+import { fieldOf, isWhole } from "./json.js";
 
 /**
  * What a call has used, from the `usage` of Anthropic's messages.
  *
  * `input_tokens` contains neither what was read from the cache nor what was written to it: the three are added up. Thinking
- * is part of `output_tokens`.
+ * is part of `output_tokens`. A compaction stands in `iterations` alone and is added. What an advisor or a fallback used is
+ * not: it is the use of another model.
  *
- * @param usage The `usage` object. Absent or null is `{}`: nothing is known, and nothing is not zero.
+ * @param answer The whole answer, or its `usage` alone. A usage that is absent or null is `{}`: nothing is known, and
+ *   nothing is not zero.
  * @throws ValidationError naming the field that is wrong, and for an object without any count of Anthropic's
  * @see https://docs.claude.com/en/api/messages
  * @see https://docs.claude.com/en/docs/build-with-claude/prompt-caching
  */
-export function fromAnthropic(usage: unknown): Actual {
+export function fromAnthropic(answer: unknown): Actual {
+  const usage = isWhole(answer, "usage") ? fieldOf(answer, "usage") : answer;
   if (usage === undefined || usage === null) return {};
   const counts = new UsageObject(usage, "usage", "the usage object of an Anthropic answer");
   counts.needsOneOf([
@@ -21,21 +25,37 @@ export function fromAnthropic(usage: unknown): Actual {
     "cache_creation_input_tokens",
     "cache_read_input_tokens",
   ]);
-  const uncached = counts.count("input_tokens");
+  const compactions = counts.objects("iterations").filter((pass) => pass.name("type") === "compaction");
+  const passes = [counts, ...compactions].map(passOf);
+  const sum = (count: keyof Pass) => sumOf("usage", ...passes.map((pass) => pass[count]));
+  return known({
+    // The cached parts alone are not the whole input.
+    inputTokens: counts.has("input_tokens") ? sum("input") : undefined,
+    cachedInputTokens: some(sum("read")),
+    cacheWriteTokens: some(sum("written")),
+    cacheWrite1hTokens: some(sum("written1h")),
+    outputTokens: counts.has("output_tokens") ? sum("output") : undefined,
+    reasoningTokens: some(sum("thinking")),
+    searches: counts.object("server_tool_use").count("web_search_requests"),
+    serviceTier: counts.name("service_tier"),
+  });
+}
+
+type Pass = ReturnType<typeof passOf>;
+
+/** What one pass through the model has used. */
+function passOf(counts: UsageObject) {
   const read = counts.count("cache_read_input_tokens");
   const lifetimes = counts.object("cache_creation");
   const written1h = lifetimes.count("ephemeral_1h_input_tokens") ?? 0;
   const byLifetime = sumOf("usage", lifetimes.count("ephemeral_5m_input_tokens"), written1h);
   const written = Math.max(counts.count("cache_creation_input_tokens") ?? 0, byLifetime);
-  return known({
-    // The cached parts alone are not the whole input.
-    inputTokens: uncached === undefined ? undefined : sumOf("usage", uncached, read, written),
-    cachedInputTokens: some(read),
-    cacheWriteTokens: some(written - written1h),
-    cacheWrite1hTokens: some(written1h),
-    outputTokens: counts.count("output_tokens"),
-    reasoningTokens: some(counts.object("output_tokens_details").count("thinking_tokens")),
-    searches: counts.object("server_tool_use").count("web_search_requests"),
-    serviceTier: counts.name("service_tier"),
-  });
+  return {
+    input: sumOf("usage", counts.count("input_tokens"), read, written),
+    read,
+    written: written - written1h,
+    written1h,
+    output: counts.count("output_tokens"),
+    thinking: counts.object("output_tokens_details").count("thinking_tokens"),
+  };
 }

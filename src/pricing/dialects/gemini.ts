@@ -1,5 +1,6 @@
 import type { Actual } from "../../model/usage.js";
 import { known, some, sumOf, UsageObject } from "./counts.js";
+import { fieldOf, isWhole } from "./json.js";
 
 /** Which price a call had, as Vertex AI names the kinds of traffic. */
 const SERVICE_TIERS = new Map([
@@ -14,11 +15,13 @@ const SERVICE_TIERS = new Map([
  * the thoughts. A count of zero is left out by the API, so where a total is told, the output that is not told is what
  * the total has left.
  *
- * @param usage The `usageMetadata` object. Absent or null is `{}`: nothing is known, and nothing is not zero.
+ * @param answer The whole answer, or its `usageMetadata` alone. A usage that is absent or null is `{}`: nothing is known,
+ *   and nothing is not zero.
  * @throws ValidationError naming the field that is wrong, and for an object without any count of Gemini's
  * @see https://ai.google.dev/api/generate-content#UsageMetadata
  */
-export function fromGemini(usage: unknown): Actual {
+export function fromGemini(answer: unknown): Actual {
+  const usage = isWhole(answer, "usageMetadata") ? fieldOf(answer, "usageMetadata") : answer;
   if (usage === undefined || usage === null) return {};
   const counts = new UsageObject(usage, "usageMetadata", "the usageMetadata object of a Gemini answer");
   counts.needsOneOf(["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount"]);

@@ -1,5 +1,6 @@
 import type { Actual } from "../../model/usage.js";
-import { known, some, UsageObject } from "./counts.js";
+import { isName, known, some, UsageObject } from "./counts.js";
+import { fieldOf, isWhole } from "./json.js";
 
 /** What each of the two APIs calls its counts. */
 const CHAT = { input: "prompt_tokens", output: "completion_tokens" };
@@ -10,18 +11,42 @@ const RESPONSES = { input: "input_tokens", output: "output_tokens" };
  * a provider that answers like them.
  *
  * The input counts contain what was read from and written to the cache, and audio and images; the output counts contain
- * the reasoning. The service tier stands beside the usage in the answer, so it is the caller's to add.
+ * the reasoning. The service tier, and the searches of a response, stand beside the usage: they are known of a whole answer.
  *
- * @param usage The `usage` object. Absent or null is `{}`: nothing is known, and nothing is not zero.
+ * @param answer The whole answer, or its `usage` alone. A usage that is absent or null is `{}`: nothing is known, and
+ *   nothing is not zero.
  * @throws ValidationError naming the field that is wrong, and for an object without any count of OpenAI's
  * @see https://platform.openai.com/docs/api-reference/chat/object
  * @see https://platform.openai.com/docs/api-reference/responses/object
  */
-export function fromOpenAI(usage: unknown): Actual {
+export function fromOpenAI(answer: unknown): Actual {
+  if (isWhole(answer, "usage")) return { ...fromUsage(fieldOf(answer, "usage")), ...besideUsage(answer) };
+  return fromUsage(answer);
+}
+
+/** What a whole answer, or an event of a stream, tells beside its usage. */
+export function besideUsage(answer: unknown): Actual {
+  const output = fieldOf(answer, "output");
+  const serviceTier = fieldOf(answer, "service_tier");
+  return known({
+    searches: Array.isArray(output) ? output.filter(isSearch).length : undefined,
+    serviceTier: isName(serviceTier) ? serviceTier : undefined,
+  });
+}
+
+/** Opening a page and finding something in it are calls of the same tool, and cost nothing. */
+function isSearch(item: unknown): boolean {
+  const action = fieldOf(fieldOf(item, "action"), "type") ?? "search";
+  return (
+    fieldOf(item, "type") === "web_search_call" && action === "search" && fieldOf(item, "status") !== "failed"
+  );
+}
+
+function fromUsage(usage: unknown): Actual {
   if (usage === undefined || usage === null) return {};
   const counts = new UsageObject(usage, "usage", "the usage object of an OpenAI answer");
   counts.needsOneOf([CHAT.input, CHAT.output, RESPONSES.input, RESPONSES.output, "total_tokens"]);
-  const names = counts.has(CHAT.input) || counts.has(CHAT.output) ? CHAT : RESPONSES;
+  const names = namesIn(counts);
   const inputTokens = counts.count(names.input);
   const input = counts.object(`${names.input}_details`);
   const output = counts.object(`${names.output}_details`);
@@ -43,6 +68,13 @@ export function fromOpenAI(usage: unknown): Actual {
     audioOutputTokens: some(output.count("audio_tokens")),
     imageOutputTokens: some(output.count("image_tokens")),
   });
+}
+
+/** Whose names the counts have. Some answer with both, and zeros under one of them. */
+function namesIn(counts: UsageObject): typeof CHAT {
+  const told = ({ input, output }: typeof CHAT) => (counts.count(input) ?? 0) + (counts.count(output) ?? 0);
+  const chat = counts.has(CHAT.input) || counts.has(CHAT.output);
+  return chat && (told(CHAT) > 0 || told(RESPONSES) === 0) ? CHAT : RESPONSES;
 }
 
 /** An embedding tells its total, and no output. */

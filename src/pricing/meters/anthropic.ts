@@ -1,5 +1,5 @@
 import { fromAnthropic } from "../dialects/anthropic.js";
-import { fieldOf, readOrNothing, textOf } from "./json.js";
+import { fieldOf, readOrNothing, textOf } from "../dialects/json.js";
 import { type MeterOptions, type Told, type UsageMeter, usageMeter } from "./usage-meter.js";
 
 /**

@@ -1,6 +1,6 @@
 import type { Actual } from "../../model/usage.js";
 import { fromGemini } from "../dialects/gemini.js";
-import { fieldOf, itemsOf, readOrNothing, textOf } from "./json.js";
+import { fieldOf, itemsOf, readOrNothing, textOf } from "../dialects/json.js";
 import { type MeterOptions, type UsageMeter, usageMeter } from "./usage-meter.js";
 
 /**
@@ -38,7 +38,7 @@ export function geminiMeter(options: MeterOptions = {}): UsageMeter {
 function callOf(part: unknown): string {
   const call = fieldOf(part, "functionCall");
   const args = fieldOf(call, "args");
-  const called = args === undefined ? "" : JSON.stringify(args);
+  const called = readOrNothing(() => JSON.stringify(args));
   return textOf(fieldOf(call, "name"), called, fieldOf(fieldOf(part, "executableCode"), "code"));
 }
 

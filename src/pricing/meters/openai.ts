@@ -1,7 +1,6 @@
 import type { Actual } from "../../model/usage.js";
-import { isName } from "../dialects/counts.js";
-import { fromOpenAI } from "../dialects/openai.js";
-import { fieldOf, itemsOf, readOrNothing, textOf } from "./json.js";
+import { fieldOf, itemsOf, readOrNothing, textOf } from "../dialects/json.js";
+import { besideUsage, fromOpenAI } from "../dialects/openai.js";
 import { type MeterOptions, type Told, type UsageMeter, usageMeter } from "./usage-meter.js";
 
 /**
@@ -77,9 +76,7 @@ function responsesEvent(type: string, event: unknown): Told | undefined {
   return { usage: usageOf(fieldOf(event, "response")), ended };
 }
 
-/** The usage of a chunk or a response, and the service tier that stands beside it. */
-function usageOf(value: unknown): Actual | undefined {
-  const usage = readOrNothing(() => fromOpenAI(fieldOf(value, "usage")));
-  const serviceTier = fieldOf(value, "service_tier");
-  return isName(serviceTier) ? { ...usage, serviceTier } : usage;
+/** The usage of a chunk or a response, and what stands beside it, which is told earlier. */
+function usageOf(value: unknown): Actual {
+  return { ...readOrNothing(() => fromOpenAI(fieldOf(value, "usage"))), ...besideUsage(value) };
 }

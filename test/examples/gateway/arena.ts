@@ -40,9 +40,15 @@ export const FRAMEWORKS: readonly (readonly [name: string, start: (gateway: Gate
 
 export const PROVIDER_KEY = "the-key-of-the-gateway";
 
-/** USD per token: 2.5e-6 in, 1.25e-6 cached, 1e-5 out. */
+/** USD per token: 2.5e-6 in, 1.25e-6 cached, 1e-5 out; twice that for priority, and 0.01 for a search. */
 const PRICES = priceCatalog.of({
-  "gpt-4o": { inputUsdPerMillion: 2.5, cachedInputUsdPerMillion: 1.25, outputUsdPerMillion: 10 },
+  "gpt-4o": {
+    inputUsdPerMillion: 2.5,
+    cachedInputUsdPerMillion: 1.25,
+    outputUsdPerMillion: 10,
+    usdPerSearch: 0.01,
+    serviceTiers: { priority: { inputUsdPerMillion: 5, outputUsdPerMillion: 20 } },
+  },
   "gpt-4o-mini": { inputUsdPerMillion: 0.15, outputUsdPerMillion: 0.6 },
 });
 

@@ -1,32 +1,13 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
 import { connect } from "node:net";
 import { createGate, estimateInputTokens } from "tollgate";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { chatCompletions } from "../../../examples/gateway/endpoint.js";
 import { OpenCalls } from "../../../examples/gateway/open-call.js";
 import { shutDown } from "../../../examples/gateway/shut-down.js";
 import { eventually } from "../../eventually.js";
 import { type Arena, FRAMEWORKS, PROVIDER_KEY, startArena } from "./arena.js";
-
-const CHAT = "/v1/chat/completions";
-const ask = (more: object = {}) => ({
-  model: "gpt-4o",
-  messages: [{ role: "user", content: "What is the toll, in a word or two?" }],
-  max_tokens: 4,
-  ...more,
-});
-const STREAM = { stream: true, stream_options: { include_usage: true } };
-
-function post({ url, token }: Arena, body: unknown, path = CHAT, headers: Record<string, string> = {}) {
-  return fetch(url + path, {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...headers },
-    body: typeof body === "string" ? body : JSON.stringify(body),
-  });
-}
-
-const json = async (answer: Response) => JSON.parse(await answer.text());
+import { ask, CHAT, json, post, providerThat, STREAM } from "./requests.js";
 
 /** Holds every stream of the provider after three words, until it is let go. */
 function heldAfterThreeWords(arena: Arena): () => void {
@@ -37,6 +18,8 @@ function heldAfterThreeWords(arena: Arena): () => void {
   arena.provider.behaviour.beforeWord = (word) => (word < 3 ? undefined : held);
   return letGo;
 }
+
+const DEEP = "[".repeat(100_000) + "]".repeat(100_000);
 
 const spent = async (arena: Arena) => ({
   requests: await arena.used("requests"),
@@ -49,20 +32,23 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
   it.each([
     ["whole", {}],
     ["in a stream", STREAM],
-  ])("passes an answer on byte by byte, %s, and the request as it came", async (_how, more) => {
-    const arena = await startArena(start);
-    const body = ` ${JSON.stringify(ask(more))}\n`;
-    const direct = await fetch(arena.provider.url + CHAT, {
-      method: "POST",
-      headers: { authorization: `Bearer ${PROVIDER_KEY}` },
-      body,
-    });
-    const passed = await post(arena, body);
-    expect(passed.status).toBe(200);
-    expect(passed.headers.get("content-type")).toBe(direct.headers.get("content-type"));
-    expect(Buffer.from(await passed.arrayBuffer())).toEqual(Buffer.from(await direct.arrayBuffer()));
-    expect(arena.provider.received.map(({ text }) => text)).toEqual([body, body]);
-  });
+  ])(
+    "passes an answer on byte by byte, %s, and the request as JSON of what was judged",
+    async (_how, more) => {
+      const arena = await startArena(start);
+      const body = ` ${JSON.stringify(ask(more))}\n`;
+      const direct = await fetch(arena.provider.url + CHAT, {
+        method: "POST",
+        headers: { authorization: `Bearer ${PROVIDER_KEY}` },
+        body,
+      });
+      const passed = await post(arena, body);
+      expect(passed.status).toBe(200);
+      expect(passed.headers.get("content-type")).toBe(direct.headers.get("content-type"));
+      expect(Buffer.from(await passed.arrayBuffer())).toEqual(Buffer.from(await direct.arrayBuffer()));
+      expect(arena.provider.received.map(({ text }) => text)).toEqual([body, body.trim()]);
+    },
+  );
 
   it("sends nothing of ours upstream: no token, no cookie, no address", async () => {
     const arena = await startArena(start);
@@ -98,6 +84,7 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     for (const [status, told, code] of [
       [500, 502, "upstream_failed"],
       [401, 502, "upstream_failed"],
+      [402, 502, "upstream_failed"],
       [429, 503, "upstream_busy"],
     ] as const) {
       arena.provider.behaviour.failing.set("gpt-4o", status);
@@ -106,7 +93,7 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
       expect([answer.status, JSON.parse(text).error.code]).toEqual([told, code]);
       expect(text).not.toContain("org-of-the-gateway");
     }
-    expect(await spent(arena)).toEqual({ requests: 3, inputTokens: 0, outputTokens: 0, inFlight: 0 });
+    expect(await spent(arena)).toEqual({ requests: 4, inputTokens: 0, outputTokens: 0, inFlight: 0 });
   });
 
   it("passes on what the provider finds wrong with a request", async () => {
@@ -165,6 +152,9 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     ["fewer than no tokens", JSON.stringify(ask({ max_tokens: -1 })), 400],
     ["tokens in words", JSON.stringify(ask({ max_tokens: "many" })), 400],
     ["an endless model", JSON.stringify(ask({ model: "m".repeat(301) })), 400],
+    ["a call in the background", JSON.stringify(ask({ background: true })), 400],
+    ["lists that nest 100,000 deep", `{"model":"gpt-4o","x":${DEEP}}`, 400],
+    ["tools that nest 100,000 deep", `{"model":"gpt-4o","tools":${DEEP}}`, 400],
     ["17 MB", JSON.stringify(ask({ user: "u".repeat(17 * 2 ** 20) })), 413],
   ])("answers a body of %s with an error in the API's own form", async (_what, body, status) => {
     const arena = await startArena(start);
@@ -174,7 +164,26 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     const message = await post(arena, body, "/v1/messages");
     expect([message.status, (await json(message)).type]).toEqual([status, "error"]);
     expect(arena.provider.received).toEqual([]);
-    expect(await arena.used("requests")).toBe(0);
+    await eventually(async () => expect(await arena.used("requests")).toBe(0));
+  });
+
+  it("answers an address that cannot be read in the form of its errors", async () => {
+    const arena = await startArena(start);
+    const answer = await fetch(`${arena.url}/v1/%ZZ`);
+    expect(answer.headers.get("x-should-retry")).toBe("false");
+    expect((await json(answer)).error).toMatchObject({ type: "invalid_request_error", param: null });
+  });
+
+  it("answers 502 where the provider breaks off in the middle, and charges the estimate", async () => {
+    const arena = await startArena(start);
+    await providerThat(arena, (_req, res) => {
+      res.writeHead(200, { "content-type": "application/json", "content-length": 5_000 });
+      res.write('{"id":', () => res.destroy());
+    });
+    const answer = await post(arena, ask());
+    expect([answer.status, (await json(answer)).error.code]).toEqual([502, "upstream_failed"]);
+    const inputTokens = estimateInputTokens(ask());
+    expect(await spent(arena)).toEqual({ requests: 1, inputTokens, outputTokens: 4, inFlight: 0 });
   });
 
   it("answers a path that is none, and a call without a token", async () => {
@@ -214,15 +223,11 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     const piece = Buffer.from(`data: {"choices":[{"delta":{"content":"${"word ".repeat(13_000)}"}}]}\n\n`);
     const pieces = 1_500; // 97 MB: more than all buffers on the way hold
     let sent = 0;
-    const provider = createServer(async (_req, res) => {
+    await providerThat(arena, async (_req, res) => {
       res.writeHead(200, { "content-type": "text/event-stream" });
       for (; sent < pieces; sent++) if (!res.write(piece)) await once(res, "drain");
       res.end();
-    }).listen(0, "127.0.0.1");
-    await once(provider, "listening");
-    onTestFinished(() => void provider.close());
-    const { port } = Object(provider.address());
-    Object.assign(arena.gateway.upstream.openai, { url: `http://127.0.0.1:${port}` });
+    });
 
     const body = JSON.stringify(ask({ stream: true }));
     const socket = connect(Number(new URL(arena.url).port), "127.0.0.1");
@@ -293,7 +298,6 @@ describe("an open call", () => {
     const calls = new OpenCalls(gate);
     const request = {
       endpoint: chatCompletions,
-      bytes: new Uint8Array(),
       body: {},
       usage: { model: "gpt-4o" },
     };

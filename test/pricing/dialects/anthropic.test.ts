@@ -49,6 +49,36 @@ describe("fromAnthropic", () => {
     });
   });
 
+  it("adds compactions, which are not in the counts, and no pass of another model", () => {
+    const usage = {
+      input_tokens: 23_000,
+      output_tokens: 1_000,
+      iterations: [
+        {
+          type: "compaction",
+          input_tokens: 180_000,
+          cache_read_input_tokens: 500,
+          cache_creation: { ephemeral_1h_input_tokens: 70 },
+          output_tokens: 3_500,
+        },
+        { type: "message", input_tokens: 23_000, output_tokens: 1_000 },
+        { type: "advisor_message", model: "claude-opus-5", input_tokens: 9_000, output_tokens: 900 },
+        { type: "fallback_message", model: "claude-opus-5", input_tokens: 9_000, output_tokens: 900 },
+      ],
+    };
+    expect(fromAnthropic(usage)).toEqual({
+      inputTokens: 23_000 + 180_000 + 500 + 70,
+      cachedInputTokens: 500,
+      cacheWrite1hTokens: 70,
+      outputTokens: 4_500,
+    });
+    expect(fromAnthropic({ type: "message", usage })).toEqual(fromAnthropic(usage));
+    expect(fromAnthropic({ type: "message", usage: null })).toEqual({});
+    expect(() =>
+      fromAnthropic({ ...usage, iterations: [{ type: "compaction", output_tokens: -1 }] }),
+    ).toThrow("usage.iterations[0].output_tokens");
+  });
+
   it("keeps a zero, and says nothing of what is not told", () => {
     expect(fromAnthropic({ input_tokens: 0, output_tokens: 0 })).toEqual({ inputTokens: 0, outputTokens: 0 });
     expect(fromAnthropic({ output_tokens: 7 })).toEqual({ outputTokens: 7 });

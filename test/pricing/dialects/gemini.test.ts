@@ -56,6 +56,12 @@ describe("fromGemini", () => {
     });
   });
 
+  it("takes a whole answer as it takes its usage", () => {
+    const usageMetadata = { promptTokenCount: 10, candidatesTokenCount: 5 };
+    expect(fromGemini({ candidates: [], usageMetadata })).toEqual({ inputTokens: 10, outputTokens: 5 });
+    expect(fromGemini({ candidates: [], usageMetadata: null })).toEqual({});
+  });
+
   it("says nothing of what is not told", () => {
     expect(fromGemini({ promptTokenCount: 10 })).toEqual({ inputTokens: 10 });
     expect(fromGemini({ candidatesTokenCount: 0 })).toEqual({ outputTokens: 0 });

@@ -82,6 +82,41 @@ describe("fromOpenAI", () => {
     expect(fromOpenAI(usage)).toEqual({ inputTokens: 1, outputTokens: 1 });
   });
 
+  it("takes of a whole answer the service tier, and of a response the searches, too", () => {
+    const usage = { input_tokens: 36, output_tokens: 87 };
+    const search = { type: "web_search_call", status: "completed", action: { type: "search" } };
+    const answer = (output: unknown) => ({ object: "response", service_tier: "flex", output, usage });
+    const told = { inputTokens: 36, outputTokens: 87, serviceTier: "flex" };
+    expect(fromOpenAI(answer(undefined))).toEqual(told);
+    expect(fromOpenAI(answer([]))).toEqual({ ...told, searches: 0 });
+    const others = [
+      { ...search, action: { type: "open_page" } },
+      { ...search, status: "failed" },
+      { type: "message" },
+      null,
+    ];
+    expect(fromOpenAI(answer([search, ...others, { type: "web_search_call" }]))).toEqual({
+      ...told,
+      searches: 2,
+    });
+    expect(fromOpenAI({ usage: null, service_tier: "default" })).toEqual({ serviceTier: "default" });
+    expect(fromOpenAI({ usage, service_tier: 5 })).toEqual({ inputTokens: 36, outputTokens: 87 });
+    expect(() => fromOpenAI({ usage: { input_tokens: -1 } })).toThrow("usage.input_tokens");
+  });
+
+  it("takes the names that have counts, where an answer has both and zeros under one of them", () => {
+    const zeros = { prompt_tokens: 0, completion_tokens: 0 };
+    const counts = { input_tokens: 500, output_tokens: 20, input_tokens_details: { cached_tokens: 7 } };
+    const told = { inputTokens: 500, cachedInputTokens: 7, outputTokens: 20 };
+    expect(fromOpenAI({ ...zeros, ...counts, total_tokens: 520 })).toEqual(told);
+    expect(fromOpenAI({ prompt_tokens: 3, completion_tokens: 1, input_tokens: 0, output_tokens: 0 })).toEqual(
+      {
+        inputTokens: 3,
+        outputTokens: 1,
+      },
+    );
+  });
+
   it.each<[unknown, string]>([
     [{ prompt_tokens: -1 }, "usage.prompt_tokens"],
     [{ prompt_tokens: "12" }, "usage.prompt_tokens"],

@@ -3,6 +3,8 @@ import {
   actualSchema,
   anthropicMeter,
   characterCounter,
+  fromAnthropic,
+  fromOpenAI,
   geminiMeter,
   type MeterOptions,
   openAIMeter,
@@ -197,6 +199,45 @@ function upTo(meterOf: (options?: MeterOptions) => UsageMeter, stream: string, t
   expect(meter.complete).toBe(false);
   return meter.actual();
 }
+
+describe("a stream and a whole answer", () => {
+  const eventsOf = (...events: object[]) => events.map((one) => `data: ${JSON.stringify(one)}\n\n`).join("");
+
+  it("of messages with a compaction are charged the same", () => {
+    const compaction = { type: "compaction", input_tokens: 180_000, output_tokens: 3_500 };
+    const usage = { input_tokens: 23_000, output_tokens: 1_000, iterations: [compaction] };
+    const meter = anthropicMeter();
+    meter.push(
+      eventsOf(
+        { type: "message_start", message: { usage: { input_tokens: 23_000, output_tokens: 1 } } },
+        { type: "message_delta", delta: { stop_reason: "end_turn" }, usage },
+      ),
+    );
+    expect(meter.actual()).toEqual({ inputTokens: 203_000, outputTokens: 4_500 });
+    expect(fromAnthropic({ usage })).toEqual(meter.actual());
+  });
+
+  it("of responses are charged for the same searches, also where a page was opened", () => {
+    const item = { type: "web_search_call", status: "completed", action: { type: "search" } };
+    const response = {
+      output: [item, { ...item, action: { type: "open_page" } }],
+      usage: { input_tokens: 5, output_tokens: 6 },
+    };
+    const meter = openAIMeter();
+    const searched = { type: "response.web_search_call.completed" };
+    meter.push(eventsOf(searched, searched, { type: "response.completed", response }));
+    expect(meter.actual()).toEqual({ inputTokens: 5, outputTokens: 6, searches: 1 });
+    expect(fromOpenAI(response)).toEqual(meter.actual());
+  });
+});
+
+it("a function call of Gemini's that nests too deeply to be written does not throw, and its name is counted", () => {
+  const deep = "[".repeat(100_000) + "]".repeat(100_000);
+  const meter = geminiMeter();
+  const part = `{"functionCall":{"name":"find","args":{"a":${deep}}}}`;
+  meter.push(`data: {"candidates":[{"content":{"parts":[${part}]}}]}\n\n`);
+  expect(meter.actual()).toEqual({ outputTokens: 1 });
+});
 
 describe("a client that hangs up", () => {
   it("of chat completions has the estimated input, and the text and tool calls so far", () => {

@@ -4,6 +4,11 @@ export function fieldOf(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
+/** Whether it is a whole answer, in which the usage has this name, and not the usage alone. */
+export function isWhole(value: unknown, usageName: string): boolean {
+  return typeof value === "object" && value !== null && usageName in value;
+}
+
 /** The items of a list; none where it is no list. */
 export function itemsOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];

@@ -1,0 +1,135 @@
+import { once } from "node:events";
+import { readFileSync, rmSync } from "node:fs";
+import type { Server, ServerResponse } from "node:http";
+import { fileURLToPath } from "node:url";
+import type { Gate } from "tollgate";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { load, programOf } from "./programs.js";
+
+const guide = readFileSync(new URL("../../docs/guides/gateway.md", import.meta.url), "utf8");
+const generated = fileURLToPath(new URL("./.generated-gateway/", import.meta.url));
+
+/** What the guide has made when its gateway listens. */
+interface Guide {
+  readonly gate: Gate;
+  readonly key: { readonly orgId: string; readonly id: string };
+  readonly token: string;
+  readonly provider: Server;
+  readonly gateway: Server;
+  urlOf(server: Server): string;
+}
+
+let made: Guide;
+
+beforeAll(async () => {
+  const [upToGateway = ""] = guide.split("## The first call");
+  const program = `${programOf(upToGateway)}\nexport { gate, gateway, key, provider, token, urlOf };\n`;
+  made = (await load(generated, "gateway", program)) as unknown as Guide; // sound: it exports these
+  // The guide's own limits would refuse the third case.
+  const { orgId, id: keyId } = made.key;
+  const limits = { rpm: 1_000, tpm: 1_000_000_000, inFlight: 5, budget: { usd: 9, reset: "never" } } as const;
+  await made.gate.as({ userId: "ada" }).keys.update({ orgId, keyId, limits });
+});
+
+afterAll(async () => {
+  made.gateway.close();
+  made.provider.close();
+  await made.gate.close();
+  rmSync(generated, { recursive: true, force: true });
+});
+
+const ASK = { model: "gpt-4o", max_tokens: 50, messages: [{ role: "user", content: "What is 6 × 7?" }] };
+
+async function used() {
+  const { orgId, id: keyId } = made.key;
+  const readings = await made.gate.usage({ orgId, keyId });
+  const of = (meter: string) => readings.find((one) => one.scope === "key" && one.meter === meter)?.used;
+  return { requests: of("requests"), tokens: of("tokens"), slots: of("inFlight"), nanoUsd: of("cost") };
+}
+
+let before: Awaited<ReturnType<typeof used>>;
+
+beforeEach(async () => {
+  before = await used();
+});
+
+/** What a call has told its client, and what it has changed. */
+async function call(body: string | object = ASK, type = "application/json") {
+  const answer = await fetch(`${made.urlOf(made.gateway)}/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${made.token}`, "content-type": type },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+  const text = await answer.text();
+  const after = await used();
+  expect(after.slots).toBe(0);
+  return {
+    status: answer.status,
+    code: Object(JSON.parse(text).error).code,
+    retry: answer.headers.get("x-should-retry"),
+    requests: Number(after.requests) - Number(before.requests),
+    tokens: Number(after.tokens) - Number(before.tokens),
+    text,
+  };
+}
+
+/** Has the provider answer like this, in place of what the guide lets it answer. */
+function provide(answer: (response: ServerResponse) => void): void {
+  made.provider.removeAllListeners("request");
+  made.provider.on("request", (_request, response) => answer(response));
+}
+
+describe("the gateway of the guide", () => {
+  it("charges what the provider tells", async () => {
+    expect(await call()).toMatchObject({ status: 200, requests: 1, tokens: 23 });
+  });
+
+  it.each<[what: string, body: string | object, status: number]>([
+    ["no JSON", "{", 400],
+    ["no model", {}, 400],
+    ["17 MB", { ...ASK, user: "u".repeat(17 * 2 ** 20) }, 413],
+    ["a stream", { ...ASK, stream: true }, 400],
+    ["tokens in words", { ...ASK, max_tokens: "many" }, 400],
+  ])("refuses a body of %s before it counts or sends anything", async (_what, body, status) => {
+    provide(() => expect.unreachable());
+    expect(await call(body)).toMatchObject({ status, retry: "false", requests: 0, tokens: 0 });
+  });
+
+  it("refuses a body that is not said to be JSON", async () => {
+    expect(await call(JSON.stringify(ASK), "text/plain")).toMatchObject({ status: 400, requests: 0 });
+  });
+
+  it.each([
+    [400, 400, "false"],
+    [401, 502, null],
+    [402, 502, null],
+    [429, 502, null],
+    [500, 502, null],
+  ])(
+    "charges no tokens for the provider's error %i, and tells %i without its text",
+    async (said, status, retry) => {
+      provide((response) => response.writeHead(said).end("<html>of the account org-ours"));
+      const told = await call();
+      expect(told).toMatchObject({ status, retry, requests: 1, tokens: 0 });
+      expect(told.text).not.toContain("org-ours");
+    },
+  );
+
+  it.each<[what: string, answer: (response: ServerResponse) => void]>([
+    ["is no JSON", (response) => response.end("<html>")],
+    ["breaks off", (response) => response.write("{", () => response.destroy())],
+    ["has a usage that cannot be read", (response) => response.end('{"usage":{"prompt_tokens":-1}}')],
+  ])("charges the estimate for an answer that %s", async (_what, answer) => {
+    provide(answer);
+    const told = await call();
+    expect(told).toMatchObject({ status: 502, code: "upstream_failed", requests: 1 });
+    expect(told.tokens).toBeGreaterThan(50);
+  });
+
+  it("charges nothing where nobody is there", async () => {
+    made.provider.closeAllConnections();
+    made.provider.close();
+    await once(made.provider, "close");
+    expect(await call()).toMatchObject({ status: 502, code: "upstream_failed", requests: 0, tokens: 0 });
+  });
+});

@@ -1,0 +1,99 @@
+import { describe, expect, it, vi } from "vitest";
+import { messages, responses } from "../../../examples/gateway/endpoint.js";
+import { readRequest } from "../../../examples/gateway/model-request.js";
+import { type Arena, FRAMEWORKS, startArena } from "./arena.js";
+import { ask, CHAT, post, providerThat } from "./requests.js";
+
+const event = (data: object) => `data: ${JSON.stringify(data)}\n\n`;
+
+/** Answers with the same use, whole or in a stream as it was asked for. */
+function providerOf(arena: Arena, answer: object, events: (body: Record<string, unknown>) => object[]) {
+  return providerThat(arena, (_req, res, text) => {
+    const body = JSON.parse(text);
+    res.setHeader("content-type", body.stream ? "text/event-stream" : "application/json");
+    res.end(body.stream ? events(body).map(event).join("") : JSON.stringify(answer));
+  });
+}
+
+const chat = (arena: Arena) => {
+  const usage = { prompt_tokens: 1_000, completion_tokens: 100, total_tokens: 1_100 };
+  const service_tier = "priority";
+  return providerOf(arena, { choices: [], usage, service_tier }, ({ stream_options }) => [
+    { choices: [{ delta: { content: "hi" } }], service_tier },
+    ...(Object(stream_options).include_usage === true ? [{ choices: [], usage, service_tier }] : []),
+  ]);
+};
+
+const search = { type: "web_search_call", status: "completed", action: { type: "search" } };
+const response = {
+  status: "completed",
+  service_tier: "priority",
+  output: [search, { ...search, action: { type: "open_page" } }, search, { type: "message" }],
+  usage: { input_tokens: 1_000, output_tokens: 100, total_tokens: 1_100 },
+};
+const searched = (arena: Arena) =>
+  providerOf(arena, response, () => [
+    ...[1, 2, 3].map(() => ({ type: "response.web_search_call.completed" })),
+    { type: "response.completed", response },
+  ]);
+
+/** 1,000 tokens in and 100 out, in nano-USD. */
+const PRIORITY = 1_000 * 5_000 + 100 * 20_000;
+
+describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
+  it.each([
+    ["whole", {}],
+    ["in a stream", { stream: true }],
+    ["in a stream that is asked for no usage", { stream: true, stream_options: { include_usage: false } }],
+    ["in a stream with empty options", { stream: true, stream_options: {} }],
+    ["in a stream with an option more", { stream: true, stream_options: { include_obfuscation: false } }],
+  ])("charges the tokens and the tier that the provider tells, %s", async (_how, more) => {
+    const arena = await startArena(start);
+    await chat(arena);
+    await (await post(arena, ask(more))).text();
+    expect(await arena.used("tokens")).toBe(1_100);
+    expect(await arena.used("cost")).toBe(PRIORITY);
+  });
+
+  it.each([
+    ["whole", {}],
+    ["in a stream", { stream: true }],
+  ])("charges the searches of a response, and no page that was opened, %s", async (_how, more) => {
+    const arena = await startArena(start);
+    await searched(arena);
+    await (await post(arena, { model: "gpt-4o", input: "x", ...more }, "/v1/responses")).text();
+    expect(await arena.used("cost")).toBe(PRIORITY + 2 * 10_000_000);
+  });
+
+  it("reserves at the price of the tier that is asked for, and refuses one that is no name", async () => {
+    const arena = await startArena(start);
+    const settled = vi.spyOn(arena.gate, "settle");
+    await (await post(arena, ask())).text();
+    await (await post(arena, ask({ service_tier: "priority" }))).text();
+    const [standard = 0, priority = 0] = settled.mock.calls.map(([reservation]) =>
+      Number(Object(reservation).costNanoUsd),
+    );
+    expect(standard).toBeGreaterThan(0);
+    expect(priority).toBe(2 * standard);
+    expect((await post(arena, ask({ service_tier: 7 }), CHAT)).status).toBe(400);
+  });
+});
+
+describe("a request", () => {
+  const read = (body: object) =>
+    readRequest(
+      responses,
+      new TextEncoder().encode(JSON.stringify({ model: "gpt-4o", input: "x", ...body })),
+    );
+
+  it("in the background is refused: what it uses would not be seen", () => {
+    expect(() => read({ background: true })).toThrow("background");
+    expect(read({ background: false }).usage.model).toBe("gpt-4o");
+  });
+
+  it("may say its own model again", () => {
+    const body = { fallbacks: null, models: ["gpt-4o"], tools: [{ name: "a" }, { model: "gpt-4o" }, null] };
+    expect(read(body).body).toMatchObject(body);
+    expect(read({ tools: "none" }).endpoint).not.toBe(messages);
+  });
+});
