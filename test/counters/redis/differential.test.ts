@@ -34,6 +34,15 @@ const ROOMY: Limits = {
   },
 };
 
+/** Room for so few that most calls are refused. */
+const SHORT: Limits = {
+  ...ROOMY,
+  rpm: 9,
+  tpm: 120,
+  inFlight: 5,
+  budget: { usd: "0.000000400", reset: "daily" },
+};
+
 const scopes: readonly ScopeKind[] = ["org", "project", "key"];
 
 /** Limits, and the same with a change of max: the counts stay the same. */
@@ -46,6 +55,7 @@ type LimitSet = ReturnType<typeof limitsOf>;
 
 const tight = limitsOf(LIMITS, { rpm: 5, tpm: 30, inFlight: 2 });
 const roomy = limitsOf(ROOMY, { rpm: 20, inFlight: 10 });
+const short = limitsOf(SHORT, { rpm: 7 });
 
 /** What calls of one key count against, in the order of a plan: base limits of a scope, then those of its models. */
 const plans = [
@@ -206,6 +216,7 @@ describeRedis("counters in Redis", () => {
     ["node-redis", "any limits", tight, any],
     ["ioredis", "the same limits again", roomy, same],
     ["node-redis", "the same limits again", roomy, same],
+    ["ioredis", "the same limits, mostly short", short, same],
   ] as const)(
     "answer a random trace as those in memory do, step by step, through %s, of %s",
     async (name, _, set, step) => {

@@ -75,6 +75,12 @@ export function variablesOf(row: RowShape, r = 0): string[] {
   ];
 }
 
+/** Where the slots of a row begin, after all that has its place. */
+export function slotsBegin({ rows }: Shape, row: number): number {
+  const found = rows[row];
+  return found ? 8 * variablesOf(found).length + 1 : 1;
+}
+
 /** Reads the rows; what is in `then` runs where all of them were written for these limits. */
 export function withRows({ rows }: Shape, firstKey: string, then: string): string {
   const lines = rows.flatMap(({ scope, field }, i) => [

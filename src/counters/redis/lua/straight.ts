@@ -3,10 +3,11 @@
  *
  * A script is run from its first line at every call, so what it makes and calls there is most of its cost. What these take no
  * account of they leave to what follows them, before they have written anything: rows that are not there or were written for other
- * limits (their tags differ), amounts that do not fit, sliding amounts of nothing, calendar periods other than the present one and
+ * limits (their tags differ), limits in shadow mode that are short, calendar periods other than the present one and
  * the one before, extensions and dry runs. The rows are those of rows.ts, and so is every number in them.
  */
 
+import { refuse } from "./straight-refusal.js";
 import {
   type Count,
   countsOf,
@@ -47,15 +48,19 @@ export function straightReserve(shape: Shape): string {
   const isAnyNothing = [...new Set(slidingPlaces)].map((place) => `amount${place} == 0`).join(" or ");
   const charges = counts.map(
     (count) => `${charge(count)}
-if amount${count.amount} > 0 and used${count.own} > max${count.own} then break end`,
+if amount${count.amount} > 0 and used${count.own} > max${count.own} then
+  if max${count.own} < 0 then break end
+  short = true
+end`,
   );
   const used = counts.map(({ own }) => `used${own}`).join(", ");
   const body = `
 repeat
 ${places.map((place) => `local amount${place} = numbers[${place}]`).join("\n")}
-local expiresAt = now + numbers[1]
+local expiresAt, short = now + numbers[1], false
 ${rows.flatMap((row, i) => groupsOf(row, i + 1).map(turn)).join("\n")}
 ${charges.join("\n")}
+${refuse(shape)}
 ${isAnyNothing === "" ? "" : `local empties\nif ${isAnyNothing} then\nempties = {}\n${counts.map(noteEmptyAt).join("")}end`}
 local made = 'o' .. pack('<ddIIII', expiresAt, now, #fingerprint, #ARGV[3], #ARGV[2], #ARGV[4])
 made = made .. fingerprint .. ARGV[3] .. ARGV[2] .. ARGV[4]
