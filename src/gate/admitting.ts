@@ -154,6 +154,7 @@ function concluded(engine: Engine, asked: Asked, outcome: ReserveOutcome, degrad
       return admitted(asked, outcome.id, NO_REFUSALS, degraded, {
         ...outcome,
         charges: sideBySide(outcome.charges),
+        isReplayed: true,
       });
     case "refused":
       return limitRefusal(chargeList(charges), outcome.readings, now);
@@ -207,6 +208,7 @@ function admitted(
       resetMs,
       now,
     },
+    counted.isReplayed,
   );
 }
 
@@ -217,4 +219,6 @@ interface Held {
   readonly charges: Charges;
   readonly used: readonly number[];
   readonly resetMs: readonly number[] | undefined;
+  /** Whether it was there before this call. */
+  readonly isReplayed?: boolean;
 }
