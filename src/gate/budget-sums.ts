@@ -1,0 +1,119 @@
+import { type Limit, scopeKey } from "../admission/limit.js";
+import type { Period } from "../admission/period.js";
+import type { ReadableSink, SumField, SumQuery } from "../ledger/sink.js";
+import type { UsageEvent } from "../ledger/usage-event.js";
+import { matches } from "../model/patterns.js";
+
+/** A budget in its current period. */
+export interface Budget {
+  readonly limit: Limit;
+  readonly period: Period | undefined;
+  readonly projectId: string;
+}
+
+/** What a ledger says of a budget. */
+export interface Spent {
+  /** What the calls cost whose end it knows. */
+  readonly endedNanoUsd: number;
+  /** The estimates of the calls that nobody settled in time. */
+  readonly expiredNanoUsd: number;
+  /** The estimates of the calls under way. */
+  readonly openNanoUsd: number;
+}
+
+const BY: readonly SumField[] = [
+  "projectId",
+  "userId",
+  "keyId",
+  "model",
+  "requested",
+  "countedAs",
+  "mcp",
+  "outcome",
+];
+
+/** What the ledger says of each budget, by two queries for each period. */
+export async function spentOf(
+  sink: ReadableSink,
+  orgId: string,
+  budgets: readonly Budget[],
+  now: number,
+): Promise<Spent[]> {
+  const sums = budgets.map(() => ({ ended: 0n, expired: 0n, open: 0n }));
+  const periods = new Map(budgets.map((budget) => [`${startOf(budget)} ${endOf(budget)}`, budget]));
+  for (const one of periods.values()) {
+    const from = startOf(one);
+    const to = endOf(one);
+    const places = new Map<string, number[]>();
+    for (const [i, budget] of budgets.entries()) {
+      if (startOf(budget) !== from || endOf(budget) !== to) continue;
+      const { scopeKey } = budget.limit;
+      places.set(scopeKey, [...(places.get(scopeKey) ?? []), i]);
+    }
+    const add = async (query: Pick<SumQuery, "underWay">) => {
+      for (const row of await sink.sum({ orgId, from, to, now, by: BY, ...query })) {
+        const { call, outcome } = callOf(orgId, row.group);
+        for (const i of scopeKeysOf(call).flatMap((key) => places.get(key) ?? [])) {
+          const limit = budgets[i]?.limit;
+          const sum = sums[i];
+          if (limit === undefined || sum === undefined || !concerns(limit, call)) continue;
+          const part = outcome !== "open" ? "ended" : query.underWay ? "open" : "expired";
+          sum[part] += row.costNanoUsd + (limit.countByok ? row.byokNanoUsd : 0n);
+        }
+      }
+    };
+    await add({});
+    await add({ underWay: true });
+  }
+  return sums.map(({ ended, expired, open }) => ({
+    endedNanoUsd: Number(ended),
+    expiredNanoUsd: Number(expired),
+    openNanoUsd: Number(open),
+  }));
+}
+
+type Whose = Pick<
+  UsageEvent,
+  "orgId" | "projectId" | "userId" | "keyId" | "model" | "requested" | "countedAs" | "mcp"
+>;
+
+/** Whose calls a row of {@link BY} adds up. */
+function callOf(orgId: string, group: readonly string[]): { readonly call: Whose; readonly outcome: string } {
+  const [
+    projectId = "",
+    userId = "",
+    keyId = "",
+    model = "",
+    requested = "",
+    countedAs = "",
+    mcp,
+    outcome = "",
+  ] = group;
+  const call = { orgId, projectId, userId, keyId, model, requested, countedAs, mcp: mcp === "true" };
+  return { call, outcome };
+}
+
+/** The four scopes of a call. */
+function scopeKeysOf({ orgId, projectId, userId, keyId }: Whose): string[] {
+  return [
+    scopeKey("org", orgId),
+    scopeKey("project", orgId, projectId),
+    scopeKey("member", orgId, projectId, userId),
+    scopeKey("key", orgId, keyId),
+  ];
+}
+
+/** Whether a limit of one of its scopes is about a call. */
+function concerns({ perModel }: Limit, { mcp, countedAs, requested, model }: Whose): boolean {
+  if (perModel === undefined) return true;
+  return !mcp && [countedAs, requested, model].some((name) => matches(perModel, name));
+}
+
+export function startOf({ period }: Budget): number {
+  return period?.startsAt ?? 0;
+}
+
+/** Of a lifetime, beyond every moment. */
+export function endOf({ period }: Budget): number {
+  return period?.endsAt ?? Number.MAX_SAFE_INTEGER;
+}
