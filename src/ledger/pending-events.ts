@@ -37,6 +37,7 @@ interface Pending {
 /** Somebody who waits for what was pending when they asked. */
 interface Flush {
   readonly left: Set<string>;
+  /** Answers them, by whether something is left. */
   readonly done: () => void;
 }
 
@@ -133,17 +134,16 @@ export class PendingEvents {
   async flush(until: AbortSignal): Promise<boolean> {
     const left = new Set([...this.#pending.keys(), ...this.#waiting.map(({ call }) => call.id)]);
     if (left.size === 0) return true;
-    const given = [until, this.#stop.signal];
-    if (given.some(({ aborted }) => aborted)) return false;
+    if (until.aborted || this.#stop.signal.aborted) return false;
     return new Promise((resolve) => {
-      const answer = () => {
+      const done = () => {
         this.#flushes.delete(flush);
-        for (const signal of given) signal.removeEventListener("abort", answer);
+        until.removeEventListener("abort", done);
         resolve(left.size === 0);
       };
-      const flush = { left, done: answer };
+      const flush = { left, done };
       this.#flushes.add(flush);
-      for (const signal of given) signal.addEventListener("abort", answer);
+      until.addEventListener("abort", done);
       this.#write(left);
     });
   }
@@ -152,6 +152,7 @@ export class PendingEvents {
   stop(): number {
     this.#stop.abort();
     for (const { admit } of this.#waiting) admit();
+    for (const { done } of this.#flushes) done();
     return this.size;
   }
 

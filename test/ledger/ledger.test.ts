@@ -257,16 +257,17 @@ describe("a ledger", () => {
     const ledger = down();
     settle(ledger, "a");
     await expect(ledger.flush()).rejects.toThrow("1 usage events are not written yet");
-    const closing = createLedger({ sink: () => new Promise(() => {}), closeTimeoutMs: 60_000 });
-    await closing.close(); // nothing is pending
-    await closing.flush();
-    const other = down();
-    settle(other, "a");
-    const [flushed, closed] = await Promise.allSettled([other.flush(), other.close()]);
-    expect([flushed, closed]).toMatchObject([
+    const closing = down();
+    settle(closing, "a");
+    const [closed, flushed] = await Promise.allSettled([closing.close(), closing.flush()]);
+    expect([closed, flushed]).toMatchObject([
       { reason: expect.any(LedgerUnavailableError) },
       { reason: expect.any(LedgerUnavailableError) },
     ]);
+    await expect(closing.flush()).rejects.toThrow(LedgerUnavailableError);
+    const idle = createLedger({ sink: () => new Promise(() => {}) });
+    await idle.close();
+    await idle.flush(); // nothing is pending
   });
 
   it("tells of a sink that hangs as of one that fails, and goes on with the next write", async () => {
