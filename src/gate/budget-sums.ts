@@ -1,14 +1,60 @@
 import { type Limit, scopeKey } from "../admission/limit.js";
+import { periodClock } from "../admission/limit-shape.js";
 import type { Period } from "../admission/period.js";
 import type { ReadableSink, SumField, SumQuery } from "../ledger/sink.js";
 import type { UsageEvent } from "../ledger/usage-event.js";
+import { NotFoundError } from "../model/errors.js";
 import { matches } from "../model/patterns.js";
+import type { Engine } from "./engine.js";
+import type { ReconcileQuery } from "./reconciling.js";
 
 /** A budget in its current period. */
 export interface Budget {
   readonly limit: Limit;
   readonly period: Period | undefined;
   readonly projectId: string;
+}
+
+/** Every budget over the keys, each once, in its current period. */
+export async function budgetsOf(
+  engine: Engine,
+  sink: ReadableSink,
+  { orgId, keyIds: asked }: Pick<ReconcileQuery, "orgId" | "keyIds">,
+  now: number,
+): Promise<Budget[]> {
+  const keyIds = asked ?? (await keysOf(engine, sink, orgId, now));
+  const budgets = new Map<string, Budget>();
+  for (const id of keyIds) {
+    const key = { keyId: id };
+    const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
+    if (found === undefined || found.compiled.orgId !== orgId) {
+      if (asked !== undefined) throw new NotFoundError("key", id);
+      continue; // it has spent and is gone; what is above it is compared through the others
+    }
+    const { limits, projectId } = found.compiled;
+    for (const limit of limits) {
+      if (limit.meter !== "cost") continue;
+      const period = periodClock(limit, engine.calendar)?.at(now);
+      budgets.set(`${limit.scopeKey} ${limit.field}`, { limit, period, projectId });
+    }
+  }
+  return [...budgets.values()];
+}
+
+/** The keys on record, and those with calls: a directory of somebody's own cannot be asked for its keys. */
+async function keysOf(
+  { settings }: Engine,
+  sink: ReadableSink,
+  orgId: string,
+  now: number,
+): Promise<string[]> {
+  const recorded = (await settings.storage?.find("key", { orgId })) ?? [];
+  const all = { orgId, from: 0, to: now + 1, now, by: ["keyId"] } as const;
+  const ended = await sink.sum(all);
+  const open = await sink.sum({ ...all, underWay: true });
+  return [
+    ...new Set([...recorded.map(({ id }) => id), ...[...ended, ...open].map(({ group }) => group[0] ?? "")]),
+  ];
 }
 
 /** What a ledger says of a budget. */

@@ -1,14 +1,13 @@
 import { z } from "zod";
 import type { Reading } from "../admission/charge.js";
 import { type LimitReading, limitReading } from "../admission/limit-reading.js";
-import { periodClock } from "../admission/limit-shape.js";
 import { unreadable } from "../ledger/ledger.js";
 import type { ReadableSink } from "../ledger/sink.js";
 import type { UsageEvent } from "../ledger/usage-event.js";
-import { NotFoundError, ValidationError } from "../model/errors.js";
+import { ValidationError } from "../model/errors.js";
 import { idSchema } from "../model/text.js";
 import { parse } from "../model/validation.js";
-import { type Budget, type Spent, spentOf, startOf } from "./budget-sums.js";
+import { type Budget, budgetsOf, type Spent, spentOf, startOf } from "./budget-sums.js";
 import type { Engine } from "./engine.js";
 import { answerOf } from "./guarded-counters.js";
 import { heldFor, raise, turnToRebuild } from "./rebuilding.js";
@@ -207,48 +206,6 @@ async function rebuilt(
   } finally {
     await endTurn?.();
   }
-}
-
-/** Every budget over the keys, each once, in its current period. */
-async function budgetsOf(
-  engine: Engine,
-  sink: ReadableSink,
-  { orgId, keyIds: asked }: ReconcileQuery,
-  now: number,
-): Promise<Budget[]> {
-  const keyIds = asked ?? (await keysOf(engine, sink, orgId, now));
-  const budgets = new Map<string, Budget>();
-  for (const id of keyIds) {
-    const key = { keyId: id };
-    const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
-    if (found === undefined || found.compiled.orgId !== orgId) {
-      if (asked !== undefined) throw new NotFoundError("key", id);
-      continue; // it has spent and is gone; what is above it is compared through the others
-    }
-    const { limits, projectId } = found.compiled;
-    for (const limit of limits) {
-      if (limit.meter !== "cost") continue;
-      const period = periodClock(limit, engine.calendar)?.at(now);
-      budgets.set(`${limit.scopeKey} ${limit.field}`, { limit, period, projectId });
-    }
-  }
-  return [...budgets.values()];
-}
-
-/** The keys on record, and those with calls: a directory of somebody's own cannot be asked for its keys. */
-async function keysOf(
-  { settings }: Engine,
-  sink: ReadableSink,
-  orgId: string,
-  now: number,
-): Promise<string[]> {
-  const recorded = (await settings.storage?.find("key", { orgId })) ?? [];
-  const all = { orgId, from: 0, to: now + 1, now, by: ["keyId"] } as const;
-  const ended = await sink.sum(all);
-  const open = await sink.sum({ ...all, underWay: true });
-  return [
-    ...new Set([...recorded.map(({ id }) => id), ...[...ended, ...open].map(({ group }) => group[0] ?? "")]),
-  ];
 }
 
 function unendedOf(now: number): (event: UsageEvent) => UnendedCall {
