@@ -3,7 +3,7 @@ import { LedgerUnavailableError } from "../model/errors.js";
 import { backoffMs, type Retry } from "./backoff.js";
 import { type Batches, batches } from "./batches.js";
 import type { LedgerSink } from "./sink.js";
-import { type CallEnd, type LedgerCall, usageEventOf } from "./usage-event.js";
+import { type CallEnd, type LedgerCall, sizeOf, usageEventOf } from "./usage-event.js";
 
 /** Waits until milliseconds have passed, or rejects when the signal says so. */
 export type Wait = (ms: number, signal: AbortSignal) => Promise<unknown>;
@@ -96,6 +96,8 @@ export class PendingEvents {
     if (this.#stop.signal.aborted) return;
     const known = this.#pending.get(call.id);
     if (known?.end !== undefined) return;
+    // A repeated request has the reservation as it was before it was extended.
+    if (known !== undefined && sizeOf(call) <= sizeOf(known.call)) return;
     if (known === undefined && this.#pending.size * 2 >= this.#options.maxPending) return;
     this.#put({ call, end: undefined, recordedAt: known?.recordedAt ?? this.#options.now() });
   }

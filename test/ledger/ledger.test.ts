@@ -168,6 +168,18 @@ describe("a ledger", () => {
     expect(writes).toHaveLength(1);
   });
 
+  it("keeps the extension of a call that is begun once more, by a repeated request", async () => {
+    const { sink, writes } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink });
+    ledger.opened(aCall());
+    ledger.opened(aCall({ outputTokens: 5_000, costNanoUsd: 50_000_000 }));
+    ledger.opened(aCall());
+    await eventually(() => expect(writes).toHaveLength(1));
+    expect(writes[0]?.events).toMatchObject([{ outcome: "open", costNanoUsd: 50_000_000 }]);
+    writes[0]?.end();
+    await ledger.flush();
+  });
+
   it("drops and counts what is too much, and says so once", async () => {
     const { sink, writes, kept } = sinkByHand();
     const clock = { at: NOON, now: () => clock.at };
