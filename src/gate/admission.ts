@@ -22,6 +22,11 @@ export interface Admitted {
   /** What limits in shadow mode would have refused. */
   readonly shadow: readonly Refusal[];
   readonly degraded?: Degraded;
+  /**
+   * The call has the reservation of an earlier one with the same `requestId`, which is open yet; nothing more was charged.
+   * Do not release it where this call comes to nothing: it is the earlier one's as well.
+   */
+  readonly replayed?: true;
 }
 
 export type Admission = Admitted | Refused;
@@ -46,6 +51,7 @@ export class AdmittedCall implements Admitted {
   readonly contentLogging: boolean;
   readonly shadow: readonly Refusal[];
   declare readonly degraded?: Degraded;
+  declare readonly replayed?: true;
   readonly #charges: Charges;
   readonly #counted: Counted;
 
@@ -57,6 +63,7 @@ export class AdmittedCall implements Admitted {
     degraded: Degraded | undefined,
     charges: Charges,
     counted: Counted,
+    isReplayed = false,
   ) {
     this.reservation = reservation;
     this.keyId = reservation.keyId;
@@ -67,6 +74,7 @@ export class AdmittedCall implements Admitted {
     this.contentLogging = contentLogging;
     this.shadow = shadow;
     if (degraded) this.degraded = degraded;
+    if (isReplayed) this.replayed = true;
     this.#charges = charges;
     this.#counted = counted;
   }
@@ -105,6 +113,7 @@ export class AdmittedCall implements Admitted {
       limits,
       shadow,
       ...(this.degraded && { degraded: this.degraded }),
+      ...(this.replayed && { replayed: true }),
     };
   }
 }

@@ -49,10 +49,20 @@ export async function admit(
   const counted = isFirst ? plan : compiled.forTargets(use.models, requested);
   const charges = counted.charges(use, now);
   const asked: Asked = { call, requested, compiled, plan: counted, use, charges, now, dryRun };
-  const answer = reserveDirectly(engine, ids, asked) ?? (await reserveOrDegrade(engine, ids, asked));
-  if (!answer.admitted) return refuse(answer);
-  if (!dryRun) engine.settings.ledger?.opened(answer.reservation);
-  return answer;
+  const direct = reserveDirectly(engine, ids, asked);
+  if (direct !== undefined) {
+    engine.settings.ledger?.opened(direct.reservation);
+    return direct;
+  }
+  engine.underWay.start();
+  try {
+    const answer = await reserveOrDegrade(engine, ids, asked);
+    if (!answer.admitted) return refuse(answer);
+    if (!dryRun) engine.settings.ledger?.opened(answer.reservation);
+    return answer;
+  } finally {
+    engine.underWay.end();
+  }
 }
 
 /** The ordinary way of counters, and what happens where they do not answer. */
@@ -154,6 +164,7 @@ function concluded(engine: Engine, asked: Asked, outcome: ReserveOutcome, degrad
       return admitted(asked, outcome.id, NO_REFUSALS, degraded, {
         ...outcome,
         charges: sideBySide(outcome.charges),
+        isReplayed: true,
       });
     case "refused":
       return limitRefusal(chargeList(charges), outcome.readings, now);
@@ -207,6 +218,7 @@ function admitted(
       resetMs,
       now,
     },
+    counted.isReplayed,
   );
 }
 
@@ -217,4 +229,6 @@ interface Held {
   readonly charges: Charges;
   readonly used: readonly number[];
   readonly resetMs: readonly number[] | undefined;
+  /** Whether it was there before this call. */
+  readonly isReplayed?: boolean;
 }

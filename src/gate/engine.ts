@@ -14,6 +14,7 @@ import { KeyResolver } from "./key-resolver.js";
 import { LocalCounting } from "./local-counting.js";
 import type { GateSettings } from "./options.js";
 import { SpendPace } from "./spend-velocity.js";
+import { UnderWay } from "./under-way.js";
 
 /** What the parts of one gate share. */
 export interface Engine {
@@ -34,6 +35,8 @@ export interface Engine {
   readonly orgQueue: OrgQueue;
   /** When keys were last used; absent where there is no storage to keep it in. */
   readonly lastUsed: LastUsed | undefined;
+  /** What the ledger will be told. */
+  readonly underWay: UnderWay;
 }
 
 export function createEngine(settings: GateSettings, directory: Directory, newId: () => string): Engine {
@@ -58,6 +61,7 @@ export function createEngine(settings: GateSettings, directory: Directory, newId
     local: new LocalCounting(settings.localShare, newId),
     orgQueue: new OrgQueue(),
     lastUsed: settings.storage && new LastUsed(settings.storage),
+    underWay: new UnderWay(),
   };
 }
 

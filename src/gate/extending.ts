@@ -43,6 +43,7 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const counters = countersOf(engine, reservation);
   const request = { id, orgId, now, ttlMs: engine.settings.reservationTtlMs, charges, extend: true };
   let outcome: ReserveOutcome;
+  engine.underWay.start();
   try {
     outcome = await answerOf(engine, counters, () => counters.reserve(request));
   } catch (error) {
@@ -52,6 +53,8 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
     }
     // The call is under way and its reservation stays where it is; the settle charges what it has really used.
     return admitted(extended, "uncounted");
+  } finally {
+    engine.underWay.end(); // whoever waits for it goes on after this step, in which the ledger is told
   }
   switch (outcome.outcome) {
     case "reserved":

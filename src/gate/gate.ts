@@ -94,9 +94,11 @@ export interface Gate {
   /** Adds a listener; the returned function removes it. */
   on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void;
   /**
-   * Closes the ledger, the storage and the counters. Later calls reject with ClosedError.
+   * Waits for what is under way, at most `countersTimeoutMs`, and closes the ledger, the storage and the counters. Later
+   * calls reject with ClosedError.
    *
-   * @throws LedgerUnavailableError where the ledger could not write all that was pending; the rest is closed all the same
+   * @throws LedgerUnavailableError where the ledger could not write all that was pending, and what a storage throws that
+   * cannot be written to; the rest is closed all the same
    */
   close(): Promise<void>;
 }
@@ -199,12 +201,17 @@ export function createGate(options: GateOptions = {}): Gate {
       if (closed) return;
       closed = true;
       unwatch?.();
-      await engine.lastUsed?.flush();
+      // What is still to come is done whatever fails, and what fails last is told: a ledger after a storage.
       try {
-        await ledger?.close();
+        await engine.lastUsed?.flush();
       } finally {
-        for (const stop of unheard) stop?.();
-        await Promise.all([counters.close(), storage?.close()]);
+        try {
+          await engine.underWay.none(settings.countersTimeoutMs);
+          await ledger?.close();
+        } finally {
+          for (const stop of unheard) stop?.();
+          await Promise.all([counters.close(), storage?.close()]);
+        }
       }
     },
   };

@@ -18,28 +18,38 @@ const NOTHING: Use = { requests: 0, inputTokens: 0, outputTokens: 0, costNanoUsd
 
 /** Corrects a reservation to what the call has really used, and closes it. Never refuses: the money is spent. */
 export async function settle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
-  const now = engine.settings.clock.now();
-  const reservation = reservationFrom(given);
-  const checked = isPlainActual(actual) ? actual : parse(actualSchema, actual, "actual");
-  const use = actualUse(reservation, checked, engine.settings, now);
-  const { model } = checked;
-  const charges =
-    model === undefined || model === reservation.model
-      ? withAmounts(reservation.charges, IssuedReservation.amounts(reservation, use))
-      : await chargesOfFallback(engine, reservation, model, use, now);
-  const outcome = checked.disconnected ? "disconnected" : "settled";
-  return close(engine, reservation, use, charges, { outcome, at: now, actual: checked });
+  engine.underWay.start();
+  try {
+    const now = engine.settings.clock.now();
+    const reservation = reservationFrom(given);
+    const checked = isPlainActual(actual) ? actual : parse(actualSchema, actual, "actual");
+    const use = actualUse(reservation, checked, engine.settings, now);
+    const { model } = checked;
+    const charges =
+      model === undefined || model === reservation.model
+        ? withAmounts(reservation.charges, IssuedReservation.amounts(reservation, use))
+        : await chargesOfFallback(engine, reservation, model, use, now);
+    const outcome = checked.disconnected ? "disconnected" : "settled";
+    return await close(engine, reservation, use, charges, { outcome, at: now, actual: checked });
+  } finally {
+    engine.underWay.end();
+  }
 }
 
 /** Undoes a reservation, for a call that was never sent. */
 export async function release(engine: Engine, given: unknown): Promise<Settlement> {
-  const reservation = reservationFrom(given);
-  const charges = withAmounts(
-    reservation.charges,
-    reservation.charges.amounts.map(() => 0),
-  );
-  const at = engine.settings.clock.now();
-  return close(engine, reservation, NOTHING, charges, { outcome: "released", at, actual: {} });
+  engine.underWay.start();
+  try {
+    const reservation = reservationFrom(given);
+    const charges = withAmounts(
+      reservation.charges,
+      reservation.charges.amounts.map(() => 0),
+    );
+    const at = engine.settings.clock.now();
+    return await close(engine, reservation, NOTHING, charges, { outcome: "released", at, actual: {} });
+  } finally {
+    engine.underWay.end();
+  }
 }
 
 function withAmounts({ limits, periods }: Charges, amounts: readonly number[]): Charges {
@@ -55,7 +65,8 @@ async function close(
 ): Promise<Settlement> {
   const now = ending.at;
   if (reservation.degraded === "uncounted") {
-    await ended(engine, reservation, use, ending);
+    const room = ended(engine, reservation, use, ending);
+    if (room !== undefined) await engine.underWay.aside(room);
     return { settled: true, charged: chargedBy(use), overdraft: [] };
   }
   const counters = countersOf(engine, reservation);
@@ -73,7 +84,7 @@ async function close(
   }
   engine.alerts.look(charges, used, now, reservation);
   const room = ended(engine, reservation, use, ending);
-  if (room !== undefined) await room;
+  if (room !== undefined) await engine.underWay.aside(room);
   return { settled: true, charged: chargedBy(use), overdraft };
 }
 

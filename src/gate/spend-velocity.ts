@@ -6,7 +6,7 @@ import type { CallContext, EventHub } from "./events.js";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Parts of a window in which spending is kept: a window reaches back at most one part too far. */
+/** Parts of a window. Spending is kept in those and the one that has begun: a window reaches back at most one part too far. */
 const PARTS = 12;
 
 /** Keys watched. One that falls out begins anew, without a history. */
@@ -101,7 +101,7 @@ class KeyPace {
   readonly #windowMs: number;
   readonly #partMs: number;
   /** By the number of the part, modulo their number. */
-  readonly #parts = new Float64Array(PARTS);
+  readonly #parts = new Float64Array(PARTS + 1);
   /** By the number of the day, modulo their number; today is one of them. */
   readonly #days: Float64Array;
   readonly #firstAt: number;
@@ -122,7 +122,8 @@ class KeyPace {
     // Time never runs backwards: a late amount counts as of now.
     this.#part = moveOn(this.#parts, this.#part, Math.floor(sinceFirst / this.#partMs));
     this.#day = moveOn(this.#days, this.#day, Math.floor(sinceFirst / DAY_MS));
-    this.#parts[this.#part % PARTS] = (this.#parts[this.#part % PARTS] ?? 0) + amount;
+    const part = this.#part % this.#parts.length;
+    this.#parts[part] = (this.#parts[part] ?? 0) + amount;
     const today = this.#day % this.#days.length;
     this.#days[today] = (this.#days[today] ?? 0) + amount;
     return this.#parts.reduce((sum, part) => sum + part, 0);

@@ -22,7 +22,12 @@ export interface LedgerOptions {
   readonly whenFull?: "block" | "drop" | undefined;
   /** Waits after a failed write, in milliseconds: the first, and the longest. 100 and 30,000 by default. */
   readonly retry?: { readonly baseMs?: number | undefined; readonly maxMs?: number | undefined } | undefined;
-  /** How long `close` tries to write what is pending, in milliseconds; 10,000 by default. */
+  /**
+   * How long a write may take, in milliseconds; 30,000 by default. One that takes longer has failed and is tried again, so
+   * that a sink which hangs is noticed.
+   */
+  readonly writeTimeoutMs?: number | undefined;
+  /** How long `close` and `flush` try to write what is pending, in milliseconds; 10,000 by default. */
   readonly closeTimeoutMs?: number | undefined;
   /** Tells the time in epoch milliseconds; `Date` by default. */
   readonly clock?: { now(): number } | undefined;
@@ -57,9 +62,9 @@ export interface LedgerEvents {
 export interface LedgerStatus {
   /** Events that the sink has not acknowledged. */
   readonly pending: number;
-  /** How long ago the call was admitted that has waited longest, in milliseconds; 0 where none waits. */
+  /** For how long the event has waited that has waited longest, in milliseconds; 0 where none waits. */
   readonly lagMs: number;
-  /** Events lost because the queue was full. */
+  /** Events lost because the queue was full, or the ledger closed. */
   readonly dropped: number;
   /** Failed writes in a row. */
   readonly failures: number;
@@ -84,7 +89,11 @@ export interface Ledger {
   /** The sink, where it can be read. */
   readonly readable: ReadableSink | undefined;
   status(): LedgerStatus;
-  /** Resolves once everything recorded so far is acknowledged by the sink. */
+  /**
+   * Resolves once everything recorded so far is acknowledged by the sink; what is recorded meanwhile is not waited for.
+   *
+   * @throws LedgerUnavailableError where the sink did not take all of it in `closeTimeoutMs`, or the ledger is closed first
+   */
   flush(): Promise<void>;
   /** Adds a listener; the returned function removes it. */
   on<E extends keyof LedgerEvents>(event: E, listener: (event: LedgerEvents[E]) => void): () => void;
@@ -116,6 +125,7 @@ const optionsSchema = z.strictObject({
   maxPending: count.optional(),
   whenFull: z.enum(["block", "drop"]).optional(),
   retry: z.strictObject({ baseMs: ms.optional(), maxMs: ms.optional() }).optional(),
+  writeTimeoutMs: ms.optional(),
   closeTimeoutMs: ms.optional(),
   clock: z
     .custom<{ now(): number }>((value) => typeof Object(value).now === "function", {
@@ -144,6 +154,8 @@ export function createLedger(options: LedgerOptions): Ledger {
     retry: { baseMs: given.retry?.baseMs ?? 100, maxMs: given.retry?.maxMs ?? 30_000 },
     random: given.random ?? Math.random,
     wait: given.wait ?? wait,
+    writeTimeoutMs: given.writeTimeoutMs ?? 30_000,
+    now: () => clock.now(),
     onFull() {
       const { size, dropped } = pending;
       tell(listeners.full, { at: clock.now(), pending: size, dropped, policy: whenFull });
@@ -155,11 +167,19 @@ export function createLedger(options: LedgerOptions): Ledger {
   const readable = isReadable(sink) ? sink : undefined;
   let closed: Promise<void> | undefined;
 
-  async function drain(): Promise<void> {
-    const flushed = pending.flush();
+  /** Whether all that is pending was written in time. */
+  async function flushed(): Promise<boolean> {
     const deadline = new AbortController();
-    await Promise.race([flushed, wait(closeTimeoutMs, deadline.signal).catch(() => {})]);
-    deadline.abort();
+    const timer = setTimeout(() => deadline.abort(), closeTimeoutMs);
+    try {
+      return await pending.flush(deadline.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function drain(): Promise<void> {
+    await flushed();
     const lost = pending.stop();
     await sink.close?.();
     if (lost > 0) throw new LedgerUnavailableError(`${lost} usage events were not written`);
@@ -174,11 +194,14 @@ export function createLedger(options: LedgerOptions): Ledger {
     },
     readable,
     status() {
-      const { size, dropped, failures, oldestAdmittedAt } = pending;
-      const lagMs = oldestAdmittedAt === undefined ? 0 : Math.max(0, clock.now() - oldestAdmittedAt);
+      const { size, dropped, failures, oldestRecordedAt } = pending;
+      const lagMs = oldestRecordedAt === undefined ? 0 : Math.max(0, clock.now() - oldestRecordedAt);
       return { pending: size, lagMs, dropped, failures };
     },
-    flush: () => pending.flush(),
+    async flush() {
+      if (!(await flushed()))
+        throw new LedgerUnavailableError(`${pending.size} usage events are not written yet`);
+    },
     on(event, listener) {
       // Sound: each set holds the listeners of the event that it is found under.
       const set = listeners[event] as Set<typeof listener>;

@@ -7,7 +7,7 @@ import { Temporal } from "temporal-polyfill";
  * no day or hour begins within one.
  */
 export interface LocalPart {
-  /** `2026-03-29`, or `2026-10-25T02:00+01:00`: an hour that comes twice has two names. */
+  /** `2026-03-29`, or `2026-10-25T02:00+01:00`: the moment it begins at, so that an hour that comes twice has two names. */
   readonly name: string;
   /** Epoch milliseconds of the first moment. */
   readonly startsAt: number;
@@ -19,10 +19,12 @@ export function localDay(at: number, timeZone: string): LocalPart {
 }
 
 export function localHour(at: number, timeZone: string): LocalPart {
-  const hour = zoned(at, timeZone).round({ smallestUnit: "hour", roundingMode: "floor" });
-  const { offset } = zoned(at, timeZone);
-  const name = `${hour.toPlainDateTime().toString({ smallestUnit: "minute" })}${offset}`;
-  return { name, startsAt: hour.epochMilliseconds };
+  const { minute, offset } = zoned(at, timeZone);
+  let start = zoned(at - minute * 60_000, timeZone);
+  // Where clocks change by half an hour, an hour may begin in its middle.
+  while (start.offset !== offset) start = start.add({ minutes: 15 });
+  const name = `${start.toPlainDateTime().toString({ smallestUnit: "minute" })}${offset}`;
+  return { name, startsAt: start.epochMilliseconds };
 }
 
 /** Every day from the one that holds `from` to the one before or at `to`, exclusive; at most `max` of them. */

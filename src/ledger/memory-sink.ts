@@ -22,9 +22,11 @@ export function memoryLedgerSink(): MemoryLedgerSink {
     async sum(query) {
       return sumsOf(kept.values(), query);
     },
-    async open({ orgId, from, limit }) {
+    async open({ orgId, keyIds, from, limit }) {
+      const isAsked = (event: UsageEvent) =>
+        event.orgId === orgId && event.admittedAt >= from && (keyIds?.includes(event.keyId) ?? true);
       return [...kept.values()]
-        .filter((event) => event.orgId === orgId && event.outcome === "open" && event.admittedAt >= from)
+        .filter((event) => event.outcome === "open" && isAsked(event))
         .sort((a, b) => b.admittedAt - a.admittedAt || (a.id < b.id ? -1 : 1))
         .slice(0, limit);
     },
@@ -51,7 +53,8 @@ function sumsOf(events: Iterable<UsageEvent>, query: SumQuery): Sums[] {
 }
 
 function isAsked(event: UsageEvent, query: SumQuery): boolean {
-  const { orgId, projectId, userId, keyId, from, to, now } = query;
+  const { orgId, projectId, userId, keyId, from, to, now, underWay = false } = query;
+  const isUnderWay = event.outcome === "open" && event.expiresAt > now;
   return (
     event.orgId === orgId &&
     (projectId ?? event.projectId) === event.projectId &&
@@ -59,7 +62,7 @@ function isAsked(event: UsageEvent, query: SumQuery): boolean {
     (keyId ?? event.keyId) === event.keyId &&
     event.admittedAt >= from &&
     event.admittedAt < to &&
-    (event.outcome !== "open" || event.expiresAt <= now)
+    isUnderWay === underWay
   );
 }
 
@@ -84,7 +87,7 @@ function totalOf(events: readonly UsageEvent[]): Omit<Sums, "group"> {
     calls: events.length - count("released"),
     released: count("released"),
     disconnected: count("disconnected"),
-    expired: count("open"), // those still under way were not asked for
+    expired: count("open"),
     ...tokensOf(sum),
     costNanoUsd: cost(false),
     byokNanoUsd: cost(true),

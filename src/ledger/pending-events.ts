@@ -1,8 +1,9 @@
 import { setTimeout } from "node:timers/promises";
+import { LedgerUnavailableError } from "../model/errors.js";
 import { backoffMs, type Retry } from "./backoff.js";
 import { type Batches, batches } from "./batches.js";
 import type { LedgerSink } from "./sink.js";
-import { type CallEnd, type LedgerCall, usageEventOf } from "./usage-event.js";
+import { type CallEnd, type LedgerCall, sizeOf, usageEventOf } from "./usage-event.js";
 
 /** Waits until milliseconds have passed, or rejects when the signal says so. */
 export type Wait = (ms: number, signal: AbortSignal) => Promise<unknown>;
@@ -17,6 +18,9 @@ export interface PendingOptions {
   readonly retry: Retry;
   readonly random: () => number;
   readonly wait: Wait;
+  /** A write that takes longer has failed. */
+  readonly writeTimeoutMs: number;
+  readonly now: () => number;
   /** An end of a call found no room. Told once each time the queue becomes full. */
   readonly onFull: () => void;
   /** The sink has refused a batch. */
@@ -26,6 +30,15 @@ export interface PendingOptions {
 interface Pending {
   readonly call: LedgerCall;
   readonly end: CallEnd | undefined;
+  /** Since when something of this call is not acknowledged. */
+  readonly recordedAt: number;
+}
+
+/** Somebody who waits for what was pending when they asked. */
+interface Flush {
+  readonly left: Set<string>;
+  /** Answers them, by whether something is left. */
+  readonly done: () => void;
 }
 
 /**
@@ -44,8 +57,9 @@ export class PendingEvents {
   readonly #due = new Set<string>();
   /** Ends of calls that found no room, under `block`, each with whom to tell when it has. */
   readonly #waiting: (Pending & { readonly admit: () => void })[] = [];
+  readonly #flushes = new Set<Flush>();
   readonly #stop = new AbortController();
-  #writing: Promise<void> | undefined;
+  #isWriting = false;
   #failures = 0;
   #dropped = 0;
   #isFull = false;
@@ -71,25 +85,35 @@ export class PendingEvents {
     return this.#failures;
   }
 
-  /** The admission of the call that has waited longest. */
-  get oldestAdmittedAt(): number | undefined {
-    for (const { call } of this.#pending.values()) return call.reservedAt;
+  /** When the event was recorded that has waited longest. */
+  get oldestRecordedAt(): number | undefined {
+    for (const { recordedAt } of this.#pending.values()) return recordedAt;
     return undefined;
   }
 
   /** Notes the beginning of a call, or an extension. Beginnings take at most half of the room: ends matter more. */
   begin(call: LedgerCall): void {
+    if (this.#stop.signal.aborted) return;
     const known = this.#pending.get(call.id);
     if (known?.end !== undefined) return;
+    // A repeated request has the reservation as it was before it was extended.
+    if (known !== undefined && sizeOf(call) <= sizeOf(known.call)) return;
     if (known === undefined && this.#pending.size * 2 >= this.#options.maxPending) return;
-    this.#put({ call, end: undefined });
+    this.#put({ call, end: undefined, recordedAt: known?.recordedAt ?? this.#options.now() });
   }
 
-  /** Notes the end of a call. Returns a promise where it has to wait for room, under `block`. */
+  /**
+   * Notes the end of a call. Returns a promise where it has to wait for room, under `block`. Once the trying has ended,
+   * nobody writes it: it counts as dropped.
+   */
   end(call: LedgerCall, end: CallEnd): Promise<void> | undefined {
     const known = this.#pending.get(call.id);
     if (known?.end !== undefined) return undefined;
-    const entry = { call, end };
+    if (this.#stop.signal.aborted) {
+      this.#dropped++;
+      return undefined;
+    }
+    const entry = { call, end, recordedAt: known?.recordedAt ?? this.#options.now() };
     if (known !== undefined || this.#pending.size < this.#options.maxPending) {
       this.#put(entry);
       return undefined;
@@ -103,15 +127,34 @@ export class PendingEvents {
     return new Promise((resolve) => this.#waiting.push({ ...entry, admit: resolve }));
   }
 
-  /** Resolves once nothing is pending any more; goes on trying until then. */
-  async flush(): Promise<void> {
-    while (this.size > 0 && !this.#stop.signal.aborted) await this.#write([...this.#pending.keys()]);
+  /**
+   * Writes what is pending now, without waiting for its batch to fill.
+   *
+   * @param until when nobody waits for it any more
+   * @returns whether all of it is acknowledged
+   */
+  async flush(until: AbortSignal): Promise<boolean> {
+    const left = new Set([...this.#pending.keys(), ...this.#waiting.map(({ call }) => call.id)]);
+    if (left.size === 0) return true;
+    if (until.aborted || this.#stop.signal.aborted) return false;
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#flushes.delete(flush);
+        until.removeEventListener("abort", done);
+        resolve(left.size === 0);
+      };
+      const flush = { left, done };
+      this.#flushes.add(flush);
+      until.addEventListener("abort", done);
+      this.#write(left);
+    });
   }
 
   /** Ends the trying. What is pending then is lost; its number is returned. */
   stop(): number {
     this.#stop.abort();
     for (const { admit } of this.#waiting) admit();
+    for (const { done } of this.#flushes) done();
     return this.size;
   }
 
@@ -122,27 +165,47 @@ export class PendingEvents {
     if (isNew) this.#batches.add(id);
   }
 
-  #write(ids: readonly string[]): Promise<void> {
+  #write(ids: Iterable<string>): void {
     for (const id of ids) if (this.#pending.has(id)) this.#due.add(id);
-    this.#writing ??= this.#writeDue().finally(() => {
-      this.#writing = undefined;
-    });
-    return this.#writing;
+    if (!this.#isWriting) this.#writeDue();
   }
 
   async #writeDue(): Promise<void> {
-    while (this.#due.size > 0 && !this.#stop.signal.aborted) {
-      const batch = this.#take(Math.max(1, this.#options.maxBatch >> this.#failures));
-      if (batch.length === 0) continue; // acknowledged since it was found due
-      try {
-        await this.#sink.write(batch.map(({ call, end }) => usageEventOf(call, end)));
-      } catch (error) {
-        for (const { call } of batch) this.#due.add(call.id);
-        await this.#pause(error);
-        continue;
-      }
-      this.#failures = 0;
-      this.#acknowledge(batch);
+    this.#isWriting = true;
+    try {
+      while (this.#due.size > 0 && !this.#stop.signal.aborted) await this.#writeNext();
+    } finally {
+      this.#isWriting = false; // in one step with the last look at what is due
+    }
+  }
+
+  async #writeNext(): Promise<void> {
+    const batch = this.#take(Math.max(1, Math.floor(this.#options.maxBatch / 2 ** this.#failures)));
+    if (batch.length === 0) return; // acknowledged since it was found due
+    try {
+      await this.#writeInTime(batch);
+    } catch (error) {
+      for (const { call } of batch) this.#due.add(call.id);
+      await this.#pause(error);
+      return;
+    }
+    this.#failures = 0;
+    this.#acknowledge(batch);
+  }
+
+  /** A write that is given up may still come to something: a sink takes the same events twice, and in any order. */
+  async #writeInTime(batch: readonly Pending[]): Promise<void> {
+    const { writeTimeoutMs } = this.#options;
+    const answered = new AbortController();
+    const timer = setTimeout(writeTimeoutMs, undefined, { signal: answered.signal, ref: false });
+    const late = timer.then(() => {
+      throw new LedgerUnavailableError(`the sink did not answer within ${writeTimeoutMs} ms`);
+    });
+    const write = async () => this.#sink.write(batch.map(({ call, end }) => usageEventOf(call, end)));
+    try {
+      await Promise.race([write(), late]);
+    } finally {
+      answered.abort();
     }
   }
 
@@ -161,16 +224,26 @@ export class PendingEvents {
     for (const entry of batch) {
       const { id } = entry.call;
       // A call may have ended while its beginning was being written.
-      if (this.#pending.get(id) === entry) this.#pending.delete(id);
-      else this.#due.add(id);
+      if (this.#pending.get(id) === entry) {
+        this.#pending.delete(id);
+        this.#tell(id);
+      } else this.#due.add(id);
     }
     while (this.#pending.size < this.#options.maxPending) {
       const next = this.#waiting.shift();
       if (next === undefined) break;
       this.#put(next);
+      this.#due.add(next.call.id); // it has waited long enough
       next.admit();
     }
     if (this.#pending.size < this.#options.maxPending) this.#isFull = false;
+  }
+
+  #tell(id: string): void {
+    for (const { left, done } of this.#flushes) {
+      left.delete(id);
+      if (left.size === 0) done();
+    }
   }
 
   async #pause(error: unknown): Promise<void> {

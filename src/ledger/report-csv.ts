@@ -26,8 +26,9 @@ export function reportCsv({ groupBy, rows }: Report): string {
   return lines.map((cells) => `${cells.map(cell).join(",")}\r\n`).join("");
 }
 
+/** Quoted also for what other spreadsheets take for a separator: what stands after it would be a cell of its own. */
 function cell(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** What a formula begins with, by the advice of OWASP; the wide forms are taken for the narrow by some spreadsheets. */

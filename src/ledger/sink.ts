@@ -10,6 +10,7 @@ export type SumField =
   | "countedAs"
   | "mcp"
   | "byok"
+  | "outcome"
   | "tag"
   | "quarter";
 
@@ -24,11 +25,13 @@ export interface SumQuery {
   readonly to: number;
   /** An open call is expired where its `expiresAt` is not after this moment. */
   readonly now: number;
+  /** Adds up the calls that are under way instead: the open ones that are not expired. */
+  readonly underWay?: boolean | undefined;
   /** A call counts once under each of its tags, `name=value`, and under the empty text where it has none. */
   readonly by: readonly SumField[];
 }
 
-/** Sums over the calls that have ended and that share the values of `by`. Open calls are in none of them. */
+/** Sums over the calls that share the values of `by`: those that have ended, unless asked for those under way. */
 export interface Sums extends Tokens {
   /** The values of `by`, each as text: `true`, `false`, a number of milliseconds, an id. */
   readonly group: readonly string[];
@@ -36,6 +39,7 @@ export interface Sums extends Tokens {
   readonly calls: number;
   readonly released: number;
   readonly disconnected: number;
+  /** Calls without an end. */
   readonly expired: number;
   /** What it cost the org. A number would not be exact above 9,007,199 USD. */
   readonly costNanoUsd: bigint;
@@ -60,6 +64,8 @@ export interface LedgerSink {
 
 export interface OpenQuery {
   readonly orgId: string;
+  /** Only the calls of these keys; of every key by default. */
+  readonly keyIds?: readonly string[] | undefined;
   /** Epoch milliseconds: admitted at or after this moment. */
   readonly from: number;
   readonly limit: number;

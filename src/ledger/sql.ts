@@ -106,7 +106,9 @@ export function sumStatement(query: SumQuery, dialect: Dialect): Statement {
     `org_id = ${bind(storedText(query.orgId))}`,
     `admitted_at >= ${bind(query.from)}`,
     `admitted_at < ${bind(query.to)}`,
-    `(outcome <> 'open' or expires_at <= ${bind(query.now)})`,
+    query.underWay
+      ? `outcome = 'open' and expires_at > ${bind(query.now)}`
+      : `(outcome <> 'open' or expires_at <= ${bind(query.now)})`,
   ];
   for (const field of ["projectId", "userId", "keyId"] as const) {
     const wanted = query[field];
@@ -171,11 +173,22 @@ function tokensOf(row: Readonly<Record<string, unknown>>): Tokens {
 }
 
 /** The open calls of an org, all columns, latest admission first. */
-export function openStatement({ orgId, from, limit }: OpenQuery, { table, placeholder }: Dialect): Statement {
-  const text = `select ${COLUMN_NAMES.join(", ")} from ${table}
-    where org_id = ${placeholder(1)} and outcome = 'open' and admitted_at >= ${placeholder(2)}
-    order by admitted_at desc, id limit ${placeholder(3)}`;
-  return { text, values: [storedText(orgId), from, limit] };
+export function openStatement(
+  { orgId, keyIds, from, limit }: OpenQuery,
+  { table, placeholder }: Dialect,
+): Statement {
+  const values: (string | number)[] = [];
+  const bind = (value: string | number) => placeholder(values.push(value));
+  const conditions = [
+    `org_id = ${bind(storedText(orgId))}`,
+    "outcome = 'open'",
+    `admitted_at >= ${bind(from)}`,
+  ];
+  if (keyIds?.length === 0) conditions.push("false");
+  else if (keyIds) conditions.push(`key_id in (${keyIds.map((id) => bind(storedText(id))).join(", ")})`);
+  const text = `select ${COLUMN_NAMES.join(", ")} from ${table} where ${conditions.join(" and ")}
+    order by admitted_at desc, id limit ${bind(limit)}`;
+  return { text, values };
 }
 
 /** Stands before `0` for U+0000, which PostgreSQL has no text with, and before `1` for itself. */

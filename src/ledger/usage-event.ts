@@ -137,8 +137,9 @@ export function replaces(next: UsageEvent, present: UsageEvent): boolean {
   return next.outcome !== "open" || sizeOf(next) > sizeOf(present);
 }
 
-/** An extension only ever adds to it. */
-function sizeOf({ inputTokens, outputTokens, costNanoUsd }: UsageEvent): number {
+/** What a call has reserved. An extension only ever adds to it. */
+export function sizeOf(call: Pick<LedgerCall, "inputTokens" | "outputTokens" | "costNanoUsd">): number {
+  const { inputTokens, outputTokens, costNanoUsd } = call;
   return inputTokens + outputTokens + costNanoUsd;
 }
 

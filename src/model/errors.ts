@@ -102,7 +102,7 @@ export class CountersUnavailableError extends TollgateError {
   }
 }
 
-/** The ledger was closed before its sink had taken everything over; the message says how many events are lost. */
+/** The ledger's sink did not take everything over in time; the message says of how many events. Once closed, they are lost. */
 export class LedgerUnavailableError extends TollgateError {
   constructor(message: string) {
     super("ledger_unavailable", message);

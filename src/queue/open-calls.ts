@@ -28,10 +28,6 @@ export class OpenCalls {
     this.#asking--;
   }
 
-  has({ id }: Reservation): boolean {
-    return this.#open.has(id);
-  }
-
   /** Notes an admitted call. Its end by itself is told in the time of the queue, which may not be that of the gate. */
   open({ id, reservedAt, expiresAt }: Reservation, now: number): void {
     this.#open.set(id, now + Math.max(0, expiresAt - reservedAt));

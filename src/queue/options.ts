@@ -7,7 +7,10 @@ import { PRIORITIES } from "./turns.js";
 
 /** What decides who waits, and for how long. */
 export interface QueueOptions {
-  /** How long a call may wait, in milliseconds, from 1 to 2,147,483,647; 30,000 by default. */
+  /**
+   * How long a call may wait for room, in milliseconds, from 1 to 2,147,483,647; 30,000 by default. The gate's own answer
+   * comes on top: while it is being asked, it alone decides.
+   */
   readonly maxWaitMs?: number | undefined;
   /** Calls that may wait at once, over all keys, from 1 to 1,000,000; 1,000 by default. */
   readonly maxQueued?: number | undefined;

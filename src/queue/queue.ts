@@ -27,7 +27,7 @@ export interface QueueStatus {
 export interface Queue {
   /**
    * The answer of `gate.admit`, waited for while waiting helps. A refusal is the gate's own; or `queue_full`, or
-   * `queue_timeout` where there was no room within `maxWaitMs`.
+   * `queue_timeout` where there was no room within `maxWaitMs`. What the gate is being asked at that moment is waited for.
    *
    * @throws what the gate throws; ClosedError once the queue is closed; the signal's reason once it is aborted
    */
@@ -36,8 +36,8 @@ export interface Queue {
   /** Adds a listener; the returned function removes it. */
   on<E extends keyof QueueEvents>(event: E, listener: (event: QueueEvents[E]) => void): () => void;
   /**
-   * Rejects every call that waits with ClosedError, and resolves once nothing is left at the gate that was reserved for
-   * one of them. The gate stays open.
+   * Rejects every call that waits with ClosedError, and resolves once what was being reserved for one of them is given
+   * back, but for calls with a `requestId`: another call may have their reservation. The gate stays open.
    */
   close(): Promise<void>;
 }
@@ -286,16 +286,18 @@ class CallQueue {
     }
   }
 
-  /** An admission that nobody waits for any more is given back. */
+  /**
+   * An admission that nobody waits for any more is given back, unless it has a request id: that reservation may be
+   * another call's by now, in this process or another one, whose settle would then come too late. It stays charged
+   * until a next try with the id takes it over, or its TTL has passed. That errs on the side of refusing.
+   */
   async #admitted(call: Call, admission: Admitted): Promise<void> {
     const { reservation } = admission;
     if (call.state === "asking") {
       const { maxInFlight, timers } = this.#settings;
-      const isCounted = Number.isFinite(maxInFlight) || call.usage.requestId !== undefined;
-      if (isCounted) this.#open.open(reservation, timers.now());
+      if (Number.isFinite(maxInFlight)) this.#open.open(reservation, timers.now());
       this.#leave(call, { outcome: "admitted", admission });
-    } else if (!this.#open.has(reservation)) {
-      // A reservation that is open here is that of an earlier call with the same request id.
+    } else if (call.usage.requestId === undefined) {
       await this.#giveBack(reservation);
     }
   }

@@ -1,4 +1,11 @@
-import { createLedger, type KeyChain, memoryCounters, memoryLedgerSink, type Usage } from "tollgate";
+import {
+  createLedger,
+  type KeyChain,
+  LedgerUnavailableError,
+  memoryCounters,
+  memoryLedgerSink,
+  type Usage,
+} from "tollgate";
 import { describe, expect, it } from "vitest";
 import { passed, readingOf } from "../scenarios/answers.js";
 import { aChain, limited, NOON, world } from "./world.js";
@@ -12,7 +19,8 @@ function accounting(chain: KeyChain | readonly KeyChain[]) {
   const clock = { at: NOON, now: () => clock.at };
   const open = () => {
     const ledger = createLedger({ sink, clock });
-    return { ...world(chain, { ledger, clock, unpriced: "free" }), ledger };
+    const counters = memoryCounters();
+    return { ...world(chain, { ledger, clock, counters, unpriced: "free" }), ledger, counters };
   };
   const spend = async (
     { gate, ledger }: ReturnType<typeof open>,
@@ -97,13 +105,111 @@ describe("reconcile", () => {
   });
 
   it("never lowers what the counters hold", async () => {
-    const { open, spend, sink } = accounting(limited({ key: BUDGET }));
+    const { open, spend, clock } = accounting(limited({ key: BUDGET }));
     await spend(open(), 0.1);
-    const fresh = world(limited({ key: BUDGET }), { ledger: createLedger({ sink }) });
-    const { reservation } = passed(await fresh.gate.admit(KEY, { model: "gpt-4o", costUsd: 0.5 }));
-    await fresh.gate.reconcile({ ...ORG, rebuild: true });
-    expect((await readingOf(fresh.gate, "cost")).usd?.used).toBe(0.5);
-    await fresh.gate.release(reservation);
+    const { gate, counters } = open();
+    const unrecorded = world(limited({ key: BUDGET }), { clock, counters, unpriced: "free" }).gate;
+    const { reservation } = passed(await unrecorded.admit(KEY, { model: "gpt-4o", costUsd: 0.5 }));
+    await unrecorded.settle(reservation, { costUsd: 0.5 });
+    const { differences } = await gate.reconcile({ ...ORG, rebuild: true });
+    expect(differences).toMatchObject([{ differenceNanoUsd: 0.4e9, rebuiltNanoUsd: 0 }]);
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(0.5);
+  });
+
+  it("gives lost counts back while calls are under way, exactly, whatever these come to", async () => {
+    const { open, spend } = accounting(
+      limited({ org: BUDGET, key: { budget: { usd: 100, reset: "never" } } }),
+    );
+    const before = open();
+    await spend(before, 0.1);
+    const lost = passed(await before.gate.admit(KEY, { model: "gpt-4o", costUsd: 0.2 })); // at the loss
+    await before.ledger.flush();
+    const { gate } = open();
+    const admit = async () => passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.05 })).reservation;
+    const [one, two] = [await admit(), await admit()];
+    const extended = passed(await gate.extend(two, { costUsd: 0.03 })).reservation;
+    const { differences } = await gate.reconcile({ ...ORG, rebuild: true });
+    expect(differences.map(({ rebuiltNanoUsd }) => rebuiltNanoUsd)).toEqual([0.1e9, 0.1e9]);
+    const used = async () => [
+      (await readingOf(gate, "cost")).usd?.used,
+      (await readingOf(gate, "cost", "org")).usd?.used,
+    ];
+    expect(await used()).toEqual([0.23, 0.23]);
+    await gate.settle(one, { costUsd: 0.01 });
+    await gate.release(extended);
+    expect(await used()).toEqual([0.11, 0.11]);
+    // Nobody knows what the call came to that was under way at the loss: its counters are gone.
+    expect(await gate.settle(lost.reservation, { costUsd: 0.15 })).toMatchObject({ settled: false });
+  });
+
+  it("may rebuild twice in a moment", async () => {
+    const { open, spend } = accounting(limited({ key: BUDGET }));
+    await spend(open(), 0.1);
+    const { gate } = open();
+    await gate.reconcile({ ...ORG, rebuild: true });
+    await spend(open(), 0.2); // in counters that are lost as well
+    const { differences } = await gate.reconcile({ ...ORG, rebuild: true });
+    expect(differences).toMatchObject([{ rebuiltNanoUsd: 0.2e9 }]);
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(0.3);
+  });
+
+  it("does not add the estimate of a call whose end the ledger has lost to counts that hold what it came to", async () => {
+    const { open, spend, sink, clock } = accounting(limited({ key: BUDGET }));
+    const killed = open();
+    await spend(killed, 0.1);
+    const { reservation } = passed(await killed.gate.admit(KEY, { model: "gpt-4o", costUsd: 0.5 }));
+    await killed.ledger.flush();
+    await killed.gate.settle(reservation, { costUsd: 0.2 }); // and it is killed before this is written
+    const { counters } = killed;
+    const ledger = createLedger({ sink, clock });
+    const { gate } = world(limited({ key: BUDGET }), { ledger, clock, counters });
+    const { differences } = await gate.reconcile({ ...ORG, rebuild: true });
+    expect(differences).toMatchObject([{ differenceNanoUsd: -0.3e9, expiredNanoUsd: 0, rebuiltNanoUsd: 0 }]);
+    clock.at += 3_600_000;
+    const later = await gate.reconcile({ ...ORG, rebuild: true });
+    expect(later.unended).toMatchObject([{ id: reservation.id, expired: true }]);
+    expect(later.differences).toMatchObject([
+      { countersNanoUsd: 0.3e9, ledgerNanoUsd: 0.6e9, expiredNanoUsd: 0.5e9, rebuiltNanoUsd: 0 },
+    ]);
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(0.3);
+    // Unless it is asked to.
+    const whole = await gate.reconcile({ ...ORG, rebuild: true, withExpired: true });
+    expect(whole.differences).toMatchObject([{ rebuiltNanoUsd: 0.3e9 }]);
+  });
+
+  it("compares also where more calls are under way than it names", async () => {
+    const { open } = accounting(limited({ key: { budget: { usd: 1_000, reset: "monthly" } } }));
+    const { gate } = open();
+    for (let i = 0; i < 10_050; i++) await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.01 });
+    const { differences, unended } = await gate.reconcile(ORG);
+    expect([differences, unended.length]).toEqual([[], 10_000]);
+  });
+
+  it("names calls that are under way where there is no budget, and those from before the period of any", async () => {
+    const { open, clock } = accounting([
+      aChain(),
+      aChain({ key: { id: "k2", limits: { budget: { usd: 1, reset: "daily" } } } }),
+    ]);
+    const { gate } = open();
+    clock.at += 12 * 3_600_000 - 60_000; // a minute before midnight
+    const ids: string[] = [];
+    for (const keyId of ["k1", "k2"]) {
+      ids.push(passed(await gate.admit({ keyId }, { model: "gpt-4o", costUsd: 0.1 })).reservation.id);
+    }
+    clock.at += 120_000;
+    const namedFor = async (keyIds?: string[]) =>
+      (await gate.reconcile({ ...ORG, keyIds })).unended.map(({ id }) => id);
+    expect(await namedFor(["k1"])).toEqual(ids.slice(0, 1));
+    expect(await namedFor(["k2"])).toEqual(ids.slice(1));
+    expect(await namedFor([])).toEqual([]);
+    expect((await namedFor()).toSorted()).toEqual(ids.toSorted());
+  });
+
+  it("rejects where what is pending cannot be written", async () => {
+    const sink = { ...memoryLedgerSink(), write: () => Promise.reject(new Error("down")) };
+    const { gate } = world(limited({ key: BUDGET }), { ledger: createLedger({ sink, closeTimeoutMs: 20 }) });
+    passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.1 }));
+    await expect(gate.reconcile(ORG)).rejects.toThrow(LedgerUnavailableError);
   });
 
   it("gives a budget that begins anew, from monthly to daily, what was spent today", async () => {

@@ -95,13 +95,25 @@ describe("the pace at which a key spends", () => {
     expect(told.map(({ context }) => context.keyId)).toEqual(["k1"]);
   });
 
-  it("forgets what is older than the window, part by part", async () => {
+  it("has the whole of its window, wherever in a part of it a call comes", async () => {
+    for (let minute = 1; minute < 60; minute++) {
+      const { clock, told, spend } = spender();
+      await spend(24);
+      clock.at += DAY_MS + 2 * HOUR_MS + minute * 60_000;
+      await spend(9.9);
+      clock.at += HOUR_MS - 60_000;
+      await spend(0.1); // 10 USD in the last hour
+      expect([minute, told.length]).toEqual([minute, 1]);
+    }
+  });
+
+  it("forgets what is older than the window and the part of it that is kept besides", async () => {
     const { clock, told, spend } = spender({ spendVelocity: { times: 2, windowMs: 12 * 60_000 } });
     await spend(120);
     clock.at += DAY_MS; // 2 USD in a window are twice the average
-    for (let minute = 0; minute < 60; minute += 12) {
+    for (let minute = 0; minute < 60; minute += 13) {
       await spend(1.9);
-      clock.at += 12 * 60_000;
+      clock.at += 13 * 60_000;
     }
     expect(told).toEqual([]);
   });

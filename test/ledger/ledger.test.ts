@@ -168,12 +168,27 @@ describe("a ledger", () => {
     expect(writes).toHaveLength(1);
   });
 
+  it("keeps the extension of a call that is begun once more, by a repeated request", async () => {
+    const { sink, writes } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink });
+    ledger.opened(aCall());
+    ledger.opened(aCall({ outputTokens: 5_000, costNanoUsd: 50_000_000 }));
+    ledger.opened(aCall());
+    await eventually(() => expect(writes).toHaveLength(1));
+    expect(writes[0]?.events).toMatchObject([{ outcome: "open", costNanoUsd: 50_000_000 }]);
+    writes[0]?.end();
+    await ledger.flush();
+  });
+
   it("drops and counts what is too much, and says so once", async () => {
     const { sink, writes, kept } = sinkByHand();
-    const ledger = createLedger({ ...quick, sink, maxPending: 4, clock: { now: () => NOON + 60_000 } });
+    const clock = { at: NOON, now: () => clock.at };
+    const ledger = createLedger({ ...quick, sink, maxPending: 4, clock });
     const full: LedgerEvents["full"][] = [];
     ledger.on("full", (event) => full.push(event));
-    for (const id of ["a", "b", "c", "d", "e", "f"]) expect(settle(ledger, id)).toBeUndefined();
+    expect(settle(ledger, "a")).toBeUndefined();
+    clock.at += 60_000;
+    for (const id of ["b", "c", "d", "e", "f"]) expect(settle(ledger, id)).toBeUndefined();
     expect(full).toEqual([{ at: NOON + 60_000, pending: 4, dropped: 1, policy: "drop" }]);
     expect(ledger.status()).toEqual({ pending: 4, lagMs: 60_000, dropped: 2, failures: 0 });
     await eventually(() => expect(writes).toHaveLength(1));
@@ -212,6 +227,116 @@ describe("a ledger", () => {
     await eventually(() => expect(writes).toHaveLength(1));
     writes[0]?.end();
     await ledger.flush();
+  });
+
+  it("flushes what is pending at that moment, whatever is recorded meanwhile", async () => {
+    const kept = memoryLedgerSink();
+    let recorded = 0;
+    const record = () => settle(ledger, `r${recorded++}`);
+    const ledger = createLedger({
+      ...quick,
+      maxBatch: 10,
+      // With every event that is written there are two more.
+      sink: async (events) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        await kept.write(events);
+        if (recorded < 5_000) for (const _ of events) [record(), record()];
+      },
+    });
+    for (let i = 0; i < 20; i++) record();
+    await ledger.flush();
+    const ids = new Set(idsOf(kept.events()));
+    expect(Array.from({ length: 20 }, (_, i) => ids.has(`r${i}`))).not.toContain(false);
+    expect(ids.size).toBeLessThan(5_000);
+  });
+
+  it("flushes what waits for room under `block` as well", async () => {
+    const { sink, writes, kept } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxDelayMs: 60_000, maxPending: 1, whenFull: "block" });
+    settle(ledger, "a");
+    settle(ledger, "b");
+    const flushed = ledger.flush();
+    for (let i = 0; i < 2; i++) {
+      await eventually(() => expect(writes).toHaveLength(i + 1));
+      writes[i]?.end();
+    }
+    await flushed;
+    expect(idsOf(kept.events())).toEqual(["a", "b"]);
+  });
+
+  it("rejects a flush that the sink does not let end, and one during which it is closed", async () => {
+    const down = () => createLedger({ sink: () => Promise.reject(new Error("down")), closeTimeoutMs: 20 });
+    const ledger = down();
+    settle(ledger, "a");
+    await expect(ledger.flush()).rejects.toThrow("1 usage events are not written yet");
+    const closing = down();
+    settle(closing, "a");
+    const [closed, flushed] = await Promise.allSettled([closing.close(), closing.flush()]);
+    expect([closed, flushed]).toMatchObject([
+      { reason: expect.any(LedgerUnavailableError) },
+      { reason: expect.any(LedgerUnavailableError) },
+    ]);
+    await expect(closing.flush()).rejects.toThrow(LedgerUnavailableError);
+    const idle = createLedger({ sink: () => new Promise(() => {}) });
+    await idle.close();
+    await idle.flush(); // nothing is pending
+  });
+
+  it("tells of a sink that hangs as of one that fails, and goes on with the next write", async () => {
+    const kept = memoryLedgerSink();
+    let writes = 0;
+    const sink = (events: readonly UsageEvent[]) =>
+      writes++ === 0 ? new Promise<void>(() => {}) : kept.write(events);
+    const ledger = createLedger({ ...quick, sink, writeTimeoutMs: 5 });
+    const failing: LedgerEvents["failing"][] = [];
+    ledger.on("failing", (event) => failing.push(event));
+    settle(ledger, "a");
+    await ledger.flush();
+    expect(idsOf(kept.events())).toEqual(["a"]);
+    expect(failing).toMatchObject([{ failures: 1, pending: 1, error: expect.any(LedgerUnavailableError) }]);
+    expect(ledger.status()).toMatchObject({ pending: 0, failures: 0 });
+  });
+
+  it("halves its batches with every failure in a row, down to one, however many there are", async () => {
+    const sizes: number[] = [];
+    const ledger = createLedger({
+      ...quick,
+      maxBatch: 100,
+      sink: async (events) => {
+        sizes.push(events.length);
+        if (sizes.length <= 70) throw new Error("down");
+      },
+    });
+    for (let i = 0; i < 100; i++) settle(ledger, `r${i}`);
+    await ledger.flush();
+    expect(sizes.slice(0, 8)).toEqual([100, 50, 25, 12, 6, 3, 1, 1]);
+    expect(new Set(sizes.slice(6, 70))).toEqual(new Set([1]));
+  });
+
+  it("tells how long an event waits for the sink, not how long its call was", async () => {
+    const { sink, writes } = sinkByHand();
+    const clock = { at: NOON + 600_000, now: () => clock.at };
+    const ledger = createLedger({ ...quick, sink, clock });
+    settle(ledger, "a"); // admitted ten minutes ago
+    expect(ledger.status().lagMs).toBe(0);
+    clock.at += 3_000;
+    expect(ledger.status().lagMs).toBe(3_000);
+    await eventually(() => expect(writes).toHaveLength(1));
+    writes[0]?.end();
+    await ledger.flush();
+    expect(ledger.status().lagMs).toBe(0);
+  });
+
+  it("counts as dropped what comes after it was closed, also where it was full under `block`", async () => {
+    const sink = () => Promise.reject(new Error("down"));
+    const ledger = createLedger({ sink, maxPending: 1, whenFull: "block", closeTimeoutMs: 10 });
+    settle(ledger, "a");
+    const waiting = settle(ledger, "b");
+    await expect(ledger.close()).rejects.toThrow("2 usage events were not written");
+    await waiting; // nobody waits for ever
+    expect(settle(ledger, "c")).toBeUndefined();
+    ledger.opened(aCall({ id: "d" }));
+    expect(ledger.status()).toMatchObject({ pending: 2, dropped: 1 });
   });
 
   it("drains when it is closed, and closes the sink after that", async () => {

@@ -214,6 +214,34 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
       expect(await sink.open({ orgId: "o1", from: 0, limit: 1 })).toEqual([odd]);
     });
 
+    it("names the open calls of some keys, of none where none is named", async () => {
+      const [one, two] = [openEvent({ id: "a" }), openEvent({ id: "b", keyId: "'k2" })];
+      const sink = await filled([one, two, openEvent({ id: "c", keyId: "k3" })]);
+      const open = (keyIds: readonly string[]) => sink.open({ orgId: "o1", keyIds, from: 0, limit: 10 });
+      expect(await open(["'k2"])).toEqual([two]);
+      expect(await open(["'k2", "k1"])).toEqual([one, two]);
+      expect(await open([])).toEqual([]);
+    });
+
+    it("adds up the calls under way by themselves, and tells those that expired from those that ended", async () => {
+      const sink = await filled([
+        openEvent({ id: "a" }),
+        openEvent({ id: "b", reservedAt: NOON + HOUR_MS }),
+        openEvent({ id: "c", reservedAt: NOON + HOUR_MS, byok: true }),
+        settledEvent({ id: "d" }),
+      ]);
+      const all = { orgId: "o1", from: 0, to: NOW, now: NOON + HOUR_MS, by: ["outcome"] } as const;
+      const sums = async (underWay: boolean) =>
+        (await sink.sum({ ...all, underWay }))
+          .map(({ group, costNanoUsd, byokNanoUsd }) => [...group, costNanoUsd, byokNanoUsd])
+          .toSorted();
+      expect(await sums(true)).toEqual([["open", 10_000_000n, 10_000_000n]]);
+      expect(await sums(false)).toEqual([
+        ["open", 10_000_000n, 0n],
+        ["settled", 2_000_000n, 0n],
+      ]);
+    });
+
     it("law: gives the sums of the definition, for any ids, tags and grouping, whatever order events come in", async () => {
       const odd = fc.constantFrom(
         "a",

@@ -1,8 +1,10 @@
-import { createLedger, memoryLedgerSink } from "tollgate";
+import { type Counters, createLedger, memoryCounters, memoryLedgerSink } from "tollgate";
 import { describe, expect, it } from "vitest";
+import type { ReadableSink } from "../../src/ledger/sink.js";
 import { limited, world } from "../gate/world.js";
 import { counterAdapters } from "./adapters.js";
 import { passed, readingOf, refusedBy, settled } from "./answers.js";
+import { ledgerSinks } from "./ledger-sinks.js";
 
 const everyCounters = await counterAdapters();
 
@@ -82,22 +84,32 @@ describe.each(everyCounters)("a client that hangs up in the middle of the answer
   });
 
   it("is in the ledger with what was seen, as a hang-up, and its report says what the counters hold", async () => {
-    const ledger = createLedger({ sink: memoryLedgerSink() });
-    const chain = limited({ key: { budget: { usd: 1, reset: "monthly" } } });
-    const { gate, clock } = world(chain, { counters: make(), ledger });
-    const hungUp = passed(await gate.admit(KEY, CALL)).reservation;
-    settled(await gate.settle(hungUp, { ...SEEN, disconnected: true }));
-    const silent = passed(await gate.admit(KEY, CALL)).reservation;
-    settled(await gate.settle(silent, { disconnected: true }));
-    const neverSent = passed(await gate.admit(KEY, CALL)).reservation;
-    settled(await gate.release(neverSent));
-    await ledger.flush();
-    const query = { org: "o1", from: clock.at, to: clock.at + 1, groupBy: "model" } as const;
-    const { rows } = await ledger.report(query);
-    expect(rows).toMatchObject([
-      { group: "gpt-4o", calls: 2, disconnected: 2, released: 1, outputTokens: 4_012 },
-    ]);
-    expect(rows[0]?.costNanoUsd).toBe((await readingOf(gate, "cost")).used);
-    expect(rows[0]?.usd).toBe(String(SEEN_USD + RESERVED_USD));
+    await isReported(make(), memoryLedgerSink());
   });
 });
+
+describe.each(await ledgerSinks())("a hang-up, with the ledger in %s", (_, make) => {
+  it("is reported with what was seen, and what the counters hold", async () => {
+    await isReported(memoryCounters(), await make());
+  });
+});
+
+async function isReported(counters: Counters, sink: ReadableSink) {
+  const ledger = createLedger({ sink });
+  const chain = limited({ key: { budget: { usd: 1, reset: "monthly" } } });
+  const { gate, clock } = world(chain, { counters, ledger });
+  const hungUp = passed(await gate.admit(KEY, CALL)).reservation;
+  settled(await gate.settle(hungUp, { ...SEEN, disconnected: true }));
+  const silent = passed(await gate.admit(KEY, CALL)).reservation;
+  settled(await gate.settle(silent, { disconnected: true }));
+  const neverSent = passed(await gate.admit(KEY, CALL)).reservation;
+  settled(await gate.release(neverSent));
+  await ledger.flush();
+  const query = { org: "o1", from: clock.at, to: clock.at + 1, groupBy: "model" } as const;
+  const { rows } = await ledger.report(query);
+  expect(rows).toMatchObject([
+    { group: "gpt-4o", calls: 2, disconnected: 2, released: 1, outputTokens: 4_012 },
+  ]);
+  expect(rows[0]?.costNanoUsd).toBe((await readingOf(gate, "cost")).used);
+  expect(rows[0]?.usd).toBe(String(SEEN_USD + RESERVED_USD));
+}

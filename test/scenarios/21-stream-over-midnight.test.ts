@@ -1,8 +1,10 @@
-import { createLedger, memoryLedgerSink } from "tollgate";
+import { type Counters, createLedger, memoryCounters, memoryLedgerSink } from "tollgate";
 import { describe, expect, it } from "vitest";
+import type { ReadableSink } from "../../src/ledger/sink.js";
 import { aChain, world } from "../gate/world.js";
 import { counterAdapters } from "./adapters.js";
 import { passed, readingOf, refusedBy, settled } from "./answers.js";
+import { ledgerSinks } from "./ledger-sinks.js";
 
 const everyCounters = await counterAdapters();
 
@@ -71,27 +73,36 @@ describe.each(everyCounters)("a stream that starts before midnight and ends afte
   });
 
   it.each(MIDNIGHTS)("is in the report of the day it started, on %s", async (_night, timeZone, at) => {
-    const midnight = Date.parse(at);
-    const ledger = createLedger({ sink: memoryLedgerSink() });
-    const options = { counters: make(), ledger };
-    const { gate, clock } = world(aChain({ org: { timeZone }, key: { limits: BUDGET } }), options);
-    const dayOf = (moment: number) =>
-      new Intl.DateTimeFormat("sv", { timeZone, dateStyle: "short" }).format(moment);
-    clock.at = midnight - 60_000;
-    const { reservation } = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.4 }));
-    clock.at = midnight;
-    const next = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.2 })).reservation;
-    clock.at = midnight + 60_000;
-    settled(await gate.settle(reservation, { costUsd: 0.9 }));
-    settled(await gate.settle(next, { costUsd: 0.1 }));
-    expect(await gate.reconcile({ orgId: "o1" })).toMatchObject({ budgets: 1, differences: [] });
-    const span = { from: midnight - 3_600_000, to: midnight + 3_600_000 };
-    const { rows } = await ledger.report({ org: "o1", ...span, groupBy: "day", timeZone });
-    expect(rows.map(({ group, usd }) => [group, usd])).toEqual([
-      [dayOf(midnight - 1), "0.9"],
-      [dayOf(midnight), "0.1"],
-    ]);
-    expect(rows[1]?.startsAt).toBe(midnight);
-    expect((await readingOf(gate, "cost")).usd?.used).toBe(0.1);
+    await isReported(make(), memoryLedgerSink(), timeZone, Date.parse(at));
   });
 });
+
+describe.each(await ledgerSinks())("its report, with the ledger in %s", (_, make) => {
+  it.each(MIDNIGHTS)("is that of the day it started, on %s", async (_night, timeZone, at) => {
+    await isReported(memoryCounters(), await make(), timeZone, Date.parse(at));
+  });
+});
+
+async function isReported(counters: Counters, sink: ReadableSink, timeZone: string, midnight: number) {
+  const ledger = createLedger({ sink });
+  const options = { counters, ledger };
+  const { gate, clock } = world(aChain({ org: { timeZone }, key: { limits: BUDGET } }), options);
+  const dayOf = (moment: number) =>
+    new Intl.DateTimeFormat("sv", { timeZone, dateStyle: "short" }).format(moment);
+  clock.at = midnight - 60_000;
+  const { reservation } = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.4 }));
+  clock.at = midnight;
+  const next = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.2 })).reservation;
+  clock.at = midnight + 60_000;
+  settled(await gate.settle(reservation, { costUsd: 0.9 }));
+  settled(await gate.settle(next, { costUsd: 0.1 }));
+  expect(await gate.reconcile({ orgId: "o1" })).toMatchObject({ budgets: 1, differences: [] });
+  const span = { from: midnight - 3_600_000, to: midnight + 3_600_000 };
+  const { rows } = await ledger.report({ org: "o1", ...span, groupBy: "day", timeZone });
+  expect(rows.map(({ group, usd }) => [group, usd])).toEqual([
+    [dayOf(midnight - 1), "0.9"],
+    [dayOf(midnight), "0.1"],
+  ]);
+  expect(rows[1]?.startsAt).toBe(midnight);
+  expect((await readingOf(gate, "cost")).usd?.used).toBe(0.1);
+}

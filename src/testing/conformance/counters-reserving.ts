@@ -215,6 +215,18 @@ export const reserving: Cases<CountersTrial> = {
     await trial.holds("after the settle", [[tokens, 0]]);
   },
 
+  "a dry run of an extension by nothing tells what a reservation holds, while it is open": async (trial) => {
+    await trial.reserved("a", [[tokens, 40]]);
+    await trial.reserved("a", [[tokens, 20]], { extend: true });
+    const ask = () => trial.reserve("a", [], { extend: true, dryRun: true });
+    const held = await ask();
+    const amounts = "charges" in held ? held.charges.map(({ amount }) => amount) : undefined;
+    check("what it holds", [held.outcome, amounts], ["reserved", [60]]);
+    await trial.holds("after it was asked", [[tokens, 60]]);
+    await trial.settled("a", [[tokens, 10]]);
+    checkPart("once it is settled", await ask(), { outcome: "already_settled" });
+  },
+
   "a changed max keeps what was used, and so does a changed mode": async (trial) => {
     for (const [of, wide, tight] of [
       ["a minute", limitOf({ tpm: 100 }), limitOf({ tpm: 20 })],

@@ -1,0 +1,42 @@
+/**
+ * Steps that counters may have taken and the ledger has not been told of yet. A gate that closes waits for them, or what
+ * was answered to their callers would be missing in the ledger.
+ */
+export class UnderWay {
+  #steps = 0;
+  readonly #waiting = new Set<() => void>();
+
+  start(): void {
+    this.#steps++;
+  }
+
+  end(): void {
+    this.#steps--;
+    if (this.#steps > 0) return;
+    for (const done of this.#waiting) done();
+  }
+
+  /** Waits, within a step, for what comes after the ledger was told. */
+  async aside(wait: Promise<void>): Promise<void> {
+    this.end();
+    try {
+      await wait;
+    } finally {
+      this.start();
+    }
+  }
+
+  /** Resolves once none is left, or after milliseconds. */
+  async none(withinMs: number): Promise<void> {
+    if (this.#steps === 0) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, withinMs);
+      this.#waiting.add(done);
+    });
+  }
+}

@@ -1,0 +1,145 @@
+import {
+  createGate,
+  createLedger,
+  type LedgerOptions,
+  LedgerUnavailableError,
+  memoryLedgerSink,
+} from "tollgate";
+import { describe, expect, it, vi } from "vitest";
+import type { Counters } from "../../src/counters/counters.js";
+import { memoryCounters } from "../../src/counters/memory.js";
+import { memoryStorage } from "../../src/storage/memory.js";
+import { eventually } from "../eventually.js";
+import { passed } from "../scenarios/answers.js";
+import { limited, world } from "./world.js";
+
+const KEY = { keyId: "k1" };
+const CALL = { model: "gpt-4o", costUsd: 1 };
+const BUDGET = limited({ key: { budget: { usd: 1_000, reset: "never" } } });
+
+/** Counters behind a network, whose answers wait for a hand once it is held out. */
+function countersByHand() {
+  const counters = memoryCounters();
+  const held: (() => void)[] = [];
+  let isHeld = false;
+  const answered = async <T>(answer: Promise<T>) => {
+    const given = await answer;
+    if (isHeld) await new Promise<void>((resolve) => held.push(resolve));
+    return given;
+  };
+  const made: Counters = {
+    reserve: (request) => answered(counters.reserve(request)),
+    settle: (request) => answered(counters.settle(request)),
+    read: (query) => counters.read(query),
+    close: vi.fn(() => counters.close()),
+  };
+  return {
+    counters: made,
+    hold() {
+      isHeld = true;
+    },
+    held,
+    letGo() {
+      for (const answer of held.splice(0)) answer();
+    },
+  };
+}
+
+function accounting(options: Partial<LedgerOptions> = {}) {
+  const sink = memoryLedgerSink();
+  const hand = countersByHand();
+  const ledger = createLedger({ sink, maxDelayMs: 1, ...options });
+  const made = world(BUDGET, { clock: Date, ledger, counters: hand.counters });
+  const admit = async () => passed(await made.gate.admit(KEY, CALL)).reservation;
+  return { ...made, sink, ledger, hand, admit };
+}
+
+describe("a gate that is closed", () => {
+  it("writes the end of every call whose settle or release was under way, and the extension", async () => {
+    const { gate, sink, ledger, hand, admit } = accounting();
+    const [one, two, three] = [await admit(), await admit(), await admit()];
+    await ledger.flush();
+    hand.hold();
+    const answers = [
+      gate.settle(one, { costUsd: 0.5 }),
+      gate.release(two),
+      gate.extend(three, { costUsd: 2 }),
+    ];
+    const last = gate.admit(KEY, CALL);
+    await eventually(() => expect(hand.held).toHaveLength(4));
+    const closing = gate.close();
+    hand.letGo();
+    await closing;
+    expect(await Promise.all(answers)).toMatchObject([
+      { settled: true },
+      { settled: true },
+      { admitted: true },
+    ]);
+    const four = passed(await last).reservation;
+    expect(sink.events().map(({ id, outcome, costNanoUsd }) => [id, outcome, costNanoUsd])).toEqual([
+      [one.id, "settled", 0.5e9],
+      [two.id, "released", 0],
+      [three.id, "open", 3e9],
+      [four.id, "open", 1e9],
+    ]);
+  });
+
+  it("does not wait for ever for counters that do not answer", async () => {
+    const { counters, hold } = countersByHand();
+    const { gate } = world(BUDGET, { clock: Date, counters, countersTimeoutMs: 10 });
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    hold();
+    const settling = gate.settle(reservation, { costUsd: 1 });
+    await Promise.all([gate.close(), expect(settling).rejects.toThrow("did not answer")]);
+  });
+
+  it("drains the ledger and closes the counters where the storage cannot be written to", async () => {
+    const sink = memoryLedgerSink();
+    const { counters } = countersByHand();
+    const storage = { ...memoryStorage(), close: vi.fn(async () => {}) };
+    const ledger = createLedger({ sink, maxDelayMs: 60_000 });
+    const gate = createGate({ storage, counters, ledger, unpriced: "free" });
+    const olga = gate.as({ userId: "olga" });
+    const { id: orgId } = await olga.orgs.create({ name: "Acme" });
+    const { id: projectId } = await olga.projects.create({ orgId, name: "Search" });
+    const { token } = await olga.keys.create({ orgId, projectId });
+    await gate.settle(passed(await gate.admit(token, CALL)).reservation, { costUsd: 1 });
+    storage.commit = async () => {
+      throw new Error("storage is down");
+    };
+    await expect(gate.close()).rejects.toThrow("storage is down");
+    expect(sink.events()).toMatchObject([{ outcome: "settled" }]);
+    expect(counters.close).toHaveBeenCalledTimes(1);
+    expect(storage.close).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe("a sink that hangs", () => {
+  const hung: Partial<LedgerOptions> = {
+    sink: () => new Promise(() => {}),
+    maxPending: 4,
+    closeTimeoutMs: 10,
+  };
+
+  it("holds up no admission and no settle under `drop`", async () => {
+    const { gate, ledger, admit } = accounting({ ...hung, whenFull: "drop" });
+    for (let i = 0; i < 20; i++) {
+      expect(await gate.settle(await admit(), { costUsd: 1 })).toMatchObject({ settled: true });
+    }
+    expect(ledger.status()).toMatchObject({ pending: 4, dropped: 16 });
+    await expect(gate.close()).rejects.toThrow(LedgerUnavailableError);
+  });
+
+  it("holds up no admission under `block`, only settles; and these no longer than until the gate is closed", async () => {
+    const { gate, ledger, admit } = accounting({ ...hung, whenFull: "block" });
+    for (let i = 0; i < 4; i++) await gate.settle(await admit(), { costUsd: 1 });
+    const answered = vi.fn();
+    const settling = gate.settle(await admit(), { costUsd: 1 }).then(answered);
+    for (let i = 0; i < 20; i++) await admit();
+    expect(answered).not.toHaveBeenCalled();
+    expect(ledger.status()).toMatchObject({ pending: 5, dropped: 0 });
+    await expect(gate.close()).rejects.toThrow("5 usage events were not written");
+    await settling;
+    expect(answered).toHaveBeenCalledWith(expect.objectContaining({ settled: true }));
+  });
+});
