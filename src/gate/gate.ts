@@ -87,6 +87,7 @@ export interface Gate {
    * know; raises counts that are too low where `rebuild` says so. For whoever runs the gateway: no permission is checked.
    *
    * @throws ValidationError where the gate has no ledger that can be read
+   * @throws LedgerUnavailableError where what is pending in this process could not be written first
    */
   reconcile(query: ReconcileQuery): Promise<Reconciliation>;
   /** Permission-checked writes as a person, or as a key acting for its holder. */

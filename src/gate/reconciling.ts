@@ -194,6 +194,7 @@ async function rebuilt(
     };
     const isShort = compared.some((one, i) => lacking(one, one.spent.openNanoUsd, i) > 0);
     const from = Math.min(...budgets.map(startOf));
+    // Where more are open, what the rest holds is left out: too little is added, never too much.
     const calls = isShort ? await sink.open({ orgId, from, limit: UNENDED_MAX }) : [];
     const open = calls.filter(({ expiresAt }) => expiresAt > now);
     const held = await heldFor(engine, budgets, open, now);
