@@ -12,7 +12,7 @@ export class UnderWay {
 
   end(): void {
     this.#steps--;
-    if (this.#steps > 0) return;
+    if (this.#steps > 0 || this.#waiting.size === 0) return;
     for (const done of this.#waiting) done();
   }
 
