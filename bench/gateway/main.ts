@@ -1,20 +1,23 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent, request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Lane, Told } from "./lanes.js";
 
 /**
  * Load on loopback: the Express example with and without Tollgate, side by side. Provider, gateway and load are a process
- * each; the lanes take turns, round by round. `node bench/dist/gateway/main.js [--redis] [--stream]`
+ * each; the lanes take turns, round by round. `node bench/dist/gateway/main.js [--redis] [--stream] [--paced]`
  */
 const CONNECTIONS = 20;
-const WARM_UP_MS = 1_500;
+const WARM_UP_MS = 5_000;
 const ROUND_MS = 2_500;
-const ROUNDS = 4;
+const ROUNDS = 6;
 
 const redis = process.argv.includes("--redis");
 const stream = process.argv.includes("--stream");
+/** As many calls as there is time for make gateways do several in one turn, the more the longer each waits: that hides costs. */
+const perSecond = process.argv.includes("--paced") ? 300 : Number.POSITIVE_INFINITY;
 const lanes: readonly Lane[] = redis ? ["none", "memory", "redis"] : ["none", "memory"];
 
 const BODY = JSON.stringify({
@@ -36,18 +39,23 @@ interface Round {
 }
 
 const provider = await start("provider");
-const gateways = new Map<Lane, Runner>();
-for (const lane of lanes) gateways.set(lane, await start(lane, provider.url));
+const gateways: (readonly [Lane, Runner])[] = [];
+for (const lane of lanes) gateways.push([lane, await start(lane, provider.url)]);
 try {
   const rounds = new Map<Lane, Round[]>(lanes.map((lane) => [lane, []]));
-  for (const gateway of gateways.values()) await load(gateway, WARM_UP_MS);
+  for (const [, gateway] of gateways) await load(gateway, WARM_UP_MS);
   for (let i = 0; i < ROUNDS; i++) {
-    for (const [lane, gateway] of gateways) rounds.get(lane)?.push(await load(gateway, ROUND_MS));
+    // Every round begins with another lane.
+    const order = [...gateways.slice(i % lanes.length), ...gateways.slice(0, i % lanes.length)];
+    for (const [lane, gateway] of order) rounds.get(lane)?.push(await load(gateway, ROUND_MS));
   }
-  console.log(`${stream ? "streams" : "whole answers"}, ${CONNECTIONS} connections, Node ${process.version}`);
+  const pace = perSecond === Number.POSITIVE_INFINITY ? "as many as pass" : `${perSecond} a second`;
+  console.log(
+    `${stream ? "streams" : "whole answers"}, ${pace}, ${CONNECTIONS} connections, Node ${process.version}`,
+  );
   console.table(Object.fromEntries([...rounds].map(([lane, done]) => [lane, summary(done)])));
 } finally {
-  for (const { process: child } of [provider, ...gateways.values()]) child.kill();
+  for (const { process: child } of [provider, ...gateways.map(([, gateway]) => gateway)]) child.kill();
 }
 
 async function start(role: Lane | "provider", providerUrl = ""): Promise<Runner> {
@@ -64,8 +72,11 @@ async function load(gateway: Runner, lengthMs: number): Promise<Round> {
   const latencyMs: number[] = [];
   const before = await cpuUs(gateway);
   const begin = performance.now();
+  let calls = 0;
   const caller = async () => {
     while (performance.now() - begin < lengthMs) {
+      const dueMs = begin + (calls++ * 1_000) / perSecond - performance.now();
+      if (dueMs > 0) await sleep(dueMs);
       const sent = performance.now();
       await call(gateway, agent);
       latencyMs.push(performance.now() - sent);
