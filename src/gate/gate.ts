@@ -96,7 +96,7 @@ export interface Gate {
   on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void;
   /**
    * Waits for what is under way, at most `countersTimeoutMs`, and closes the ledger, the storage and the counters. Later
-   * calls reject with ClosedError.
+   * calls reject with ClosedError; a second close is the first one.
    *
    * @throws LedgerUnavailableError where the ledger could not write all that was pending, and what a storage throws that
    * cannot be written to; the rest is closed all the same
@@ -128,6 +128,24 @@ export function createGate(options: GateOptions = {}): Gate {
     ledger?.on("failing", (event) => engine.events.emit("ledgerFailing", event)),
   ];
   let closed = false;
+  let closing: Promise<void> | undefined;
+
+  async function closeAll(): Promise<void> {
+    closed = true;
+    unwatch?.();
+    // What is still to come is done whatever fails, and what fails last is told: a ledger after a storage.
+    try {
+      await engine.lastUsed?.flush();
+    } finally {
+      try {
+        await engine.underWay.none(settings.countersTimeoutMs);
+        await ledger?.close();
+      } finally {
+        for (const stop of unheard) stop?.();
+        await Promise.all([counters.close(), storage?.close()]);
+      }
+    }
+  }
 
   /** Whether the gate is open, for every door. */
   function open(): void {
@@ -198,22 +216,9 @@ export function createGate(options: GateOptions = {}): Gate {
       return createControlPlane(engine, storage, actor);
     },
     on: (event, listener) => engine.events.on(event, listener),
-    async close() {
-      if (closed) return;
-      closed = true;
-      unwatch?.();
-      // What is still to come is done whatever fails, and what fails last is told: a ledger after a storage.
-      try {
-        await engine.lastUsed?.flush();
-      } finally {
-        try {
-          await engine.underWay.none(settings.countersTimeoutMs);
-          await ledger?.close();
-        } finally {
-          for (const stop of unheard) stop?.();
-          await Promise.all([counters.close(), storage?.close()]);
-        }
-      }
+    close() {
+      closing ??= closeAll();
+      return closing;
     },
   };
 }

@@ -84,6 +84,25 @@ describe("a gate that is closed", () => {
     ]);
   });
 
+  it("is closed once, however often it is told, and whoever tells it waits until it is", async () => {
+    const { gate, ledger, hand, admit } = accounting();
+    const reservation = await admit();
+    hand.hold();
+    const settling = gate.settle(reservation, { costUsd: 0.5 });
+    await eventually(() => expect(hand.held).toHaveLength(1));
+    const first = gate.close();
+    let isClosed = false;
+    const second = gate.close().then(() => {
+      isClosed = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(isClosed).toBe(false);
+    hand.letGo();
+    await Promise.all([first, second, settling]);
+    expect(ledger.status().pending).toBe(0);
+    expect(hand.counters.close).toHaveBeenCalledTimes(1);
+  });
+
   it("does not wait for ever for counters that do not answer", async () => {
     const { counters, hold } = countersByHand();
     const { gate } = world(BUDGET, { clock: Date, counters, countersTimeoutMs: 10 });
