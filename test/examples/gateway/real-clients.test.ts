@@ -10,9 +10,9 @@ const SENTENCE = "The toll is paid at the gate and not a coin more than the way 
 const USAGE = { inputTokens: 1_000, cachedInputTokens: 200, outputTokens: 14 };
 const CALL_USD = (800 * 2.5 + 200 * 1.25 + 14 * 10) / 1e6;
 
-/** That exactly so many calls of {@link USAGE} are counted, on every meter, and none is open. */
-async function expectCalls(arena: Arena, calls: number): Promise<void> {
-  const counts = {
+/** What the key's limits have counted. */
+async function countsOf(arena: Arena) {
+  return {
     requests: await arena.used("requests"),
     tokens: await arena.used("tokens"),
     inputTokens: await arena.used("inputTokens"),
@@ -20,7 +20,11 @@ async function expectCalls(arena: Arena, calls: number): Promise<void> {
     cost: await arena.used("cost"),
     inFlight: await arena.used("inFlight"),
   };
-  expect(counts).toEqual({
+}
+
+/** That exactly so many calls of {@link USAGE} are counted, on every meter, and none is open. */
+async function expectCalls(arena: Arena, calls: number): Promise<void> {
+  expect(await countsOf(arena)).toEqual({
     requests: calls,
     tokens: calls * 1_014,
     inputTokens: calls * 1_000,
@@ -88,7 +92,8 @@ describe.each(FRAMEWORKS)("on %s", (_framework, start) => {
       });
       expect(arena.requests).toHaveLength(1);
       expect(arena.provider.received).toEqual([]);
-      expect([await arena.used("requests"), await arena.used("cost")]).toEqual([1, 1e7]);
+      expect(await countsOf(arena)).toMatchObject({ requests: 1, tokens: 0, cost: 1e7, inFlight: 0 });
+      expect(await arena.outcomes()).toEqual(["settled"]);
     });
 
     it("waits out a rate limit for as long as it is told, and then succeeds at its first try", async () => {
@@ -104,8 +109,10 @@ describe.each(FRAMEWORKS)("on %s", (_framework, start) => {
       expect(toldMs).toBeGreaterThan(0);
       // One millisecond earlier it would have been refused again, and there would be another request.
       expect((passed?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(toldMs - 2);
-      expect(await arena.used("requests")).toBe(1);
-      expect(await arena.used("cost")).toBe(2 * CALL_USD * 1e9);
+      // The minute of the first call is over.
+      const cost = 2 * CALL_USD * 1e9;
+      expect(await countsOf(arena)).toMatchObject({ requests: 1, tokens: 1_014, cost, inFlight: 0 });
+      expect(await arena.outcomes()).toEqual(["settled", "settled"]);
     });
 
     it("is told that a revoked key is not valid, once, and no more about it", async () => {
