@@ -15,7 +15,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 120_000,
     hookTimeout: 60_000,
-    // Both of two cores: by default one is left idle.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // One more than two cores: many tests wait for servers and processes.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
   },
 });
