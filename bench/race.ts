@@ -1,8 +1,9 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { FromWorker } from "./contender.js";
 import type { ContenderName } from "./contenders.js";
 import { type Figure, figureOf } from "./figure.js";
+import { heard } from "./heard.js";
 
 /** How long and how often is measured. */
 export interface Effort {
@@ -111,28 +112,12 @@ const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
 async function start(name: ContenderName, parameter: string, heapMb: number | undefined): Promise<Runner> {
   const execArgv = heapMb === undefined ? [] : [`--max-old-space-size=${heapMb}`];
   const child = fork(WORKER, [name, parameter], { execArgv });
-  await heard(child, "ready");
+  await heard<FromWorker, "ready">(child, "ready");
   return {
     async run(times) {
       child.send({ times });
-      return heard(child, "ran");
+      return heard<FromWorker, "ran">(child, "ran");
     },
     stop: () => child.disconnect(),
   };
-}
-
-function heard<K extends FromWorker["kind"]>(
-  child: ChildProcess,
-  kind: K,
-): Promise<Extract<FromWorker, { kind: K }>> {
-  return new Promise((resolve, reject) => {
-    const ended = (code: number | null) => reject(new Error(`a worker ended with ${code}`));
-    child.once("exit", ended);
-    child.once("message", (message) => {
-      child.off("exit", ended);
-      const said = message as FromWorker; // sound: a worker says nothing else
-      if (said.kind === kind) resolve(said as Extract<FromWorker, { kind: K }>);
-      else reject(new Error(`a worker said ${said.kind}, expected ${kind}`));
-    });
-  });
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Redis } from "ioredis";
+import { heard } from "../heard.js";
 import type { Library } from "./clients.js";
 import type { Name } from "./contenders.js";
 import { type ServerWork, workOf } from "./server.js";
@@ -56,7 +57,7 @@ export async function startLane(
   // Their keys begin as those of this process do, which removes them.
   const env = { ...process.env, BENCH_REDIS_RUN: String(process.pid) };
   const child = fork(WORKER, [name, library, url, String(keys), String(limits)], { env });
-  await heard(child, "ready");
+  await heard<FromWorker, "ready">(child, "ready");
   let perMs = 10;
   return {
     name,
@@ -65,10 +66,10 @@ export async function startLane(
     async run(ms) {
       const most = name === "settle" ? Math.ceil(2 * perMs * ms) : Number.MAX_SAFE_INTEGER;
       tell(child, { kind: "prepare", calls: most });
-      await heard(child, "prepared");
+      await heard<FromWorker, "prepared">(child, "prepared");
       const before = await workOf(admin);
       tell(child, { kind: "run", ms, atOnce: AT_ONCE, most });
-      const { calls, seconds, cpuUs, p50Ms, p99Ms } = await heard(child, "ran");
+      const { calls, seconds, cpuUs, p50Ms, p99Ms } = await heard<FromWorker, "ran">(child, "ran");
       const after = await workOf(admin);
       perMs = calls / seconds / 1000;
       return {
@@ -94,20 +95,4 @@ function perCall(before: ServerWork, after: ServerWork, calls: number): Record<s
 
 function tell(child: ChildProcess, message: ToWorker): void {
   child.send(message);
-}
-
-function heard<K extends FromWorker["kind"]>(
-  child: ChildProcess,
-  kind: K,
-): Promise<Extract<FromWorker, { kind: K }>> {
-  return new Promise((resolve, reject) => {
-    const ended = (code: number | null) => reject(new Error(`a worker ended with ${code}`));
-    child.once("exit", ended);
-    child.once("message", (message) => {
-      child.off("exit", ended);
-      const said = message as FromWorker; // sound: a worker says nothing else
-      if (said.kind === kind) resolve(said as Extract<FromWorker, { kind: K }>);
-      else reject(new Error(`a worker said ${said.kind}, expected ${kind}`));
-    });
-  });
 }

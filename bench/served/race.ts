@@ -1,7 +1,7 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
+import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type Figure, figureOf } from "../figure.js";
+import { heard } from "../heard.js";
 import type { ServedName } from "./contenders.js";
 import type { FromServedWorker, Lap, ToServedWorker } from "./served.js";
 
@@ -109,34 +109,17 @@ const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
 
 async function start({ name, parameter }: { name: ServedName; parameter: string }) {
   const child = fork(WORKER, [name, parameter]);
-  await heard(child, "ready");
+  await heard<FromServedWorker, "ready">(child, "ready");
   return {
     async run(told: Exclude<ToServedWorker, "close">): Promise<Lap> {
       child.send(told);
-      return (await heard(child, "lap")).lap;
+      return (await heard<FromServedWorker, "lap">(child, "lap")).lap;
     },
     async stop(): Promise<void> {
       if (child.exitCode !== null) return;
       child.send("close");
-      await heard(child, "closed");
+      await heard<FromServedWorker, "closed">(child, "closed");
       child.disconnect();
     },
   };
-}
-
-async function heard<K extends FromServedWorker["kind"]>(child: ChildProcess, kind: K) {
-  const over = new AbortController();
-  const { signal } = over;
-  const ended = once(child, "exit", { signal }).then(([code]) => {
-    throw new Error(`a worker ended with ${code}`);
-  });
-  try {
-    const [message] = await Promise.race([once(child, "message", { signal }), ended]);
-    const said = message as FromServedWorker; // sound: a worker says nothing else
-    if (said.kind !== kind) throw new Error(`a worker said ${said.kind}, expected ${kind}`);
-    return said as Extract<FromServedWorker, { kind: K }>;
-  } finally {
-    ended.catch(() => {}); // given up below
-    over.abort();
-  }
 }

@@ -4,7 +4,7 @@ import type { ScopeCounts } from "./scope-counts.js";
 
 /**
  * The short way of the counters in memory: every limit has been counted before, has room, and nothing but one reserve and
- * one settle happens. The steps are those of {@link MemoryCounters}, on the same counts.
+ * one settle happens. The steps are those of `Counting`, on the same counts.
  */
 export class MemoryDirect implements DirectCounters {
   readonly #counts: ScopeCounts;

@@ -11,7 +11,7 @@ import type {
   SettleOutcome,
   SettleRequest,
 } from "../counters.js";
-import type { Counting } from "../memory.js";
+import type { Counting } from "../counting.js";
 import { COUNTERS_MIGRATIONS } from "./migrations.js";
 import { Transactions } from "./transactions.js";
 

@@ -2,7 +2,7 @@ import type { Charges } from "../../admission/charge.js";
 import type { Connection } from "../../sqlite/connection.js";
 import { storedText, textIn } from "../../sqlite/text.js";
 import type { NotOpen } from "../counters.js";
-import type { KeptReservations } from "../memory.js";
+import type { KeptReservations } from "../counting.js";
 import type { Idempotency, OpenReservation } from "../open-reservations.js";
 
 /** At most so many reservations that have outlived their TTL are closed in one transaction: others wait their turn. */

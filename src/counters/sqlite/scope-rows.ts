@@ -3,7 +3,7 @@ import type { Limit } from "../../admission/limit.js";
 import { restoreCount, type SavedCount, saveCount } from "../../admission/saved-count.js";
 import type { Connection } from "../../sqlite/connection.js";
 import { storedText } from "../../sqlite/text.js";
-import type { KeptCounts } from "../memory.js";
+import type { KeptCounts } from "../counting.js";
 
 /** Stored scopes looked at for each that is made, so that what is forgotten keeps up with what is new. */
 const SWEPT_PER_NEW = 2;

@@ -1,5 +1,5 @@
 import type { Connection } from "../../sqlite/connection.js";
-import { Counting } from "../memory.js";
+import { Counting } from "../counting.js";
 import { ReservationRows } from "./reservation-rows.js";
 import { ScopeRows } from "./scope-rows.js";
 

@@ -1,0 +1,236 @@
+import { type Charge, type Charges, chargeList, type Reading, sideBySide } from "../admission/charge.js";
+import { type Count, createCount, type Part } from "../admission/count.js";
+import { type Limit, sameCount } from "../admission/limit.js";
+import { emptyAfter } from "../admission/sliding-count.js";
+import type {
+  Amount,
+  NotOpen,
+  ReadQuery,
+  ReserveOutcome,
+  ReserveRequest,
+  SettleOutcome,
+  SettleRequest,
+} from "./counters.js";
+import type { Idempotency, OpenReservation, OpenReservations } from "./open-reservations.js";
+import type { ScopeCounts } from "./scope-counts.js";
+
+/** The counts that decisions are made on, wherever they are kept. */
+export type KeptCounts = Pick<ScopeCounts, "find" | "obtain">;
+
+/** The reservations that decisions are made on, wherever they are kept; what was extended is added again. */
+export type KeptReservations = Pick<
+  OpenReservations,
+  "now" | "advance" | "add" | "get" | "idOf" | "fate" | "close"
+>;
+
+/** The decisions of counters, over what is kept. Each runs to its end without a pause. */
+export class Counting {
+  readonly #counts: KeptCounts;
+  readonly #reservations: KeptReservations;
+
+  constructor(counts: KeptCounts, reservations: KeptReservations) {
+    this.#counts = counts;
+    this.#reservations = reservations;
+  }
+
+  reserve(request: ReserveRequest): ReserveOutcome {
+    const now = request.dryRun ? this.#at(request.now) : this.#reservations.advance(request.now);
+    const { charges, id, idempotency } = request;
+    if (request.extend) return this.#extend(request, now);
+    const replayed = idempotency && this.#replay(idempotency, request.now, now);
+    if (replayed) return replayed;
+
+    const room = this.#roomFor(charges, now);
+    if (room === "none") return this.#refuse(charges, request.now);
+    const shadow = room === "in shadow only" ? this.#read(charges, request.now) : undefined;
+
+    const expiresAt = now + request.ttlMs;
+    if (request.dryRun) {
+      const times = { reservedAt: now, expiresAt };
+      return { outcome: "reserved", id, ...times, charges, ...this.#foresee(charges, request.now), shadow };
+    }
+    const { used, resetMs } = this.#add(charges, { at: now, expiresAt }, request.now);
+    this.#reservations.add(id, {
+      at: now,
+      expiresAt,
+      idempotency,
+      found: undefined,
+      charges: sideBySide(charges),
+      extensions: undefined,
+    });
+    return { outcome: "reserved", id, reservedAt: now, expiresAt, charges, used, resetMs, shadow };
+  }
+
+  settle({ id, now: callerNow, amounts }: SettleRequest): SettleOutcome {
+    const now = this.#reservations.advance(callerNow);
+    const open = this.#openAt(id, now);
+    if (open === undefined) return { outcome: this.#whyNotOpen(id) };
+    this.#reservations.close(id, open, "already_settled");
+
+    const used: number[] = [];
+    for (let i = 0; i < amounts.length; i++) {
+      const amount = amounts[i] as Amount; // sound: i is below the length
+      const { limit, period } = amount;
+      let delta = amount.amount - reservedFor(open.charges, limit, i);
+      // Not the count that was charged: that may have been forgotten as empty, and another begun.
+      const count = this.#counts.obtain(limit, now);
+      if (open.extensions) delta = giveBack(count, open.extensions, amount, i, delta, now);
+      used.push(count.correct(delta, open, now, period));
+    }
+    return { outcome: "settled", used };
+  }
+
+  read({ now, charges }: ReadQuery): Reading[] {
+    return this.#read(charges, now);
+  }
+
+  /** The counters' clock as of a call that does not move it. */
+  #at(callerNow: number): number {
+    return Math.max(this.#reservations.now, callerNow);
+  }
+
+  /** The reservation, unless it is closed or has outlived its TTL by `now`, which a dry run may put ahead of the clock. */
+  #openAt(id: string, now: number): OpenReservation | undefined {
+    const open = this.#reservations.get(id);
+    return open && open.expiresAt > now ? open : undefined;
+  }
+
+  #whyNotOpen(id: string): NotOpen {
+    return this.#reservations.get(id) === undefined ? this.#reservations.fate(id) : "expired";
+  }
+
+  #extend({ id, charges, now: callerNow, dryRun }: ReserveRequest, now: number): ReserveOutcome {
+    const open = this.#openAt(id, now);
+    if (open === undefined) return { outcome: this.#whyNotOpen(id) };
+    const room = this.#roomFor(charges, now);
+    if (room === "none") return this.#refuse(charges, callerNow);
+    const shadow = room === "in shadow only" ? this.#read(charges, callerNow) : undefined;
+    const added = sideBySide(charges);
+    const whole = sum(open.charges, added);
+    const extended = { id, ...timesOf(open), charges: chargeList(whole), shadow };
+    if (dryRun) return { outcome: "reserved", ...extended, ...this.#foresee(charges, callerNow) };
+    const part = { at: now, expiresAt: open.expiresAt };
+    const { used, resetMs } = this.#add(charges, part, callerNow);
+    open.extensions = [...(open.extensions ?? []), { part, charges: added }];
+    open.charges = whole;
+    this.#reservations.add(id, open);
+    return { outcome: "reserved", ...extended, used, resetMs };
+  }
+
+  #replay(idempotency: Idempotency, callerNow: number, now: number): ReserveOutcome | undefined {
+    const id = this.#reservations.idOf(idempotency);
+    const open = id === undefined ? undefined : this.#openAt(id, now);
+    if (id === undefined || open === undefined) return undefined;
+    if (open.idempotency?.fingerprint !== idempotency.fingerprint) return { outcome: "conflict" };
+    const charges = chargeList(open.charges);
+    const readings = this.#read(charges, callerNow);
+    const counted = {
+      used: readings.map(({ used }) => used),
+      resetMs: readings.map(({ resetMs }) => resetMs),
+    };
+    return { outcome: "replayed", id, ...timesOf(open), charges, ...counted };
+  }
+
+  #refuse(charges: readonly Charge[], callerNow: number): ReserveOutcome {
+    return { outcome: "refused", readings: this.#read(charges, callerNow) };
+  }
+
+  /** Whether the limits have room. An amount of zero always has: a spent budget stops no free model. */
+  #roomFor(charges: readonly Charge[], now: number): "all" | "in shadow only" | "none" {
+    let room: "all" | "in shadow only" = "all";
+    for (const { limit, amount, period } of charges) {
+      if (amount === 0 || (this.#counts.find(limit)?.used(now, period) ?? 0) + amount <= limit.max) continue;
+      if (limit.mode === "enforce") return "none";
+      room = "in shadow only";
+    }
+    return room;
+  }
+
+  #add(charges: readonly Charge[], part: Part, callerNow: number): Counted {
+    const used: number[] = [];
+    const resetMs: number[] = [];
+    for (const { limit, amount, period } of charges) {
+      const count = this.#counts.obtain(limit, part.at);
+      used.push(count.add(amount, part, period));
+      resetMs.push(Math.max(0, count.emptyAt(part.at, period) - callerNow));
+    }
+    return { used, resetMs };
+  }
+
+  /** What {@link #add} would come to. */
+  #foresee(charges: readonly Charge[], callerNow: number): Counted {
+    const readings = this.#read(charges, callerNow);
+    const now = this.#at(callerNow);
+    const used = charges.map(({ amount }, i) => (readings[i]?.used ?? 0) + amount);
+    const resetMs = charges.map(({ limit: { window }, amount }, i) => {
+      if (window.kind === "sliding" && amount > 0) return emptyAfter(window.lengthMs, now) - callerNow;
+      return readings[i]?.resetMs ?? 0;
+    });
+    return { used, resetMs };
+  }
+
+  /** Waits are told from the caller's own clock: that is the one it will watch. */
+  #read(charges: readonly Charge[], callerNow: number): Reading[] {
+    const now = this.#at(callerNow);
+    return charges.map((charge) => {
+      const count = this.#counts.find(charge.limit) ?? createCount(charge.limit);
+      const resetMs = Math.max(0, count.emptyAt(now, charge.period) - callerNow);
+      return { used: count.used(now, charge.period), waitMs: waitMs(charge, count, now, callerNow), resetMs };
+    });
+  }
+}
+
+interface Counted {
+  readonly used: readonly number[];
+  readonly resetMs: readonly number[];
+}
+
+function timesOf({ at, expiresAt }: OpenReservation) {
+  return { reservedAt: at, expiresAt };
+}
+
+function waitMs(charge: Charge, count: Count, now: number, callerNow: number): number {
+  if (charge.amount === 0) return 0;
+  const fitsAt = count.fitsAt(charge, now);
+  if (fitsAt === Number.NEGATIVE_INFINITY) return 0;
+  // A period that has ended, of a call that goes on after it, gets no room any more.
+  return fitsAt > callerNow ? fitsAt - callerNow : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Gives back what was charged last first, so that each part of a reservation keeps min(estimate, actual) of its own
+ * moment. Returns what of `delta` is left to correct.
+ */
+function giveBack(
+  count: Count,
+  extensions: NonNullable<OpenReservation["extensions"]>,
+  { limit, period }: Amount,
+  hint: number,
+  delta: number,
+  now: number,
+): number {
+  let left = delta;
+  for (const { part, charges } of extensions.toReversed()) {
+    if (left >= 0) break;
+    const back = Math.max(left, -reservedFor(charges, limit, hint));
+    count.correct(back, part, now, period);
+    left -= back;
+  }
+  return left;
+}
+
+/** What stands reserved against a limit; `hint` is where it most likely is. */
+function reservedFor({ limits, amounts }: Charges, limit: Limit, hint: number): number {
+  const place = limits[hint] === limit ? hint : limits.findIndex((one) => sameCount(one, limit));
+  return amounts[place] ?? 0;
+}
+
+/** The charges with what was added to them. */
+function sum(charges: Charges, added: Charges): Charges {
+  const summed = chargeList(charges).map((charge) => ({
+    ...charge,
+    amount: charge.amount + reservedFor(added, charge.limit, 0),
+  }));
+  const fresh = chargeList(added).filter(({ limit }) => !charges.limits.some((one) => sameCount(one, limit)));
+  return sideBySide([...summed, ...fresh]);
+}
