@@ -1,5 +1,5 @@
 import { nanoUsd } from "../model/money.js";
-import type { Actual, CallParts } from "../model/usage.js";
+import { type Actual, type CallParts, partsOf } from "../model/usage.js";
 import { costNanoUsd } from "../pricing/cost.js";
 import type { Use } from "./amounts.js";
 import type { Pricing } from "./estimated-use.js";
@@ -45,23 +45,10 @@ function actualCost(
   const price =
     prices.price(model) ?? (estimate.model === undefined ? undefined : prices.price(estimate.model));
   if (price === undefined) return estimate.costNanoUsd;
-  return costNanoUsd(price, {
-    inputTokens,
-    outputTokens,
-    cachedInputTokens: used.cachedInputTokens,
-    cacheWriteTokens: used.cacheWriteTokens,
-    cacheWrite1hTokens: used.cacheWrite1hTokens,
-    audioInputTokens: used.audioInputTokens,
-    imageInputTokens: used.imageInputTokens,
-    reasoningTokens: used.reasoningTokens,
-    audioOutputTokens: used.audioOutputTokens,
-    imageOutputTokens: used.imageOutputTokens,
-    inputImages: used.inputImages,
-    outputImages: used.outputImages,
-    searches: used.searches,
-    serviceTier: used.serviceTier,
-    at,
-  });
+  const { cachedInputTokens, reasoningTokens } = used;
+  const tokens = { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, at };
+  const parts = partsOf(used);
+  return costNanoUsd(price, parts === undefined ? tokens : { ...tokens, ...parts });
 }
 
 /** The actual, and of what it says nothing about, the parts that were estimated. */

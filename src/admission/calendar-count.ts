@@ -1,73 +1,103 @@
+import { addToLatest, type Cells, FROM, numberAt, USED } from "./cells.js";
 import type { Charge } from "./charge.js";
-import type { Count, Part } from "./count.js";
+import type { CountKind, Part } from "./count.js";
 import type { Period } from "./period.js";
 
 /** From the first zone to enter a date to the last to leave it is 26 hours. */
 const ZONES_APART_MS = 26 * 3_600_000;
 
+/** Before every period, and every end of one. */
+const NONE = Number.NEGATIVE_INFINITY;
+
+// Behind what all counts have, which is of the current period:
+const ENDS_AT = 4;
+const PREVIOUS_INDEX = 5;
+const PREVIOUS_USED = 6;
+
 /**
- * A count per calendar period: the current one, and the one before it for calls that are settled after a reset.
+ * Counts per calendar period: the current one, and the one before it for calls that are settled after a reset.
  *
  * A period older than both is no longer kept: a correction of it goes nowhere, and a charge of it (from a clock that
  * went back) goes to the current one. That errs on the side of refusing.
  */
-export class CalendarCount implements Count {
-  readonly field: string;
-  #current: Period | undefined;
-  #used = 0;
-  #previous: Period | undefined;
-  #previousUsed = 0;
+export class CalendarCounts implements CountKind {
+  readonly empty = [0, 0, NONE, NONE, NONE, NONE, 0];
 
-  constructor(field: string) {
-    this.field = field;
-  }
-
-  used(_now: number, period: Period | undefined): number {
+  used(cells: Cells, at: number, _now: number, period: Period | undefined): number {
+    const { numbers } = cells;
     const { index } = present(period);
-    if (this.#current === undefined || index > this.#current.index) return 0;
-    return index === this.#previous?.index ? this.#previousUsed : this.#used;
+    if (index > numberAt(numbers, at + FROM)) return 0;
+    return numberAt(numbers, at + (index === numberAt(numbers, at + PREVIOUS_INDEX) ? PREVIOUS_USED : USED));
   }
 
-  fitsAt({ amount, limit: { max }, period }: Charge, now: number): number {
+  fitsAt(cells: Cells, at: number, { amount, limit: { max }, period }: Charge, now: number): number {
     if (amount > max) return Number.POSITIVE_INFINITY;
-    return this.used(now, period) + amount <= max ? Number.NEGATIVE_INFINITY : present(period).endsAt;
+    const fits = this.used(cells, at, now, period) + amount <= max;
+    return fits ? Number.NEGATIVE_INFINITY : present(period).endsAt;
   }
 
-  emptyAt(_now: number, period: Period | undefined): number {
+  emptyAt(_cells: Cells, _at: number, _now: number, period: Period | undefined): number {
     return present(period).endsAt;
   }
 
-  add(amount: number, part: Part, period: Period | undefined): number {
-    const charged = present(period);
-    if (this.#current === undefined || charged.index > this.#current.index) {
-      this.#previous = this.#current;
-      this.#previousUsed = this.#used;
-      this.#current = charged;
-      this.#used = 0;
+  add(cells: Cells, at: number, amount: number, _part: Part, period: Period | undefined): number {
+    const { numbers } = cells;
+    const { index, endsAt } = present(period);
+    if (index > numberAt(numbers, at + FROM)) {
+      numbers[at + PREVIOUS_INDEX] = numberAt(numbers, at + FROM);
+      numbers[at + PREVIOUS_USED] = numberAt(numbers, at + USED);
+      numbers[at + USED] = 0;
+      numbers[at + FROM] = index;
+      numbers[at + ENDS_AT] = endsAt;
     }
-    if (charged.index === this.#previous?.index) this.#previousUsed += amount;
-    else this.#used += amount;
-    return this.used(part.at, period);
+    return index === numberAt(numbers, at + PREVIOUS_INDEX)
+      ? addToPrevious(numbers, at, amount)
+      : addToLatest(numbers, at, amount);
   }
 
-  correct(delta: number, part: Part, now: number, period: Period | undefined): number {
+  correct(
+    cells: Cells,
+    at: number,
+    delta: number,
+    part: Part,
+    now: number,
+    period: Period | undefined,
+  ): number {
+    const { numbers } = cells;
     const { index } = present(period);
-    if (index === this.#current?.index) this.#used += delta;
-    else if (index === this.#previous?.index) this.#previousUsed += delta;
-    else if (delta > 0 && (this.#current === undefined || index > this.#current.index))
-      this.add(delta, part, period);
-    return this.used(now, period);
+    if (index === numberAt(numbers, at + FROM)) addToLatest(numbers, at, delta);
+    else if (index === numberAt(numbers, at + PREVIOUS_INDEX)) addToPrevious(numbers, at, delta);
+    else if (delta > 0 && index > numberAt(numbers, at + FROM)) this.add(cells, at, delta, part, period);
+    return this.used(cells, at, now, period);
   }
 
   /** Not at once when the period ends: in a zone further west, which the org may move to, the same date goes on. */
-  idle(now: number): boolean {
-    return this.#current === undefined || this.#current.endsAt + ZONES_APART_MS <= now;
+  idle(cells: Cells, at: number, now: number): boolean {
+    return numberAt(cells.numbers, at + ENDS_AT) + ZONES_APART_MS <= now;
   }
 
-  dump(): readonly (number | null)[] {
-    const { index = null, endsAt = null } = this.#current ?? {};
-    return [index, this.#used, this.#previous?.index ?? null, this.#previousUsed, endsAt];
+  forget(): void {}
+
+  dump(cells: Cells, at: number): readonly (number | null)[] {
+    const { numbers } = cells;
+    return [
+      orNull(numberAt(numbers, at + FROM)),
+      numberAt(numbers, at + USED),
+      orNull(numberAt(numbers, at + PREVIOUS_INDEX)),
+      numberAt(numbers, at + PREVIOUS_USED),
+      orNull(numberAt(numbers, at + ENDS_AT)),
+    ];
   }
+}
+
+function addToPrevious(numbers: Float64Array, at: number, amount: number): number {
+  const used = numberAt(numbers, at + PREVIOUS_USED) + amount;
+  numbers[at + PREVIOUS_USED] = used;
+  return used;
+}
+
+function orNull(number: number): number | null {
+  return number === NONE ? null : number;
 }
 
 function present(period: Period | undefined): Period {

@@ -13,24 +13,25 @@ const PLANS_MAX = 64;
 
 /** A key's chain with its limits worked out, ready for many calls. */
 export class CompiledChain {
+  // First what only some calls read, then what every call does: that lies together, as does what a subclass adds.
   readonly chain: KeyChain;
+  readonly #shapes: LimitShapes;
+  #models: Map<string, Plan> | undefined;
+  #mcpServers: Map<string, Plan> | undefined;
+  /** Every limit of the chain, those of single models too, in the order org, project, member, key. */
+  readonly limits: readonly Limit[];
   readonly keyId: string;
   readonly orgId: string;
   readonly projectId: string;
   readonly userId: string;
-  /** Every limit of the chain, those of single models too, in the order org, project, member, key. */
-  readonly limits: readonly Limit[];
   /** False as soon as the key, the project or the org says so. */
   readonly contentLogging: boolean;
   /** Why no call passes, at a moment before any expiry. */
   readonly #standing: KeyRefusalReason | undefined;
-  /** The first expiry of all, in epoch milliseconds; `Infinity` where there is none. */
-  readonly endsAt: number;
+  /** The first expiry of all, in epoch milliseconds. */
+  readonly endsAt: number | undefined;
   /** The plan of every model, where nothing is said of single models; it need not be looked up then. */
   readonly #uniform: Plan | undefined;
-  #models: Map<string, Plan> | undefined;
-  #mcpServers: Map<string, Plan> | undefined;
-  readonly #shapes: LimitShapes;
 
   constructor(chain: KeyChain, shapes: LimitShapes, limitCache: LimitCache) {
     this.chain = chain;
@@ -46,16 +47,13 @@ export class CompiledChain {
       ...compileLimits(key.limits, keyScope(chain)),
     ];
     this.#standing = keyRefusal(chain, Number.NEGATIVE_INFINITY);
-    this.endsAt = Math.min(
-      key.expiresAt ?? Number.POSITIVE_INFINITY,
-      holder.expiresAt ?? Number.POSITIVE_INFINITY,
-    );
+    this.endsAt = earlier(key.expiresAt, holder.expiresAt);
     this.#uniform = isUniform(chain, this.limits) ? this.#plan(true, undefined, []) : undefined;
   }
 
   /** As {@link keyRefusal}, which is asked only once something may have ended. */
   refusalAt(now: number): KeyRefusalReason | undefined {
-    return now < this.endsAt ? this.#standing : keyRefusal(this.chain, now);
+    return this.endsAt === undefined || now < this.endsAt ? this.#standing : keyRefusal(this.chain, now);
   }
 
   /** What a call naming this model may reach and counts against. */
@@ -128,6 +126,10 @@ function keyScope({ org, key }: KeyChain): Scope {
 /** Whether a limit is about a call to a model known by `names`: the model itself, and the alias it was called by. */
 function concerns(names: readonly string[]): (limit: Limit) => boolean {
   return ({ perModel }) => perModel === undefined || names.some((name) => matches(perModel, name));
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 function remembered(plans: Map<string, Plan>, name: string, make: () => Plan): Plan {

@@ -1,10 +1,11 @@
-import { CalendarCount } from "./calendar-count.js";
+import { CalendarCounts } from "./calendar-count.js";
+import { Cells } from "./cells.js";
 import type { Charge } from "./charge.js";
-import { InFlightCount } from "./in-flight-count.js";
-import { LifetimeCount } from "./lifetime-count.js";
-import type { Limit } from "./limit.js";
+import { InFlightCounts } from "./in-flight-count.js";
+import { LifetimeCounts } from "./lifetime-count.js";
+import type { Window } from "./limit.js";
 import type { Period } from "./period.js";
-import { SlidingCount } from "./sliding-count.js";
+import { SlidingCounts } from "./sliding-count.js";
 
 /** Where one part of a reservation was charged. */
 export interface Part {
@@ -15,38 +16,100 @@ export interface Part {
 }
 
 /**
- * What one limit has counted: pure arithmetic, one class for each kind of window.
+ * How the counts of one kind of window count: pure arithmetic over cells, at the address of a count.
  *
  * The caller clamps the clock: no `now` is below an earlier one. `used`, `fitsAt` and `emptyAt` change nothing.
  */
-export interface Count {
-  /** What the limit calls the count; see `Limit.field`. */
-  readonly field: string;
-  used(now: number, period: Period | undefined): number;
+export interface CountKind {
+  /** The numbers of a count that has counted nothing. */
+  readonly empty: readonly number[];
+  used(cells: Cells, at: number, now: number, period: Period | undefined): number;
   /** The moment at which the charge fits below its limit's max: `-Infinity` where it does now, `Infinity` where it never will. */
-  fitsAt(charge: Charge, now: number): number;
+  fitsAt(cells: Cells, at: number, charge: Charge, now: number): number;
   /** The moment at which the count is zero by itself: `-Infinity` where it is now, `Infinity` where it never will be. */
-  emptyAt(now: number, period: Period | undefined): number;
+  emptyAt(cells: Cells, at: number, now: number, period: Period | undefined): number;
   /** Counts `amount` as of `part`, and returns what is used then. */
-  add(amount: number, part: Part, period: Period | undefined): number;
+  add(cells: Cells, at: number, amount: number, part: Part, period: Period | undefined): number;
   /** Corrects what was counted as of `part` by `delta`, up or down, and returns what is used at `now`. */
-  correct(delta: number, part: Part, now: number, period: Period | undefined): number;
+  correct(
+    cells: Cells,
+    at: number,
+    delta: number,
+    part: Part,
+    now: number,
+    period: Period | undefined,
+  ): number;
   /** Whether forgetting the count changes no later answer. */
-  idle(now: number): boolean;
-  /** The state as plain data, for tests and diagnosis. */
-  dump(): readonly (number | null)[];
+  idle(cells: Cells, at: number, now: number): boolean;
+  /** Gives back what the count has besides its numbers. */
+  forget(cells: Cells, at: number): void;
+  /** The state as plain data, for stores, tests and diagnosis. */
+  dump(cells: Cells, at: number): readonly (number | null)[];
 }
 
-/** An empty count for a limit. */
-export function createCount({ field, window }: Pick<Limit, "field" | "window">): Count {
+/** What of a limit's window says how it counts. */
+export type CountedWindow =
+  | Pick<Extract<Window, { kind: "sliding" }>, "kind" | "lengthMs">
+  | { readonly kind: Exclude<Window["kind"], "sliding"> };
+
+/** How limits with such a window count. */
+export function countKind(window: CountedWindow): CountKind {
   switch (window.kind) {
     case "sliding":
-      return new SlidingCount(field, window.lengthMs);
+      return new SlidingCounts(window.lengthMs);
     case "calendar":
-      return new CalendarCount(field);
+      return new CalendarCounts();
     case "lifetime":
-      return new LifetimeCount(field);
+      return new LifetimeCounts();
     case "inFlight":
-      return new InFlightCount(field);
+      return new InFlightCounts();
   }
+}
+
+/** What one limit has counted; see {@link CountKind}. */
+export class Count {
+  readonly #kind: CountKind;
+  readonly #cells: Cells;
+  readonly #at: number;
+
+  constructor(kind: CountKind, cells: Cells, at: number) {
+    this.#kind = kind;
+    this.#cells = cells;
+    this.#at = at;
+  }
+
+  used(now: number, period?: Period): number {
+    return this.#kind.used(this.#cells, this.#at, now, period);
+  }
+
+  fitsAt(charge: Charge, now: number): number {
+    return this.#kind.fitsAt(this.#cells, this.#at, charge, now);
+  }
+
+  emptyAt(now: number, period?: Period): number {
+    return this.#kind.emptyAt(this.#cells, this.#at, now, period);
+  }
+
+  add(amount: number, part: Part, period?: Period): number {
+    return this.#kind.add(this.#cells, this.#at, amount, part, period);
+  }
+
+  correct(delta: number, part: Part, now: number, period?: Period): number {
+    return this.#kind.correct(this.#cells, this.#at, delta, part, now, period);
+  }
+
+  idle(now: number): boolean {
+    return this.#kind.idle(this.#cells, this.#at, now);
+  }
+
+  dump(): readonly (number | null)[] {
+    return this.#kind.dump(this.#cells, this.#at);
+  }
+}
+
+/** A count that has counted nothing. */
+export function createCount(window: CountedWindow): Count {
+  const kind = countKind(window);
+  const cells = new Cells();
+  return new Count(kind, cells, cells.take(kind.empty));
 }

@@ -3,6 +3,7 @@ import { nanoUsd } from "../model/money.js";
 import { type CallParts, partsOf, type Usage } from "../model/usage.js";
 import type { PriceCatalog } from "../pricing/catalog.js";
 import { mostNanoUsd } from "../pricing/cost.js";
+import type { ModelPrice } from "../pricing/price.js";
 import type { Use } from "./amounts.js";
 import type { Estimator } from "./estimate.js";
 import type { Plan } from "./plan.js";
@@ -44,31 +45,33 @@ export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): Estima
   let cost = 0;
   if (usage.costUsd !== undefined) cost = nanoUsd(usage.costUsd);
   else if (rule !== "none" && model !== undefined) {
-    const enforced = rule === "enforce";
-    if (enforced && pricing.unpriced === "deny") {
-      models = models.filter((target) => pricing.prices.price(target) !== undefined);
-      if (models.length === 0) return undefined;
+    let prices = models.map((target) => pricing.prices.price(target));
+    if (rule === "enforce") {
+      if (pricing.unpriced === "deny" && prices.includes(undefined)) {
+        models = models.filter((_, i) => prices[i] !== undefined);
+        prices = prices.filter((price) => price !== undefined);
+        if (models.length === 0) return undefined;
+      }
+      const isPriced = prices.some((price) => price !== undefined);
+      if (isPriced && usage.inputTokens === undefined) throw missingInput();
     }
-    const needsInput = enforced && models.some((target) => pricing.prices.price(target) !== undefined);
-    if (needsInput && usage.inputTokens === undefined) throw missingInput();
-    cost = dearestCost(models, inputTokens, outputTokens, parts, pricing);
+    cost = dearestCost(prices, inputTokens, outputTokens, parts, pricing.unpriced);
   }
   return { requests: 1, inputTokens, outputTokens, costNanoUsd: cost, slots: 1, byok, models, parts };
 }
 
-/** What the dearest of the models would cost at most, in nano-USD; a model without a price costs what `unpriced` says. */
+/** What the dearest of the models would cost at most, in nano-USD; one without a price costs what `unpriced` says. */
 export function dearestCost(
-  models: readonly string[],
+  prices: readonly (ModelPrice | undefined)[],
   inputTokens: number,
   outputTokens: number,
   parts: CallParts | undefined,
-  { prices, unpriced }: Pricing,
+  unpriced: Pricing["unpriced"],
 ): number {
   const tokens =
     parts === undefined ? { inputTokens, outputTokens } : { inputTokens, outputTokens, ...parts };
   let most = 0;
-  for (const model of models) {
-    const price = prices.price(model);
+  for (const price of prices) {
     const otherwise = unpriced === "deny" ? 0 : unpriced;
     const cost = price === undefined ? otherwise : mostNanoUsd(price, tokens);
     if (cost > most) most = cost;

@@ -1,63 +1,79 @@
+import { type Cells, numberAt } from "./cells.js";
 import type { Charge } from "./charge.js";
-import type { Count, Part } from "./count.js";
+import type { CountKind, Part } from "./count.js";
 
-/** How many calls are open: one slot per reservation, free again when it is settled or its TTL has passed. */
-export class InFlightCount implements Count {
-  readonly field: string;
-  /** When each slot is free again by itself, ascending. */
-  readonly #expiries: number[] = [];
+/** Behind what all counts have: the handle of the list. */
+const SLOTS = 4;
 
-  constructor(field: string) {
-    this.field = field;
-  }
+/**
+ * How many calls are open: one slot per reservation, free again when it is settled or its TTL has passed. The list of a
+ * count says when each slot is free again by itself, ascending.
+ */
+export class InFlightCounts implements CountKind {
+  /** Nothing is ever the latest part: each slot has an end of its own. */
+  readonly empty = [0, 0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
 
-  used(now: number): number {
-    return this.#expiries.length - this.#after(now);
+  used(cells: Cells, at: number, now: number): number {
+    const expiries = expiriesOf(cells, at);
+    return expiries.length - after(expiries, now);
   }
 
   /** The slots' own expiry is the only end that is known; a settle before it lets the call in earlier. */
-  fitsAt({ amount, limit: { max } }: Charge, now: number): number {
+  fitsAt(cells: Cells, at: number, { amount, limit: { max } }: Charge, now: number): number {
     if (amount > max) return Number.POSITIVE_INFINITY;
-    const tooMany = this.used(now) + amount - max;
+    const tooMany = this.used(cells, at, now) + amount - max;
     if (tooMany <= 0) return Number.NEGATIVE_INFINITY;
-    return this.#expiries[this.#after(now) + tooMany - 1] as number; // sound: tooMany is at most used
+    const expiries = expiriesOf(cells, at);
+    return expiries[after(expiries, now) + tooMany - 1] as number; // sound: tooMany is at most used
   }
 
   emptyAt(): number {
     return Number.POSITIVE_INFINITY;
   }
 
-  add(amount: number, { at, expiresAt }: Part): number {
-    this.#expiries.splice(0, this.#after(at));
-    for (let slot = 0; slot < amount; slot++) this.#expiries.splice(this.#after(expiresAt), 0, expiresAt);
-    return this.#expiries.length;
+  add(cells: Cells, at: number, amount: number, part: Part): number {
+    const { numbers } = cells;
+    if (numbers[at + SLOTS] === 0) numbers[at + SLOTS] = cells.takeList([]);
+    const expiries = expiriesOf(cells, at);
+    expiries.splice(0, after(expiries, part.at));
+    for (let slot = 0; slot < amount; slot++)
+      expiries.splice(after(expiries, part.expiresAt), 0, part.expiresAt);
+    return expiries.length;
   }
 
-  correct(delta: number, part: Part, now: number): number {
-    if (delta > 0) this.add(delta, { at: now, expiresAt: part.expiresAt });
-    const first = this.#after(part.expiresAt - 1);
-    for (let slot = 0; slot < -delta && this.#expiries[first] === part.expiresAt; slot++)
-      this.#expiries.splice(first, 1);
-    return this.used(now);
+  correct(cells: Cells, at: number, delta: number, part: Part, now: number): number {
+    if (delta > 0) this.add(cells, at, delta, { at: now, expiresAt: part.expiresAt });
+    const expiries = expiriesOf(cells, at);
+    const first = after(expiries, part.expiresAt - 1);
+    for (let slot = 0; slot < -delta && expiries[first] === part.expiresAt; slot++) expiries.splice(first, 1);
+    return this.used(cells, at, now);
   }
 
-  idle(now: number): boolean {
-    return this.used(now) === 0;
+  idle(cells: Cells, at: number, now: number): boolean {
+    return this.used(cells, at, now) === 0;
   }
 
-  dump(): readonly number[] {
-    return this.#expiries;
+  forget(cells: Cells, at: number): void {
+    cells.giveBackList(numberAt(cells.numbers, at + SLOTS));
   }
 
-  /** Index of the first slot that is still taken at `now`, by bisection. */
-  #after(now: number): number {
-    let low = 0;
-    let high = this.#expiries.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#expiries[middle] as number) <= now) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  dump(cells: Cells, at: number): readonly number[] {
+    return expiriesOf(cells, at);
   }
+}
+
+function expiriesOf(cells: Cells, at: number): number[] {
+  return cells.list(numberAt(cells.numbers, at + SLOTS));
+}
+
+/** Index of the first slot that is still taken at `now`, by bisection. */
+function after(expiries: readonly number[], now: number): number {
+  let low = 0;
+  let high = expiries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((expiries[middle] as number) <= now) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -1,42 +1,38 @@
+import { addToLatest, type Cells, numberAt, USED } from "./cells.js";
 import type { Charge } from "./charge.js";
-import type { Count } from "./count.js";
+import type { CountKind } from "./count.js";
 
-/** A count that never starts again. */
-export class LifetimeCount implements Count {
-  readonly field: string;
-  #used = 0;
+/** Counts that never start again. */
+export class LifetimeCounts implements CountKind {
+  readonly empty = [0, 0, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
 
-  constructor(field: string) {
-    this.field = field;
+  used(cells: Cells, at: number): number {
+    return numberAt(cells.numbers, at + USED);
   }
 
-  used(): number {
-    return this.#used;
-  }
-
-  fitsAt({ amount, limit: { max } }: Charge): number {
-    return this.#used + amount <= max ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  fitsAt(cells: Cells, at: number, { amount, limit: { max } }: Charge): number {
+    return this.used(cells, at) + amount <= max ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   }
 
   emptyAt(): number {
     return Number.POSITIVE_INFINITY;
   }
 
-  add(amount: number): number {
-    this.#used += amount;
-    return this.#used;
+  add(cells: Cells, at: number, amount: number): number {
+    return addToLatest(cells.numbers, at, amount);
   }
 
-  correct(delta: number): number {
-    this.#used += delta;
-    return this.#used;
+  correct(cells: Cells, at: number, delta: number): number {
+    return this.add(cells, at, delta);
   }
 
-  idle(): boolean {
-    return this.#used === 0;
+  idle(cells: Cells, at: number): boolean {
+    return this.used(cells, at) === 0;
   }
 
-  dump(): readonly number[] {
-    return [this.#used];
+  forget(): void {}
+
+  dump(cells: Cells, at: number): readonly number[] {
+    return [this.used(cells, at)];
   }
 }

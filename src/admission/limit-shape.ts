@@ -1,4 +1,4 @@
-import type { Use } from "./amounts.js";
+import { amountOf, type Use } from "./amounts.js";
 import type { Limit } from "./limit.js";
 import type { Calendar, Period, PeriodClock } from "./period.js";
 
@@ -13,8 +13,13 @@ export class LimitShape {
   readonly cost: CostRule;
   /** The same for a call on the customer's own provider key. */
   readonly byokCost: CostRule;
-  readonly #quantities: readonly Quantity[];
+  /** Of one such list: what is asked of them here is the same for all. */
+  readonly #limits: readonly Limit[];
+  /** As many numbers, of the kind that holds any of them: a list of small integers is made anew at the first other. */
+  readonly #amounts: readonly number[];
   readonly #clocks: readonly (PeriodClock | undefined)[];
+  /** The latest list of maxes. */
+  #maxes: readonly number[] = [];
   #periods: readonly (Period | undefined)[] = [];
   /** The moments that have `#periods`. */
   #periodsFrom = Number.POSITIVE_INFINITY;
@@ -26,17 +31,26 @@ export class LimitShape {
     );
     this.cost = costRule(limits.filter(({ meter }) => meter === "cost"));
     this.byokCost = costRule(limits.filter(({ countByok }) => countByok));
-    this.#quantities = limits.map(quantityOf);
+    this.#limits = limits;
+    this.#amounts = limits.map(() => Number.NaN);
     this.#clocks = limits.map((limit) => periodClock(limit, calendar));
+  }
+
+  /** The max of each limit: the same list for all keys of one plan of prices, as long as they are compiled in a row. */
+  maxesOf(limits: readonly Limit[]): readonly number[] {
+    const isSame =
+      limits.length === this.#maxes.length && limits.every(({ max }, i) => max === this.#maxes[i]);
+    if (!isSame) this.#maxes = limits.map(({ max }) => max);
+    return this.#maxes;
   }
 
   /** How much of a call counts against each limit. */
   amounts(use: Use): number[] {
-    const tokens = use.inputTokens + use.outputTokens;
-    const cost = use.byok ? 0 : use.costNanoUsd;
-    // In the order of QUANTITIES.
-    const each = [use.requests, tokens, use.inputTokens, use.outputTokens, cost, use.costNanoUsd, use.slots];
-    return this.#quantities.map((quantity) => each[quantity] as number); // sound: a Quantity is an index of it
+    const amounts = this.#amounts.slice();
+    for (let i = 0; i < amounts.length; i++) {
+      amounts[i] = amountOf(this.#limits[i] as Limit, use); // sound: they are as long
+    }
+    return amounts;
   }
 
   /** The calendar period of each limit that holds a moment. */
@@ -59,22 +73,6 @@ export type CostRule = "none" | "shadow" | "enforce";
 function costRule(costLimits: readonly Limit[]): CostRule {
   if (costLimits.length === 0) return "none";
   return costLimits.some(({ mode }) => mode === "enforce") ? "enforce" : "shadow";
-}
-
-/** What can be counted of a call, as numbers. */
-const QUANTITIES = {
-  requests: 0,
-  tokens: 1,
-  inputTokens: 2,
-  outputTokens: 3,
-  cost: 4,
-  costByok: 5,
-  inFlight: 6,
-} as const;
-type Quantity = (typeof QUANTITIES)[keyof typeof QUANTITIES];
-
-function quantityOf({ meter, countByok }: Limit): Quantity {
-  return countByok ? QUANTITIES.costByok : QUANTITIES[meter];
 }
 
 /** The clock of a limit's calendar periods, where it has them. */

@@ -1,10 +1,21 @@
 import type { Use } from "./amounts.js";
 import type { Charges } from "./charge.js";
+import type { CountKind } from "./count.js";
 import type { Limit } from "./limit.js";
 import type { LimitShape } from "./limit-shape.js";
 
+/** Where the counts of a plan's limits are. */
+export interface Found {
+  /** Whose counts, and since what was last forgotten of them; undefined where nobody has looked. */
+  readonly epoch: object | undefined;
+  /** For each limit, the address of its count. */
+  readonly addresses: readonly number[];
+  /** For each limit. */
+  readonly kinds: readonly CountKind[];
+}
+
 /** What the calls of one key to one model or MCP server have in common. */
-export class Plan {
+export class Plan implements Found {
   readonly allowed: boolean;
   /** Permitted models in the order of fallback, for an MCP server none; absent where it is the model that is asked for. */
   readonly models: readonly string[] | undefined;
@@ -13,8 +24,10 @@ export class Plan {
   /** The max of each limit, side by side: on the way of a call nothing else of most limits is read. */
   readonly maxes: readonly number[];
   readonly shape: LimitShape;
-  /** What counters in this process found for these limits, so that they need not look again. Theirs alone to read. */
-  found: object | undefined;
+  // Where counters in this process have found the counts of these limits, so that they need not look again.
+  epoch: object | undefined;
+  addresses: readonly number[];
+  kinds: readonly CountKind[];
 
   constructor(
     allowed: boolean,
@@ -25,9 +38,11 @@ export class Plan {
     this.allowed = allowed;
     this.models = models;
     this.limits = limits;
-    this.maxes = limits.map(({ max }) => max);
+    this.maxes = shape.maxesOf(limits);
     this.shape = shape;
-    this.found = undefined;
+    this.epoch = undefined;
+    this.addresses = [];
+    this.kinds = [];
   }
 
   /** What a call counts, in the periods that hold `at`. */

@@ -1,5 +1,6 @@
+import { addToLatest, type Cells, FROM, isLatest, LATEST, numberAt, UNTIL, USED } from "./cells.js";
 import type { Charge } from "./charge.js";
-import type { Count, Part } from "./count.js";
+import type { CountKind, Part } from "./count.js";
 
 /**
  * A window of length W is cut into this many sub-buckets. The count is the current one and this many before it, so it
@@ -7,142 +8,169 @@ import type { Count, Part } from "./count.js";
  */
 export const SUB_BUCKETS = 60;
 
-/** Below every bucket number. A small integer, so that the fields that hold bucket numbers are never doubles. */
-const NONE = -1_000_000_000;
+/** Below every bucket number. */
+const NONE = Number.NEGATIVE_INFINITY;
 
-/** Up to so many older buckets an array grows by exactly what is added: a million keys have one or two each. */
+/** Up to so many older buckets a list grows by exactly what is added: a million keys have one or two each. */
 const EXACT_GROWTH_MAX = 8;
 
+// Behind what all counts have:
+/** Number of the oldest bucket that is kept. */
+const OLDEST = 4;
+/** Handle of the list of all buckets but the latest: number and amount in turn, oldest first. */
+const OLDER = 5;
+
 /**
- * A sliding count with a running total.
+ * Sliding counts with a running total.
  *
  * INVARIANT: in every half-open interval of length W, the sum over the admissions in it of min(estimate, actual) is at
  * most the max. Such an interval touches at most the bucket of its last admission and the 60 before it, and that
  * admission was checked against all of them.
  *
- * Only buckets with something in them are kept, and the newest, which nearly every call is about, outside the array.
+ * Only buckets with something in them are kept, and the latest, which nearly every call is about, outside the list. When
+ * one begins, those that count no more are dropped: while it is the current one, the total is what is used.
  */
-export class SlidingCount implements Count {
-  readonly field: string;
+export class SlidingCounts implements CountKind {
+  readonly empty = [0, 0, NONE, NONE, NONE, 0];
   readonly #widthMs: number;
-  #total = 0;
-  #oldest = NONE;
-  #newest = NONE;
-  #newestAmount = 0;
-  /** Bucket number and amount in turn, oldest first: all but the newest. */
-  #older: number[] | undefined;
 
   /** @param lengthMs length of the window in milliseconds, a multiple of 60 */
-  constructor(field: string, lengthMs: number) {
-    this.field = field;
+  constructor(lengthMs: number) {
     this.#widthMs = lengthMs / SUB_BUCKETS;
   }
 
-  used(now: number): number {
+  used(cells: Cells, at: number, now: number): number {
+    const { numbers } = cells;
     const first = this.#firstAt(now);
-    if (this.#oldest >= first) return this.#total;
-    if (this.#newest < first) return 0;
-    let used = this.#total;
-    const older = this.#older ?? [];
-    for (let i = 0; i < older.length && at(older, i) < first; i += 2) used -= at(older, i + 1);
+    if (numberAt(numbers, at + OLDEST) >= first) return numberAt(numbers, at + USED);
+    if (this.#latest(numbers, at) < first) return 0;
+    let used = numberAt(numbers, at + USED);
+    const older = olderOf(cells, at);
+    for (let i = 0; i < older.length && numberAt(older, i) < first; i += 2) used -= numberAt(older, i + 1);
     return used;
   }
 
-  fitsAt({ amount, limit: { max } }: Charge, now: number): number {
+  fitsAt(cells: Cells, at: number, { amount, limit: { max } }: Charge, now: number): number {
     if (amount > max) return Number.POSITIVE_INFINITY;
-    if (this.used(now) + amount <= max) return Number.NEGATIVE_INFINITY;
-    let used = this.#total;
-    const older = this.#older ?? [];
+    if (this.used(cells, at, now) + amount <= max) return Number.NEGATIVE_INFINITY;
+    let used = numberAt(cells.numbers, at + USED);
+    const older = olderOf(cells, at);
     for (let i = 0; i < older.length; i += 2) {
-      used -= at(older, i + 1);
+      used -= numberAt(older, i + 1);
       // Buckets that are counted no more end in the past and only lower `used`; it cannot fit at one of them.
-      if (used + amount <= max) return endOf(at(older, i), this.#widthMs);
+      if (used + amount <= max) return endOf(numberAt(older, i), this.#widthMs);
     }
-    return endOf(this.#newest, this.#widthMs);
+    return endOf(this.#latest(cells.numbers, at), this.#widthMs);
   }
 
-  emptyAt(now: number): number {
-    if (this.used(now) === 0) return Number.NEGATIVE_INFINITY;
-    const newest = this.#newestAmount > 0 ? this.#newest : (this.#older?.at(-2) ?? this.#newest);
-    return endOf(newest, this.#widthMs);
+  emptyAt(cells: Cells, at: number, now: number): number {
+    if (this.used(cells, at, now) === 0) return Number.NEGATIVE_INFINITY;
+    const latest = this.#latest(cells.numbers, at);
+    const hasLatest = numberAt(cells.numbers, at + LATEST) > 0;
+    return endOf(hasLatest ? latest : (olderOf(cells, at).at(-2) ?? latest), this.#widthMs);
   }
 
-  add(amount: number, part: Part): number {
-    this.#drop(this.#firstAt(part.at));
-    if (amount === 0) return this.#total;
-    const bucket = Math.floor(part.at / this.#widthMs);
-    if (bucket === this.#newest) this.#newestAmount += amount;
-    else this.#begin(bucket, amount);
-    this.#total += amount;
-    return this.#total;
+  add(cells: Cells, at: number, amount: number, part: Part): number {
+    const { numbers } = cells;
+    this.#drop(cells, at, this.#firstAt(part.at));
+    if (amount === 0) return numberAt(numbers, at + USED);
+    if (!isLatest(numbers, at, undefined, part.at, part.at))
+      this.#begin(cells, at, Math.floor(part.at / this.#widthMs));
+    return addToLatest(numbers, at, amount);
   }
 
   /** A surcharge goes to the bucket of `now`, a refund to the bucket it was charged to while that lives, else nowhere. */
-  correct(delta: number, part: Part, now: number): number {
-    if (delta > 0) return this.add(delta, { at: now, expiresAt: part.expiresAt });
+  correct(cells: Cells, at: number, delta: number, part: Part, now: number): number {
+    if (delta > 0) return this.add(cells, at, delta, { at: now, expiresAt: part.expiresAt });
     const first = this.#firstAt(now);
-    this.#drop(first);
+    this.#drop(cells, at, first);
     const bucket = Math.floor(part.at / this.#widthMs);
-    if (delta < 0 && bucket >= first) this.#refund(-delta, bucket);
-    return this.#total;
+    if (delta < 0 && bucket >= first) this.#refund(cells, at, -delta, bucket);
+    return numberAt(cells.numbers, at + USED);
   }
 
-  idle(now: number): boolean {
-    return this.used(now) === 0;
+  idle(cells: Cells, at: number, now: number): boolean {
+    return this.used(cells, at, now) === 0;
   }
 
-  dump(): readonly number[] {
-    const newest = this.#newestAmount === 0 ? [] : [this.#newest, this.#newestAmount];
-    return [this.#total, ...(this.#older ?? []), ...newest];
+  forget(cells: Cells, at: number): void {
+    cells.giveBackList(numberAt(cells.numbers, at + OLDER));
   }
 
-  /** The oldest bucket that still counts at `now`. */
+  dump(cells: Cells, at: number): readonly number[] {
+    const { numbers } = cells;
+    const amount = numberAt(numbers, at + LATEST);
+    const latest = amount === 0 ? [] : [this.#latest(numbers, at), amount];
+    return [numberAt(numbers, at + USED), ...olderOf(cells, at), ...latest];
+  }
+
+  /** Number of the oldest bucket that still counts at `now`. */
   #firstAt(now: number): number {
     return Math.floor(now / this.#widthMs) - SUB_BUCKETS;
   }
 
-  #begin(bucket: number, amount: number): void {
-    if (this.#newestAmount > 0) {
-      const older = this.#older ?? [];
-      if (older.length < EXACT_GROWTH_MAX) this.#older = older.concat(this.#newest, this.#newestAmount);
-      else older.push(this.#newest, this.#newestAmount);
-    }
-    this.#newest = bucket;
-    this.#newestAmount = amount;
-    this.#oldest = this.#older?.[0] ?? bucket;
+  /** Number of the latest bucket. Exact: it begins at a multiple of the width. */
+  #latest(numbers: Float64Array, at: number): number {
+    return numberAt(numbers, at + FROM) / this.#widthMs;
   }
 
-  #refund(amount: number, bucket: number): void {
-    if (bucket === this.#newest) {
-      this.#newestAmount -= amount;
-      this.#total -= amount;
+  /** Makes an empty bucket the latest. */
+  #begin(cells: Cells, at: number, bucket: number): void {
+    const { numbers } = cells;
+    const amount = numberAt(numbers, at + LATEST);
+    if (amount > 0) keepOlder(cells, at, this.#latest(numbers, at), amount);
+    numbers[at + LATEST] = 0;
+    numbers[at + FROM] = bucket * this.#widthMs;
+    numbers[at + UNTIL] = (bucket + 1) * this.#widthMs;
+    numbers[at + OLDEST] = olderOf(cells, at)[0] ?? bucket;
+  }
+
+  #refund(cells: Cells, at: number, amount: number, bucket: number): void {
+    const { numbers } = cells;
+    if (bucket === this.#latest(numbers, at)) {
+      addToLatest(numbers, at, -amount);
       return;
     }
-    const older = this.#older ?? [];
-    const i = older.findIndex((number, place) => place % 2 === 0 && number === bucket);
+    const older = olderOf(cells, at);
+    const i = older.findIndex((number, index) => index % 2 === 0 && number === bucket);
     if (i < 0) throw new Error("a refund is of what was charged, and its bucket is kept while it counts");
-    this.#total -= amount;
-    older[i + 1] = at(older, i + 1) - amount;
+    numbers[at + USED] = numberAt(numbers, at + USED) - amount;
+    older[i + 1] = numberAt(older, i + 1) - amount;
     if (older[i + 1] === 0) older.splice(i, 2);
-    this.#oldest = older[0] ?? this.#newest;
+    numbers[at + OLDEST] = older[0] ?? this.#latest(numbers, at);
   }
 
   /** Forgets every bucket before `first`. */
-  #drop(first: number): void {
-    if (this.#oldest >= first || this.#total === 0) return;
-    const older = this.#older ?? [];
+  #drop(cells: Cells, at: number, first: number): void {
+    const { numbers } = cells;
+    if (numberAt(numbers, at + OLDEST) >= first || numberAt(numbers, at + USED) === 0) return;
+    const older = olderOf(cells, at);
+    let used = numberAt(numbers, at + USED);
     let dead = 0;
-    while (dead < older.length && at(older, dead) < first) {
-      this.#total -= at(older, dead + 1);
+    while (dead < older.length && numberAt(older, dead) < first) {
+      used -= numberAt(older, dead + 1);
       dead += 2;
     }
-    older.splice(0, dead);
-    if (this.#newest < first) {
-      this.#total -= this.#newestAmount;
-      this.#newestAmount = 0;
+    if (dead > 0) older.splice(0, dead);
+    if (this.#latest(numbers, at) < first) {
+      used -= numberAt(numbers, at + LATEST);
+      numbers[at + LATEST] = 0;
     }
-    this.#oldest = older[0] ?? this.#newest;
+    numbers[at + USED] = used;
+    numbers[at + OLDEST] = older[0] ?? this.#latest(numbers, at);
   }
+}
+
+function olderOf(cells: Cells, at: number): number[] {
+  return cells.list(numberAt(cells.numbers, at + OLDER));
+}
+
+function keepOlder(cells: Cells, at: number, bucket: number, amount: number): void {
+  const handle = numberAt(cells.numbers, at + OLDER);
+  const older = cells.list(handle);
+  if (handle === 0) cells.numbers[at + OLDER] = cells.takeList([bucket, amount]);
+  else if (older.length < EXACT_GROWTH_MAX) cells.replaceList(handle, older.concat(bucket, amount));
+  else older.push(bucket, amount);
 }
 
 /** The moment at which a count of this window is zero by itself, when something was counted at `now`. */
@@ -154,8 +182,4 @@ export function emptyAfter(lengthMs: number, now: number): number {
 /** The first moment at which a bucket is counted no more. */
 function endOf(bucket: number, widthMs: number): number {
   return (bucket + SUB_BUCKETS + 1) * widthMs;
-}
-
-function at(buckets: readonly number[], i: number): number {
-  return buckets[i] as number; // sound: every caller keeps i below the length
 }

@@ -1,5 +1,7 @@
 import type { Charge, Charges, Reading } from "../admission/charge.js";
+import type { Part } from "../admission/count.js";
 import type { Plan } from "../admission/plan.js";
+import type { ReservationIds } from "./reservation-ids.js";
 
 /** What to charge, all or nothing. */
 export interface ReserveRequest {
@@ -110,23 +112,20 @@ export interface Counters {
  * charges. Where anything is out of the ordinary it answers `undefined`, changes nothing, and {@link Counters} is asked.
  */
 export interface DirectCounters {
+  /** Makes the ids of what is reserved here. A gate takes its own from it too, so that all are in one order. */
+  readonly ids: ReservationIds;
   /** Charges every charge, where there is room for all of them. */
-  reserve(request: DirectRequest): DirectReservation | undefined;
-  /** Closes an open reservation with one amount for each limit that was charged. Answers what each count then is. */
-  settle(id: string, now: number, amounts: readonly number[]): readonly number[] | undefined;
+  reserve(now: number, ttlMs: number, plan: Plan, charges: Charges): DirectReservation | undefined;
+  /**
+   * Closes what {@link reserve} gave, with one amount for each limit that was charged. Answers what each count then is, in
+   * a list that the next settle uses again.
+   */
+  settle(held: DirectReservation, now: number, amounts: readonly number[]): readonly number[] | undefined;
 }
 
-export interface DirectRequest {
+export interface DirectReservation extends Part {
+  /** Made by the counters; the ordinary way knows the reservation by it. */
   readonly id: string;
-  readonly now: number;
-  readonly ttlMs: number;
-  readonly plan: Plan;
-  readonly charges: Charges;
-}
-
-export interface DirectReservation {
-  readonly reservedAt: number;
-  readonly expiresAt: number;
   /** The count of each charge, after it. */
   readonly used: readonly number[];
 }

@@ -54,7 +54,6 @@ export class Counting {
       at: now,
       expiresAt,
       idempotency,
-      found: undefined,
       charges: sideBySide(charges),
       extensions: undefined,
     });
@@ -173,7 +172,7 @@ export class Counting {
   #read(charges: readonly Charge[], callerNow: number): Reading[] {
     const now = this.#at(callerNow);
     return charges.map((charge) => {
-      const count = this.#counts.find(charge.limit) ?? createCount(charge.limit);
+      const count = this.#counts.find(charge.limit) ?? createCount(charge.limit.window);
       const resetMs = Math.max(0, count.emptyAt(now, charge.period) - callerNow);
       return { used: count.used(now, charge.period), waitMs: waitMs(charge, count, now, callerNow), resetMs };
     });

@@ -1,5 +1,10 @@
-import type { DirectCounters, DirectRequest, DirectReservation } from "./counters.js";
-import type { OpenReservations } from "./open-reservations.js";
+import { addToLatest, isLatest, numberAt, USED } from "../admission/cells.js";
+import type { Charges } from "../admission/charge.js";
+import type { CountKind } from "../admission/count.js";
+import type { Found, Plan } from "../admission/plan.js";
+import type { DirectCounters, DirectReservation } from "./counters.js";
+import type { NumberedReservation, OpenReservations } from "./open-reservations.js";
+import type { ReservationIds } from "./reservation-ids.js";
 import type { ScopeCounts } from "./scope-counts.js";
 
 /**
@@ -9,50 +14,110 @@ import type { ScopeCounts } from "./scope-counts.js";
 export class MemoryDirect implements DirectCounters {
   readonly #counts: ScopeCounts;
   readonly #reservations: OpenReservations;
+  readonly ids: ReservationIds;
+  /** What the latest settle left on its counts. */
+  readonly #used = [Number.NaN]; // a double at first: it would be made anew at the first one otherwise
 
-  constructor(counts: ScopeCounts, reservations: OpenReservations) {
+  constructor(counts: ScopeCounts, reservations: OpenReservations, ids: ReservationIds) {
     this.#counts = counts;
     this.#reservations = reservations;
+    this.ids = ids;
   }
 
-  reserve({ id, now: callerNow, ttlMs, plan, charges }: DirectRequest): DirectReservation | undefined {
-    const found = this.#counts.ofPlan(plan);
-    if (found === undefined) return undefined;
-    const { counts } = found;
+  reserve(callerNow: number, ttlMs: number, plan: Plan, charges: Charges): DirectReservation | undefined {
+    if (!this.#counts.locate(plan)) return undefined;
+    const { addresses, kinds } = plan;
+    const { cells } = this.#counts;
+    const { numbers } = cells;
     const { amounts, periods } = charges;
-    const at = this.#reservations.advance(callerNow);
-    for (let i = 0; i < counts.length; i++) {
-      const amount = amounts[i] as number; // sound, as below: all of them are as long as the counts
-      const used = (counts[i] as (typeof counts)[number]).used(at, periods[i]);
+    const now = this.#reservations.advance(callerNow);
+    for (let i = 0; i < kinds.length; i++) {
+      const at = addresses[i] as number; // sound, as all below: they are as long as the kinds
+      const period = periods[i];
+      const amount = amounts[i] as number;
+      const used = isLatest(numbers, at, period, now, now)
+        ? numberAt(numbers, at + USED)
+        : (kinds[i] as CountKind).used(cells, at, now, period);
       // A zero needs no room, but what is told of its limit does not follow from the moment alone.
       if (amount === 0 || !(used + amount <= (plan.maxes[i] as number))) return undefined;
     }
-    const expiresAt = at + ttlMs;
-    const part = { at, expiresAt, idempotency: undefined, found, charges, extensions: undefined };
     const used = plan.maxes.slice(); // for its length and its kind: a double holds every count
-    for (let i = 0; i < counts.length; i++) {
-      used[i] = (counts[i] as (typeof counts)[number]).add(amounts[i] as number, part, periods[i]);
+    const number = this.ids.take();
+    const made = new Made(this.ids.textOf(number), number, now, now + ttlMs, plan, charges, used);
+    for (let i = 0; i < kinds.length; i++) {
+      const at = addresses[i] as number;
+      const period = periods[i];
+      const amount = amounts[i] as number;
+      used[i] = isLatest(numbers, at, period, now, now)
+        ? addToLatest(numbers, at, amount)
+        : (kinds[i] as CountKind).add(cells, at, amount, made, period);
     }
-    this.#reservations.add(id, part);
-    return { reservedAt: at, expiresAt, used };
+    this.#reservations.addNumbered(made);
+    return made;
   }
 
-  settle(id: string, callerNow: number, amounts: readonly number[]): readonly number[] | undefined {
+  settle(
+    held: DirectReservation,
+    callerNow: number,
+    amounts: readonly number[],
+  ): readonly number[] | undefined {
     const now = this.#reservations.advance(callerNow);
-    const open = this.#reservations.get(id);
+    // Other counters may have made it, under the same number.
+    if (!(held instanceof Made && this.#reservations.holds(held))) return undefined;
+    const { charges, extensions, addresses, kinds } = held;
     // A surcharge needs a count that is kept, and extensions are given back first.
-    if (open?.found === undefined || open.extensions !== undefined || !this.#counts.holds(open.found)) {
-      return undefined;
-    }
-    const { counts } = open.found;
-    const { amounts: reserved, periods } = open.charges;
-    if (amounts.length !== counts.length) return undefined;
-    this.#reservations.close(id, open, "already_settled");
-    const used = amounts.slice();
-    for (let i = 0; i < counts.length; i++) {
-      const delta = (amounts[i] as number) - (reserved[i] as number); // sound: as long as the counts
-      used[i] = (counts[i] as (typeof counts)[number]).correct(delta, open, now, periods[i]);
+    if (extensions !== undefined || !this.#counts.holds(held)) return undefined;
+    if (amounts.length !== kinds.length) return undefined;
+    this.#reservations.closeNumbered(held, "already_settled");
+    const { cells } = this.#counts;
+    const { numbers } = cells;
+    const chargedAt = held.at;
+    const used = this.#used;
+    used.length = kinds.length;
+    for (let i = 0; i < kinds.length; i++) {
+      const at = addresses[i] as number;
+      const period = charges.periods[i];
+      const delta = (amounts[i] as number) - (charges.amounts[i] as number);
+      // Charged to the latest part, which is the current one still.
+      used[i] = isLatest(numbers, at, period, chargedAt, now)
+        ? addToLatest(numbers, at, delta)
+        : (kinds[i] as CountKind).correct(cells, at, delta, held, now, period);
     }
     return used;
+  }
+}
+
+/** A reservation that was made on the short way. */
+class Made implements NumberedReservation, DirectReservation, Found {
+  readonly id: string;
+  readonly number: number;
+  readonly at: number;
+  readonly expiresAt: number;
+  readonly epoch: object | undefined;
+  readonly addresses: readonly number[];
+  readonly kinds: readonly CountKind[];
+  charges: Charges;
+  readonly used: readonly number[];
+  readonly idempotency = undefined;
+  extensions: NumberedReservation["extensions"] = undefined;
+
+  constructor(
+    id: string,
+    number: number,
+    at: number,
+    expiresAt: number,
+    { epoch, addresses, kinds }: Found,
+    charges: Charges,
+    used: readonly number[],
+  ) {
+    this.id = id;
+    this.number = number;
+    this.at = at;
+    this.expiresAt = expiresAt;
+    this.epoch = epoch;
+    this.addresses = addresses;
+    this.kinds = kinds;
+    this.charges = charges;
+    this.used = used;
   }
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Reading } from "../admission/charge.js";
 import type {
   Counters,
@@ -11,6 +12,7 @@ import type {
 import { Counting } from "./counting.js";
 import { MemoryDirect } from "./memory-direct.js";
 import { OpenReservations } from "./open-reservations.js";
+import { ReservationIds } from "./reservation-ids.js";
 import { ScopeCounts } from "./scope-counts.js";
 
 /** Counters in the memory of this process: the embedded default. A restart forgets them. */
@@ -21,10 +23,11 @@ export function memoryCounters(): MemoryCounters {
 export class MemoryCounters implements Counters {
   readonly inProcess = true;
   readonly #counts = new ScopeCounts();
-  readonly #reservations = new OpenReservations();
+  readonly #ids = new ReservationIds(randomBytes(12).toString("base64url"));
+  readonly #reservations = new OpenReservations(this.#ids);
   readonly #counting = new Counting(this.#counts, this.#reservations);
   /** @internal */
-  readonly direct: DirectCounters = new MemoryDirect(this.#counts, this.#reservations);
+  readonly direct: DirectCounters = new MemoryDirect(this.#counts, this.#reservations, this.#ids);
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
     return this.#counting.reserve(request);

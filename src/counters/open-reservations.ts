@@ -1,34 +1,49 @@
 import type { Charges } from "../admission/charge.js";
 import type { Part } from "../admission/count.js";
+import { ByNumber } from "./by-number.js";
 import type { NotOpen, ReserveRequest } from "./counters.js";
 import { RecentIds } from "./recent-ids.js";
-import type { FoundCounts } from "./scope-counts.js";
+import type { ReservationIds } from "./reservation-ids.js";
 
 export type Idempotency = NonNullable<ReserveRequest["idempotency"]>;
 
 /** One reservation from its reserve to its settle. */
 export interface OpenReservation extends Part {
   readonly idempotency: Idempotency | undefined;
-  /** The counts that were charged at first, in the order of the charges, if that was on the short way. */
-  readonly found: FoundCounts | undefined;
   /** Everything charged so far, extensions included. */
   charges: Charges;
   /** The extensions, latest last; what is not in them was charged at `at`. */
   extensions: readonly { readonly part: Part; readonly charges: Charges }[] | undefined;
 }
 
+/** A reservation whose id was made here: it is kept by the number of that. */
+export interface NumberedReservation extends OpenReservation {
+  readonly number: number;
+  readonly idempotency: undefined;
+}
+
 /** The reservations that are open, and what became of the latest that were. */
 export class OpenReservations {
-  readonly #open = new Map<string, OpenReservation>();
+  readonly #ids: ReservationIds;
+  readonly #byId = new Map<string, OpenReservation>();
+  readonly #byNumber = new ByNumber<NumberedReservation>();
   readonly #idByKey = new Map<string, string>();
-  readonly #closed = new RecentIds<NotOpen>();
+  /** Of those by number only what expired: every other that is not open was settled. */
+  readonly #closed = new RecentIds<string | number, NotOpen>();
   #now = Number.NEGATIVE_INFINITY;
   /** Before this moment no reservation has outlived its TTL. */
   #nextExpiry = Number.POSITIVE_INFINITY;
+  /** No reservation below this number is open. */
+  #firstNumber = 1;
+
+  /** @param ids makes the ids of reservations that are kept by number */
+  constructor(ids: ReservationIds) {
+    this.#ids = ids;
+  }
 
   /** How many are kept; one whose TTL has passed goes with the next call. */
   get size(): number {
-    return this.#open.size;
+    return this.#byId.size + this.#byNumber.size;
   }
 
   /** The latest moment that was told. */
@@ -43,19 +58,31 @@ export class OpenReservations {
     return this.#now;
   }
 
+  /** Adds one; does nothing where it is there already. */
   add(id: string, reservation: OpenReservation): void {
-    const { expiresAt, idempotency } = reservation;
-    this.#open.set(id, reservation);
+    if (this.#numbered(id) === reservation) return;
+    const { idempotency, expiresAt } = reservation;
+    this.#byId.set(id, reservation);
     if (expiresAt < this.#nextExpiry) this.#nextExpiry = expiresAt;
     if (idempotency) this.#idByKey.set(idempotency.key, id);
   }
 
+  addNumbered(reservation: NumberedReservation): void {
+    this.#byNumber.add(reservation);
+    if (reservation.expiresAt < this.#nextExpiry) this.#nextExpiry = reservation.expiresAt;
+  }
+
   /** The reservation, unless it is closed or has outlived its TTL. */
   get(id: string): OpenReservation | undefined {
-    const open = this.#open.get(id);
+    const open = this.#numbered(id) ?? this.#byId.get(id);
     if (open === undefined || open.expiresAt > this.#now) return open;
     this.close(id, open, "expired");
     return undefined;
+  }
+
+  /** Whether this very reservation, which may be one of other counters, is open here. */
+  holds(reservation: NumberedReservation): boolean {
+    return this.#byNumber.get(reservation.number) === reservation && reservation.expiresAt > this.#now;
   }
 
   /** The id of the reservation that is open under an idempotency key. */
@@ -65,24 +92,52 @@ export class OpenReservations {
 
   /** What became of a reservation that is not open. */
   fate(id: string): NotOpen {
-    return this.#closed.get(id) ?? "unknown_reservation";
+    const known = this.#closed.get(id);
+    if (known !== undefined) return known;
+    const number = this.#ids.numberOf(id);
+    return number === undefined ? "unknown_reservation" : (this.#closed.get(number) ?? "already_settled");
   }
 
-  close(id: string, { idempotency }: OpenReservation, how: NotOpen): void {
-    this.#open.delete(id);
-    if (idempotency) this.#idByKey.delete(idempotency.key);
+  close(id: string, open: OpenReservation, how: NotOpen): void {
+    const numbered = this.#numbered(id);
+    if (numbered === open) {
+      this.closeNumbered(numbered, how);
+      return;
+    }
+    this.#byId.delete(id);
+    if (open.idempotency) this.#idByKey.delete(open.idempotency.key);
     this.#closed.add(id, how);
   }
 
-  // Not by looking at the first of the map on every call: behind many that were settled, finding it takes long.
+  closeNumbered({ number }: NumberedReservation, how: NotOpen): void {
+    this.#byNumber.delete(number);
+    if (how === "expired") this.#closed.add(number, how);
+  }
+
+  #numbered(id: string): NumberedReservation | undefined {
+    const number = this.#ids.numberOf(id);
+    return number === undefined ? undefined : this.#byNumber.get(number);
+  }
+
+  // In order of expiry where all have the same TTL; others wait their turn. Not by looking at the first of the map on
+  // every call: behind many that were settled, finding it takes long.
   #expire(): void {
     this.#nextExpiry = Number.POSITIVE_INFINITY;
-    for (const [id, open] of this.#open) {
+    for (const [id, open] of this.#byId) {
       if (open.expiresAt > this.#now) {
         this.#nextExpiry = open.expiresAt;
-        break; // in order of expiry where all have the same TTL; others wait their turn
+        break;
       }
       this.close(id, open, "expired");
+    }
+    for (; this.#firstNumber <= this.#ids.last; this.#firstNumber++) {
+      const open = this.#byNumber.get(this.#firstNumber);
+      if (open === undefined) continue;
+      if (open.expiresAt > this.#now) {
+        this.#nextExpiry = Math.min(this.#nextExpiry, open.expiresAt);
+        break;
+      }
+      this.closeNumbered(open, "expired");
     }
   }
 }

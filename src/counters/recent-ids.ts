@@ -7,11 +7,11 @@ const GENERATION = 10_000;
  * Every call adds an id, and hardly any is ever asked for: an index is made only once one is. An id that has fallen out
  * answers as if it had never been: a settle of it is refused either way, only the reason given is less exact.
  */
-export class RecentIds<T> {
-  #young = new Generation<T>();
-  #old = new Generation<T>();
+export class RecentIds<K, T> {
+  #young = new Generation<K, T>();
+  #old = new Generation<K, T>();
 
-  add(id: string, value: T): void {
+  add(id: K, value: T): void {
     if (this.#young.size >= GENERATION) {
       this.#old = this.#young;
       this.#young = new Generation();
@@ -19,28 +19,28 @@ export class RecentIds<T> {
     this.#young.add(id, value);
   }
 
-  get(id: string): T | undefined {
+  get(id: K): T | undefined {
     return this.#young.get(id) ?? this.#old.get(id);
   }
 }
 
-class Generation<T> {
-  readonly #ids: string[] = [];
+class Generation<K, T> {
+  readonly #ids: K[] = [];
   readonly #values: T[] = [];
-  readonly #index = new Map<string, T>();
+  readonly #index = new Map<K, T>();
 
   get size(): number {
     return this.#ids.length;
   }
 
-  add(id: string, value: T): void {
+  add(id: K, value: T): void {
     this.#ids.push(id);
     this.#values.push(value);
   }
 
-  get(id: string): T | undefined {
+  get(id: K): T | undefined {
     for (let i = this.#index.size; i < this.#ids.length; i++) {
-      this.#index.set(this.#ids[i] as string, this.#values[i] as T); // sound: i is below the length of both
+      this.#index.set(this.#ids[i] as K, this.#values[i] as T); // sound: i is below the length of both
     }
     return this.#index.get(id);
   }

@@ -1,71 +1,119 @@
-import { type Count, createCount } from "../admission/count.js";
+import { Cells } from "../admission/cells.js";
+import { Count, type CountKind } from "../admission/count.js";
 import type { Limit } from "../admission/limit.js";
-import type { Plan } from "../admission/plan.js";
+import type { LimitShape } from "../admission/limit-shape.js";
+import type { Found, Plan } from "../admission/plan.js";
+import { type ScopeLayout, ScopeLayouts } from "./scope-layout.js";
 
 /** Scopes looked at for each that is made, so that what is forgotten keeps up with what is new. */
 const SWEPT_PER_NEW = 2;
 
-/** The counts of all scopes, by the names that limits give them. A scope has few, so they are searched in turn. */
+/** The counts of one scope: a block of cells. */
+interface Scope {
+  layout: ScopeLayout;
+  /** Its address. */
+  at: number;
+}
+
+/** The counts of all scopes, by the names that limits give them. */
 export class ScopeCounts {
-  readonly #scopes = new Map<string, readonly Count[]>();
+  readonly cells = new Cells();
+  readonly #layouts = new ScopeLayouts();
+  readonly #scopes = new Map<string, Scope>();
+  /** The kinds of the counts last found for limits of a shape: the same list for all plans, as far as they are the same. */
+  readonly #kinds = new WeakMap<LimitShape, readonly CountKind[]>();
   #sweep = this.#scopes.entries();
   // A call asks for the limits of one scope after the other: most look-ups are for the scope of the one before.
   #lastKey: string | undefined;
-  #last: readonly Count[] | undefined;
-  /** Made anew when something is forgotten: what was found before may be a count that is no longer kept. */
+  #last: Scope | undefined;
+  /** Made anew when a block is given back: what was found before may be an address that is another's by now. */
   #epoch = {};
 
   /** The count of a limit, where anything was counted. */
   find({ scopeKey, field }: Limit): Count | undefined {
-    if (scopeKey !== this.#lastKey) {
-      this.#last = this.#scopes.get(scopeKey);
-      this.#lastKey = scopeKey;
-    }
-    if (this.#last === undefined) return undefined;
-    for (const count of this.#last) if (count.field === field) return count;
-    return undefined;
+    const scope = this.#scope(scopeKey);
+    const place = scope?.layout.places.get(field);
+    return scope && place && new Count(place.kind, this.cells, scope.at + place.offset);
   }
 
   /** The count of a limit, from now on kept. What matters no more at `now` makes room for it. */
   obtain(limit: Limit, now: number): Count {
     const found = this.find(limit);
     if (found !== undefined) return found;
-    if (this.#last === undefined) for (let i = 0; i < SWEPT_PER_NEW; i++) this.#sweepOne(now);
-    const count = createCount(limit);
-    // By concat: an array that grows by push has room for seventeen, which a million keys would pay for.
-    this.#last = (this.#last ?? []).concat(count);
-    this.#lastKey = limit.scopeKey;
-    this.#scopes.set(limit.scopeKey, this.#last);
-    return count;
+    if (this.#last === undefined) this.#begin(limit, now);
+    else this.#extend(this.#last, limit);
+    return this.obtain(limit, now);
   }
 
-  /** The counts of a plan's limits, in their order, where all of them are kept. */
-  ofPlan(plan: Plan): FoundCounts | undefined {
-    const { found } = plan;
-    if (found instanceof FoundCounts && found.epoch === this.#epoch) return found;
-    const counts: Count[] = [];
-    for (const limit of plan.limits) {
-      const count = this.find(limit);
-      if (count === undefined) return undefined;
-      counts.push(count);
+  /** Tells a plan where the counts of its limits are, if it does not know. Returns false where not all of them are kept. */
+  locate(plan: Plan): boolean {
+    if (plan.epoch === this.#epoch) return true;
+    const addresses: number[] = [];
+    const kinds: CountKind[] = [];
+    for (const { scopeKey, field } of plan.limits) {
+      const scope = this.#scope(scopeKey);
+      const place = scope?.layout.places.get(field);
+      if (scope === undefined || place === undefined) return false;
+      addresses.push(scope.at + place.offset);
+      kinds.push(place.kind);
     }
-    const fresh = new FoundCounts(this.#epoch, counts);
-    plan.found = fresh;
-    return fresh;
+    plan.epoch = this.#epoch;
+    plan.addresses = addresses.slice(); // without room to spare
+    plan.kinds = this.#shared(plan.shape, kinds);
+    return true;
   }
 
-  /** Whether nothing has been forgotten since these were found. */
-  holds({ epoch }: FoundCounts): boolean {
+  /** Whether these are still where they were found. */
+  holds({ epoch }: Found): boolean {
     return epoch === this.#epoch;
   }
 
   /** Everything that is counted, as plain data. */
   dump(): Record<string, Record<string, readonly (number | null)[]>> {
-    const dumped = [...this.#scopes].map(([key, counts]) => {
-      const fields = counts.map((count) => [count.field, [...count.dump()]] as const);
+    const dumped = [...this.#scopes].map(([key, { layout, at }]) => {
+      const fields = [...layout.places].map(
+        ([field, { kind, offset }]) => [field, [...kind.dump(this.cells, at + offset)]] as const,
+      );
       return [key, Object.fromEntries(fields)] as const;
     });
     return Object.fromEntries(dumped.sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  #scope(scopeKey: string): Scope | undefined {
+    if (scopeKey !== this.#lastKey) {
+      this.#last = this.#scopes.get(scopeKey);
+      this.#lastKey = scopeKey;
+    }
+    return this.#last;
+  }
+
+  #begin(limit: Limit, now: number): void {
+    for (let i = 0; i < SWEPT_PER_NEW; i++) this.#sweepOne(now);
+    const layout = this.#layouts.with(this.#layouts.none, limit);
+    this.#lastKey = limit.scopeKey;
+    this.#last = { layout, at: this.cells.take(layout.empty) };
+    this.#scopes.set(limit.scopeKey, this.#last);
+  }
+
+  /** Moves a scope to a block with room for one more count. */
+  #extend(scope: Scope, limit: Limit): void {
+    const { layout, at } = scope;
+    scope.layout = this.#layouts.with(layout, limit);
+    scope.at = this.cells.take(scope.layout.empty);
+    this.cells.numbers.copyWithin(scope.at, at, at + layout.empty.length);
+    this.#giveBack(layout, at);
+  }
+
+  #giveBack(layout: ScopeLayout, at: number): void {
+    this.cells.giveBack(at, layout.empty.length);
+    this.#epoch = {};
+  }
+
+  #shared(shape: LimitShape, kinds: readonly CountKind[]): readonly CountKind[] {
+    const known = this.#kinds.get(shape);
+    if (known?.every((kind, i) => kind === kinds[i])) return known;
+    this.#kinds.set(shape, kinds);
+    return kinds;
   }
 
   /** Looks at one scope, another each time, and forgets it where nothing in it matters any more. */
@@ -76,22 +124,12 @@ export class ScopeCounts {
       next = this.#sweep.next();
       if (next.done) return;
     }
-    const [key, counts] = next.value;
-    if (!counts.every((count) => count.idle(now))) return;
+    const [key, { layout, at }] = next.value;
+    const places = [...layout.places.values()];
+    if (!places.every(({ kind, offset }) => kind.idle(this.cells, at + offset, now))) return;
+    for (const { kind, offset } of places) kind.forget(this.cells, at + offset);
     this.#scopes.delete(key);
-    this.#epoch = {};
+    this.#giveBack(layout, at);
     this.#lastKey = undefined;
-  }
-}
-
-/** Counts that were found for the limits of a plan. */
-export class FoundCounts {
-  /** Which counts, and since what was last forgotten of them. */
-  readonly epoch: object;
-  readonly counts: readonly Count[];
-
-  constructor(epoch: object, counts: readonly Count[]) {
-    this.epoch = epoch;
-    this.counts = counts;
   }
 }

@@ -29,10 +29,9 @@ export async function authenticate(engine: Engine, token: string): Promise<Authe
   parse(tokenSchema, token, "token");
   const found = engine.keys.peek(token, now) ?? (await engine.keys.load(token, now));
   if (found === undefined || tokenEnded(found, now)) return failed("invalid_key");
-  const { compiled } = found;
-  const reason = compiled.refusalAt(now);
+  const reason = found.refusalAt(now);
   if (reason !== undefined) return failed(reason);
-  const { keyId, orgId, projectId, userId, chain } = compiled;
+  const { keyId, orgId, projectId, userId, chain } = found;
   const holder = await engine.directory.principal(userId, orgId);
   if (holder === undefined) return failed("holder_removed");
   const { expiresAt } = chain.key;

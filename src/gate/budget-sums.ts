@@ -27,11 +27,11 @@ export async function budgetsOf(
   for (const id of keyIds) {
     const key = { keyId: id };
     const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
-    if (found === undefined || found.compiled.orgId !== orgId) {
+    if (found === undefined || found.orgId !== orgId) {
       if (asked !== undefined) throw new NotFoundError("key", id);
       continue; // it has spent and is gone; what is above it is compared through the others
     }
-    const { limits, projectId } = found.compiled;
+    const { limits, projectId } = found;
     for (const limit of limits) {
       if (limit.meter !== "cost") continue;
       const period = periodClock(limit, engine.calendar)?.at(now);

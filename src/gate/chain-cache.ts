@@ -1,5 +1,7 @@
 import { LRUCache } from "lru-cache";
-import type { CompiledChain } from "../admission/compiled-chain.js";
+import { CompiledChain } from "../admission/compiled-chain.js";
+import type { LimitCache } from "../admission/limit-cache.js";
+import type { LimitShapes } from "../admission/limit-shape.js";
 import { type KeyChain, keyChainSchema } from "../model/chain.js";
 import { parse } from "../model/validation.js";
 import type { Directory } from "./directory.js";
@@ -9,16 +11,33 @@ interface Stamp {
   stale: boolean;
 }
 
-/** A chain as it was found by one reference. */
-export interface CachedChain {
-  readonly compiled: CompiledChain;
+/** A chain as it was found by one reference, and what is known of that. One object: a call has to reach each it reads. */
+export class CachedChain extends CompiledChain {
   /** When the token it was found by ends, where that is one from before a rotation. */
   readonly tokenExpiresAt: number | undefined;
-}
-
-interface Entry extends CachedChain {
   readonly loadedAt: number;
   readonly stamp: Stamp;
+  /** The latest second, since 1970, that it was asked for in and is fresh until the end of. */
+  freshIn = -1;
+
+  constructor(
+    chain: KeyChain,
+    { shapes, limitCache }: Compiling,
+    tokenExpiresAt: number | undefined,
+    stamp: Stamp,
+    loadedAt: number,
+  ) {
+    super(chain, shapes, limitCache);
+    this.tokenExpiresAt = tokenExpiresAt;
+    this.stamp = stamp;
+    this.loadedAt = loadedAt;
+  }
+}
+
+/** What chains are compiled with. */
+export interface Compiling {
+  readonly shapes: LimitShapes;
+  readonly limitCache: LimitCache;
 }
 
 /** How often a load starts again because something was written meanwhile; then its answer is used but not kept. */
@@ -31,21 +50,17 @@ const RELOADS_MAX = 3;
  */
 export class ChainCache {
   readonly #directory: Directory;
-  readonly #compile: (chain: KeyChain) => CompiledChain;
+  readonly #compiling: Compiling;
   readonly #maxAgeMs: number;
-  readonly #byId: LRUCache<string, Entry>;
-  readonly #byHash: LRUCache<string, Entry>;
+  readonly #byId: LRUCache<string, CachedChain>;
+  readonly #byHash: LRUCache<string, CachedChain>;
   readonly #stamps: LRUCache<string, Stamp>;
-  readonly #loads = new Map<string, { writes: number; entry: Promise<Entry | undefined> }>();
+  readonly #loads = new Map<string, { writes: number; entry: Promise<CachedChain | undefined> }>();
   #writes = 0;
 
-  constructor(
-    directory: Directory,
-    compile: (chain: KeyChain) => CompiledChain,
-    options: { maxKeys: number; maxAgeMs: number },
-  ) {
+  constructor(directory: Directory, compiling: Compiling, options: { maxKeys: number; maxAgeMs: number }) {
     this.#directory = directory;
-    this.#compile = compile;
+    this.#compiling = compiling;
     this.#maxAgeMs = options.maxAgeMs;
     this.#byId = new LRUCache({ max: options.maxKeys });
     this.#byHash = new LRUCache({ max: options.maxKeys });
@@ -60,12 +75,12 @@ export class ChainCache {
 
   /** The chain of a key id, where it is at hand. */
   byId(keyId: string, now: number): CachedChain | undefined {
-    return this.#fresh(this.#byId.get(keyId), now);
+    return found(this.#byId, keyId, this.#maxAgeMs, now);
   }
 
   /** The chain of a token hash, where it is at hand. */
   byHash(hash: string, now: number): CachedChain | undefined {
-    return this.#fresh(this.#byHash.get(hash), now);
+    return found(this.#byHash, hash, this.#maxAgeMs, now);
   }
 
   /** The chain of a key id or a token hash from the directory; loads of the same one at the same time are one. */
@@ -97,28 +112,21 @@ export class ChainCache {
     this.#stamps.clear();
   }
 
-  #fresh(entry: Entry | undefined, now: number): Entry | undefined {
-    if (entry === undefined || entry.stamp.stale) return undefined;
-    const age = now - entry.loadedAt;
-    return age >= 0 && age < this.#maxAgeMs ? entry : undefined;
-  }
-
   async #load(
     ref: { readonly hash: string } | { readonly keyId: string },
     now: number,
-  ): Promise<Entry | undefined> {
+  ): Promise<CachedChain | undefined> {
     for (let reloads = 0; ; reloads++) {
       const writes = this.#writes;
       const found = await this.#directory.key(ref);
       if (writes !== this.#writes && reloads < RELOADS_MAX) continue;
       if (found === undefined) return undefined;
       const chain = parse(keyChainSchema, found, "chain");
-      const compiled = this.#compile(chain);
       const { previousToken } = chain.key;
       const tokenExpiresAt =
         "hash" in ref && previousToken?.hash === ref.hash ? previousToken.expiresAt : undefined;
       const stamp = writes === this.#writes ? this.#stampOf(chain.org.id) : { stale: true };
-      const entry: Entry = { compiled, tokenExpiresAt, loadedAt: now, stamp };
+      const entry = new CachedChain(chain, this.#compiling, tokenExpiresAt, stamp, now);
       if ("hash" in ref) this.#byHash.set(ref.hash, entry);
       else this.#byId.set(ref.keyId, entry);
       return entry;
@@ -133,4 +141,23 @@ export class ChainCache {
     }
     return stamp;
   }
+}
+
+/** What is at hand and not out of date. */
+function found(
+  cache: LRUCache<string, CachedChain>,
+  name: string,
+  maxAgeMs: number,
+  now: number,
+): CachedChain | undefined {
+  const chain = cache.peek(name);
+  if (chain === undefined || chain.stamp.stale) return undefined;
+  const second = Math.floor(now / 1000);
+  if (chain.freshIn === second) return chain;
+  const age = now - chain.loadedAt;
+  if (age < 0 || age >= maxAgeMs) return undefined;
+  cache.get(name); // moves it to the front of those in use: to the second is enough for what falls out first
+  const startsAt = second * 1000;
+  if (startsAt >= chain.loadedAt && startsAt + 1000 <= chain.loadedAt + maxAgeMs) chain.freshIn = second;
+  return chain;
 }

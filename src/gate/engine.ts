@@ -1,8 +1,7 @@
-import { CompiledChain } from "../admission/compiled-chain.js";
+import type { CompiledChain } from "../admission/compiled-chain.js";
 import { LimitCache } from "../admission/limit-cache.js";
 import { LimitShapes } from "../admission/limit-shape.js";
 import { Calendar } from "../admission/period.js";
-import type { KeyChain } from "../model/chain.js";
 import { BudgetAlerts } from "./budget-alerts.js";
 import { ChainCache } from "./chain-cache.js";
 import { ExpiryNotices } from "./control/key-expiry.js";
@@ -43,8 +42,7 @@ export function createEngine(settings: GateSettings, directory: Directory, newId
   const calendar = new Calendar();
   const limitCache = new LimitCache();
   const shapes = new LimitShapes(calendar);
-  const compile = (chain: KeyChain) => new CompiledChain(chain, shapes, limitCache);
-  const chains = new ChainCache(directory, compile, settings.cache);
+  const chains = new ChainCache(directory, { shapes, limitCache }, settings.cache);
   const events = new EventHub();
   return {
     settings,

@@ -82,6 +82,8 @@ export type Listener<E extends keyof GateEvents> = (event: GateEvents[E]) => voi
 
 /** Listeners by event. What one of them throws is kept from the call that it listens to. */
 export class EventHub<Events extends object = GateEvents> {
+  /** How many there are: most gates have none, and every call asks. */
+  #size = 0;
   readonly #listeners = new Map<keyof Events, Set<{ readonly listener: (event: never) => unknown }>>();
 
   /** Adds a listener; the returned function removes it. */
@@ -90,12 +92,15 @@ export class EventHub<Events extends object = GateEvents> {
     this.#listeners.set(event, listeners);
     const entry = { listener };
     listeners.add(entry);
-    return () => listeners.delete(entry);
+    this.#size++;
+    return () => {
+      if (listeners.delete(entry)) this.#size--;
+    };
   }
 
   /** Whether anybody listens, so that an event nobody wants is not made. */
   wants(event: keyof Events): boolean {
-    return (this.#listeners.get(event)?.size ?? 0) > 0;
+    return this.#size > 0 && (this.#listeners.get(event)?.size ?? 0) > 0;
   }
 
   emit<E extends keyof Events>(event: E, payload: Events[E]): void {

@@ -26,9 +26,8 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const reservation = reservationFrom(given);
   const use = addedUse(reservation, parse(moreSchema, more, "more"), engine);
   const key = { keyId: reservation.keyId };
-  const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
-  if (found === undefined) return refused(engine, plainRefusal("invalid_key"), now);
-  const { compiled } = found;
+  const compiled = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
+  if (compiled === undefined) return refused(engine, plainRefusal("invalid_key"), now);
   const reason = compiled.refusalAt(now);
   if (reason !== undefined) return refused(engine, plainRefusal(reason), now, compiled);
 
@@ -129,6 +128,7 @@ function addedUse(reservation: Reservation, more: More, { settings }: Engine): U
   if (more.costUsd !== undefined) return { ...use, costNanoUsd: nanoUsd(more.costUsd) };
   const input = reservation.inputTokens + inputTokens;
   const output = reservation.outputTokens + outputTokens;
-  const cost = dearestCost(reservation.models, input, output, reservation.parts, settings);
+  const prices = reservation.models.map((model) => settings.prices.price(model));
+  const cost = dearestCost(prices, input, output, reservation.parts, settings.unpriced);
   return { ...use, costNanoUsd: Math.max(0, cost - reservation.costNanoUsd) };
 }

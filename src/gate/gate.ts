@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { LimitReading } from "../admission/limit-reading.js";
+import { ReservationIds } from "../counters/reservation-ids.js";
 import { ClosedError, ValidationError } from "../model/errors.js";
 import type { Actual, More, Usage } from "../model/usage.js";
 import { parse } from "../model/validation.js";
@@ -23,7 +24,6 @@ import type { KeyRef } from "./key-resolver.js";
 import { type GateOptions, type GateSettings, settingsFrom } from "./options.js";
 import { type ReconcileQuery, type Reconciliation, reconcile } from "./reconciling.js";
 import type { Reservation } from "./reservation.js";
-import { ReservationIds } from "./reservation-ids.js";
 import type { Settlement } from "./settlement.js";
 import { release, settle } from "./settling.js";
 import { storageDirectory } from "./storage-directory.js";
@@ -113,7 +113,7 @@ export function createGate(options: GateOptions = {}): Gate {
   const settings = settingsFrom(options);
   const { storage, counters } = settings;
   const directory = directoryFrom(settings);
-  const ids = new ReservationIds(randomBytes(12).toString("base64url"));
+  const ids = counters.direct?.ids ?? new ReservationIds(randomBytes(12).toString("base64url"));
   const engine = createEngine(settings, directory, () => ids.next());
   const unwatch = storage?.watch?.(
     (changed) => {

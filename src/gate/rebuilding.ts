@@ -1,9 +1,9 @@
 import type { Charge } from "../admission/charge.js";
+import type { ReservationIds } from "../counters/reservation-ids.js";
 import type { UsageEvent } from "../ledger/usage-event.js";
 import type { Budget } from "./budget-sums.js";
 import type { Engine } from "./engine.js";
 import { answerOf } from "./guarded-counters.js";
-import type { ReservationIds } from "./reservation-ids.js";
 
 /** For so long a process that dies in the middle of a rebuild keeps others from one. */
 const TURN_TTL_MS = 60_000;

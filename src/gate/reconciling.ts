@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Reading } from "../admission/charge.js";
 import { type LimitReading, limitReading } from "../admission/limit-reading.js";
+import type { ReservationIds } from "../counters/reservation-ids.js";
 import { unreadable } from "../ledger/ledger.js";
 import type { ReadableSink } from "../ledger/sink.js";
 import type { UsageEvent } from "../ledger/usage-event.js";
@@ -11,7 +12,6 @@ import { type Budget, budgetsOf, type Spent, spentOf, startOf } from "./budget-s
 import type { Engine } from "./engine.js";
 import { answerOf } from "./guarded-counters.js";
 import { heldFor, raise, turnToRebuild } from "./rebuilding.js";
-import type { ReservationIds } from "./reservation-ids.js";
 
 /** Which budgets to compare. */
 export interface ReconcileQuery {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { amountOf, type Use } from "../admission/amounts.js";
 import type { Charges } from "../admission/charge.js";
 import type { Plan } from "../admission/plan.js";
+import type { DirectReservation } from "../counters/counters.js";
 import { type CallParts, callPartsSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 
@@ -58,9 +59,11 @@ export class IssuedReservation implements Reservation {
   readonly charges: Charges;
   /** Of the first reserve; absent where more was asked for since. */
   readonly #plan: Plan | undefined;
+  /** What the short way of counters gave for it. */
+  readonly #held: DirectReservation | undefined;
 
   // Field by field: it is made on every call, and Object.assign takes ten times as long.
-  constructor(made: Reservation, plan?: Plan) {
+  constructor(made: Reservation, plan?: Plan, held?: DirectReservation) {
     this.id = made.id;
     this.orgId = made.orgId;
     this.projectId = made.projectId;
@@ -80,6 +83,12 @@ export class IssuedReservation implements Reservation {
     this.degraded = made.degraded;
     this.charges = made.charges;
     this.#plan = plan;
+    this.#held = held;
+  }
+
+  /** What the short way of counters gave for a reservation, where that was made in this process and so. */
+  static held(reservation: Reservation): DirectReservation | undefined {
+    return reservation instanceof IssuedReservation ? reservation.#held : undefined;
   }
 
   /** How much of a use counts against each limit that was charged. */

@@ -3,10 +3,10 @@ import type { CompiledChain } from "../admission/compiled-chain.js";
 import type { EstimatedUse } from "../admission/estimated-use.js";
 import type { Plan } from "../admission/plan.js";
 import type { Counters, ReserveOutcome, ReserveRequest } from "../counters/counters.js";
+import type { ReservationIds } from "../counters/reservation-ids.js";
 import type { Usage } from "../model/usage.js";
 import type { Engine } from "./engine.js";
 import { answerOf } from "./guarded-counters.js";
-import type { ReservationIds } from "./reservation-ids.js";
 
 /** One call on its way through the last step. */
 export interface Asked {

@@ -4,6 +4,7 @@ import { type Charges, chargeList } from "../admission/charge.js";
 import { type Limit, sameCount } from "../admission/limit.js";
 import type { LimitReading } from "../admission/limit-reading.js";
 import { periodClock } from "../admission/limit-shape.js";
+import type { SettleOutcome } from "../counters/counters.js";
 import { matches } from "../model/patterns.js";
 import { type Actual, actualSchema, isPlainActual } from "../model/usage.js";
 import { parse } from "../model/validation.js";
@@ -17,36 +18,47 @@ import { chargedBy, type Settlement } from "./settlement.js";
 const NOTHING: Use = { requests: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0, slots: 0, byok: false };
 
 /** Corrects a reservation to what the call has really used, and closes it. Never refuses: the money is spent. */
-export async function settle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
-  engine.underWay.start();
+export function settle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
   try {
     const now = engine.settings.clock.now();
     const reservation = reservationFrom(given);
     const checked = isPlainActual(actual) ? actual : parse(actualSchema, actual, "actual");
     const use = actualUse(reservation, checked, engine.settings, now);
-    const { model } = checked;
-    const charges =
-      model === undefined || model === reservation.model
-        ? withAmounts(reservation.charges, IssuedReservation.amounts(reservation, use))
-        : await chargesOfFallback(engine, reservation, model, use, now);
     const outcome = checked.disconnected ? "disconnected" : "settled";
-    return await close(engine, reservation, use, charges, { outcome, at: now, actual: checked });
-  } finally {
-    engine.underWay.end();
+    const ending = { outcome, at: now, actual: checked } as const;
+    const { model } = checked;
+    if (model !== undefined && model !== reservation.model) {
+      return settleFallback(engine, reservation, use, model, ending);
+    }
+    const charges = withAmounts(reservation.charges, IssuedReservation.amounts(reservation, use));
+    return close(engine, reservation, use, charges, ending);
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
 
 /** Undoes a reservation, for a call that was never sent. */
 export async function release(engine: Engine, given: unknown): Promise<Settlement> {
+  const reservation = reservationFrom(given);
+  const charges = withAmounts(
+    reservation.charges,
+    reservation.charges.amounts.map(() => 0),
+  );
+  const at = engine.settings.clock.now();
+  return close(engine, reservation, NOTHING, charges, { outcome: "released", at, actual: {} });
+}
+
+async function settleFallback(
+  engine: Engine,
+  reservation: Reservation,
+  use: Use,
+  model: string,
+  ending: Ending,
+): Promise<Settlement> {
   engine.underWay.start();
   try {
-    const reservation = reservationFrom(given);
-    const charges = withAmounts(
-      reservation.charges,
-      reservation.charges.amounts.map(() => 0),
-    );
-    const at = engine.settings.clock.now();
-    return await close(engine, reservation, NOTHING, charges, { outcome: "released", at, actual: {} });
+    const charges = await chargesOfFallback(engine, reservation, model, use, ending.at);
+    return await close(engine, reservation, use, charges, ending);
   } finally {
     engine.underWay.end();
   }
@@ -56,36 +68,70 @@ function withAmounts({ limits, periods }: Charges, amounts: readonly number[]): 
   return { limits, amounts, periods };
 }
 
-async function close(
+/** Closes a reservation: at once where that is in this process, as `admit` answers. */
+function close(
   engine: Engine,
   reservation: Reservation,
   use: Use,
   charges: Charges,
   ending: Ending,
 ): Promise<Settlement> {
-  const now = ending.at;
-  if (reservation.degraded === "uncounted") {
-    const room = ended(engine, reservation, use, ending);
-    if (room !== undefined) await engine.underWay.aside(room);
-    return { settled: true, charged: chargedBy(use), overdraft: [] };
+  const held = IssuedReservation.held(reservation);
+  const used = held && engine.settings.counters.direct?.settle(held, ending.at, charges.amounts);
+  if (used === undefined) return closeElsewhere(engine, reservation, use, charges, ending);
+  return Promise.resolve(closed(engine, reservation, use, charges, used, ending));
+}
+
+/** A step that the gate waits for when it closes. */
+async function closeElsewhere(
+  engine: Engine,
+  reservation: Reservation,
+  use: Use,
+  charges: Charges,
+  ending: Ending,
+): Promise<Settlement> {
+  engine.underWay.start();
+  try {
+    const outcome = await settleCounted(engine, reservation, charges, ending.at);
+    if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
+    const answer = closed(engine, reservation, use, charges, outcome.used, ending);
+    return answer instanceof Promise ? await engine.underWay.aside(answer) : answer;
+  } finally {
+    engine.underWay.end();
   }
+}
+
+/** The ordinary way of counters, unless they did not answer when the call was admitted. */
+function settleCounted(
+  engine: Engine,
+  reservation: Reservation,
+  charges: Charges,
+  now: number,
+): Promise<SettleOutcome> {
+  if (reservation.degraded === "uncounted") return Promise.resolve({ outcome: "settled", used: [] });
   const counters = countersOf(engine, reservation);
   const { id, orgId } = reservation;
-  let used = counters.direct?.settle(id, now, charges.amounts);
-  if (used === undefined) {
-    const request = { id, orgId, now, amounts: chargeList(charges) };
-    const outcome = await answerOf(engine, counters, () => counters.settle(request));
-    if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
-    used = outcome.used;
-  }
-  const overdraft = overdraftOf(reservation, charges, used, now);
+  const request = { id, orgId, now, amounts: chargeList(charges) };
+  return answerOf(engine, counters, () => counters.settle(request));
+}
+
+/** Tells of a call that the counters have closed, and answers it: later where the ledger has to make room first. */
+function closed(
+  engine: Engine,
+  reservation: Reservation,
+  use: Use,
+  charges: Charges,
+  used: readonly number[],
+  ending: Ending,
+): Settlement | Promise<Settlement> {
+  const overdraft = overdraftOf(reservation, charges, used, ending.at);
   if (overdraft.length > 0 && engine.events.wants("overdraft")) {
-    engine.events.emit("overdraft", { at: now, limits: overdraft, context: contextOf(reservation) });
+    engine.events.emit("overdraft", { at: ending.at, limits: overdraft, context: contextOf(reservation) });
   }
-  engine.alerts.look(charges, used, now, reservation);
+  engine.alerts.look(charges, used, ending.at, reservation);
+  const settlement: Settlement = { settled: true, charged: chargedBy(use), overdraft };
   const room = ended(engine, reservation, use, ending);
-  if (room !== undefined) await engine.underWay.aside(room);
-  return { settled: true, charged: chargedBy(use), overdraft };
+  return room === undefined ? settlement : room.then(() => settlement);
 }
 
 const NO_READINGS: readonly LimitReading[] = Object.freeze([]);
@@ -98,7 +144,7 @@ function overdraftOf(
   now: number,
 ): readonly LimitReading[] {
   let overdraft = NO_READINGS;
-  for (let i = 0; i < limits.length; i++) {
+  for (let i = 0; i < amounts.length; i++) {
     if ((amounts[i] ?? 0) <= (reserved.amounts[i] ?? 0)) continue;
     const limit = limits[i] as Limit; // sound: i is below the length
     const left = used[i] ?? 0;
@@ -132,7 +178,7 @@ async function chargesOfFallback(
   });
   const key = { keyId };
   const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
-  for (const limit of found?.compiled.limits ?? []) {
+  for (const limit of found?.limits ?? []) {
     if (limit.perModel === undefined || !matches(limit.perModel, model)) continue;
     if (charges.limits.some((reserved) => sameCount(reserved, limit))) continue;
     limits.push(limit);

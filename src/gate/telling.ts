@@ -1,10 +1,10 @@
+import type { ReservationIds } from "../counters/reservation-ids.js";
 import type { Actual, Usage } from "../model/usage.js";
 import type { Admission } from "./admission.js";
 import { admit } from "./admitting.js";
 import type { Engine } from "./engine.js";
 import type { KeyRef } from "./key-resolver.js";
 import { reservationFrom } from "./reservation.js";
-import type { ReservationIds } from "./reservation-ids.js";
 import type { Settlement } from "./settlement.js";
 import { release, settle } from "./settling.js";
 

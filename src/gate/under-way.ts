@@ -17,10 +17,10 @@ export class UnderWay {
   }
 
   /** Waits, within a step, for what comes after the ledger was told. */
-  async aside(wait: Promise<void>): Promise<void> {
+  async aside<T>(wait: Promise<T>): Promise<T> {
     this.end();
     try {
-      await wait;
+      return await wait;
     } finally {
       this.start();
     }

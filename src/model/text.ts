@@ -19,8 +19,16 @@ export const idSchema = text(1, ID_MAX);
 /** A name for people. */
 export const nameSchema = text(1, 200);
 
+/** Most characters of a model's name. */
+const MODEL_MAX = 300;
+
 /** A model, an alias or an MCP server as a call names it. */
-export const modelSchema = text(1, 300);
+export const modelSchema = text(1, MODEL_MAX);
+
+/** What {@link modelSchema} takes. */
+export function isModel(value: unknown): boolean {
+  return typeof value === "string" && value.length > 0 && value.length <= MODEL_MAX && value.isWellFormed();
+}
 
 /** A moment: milliseconds since 1970-01-01T00:00Z, up to the year 9999. */
 export const momentSchema = z

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { usdSchema } from "./money.js";
-import { idSchema, modelSchema, tagsSchema } from "./text.js";
+import { idSchema, isModel, modelSchema, tagsSchema } from "./text.js";
 
 /** Most tokens one call may name; keeps sums exact. */
 export const TOKENS_MAX = 1_000_000_000_000;
@@ -166,11 +166,8 @@ export const moreSchema: z.ZodType<More> = z.strictObject({
   costUsd: usdSchema.optional(),
 });
 
-/** Printable ASCII: well-formed beyond doubt. */
-const PLAIN_MODEL = /^[!-~]{1,300}$/;
-
 /**
- * A usage that names only a model and tokens, where all of it is right beyond doubt; else undefined.
+ * A usage that names only a model and tokens, where all of it is right; else undefined.
  *
  * Nearly every call is such a one, and asking the schema would be a fifth of its cost. Whatever is not goes to the schema,
  * which alone says what is wrong.
@@ -181,12 +178,12 @@ export function plainUsage(input: Usage): Usage | undefined {
     if (field !== "inputTokens" && field !== "maxOutputTokens") return undefined;
     if (!isTokens(input[field])) return undefined;
   }
-  if (typeof input?.model !== "string" || !PLAIN_MODEL.test(input.model)) return undefined;
+  if (!isModel(input?.model)) return undefined;
   // A copy, as the schema makes one: the caller may change its own while the chain is being loaded.
   return { model: input.model, inputTokens: input.inputTokens, maxOutputTokens: input.maxOutputTokens };
 }
 
-/** Whether an actual gives only what the dialects make of nearly every answer, right beyond doubt; see {@link plainUsage}. */
+/** Whether an actual gives only what the dialects make of nearly every answer, all of it right; see {@link plainUsage}. */
 export function isPlainActual(input: Actual): boolean {
   for (const field in input) {
     switch (field) {
@@ -201,7 +198,7 @@ export function isPlainActual(input: Actual): boolean {
         if (!isTokens(input.searches) || Number(input.searches) > COUNT_MAX) return false;
         break;
       case "serviceTier":
-        if (typeof input.serviceTier !== "string" || !PLAIN_MODEL.test(input.serviceTier)) return false;
+        if (!isModel(input.serviceTier)) return false;
         break;
       default:
         return false;

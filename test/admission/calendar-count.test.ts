@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import { CalendarCount } from "../../src/admission/calendar-count.js";
+import { type Count, createCount } from "../../src/admission/count.js";
 import type { Period } from "../../src/admission/period.js";
 import { limitOf } from "../counters/limits.js";
 
@@ -13,14 +13,13 @@ const partOn = (index: number) => ({ at: index * DAY, expiresAt: index * DAY + H
 const limit = limitOf({ budget: { usd: "0.00000001", reset: "daily" } });
 
 /** A count with so much on each of the days, in their order. */
-function counted(...days: readonly (readonly [index: number, amount: number])[]): CalendarCount {
-  const count = new CalendarCount(limit.field);
+function counted(...days: readonly (readonly [index: number, amount: number])[]): Count {
+  const count = createCount(limit.window);
   for (const [index, amount] of days) count.add(amount, partOn(index), day(index));
   return count;
 }
 
-const used = (count: CalendarCount, ...days: readonly number[]) =>
-  days.map((index) => count.used(0, day(index)));
+const used = (count: Count, ...days: readonly number[]) => days.map((index) => count.used(0, day(index)));
 
 describe("a calendar count", () => {
   it("begins each period at zero, and keeps the one before it", () => {
@@ -92,7 +91,7 @@ describe("a calendar count", () => {
     const charges = fc.array(fc.tuple(fc.constantFrom(0, 0, 0, 1, 2), fc.nat(9)), { minLength: 1 });
     fc.assert(
       fc.property(charges, (list) => {
-        const count = new CalendarCount(limit.field);
+        const count = createCount(limit.window);
         const sums = new Map<number, number>();
         let index = 100;
         for (const [later, amount] of list) {

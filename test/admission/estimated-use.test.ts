@@ -126,8 +126,8 @@ describe("the expected cost", () => {
       costNanoUsd: 35,
     });
     expect(cost(BUDGET, call, ["unheard-of", "m"], unpriced(80))).toBe(80);
-    expect(dearestCost(["unheard-of"], 5, 3, undefined, { prices, unpriced: "deny", estimate })).toBe(0);
-    expect(dearestCost([], 5, 3, undefined, { prices, unpriced: 80, estimate })).toBe(0);
+    expect(dearestCost([undefined], 5, 3, undefined, "deny")).toBe(0);
+    expect(dearestCost([], 5, 3, undefined, 80)).toBe(0);
   });
 });
 

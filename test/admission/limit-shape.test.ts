@@ -160,7 +160,21 @@ describe("a plan", () => {
       limits,
       maxes: [3, 4],
       shape,
-      found: undefined,
+      epoch: undefined,
+      addresses: [],
+      kinds: [],
     });
+  });
+
+  it("shares its maxes with the plan before it, where they are the same", () => {
+    const calendar = new Calendar();
+    const [three, four] = [limitsAt("key", { rpm: 3, tpm: 4 }), limitsAt("key", { rpm: 3, tpm: 5 })];
+    const shape = new LimitShape(three, calendar);
+    const maxesOf = (limits: typeof three) => new Plan(true, undefined, limits, shape).maxes;
+    const first = maxesOf(three);
+    expect(maxesOf(limitsAt("key", { rpm: 3, tpm: 4 }, "another"))).toBe(first);
+    expect(maxesOf(four)).toEqual([3, 5]);
+    expect(maxesOf(three.slice(0, 1))).toEqual([3]);
+    expect(first).toEqual([3, 4]);
   });
 });

@@ -29,7 +29,7 @@ describe("a count that was saved and restored", () => {
         steps: (typeof step extends fc.Arbitrary<infer T> ? T : never)[],
         laters: readonly number[],
       ) => {
-        const count = createCount(limit);
+        const count = createCount(limit.window);
         let now = START;
         for (const { after, amount, settle, actual } of steps) {
           now += after;
@@ -39,7 +39,7 @@ describe("a count that was saved and restored", () => {
           if (settle) count.correct(actual - amount, part, now, period);
         }
         const saved: SavedCount = JSON.parse(JSON.stringify(saveCount(limit, count)));
-        const restored = restoreCount(limit.field, saved);
+        const restored = restoreCount(saved);
         for (const later of [0, ...laters]) {
           const asked = charge(limit, 7, now + later);
           const answers = [count, restored].map((one) => [

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import { emptyAfter, SlidingCount } from "../../src/admission/sliding-count.js";
+import { createCount } from "../../src/admission/count.js";
+import { emptyAfter } from "../../src/admission/sliding-count.js";
 import { limitOf } from "../counters/limits.js";
 
 const MINUTE = 60_000;
@@ -55,7 +56,7 @@ describe("a sliding count", () => {
   test("law: it counts what the current sub-bucket and the 60 before it hold, and knows when they end", () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 20, maxLength: 60 }), fc.nat(90_000), (steps, laterMs) => {
-        const count = new SlidingCount("tokens/minute", MINUTE);
+        const count = createCount({ kind: "sliding", lengthMs: MINUTE });
         const buckets = new Buckets();
         const open: { at: number; amount: number }[] = [];
         let now = NOON;
@@ -95,7 +96,7 @@ describe("a sliding count", () => {
   });
 
   it("counts an admission for its window and up to one sub-bucket more, and not a millisecond longer", () => {
-    const count = new SlidingCount("tokens/minute", MINUTE);
+    const count = createCount({ kind: "sliding", lengthMs: MINUTE });
     count.add(7, partAt(NOON + 999));
     expect(count.used(NOON + 999 + MINUTE)).toBe(7);
     expect(count.used(NOON + 60_999)).toBe(7);
@@ -105,7 +106,7 @@ describe("a sliding count", () => {
   });
 
   it("says when the oldest that is in the way ends, not when all of it does", () => {
-    const count = new SlidingCount("tokens/minute", MINUTE);
+    const count = createCount({ kind: "sliding", lengthMs: MINUTE });
     for (const [i, amount] of [5, 4, 3].entries()) count.add(amount, partAt(NOON + i * 10_000));
     const fitsAt = (amount: number) => count.fitsAt(ask(amount, 12), NOON + 20_000);
     expect([0, 1, 5].map(fitsAt)).toEqual([MIN, NOON + 61_000, NOON + 61_000]);
@@ -114,7 +115,7 @@ describe("a sliding count", () => {
   });
 
   it("is empty when the newest that is left ends, where what came last was given back", () => {
-    const count = new SlidingCount("tokens/minute", MINUTE);
+    const count = createCount({ kind: "sliding", lengthMs: MINUTE });
     for (const at of [NOON, NOON + 5_000, NOON + 9_000]) count.add(5, partAt(at));
     expect(count.correct(-5, partAt(NOON + 9_000), NOON + 9_000)).toBe(10);
     expect(count.emptyAt(NOON + 9_000)).toBe(NOON + 66_000);
@@ -126,7 +127,7 @@ describe("a sliding count", () => {
   });
 
   it("counts the oldest sub-bucket of its window, and takes refunds to it, while those before it are over", () => {
-    const count = new SlidingCount("tokens/minute", MINUTE);
+    const count = createCount({ kind: "sliding", lengthMs: MINUTE });
     for (const at of [NOON, NOON + 30_000]) count.add(5, partAt(at));
     expect(count.used(NOON + 90_000)).toBe(5);
     expect(count.add(0, partAt(NOON + 90_000))).toBe(5);
@@ -135,7 +136,7 @@ describe("a sliding count", () => {
   });
 
   it("goes on to count less as time passes, after it forgot what was over", () => {
-    const count = new SlidingCount("tokens/minute", MINUTE);
+    const count = createCount({ kind: "sliding", lengthMs: MINUTE });
     for (const [i, amount] of [8, 4, 2].entries()) count.add(amount, partAt(NOON + i * 20_000));
     expect(count.add(0, partAt(NOON + 62_000))).toBe(6);
     expect(count.used(NOON + 81_000)).toBe(2);
@@ -144,7 +145,7 @@ describe("a sliding count", () => {
   });
 
   it("knows a sub-bucket from an amount that is the same number", () => {
-    const count = new SlidingCount("tokens/minute", MINUTE);
+    const count = createCount({ kind: "sliding", lengthMs: MINUTE });
     for (const [bucket, amount] of [
       [5, 7],
       [7, 3],
@@ -156,7 +157,7 @@ describe("a sliding count", () => {
   });
 
   it("takes a correction by nothing for a moment at which nothing was counted", () => {
-    const count = new SlidingCount("tokens/minute", MINUTE);
+    const count = createCount({ kind: "sliding", lengthMs: MINUTE });
     count.add(5, partAt(NOON));
     expect(count.correct(0, partAt(NOON - 3_000), NOON)).toBe(5);
     expect(count.dump()).toEqual([5, NOON / SECOND, 5]);
@@ -164,7 +165,7 @@ describe("a sliding count", () => {
 
   it("refuses a refund of what it never counted, in words", () => {
     const message = "a refund is of what was charged, and its bucket is kept while it counts";
-    const count = new SlidingCount("tokens/minute", MINUTE);
+    const count = createCount({ kind: "sliding", lengthMs: MINUTE });
     for (const at of [NOON, NOON + 5_000]) {
       count.add(5, partAt(at));
       expect(() => count.correct(-1, partAt(NOON - 3_000), at)).toThrow(message);
@@ -173,7 +174,7 @@ describe("a sliding count", () => {
   });
 
   it("of a day is cut into sub-buckets of 24 minutes", () => {
-    const count = new SlidingCount("tokens/day", 1_440 * MINUTE);
+    const count = createCount({ kind: "sliding", lengthMs: 1_440 * MINUTE });
     count.add(5, partAt(NOON));
     expect(count.used(NOON + 1_464 * MINUTE - 1)).toBe(5);
     expect(count.used(NOON + 1_464 * MINUTE)).toBe(0);

@@ -4,6 +4,7 @@ import { sideBySide } from "../../src/admission/charge.js";
 import { LimitShape } from "../../src/admission/limit-shape.js";
 import { Calendar } from "../../src/admission/period.js";
 import { Plan } from "../../src/admission/plan.js";
+import type { DirectReservation } from "../../src/counters/counters.js";
 import { type MemoryCounters, memoryCounters } from "../../src/counters/memory.js";
 import { charge, clockStep, limitsAt, START } from "./limits.js";
 
@@ -50,33 +51,78 @@ function listOf(values: readonly number[], at: number) {
 async function reserve({ short, long, plan }: Pair, id: string, now: number, values: readonly number[]) {
   const charges = listOf(values, now);
   const request = { id, orgId: "o1", now, ttlMs: TTL, charges };
-  const direct = short.direct.reserve({ id, now, ttlMs: TTL, plan, charges: sideBySide(charges) });
+  const direct = short.direct.reserve(now, TTL, plan, sideBySide(charges));
   const expected = await long.reserve(request);
   if (direct === undefined) expect(await short.reserve(request)).toEqual(expected);
-  else expect(expected).toMatchObject({ outcome: "reserved", shadow: undefined, ...direct });
-  return { reserved: expected.outcome === "reserved", direct: direct !== undefined };
+  else {
+    const { at, expiresAt, used } = direct;
+    expect(expected).toMatchObject({
+      outcome: "reserved",
+      shadow: undefined,
+      reservedAt: at,
+      expiresAt,
+      used,
+    });
+  }
+  return { reserved: expected.outcome === "reserved", direct };
+}
+
+function given(held: DirectReservation | undefined): DirectReservation {
+  if (held === undefined) throw new Error("the short way was not gone");
+  return held;
 }
 
 describe("the short way of counters in memory", () => {
+  it("tells of what it made by its id: expired, settled, or never made", async () => {
+    const counters = memoryCounters();
+    const plan = planOf();
+    const one = limits.map(() => 1);
+    const charges = listOf(one, START);
+    await counters.reserve({ id: "first", orgId: "o1", now: START, ttlMs: TTL, charges });
+    const make = () => given(counters.direct.reserve(START, TTL, plan, sideBySide(charges)));
+    const settle = async (id: string, now: number) =>
+      (await counters.settle({ id, orgId: "o1", now, amounts: charges })).outcome;
+    const [settled, expired, open] = [make(), make(), make()];
+    expect(await settle(settled.id, START)).toBe("settled");
+    expect(await settle(settled.id, START)).toBe("already_settled");
+    expect(await settle(open.id, START + TTL - 1)).toBe("settled");
+    expect(await settle(expired.id, START + TTL)).toBe("expired");
+    expect(counters.direct.settle(expired, START + TTL, one)).toBeUndefined();
+    // Nothing that it has not made passes for its own: a number to come, a number in another writing.
+    const prefix = open.id.slice(0, -1);
+    for (const forged of [
+      `${prefix}4`,
+      `${prefix}0`,
+      `${prefix}01`,
+      `${prefix}1.0`,
+      `${prefix}1e0`,
+      prefix,
+    ]) {
+      expect(await settle(forged, START)).toBe("unknown_reservation");
+    }
+  });
+
   it("law: leaves every count and gives every answer as the ordinary way does", async () => {
     let direct = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
         const pair = { short: memoryCounters(), long: memoryCounters(), plan: planOf() };
-        const open: { id: string; at: number }[] = [];
+        const open: { id: string; at: number; held: DirectReservation | undefined }[] = [];
         let now = START;
         for (const [i, { skipMs, amounts, settle, actual }] of steps.entries()) {
           now += skipMs;
           const answer = await reserve(pair, `r${i}`, now, amounts);
-          if (answer.reserved) open.push({ id: `r${i}`, at: now });
+          if (answer.reserved) open.push({ id: `r${i}`, at: now, held: answer.direct });
           if (answer.direct) direct++;
           const [ended] = open.splice(settle, 1);
           if (ended !== undefined) {
-            const request = { id: ended.id, orgId: "o1", now, amounts: listOf(actual, ended.at) };
-            const used = pair.short.direct.settle(ended.id, now, actual);
+            const { id, held } = ended;
+            const request = { id, orgId: "o1", now, amounts: listOf(actual, ended.at) };
+            const used = held && pair.short.direct.settle(held, now, actual);
             const expected = await pair.long.settle(request);
-            if (used === undefined) expect(await pair.short.settle(request)).toEqual(expected);
-            else expect(expected).toEqual({ outcome: "settled", used });
+            if (used === undefined) {
+              expect(await pair.short.settle({ ...request, id: held?.id ?? id })).toEqual(expected);
+            } else expect(expected).toEqual({ outcome: "settled", used });
           }
           expect(pair.short.dump()).toEqual(pair.long.dump());
         }
@@ -89,21 +135,15 @@ describe("the short way of counters in memory", () => {
   it("is not gone where a limit is short, has counted nothing yet or is asked for nothing", async () => {
     const counters = memoryCounters();
     const plan = planOf();
-    const ask = (id: string, values: readonly number[]) =>
-      counters.direct.reserve({
-        id,
-        now: START,
-        ttlMs: TTL,
-        plan,
-        charges: sideBySide(listOf(values, START)),
-      });
+    const ask = (values: readonly number[]) =>
+      counters.direct.reserve(START, TTL, plan, sideBySide(listOf(values, START)));
     const one = limits.map(() => 1);
-    expect(ask("first", one)).toBeUndefined();
+    expect(ask(one)).toBeUndefined();
     await counters.reserve({ id: "first", orgId: "o1", now: START, ttlMs: TTL, charges: listOf(one, START) });
-    expect(ask("second", one)).toMatchObject({ used: limits.map(() => 2) });
+    expect(ask(one)).toMatchObject({ used: limits.map(() => 2) });
     const before = counters.dump();
-    expect(ask("zero", [0, 1, 1, 1, 1, 1])).toBeUndefined();
-    expect(ask("large", [1, 1_000, 1, 1, 1, 1])).toBeUndefined();
+    expect(ask([0, 1, 1, 1, 1, 1])).toBeUndefined();
+    expect(ask([1, 1_000, 1, 1, 1, 1])).toBeUndefined();
     expect(counters.dump()).toEqual(before);
   });
 
@@ -113,14 +153,23 @@ describe("the short way of counters in memory", () => {
     const one = limits.map(() => 1);
     const at = { orgId: "o1", now: START, ttlMs: TTL, charges: listOf(one, START) };
     await counters.reserve({ id: "first", ...at });
-    counters.direct.reserve({ id: "a", now: START, ttlMs: TTL, plan, charges: sideBySide(at.charges) });
-    expect(await counters.reserve({ id: "a", ...at, extend: true })).toMatchObject({ outcome: "reserved" });
-    expect(counters.direct.settle("a", START, one)).toBeUndefined();
-    expect(await counters.settle({ id: "a", orgId: "o1", now: START, amounts: at.charges })).toMatchObject({
+    const charges = sideBySide(at.charges);
+    const held = given(counters.direct.reserve(START, TTL, plan, charges));
+    const { id } = held;
+    expect(await counters.reserve({ id, ...at, extend: true })).toMatchObject({ outcome: "reserved" });
+    expect(counters.direct.settle(held, START, one)).toBeUndefined();
+    expect(await counters.settle({ id, orgId: "o1", now: START, amounts: at.charges })).toMatchObject({
       outcome: "settled",
     });
-    expect(counters.direct.settle("a", START, one)).toBeUndefined();
-    expect(counters.direct.settle("never", START, one)).toBeUndefined();
+    expect(counters.direct.settle(held, START, one)).toBeUndefined();
+    expect(counters.direct.settle({ ...held }, START, one)).toBeUndefined();
+
+    const others = memoryCounters();
+    await others.reserve({ id: "first", ...at });
+    const theirs = given(others.direct.reserve(START, TTL, planOf(), charges));
+    given(counters.direct.reserve(START, TTL, plan, charges));
+    expect(counters.direct.settle(theirs, START, one)).toBeUndefined();
+    expect(others.direct.settle(theirs, START, one)).toBeDefined();
   });
 
   it("closes what it settles: a second settle answers already_settled", async () => {
@@ -129,9 +178,9 @@ describe("the short way of counters in memory", () => {
     const one = limits.map(() => 1);
     const charges = listOf(one, START);
     await counters.reserve({ id: "first", orgId: "o1", now: START, ttlMs: TTL, charges });
-    counters.direct.reserve({ id: "a", now: START, ttlMs: TTL, plan, charges: sideBySide(charges) });
-    expect(counters.direct.settle("a", START, one)).toEqual(limits.map(() => 2));
-    const again = await counters.settle({ id: "a", orgId: "o1", now: START, amounts: charges });
+    const held = given(counters.direct.reserve(START, TTL, plan, sideBySide(charges)));
+    expect(counters.direct.settle(held, START, one)).toEqual(limits.map(() => 2));
+    const again = await counters.settle({ id: held.id, orgId: "o1", now: START, amounts: charges });
     expect(again).toEqual({ outcome: "already_settled" });
   });
 
@@ -143,15 +192,15 @@ describe("the short way of counters in memory", () => {
     const at = { orgId: "o1", ttlMs: 3_600_000 };
     await counters.reserve({ id: "first", ...at, now: START, charges: [charge(limit, 1, START)] });
     const charges = sideBySide([charge(limit, 10, START)]);
-    expect(counters.direct.reserve({ id: "a", ...at, now: START, plan, charges })).toBeDefined();
+    const held = given(counters.direct.reserve(START, at.ttlMs, plan, charges));
     const later = START + 120_000;
     for (let i = 0; i < 4; i++) {
       const others = limitsAt("key", { tpm: 100 }, `other${i}`).map((other) => charge(other, 1, later));
       await counters.reserve({ id: `other${i}`, ...at, now: later, charges: others });
     }
     expect(Object.keys(counters.dump())).not.toContain(limit.scopeKey);
-    expect(counters.direct.settle("a", later, [40])).toBeUndefined();
-    await counters.settle({ id: "a", orgId: "o1", now: later, amounts: [charge(limit, 40, START)] });
+    expect(counters.direct.settle(held, later, [40])).toBeUndefined();
+    await counters.settle({ id: held.id, orgId: "o1", now: later, amounts: [charge(limit, 40, START)] });
     expect(
       await counters.read({ orgId: "o1", now: later, charges: [charge(limit, 0, later)] }),
     ).toMatchObject([{ used: 30 }]);

@@ -147,7 +147,7 @@ describe("counts in memory", () => {
 
 describe("recent ids", () => {
   it("keep the latest ten thousand and never more than twice as many, whenever they are asked for", () => {
-    const ids = new RecentIds<number>();
+    const ids = new RecentIds<string, number>();
     for (let i = 0; i < 30_000; i++) ids.add(`id${i}`, i);
     expect(ids.get("id29999")).toBe(29_999);
     for (let i = 30_000; i < 35_000; i++) ids.add(`id${i}`, i);

@@ -45,7 +45,7 @@ export class ReservationRows implements KeptReservations {
     return this.#now;
   }
 
-  add(id: string, { found, ...reservation }: OpenReservation): void {
+  add(id: string, reservation: OpenReservation): void {
     this.#write(
       "INSERT OR REPLACE INTO tollgate_reservation (id, expires_at, idempotency_key, reservation) VALUES (?, ?, ?, ?)",
       storedText(id),

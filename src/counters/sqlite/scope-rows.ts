@@ -58,7 +58,7 @@ export class ScopeRows implements KeptCounts {
     if (known !== undefined) return known.count;
     const saved = Object.hasOwn(scope.saved, limit.field) ? scope.saved[limit.field] : undefined;
     if (saved === undefined) return undefined;
-    const count = restoreCount(limit.field, saved);
+    const count = restoreCount(saved);
     scope.restored.set(limit.field, { limit, count });
     return count;
   }
@@ -68,7 +68,7 @@ export class ScopeRows implements KeptCounts {
     scope.changed = true;
     const found = this.find(limit);
     if (found !== undefined) return found;
-    const count = createCount(limit);
+    const count = createCount(limit.window);
     scope.restored.set(limit.field, { limit, count });
     return count;
   }
@@ -95,8 +95,8 @@ export class ScopeRows implements KeptCounts {
       scopes,
     );
     for (const { scope_key, counts } of rows) {
-      const saved = Object.entries(savedIn(String(counts)));
-      if (saved.every(([field, count]) => restoreCount(field, count).idle(now)))
+      const saved = Object.values(savedIn(String(counts)));
+      if (saved.every((count) => restoreCount(count).idle(now)))
         this.#connection.run("DELETE FROM tollgate_scope WHERE scope_key = ?", String(scope_key));
     }
     this.#sweptUpTo = rows.length < scopes ? "" : String(rows.at(-1)?.scope_key);

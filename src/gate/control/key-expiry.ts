@@ -19,7 +19,8 @@ export class ExpiryNotices {
 
   /** Looks at a key of which a call was admitted. */
   look({ endsAt: expiresAt, orgId, projectId, userId, keyId }: CompiledChain, now: number): void {
-    if (expiresAt - now > EXPIRY_NOTICE_MS || !this.#events.wants("keyExpiring")) return;
+    if (expiresAt === undefined || expiresAt - now > EXPIRY_NOTICE_MS) return;
+    if (!this.#events.wants("keyExpiring")) return;
     if (this.#told.get(keyId) === expiresAt) return;
     this.#told.set(keyId, expiresAt);
     this.#events.emit("keyExpiring", { at: now, expiresAt, context: { orgId, projectId, userId, keyId } });

@@ -1,0 +1,117 @@
+import type { Period } from "./period.js";
+
+/** Numbers that there is room for at first. */
+const ROOM_MIN = 8;
+
+/** Room is half as much again each time, so that each number is copied three times at most, on average. */
+const GROWTH = 1.5;
+
+/**
+ * Where counts are kept: all their numbers in one array, a block for each scope, so that a call finds the counts of a
+ * scope in two or three cache lines, and a million keys are no objects for a garbage collector to look at.
+ *
+ * What of a count has no fixed length is a list. The count has its handle among its numbers; 0 is the handle of none.
+ */
+export class Cells {
+  #numbers = new Float64Array(ROOM_MIN);
+  /** The first number that was never taken. */
+  #end = 0;
+  /** Blocks that were given back, by their size. */
+  readonly #free = new Map<number, number[]>();
+  readonly #lists: number[][] = [[]];
+  readonly #freeLists: number[] = [];
+
+  /** All numbers; another array after the next {@link take}. */
+  get numbers(): Float64Array {
+    return this.#numbers;
+  }
+
+  /** A block with these numbers. Returns its address, which is the index of the first. */
+  take(numbers: readonly number[]): number {
+    const at = this.#free.get(numbers.length)?.pop() ?? this.#fresh(numbers.length);
+    this.#numbers.set(numbers, at);
+    return at;
+  }
+
+  /** Gives a block back. Nobody may use its address, nor the handles that were in it, from now on. */
+  giveBack(at: number, size: number): void {
+    const free = this.#free.get(size);
+    if (free === undefined) this.#free.set(size, [at]);
+    else free.push(at);
+  }
+
+  /** The handle of a new list. */
+  takeList(list: number[]): number {
+    const handle = this.#freeLists.pop() ?? this.#lists.length;
+    this.#lists[handle] = list;
+    return handle;
+  }
+
+  /** Puts another list in the place of one. */
+  replaceList(handle: number, list: number[]): void {
+    this.#lists[handle] = list;
+  }
+
+  giveBackList(handle: number): void {
+    if (handle === 0) return;
+    this.#lists[handle] = [];
+    this.#freeLists.push(handle);
+  }
+
+  /** The list of a handle. That of none is empty, and not to be written to. */
+  list(handle: number): number[] {
+    return this.#lists[handle] as number[]; // sound: a handle is one that `takeList` gave, or 0
+  }
+
+  #fresh(size: number): number {
+    const at = this.#end;
+    this.#end += size;
+    if (this.#end > this.#numbers.length) {
+      const longer = new Float64Array(Math.max(this.#end, Math.ceil(this.#numbers.length * GROWTH)));
+      longer.set(this.#numbers);
+      this.#numbers = longer;
+    }
+    return at;
+  }
+}
+
+// What the numbers of every count begin with. A call is nearly always about the latest part of a count: the current
+// sub-bucket, the current period. While it is, every kind counts in the same way, without being asked.
+
+/** All that is used, as long as the latest part is the one of the call. */
+export const USED = 0;
+/** What of it was counted in the latest part, where that is kept apart. */
+export const LATEST = 1;
+/** When the latest part begins; for calendar counts, the index of the period. */
+export const FROM = 2;
+/** When it ends; of no meaning to calendar counts. */
+export const UNTIL = 3;
+
+/**
+ * Whether the latest part of a count is that of `from` and still that of `until`, which is not before it; of a calendar
+ * count, whether it is the period.
+ */
+export function isLatest(
+  numbers: Float64Array,
+  at: number,
+  period: Period | undefined,
+  from: number,
+  until: number,
+): boolean {
+  // Not a mark for both, which would be an integer or a double: V8 puts such a number in a box.
+  if (period !== undefined) return numberAt(numbers, at + FROM) === period.index;
+  return from >= numberAt(numbers, at + FROM) && until < numberAt(numbers, at + UNTIL);
+}
+
+/** Adds to the latest part of a count, which is that of the call, or takes away from it. Returns what is used then. */
+export function addToLatest(numbers: Float64Array, at: number, amount: number): number {
+  const used = numberAt(numbers, at + USED) + amount;
+  numbers[at + USED] = used;
+  numbers[at + LATEST] = numberAt(numbers, at + LATEST) + amount;
+  return used;
+}
+
+/** The number at an index that is known to be one. */
+export function numberAt(numbers: ArrayLike<number>, index: number): number {
+  return numbers[index] as number; // sound: whoever asks knows the length
+}

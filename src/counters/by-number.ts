@@ -1,0 +1,61 @@
+const ROOM_MIN = 64;
+
+/**
+ * Values by numbers that are given out in turn, most of them taken back soon.
+ *
+ * A value's place is its number modulo the length of a list, so that nothing is hashed, and nothing made or given back
+ * as they come and go: a Map, which shrinks and grows again meanwhile, takes five times as long. What is still there when
+ * its place is wanted makes room by moving into a Map.
+ */
+export class ByNumber<T extends { readonly number: number }> {
+  #places: (T | undefined)[] = places(ROOM_MIN);
+  readonly #late = new Map<number, T>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Adds a value under a number that is not taken. */
+  add(value: T): void {
+    const place = this.#placeOf(value.number);
+    const other = this.#places[place];
+    this.#size++;
+    if (other === undefined) {
+      this.#places[place] = value;
+    } else if (this.#size * 2 > this.#places.length) {
+      this.#grow();
+      this.#size--;
+      this.add(value);
+    } else {
+      this.#late.set(other.number, other);
+      this.#places[place] = value;
+    }
+  }
+
+  get(number: number): T | undefined {
+    const value = this.#places[this.#placeOf(number)];
+    return value?.number === number ? value : this.#late.get(number);
+  }
+
+  delete(number: number): void {
+    const place = this.#placeOf(number);
+    if (this.#places[place]?.number === number) this.#places[place] = undefined;
+    else if (!this.#late.delete(number)) return;
+    this.#size--;
+  }
+
+  #grow(): void {
+    const before = this.#places;
+    this.#places = places(before.length * 2);
+    for (const value of before) if (value !== undefined) this.#places[this.#placeOf(value.number)] = value;
+  }
+
+  #placeOf(number: number): number {
+    return number % this.#places.length;
+  }
+}
+
+function places<T>(length: number): (T | undefined)[] {
+  return new Array<T | undefined>(length).fill(undefined);
+}

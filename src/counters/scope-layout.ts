@@ -1,0 +1,49 @@
+import { type CountKind, countKind } from "../admission/count.js";
+import type { Limit } from "../admission/limit.js";
+
+/** Where in the block of its scope a count is, and how it counts. */
+export interface Place {
+  readonly kind: CountKind;
+  /** Index of the first of its numbers. */
+  readonly offset: number;
+}
+
+/** Which counts a scope has. A million keys with limits of the same kinds share one. */
+export class ScopeLayout {
+  /** By the name that limits give the count. */
+  readonly places: ReadonlyMap<string, Place>;
+  /** The numbers of a scope that has counted nothing. */
+  readonly empty: readonly number[];
+
+  constructor(places: ReadonlyMap<string, Place>, empty: readonly number[]) {
+    this.places = places;
+    this.empty = empty;
+  }
+}
+
+/** Layouts kept for scopes to come; a scope with counts unlike all of them has one of its own. */
+const LAYOUTS_MAX = 1_000;
+
+/** The layouts in use. */
+export class ScopeLayouts {
+  readonly none = new ScopeLayout(new Map(), []);
+  /** By the layout that was added to, and the name of what was. */
+  readonly #made = new Map<ScopeLayout, Map<string, ScopeLayout>>();
+  #size = 0;
+
+  /** The layout with a count for the limit behind all others. */
+  with(layout: ScopeLayout, { field, window }: Limit): ScopeLayout {
+    const known = this.#made.get(layout)?.get(field);
+    if (known !== undefined) return known;
+    const kind = countKind(window);
+    const place = { kind, offset: layout.empty.length };
+    const numbers = [...layout.empty, ...kind.empty];
+    const made = new ScopeLayout(new Map([...layout.places, [field, place]]), numbers);
+    if (this.#size < LAYOUTS_MAX) {
+      this.#size++;
+      const next = this.#made.get(layout) ?? new Map();
+      this.#made.set(layout, next.set(field, made));
+    }
+    return made;
+  }
+}

@@ -1,0 +1,65 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Cells } from "../../src/admission/cells.js";
+
+const step = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ take: fc.integer({ min: 1, max: 40 }) }) },
+  { weight: 2, arbitrary: fc.record({ giveBack: fc.nat(60) }) },
+);
+
+describe("cells", () => {
+  it("law: a block holds what was put into it until it is given back, whatever else is taken and given back", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+        const cells = new Cells();
+        const kept: { at: number; numbers: number[]; handle: number; list: number[] }[] = [];
+        let made = 0;
+        for (const one of steps) {
+          if ("take" in one) {
+            const numbers = Array.from({ length: one.take }, () => ++made);
+            const list = [++made];
+            kept.push({ at: cells.take(numbers), numbers, handle: cells.takeList(list), list });
+          } else {
+            const [gone] = kept.splice(one.giveBack, 1);
+            if (gone === undefined) continue;
+            cells.giveBack(gone.at, gone.numbers.length);
+            cells.giveBackList(gone.handle);
+          }
+          for (const { at, numbers, handle, list } of kept) {
+            expect([...cells.numbers.subarray(at, at + numbers.length)]).toEqual(numbers);
+            expect(cells.list(handle)).toBe(list);
+          }
+        }
+      }),
+    );
+  });
+
+  it("use again what was given back", () => {
+    const cells = new Cells();
+    const block = cells.take([1, 2, 3]);
+    cells.take([4]);
+    cells.giveBack(block, 3);
+    expect(cells.take([5, 6, 7])).toBe(block);
+    expect(cells.take([5, 6, 7])).not.toBe(block);
+
+    const handle = cells.takeList([1]);
+    cells.giveBackList(handle);
+    expect(cells.list(handle)).toEqual([]);
+    expect(cells.takeList([2])).toBe(handle);
+    expect(cells.takeList([3])).not.toBe(handle);
+  });
+
+  it("have no list under the handle of none, which is nobody's to give back", () => {
+    const cells = new Cells();
+    cells.giveBackList(0);
+    expect(cells.takeList([1])).not.toBe(0);
+    expect(cells.list(0)).toEqual([]);
+  });
+
+  it("replace a list in its place", () => {
+    const cells = new Cells();
+    const handle = cells.takeList([1]);
+    cells.replaceList(handle, [1, 2]);
+    expect(cells.list(handle)).toEqual([1, 2]);
+  });
+});

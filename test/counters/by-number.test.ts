@@ -1,0 +1,32 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ByNumber } from "../../src/counters/by-number.js";
+
+describe("values by number", () => {
+  it("law: are found as in a Map, however many there are and whichever of them stay", () => {
+    const step = fc.record({
+      added: fc.nat({ max: 90 }),
+      deleted: fc.array(fc.nat({ max: 400 }), { maxLength: 90 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+        const kept = new ByNumber<{ number: number }>();
+        const model = new Map<number, { number: number }>();
+        let last = 0;
+        for (const { added, deleted } of steps) {
+          for (let i = 0; i < added; i++) {
+            const value = { number: ++last };
+            kept.add(value);
+            model.set(last, value);
+          }
+          for (const back of deleted) {
+            kept.delete(last - back);
+            model.delete(last - back);
+          }
+          expect(kept.size).toBe(model.size);
+          for (let number = 0; number <= last + 1; number++) expect(kept.get(number)).toBe(model.get(number));
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,130 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Count, createCount } from "../../src/admission/count.js";
+import type { Limit } from "../../src/admission/limit.js";
+import { LimitShape } from "../../src/admission/limit-shape.js";
+import { Calendar } from "../../src/admission/period.js";
+import { Plan } from "../../src/admission/plan.js";
+import { ScopeCounts } from "../../src/counters/scope-counts.js";
+import { charge, clockStep, limitsAt, START } from "./limits.js";
+
+const HOUR = 3_600_000;
+const SCOPES = 6;
+
+/** The limits of one scope. A call names some of them, so that scopes get their counts one after the other, in any order. */
+const limitsOf = (scope: number) =>
+  limitsAt(
+    "key",
+    {
+      rpm: 50,
+      tpd: 50,
+      inFlight: 50,
+      budget: [
+        { usd: 1, reset: "daily" },
+        { usd: 1, reset: "never" },
+      ],
+    },
+    `key${scope}`,
+  );
+
+const step = fc.record({
+  skipMs: fc.oneof({ weight: 4, arbitrary: clockStep }, fc.constantFrom(3 * HOUR, 60 * HOUR)),
+  scope: fc.nat(SCOPES - 1),
+  limit: fc.nat(4),
+  amount: fc.nat(9),
+  actual: fc.nat(9),
+  settles: fc.boolean(),
+});
+
+describe("counts of scopes", () => {
+  it("law: each is as if it were alone, whatever is made, moved and forgotten beside it", () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 10, maxLength: 120 }), (steps) => {
+        const counts = new ScopeCounts();
+        const alone = new Map<Limit, Count>();
+        const limits = Array.from({ length: SCOPES }, (_, scope) => limitsOf(scope));
+        let now = START;
+        for (const { skipMs, scope, limit: which, amount, actual, settles } of steps) {
+          now += Math.max(0, skipMs); // whoever asks clamps the clock
+          const limit = limits[scope]?.[which] as Limit; // sound: five limits of six scopes
+          const { period } = charge(limit, amount, now);
+          const part = { at: now, expiresAt: now + HOUR };
+          const model = alone.get(limit) ?? createCount(limit.window);
+          alone.set(limit, model);
+          expect(counts.obtain(limit, now).add(amount, part, period)).toBe(model.add(amount, part, period));
+          if (settles) {
+            const corrected = counts.obtain(limit, now).correct(actual - amount, part, now, period);
+            expect(corrected).toBe(model.correct(actual - amount, part, now, period));
+          }
+          for (const [other, count] of alone) {
+            const { period } = charge(other, 0, now);
+            // What is forgotten is what says nothing any more.
+            expect(counts.find(other)?.used(now, period) ?? 0).toBe(count.used(now, period));
+          }
+        }
+      }),
+    );
+  });
+
+  it("tell a plan where its counts are, anew once a block was given back", () => {
+    const counts = new ScopeCounts();
+    const limits = limitsOf(0).slice(0, 2);
+    const shape = new LimitShape(limits, new Calendar());
+    const plan = new Plan(true, undefined, limits, shape);
+    const part = { at: START, expiresAt: START + HOUR };
+    const [rpm, tpd] = limits as [Limit, Limit]; // sound: sliced to two
+
+    counts.obtain(rpm, START).add(3, part);
+    expect(counts.locate(plan)).toBe(false); // one of them has counted nothing
+    counts.obtain(tpd, START).add(4, part);
+    expect(counts.locate(plan)).toBe(true);
+    const { epoch, addresses, kinds } = plan;
+    const used = () =>
+      plan.kinds.map((kind, i) => kind.used(counts.cells, plan.addresses[i] ?? 0, START, undefined));
+    expect(used()).toEqual([3, 4]);
+    expect(counts.holds({ epoch, addresses, kinds })).toBe(true);
+
+    const others = limitsOf(0).slice(2, 3);
+    for (const limit of others) counts.obtain(limit, START); // the scope moves to a larger block
+    expect(counts.holds({ epoch, addresses, kinds })).toBe(false);
+    expect(counts.locate(plan)).toBe(true);
+    expect(used()).toEqual([3, 4]);
+    expect(plan.addresses).not.toEqual(addresses);
+  });
+
+  it("of plans of one shape share the list of their kinds", () => {
+    const counts = new ScopeCounts();
+    const shape = new LimitShape(limitsOf(0), new Calendar());
+    const plans = [0, 1].map((scope) => {
+      for (const limit of limitsOf(scope)) {
+        const { period } = charge(limit, 1, START);
+        counts.obtain(limit, START).add(1, { at: START, expiresAt: START + HOUR }, period);
+      }
+      return new Plan(true, undefined, limitsOf(scope), shape);
+    });
+    for (const plan of plans) expect(counts.locate(plan)).toBe(true);
+    expect(plans[1]?.kinds).toHaveLength(5);
+    expect(plans[1]?.kinds).toBe(plans[0]?.kinds);
+  });
+
+  it("give back the lists of what they forget", () => {
+    const counts = new ScopeCounts();
+    const latest = () => {
+      const handle = counts.cells.takeList([]);
+      counts.cells.giveBackList(handle);
+      return handle;
+    };
+    const handles = Array.from({ length: 20 }, (_, round) => {
+      const now = START + round * 60 * HOUR;
+      // Without the last: what never starts again is never forgotten.
+      for (const limit of limitsOf(round).slice(0, -1)) {
+        for (const at of [now, now + 1_440_000]) {
+          const { period } = charge(limit, 1, at);
+          counts.obtain(limit, at).add(1, { at, expiresAt: at + HOUR }, period);
+        }
+      }
+      return latest();
+    });
+    expect(handles.at(-1)).toBeLessThan(20);
+  });
+});
