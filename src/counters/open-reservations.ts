@@ -92,10 +92,9 @@ export class OpenReservations {
 
   /** What became of a reservation that is not open. */
   fate(id: string): NotOpen {
-    const known = this.#closed.get(id);
-    if (known !== undefined) return known;
     const number = this.#ids.numberOf(id);
-    return number === undefined ? "unknown_reservation" : (this.#closed.get(number) ?? "already_settled");
+    if (number !== undefined) return this.#closed.get(number) ?? "already_settled";
+    return this.#closed.get(id) ?? "unknown_reservation";
   }
 
   close(id: string, open: OpenReservation, how: NotOpen): void {

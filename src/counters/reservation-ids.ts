@@ -18,11 +18,12 @@ export class ReservationIds {
     return this.#last;
   }
 
+  /** A new id of something that is kept by its text. The letter tells it from those below. */
   next(): string {
-    return this.textOf(this.take());
+    return `${this.textOf(this.take())}t`;
   }
 
-  /** The number of a new id, for whoever keeps what it names by number: a text has to be hashed, a number has not. */
+  /** The number of a new id of something that is kept by that number: a text has to be hashed, a number has not. */
   take(): number {
     this.#last++;
     return this.#last;
@@ -38,7 +39,7 @@ export class ReservationIds {
     return this.#head + LAST_DIGITS[number % 1000];
   }
 
-  /** The number of an id that was made here. */
+  /** The number of an id that was made here, of something that is kept by it. */
   numberOf(id: string): number | undefined {
     if (!id.startsWith(this.#prefix)) return undefined;
     const number = Number(id.slice(this.#prefix.length));
