@@ -21,7 +21,7 @@ const PREVIOUS_USED = 6;
  * went back) goes to the current one. That errs on the side of refusing.
  */
 export class CalendarCounts implements CountKind {
-  readonly empty = [0, 0, NONE, NONE, NONE, NONE, 0];
+  readonly empty = [NONE, NONE, 0, 0, NONE, NONE, 0];
 
   used(cells: Cells, at: number, _now: number, period: Period | undefined): number {
     const { numbers } = cells;

@@ -78,14 +78,14 @@ export class Cells {
 // What the numbers of every count begin with. A call is nearly always about the latest part of a count: the current
 // sub-bucket, the current period. While it is, every kind counts in the same way, without being asked.
 
-/** All that is used, as long as the latest part is the one of the call. */
-export const USED = 0;
+/** When the latest part ends; of no meaning to calendar counts. */
+export const UNTIL = 0;
+/** When it begins; for calendar counts, the index of the period. */
+export const FROM = 1;
+/** All that is used, as long as the latest part is that of the call. */
+export const USED = 2;
 /** What of it was counted in the latest part, where that is kept apart. */
-export const LATEST = 1;
-/** When the latest part begins; for calendar counts, the index of the period. */
-export const FROM = 2;
-/** When it ends; of no meaning to calendar counts. */
-export const UNTIL = 3;
+export const LATEST = 3;
 
 /**
  * Whether the latest part of a count is that of `from` and still that of `until`, which is not before it; of a calendar

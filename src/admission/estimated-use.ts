@@ -45,11 +45,10 @@ export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): Estima
   let cost = 0;
   if (usage.costUsd !== undefined) cost = nanoUsd(usage.costUsd);
   else if (rule !== "none" && model !== undefined) {
-    let prices = models.map((target) => pricing.prices.price(target));
+    const prices = models.map((target) => pricing.prices.price(target));
     if (rule === "enforce") {
       if (pricing.unpriced === "deny" && prices.includes(undefined)) {
         models = models.filter((_, i) => prices[i] !== undefined);
-        prices = prices.filter((price) => price !== undefined);
         if (models.length === 0) return undefined;
       }
       const isPriced = prices.some((price) => price !== undefined);

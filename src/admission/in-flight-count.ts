@@ -11,7 +11,7 @@ const SLOTS = 4;
  */
 export class InFlightCounts implements CountKind {
   /** Nothing is ever the latest part: each slot has an end of its own. */
-  readonly empty = [0, 0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  readonly empty = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 0, 0, 0];
 
   used(cells: Cells, at: number, now: number): number {
     const expiries = expiriesOf(cells, at);

@@ -4,7 +4,7 @@ import type { CountKind } from "./count.js";
 
 /** Counts that never start again. */
 export class LifetimeCounts implements CountKind {
-  readonly empty = [0, 0, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  readonly empty = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
 
   used(cells: Cells, at: number): number {
     return numberAt(cells.numbers, at + USED);

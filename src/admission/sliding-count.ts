@@ -31,7 +31,7 @@ const OLDER = 5;
  * one begins, those that count no more are dropped: while it is the current one, the total is what is used.
  */
 export class SlidingCounts implements CountKind {
-  readonly empty = [0, 0, NONE, NONE, NONE, 0];
+  readonly empty = [NONE, NONE, 0, 0, NONE, 0];
   readonly #widthMs: number;
 
   /** @param lengthMs length of the window in milliseconds, a multiple of 60 */
@@ -151,7 +151,7 @@ export class SlidingCounts implements CountKind {
       used -= numberAt(older, dead + 1);
       dead += 2;
     }
-    if (dead > 0) older.splice(0, dead);
+    older.splice(0, dead);
     if (this.#latest(numbers, at) < first) {
       used -= numberAt(numbers, at + LATEST);
       numbers[at + LATEST] = 0;

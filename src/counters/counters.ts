@@ -116,10 +116,7 @@ export interface DirectCounters {
   readonly ids: ReservationIds;
   /** Charges every charge, where there is room for all of them. */
   reserve(now: number, ttlMs: number, plan: Plan, charges: Charges): DirectReservation | undefined;
-  /**
-   * Closes what {@link reserve} gave, with one amount for each limit that was charged. Answers what each count then is, in
-   * a list that the next settle uses again.
-   */
+  /** Closes what {@link reserve} gave, with one amount for each limit that was charged. Answers what each count then is. */
   settle(held: DirectReservation, now: number, amounts: readonly number[]): readonly number[] | undefined;
 }
 

@@ -15,8 +15,6 @@ export class MemoryDirect implements DirectCounters {
   readonly #counts: ScopeCounts;
   readonly #reservations: OpenReservations;
   readonly ids: ReservationIds;
-  /** What the latest settle left on its counts. */
-  readonly #used = [Number.NaN]; // a double at first: it would be made anew at the first one otherwise
 
   constructor(counts: ScopeCounts, reservations: OpenReservations, ids: ReservationIds) {
     this.#counts = counts;
@@ -41,7 +39,7 @@ export class MemoryDirect implements DirectCounters {
       // A zero needs no room, but what is told of its limit does not follow from the moment alone.
       if (amount === 0 || !(used + amount <= (plan.maxes[i] as number))) return undefined;
     }
-    const used = plan.maxes.slice(); // for its length and its kind: a double holds every count
+    const used = amounts.slice(); // for its length and its kind: a double holds every count
     const number = this.ids.take();
     const made = new Made(this.ids.textOf(number), number, now, now + ttlMs, plan, charges, used);
     for (let i = 0; i < kinds.length; i++) {
@@ -72,8 +70,7 @@ export class MemoryDirect implements DirectCounters {
     const { cells } = this.#counts;
     const { numbers } = cells;
     const chargedAt = held.at;
-    const used = this.#used;
-    used.length = kinds.length;
+    const used = charges.amounts.slice(); // for its length and its kind
     for (let i = 0; i < kinds.length; i++) {
       const at = addresses[i] as number;
       const period = charges.periods[i];

@@ -17,8 +17,7 @@ import { type Degraded, IssuedReservation } from "./reservation.js";
 import { type Asked, reserve } from "./reserving.js";
 
 /**
- * Answers one call, at once where its chain is at hand and its counts are in this process. An answer that is waited for
- * within takes half as long again, so only what has to wait does.
+ * Answers one call: without waiting for anything where its chain is at hand and its counts are in this process.
  *
  * A dry run is the same decision on the same way; it charges nothing and tells nobody.
  */

@@ -36,11 +36,12 @@ describe("cells", () => {
 
   it("use again what was given back", () => {
     const cells = new Cells();
-    const block = cells.take([1, 2, 3]);
-    cells.take([4]);
-    cells.giveBack(block, 3);
-    expect(cells.take([5, 6, 7])).toBe(block);
-    expect(cells.take([5, 6, 7])).not.toBe(block);
+    const blocks = [cells.take([1, 2, 3]), cells.take([4, 5, 6])];
+    cells.take([7]);
+    for (const block of blocks) cells.giveBack(block, 3);
+    const again = [cells.take([8, 9, 10]), cells.take([11, 12, 13])];
+    expect(again.toSorted()).toEqual(blocks);
+    expect(blocks).not.toContain(cells.take([14, 15, 16]));
 
     const handle = cells.takeList([1]);
     cells.giveBackList(handle);

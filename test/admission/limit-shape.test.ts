@@ -129,7 +129,9 @@ describe("shapes", () => {
     const made = others.map((limits) => shapes.of(limits));
     expect(new Set([shape, ...made]).size).toBe(1 + others.length);
     expect(shapes.of(rpm())).not.toBe(shapes.of(rpm("shadow")));
-    expect(shapes.of(rpm()).amounts({ ...USE, requests: 3 })).toEqual([3]);
+    const amounts = shapes.of(rpm()).amounts({ ...USE, requests: 3 });
+    expect(shapes.of(rpm()).amounts({ ...USE, requests: 4 })).toEqual([4]);
+    expect(amounts).toEqual([3]); // each call has a list of its own
     const daily = (countByok: boolean) =>
       shapes.of(limitsAt("key", { budget: { usd: 1, reset: "daily", countByok } }));
     expect(daily(true).byokCost).toBe("enforce");

@@ -129,7 +129,7 @@ describe("the short way of counters in memory", () => {
       }),
       { numRuns: 150 },
     );
-    expect(direct).toBeGreaterThan(100);
+    expect(direct).toBeGreaterThan(20);
   });
 
   it("is not gone where a limit is short, has counted nothing yet or is asked for nothing", async () => {
