@@ -33,6 +33,18 @@ export class Cells {
     return at;
   }
 
+  /** Makes a block longer by these numbers: in its place, where nothing lies behind it. Returns its address. */
+  extend(at: number, size: number, numbers: readonly number[]): number {
+    if (at + size === this.#end) {
+      this.#fresh(numbers.length);
+      this.#numbers.set(numbers, at + size);
+      return at;
+    }
+    const longer = this.take([...this.#numbers.subarray(at, at + size), ...numbers]);
+    this.giveBack(at, size);
+    return longer;
+  }
+
   /** Gives a block back. Nobody may use its address, nor the handles that were in it, from now on. */
   giveBack(at: number, size: number): void {
     const free = this.#free.get(size);

@@ -95,18 +95,13 @@ export class ScopeCounts {
     this.#scopes.set(limit.scopeKey, this.#last);
   }
 
-  /** Moves a scope to a block with room for one more count. */
+  /** Makes room for one more count. The counts of a new scope come one after the other, so that few have to move. */
   #extend(scope: Scope, limit: Limit): void {
     const { layout, at } = scope;
+    const size = layout.empty.length;
     scope.layout = this.#layouts.with(layout, limit);
-    scope.at = this.cells.take(scope.layout.empty);
-    this.cells.numbers.copyWithin(scope.at, at, at + layout.empty.length);
-    this.#giveBack(layout, at);
-  }
-
-  #giveBack(layout: ScopeLayout, at: number): void {
-    this.cells.giveBack(at, layout.empty.length);
-    this.#epoch = {};
+    scope.at = this.cells.extend(at, size, scope.layout.empty.slice(size));
+    if (scope.at !== at) this.#epoch = {};
   }
 
   #shared(shape: LimitShape, kinds: readonly CountKind[]): readonly CountKind[] {
@@ -129,7 +124,8 @@ export class ScopeCounts {
     if (!places.every(({ kind, offset }) => kind.idle(this.cells, at + offset, now))) return;
     for (const { kind, offset } of places) kind.forget(this.cells, at + offset);
     this.#scopes.delete(key);
-    this.#giveBack(layout, at);
+    this.cells.giveBack(at, layout.empty.length);
+    this.#epoch = {};
     this.#lastKey = undefined;
   }
 }

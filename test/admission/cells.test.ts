@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Cells } from "../../src/admission/cells.js";
 
 const step = fc.oneof(
+  { weight: 1, arbitrary: fc.record({ extend: fc.nat(60), by: fc.integer({ min: 1, max: 20 }) }) },
   { weight: 3, arbitrary: fc.record({ take: fc.integer({ min: 1, max: 40 }) }) },
   { weight: 2, arbitrary: fc.record({ giveBack: fc.nat(60) }) },
 );
@@ -19,6 +20,12 @@ describe("cells", () => {
             const numbers = Array.from({ length: one.take }, () => ++made);
             const list = [++made];
             kept.push({ at: cells.take(numbers), numbers, handle: cells.takeList(list), list });
+          } else if ("extend" in one) {
+            const longer = kept[one.extend];
+            if (longer === undefined) continue;
+            const more = Array.from({ length: one.by }, () => ++made);
+            longer.at = cells.extend(longer.at, longer.numbers.length, more);
+            longer.numbers.push(...more);
           } else {
             const [gone] = kept.splice(one.giveBack, 1);
             if (gone === undefined) continue;
@@ -48,6 +55,17 @@ describe("cells", () => {
     expect(cells.list(handle)).toEqual([]);
     expect(cells.takeList([2])).toBe(handle);
     expect(cells.takeList([3])).not.toBe(handle);
+  });
+
+  it("make a block longer in its place where nothing lies behind it, else elsewhere", () => {
+    const cells = new Cells();
+    const block = cells.take([1, 2]);
+    expect(cells.extend(block, 2, [3])).toBe(block);
+    cells.take([4]);
+    const moved = cells.extend(block, 3, [5]);
+    expect(moved).not.toBe(block);
+    expect([...cells.numbers.subarray(moved, moved + 4)]).toEqual([1, 2, 3, 5]);
+    expect(cells.take([6, 7, 8])).toBe(block);
   });
 
   it("have no list under the handle of none, which is nobody's to give back", () => {

@@ -84,8 +84,12 @@ describe("counts of scopes", () => {
     expect(used()).toEqual([3, 4]);
     expect(counts.holds({ epoch, addresses, kinds })).toBe(true);
 
-    const others = limitsOf(0).slice(2, 3);
-    for (const limit of others) counts.obtain(limit, START); // the scope moves to a larger block
+    const [inFlight, daily] = limitsOf(0).slice(2) as [Limit, Limit];
+    counts.obtain(inFlight, START); // in its place: nothing lies behind the block
+    expect(counts.holds({ epoch, addresses, kinds })).toBe(true);
+    const { period } = charge(daily, 1, START);
+    for (const limit of limitsOf(1)) counts.obtain(limit, START).add(1, part, charge(limit, 1, START).period);
+    counts.obtain(daily, START).add(1, part, period); // the scope moves to a larger block
     expect(counts.holds({ epoch, addresses, kinds })).toBe(false);
     expect(counts.locate(plan)).toBe(true);
     expect(used()).toEqual([3, 4]);
