@@ -11,15 +11,18 @@ import { mcpServerAllowed, permittedModels } from "./targets.js";
 /** Plans kept per chain. A caller makes up model names as it likes, so this has to end somewhere. */
 const PLANS_MAX = 64;
 
-/** A key's chain with its limits worked out, ready for many calls. */
-export class CompiledChain {
+/**
+ * A key's chain with its limits worked out, ready for many calls.
+ *
+ * It is a plan itself: that of every limit, single models' too, in the order org, project, member, key. Where nothing is
+ * said of single models that is the plan of every model, and one thing less in memory for a call to reach.
+ */
+export class CompiledChain extends Plan {
   // First what only some calls read, then what every call does: that lies together, as does what a subclass adds.
   readonly chain: KeyChain;
   readonly #shapes: LimitShapes;
   #models: Map<string, Plan> | undefined;
   #mcpServers: Map<string, Plan> | undefined;
-  /** Every limit of the chain, those of single models too, in the order org, project, member, key. */
-  readonly limits: readonly Limit[];
   readonly keyId: string;
   readonly orgId: string;
   readonly projectId: string;
@@ -30,10 +33,12 @@ export class CompiledChain {
   readonly #standing: KeyRefusalReason | undefined;
   /** The first expiry of all, in epoch milliseconds. */
   readonly endsAt: number | undefined;
-  /** The plan of every model, where nothing is said of single models; it need not be looked up then. */
-  readonly #uniform: Plan | undefined;
+  /** Whether nothing is said of single models. */
+  readonly #isUniform: boolean;
 
   constructor(chain: KeyChain, shapes: LimitShapes, limitCache: LimitCache) {
+    const limits = [...scopeLimits(chain, limitCache), ...compileLimits(chain.key.limits, keyScope(chain))];
+    super(true, undefined, limits, shapes.of(limits));
     this.chain = chain;
     this.#shapes = shapes;
     const { org, project, holder, key } = chain;
@@ -42,13 +47,9 @@ export class CompiledChain {
     this.projectId = project.id;
     this.userId = holder.userId;
     this.contentLogging = ![org, project, key].some(({ contentLogging }) => contentLogging === false);
-    this.limits = [
-      ...scopeLimits({ org, project, holder }, limitCache),
-      ...compileLimits(key.limits, keyScope(chain)),
-    ];
     this.#standing = keyRefusal(chain, Number.NEGATIVE_INFINITY);
     this.endsAt = earlier(key.expiresAt, holder.expiresAt);
-    this.#uniform = isUniform(chain, this.limits) ? this.#plan(true, undefined, []) : undefined;
+    this.#isUniform = isUniform(chain, limits);
   }
 
   /** As {@link keyRefusal}, which is asked only once something may have ended. */
@@ -58,7 +59,7 @@ export class CompiledChain {
 
   /** What a call naming this model may reach and counts against. */
   forModel(model: string): Plan {
-    if (this.#uniform !== undefined) return this.#uniform;
+    if (this.#isUniform) return this;
     this.#models ??= new Map();
     return remembered(this.#models, model, () => {
       const models = permittedModels(this.chain, model);
