@@ -18,19 +18,13 @@ export class ByNumber<T extends { readonly number: number }> {
 
   /** Adds a value under a number that is not taken. */
   add(value: T): void {
+    const isTaken = this.#places[this.#placeOf(value.number)] !== undefined;
+    if (isTaken && this.#size * 2 >= this.#places.length) this.#grow();
     const place = this.#placeOf(value.number);
     const other = this.#places[place];
+    if (other !== undefined) this.#late.set(other.number, other);
+    this.#places[place] = value;
     this.#size++;
-    if (other === undefined) {
-      this.#places[place] = value;
-    } else if (this.#size * 2 > this.#places.length) {
-      this.#grow();
-      this.#size--;
-      this.add(value);
-    } else {
-      this.#late.set(other.number, other);
-      this.#places[place] = value;
-    }
   }
 
   get(number: number): T | undefined {
