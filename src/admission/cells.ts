@@ -1,5 +1,8 @@
 import type { Period } from "./period.js";
 
+/** The handle of a count that has no list. */
+export const NO_LIST = 0;
+
 /** Numbers that there is room for at first. */
 const ROOM_MIN = 8;
 
@@ -10,7 +13,7 @@ const GROWTH = 1.5;
  * Where counts are kept: all their numbers in one array, a block for each scope, so that a call finds the counts of a
  * scope in two or three cache lines, and a million keys are no objects for a garbage collector to look at.
  *
- * What of a count has no fixed length is a list. The count has its handle among its numbers; 0 is the handle of none.
+ * What of a count has no fixed length is a list. The count has its handle among its numbers.
  */
 export class Cells {
   #numbers = new Float64Array(ROOM_MIN);
@@ -21,7 +24,7 @@ export class Cells {
   readonly #lists: number[][] = [[]];
   readonly #freeLists: number[] = [];
 
-  /** All numbers; another array after the next {@link take}. */
+  /** All numbers; another array after the next {@link take} or {@link extend}. */
   get numbers(): Float64Array {
     return this.#numbers;
   }
@@ -65,24 +68,25 @@ export class Cells {
   }
 
   giveBackList(handle: number): void {
-    if (handle === 0) return;
+    if (handle === NO_LIST) return;
     this.#lists[handle] = [];
     this.#freeLists.push(handle);
   }
 
   /** The list of a handle. That of none is empty, and not to be written to. */
   list(handle: number): number[] {
-    return this.#lists[handle] as number[]; // sound: a handle is one that `takeList` gave, or 0
+    return this.#lists[handle] as number[]; // sound: a handle is one that `takeList` gave, or NO_LIST
   }
 
   #fresh(size: number): number {
     const at = this.#end;
-    this.#end += size;
-    if (this.#end > this.#numbers.length) {
-      const longer = new Float64Array(Math.max(this.#end, Math.ceil(this.#numbers.length * GROWTH)));
+    const end = at + size;
+    if (end > this.#numbers.length) {
+      const longer = new Float64Array(Math.max(end, Math.ceil(this.#numbers.length * GROWTH)));
       longer.set(this.#numbers);
       this.#numbers = longer;
     }
+    this.#end = end;
     return at;
   }
 }
@@ -96,7 +100,7 @@ export const UNTIL = 0;
 export const FROM = 1;
 /** All that is used, as long as the latest part is that of the call. */
 export const USED = 2;
-/** What of it was counted in the latest part, where that is kept apart. */
+/** What of it was counted in the latest part; of no meaning where the kind keeps nothing older. */
 export const LATEST = 3;
 
 /**
@@ -110,7 +114,7 @@ export function isLatest(
   from: number,
   until: number,
 ): boolean {
-  // Not a mark for both, which would be an integer or a double: V8 puts such a number in a box.
+  // Two comparisons of their own: one, with either the index or the moment, has V8 put that number in a box.
   if (period !== undefined) return numberAt(numbers, at + FROM) === period.index;
   return from >= numberAt(numbers, at + FROM) && until < numberAt(numbers, at + UNTIL);
 }

@@ -82,7 +82,9 @@ export class CompiledChain extends Plan {
 
   #plan(allowed: boolean, models: readonly string[] | undefined, names: readonly string[]): Plan {
     const limits = this.limits.filter(concerns(names));
-    return new Plan(allowed, models, limits, this.#shapes.of(limits));
+    // Admissions hand the list out, and it may be the org's own.
+    const targets = models && Object.freeze([...models]);
+    return new Plan(allowed, targets, limits, this.#shapes.of(limits));
   }
 }
 

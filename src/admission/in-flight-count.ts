@@ -1,4 +1,4 @@
-import { type Cells, numberAt } from "./cells.js";
+import { type Cells, NO_LIST, numberAt } from "./cells.js";
 import type { Charge } from "./charge.js";
 import type { CountKind, Part } from "./count.js";
 
@@ -33,7 +33,7 @@ export class InFlightCounts implements CountKind {
 
   add(cells: Cells, at: number, amount: number, part: Part): number {
     const { numbers } = cells;
-    if (numbers[at + SLOTS] === 0) numbers[at + SLOTS] = cells.takeList([]);
+    if (numbers[at + SLOTS] === NO_LIST) numbers[at + SLOTS] = cells.takeList([]);
     const expiries = expiriesOf(cells, at);
     expiries.splice(0, after(expiries, part.at));
     for (let slot = 0; slot < amount; slot++)

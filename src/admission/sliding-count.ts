@@ -1,4 +1,4 @@
-import { addToLatest, type Cells, FROM, isLatest, LATEST, numberAt, UNTIL, USED } from "./cells.js";
+import { addToLatest, type Cells, FROM, isLatest, LATEST, NO_LIST, numberAt, UNTIL, USED } from "./cells.js";
 import type { Charge } from "./charge.js";
 import type { CountKind, Part } from "./count.js";
 
@@ -168,7 +168,7 @@ function olderOf(cells: Cells, at: number): number[] {
 function keepOlder(cells: Cells, at: number, bucket: number, amount: number): void {
   const handle = numberAt(cells.numbers, at + OLDER);
   const older = cells.list(handle);
-  if (handle === 0) cells.numbers[at + OLDER] = cells.takeList([bucket, amount]);
+  if (handle === NO_LIST) cells.numbers[at + OLDER] = cells.takeList([bucket, amount]);
   else if (older.length < EXACT_GROWTH_MAX) cells.replaceList(handle, older.concat(bucket, amount));
   else older.push(bucket, amount);
 }

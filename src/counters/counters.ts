@@ -109,7 +109,7 @@ export interface Counters {
 
 /**
  * The short way of counters in this process: the steps of nearly every call, without a promise and without a list of
- * charges. Where anything is out of the ordinary it answers `undefined`, changes nothing, and {@link Counters} is asked.
+ * charges. Where anything is out of the ordinary it answers `undefined`, changes no count, and {@link Counters} is asked.
  */
 export interface DirectCounters {
   /** Makes the ids of what is reserved here. A gate takes its own from it too, so that all are in one order. */

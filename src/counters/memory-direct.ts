@@ -30,12 +30,12 @@ export class MemoryDirect implements DirectCounters {
     const { amounts, periods } = charges;
     const now = this.#reservations.advance(callerNow);
     for (let i = 0; i < kinds.length; i++) {
-      const at = addresses[i] as number; // sound, as all below: they are as long as the kinds
+      const address = addresses[i] as number; // sound, as all below: they are as long as the kinds
       const period = periods[i];
       const amount = amounts[i] as number;
-      const used = isLatest(numbers, at, period, now, now)
-        ? numberAt(numbers, at + USED)
-        : (kinds[i] as CountKind).used(cells, at, now, period);
+      const used = isLatest(numbers, address, period, now, now)
+        ? numberAt(numbers, address + USED)
+        : (kinds[i] as CountKind).used(cells, address, now, period);
       // A zero needs no room, but what is told of its limit does not follow from the moment alone.
       if (amount === 0 || !(used + amount <= (plan.maxes[i] as number))) return undefined;
     }
@@ -43,12 +43,12 @@ export class MemoryDirect implements DirectCounters {
     const number = this.ids.take();
     const made = new Made(this.ids.textOf(number), number, now, now + ttlMs, plan, charges, used);
     for (let i = 0; i < kinds.length; i++) {
-      const at = addresses[i] as number;
+      const address = addresses[i] as number;
       const period = periods[i];
       const amount = amounts[i] as number;
-      used[i] = isLatest(numbers, at, period, now, now)
-        ? addToLatest(numbers, at, amount)
-        : (kinds[i] as CountKind).add(cells, at, amount, made, period);
+      used[i] = isLatest(numbers, address, period, now, now)
+        ? addToLatest(numbers, address, amount)
+        : (kinds[i] as CountKind).add(cells, address, amount, made, period);
     }
     this.#reservations.addNumbered(made);
     return made;
@@ -72,13 +72,13 @@ export class MemoryDirect implements DirectCounters {
     const chargedAt = held.at;
     const used = charges.amounts.slice(); // for its length and its kind
     for (let i = 0; i < kinds.length; i++) {
-      const at = addresses[i] as number;
+      const address = addresses[i] as number;
       const period = charges.periods[i];
       const delta = (amounts[i] as number) - (charges.amounts[i] as number);
       // Charged to the latest part, which is the current one still.
-      used[i] = isLatest(numbers, at, period, chargedAt, now)
-        ? addToLatest(numbers, at, delta)
-        : (kinds[i] as CountKind).correct(cells, at, delta, held, now, period);
+      used[i] = isLatest(numbers, address, period, chargedAt, now)
+        ? addToLatest(numbers, address, delta)
+        : (kinds[i] as CountKind).correct(cells, address, delta, held, now, period);
     }
     return used;
   }

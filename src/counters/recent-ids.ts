@@ -4,8 +4,8 @@ const GENERATION = 10_000;
 /**
  * What became of the latest ids, in bounded memory.
  *
- * Every call adds an id, and hardly any is ever asked for: an index is made only once one is. An id that has fallen out
- * answers as if it had never been: a settle of it is refused either way, only the reason given is less exact.
+ * Many are added, and hardly any is ever asked for: an index is made only once one is. An id that has fallen out is not
+ * known here any more: a settle of it is refused either way, only the reason given is less exact.
  */
 export class RecentIds<K, T> {
   #young = new Generation<K, T>();

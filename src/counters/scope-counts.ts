@@ -99,8 +99,9 @@ export class ScopeCounts {
   #extend(scope: Scope, limit: Limit): void {
     const { layout, at } = scope;
     const size = layout.empty.length;
-    scope.layout = this.#layouts.with(layout, limit);
-    scope.at = this.cells.extend(at, size, scope.layout.empty.slice(size));
+    const longer = this.#layouts.with(layout, limit);
+    scope.at = this.cells.extend(at, size, longer.empty.slice(size));
+    scope.layout = longer;
     if (scope.at !== at) this.#epoch = {};
   }
 

@@ -33,7 +33,9 @@ export class ScopeLayouts {
 
   /** The layout with a count for the limit behind all others. */
   with(layout: ScopeLayout, { field, window }: Limit): ScopeLayout {
-    const known = this.#made.get(layout)?.get(field);
+    // The window too: a reservation that comes as JSON may say another of the same field than everybody else.
+    const name = JSON.stringify([field, window.kind, window.kind === "sliding" && window.lengthMs]);
+    const known = this.#made.get(layout)?.get(name);
     if (known !== undefined) return known;
     const kind = countKind(window);
     const place = { kind, offset: layout.empty.length };
@@ -42,7 +44,7 @@ export class ScopeLayouts {
     if (this.#size < LAYOUTS_MAX) {
       this.#size++;
       const next = this.#made.get(layout) ?? new Map();
-      this.#made.set(layout, next.set(field, made));
+      this.#made.set(layout, next.set(name, made));
     }
     return made;
   }

@@ -58,7 +58,8 @@ async function settleFallback(
   engine.underWay.start();
   try {
     const charges = await chargesOfFallback(engine, reservation, model, use, ending.at);
-    return await close(engine, reservation, use, charges, ending);
+    // Not waited for in this step: it has begun one of its own by now, or waits for room in the ledger in none.
+    return close(engine, reservation, use, charges, ending);
   } finally {
     engine.underWay.end();
   }
@@ -144,7 +145,7 @@ function overdraftOf(
   now: number,
 ): readonly LimitReading[] {
   let overdraft = NO_READINGS;
-  for (let i = 0; i < amounts.length; i++) {
+  for (let i = 0; i < limits.length; i++) {
     if ((amounts[i] ?? 0) <= (reserved.amounts[i] ?? 0)) continue;
     const limit = limits[i] as Limit; // sound: i is below the length
     const left = used[i] ?? 0;

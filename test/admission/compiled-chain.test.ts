@@ -202,4 +202,13 @@ describe("the limits above a key", () => {
     expect(scopeLimits(chain, cache)[0]).toBe(scopeLimits(chain, cache)[0]);
     expect(scopeLimits(chain, cache)).not.toBe(scopeLimits(chain, cache));
   });
+
+  it("hands out lists of models that nobody can change", () => {
+    const virtualModels = { v: ["a", "b"] };
+    const compiled = compile({ org: { virtualModels } });
+    const { models } = compiled.forModel("v");
+    expect(models).toEqual(["a", "b"]);
+    expect(() => (models as string[]).shift()).toThrow(TypeError);
+    expect(compiled.forTargets(["a"], "v").models).toEqual(["a"]);
+  });
 });

@@ -131,4 +131,14 @@ describe("counts of scopes", () => {
     });
     expect(handles.at(-1)).toBeLessThan(20);
   });
+
+  it("count as their own limit says, whatever another scope was told of a field of that name", () => {
+    const counts = new ScopeCounts();
+    const [rpm, , inFlight] = limitsOf(0) as [Limit, Limit, Limit];
+    const part = { at: START, expiresAt: START + HOUR };
+    counts.obtain({ ...inFlight, field: rpm.field }, START).add(1, part); // of a reservation that came as JSON
+    const [other] = limitsOf(1) as [Limit];
+    counts.obtain(other, START).add(1, part);
+    expect(counts.find(other)?.emptyAt(START)).toBeLessThan(START + 62_000);
+  });
 });

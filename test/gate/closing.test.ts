@@ -161,4 +161,23 @@ describe("a sink that hangs", () => {
     await settling;
     expect(answered).toHaveBeenCalledWith(expect.objectContaining({ settled: true }));
   });
+
+  it("does not wait for a settle that waits for room in the ledger, of a fallback either", async () => {
+    const sink = { ...memoryLedgerSink(), write: () => new Promise<void>(() => {}) };
+    const ledger = createLedger({
+      sink,
+      maxDelayMs: 1,
+      maxPending: 1,
+      whenFull: "block",
+      closeTimeoutMs: 10,
+    });
+    const { gate } = world(BUDGET, { ledger, countersTimeoutMs: 3_600_000 });
+    const first = passed(await gate.admit(KEY, CALL)).reservation;
+    const second = passed(await gate.admit(KEY, CALL)).reservation;
+    gate.settle(first, { costUsd: 1 }).catch(() => {});
+    await eventually(() => expect(ledger.status().pending).toBe(1));
+    gate.settle(second, { costUsd: 1, model: "another" }).catch(() => {});
+    await eventually(() => expect(ledger.status().pending).toBe(2));
+    await expect(gate.close()).rejects.toThrow(LedgerUnavailableError);
+  });
 });
