@@ -12,7 +12,9 @@ const AT_A_TIME = 8;
 const TTL_MS = 3_600_000;
 
 const [path = "", log = "", calls = "", most = ""] = process.argv.slice(2);
-const counters = sqliteCounters({ database: openDatabase(path) });
+const database = openDatabase(path);
+database.exec("PRAGMA busy_timeout = 60000"); // for as long as a busy machine's disk may need
+const counters = sqliteCounters({ database });
 const limit = creditLimit(Number(most));
 const file = openSync(log, "a");
 let left = Number(calls);
