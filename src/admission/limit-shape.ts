@@ -36,7 +36,7 @@ export class LimitShape {
     this.#clocks = limits.map((limit) => periodClock(limit, calendar));
   }
 
-  /** The max of each limit: the same list for all keys of one plan of prices, as long as they are compiled in a row. */
+  /** The max of each limit: one list for keys with the same ones, as long as they are compiled one after the other. */
   maxesOf(limits: readonly Limit[]): readonly number[] {
     const isSame =
       limits.length === this.#maxes.length && limits.every(({ max }, i) => max === this.#maxes[i]);

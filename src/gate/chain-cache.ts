@@ -75,12 +75,12 @@ export class ChainCache {
 
   /** The chain of a key id, where it is at hand. */
   byId(keyId: string, now: number): CachedChain | undefined {
-    return freshIn(this.#byId, keyId, this.#maxAgeMs, now);
+    return atHand(this.#byId, keyId, this.#maxAgeMs, now);
   }
 
   /** The chain of a token hash, where it is at hand. */
   byHash(hash: string, now: number): CachedChain | undefined {
-    return freshIn(this.#byHash, hash, this.#maxAgeMs, now);
+    return atHand(this.#byHash, hash, this.#maxAgeMs, now);
   }
 
   /** The chain of a key id or a token hash from the directory; loads of the same one at the same time are one. */
@@ -143,8 +143,8 @@ export class ChainCache {
   }
 }
 
-/** What of a cache is not out of date. */
-function freshIn(
+/** What a cache has under a name, where it is not out of date. */
+function atHand(
   cache: LRUCache<string, CachedChain>,
   name: string,
   maxAgeMs: number,
