@@ -115,15 +115,16 @@ export function isLatest(
   until: number,
 ): boolean {
   // Two comparisons of their own: one, with either the index or the moment, has V8 put that number in a box.
-  if (period !== undefined) return numberAt(numbers, at + FROM) === period.index;
-  return from >= numberAt(numbers, at + FROM) && until < numberAt(numbers, at + UNTIL);
+  if (period !== undefined) return numbers[at + FROM] === period.index;
+  // Sound, as below: whoever asks has the address of a count.
+  return from >= (numbers[at + FROM] as number) && until < (numbers[at + UNTIL] as number);
 }
 
 /** Adds to the latest part of a count, which is that of the call, or takes away from it. Returns what is used then. */
 export function addToLatest(numbers: Float64Array, at: number, amount: number): number {
-  const used = numberAt(numbers, at + USED) + amount;
+  const used = (numbers[at + USED] as number) + amount;
   numbers[at + USED] = used;
-  numbers[at + LATEST] = numberAt(numbers, at + LATEST) + amount;
+  numbers[at + LATEST] = (numbers[at + LATEST] as number) + amount;
   return used;
 }
 

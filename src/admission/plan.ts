@@ -4,18 +4,8 @@ import type { CountKind } from "./count.js";
 import type { Limit } from "./limit.js";
 import type { LimitShape } from "./limit-shape.js";
 
-/** Where the counts of a plan's limits are. */
-export interface Found {
-  /** Whose counts, and since what was last forgotten of them; undefined where nobody has looked. */
-  readonly epoch: object | undefined;
-  /** For each limit, the address of its count. */
-  readonly addresses: readonly number[];
-  /** For each limit. */
-  readonly kinds: readonly CountKind[];
-}
-
 /** What the calls of one key to one model or MCP server have in common. */
-export class Plan implements Found {
+export class Plan {
   readonly allowed: boolean;
   /** Permitted models in the order of fallback, for an MCP server none; absent where it is the model that is asked for. */
   readonly models: readonly string[] | undefined;
@@ -25,8 +15,11 @@ export class Plan implements Found {
   readonly maxes: readonly number[];
   readonly shape: LimitShape;
   // Where counters in this process have found the counts of these limits, so that they need not look again.
+  /** Whose counts, and since what was last forgotten of them; undefined where nobody has looked. */
   epoch: object | undefined;
+  /** For each limit, the address of its count. */
   addresses: readonly number[];
+  /** For each limit, how it counts. */
   kinds: readonly CountKind[];
 
   constructor(

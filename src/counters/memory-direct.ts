@@ -1,7 +1,7 @@
-import { addToLatest, isLatest, numberAt, USED } from "../admission/cells.js";
+import { addToLatest, isLatest, USED } from "../admission/cells.js";
 import type { Charges } from "../admission/charge.js";
 import type { CountKind } from "../admission/count.js";
-import type { Found, Plan } from "../admission/plan.js";
+import type { Plan } from "../admission/plan.js";
 import type { DirectCounters, DirectReservation } from "./counters.js";
 import type { NumberedReservation, OpenReservations } from "./open-reservations.js";
 import type { ReservationIds } from "./reservation-ids.js";
@@ -24,31 +24,34 @@ export class MemoryDirect implements DirectCounters {
 
   reserve(callerNow: number, ttlMs: number, plan: Plan, charges: Charges): DirectReservation | undefined {
     if (!this.#counts.locate(plan)) return undefined;
-    const { addresses, kinds } = plan;
+    const { addresses, kinds, maxes } = plan;
     const { cells } = this.#counts;
     const { numbers } = cells;
     const { amounts, periods } = charges;
     const now = this.#reservations.advance(callerNow);
+    // Every number is read in its own place and each way taken by itself, here and below. V8 learns of each place what it
+    // reads: one function for all would be that of the lists too, and what either of two ways may have given it puts in a box.
     for (let i = 0; i < kinds.length; i++) {
-      const address = addresses[i] as number; // sound, as all below: they are as long as the kinds
+      const at = addresses[i] as number; // sound, as all below: they are as long as the kinds
       const period = periods[i];
       const amount = amounts[i] as number;
-      const used = isLatest(numbers, address, period, now, now)
-        ? numberAt(numbers, address + USED)
-        : (kinds[i] as CountKind).used(cells, address, now, period);
       // A zero needs no room, but what is told of its limit does not follow from the moment alone.
-      if (amount === 0 || !(used + amount <= (plan.maxes[i] as number))) return undefined;
+      if (amount === 0) return undefined;
+      if (isLatest(numbers, at, period, now, now)) {
+        if (!((numbers[at + USED] as number) + amount <= (maxes[i] as number))) return undefined;
+      } else if (!((kinds[i] as CountKind).used(cells, at, now, period) + amount <= (maxes[i] as number))) {
+        return undefined;
+      }
     }
     const used = amounts.slice(); // for its length and its kind: a double holds every count
     const number = this.ids.take();
     const made = new Made(this.ids.textOf(number), number, now, now + ttlMs, plan, charges, used);
     for (let i = 0; i < kinds.length; i++) {
-      const address = addresses[i] as number;
+      const at = addresses[i] as number;
       const period = periods[i];
       const amount = amounts[i] as number;
-      used[i] = isLatest(numbers, address, period, now, now)
-        ? addToLatest(numbers, address, amount)
-        : (kinds[i] as CountKind).add(cells, address, amount, made, period);
+      if (isLatest(numbers, at, period, now, now)) used[i] = addToLatest(numbers, at, amount);
+      else used[i] = (kinds[i] as CountKind).add(cells, at, amount, made, period);
     }
     this.#reservations.addNumbered(made);
     return made;
@@ -62,48 +65,45 @@ export class MemoryDirect implements DirectCounters {
     const now = this.#reservations.advance(callerNow);
     // Other counters may have made it, under the same number.
     if (!(held instanceof Made && this.#reservations.holds(held))) return undefined;
-    const { charges, extensions, addresses, kinds } = held;
+    const { plan, charges, extensions } = held;
     // A surcharge needs a count that is kept, and extensions are given back first.
-    if (extensions !== undefined || !this.#counts.holds(held)) return undefined;
+    if (extensions !== undefined || !this.#counts.locate(plan)) return undefined;
+    const { addresses, kinds } = plan;
     if (amounts.length !== kinds.length) return undefined;
     this.#reservations.closeNumbered(held, "already_settled");
     const { cells } = this.#counts;
     const { numbers } = cells;
-    const chargedAt = held.at;
     const used = charges.amounts.slice(); // for its length and its kind
     for (let i = 0; i < kinds.length; i++) {
       const address = addresses[i] as number;
       const period = charges.periods[i];
       const delta = (amounts[i] as number) - (charges.amounts[i] as number);
       // Charged to the latest part, which is the current one still.
-      used[i] = isLatest(numbers, address, period, chargedAt, now)
-        ? addToLatest(numbers, address, delta)
-        : (kinds[i] as CountKind).correct(cells, address, delta, held, now, period);
+      if (isLatest(numbers, address, period, held.at, now)) used[i] = addToLatest(numbers, address, delta);
+      else used[i] = (kinds[i] as CountKind).correct(cells, address, delta, held, now, period);
     }
     return used;
   }
 }
 
 /** A reservation that was made on the short way. */
-class Made implements NumberedReservation, DirectReservation, Found {
+class Made implements NumberedReservation, DirectReservation {
   readonly id: string;
   readonly number: number;
   readonly at: number;
   readonly expiresAt: number;
-  readonly epoch: object | undefined;
-  readonly addresses: readonly number[];
-  readonly kinds: readonly CountKind[];
+  readonly plan: Plan;
   charges: Charges;
   readonly used: readonly number[];
-  readonly idempotency = undefined;
-  extensions: NumberedReservation["extensions"] = undefined;
+  declare readonly idempotency: undefined;
+  extensions: NumberedReservation["extensions"];
 
   constructor(
     id: string,
     number: number,
     at: number,
     expiresAt: number,
-    { epoch, addresses, kinds }: Found,
+    plan: Plan,
     charges: Charges,
     used: readonly number[],
   ) {
@@ -111,10 +111,9 @@ class Made implements NumberedReservation, DirectReservation, Found {
     this.number = number;
     this.at = at;
     this.expiresAt = expiresAt;
-    this.epoch = epoch;
-    this.addresses = addresses;
-    this.kinds = kinds;
+    this.plan = plan;
     this.charges = charges;
     this.used = used;
+    this.extensions = undefined;
   }
 }

@@ -2,7 +2,7 @@ import { Cells } from "../admission/cells.js";
 import { Count, type CountKind } from "../admission/count.js";
 import type { Limit } from "../admission/limit.js";
 import type { LimitShape } from "../admission/limit-shape.js";
-import type { Found, Plan } from "../admission/plan.js";
+import type { Plan } from "../admission/plan.js";
 import { type ScopeLayout, ScopeLayouts } from "./scope-layout.js";
 
 /** Scopes looked at for each that is made, so that what is forgotten keeps up with what is new. */
@@ -61,11 +61,6 @@ export class ScopeCounts {
     plan.addresses = addresses.slice(); // without room to spare
     plan.kinds = this.#shared(plan.shape, kinds);
     return true;
-  }
-
-  /** Whether these are still where they were found. */
-  holds({ epoch }: Found): boolean {
-    return epoch === this.#epoch;
   }
 
   /** Everything that is counted, as plain data. */
