@@ -5,7 +5,12 @@ import type { ReservationIds } from "./reservation-ids.js";
 
 /** What to charge, all or nothing. */
 export interface ReserveRequest {
-  /** The new reservation's id, or with `extend` that of an open one. */
+  /**
+   * The new reservation's id, or with `extend` that of an open one.
+   *
+   * A reserve may be sent again, after an answer that was late or lost: the id of an open reservation is answered with that
+   * one (`replayed`), the id of a closed one, while it is remembered, with why it is not open. Either charges nothing.
+   */
   readonly id: string;
   readonly orgId: string;
   /**

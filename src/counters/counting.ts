@@ -11,7 +11,7 @@ import type {
   SettleOutcome,
   SettleRequest,
 } from "./counters.js";
-import type { Idempotency, OpenReservation, OpenReservations } from "./open-reservations.js";
+import type { OpenReservation, OpenReservations } from "./open-reservations.js";
 import type { ScopeCounts } from "./scope-counts.js";
 
 /** The counts that decisions are made on, wherever they are kept. */
@@ -37,8 +37,8 @@ export class Counting {
     const now = request.dryRun ? this.#at(request.now) : this.#reservations.advance(request.now);
     const { charges, id, idempotency } = request;
     if (request.extend) return this.#extend(request, now);
-    const replayed = idempotency && this.#replay(idempotency, request.now, now);
-    if (replayed) return replayed;
+    const known = this.#known(request, now);
+    if (known) return known;
 
     const room = this.#roomFor(charges, now);
     if (room === "none") return this.#refuse(charges, request.now);
@@ -116,11 +116,25 @@ export class Counting {
     return { outcome: "reserved", ...extended, used, resetMs };
   }
 
-  #replay(idempotency: Idempotency, callerNow: number, now: number): ReserveOutcome | undefined {
-    const id = this.#reservations.idOf(idempotency);
-    const open = id === undefined ? undefined : this.#openAt(id, now);
-    if (id === undefined || open === undefined) return undefined;
-    if (open.idempotency?.fingerprint !== idempotency.fingerprint) return { outcome: "conflict" };
+  /** What is known of a request: of its idempotency key, or of its id, where it was sent before. */
+  #known(request: ReserveRequest, now: number): ReserveOutcome | undefined {
+    const { id, idempotency } = request;
+    const keyed = idempotency && this.#reservations.idOf(idempotency);
+    const ofKey = keyed === undefined ? undefined : this.#openAt(keyed, now);
+    if (keyed !== undefined && ofKey) return this.#replay(keyed, ofKey, request);
+    const own = this.#reservations.get(id);
+    if (own) return own.expiresAt > now ? this.#replay(id, own, request) : { outcome: "expired" };
+    const outcome = this.#reservations.fate(id);
+    return outcome === "unknown_reservation" ? undefined : { outcome };
+  }
+
+  #replay(
+    id: string,
+    open: OpenReservation,
+    { idempotency, now: callerNow }: ReserveRequest,
+  ): ReserveOutcome {
+    if (idempotency && open.idempotency?.fingerprint !== idempotency.fingerprint)
+      return { outcome: "conflict" };
     const charges = chargeList(open.charges);
     const readings = this.#read(charges, callerNow);
     const counted = {

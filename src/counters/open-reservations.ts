@@ -35,6 +35,8 @@ export class OpenReservations {
   #nextExpiry = Number.POSITIVE_INFINITY;
   /** No reservation below this number is open. */
   #firstNumber = 1;
+  /** The latest of the ids made here, of those kept by their text, that was added. */
+  #latestText = 0;
 
   /** @param ids makes the ids of reservations that are kept by number */
   constructor(ids: ReservationIds) {
@@ -63,6 +65,8 @@ export class OpenReservations {
     if (this.#numbered(id) === reservation) return;
     const { idempotency, expiresAt } = reservation;
     this.#byId.set(id, reservation);
+    const order = this.#ids.orderOf(id);
+    if (order > this.#latestText) this.#latestText = order;
     if (expiresAt < this.#nextExpiry) this.#nextExpiry = expiresAt;
     if (idempotency) this.#idByKey.set(idempotency.key, id);
   }
@@ -90,8 +94,9 @@ export class OpenReservations {
     return this.#idByKey.get(key);
   }
 
-  /** What became of a reservation that is not open. */
+  /** What became of a reservation that is not open. Every reserve asks for its own id, which nearly always is a new one. */
   fate(id: string): NotOpen {
+    if (this.#ids.orderOf(id) > this.#latestText) return "unknown_reservation";
     const number = this.#ids.numberOf(id);
     if (number !== undefined) return this.#closed.get(number) ?? "already_settled";
     return this.#closed.get(id) ?? "unknown_reservation";

@@ -45,4 +45,10 @@ export class ReservationIds {
     const number = Number(id.slice(this.#prefix.length));
     return number >= 1 && number <= this.#last && this.textOf(number) === id ? number : undefined;
   }
+
+  /** Of an id that {@link next} has made, which number it has: those made later have greater ones. NaN for any other. */
+  orderOf(id: string): number {
+    if (!(id.startsWith(this.#prefix) && id.endsWith("t"))) return Number.NaN;
+    return Number(id.slice(this.#prefix.length, -1));
+  }
 }

@@ -39,6 +39,8 @@ export class LocalCounting implements Counters {
   readonly #share: number;
   readonly #newId: () => string;
   readonly #open = new Map<string, LocalReservation>();
+  /** Reservations that the store was asked to take over and has not said that it did: it may hold them. */
+  readonly #offered = new Map<string, LocalReservation>();
   /** Reservations that the store has taken over, until they would have ended; they are settled there. */
   readonly #moved = new Map<string, number>();
   /** What closed reservations came to, by org. */
@@ -68,7 +70,8 @@ export class LocalCounting implements Counters {
 
   /** Whether there is something that the store does not know of. */
   get owes(): boolean {
-    return this.#open.size + this.#closed.size + this.#debts.length > 0 && !this.#giving;
+    const owed = this.#open.size + this.#offered.size + this.#closed.size + this.#debts.length;
+    return owed > 0 && !this.#giving;
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
@@ -106,16 +109,14 @@ export class LocalCounting implements Counters {
     this.#giving = true;
     try {
       for (const [id, endsAt] of this.#moved) if (endsAt <= now) this.#moved.delete(id);
+      for (const [id, reservation] of this.#open) {
+        if (reservation.expiresAt > now) await this.#offer(store, id, reservation, now);
+      }
+      for (const [id, reservation] of this.#offered) await this.#takeBack(store, id, reservation, now);
       for (const [id, { orgId, expiresAt, charges }] of this.#open) {
-        if (expiresAt > now) {
-          const taken = { id, orgId, now, charges: charges.map(unrefused) };
-          await store.reserve({ ...taken, ttlMs: expiresAt - now });
-          if (this.#open.delete(id)) this.#moved.set(id, expiresAt);
-          else await store.settle({ ...taken, amounts: taken.charges.map(undone) }); // settled here meanwhile
-        } else {
-          this.#open.delete(id);
-          this.#add(orgId, charges);
-        }
+        if (expiresAt > now) continue;
+        this.#open.delete(id);
+        this.#add(orgId, charges);
       }
       for (const [orgId, charges] of this.#closed) this.#debts.push({ id: this.#newId(), orgId, charges });
       this.#closed = new Map();
@@ -126,6 +127,28 @@ export class LocalCounting implements Counters {
     } finally {
       this.#giving = false;
     }
+  }
+
+  async #offer(store: Store, id: string, reservation: LocalReservation, now: number): Promise<void> {
+    const { orgId, expiresAt, charges } = reservation;
+    this.#offered.set(id, reservation);
+    await store.reserve({ id, orgId, now, ttlMs: expiresAt - now, charges: charges.map(unrefused) });
+    if (!this.#open.delete(id)) return; // settled here meanwhile
+    this.#offered.delete(id);
+    this.#moved.set(id, expiresAt);
+  }
+
+  /** Undoes at the store what was counted here after all: a call that ended before the store said that it holds it. */
+  async #takeBack(
+    store: Store,
+    id: string,
+    { orgId, charges }: LocalReservation,
+    now: number,
+  ): Promise<void> {
+    const { outcome } = await store.settle({ id, orgId, now, amounts: charges.map(undone) });
+    this.#offered.delete(id);
+    // What it let expire stays charged there.
+    if (outcome === "expired") this.#open.delete(id);
   }
 
   #add(orgId: string, charges: readonly Charge[]): void {

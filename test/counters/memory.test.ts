@@ -27,6 +27,21 @@ describe("a reservation in memory", () => {
     ]);
   });
 
+  it("whose id was made by the counters is known by it, in whatever order the ids come", async () => {
+    const counters = memoryCounters();
+    const { ids } = counters.direct;
+    const [first, second, third] = [ids.next(), ids.next(), ids.next()];
+    const reserve = (id: string) =>
+      counters.reserve({ id, ...at(START), charges: [charge(limit, 10, START)] });
+    for (const id of [second, first]) expect(await reserve(id)).toMatchObject({ outcome: "reserved" });
+    for (const id of [first, second]) {
+      expect(await reserve(id)).toMatchObject({ outcome: "replayed", id, used: [20] });
+      await counters.settle({ id, orgId: "o1", now: START, amounts: [charge(limit, 10, START)] });
+      expect(await reserve(id)).toEqual({ outcome: "already_settled" });
+    }
+    expect(await reserve(third)).toMatchObject({ outcome: "reserved", used: [30] });
+  });
+
   it("can be settled until the millisecond before its TTL, also behind one that lives longer", async () => {
     const counters = memoryCounters();
     await counters.reserve({ id: "long", ...at(START), charges: [] });

@@ -512,6 +512,75 @@ describe("what was counted locally", () => {
     });
   });
 
+  /** Loses the answer to one step of the counters, counted from now on; the step is made. */
+  function loseAnswer(store: Store, lost: number) {
+    let step = 0;
+    const answered = async <T>(answer: Promise<T>): Promise<T> => {
+      const given = await answer;
+      if (++step === lost) throw new Error("ECONNRESET");
+      return given;
+    };
+    const { behind } = store;
+    const [reserve, settle] = [behind.reserve.bind(behind), behind.settle.bind(behind)];
+    vi.spyOn(behind, "reserve").mockImplementation((request) => answered(reserve(request)));
+    vi.spyOn(behind, "settle").mockImplementation((request) => answered(settle(request)));
+  }
+
+  it.each([
+    [2, "the reserve of a call that ends before the second try"],
+    [3, "the reserve of a call that goes on"],
+    [4, "the reserve of what is closed"],
+    [5, "the settle of what is closed"],
+  ])("is counted once where the answer to one step of giving it is lost: %i, %s", async (lost) => {
+    const chain = limited({ project: { rpm: 90, tpm: 90_000, budget }, key: { inFlight: 9 } });
+    const { gate, store } = setUp({ ...local, localShare: 1 }, chain);
+    store.health = "rejects";
+    const closed = passed(await gate.admit(KEY, CALL)).reservation;
+    const ends = passed(await gate.admit(KEY, CALL)).reservation;
+    const goesOn = passed(await gate.admit(KEY, CALL)).reservation;
+    settled(await gate.settle(closed, { outputTokens: 7 }));
+    store.health = "up";
+    loseAnswer(store, lost); // the first step is the admit itself
+    passed(await gate.admit(KEY, CALL));
+    await vi.advanceTimersByTimeAsync(0);
+    settled(await gate.settle(ends, { outputTokens: 8 }));
+    passed(await gate.admit(KEY, CALL));
+    await vi.advanceTimersByTimeAsync(0);
+    const used = async () => {
+      const readings = await gate.usage({ orgId: "o1", keyId: "k1" });
+      return Object.fromEntries(readings.map((reading) => [reading.meter, reading.used]));
+    };
+    const cost = (tokens: number) => 100 * 2_500 + (tokens - 100) * 10_000;
+    expect(await used()).toEqual({
+      requests: 5,
+      tokens: 107 + 108 + 3 * 200,
+      cost: cost(107) + cost(108) + 3 * cost(200),
+      inFlight: 3,
+    });
+    settled(await gate.settle(goesOn, { outputTokens: 9 }));
+    expect(await used()).toEqual({
+      requests: 5,
+      tokens: 107 + 108 + 109 + 2 * 200,
+      cost: cost(107) + cost(108) + cost(109) + 2 * cost(200),
+      inFlight: 2,
+    });
+  });
+
+  it("is counted once where the answer to its reserve is lost and its reservation ends before the second try", async () => {
+    const chain = limited({ project: { budget } });
+    const { gate, store, clock } = setUp({ ...local, localShare: 1, reservationTtlMs: 60_000 }, chain);
+    store.health = "rejects";
+    passed(await gate.admit(KEY, CALL));
+    store.health = "up";
+    loseAnswer(store, 2);
+    passed(await gate.admit(KEY, CALL));
+    await vi.advanceTimersByTimeAsync(0);
+    clock.at += 60_000;
+    passed(await gate.admit(KEY, CALL));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(await readingOf(gate, "cost", "project")).toMatchObject({ used: 3 * 1_250_000 });
+  });
+
   it("is not charged twice where a call ends while it is being given", async () => {
     const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ project: { tpm: 9_000 } }));
     store.health = "rejects";

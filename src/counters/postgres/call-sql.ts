@@ -177,12 +177,17 @@ BEGIN
     IF NOT dry_run THEN
       PERFORM pg_advisory_xact_lock(hashtextextended(wanted, 1));
       IF wanted_key IS NOT NULL THEN PERFORM pg_advisory_xact_lock(hashtextextended(wanted_key, 2)); END IF;
+    END IF;
+    -- What has its key is the answer, or else what was made when it was sent before.
+    IF wanted_key IS NOT NULL THEN
+      SELECT o.* INTO r FROM ${s}.reservation o WHERE o.idempotency_key = wanted_key AND o.expires_at > moment;
+    END IF;
+    IF r.id IS NULL THEN
       SELECT o.* INTO r FROM ${s}.reservation o WHERE o.id = wanted;
       IF r.settled OR r.expires_at <= moment THEN RETURN json_build_object('outcome', ${s}.closed_as(r)); END IF;
     END IF;
-    IF r.id IS NULL AND wanted_key IS NOT NULL THEN
-      SELECT o.* INTO r FROM ${s}.reservation o WHERE o.idempotency_key = wanted_key AND o.expires_at > moment;
-      IF r.fingerprint <> wanted_print THEN RETURN '{"outcome":"conflict"}'; END IF;
+    IF r.id IS NOT NULL AND r.fingerprint IS DISTINCT FROM coalesce(wanted_print, r.fingerprint) THEN
+      RETURN '{"outcome":"conflict"}';
     END IF;
     IF r.id IS NOT NULL THEN
       charges := ${s}.charges_of(${s}.all_charges(r));

@@ -44,12 +44,15 @@ export class CountersModel {
     const extended = extend ? this.#reservations.find((one) => one.id === id) : undefined;
     if (extend && (extended === undefined || notOpen(extended, now))) return { outcome: stateOf(extended) };
 
-    const same = this.#reservations.find(
+    const ofKey = this.#reservations.find(
       (one) => idempotency && one.idempotency?.key === idempotency.key && !notOpen(one, now),
     );
-    if (same && !extend) {
-      if (same.idempotency?.fingerprint !== idempotency?.fingerprint) return { outcome: "conflict" };
-      return { outcome: "replayed", ...this.#answer(same, chargesOf(same), callerNow) };
+    const known = extend ? undefined : (ofKey ?? this.#reservations.find((one) => one.id === id));
+    if (known) {
+      if (notOpen(known, now)) return { outcome: stateOf(known) };
+      const isOther = idempotency && known.idempotency?.fingerprint !== idempotency.fingerprint;
+      if (isOther) return { outcome: "conflict" };
+      return { outcome: "replayed", ...this.#answer(known, chargesOf(known), callerNow) };
     }
 
     const readings = charges.map((charge) => this.#reading(charge, callerNow));

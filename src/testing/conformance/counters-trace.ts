@@ -31,6 +31,8 @@ export async function traceCounters(counters: Counters, { seed, steps = 200 }: C
   for (let step = 0; step < steps; step++) await trace.step(step);
 }
 
+type AskedFor = Omit<ReserveRequest, "orgId" | "now">;
+
 /** What every call is charged against, and which calls a limit per model is about. */
 type Model = "fast" | "slow";
 
@@ -55,6 +57,8 @@ class Trace {
     readonly expiresAt: number;
     readonly amounts: readonly Charge[];
   }[] = [];
+  /** What made a reservation, to send it again, and when that ends. */
+  readonly #made: { readonly request: AskedFor; readonly expiresAt: number }[] = [];
   readonly #reservedAt = new Map<string, number>();
   readonly #done: string[] = [];
   #now = START;
@@ -85,6 +89,7 @@ class Trace {
         ...times(9, () => this.#reserve(id)),
         ...times(6, () => this.#settle()),
         ...times(2, () => this.#extend(id)),
+        ...times(1, () => this.#reserveAgain()),
         ...times(1, () => this.#settleAgain(id)),
         ...times(2, () => this.#changeLimits()),
       ])();
@@ -102,14 +107,23 @@ class Trace {
     const charges = this.#chargesOf(this.#oneOf(KEYS), this.#oneOf(["fast", "slow"]), use);
     const key = this.#chance(0.3) ? `k${this.#upTo(3)}` : undefined;
     const fingerprint = String(this.#upTo(2));
-    const outcome = await this.#ask({
+    const request: AskedFor = {
       id,
       ttlMs: this.#oneOf([1, 4_000, MINUTE_MS, LATE_MS, LATE_MS, LATE_MS]),
       charges,
       idempotency: key === undefined ? undefined : { key, fingerprint },
       dryRun: this.#chance(0.15),
-    });
-    if (outcome === "reserved") this.#reservedAt.set(id, this.#latest);
+    };
+    if ((await this.#ask(request)) !== "reserved") return;
+    this.#reservedAt.set(id, this.#latest);
+    this.#made.push({ request, expiresAt: this.#latest + request.ttlMs });
+  }
+
+  /** As a client does whose answer was lost: what it was may be open still, extended or settled. */
+  async #reserveAgain(): Promise<void> {
+    const known = this.#made.filter(({ expiresAt }) => expiresAt > this.#latest && expiresAt > this.#now);
+    const again = this.#pick(known);
+    if (again) await this.#ask({ ...again.request, dryRun: this.#chance(0.15) });
   }
 
   async #extend(id: string): Promise<void> {
@@ -122,7 +136,7 @@ class Trace {
     await this.#ask({ id: open?.id ?? id, ttlMs: MINUTE_MS, charges, extend: true, dryRun });
   }
 
-  async #ask(parts: Omit<ReserveRequest, "orgId" | "now">): Promise<string> {
+  async #ask(parts: AskedFor): Promise<string> {
     const request = { ...parts, orgId: "o1", now: this.#now };
     const { id, idempotency, extend, dryRun, ttlMs, charges } = request;
     const how = [

@@ -4,6 +4,7 @@ import { concurrency } from "./counters-concurrency.js";
 import { idempotent } from "./counters-idempotency.js";
 import { names } from "./counters-names.js";
 import { periods } from "./counters-periods.js";
+import { repeated, repeatedLater } from "./counters-repeats.js";
 import { reserving } from "./counters-reserving.js";
 import { settling } from "./counters-settling.js";
 import { traceCounters } from "./counters-trace.js";
@@ -42,8 +43,8 @@ export function countersConformance(
     `a random trace with seed ${seed} is answered as by the exact model, step by step`,
     (trial: CountersTrial) => traceCounters(trial.counters, { seed }),
   ]);
-  const byClock = { ...windows, ...periods, ...Object.fromEntries(traces) };
-  const cases = { ...reserving, ...concurrency, ...settling, ...idempotent, ...names };
+  const byClock = { ...repeatedLater, ...windows, ...periods, ...Object.fromEntries(traces) };
+  const cases = { ...reserving, ...concurrency, ...settling, ...idempotent, ...repeated, ...names };
   return conformanceCases(
     clock === "caller" ? { ...cases, ...byClock } : cases,
     async () => new CountersTrial(await make({ clock }), clock),

@@ -92,10 +92,8 @@ local before
 if short or shadowed or dryRun then
   -- From the counts as they are.
   for _, c in ipairs(counts) do c.older, c.turned = c.olderRead, nil end
-  if short then
-    if not extend and call('EXISTS', KEYS[1]) == 1 then return {LOOK, ''} end
-    return readings({REFUSED, now, raw})
-  end
+  if (short or dryRun) and not extend and call('EXISTS', KEYS[1]) == 1 then return {LOOK, ''} end
+  if short then return readings({REFUSED, now, raw}) end
   if dryRun then return told(readings({FORESEEN, now, raw})) end
   before = readings({})
   for _, c in ipairs(counts) do c.older, c.turned = c.olderAfter or c.older, c.hasTurned end
