@@ -4,6 +4,7 @@ import type { EstimatedUse } from "../admission/estimated-use.js";
 import type { Plan } from "../admission/plan.js";
 import type { Counters, ReserveOutcome, ReserveRequest } from "../counters/counters.js";
 import type { ReservationIds } from "../counters/reservation-ids.js";
+import { nanoUsd } from "../model/money.js";
 import type { Usage } from "../model/usage.js";
 import type { Engine } from "./engine.js";
 import { answerOf } from "./guarded-counters.js";
@@ -62,16 +63,22 @@ function undoLate(
   counters.settle({ id, orgId, now: engine.settings.clock.now(), amounts }).catch(() => {}); // it ends by itself
 }
 
-/** A request id is the key's own; two keys may use the same one. */
+/** A request id is the key's own; two keys may use the same one. The same usage written otherwise is the same. */
 function idempotencyOf(
   { orgId, keyId }: CompiledChain,
   call: Usage,
-  { parts }: EstimatedUse,
+  { byok, parts }: EstimatedUse,
   requestId: string,
 ) {
-  const { model, mcpServer, inputTokens, maxOutputTokens, costUsd, byok, tags } = call;
+  const { model, mcpServer, inputTokens, maxOutputTokens, costUsd, tags } = call;
+  const cost = costUsd === undefined ? undefined : nanoUsd(costUsd);
+  const named = [sorted(tags), sorted(parts)];
   return {
     key: JSON.stringify([orgId, keyId, requestId]),
-    fingerprint: JSON.stringify([model, mcpServer, inputTokens, maxOutputTokens, costUsd, byok, tags, parts]),
+    fingerprint: JSON.stringify([model, mcpServer, inputTokens, maxOutputTokens, cost, byok, ...named]),
   };
+}
+
+function sorted(fields: object | undefined): (readonly [string, unknown])[] {
+  return Object.entries(fields ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
 }
