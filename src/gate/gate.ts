@@ -96,7 +96,7 @@ export interface Gate {
   on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void;
   /**
    * Waits for what is under way, at most `countersTimeoutMs`, and closes the ledger, the storage and the counters. Later
-   * calls reject with ClosedError; a second close is the first one.
+   * calls, of a control plane too, reject with ClosedError; a second close is the first one.
    *
    * @throws LedgerUnavailableError where the ledger could not write all that was pending, and what a storage throws that
    * cannot be written to; the rest is closed all the same
@@ -213,7 +213,7 @@ export function createGate(options: GateOptions = {}): Gate {
           { field: "options.storage", expected: "a storage: a directory alone is read only" },
         ]);
       }
-      return createControlPlane(engine, storage, actor);
+      return createControlPlane(engine, storage, actor, open);
     },
     on: (event, listener) => engine.events.on(event, listener),
     close() {

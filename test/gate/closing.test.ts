@@ -1,4 +1,5 @@
 import {
+  ClosedError,
   createGate,
   createLedger,
   type LedgerOptions,
@@ -110,6 +111,36 @@ describe("a gate that is closed", () => {
     hold();
     const settling = gate.settle(reservation, { costUsd: 1 });
     await Promise.all([gate.close(), expect(settling).rejects.toThrow("did not answer")]);
+  });
+
+  it("rejects at every door, also of a control plane that was obtained before", async () => {
+    const storage = memoryStorage();
+    const gate = createGate({ storage, unpriced: "free" });
+    const olga = gate.as({ userId: "olga" });
+    const { id: orgId } = await olga.orgs.create({ name: "Acme" });
+    const { id: projectId } = await olga.projects.create({ orgId, name: "Search" });
+    const { token } = await olga.keys.create({ orgId, projectId });
+    const reservation = passed(await gate.admit(token, CALL)).reservation;
+    await gate.close();
+    const touched = vi.fn();
+    const names = ["get", "find", "commit"] as const;
+    for (const name of names) vi.spyOn(storage, name).mockImplementation(touched);
+    const calls: (() => unknown)[] = [
+      () => gate.authorize({ userId: "olga" }, "org.view", { orgId }),
+      () => gate.authenticate(token),
+      () => gate.admit(token, CALL),
+      () => gate.check(token, CALL),
+      () => gate.settle(reservation, {}),
+      () => gate.extend(reservation, { costUsd: 1 }),
+      () => gate.release(reservation),
+      () => gate.usage({ orgId }),
+      () => gate.reconcile({ orgId }),
+      () => gate.as({ userId: "olga" }),
+      ...Object.values(olga).flatMap((noun) => Object.values<() => unknown>(noun)),
+    ];
+    expect(calls.length).toBeGreaterThan(50);
+    for (const call of calls) await expect((async () => call())()).rejects.toThrow(ClosedError);
+    expect(touched).not.toHaveBeenCalled();
   });
 
   it("drains the ledger and closes the counters where the storage cannot be written to", async () => {

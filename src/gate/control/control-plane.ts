@@ -19,7 +19,8 @@ import { type VirtualModels, virtualModelsOf } from "./virtual-models.js";
  * Permission-checked writes as one actor.
  *
  * Every method validates its input (ValidationError), checks that the actor may (PermissionError; NotFoundError where
- * they may not even know), writes in one commit with its audit event, and is seen by the very next call.
+ * they may not even know), writes in one commit with its audit event, and is seen by the very next call. Once the gate is
+ * closed, it rejects with ClosedError.
  */
 export interface ControlPlane {
   readonly orgs: Orgs;
@@ -36,21 +37,47 @@ export interface ControlPlane {
   readonly ledger: LedgerReports;
 }
 
-/** @throws ValidationError where the actor is neither a user id nor a token */
-export function createControlPlane(engine: Engine, storage: Storage, actor: Actor): ControlPlane {
+/**
+ * @param open throws once the gate is closed
+ * @throws ValidationError where the actor is neither a user id nor a token
+ */
+export function createControlPlane(
+  engine: Engine,
+  storage: Storage,
+  actor: Actor,
+  open: () => void,
+): ControlPlane {
   const control = new Control(engine, storage, actor);
   return {
-    orgs: orgsOf(control),
-    orgMembers: orgMembersOf(control),
-    invitations: invitationsOf(control),
-    projects: projectsOf(control),
-    projectMembers: projectMembersOf(control),
-    keys: keysOf(control),
-    virtualModels: virtualModelsOf(control),
-    mcpServers: mcpServersOf(control),
-    externalKeys: externalKeysOf(control),
-    credits: creditsOf(control),
-    audit: auditOf(control),
-    ledger: ledgerOf(control),
+    orgs: behind(open, orgsOf(control)),
+    orgMembers: behind(open, orgMembersOf(control)),
+    invitations: behind(open, invitationsOf(control)),
+    projects: behind(open, projectsOf(control)),
+    projectMembers: behind(open, projectMembersOf(control)),
+    keys: behind(open, keysOf(control)),
+    virtualModels: behind(open, virtualModelsOf(control)),
+    mcpServers: behind(open, mcpServersOf(control)),
+    externalKeys: behind(open, externalKeysOf(control)),
+    credits: behind(open, creditsOf(control)),
+    audit: behind(open, auditOf(control)),
+    ledger: behind(open, ledgerOf(control)),
   };
+}
+
+type Method = (...input: unknown[]) => Promise<unknown>;
+
+/** The methods of a noun, each behind a door: it rejects with what `open` throws, before it looks at anything. */
+function behind<T extends Record<keyof T, (...input: never[]) => Promise<unknown>>>(
+  open: () => void,
+  noun: T,
+): T {
+  const methods: [string, Method][] = Object.entries(noun);
+  const guarded = methods.map(([name, method]): [string, Method] => [
+    name,
+    async (...input) => {
+      open();
+      return method(...input);
+    },
+  ]);
+  return { ...noun, ...Object.fromEntries(guarded) };
 }
