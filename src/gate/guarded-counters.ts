@@ -44,10 +44,8 @@ async function withinTime<T>(
   try {
     const answer = ask();
     if (onLate !== undefined) {
-      answer.then(
-        (value) => isLate && onLate(value),
-        () => {}, // the caller was told that they do not answer
-      );
+      // The caller was told that they do not answer; what fails after that, nobody waits for.
+      answer.then((value) => isLate && onLate(value)).catch(() => {});
     }
     return await Promise.race([answer, timeout]);
   } catch (error) {

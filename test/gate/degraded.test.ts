@@ -323,16 +323,28 @@ describe("counters that answer too late", () => {
     },
   );
 
-  it("and fail at giving it back keep the charge until the reservation ends: it errs on the side of refusing", async () => {
-    const { gate, store } = setUp();
-    store.health = "answers after it was given up";
-    refusedBy(await afterTimeout(gate.admit(KEY, CALL)));
-    store.health = "rejects";
-    for (const answer of store.late) answer();
-    await vi.advanceTimersByTimeAsync(1);
-    store.health = "up";
-    expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 1 });
-  });
+  it.each(["rejects", "throws"] as const)(
+    "and fail at giving it back (%s) keep the charge until the reservation ends, and no rejection is left unhandled",
+    async (outage) => {
+      const unhandled: unknown[] = [];
+      const note = (reason: unknown) => unhandled.push(reason);
+      process.on("unhandledRejection", note);
+      try {
+        const { gate, store } = setUp();
+        store.health = "answers after it was given up";
+        refusedBy(await afterTimeout(gate.admit(KEY, CALL)));
+        store.health = outage;
+        for (const answer of store.late) answer();
+        await vi.advanceTimersByTimeAsync(1);
+        await new Promise((resolve) => setImmediate(resolve));
+        store.health = "up";
+        expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 1 });
+      } finally {
+        process.off("unhandledRejection", note);
+      }
+      expect(unhandled).toEqual([]);
+    },
+  );
 
   it("have not charged twice, where the retry of an admission has the same request id", async () => {
     const { gate, store } = setUp();
