@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { LimitReading } from "../admission/limit-reading.js";
 import { ReservationIds } from "../counters/reservation-ids.js";
-import { ClosedError, ValidationError } from "../model/errors.js";
+import { ClosedError, LedgerUnavailableError, ValidationError } from "../model/errors.js";
 import type { Actual, More, Usage } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 import type { Conditions } from "../policy/condition.js";
@@ -20,6 +20,7 @@ import type { Directory } from "./directory.js";
 import { createEngine } from "./engine.js";
 import type { GateEvents, Listener } from "./events.js";
 import { extend } from "./extending.js";
+import { closeCounters } from "./guarded-counters.js";
 import type { KeyRef } from "./key-resolver.js";
 import { type GateOptions, type GateSettings, settingsFrom } from "./options.js";
 import { type ReconcileQuery, type Reconciliation, reconcile } from "./reconciling.js";
@@ -95,11 +96,12 @@ export interface Gate {
   /** Adds a listener; the returned function removes it. */
   on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void;
   /**
-   * Waits for what is under way, at most `countersTimeoutMs`, and closes the ledger, the storage and the counters. Later
-   * calls, of a control plane too, reject with ClosedError; a second close is the first one.
+   * Waits for what is under way, at most `countersTimeoutMs`, and closes the ledger, the counters, for which it waits as
+   * long, and the storage. Later calls, of a control plane too, reject with ClosedError; a second close is the first one.
    *
-   * @throws LedgerUnavailableError where the ledger could not write all that was pending, and what a storage throws that
-   * cannot be written to; the rest is closed all the same
+   * @throws LedgerUnavailableError where the ledger could not write all that was pending, CountersUnavailableError where
+   * the counters could not be closed in time, and what a storage throws that cannot be written to; the rest is closed all
+   * the same
    */
   close(): Promise<void>;
 }
@@ -133,18 +135,25 @@ export function createGate(options: GateOptions = {}): Gate {
   async function closeAll(): Promise<void> {
     closed = true;
     unwatch?.();
-    // What is still to come is done whatever fails, and what fails last is told: a ledger after a storage.
-    try {
-      await engine.lastUsed?.flush();
-    } finally {
+    const steps = [
+      () => engine.lastUsed?.flush(),
+      () => engine.underWay.none(settings.countersTimeoutMs),
+      () => ledger?.close(),
+      () => closeCounters(engine),
+      () => storage?.close(),
+    ];
+    // What is still to come is done whatever fails. Of what fails, events that are lost are told before all.
+    const failures: unknown[] = [];
+    for (const step of steps) {
       try {
-        await engine.underWay.none(settings.countersTimeoutMs);
-        await ledger?.close();
-      } finally {
-        for (const stop of unheard) stop?.();
-        await Promise.all([counters.close(), storage?.close()]);
+        await step();
+      } catch (error) {
+        failures.push(error);
       }
     }
+    for (const stop of unheard) stop?.();
+    if (failures.length > 0)
+      throw failures.find((one) => one instanceof LedgerUnavailableError) ?? failures[0];
   }
 
   /** Whether the gate is open, for every door. */

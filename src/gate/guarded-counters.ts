@@ -28,6 +28,15 @@ export function guarded(engine: Engine, counters: Counters): Pick<Counters, "res
   };
 }
 
+/**
+ * Closes counters, and waits for it as {@link answerOf} does.
+ *
+ * @throws CountersUnavailableError where they fail or are not closed in time
+ */
+export function closeCounters({ settings: { counters, countersTimeoutMs } }: Engine): Promise<void> {
+  return counters.inProcess ? counters.close() : withinTime(() => counters.close(), countersTimeoutMs);
+}
+
 async function withinTime<T>(
   ask: () => Promise<T>,
   timeoutMs: number,

@@ -1,5 +1,6 @@
 import {
   ClosedError,
+  CountersUnavailableError,
   createGate,
   createLedger,
   type LedgerOptions,
@@ -111,6 +112,33 @@ describe("a gate that is closed", () => {
     hold();
     const settling = gate.settle(reservation, { costUsd: 1 });
     await Promise.all([gate.close(), expect(settling).rejects.toThrow("did not answer")]);
+  });
+
+  it.each<[string, () => Promise<void>, string]>([
+    ["never close", () => new Promise(() => {}), "did not answer within 10 ms"],
+    ["fail to close", () => Promise.reject(new Error("EPIPE")), "the counters failed"],
+    [
+      "throw when they are closed",
+      () => {
+        throw new Error("EPIPE");
+      },
+      "the counters failed",
+    ],
+  ])("tells of counters that %s, and closes the storage all the same", async (_, close, told) => {
+    const { counters } = countersByHand();
+    const storage = { ...memoryStorage(), close: vi.fn(async () => {}) };
+    const gate = createGate({ storage, counters: { ...counters, close }, countersTimeoutMs: 10 });
+    const closing = gate.close();
+    await expect(closing).rejects.toThrow(CountersUnavailableError);
+    await expect(closing).rejects.toThrow(told);
+    expect(storage.close).toHaveBeenCalledTimes(1);
+  });
+
+  it("tells of events that are lost before anything else that failed", async () => {
+    const { gate, hand, admit } = accounting({ sink: () => new Promise(() => {}), closeTimeoutMs: 10 });
+    hand.counters.close = () => Promise.reject(new Error("EPIPE"));
+    await gate.settle(await admit(), { costUsd: 1 });
+    await expect(gate.close()).rejects.toThrow(LedgerUnavailableError);
   });
 
   it("rejects at every door, also of a control plane that was obtained before", async () => {
