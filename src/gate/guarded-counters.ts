@@ -1,5 +1,6 @@
 import type { Counters } from "../counters/counters.js";
 import { CountersUnavailableError, TollgateError } from "../model/errors.js";
+import { isAnswer } from "./answer-form.js";
 import type { Engine } from "./engine.js";
 import type { Reservation } from "./reservation.js";
 
@@ -8,8 +9,8 @@ import type { Reservation } from "./reservation.js";
  * throw is a defect and passes as it is.
  *
  * @param onLate is given the answer that comes after nobody waits for it any more
- * @throws CountersUnavailableError where they fail or do not answer in time. A charge may have been made all the same:
- * it errs on the side of refusing later calls.
+ * @throws CountersUnavailableError where they fail, answer nothing that is an answer, or do not answer in time. A charge
+ * may have been made all the same: it errs on the side of refusing later calls.
  */
 export function answerOf<T>(
   engine: Engine,
@@ -17,7 +18,17 @@ export function answerOf<T>(
   ask: () => Promise<T>,
   onLate?: (answer: T) => void,
 ): Promise<T> {
-  return counters.inProcess ? ask() : withinTime(ask, engine.settings.countersTimeoutMs, onLate);
+  return counters.inProcess ? ask() : answered(ask, engine.settings.countersTimeoutMs, onLate);
+}
+
+async function answered<T>(
+  ask: () => Promise<T>,
+  timeoutMs: number,
+  onLate?: (answer: T) => void,
+): Promise<T> {
+  const answer = await withinTime(ask, timeoutMs, onLate);
+  if (isAnswer(answer)) return answer;
+  throw new CountersUnavailableError("the counters failed: what they answered has not the form of an answer");
 }
 
 /** The steps of counters, each waited for as {@link answerOf} does. */

@@ -411,6 +411,48 @@ describe("a defect is no outage", () => {
     await expect(gate.settle(reservation, {})).rejects.toMatchObject({ cause: store.error });
   });
 
+  const READING = { used: 0, waitMs: 0, resetMs: 0 };
+  const RESERVED = { outcome: "reserved", id: "a", reservedAt: 0, expiresAt: 1 };
+  const NO_OUTCOMES = [
+    undefined,
+    null,
+    0,
+    "OK",
+    {},
+    { outcome: "banana" },
+    { outcome: "constructor" },
+    { outcome: "refused" },
+    { outcome: "refused", readings: [undefined] },
+    { outcome: "settled" },
+    RESERVED,
+    { ...RESERVED, outcome: "replayed", charges: [undefined], used: [], resetMs: [] },
+    { ...RESERVED, charges: [], used: [], resetMs: [], shadow: [READING, null] },
+    [null],
+  ];
+
+  it.each(NO_OUTCOMES)(
+    "of counters elsewhere that answer with no outcome is taken for one: %j",
+    async (answer) => {
+      const { gate, store, degraded } = setUp({ onCountersDown: "allow" });
+      const { reservation } = passed(await gate.admit(KEY, CALL));
+      // As plain JavaScript may answer.
+      for (const name of ["reserve", "settle", "read"] as const) {
+        vi.spyOn(store, name).mockImplementation(async () => answer as never);
+      }
+      expect(passed(await gate.admit(KEY, CALL)).degraded).toBe("uncounted");
+      expect(passed(await gate.check(KEY, CALL)).degraded).toBe("uncounted");
+      expect(passed(await gate.extend(reservation, { maxOutputTokens: 1 })).degraded).toBe("uncounted");
+      expect(degraded).toHaveLength(3);
+      for (const ask of [
+        () => gate.settle(reservation, {}),
+        () => gate.release(reservation),
+        () => gate.usage({ orgId: "o1", keyId: "k1" }),
+      ]) {
+        await expect(ask()).rejects.toThrow(CountersUnavailableError);
+      }
+    },
+  );
+
   it("of the caller is told as such and counted as no outage", async () => {
     const { gate, store, degraded } = setUp({ onCountersDown: "allow" });
     store.health = "rejects";
