@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { KeyChain } from "../model/chain.js";
 import type { Principal } from "../policy/principal.js";
 
@@ -21,3 +22,11 @@ export interface Directory {
     readonly userId?: string | undefined;
   }): Promise<ScopeChain | undefined>;
 }
+
+/** What a principal has at least; who has which role is the policy's to judge. */
+export const principalSchema: z.ZodType = z.looseObject({
+  projectRoles: z.custom<object>((value) => typeof value === "object" && value !== null, {
+    error: "the role in each project, by its id",
+  }),
+  via: z.looseObject({}, { error: "the key that acts, and its project" }).optional(),
+});

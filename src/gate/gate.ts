@@ -1,20 +1,18 @@
 import { randomBytes } from "node:crypto";
-import { z } from "zod";
 import type { LimitReading } from "../admission/limit-reading.js";
 import { ReservationIds } from "../counters/reservation-ids.js";
 import { ClosedError, LedgerUnavailableError, ValidationError } from "../model/errors.js";
 import type { Actual, More, Usage } from "../model/usage.js";
-import { parse } from "../model/validation.js";
 import type { Conditions } from "../policy/condition.js";
 import type { ResourceOf } from "../policy/permission.js";
-import type { Policy } from "../policy/policy.js";
 import type { Principal } from "../policy/principal.js";
-import type { StandardPermission, StandardPolicy } from "../policy/standard.js";
+import type { StandardPermission, StandardPermissions } from "../policy/standard.js";
 import type { Verdict } from "../policy/verdict.js";
 import type { Admission } from "./admission.js";
 import { admit } from "./admitting.js";
 import { type Authentication, authenticate } from "./authenticating.js";
-import { type Actor, conditionsSchema } from "./control/actor.js";
+import { authorize } from "./authorizing.js";
+import type { Actor } from "./control/actor.js";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.js";
 import type { Directory } from "./directory.js";
 import { createEngine } from "./engine.js";
@@ -30,13 +28,6 @@ import { release, settle } from "./settling.js";
 import { storageDirectory } from "./storage-directory.js";
 import { toldAdmit, toldRelease, toldSettle } from "./telling.js";
 import { readUsage, type UsageQuery } from "./usage-reading.js";
-
-const whoSchema = z.looseObject({ userId: z.string() });
-// Ids that are missing deny; only what has no fields at all cannot be asked about.
-const resourceSchema = z.looseObject({});
-
-type StandardPermissions =
-  StandardPolicy extends Policy<infer P, infer _OrgRole, infer _ProjectRole> ? P : never;
 
 /** Answers, within one process, who may do what and which call may pass. Made by {@link createGate}. */
 export interface Gate {
@@ -161,23 +152,10 @@ export function createGate(options: GateOptions = {}): Gate {
     if (closed) throw new ClosedError();
   }
 
-  /** A person named by id as they are now; somebody who is not in the org has no role in it. */
-  async function principalOf(
-    who: { readonly userId: string } | Principal,
-    orgId: string,
-  ): Promise<Principal> {
-    if ("orgId" in who) return who;
-    return (await directory.principal(who.userId, orgId)) ?? { userId: who.userId, orgId, projectRoles: {} };
-  }
-
   return {
     async authorize(who, permission, resource, conditions) {
       open();
-      parse(whoSchema, who, "who");
-      parse(resourceSchema, resource, "resource");
-      parse(conditionsSchema, conditions, "conditions");
-      const principal = await principalOf(who, resource.orgId);
-      return settings.policy.authorize(principal, permission, resource, conditions);
+      return authorize(engine, who, permission, resource, conditions);
     },
     async authenticate(token) {
       open();

@@ -1,7 +1,7 @@
 import { type Conditions, combinations } from "./condition.js";
 import { grantOf, reachUnder } from "./grant.js";
 import { isWider, type Reach } from "./permission.js";
-import { type Principal, projectRoleOf } from "./principal.js";
+import { type Principal, projectRoleOf, projectsOf } from "./principal.js";
 import type { PolicyData } from "./spec.js";
 
 /** A role that somebody is to be given. */
@@ -54,12 +54,12 @@ export function canAssign(
 function placesOf({ orgRoles }: PolicyData, target: Principal, role: RoleGiven): (string | undefined)[] {
   if (role.orgRole === undefined) return [role.projectId];
   const counted = target.orgRole !== undefined && Object.hasOwn(orgRoles, target.orgRole);
-  return counted ? [undefined] : [undefined, ...Object.keys(target.projectRoles)];
+  return counted ? [undefined] : [undefined, ...projectsOf(target)];
 }
 
 /** Like a spread, but `__proto__` becomes a project like any other. */
 function withRole(roles: Principal["projectRoles"], projectId: string, role: string) {
-  return Object.fromEntries([...Object.entries(roles), [projectId, role]]);
+  return Object.fromEntries([...Object.entries(roles ?? {}), [projectId, role]]);
 }
 
 /**

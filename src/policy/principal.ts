@@ -23,8 +23,13 @@ export function isId(value: unknown): value is string {
   return typeof value === "string" && value !== "";
 }
 
+/** The projects that the principal was added to; plain JavaScript may give no roles at all. */
+export function projectsOf({ projectRoles }: Principal): string[] {
+  return Object.keys(projectRoles ?? {});
+}
+
 /** The role the principal was given in a project; what an object inherits, such as `constructor`, is no role. */
 export function projectRoleOf(principal: Principal, projectId: string): string | undefined {
-  const role = principal.projectRoles[projectId];
+  const role = principal.projectRoles?.[projectId];
   return role !== undefined && Object.hasOwn(principal.projectRoles, projectId) ? role : undefined;
 }

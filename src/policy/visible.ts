@@ -2,7 +2,7 @@ import { capOn, cappedProjects } from "./cap.js";
 import type { Conditions } from "./condition.js";
 import { reachUnder } from "./grant.js";
 import { isWider, type Reach } from "./permission.js";
-import { isId, type Principal, projectRoleOf } from "./principal.js";
+import { isId, type Principal, projectRoleOf, projectsOf } from "./principal.js";
 import type { Table } from "./table.js";
 
 /** Where a principal has a permission, as a filter for a list. Equal to asking `authorize` for each item. */
@@ -54,7 +54,7 @@ export function visible(
     const reach = rule === undefined ? "none" : reachUnder(rule, conditions);
     return isWider(reach, orgReach) ? reach : orgReach;
   };
-  const candidates = via === undefined ? Object.keys(principal.projectRoles) : [via.projectId];
+  const candidates = via === undefined ? projectsOf(principal) : [via.projectId];
   const projects = candidates.filter(isId).map((projectId) => ({ projectId, reach: reachIn(projectId) }));
   const idsWith = (wanted: Reach) =>
     projects.filter(({ reach }) => reach === wanted).map(({ projectId }) => projectId);

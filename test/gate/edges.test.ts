@@ -51,6 +51,21 @@ describe("at the edges", () => {
     });
   });
 
+  it.each([
+    ["who.projectRoles", {}],
+    ["who.projectRoles", { projectRoles: null }],
+    ["who.projectRoles", { projectRoles: "admin" }],
+    ["who.via", { projectRoles: {}, via: null }],
+    ["who.via", { projectRoles: {}, via: "k1" }],
+  ])("authorize for a principal whose roles or key are none names %s: %j", async (field, parts) => {
+    const gate = createGate();
+    const who = { userId: "u1", orgId: "o1", orgRole: "member", ...parts };
+    const resource = { orgId: "o1", projectId: "p1" };
+    const asked = gate.authorize(who as never, "project.view", resource);
+    await expect(asked).rejects.toBeInstanceOf(ValidationError);
+    await expect(asked).rejects.toMatchObject({ problems: [{ field }] });
+  });
+
   it("an input with any number of unknown fields makes an error of bounded length", async () => {
     const { gate } = world();
     const many = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`field${i}`, i]));

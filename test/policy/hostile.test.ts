@@ -57,6 +57,25 @@ describe("a hostile id gains nothing and throws nothing", () => {
     );
   });
 
+  it.each([undefined, null])("as roles in projects that are %s: they are none", (projectRoles) => {
+    const target = { ...member, userId: "tom" };
+    for (const orgRole of ["owner", "member", "guest"]) {
+      const none = { ...member, orgRole, projectRoles: {} };
+      const broken = { ...none, projectRoles } as unknown as Principal; // as plain JavaScript may give it
+      for (const permission of Object.keys(policy.spec.permissions)) {
+        expect(policy.authorize(broken, permission, web)).toBe(policy.authorize(none, permission, web));
+        expect(policy.visible(broken, permission)).toEqual(policy.visible(none, permission));
+      }
+      const role = { projectId: "web", projectRole: "member" };
+      expect(policy.canAssign(broken, target, role)).toEqual(policy.canAssign(none, target, role));
+      const brokenTarget = { ...broken, userId: "tom" };
+      const owner = { ...member, orgRole: "owner" };
+      expect(policy.canAssign(owner, brokenTarget, role)).toEqual(
+        policy.canAssign(owner, { ...none, userId: "tom" }, role),
+      );
+    }
+  });
+
   it("as a role in the org or in a project", () => {
     fc.assert(
       fc.property(notIn("owner", "member"), notIn("admin", "member"), (orgRole, projectRole) => {
