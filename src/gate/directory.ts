@@ -1,5 +1,7 @@
 import { z } from "zod";
 import type { KeyChain } from "../model/chain.js";
+import { ValidationError } from "../model/errors.js";
+import { parse } from "../model/validation.js";
 import type { Principal } from "../policy/principal.js";
 
 /** What stands above the keys: an org, and a project and a member of it where they were asked for. */
@@ -9,7 +11,10 @@ export interface ScopeChain {
   readonly holder?: KeyChain["holder"];
 }
 
-/** Who is who: all that the data plane needs, for people with tables of their own. */
+/**
+ * Who is who: all that the data plane needs, for people with tables of their own. Where there is nobody, null is taken for
+ * undefined.
+ */
 export interface Directory {
   /** The chain of a key, by the SHA-256 of its token in hexadecimal or by its id; undefined where there is none. */
   key(ref: { readonly hash: string } | { readonly keyId: string }): Promise<KeyChain | undefined>;
@@ -30,3 +35,35 @@ export const principalSchema: z.ZodType = z.looseObject({
   }),
   via: z.looseObject({}, { error: "the key that acts, and its project" }).optional(),
 });
+
+/**
+ * A directory of somebody's own, as a gate asks it: whom it does not know is undefined, and a person is the one that it
+ * was asked for.
+ *
+ * @throws ValidationError from `principal`, naming the field, where it answers with something else: a defect of it, by
+ * which somebody would have the roles of another
+ */
+export function heldToItsWord(directory: Directory): Directory {
+  return {
+    async key(ref) {
+      return (await directory.key(ref)) ?? undefined;
+    },
+    async principal(userId, orgId) {
+      const found = (await directory.principal(userId, orgId)) ?? undefined;
+      if (found === undefined) return undefined;
+      parse(principalSchema, found, "principal");
+      if (found.userId !== userId) throw notAskedFor("principal.userId", "the user");
+      if (found.orgId !== orgId) throw notAskedFor("principal.orgId", "the org");
+      return found;
+    },
+    ...(directory.scope && {
+      async scope(ref) {
+        return (await directory.scope?.(ref)) ?? undefined;
+      },
+    }),
+  };
+}
+
+function notAskedFor(field: string, what: string): ValidationError {
+  return new ValidationError([{ field, expected: `${what} that the directory was asked for` }]);
+}

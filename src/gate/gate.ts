@@ -14,7 +14,7 @@ import { type Authentication, authenticate } from "./authenticating.js";
 import { authorize } from "./authorizing.js";
 import type { Actor } from "./control/actor.js";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.js";
-import type { Directory } from "./directory.js";
+import { type Directory, heldToItsWord } from "./directory.js";
 import { createEngine } from "./engine.js";
 import type { GateEvents, Listener } from "./events.js";
 import { extend } from "./extending.js";
@@ -211,7 +211,7 @@ export function createGate(options: GateOptions = {}): Gate {
 }
 
 function directoryFrom({ directory, storage, clock }: GateSettings): Directory {
-  if (directory !== undefined) return directory;
+  if (directory !== undefined) return heldToItsWord(directory);
   if (storage === undefined) throw new Error("settings without a directory have a storage");
   return storageDirectory(storage, clock);
 }

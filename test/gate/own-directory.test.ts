@@ -1,0 +1,78 @@
+import { createGate, type Directory, type Gate, memoryStorage } from "tollgate";
+import { describe, expect, it } from "vitest";
+import { createToken } from "../../src/gate/token.js";
+import { NotFoundError, PermissionError, ValidationError } from "../../src/model/errors.js";
+import { refusedBy } from "../scenarios/answers.js";
+import { aChain } from "./world.js";
+
+const TOKEN = createToken("sk-tg-");
+const CALL = { model: "free" };
+const ADA = { userId: "u1", orgId: "o1", orgRole: "owner", projectRoles: {} };
+
+/** A gate over a directory that answers what plain JavaScript may answer. */
+function gateOver(answers: { key?: unknown; principal?: unknown; scope?: unknown }): Gate {
+  const directory = {
+    key: async () => answers.key,
+    principal: async () => answers.principal,
+    ...("scope" in answers && { scope: async () => answers.scope }),
+  } as unknown as Directory;
+  return createGate({ directory, storage: memoryStorage(), unpriced: "free" });
+}
+
+describe.each([null, undefined])("a directory that answers %s", (nobody) => {
+  it("for a key does not know it", async () => {
+    const gate = gateOver({ key: nobody });
+    for (const key of [TOKEN, { keyId: "k1" }]) {
+      expect(refusedBy(await gate.admit(key, CALL)).reason).toBe("invalid_key");
+      expect(refusedBy(await gate.check(key, CALL)).reason).toBe("invalid_key");
+    }
+    expect(await gate.authenticate(TOKEN)).toMatchObject({ authenticated: false, reason: "invalid_key" });
+    await expect(gate.usage({ orgId: "o1", keyId: "k1" })).rejects.toThrow(NotFoundError);
+    const asked = gate.as({ token: TOKEN }).orgs.get({ orgId: "o1" });
+    await expect(asked).rejects.toMatchObject({ code: "permission", reason: "invalid_key" });
+  });
+
+  it("for a person knows nobody of that id in the org", async () => {
+    const gate = gateOver({ key: aChain(), principal: nobody });
+    expect(await gate.authenticate(TOKEN)).toMatchObject({ authenticated: false, reason: "holder_removed" });
+    expect(await gate.authorize({ userId: "u1" }, "org.view", { orgId: "o1" })).toMatchObject({
+      allowed: false,
+      reason: "not_in_org",
+    });
+    await expect(gate.as({ userId: "u1" }).orgs.get({ orgId: "o1" })).rejects.toThrow(PermissionError);
+  });
+
+  it("for a scope knows no such org", async () => {
+    await expect(gateOver({ scope: nobody }).usage({ orgId: "o1" })).rejects.toThrow(NotFoundError);
+  });
+});
+
+describe("a directory that answers with a person whom it was not asked for", () => {
+  it.each([
+    ["principal.userId", { ...ADA, userId: "u2" }],
+    ["principal.orgId", { ...ADA, orgId: "o2" }],
+    ["principal.projectRoles", { ...ADA, projectRoles: null }],
+    ["principal.userId", { projectRoles: {} }],
+    ["principal", "ada"],
+  ])("has a defect, and nobody gets their roles: %s", async (field, principal) => {
+    const gate = gateOver({ key: aChain(), principal });
+    for (const ask of [
+      () => gate.authenticate(TOKEN),
+      () => gate.authorize({ userId: "u1" }, "org.view", { orgId: "o1" }),
+      () => gate.as({ userId: "u1" }).orgs.get({ orgId: "o1" }),
+      () => gate.as({ token: TOKEN }).orgs.get({ orgId: "o1" }),
+    ]) {
+      const error = await Promise.resolve(ask()).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(ValidationError);
+      expect(error).toMatchObject({ field });
+    }
+  });
+
+  it("is not asked at all for an org that is no id", async () => {
+    const gate = gateOver({ principal: ADA });
+    for (const orgId of [undefined, ""]) {
+      const verdict = await gate.authorize({ userId: "u1" }, "org.view", { orgId } as never);
+      expect(verdict).toMatchObject({ allowed: false, reason: "invalid_resource" });
+    }
+  });
+});
