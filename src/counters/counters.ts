@@ -109,7 +109,7 @@ export interface Counters {
    *
    * @internal
    */
-  readonly direct?: DirectCounters;
+  readonly direct?: DirectCounters | undefined;
 }
 
 /**

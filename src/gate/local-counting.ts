@@ -57,9 +57,11 @@ export class LocalCounting implements Counters {
     this.#newId = newId;
   }
 
-  /** The charges against this process's share of each limit: rounded up, so that no limit becomes nothing. */
+  /** The charges against this process's share of each limit that refuses: rounded up, so that no limit becomes nothing. */
   shared({ limits, amounts, periods }: Charges): Charges {
-    const shares = limits.map((limit) => ({ ...limit, max: Math.ceil(limit.max * this.#share) }));
+    const shares = limits.map((limit) =>
+      limit.mode === "shadow" ? limit : { ...limit, max: Math.ceil(limit.max * this.#share) },
+    );
     return { limits: shares, amounts, periods };
   }
 

@@ -45,6 +45,7 @@ export interface GateOptions {
   /**
    * With `onCountersDown: "local"`, the part of each limit that this process may use by itself: 1 divided by the number of
    * processes that share the counters, so that together they stay within it. Above 0 and at most 1; a quarter by default.
+   * A call that fits its limits and only not the share of one is refused as `counters_unavailable`.
    */
   readonly localShare?: number | undefined;
   /** How long a call waits for the counters, in milliseconds; 1,000 by default. */

@@ -139,17 +139,26 @@ export interface Actual extends CallParts {
   disconnected?: boolean | undefined;
 }
 
-/** {@link Actual} */
-export const actualSchema: z.ZodType<Actual> = z.strictObject({
-  model: modelSchema.optional(),
-  inputTokens: tokensSchema.optional(),
-  cachedInputTokens: tokensSchema.optional(),
-  outputTokens: tokensSchema.optional(),
-  reasoningTokens: tokensSchema.optional(),
-  costUsd: usdSchema.optional(),
-  ...partsFields,
-  disconnected: z.boolean().optional(),
-});
+/**
+ * {@link Actual}. All of its fields may be left out, so that whatever has none would pass for one: a promise that nobody has
+ * waited for, say, for which a call would be charged its estimate.
+ */
+export const actualSchema: z.ZodType<Actual> = z
+  .custom<Actual>((value) => Object.prototype.toString.call(value) === "[object Object]", {
+    error: "an object of what was used; of a promise, its value",
+  })
+  .pipe(
+    z.strictObject({
+      model: modelSchema.optional(),
+      inputTokens: tokensSchema.optional(),
+      cachedInputTokens: tokensSchema.optional(),
+      outputTokens: tokensSchema.optional(),
+      reasoningTokens: tokensSchema.optional(),
+      costUsd: usdSchema.optional(),
+      ...partsFields,
+      disconnected: z.boolean().optional(),
+    }),
+  );
 
 /** What a long call needs on top of what it has reserved. */
 export interface More {
@@ -185,7 +194,9 @@ export function plainUsage(input: Usage): Usage | undefined {
 
 /** Whether an actual gives only what the dialects make of nearly every answer, all of it right; see {@link plainUsage}. */
 export function isPlainActual(input: Actual): boolean {
+  let isAnySaid = false;
   for (const field in input) {
+    isAnySaid = true;
     switch (field) {
       case "inputTokens":
       case "outputTokens":
@@ -204,7 +215,7 @@ export function isPlainActual(input: Actual): boolean {
         return false;
     }
   }
-  return typeof input === "object" && input !== null && !Array.isArray(input);
+  return isAnySaid && typeof input === "object" && !Array.isArray(input);
 }
 
 function isTokens(value: unknown): boolean {

@@ -7,6 +7,7 @@ import { Plan } from "../../src/admission/plan.js";
 import type { DirectReservation } from "../../src/counters/counters.js";
 import { type MemoryCounters, memoryCounters } from "../../src/counters/memory.js";
 import { charge, clockStep, limitsAt, START } from "./limits.js";
+import { shortWay } from "./short-way.js";
 
 const TTL = 120_000;
 const limits = [
@@ -51,7 +52,7 @@ function listOf(values: readonly number[], at: number) {
 async function reserve({ short, long, plan }: Pair, id: string, now: number, values: readonly number[]) {
   const charges = listOf(values, now);
   const request = { id, orgId: "o1", now, ttlMs: TTL, charges };
-  const direct = short.direct.reserve(now, TTL, plan, sideBySide(charges));
+  const direct = shortWay(short).reserve(now, TTL, plan, sideBySide(charges));
   const expected = await long.reserve(request);
   if (direct === undefined) expect(await short.reserve(request)).toEqual(expected);
   else {
@@ -79,7 +80,7 @@ describe("the short way of counters in memory", () => {
     const one = limits.map(() => 1);
     const charges = listOf(one, START);
     await counters.reserve({ id: "first", orgId: "o1", now: START, ttlMs: TTL, charges });
-    const make = () => given(counters.direct.reserve(START, TTL, plan, sideBySide(charges)));
+    const make = () => given(shortWay(counters).reserve(START, TTL, plan, sideBySide(charges)));
     const settle = async (id: string, now: number) =>
       (await counters.settle({ id, orgId: "o1", now, amounts: charges })).outcome;
     const [settled, expired, open] = [make(), make(), make()];
@@ -87,7 +88,7 @@ describe("the short way of counters in memory", () => {
     expect(await settle(settled.id, START)).toBe("already_settled");
     expect(await settle(open.id, START + TTL - 1)).toBe("settled");
     expect(await settle(expired.id, START + TTL)).toBe("expired");
-    expect(counters.direct.settle(expired, START + TTL, one)).toBeUndefined();
+    expect(shortWay(counters).settle(expired, START + TTL, one)).toBeUndefined();
     // Nothing that it has not made passes for its own: a number to come, a number in another writing.
     const prefix = open.id.slice(0, -1);
     for (const forged of [
@@ -118,7 +119,7 @@ describe("the short way of counters in memory", () => {
           if (ended !== undefined) {
             const { id, held } = ended;
             const request = { id, orgId: "o1", now, amounts: listOf(actual, ended.at) };
-            const used = held && pair.short.direct.settle(held, now, actual);
+            const used = held && shortWay(pair.short).settle(held, now, actual);
             const expected = await pair.long.settle(request);
             if (used === undefined) {
               expect(await pair.short.settle({ ...request, id: held?.id ?? id })).toEqual(expected);
@@ -136,7 +137,7 @@ describe("the short way of counters in memory", () => {
     const counters = memoryCounters();
     const plan = planOf();
     const ask = (values: readonly number[]) =>
-      counters.direct.reserve(START, TTL, plan, sideBySide(listOf(values, START)));
+      shortWay(counters).reserve(START, TTL, plan, sideBySide(listOf(values, START)));
     const one = limits.map(() => 1);
     expect(ask(one)).toBeUndefined();
     await counters.reserve({ id: "first", orgId: "o1", now: START, ttlMs: TTL, charges: listOf(one, START) });
@@ -154,22 +155,22 @@ describe("the short way of counters in memory", () => {
     const at = { orgId: "o1", now: START, ttlMs: TTL, charges: listOf(one, START) };
     await counters.reserve({ id: "first", ...at });
     const charges = sideBySide(at.charges);
-    const held = given(counters.direct.reserve(START, TTL, plan, charges));
+    const held = given(shortWay(counters).reserve(START, TTL, plan, charges));
     const { id } = held;
     expect(await counters.reserve({ id, ...at, extend: true })).toMatchObject({ outcome: "reserved" });
-    expect(counters.direct.settle(held, START, one)).toBeUndefined();
+    expect(shortWay(counters).settle(held, START, one)).toBeUndefined();
     expect(await counters.settle({ id, orgId: "o1", now: START, amounts: at.charges })).toMatchObject({
       outcome: "settled",
     });
-    expect(counters.direct.settle(held, START, one)).toBeUndefined();
-    expect(counters.direct.settle({ ...held }, START, one)).toBeUndefined();
+    expect(shortWay(counters).settle(held, START, one)).toBeUndefined();
+    expect(shortWay(counters).settle({ ...held }, START, one)).toBeUndefined();
 
     const others = memoryCounters();
     await others.reserve({ id: "first", ...at });
-    const theirs = given(others.direct.reserve(START, TTL, planOf(), charges));
-    given(counters.direct.reserve(START, TTL, plan, charges));
-    expect(counters.direct.settle(theirs, START, one)).toBeUndefined();
-    expect(others.direct.settle(theirs, START, one)).toBeDefined();
+    const theirs = given(shortWay(others).reserve(START, TTL, planOf(), charges));
+    given(shortWay(counters).reserve(START, TTL, plan, charges));
+    expect(shortWay(counters).settle(theirs, START, one)).toBeUndefined();
+    expect(shortWay(others).settle(theirs, START, one)).toBeDefined();
   });
 
   it("closes what it settles: a second settle answers already_settled", async () => {
@@ -178,8 +179,8 @@ describe("the short way of counters in memory", () => {
     const one = limits.map(() => 1);
     const charges = listOf(one, START);
     await counters.reserve({ id: "first", orgId: "o1", now: START, ttlMs: TTL, charges });
-    const held = given(counters.direct.reserve(START, TTL, plan, sideBySide(charges)));
-    expect(counters.direct.settle(held, START, one)).toEqual(limits.map(() => 2));
+    const held = given(shortWay(counters).reserve(START, TTL, plan, sideBySide(charges)));
+    expect(shortWay(counters).settle(held, START, one)).toEqual(limits.map(() => 2));
     const again = await counters.settle({ id: held.id, orgId: "o1", now: START, amounts: charges });
     expect(again).toEqual({ outcome: "already_settled" });
   });
@@ -192,14 +193,14 @@ describe("the short way of counters in memory", () => {
     const at = { orgId: "o1", ttlMs: 3_600_000 };
     await counters.reserve({ id: "first", ...at, now: START, charges: [charge(limit, 1, START)] });
     const charges = sideBySide([charge(limit, 10, START)]);
-    const held = given(counters.direct.reserve(START, at.ttlMs, plan, charges));
+    const held = given(shortWay(counters).reserve(START, at.ttlMs, plan, charges));
     const later = START + 120_000;
     for (let i = 0; i < 4; i++) {
       const others = limitsAt("key", { tpm: 100 }, `other${i}`).map((other) => charge(other, 1, later));
       await counters.reserve({ id: `other${i}`, ...at, now: later, charges: others });
     }
     expect(Object.keys(counters.dump())).not.toContain(limit.scopeKey);
-    expect(counters.direct.settle(held, later, [40])).toBeUndefined();
+    expect(shortWay(counters).settle(held, later, [40])).toBeUndefined();
     await counters.settle({ id: held.id, orgId: "o1", now: later, amounts: [charge(limit, 40, START)] });
     expect(
       await counters.read({ orgId: "o1", now: later, charges: [charge(limit, 0, later)] }),

@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { memoryCounters } from "../../src/counters/memory.js";
 import { RecentIds } from "../../src/counters/recent-ids.js";
+import { CountersUnavailableError } from "../../src/model/errors.js";
+import { limited, world } from "../gate/world.js";
+import { passed } from "../scenarios/answers.js";
 import { charge, limitOf, START } from "./limits.js";
+import { shortWay } from "./short-way.js";
 
 const TTL = 3_600_000;
 const at = (now: number) => ({ orgId: "o1", now, ttlMs: TTL });
@@ -29,7 +33,7 @@ describe("a reservation in memory", () => {
 
   it("whose id was made by the counters is known by it, in whatever order the ids come", async () => {
     const counters = memoryCounters();
-    const { ids } = counters.direct;
+    const { ids } = shortWay(counters);
     const [first, second, third] = [ids.next(), ids.next(), ids.next()];
     const reserve = (id: string) =>
       counters.reserve({ id, ...at(START), charges: [charge(limit, 10, START)] });
@@ -169,5 +173,31 @@ describe("recent ids", () => {
     expect(ids.get("id34999")).toBe(34_999);
     expect(ids.get("id25001")).toBe(25_001);
     expect(ids.get("id14999")).toBeUndefined();
+  });
+});
+
+describe("counters in memory with a step of somebody's own", () => {
+  it("have no short way past it, and are none that answer at once", () => {
+    const counters = memoryCounters();
+    expect(counters).toMatchObject({ inProcess: true, direct: expect.anything() });
+    for (const step of ["reserve", "settle", "read"] as const) {
+      const own = Object.assign(memoryCounters(), { [step]: async () => {} });
+      expect(own.inProcess).toBe(false);
+      expect(own.direct).toBeUndefined();
+    }
+    expect({ ...counters }).not.toHaveProperty("inProcess");
+  });
+
+  it("that never answers are waited for as long as any, on warm counts too", async () => {
+    const counters = memoryCounters();
+    const { gate } = world(limited({ key: { rpm: 3 } }), { counters, countersTimeoutMs: 20 });
+    const call = { model: "gpt-4o", inputTokens: 1 };
+    const first = passed(await gate.admit({ keyId: "k1" }, call));
+    counters.reserve = () => new Promise(() => {});
+    expect(await gate.admit({ keyId: "k1" }, call)).toMatchObject({ reason: "counters_unavailable" });
+    counters.settle = async () => {
+      throw new Error("down");
+    };
+    await expect(gate.settle(first.reservation, {})).rejects.toThrow(CountersUnavailableError);
   });
 });

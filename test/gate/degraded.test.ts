@@ -475,18 +475,36 @@ describe("what was counted locally", () => {
     ] as const) {
       const { gate, store } = setUp({ ...local, localShare }, limited({ project: { rpm } }));
       store.health = "rejects";
-      for (let i = 0; i < admitted; i++) passed(await gate.admit(KEY, CALL));
+      for (let i = 1; i <= admitted; i++) {
+        const { limits } = passed(await gate.admit(KEY, CALL));
+        expect(limits).toMatchObject([{ max: rpm, used: i, remaining: rpm - i }]);
+      }
       const refusal = refusedBy(await gate.admit(KEY, CALL));
-      expect(refusal).toMatchObject({ reason: "rate_limited", limit: { max: admitted, used: admitted } });
+      expect(refusal.reason).toBe(admitted === rpm ? "rate_limited" : "counters_unavailable");
+      if (admitted === rpm) expect(refusal).toMatchObject({ limit: { max: rpm, used: rpm } });
     }
   });
 
-  it("refuses a call that is above the share but not above the limit as an outage does, never as too large", async () => {
-    const { gate, store } = setUp(local, limited({ project: { tpm: 400 } }));
+  it("refuses what is above the share and within the limit as an outage: it is no 429, and nobody has spent that much", async () => {
+    const { gate, store } = setUp(
+      local,
+      limited({ project: { tpm: 400 }, key: { budget: { usd: 10, reset: "monthly" } } }),
+    );
     store.health = "rejects";
     expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("counters_unavailable");
+    const small = { ...CALL, inputTokens: 1, maxOutputTokens: 1 };
+    passed(await gate.admit(KEY, { ...small, costUsd: 2 }));
+    const refusal = refusedBy(await gate.admit(KEY, { ...small, costUsd: 2 }));
+    expect(refusal).toMatchObject({ reason: "counters_unavailable", limits: [] });
+    expect(refusal.retryAfterMs).toBeUndefined();
     const huge = { ...CALL, maxOutputTokens: 400 };
     expect(refusedBy(await gate.admit(KEY, huge)).reason).toBe("too_large");
+  });
+
+  it("takes no share of a limit in shadow mode, which refuses nothing", async () => {
+    const { gate, store } = setUp(local, limited({ project: { rpm: 2, mode: "shadow" } }));
+    store.health = "rejects";
+    for (const shadow of [0, 0, 1]) expect(passed(await gate.admit(KEY, CALL)).shadow).toHaveLength(shadow);
   });
 
   it.each([0, -1, 1.1, Number.NaN])("takes no share of %s", (localShare) => {

@@ -22,6 +22,23 @@ describe("at the edges", () => {
     expect(await gate.admit(KEY, call)).toMatchObject({ admitted: false, reason: "credits_exhausted" });
   });
 
+  it.each([
+    ["a promise", Promise.resolve({ inputTokens: 1, outputTokens: 1 })],
+    ["a moment", new Date()],
+    ["a list", []],
+    ["nothing", null],
+  ])(
+    "a settle with %s, which says nothing of the call, is a mistake and leaves it open",
+    async (_, actual) => {
+      const { gate } = world(limited({ key: { tpm: 10_000 } }));
+      const admission = await gate.admit(KEY, { model: "gpt-4o", inputTokens: 5 });
+      if (!admission.admitted) throw new Error("below the max");
+      const mistaken = gate.settle(admission.reservation, actual as never); // as a caller without types may
+      await expect(mistaken).rejects.toThrow("an object of what was used");
+      expect(await gate.settle(admission.reservation, {})).toMatchObject({ settled: true });
+    },
+  );
+
   it("input that is less than its cached part counts as that part", async () => {
     const { gate } = world(limited({ key: { inputTpm: 10_000 } }));
     const admission = await gate.admit(KEY, { model: "gpt-4o", inputTokens: 5 });
