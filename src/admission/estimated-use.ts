@@ -5,7 +5,9 @@ import type { PriceCatalog } from "../pricing/catalog.js";
 import { mostNanoUsd } from "../pricing/cost.js";
 import type { ModelPrice } from "../pricing/price.js";
 import type { Use } from "./amounts.js";
+import type { Charges } from "./charge.js";
 import type { Estimator } from "./estimate.js";
+import type { Limit } from "./limit.js";
 import type { Plan } from "./plan.js";
 
 /** How a gate prices and estimates. */
@@ -57,6 +59,25 @@ export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): Estima
     cost = dearestCost(prices, inputTokens, outputTokens, parts, pricing.unpriced);
   }
   return { requests: 1, inputTokens, outputTokens, costNanoUsd: cost, slots: 1, byok, models, parts };
+}
+
+/**
+ * The estimate of a call that has the reservation of an earlier one: what that holds by now, extensions included, as far as
+ * a limit counts it. The call's own may be less, or of an estimator that thinks otherwise by now.
+ */
+export function heldUse({ limits, amounts }: Charges, use: EstimatedUse): EstimatedUse {
+  const held = (meter: Limit["meter"]) => {
+    const known = limits.flatMap((limit, i) => {
+      const isCounted = limit.meter === meter && !(meter === "cost" && use.byok && !limit.countByok);
+      return isCounted ? [amounts[i] ?? 0] : [];
+    });
+    return known.length > 0 ? Math.max(...known) : undefined;
+  };
+  const inputTokens = held("inputTokens") ?? use.inputTokens;
+  const tokens = held("tokens");
+  const outputTokens =
+    held("outputTokens") ?? (tokens === undefined ? use.outputTokens : Math.max(0, tokens - inputTokens));
+  return { ...use, inputTokens, outputTokens, costNanoUsd: held("cost") ?? use.costNanoUsd };
 }
 
 /** What the dearest of the models would cost at most, in nano-USD; one without a price costs what `unpriced` says. */

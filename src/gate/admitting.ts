@@ -1,6 +1,6 @@
 import { type Charges, chargeList, sideBySide } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
-import { estimatedUse } from "../admission/estimated-use.js";
+import { estimatedUse, heldUse } from "../admission/estimated-use.js";
 import { plainRefusal, type Refusal, type Refused } from "../admission/refusal.js";
 import type { DirectReservation, ReserveOutcome } from "../counters/counters.js";
 import type { ReservationIds } from "../counters/reservation-ids.js";
@@ -128,11 +128,10 @@ async function whileDown(
   const mode = degrade(engine, asked.now, error);
   if (mode === "deny") return plainRefusal("counters_unavailable");
   if (mode === "local") {
-    const local = { ...asked, charges: engine.local.shared(asked.charges) };
-    const answer = concluded(engine, local, await reserve(engine, ids, engine.local, local), "local");
-    // It fits the limit, only not the share of it: that is the outage's doing.
-    const isOutage = !answer.admitted && answer.reason === "too_large" && fitsAlone(asked.charges);
-    return isOutage ? plainRefusal("counters_unavailable") : answer;
+    const shares = { ...asked, charges: engine.local.shared(asked.charges) };
+    const outcome = await reserve(engine, ids, engine.local, shares);
+    if (outcome.outcome === "refused") return refuseLocally(engine, asked);
+    return concluded(engine, asked, outcome, "local");
   }
   const expiresAt = asked.now + engine.settings.reservationTtlMs;
   const times = { reservedAt: asked.now, expiresAt };
@@ -140,8 +139,12 @@ async function whileDown(
   return admitted(asked, ids.next(), NO_REFUSALS, "uncounted", uncounted);
 }
 
-function fitsAlone({ limits, amounts }: Charges): boolean {
-  return limits.every(({ max }, i) => (amounts[i] ?? 0) <= max);
+/** What fits the limits, only not this process's share of them, is refused by the outage: nobody has such a limit. */
+async function refuseLocally(engine: Engine, { charges: whole, compiled, now }: Asked): Promise<Admission> {
+  const charges = chargeList(whole);
+  const readings = await engine.local.read({ orgId: compiled.orgId, now, charges });
+  const isShort = charges.some(({ limit }, i) => limit.mode === "enforce" && readings[i]?.waitMs !== 0);
+  return isShort ? limitRefusal(charges, readings, now) : plainRefusal("counters_unavailable");
 }
 
 /** What the gate does while its counters do not answer, told to whoever listens. */
@@ -164,8 +167,9 @@ function giveBack(engine: Engine, now: number): void {
 function reserveDirectly(engine: Engine, asked: Asked): AdmittedCall | undefined {
   const { call, compiled, plan, charges, now, dryRun } = asked;
   const { counters, reservationTtlMs: ttlMs, ledger } = engine.settings;
-  if (counters.direct === undefined || dryRun || call.requestId !== undefined) return undefined;
-  const held = counters.direct.reserve(now, ttlMs, plan, charges);
+  const { direct } = counters;
+  if (direct === undefined || dryRun || call.requestId !== undefined) return undefined;
+  const held = direct.reserve(now, ttlMs, plan, charges);
   if (held === undefined) return undefined;
   tell(engine, compiled, charges, held.used, now);
   const answer = admitted(asked, held.id, NO_REFUSALS, undefined, {
@@ -202,12 +206,15 @@ function concluded(engine: Engine, asked: Asked, outcome: ReserveOutcome, degrad
       if (!dryRun) tell(engine, compiled, charges, outcome.used, now);
       return admitted(asked, outcome.id, shadow, degraded, { ...outcome, charges });
     }
-    case "replayed":
-      return admitted(asked, outcome.id, NO_REFUSALS, degraded, {
+    case "replayed": {
+      const held = sideBySide(outcome.charges);
+      const whole = { ...asked, use: heldUse(held, asked.use) };
+      return admitted(whole, outcome.id, NO_REFUSALS, degraded, {
         ...outcome,
-        charges: sideBySide(outcome.charges),
+        charges: held,
         isReplayed: true,
       });
+    }
     case "refused":
       return limitRefusal(chargeList(charges), outcome.readings, now);
     case "conflict":

@@ -59,9 +59,11 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
     case "reserved":
       engine.alerts.look(added, outcome.used, now, compiled);
       return admitted(extended, reservation.degraded, {
-        ...outcome,
         charges: sideBySide(outcome.charges),
         added,
+        used: outcome.used,
+        resetMs: outcome.resetMs,
+        shadowed: outcome.shadow,
       });
     case "refused":
       return refused(engine, limitRefusal(charges, outcome.readings, now), now, compiled);
@@ -74,18 +76,21 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
 function admitted(
   { reservation, use, compiled, now, engine }: Extended,
   degraded: Degraded | undefined,
-  counted: Counted = { charges: reservation.charges, added: NO_CHARGES, used: [], resetMs: [] },
+  counted?: Counted,
 ): AdmittedCall {
+  // Another extension may have been answered while this one was asked for.
+  const before = reservationFrom(reservation);
   const whole = new IssuedReservation({
-    ...reservation,
-    inputTokens: reservation.inputTokens + use.inputTokens,
-    outputTokens: reservation.outputTokens + use.outputTokens,
-    costNanoUsd: reservation.costNanoUsd + use.costNanoUsd,
-    charges: counted.charges,
+    ...before,
+    inputTokens: before.inputTokens + use.inputTokens,
+    outputTokens: before.outputTokens + use.outputTokens,
+    costNanoUsd: before.costNanoUsd + use.costNanoUsd,
+    charges: counted?.charges ?? before.charges,
   });
+  if (before instanceof IssuedReservation) IssuedReservation.extend(before, whole);
   engine.settings.ledger?.opened(whole);
-  const { added, used, resetMs } = counted;
-  const shadow = counted.shadow ? shadowRefusals(chargeList(added), counted.shadow, now) : [];
+  const { added, used, resetMs, shadowed } = counted ?? UNCOUNTED;
+  const shadow = shadowed ? shadowRefusals(chargeList(added), shadowed, now) : [];
   const { models } = reservation;
   return new AdmittedCall(whole, models, compiled.contentLogging, shadow, degraded, added, {
     used,
@@ -95,6 +100,7 @@ function admitted(
 }
 
 const NO_CHARGES: Charges = Object.freeze({ limits: [], amounts: [], periods: [] });
+const UNCOUNTED: Counted = Object.freeze({ charges: NO_CHARGES, added: NO_CHARGES, used: [], resetMs: [] });
 
 interface Extended {
   readonly reservation: Reservation;
@@ -112,7 +118,7 @@ interface Counted {
   readonly used: readonly number[];
   readonly resetMs: readonly number[];
   /** How the counts stood before, where a limit in shadow mode was short. */
-  readonly shadow?: readonly Reading[] | undefined;
+  readonly shadowed?: readonly Reading[] | undefined;
 }
 
 /** What comes on top. The price is that of the whole call as it is now, less what was reserved, so that a tier counts. */

@@ -61,7 +61,8 @@ export interface Gate {
    */
   settle(reservation: Reservation | string, actual: Actual): Promise<Settlement>;
   /**
-   * Asks for more in the middle of a long call. A refusal leaves the reservation as it was.
+   * Asks for more in the middle of a long call. A refusal leaves the reservation as it was. The object handed in stands for
+   * the whole from then on; who passes a reservation on as JSON passes on the one of the answer.
    *
    * @throws ConflictError where the reservation is no longer open
    */

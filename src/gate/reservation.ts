@@ -61,6 +61,8 @@ export class IssuedReservation implements Reservation {
   readonly #plan: Plan | undefined;
   /** What the short way of counters gave for it. */
   readonly #held: DirectReservation | undefined;
+  /** The same with what an extension added. */
+  #extended: IssuedReservation | undefined;
 
   // Field by field: it is made on every call, and Object.assign takes ten times as long.
   constructor(made: Reservation, plan?: Plan, held?: DirectReservation) {
@@ -84,6 +86,19 @@ export class IssuedReservation implements Reservation {
     this.charges = made.charges;
     this.#plan = plan;
     this.#held = held;
+    this.#extended = undefined;
+  }
+
+  /** The reservation with all that extensions in this process added to it. */
+  static whole(reservation: IssuedReservation): IssuedReservation {
+    let whole = reservation;
+    while (whole.#extended !== undefined) whole = whole.#extended;
+    return whole;
+  }
+
+  /** Whoever still has the one in hand means the other from now on. */
+  static extend(reservation: IssuedReservation, whole: IssuedReservation): void {
+    reservation.#extended = whole;
   }
 
   /** What the short way of counters gave for a reservation, where that was made in this process and so. */
@@ -175,12 +190,13 @@ const reservationSchema: z.ZodType<Reservation> = z.strictObject({
 });
 
 /**
- * A reservation from what a caller handed in: the object itself, what its JSON parses to, or the JSON text.
+ * A reservation from what a caller handed in: the object itself, what its JSON parses to, or the JSON text. An object from
+ * before an extension stands for the whole; JSON says what it said when it was written.
  *
  * @throws ValidationError where it is none
  */
 export function reservationFrom(input: unknown): Reservation {
-  if (input instanceof IssuedReservation) return input;
+  if (input instanceof IssuedReservation) return IssuedReservation.whole(input);
   return parse(reservationSchema, typeof input === "string" ? jsonOf(input) : input, "reservation");
 }
 
