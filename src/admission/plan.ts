@@ -4,6 +4,23 @@ import type { CountKind } from "./count.js";
 import type { Limit } from "./limit.js";
 import type { LimitShape } from "./limit-shape.js";
 
+/**
+ * Where in the blocks of their scopes the counts of a list of limits are, and how they count. The lists are as long as that
+ * one; keys with limits of the same kinds share them.
+ */
+export interface Places {
+  /** For each limit, which of the plan's blocks its count is in: 0 to 3. */
+  readonly blocks: readonly number[];
+  /** For each limit, where in that block. */
+  readonly offsets: readonly number[];
+  readonly kinds: readonly CountKind[];
+}
+
+/** Scopes that a key has limits at: org, project, member and its own. */
+export const SCOPES_MAX = 4;
+
+const NOWHERE: Places = { blocks: [], offsets: [], kinds: [] };
+
 /** What the calls of one key to one model or MCP server have in common. */
 export class Plan {
   readonly allowed: boolean;
@@ -17,10 +34,12 @@ export class Plan {
   // Where counters in this process have found the counts of these limits, so that they need not look again.
   /** Whose counts, and since what was last forgotten of them; undefined where nobody has looked. */
   epoch: object | undefined;
-  /** For each limit, the address of its count. */
-  addresses: readonly number[];
-  /** For each limit, how it counts. */
-  kinds: readonly CountKind[];
+  places: Places;
+  // The addresses of the blocks. No list of them, nor one of addresses: a call would have to reach it, besides the plan.
+  #block0 = 0;
+  #block1 = 0;
+  #block2 = 0;
+  #block3 = 0;
 
   constructor(
     allowed: boolean,
@@ -34,8 +53,30 @@ export class Plan {
     this.maxes = shape.maxesOf(limits);
     this.shape = shape;
     this.epoch = undefined;
-    this.addresses = [];
-    this.kinds = [];
+    this.places = NOWHERE;
+  }
+
+  /** Notes where the counts of the limits are: the addresses of at most {@link SCOPES_MAX} blocks, and the places in them. */
+  locate(
+    epoch: object,
+    [block0 = 0, block1 = 0, block2 = 0, block3 = 0]: readonly number[],
+    places: Places,
+  ): void {
+    this.epoch = epoch;
+    this.places = places;
+    this.#block0 = block0;
+    this.#block1 = block1;
+    this.#block2 = block2;
+    this.#block3 = block3;
+  }
+
+  /** The address of the count of the limit at `i`. */
+  address({ blocks, offsets }: Places, i: number): number {
+    const block = blocks[i];
+    const offset = offsets[i] as number; // sound: whoever asks knows the length
+    if (block === 0) return this.#block0 + offset;
+    if (block === 1) return this.#block1 + offset;
+    return (block === 2 ? this.#block2 : this.#block3) + offset;
   }
 
   /** What a call counts, in the periods that hold `at`. */

@@ -24,7 +24,8 @@ export class MemoryDirect implements DirectCounters {
 
   reserve(callerNow: number, ttlMs: number, plan: Plan, charges: Charges): DirectReservation | undefined {
     if (!this.#counts.locate(plan)) return undefined;
-    const { addresses, kinds, maxes } = plan;
+    const { places, maxes } = plan;
+    const { kinds } = places;
     const { cells } = this.#counts;
     const { numbers } = cells;
     const { amounts, periods } = charges;
@@ -32,9 +33,9 @@ export class MemoryDirect implements DirectCounters {
     // Every number is read in its own place and each way taken by itself, here and below. V8 learns of each place what it
     // reads: one function for all would be that of the lists too, and what either of two ways may have given it puts in a box.
     for (let i = 0; i < kinds.length; i++) {
-      const at = addresses[i] as number; // sound, as all below: they are as long as the kinds
+      const at = plan.address(places, i);
       const period = periods[i];
-      const amount = amounts[i] as number;
+      const amount = amounts[i] as number; // sound, as all below: they are as long as the kinds
       // A zero needs no room, but what is told of its limit does not follow from the moment alone.
       if (amount === 0) return undefined;
       if (isLatest(numbers, at, period, now, now)) {
@@ -47,7 +48,7 @@ export class MemoryDirect implements DirectCounters {
     const number = this.ids.take();
     const made = new Made(this.ids.textOf(number), number, now, now + ttlMs, plan, charges, used);
     for (let i = 0; i < kinds.length; i++) {
-      const at = addresses[i] as number;
+      const at = plan.address(places, i);
       const period = periods[i];
       const amount = amounts[i] as number;
       if (isLatest(numbers, at, period, now, now)) used[i] = addToLatest(numbers, at, amount);
@@ -68,14 +69,15 @@ export class MemoryDirect implements DirectCounters {
     const { plan, charges, extensions } = held;
     // A surcharge needs a count that is kept, and extensions are given back first.
     if (extensions !== undefined || !this.#counts.locate(plan)) return undefined;
-    const { addresses, kinds } = plan;
+    const { places } = plan;
+    const { kinds } = places;
     if (amounts.length !== kinds.length) return undefined;
     this.#reservations.closeNumbered(held, "already_settled");
     const { cells } = this.#counts;
     const { numbers } = cells;
     const used = charges.amounts.slice(); // for its length and its kind
     for (let i = 0; i < kinds.length; i++) {
-      const address = addresses[i] as number;
+      const address = plan.address(places, i);
       const period = charges.periods[i];
       const delta = (amounts[i] as number) - (charges.amounts[i] as number);
       // Charged to the latest part, which is the current one still.

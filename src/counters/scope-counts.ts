@@ -1,9 +1,9 @@
 import { Cells } from "../admission/cells.js";
-import { Count, type CountKind } from "../admission/count.js";
+import { Count } from "../admission/count.js";
 import type { Limit } from "../admission/limit.js";
 import type { LimitShape } from "../admission/limit-shape.js";
-import type { Plan } from "../admission/plan.js";
-import { type ScopeLayout, ScopeLayouts } from "./scope-layout.js";
+import { type Places, type Plan, SCOPES_MAX } from "../admission/plan.js";
+import { type Place, type ScopeLayout, ScopeLayouts } from "./scope-layout.js";
 
 /** Scopes looked at for each that is made, so that what is forgotten keeps up with what is new. */
 const SWEPT_PER_NEW = 2;
@@ -20,8 +20,8 @@ export class ScopeCounts {
   readonly cells = new Cells();
   readonly #layouts = new ScopeLayouts();
   readonly #scopes = new Map<string, Scope>();
-  /** The kinds of the counts last found for limits of a shape: the same list for all plans, as far as they are the same. */
-  readonly #kinds = new WeakMap<LimitShape, readonly CountKind[]>();
+  /** The places last found for limits of a shape: the same ones for all plans, as far as they are the same. */
+  readonly #places = new WeakMap<LimitShape, Places>();
   #sweep = this.#scopes.entries();
   // A call asks for the limits of one scope after the other: most look-ups are for the scope of the one before.
   #lastKey: string | undefined;
@@ -48,18 +48,25 @@ export class ScopeCounts {
   /** Tells a plan where the counts of its limits are, if it does not know. Returns false where not all of them are kept. */
   locate(plan: Plan): boolean {
     if (plan.epoch === this.#epoch) return true;
-    const addresses: number[] = [];
-    const kinds: CountKind[] = [];
+    const scopes: Scope[] = [];
+    const places: Place[] = [];
+    const blocks: number[] = [];
     for (const { scopeKey, field } of plan.limits) {
       const scope = this.#scope(scopeKey);
       const place = scope?.layout.places.get(field);
       if (scope === undefined || place === undefined) return false;
-      addresses.push(scope.at + place.offset);
-      kinds.push(place.kind);
+      if (!scopes.includes(scope)) scopes.push(scope);
+      blocks.push(scopes.indexOf(scope));
+      places.push(place);
     }
-    plan.epoch = this.#epoch;
-    plan.addresses = addresses.slice(); // without room to spare
-    plan.kinds = this.#shared(plan.shape, kinds);
+    if (scopes.length > SCOPES_MAX) return false;
+    const [offsets, kinds] = [places.map(({ offset }) => offset), places.map(({ kind }) => kind)];
+    const found = this.#shared(plan.shape, { blocks, offsets, kinds });
+    plan.locate(
+      this.#epoch,
+      scopes.map(({ at }) => at),
+      found,
+    );
     return true;
   }
 
@@ -100,11 +107,11 @@ export class ScopeCounts {
     if (scope.at !== at) this.#epoch = {};
   }
 
-  #shared(shape: LimitShape, kinds: readonly CountKind[]): readonly CountKind[] {
-    const known = this.#kinds.get(shape);
-    if (known?.every((kind, i) => kind === kinds[i])) return known;
-    this.#kinds.set(shape, kinds);
-    return kinds;
+  #shared(shape: LimitShape, places: Places): Places {
+    const known = this.#places.get(shape);
+    if (known !== undefined && isSame(known, places)) return known;
+    this.#places.set(shape, places);
+    return places;
   }
 
   /** Looks at one scope, another each time, and forgets it where nothing in it matters any more. */
@@ -124,4 +131,11 @@ export class ScopeCounts {
     this.#epoch = {};
     this.#lastKey = undefined;
   }
+}
+
+/** Whether limits of one shape have their counts in the same places. */
+function isSame(a: Places, b: Places): boolean {
+  return a.kinds.every(
+    (kind, i) => kind === b.kinds[i] && a.offsets[i] === b.offsets[i] && a.blocks[i] === b.blocks[i],
+  );
 }

@@ -145,9 +145,10 @@ function overdraftOf(
   now: number,
 ): readonly LimitReading[] {
   let overdraft = NO_READINGS;
-  for (let i = 0; i < limits.length; i++) {
+  // Not as many as limits: those of most calls are in nobody's cache, and not looked at.
+  for (let i = 0; i < amounts.length; i++) {
     if ((amounts[i] ?? 0) <= (reserved.amounts[i] ?? 0)) continue;
-    const limit = limits[i] as Limit; // sound: i is below the length
+    const limit = limits[i] as Limit; // sound: there is an amount for each
     const left = used[i] ?? 0;
     if (limit.mode === "shadow" || left <= limit.max) continue;
     overdraft = [...overdraft, readingAfter(limit, periods[i], left, now)];

@@ -163,8 +163,7 @@ describe("a plan", () => {
       maxes: [3, 4],
       shape,
       epoch: undefined,
-      addresses: [],
-      kinds: [],
+      places: { blocks: [], offsets: [], kinds: [] },
     });
   });
 

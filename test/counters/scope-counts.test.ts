@@ -78,9 +78,13 @@ describe("counts of scopes", () => {
     expect(counts.locate(plan)).toBe(false); // one of them has counted nothing
     counts.obtain(tpd, START).add(4, part);
     expect(counts.locate(plan)).toBe(true);
-    const { epoch, addresses } = plan;
+    const { epoch } = plan;
+    const addresses = () => plan.limits.map((_, i) => plan.address(plan.places, i));
+    const before = addresses();
     const used = () =>
-      plan.kinds.map((kind, i) => kind.used(counts.cells, plan.addresses[i] ?? 0, START, undefined));
+      plan.places.kinds.map((kind, i) =>
+        kind.used(counts.cells, plan.address(plan.places, i), START, undefined),
+      );
     expect(used()).toEqual([3, 4]);
 
     const [inFlight, daily] = limitsOf(0).slice(2) as [Limit, Limit];
@@ -93,7 +97,7 @@ describe("counts of scopes", () => {
     expect(counts.locate(plan)).toBe(true);
     expect(plan.epoch).not.toBe(epoch);
     expect(used()).toEqual([3, 4]);
-    expect(plan.addresses).not.toEqual(addresses);
+    expect(addresses()).not.toEqual(before);
   });
 
   it("of plans of one shape share the list of their kinds", () => {
@@ -107,8 +111,8 @@ describe("counts of scopes", () => {
       return new Plan(true, undefined, limitsOf(scope), shape);
     });
     for (const plan of plans) expect(counts.locate(plan)).toBe(true);
-    expect(plans[1]?.kinds).toHaveLength(5);
-    expect(plans[1]?.kinds).toBe(plans[0]?.kinds);
+    expect(plans[1]?.places.kinds).toHaveLength(5);
+    expect(plans[1]?.places).toBe(plans[0]?.places);
   });
 
   it("give back the lists of what they forget", () => {
