@@ -53,7 +53,10 @@ export class AdmittedCall implements Admitted {
   declare readonly degraded?: Degraded;
   declare readonly replayed?: true;
   readonly #charges: Charges;
-  readonly #counted: Counted;
+  // What was counted, without an object for it: a call makes enough of them.
+  readonly #used: Counted["used"];
+  readonly #resetMs: Counted["resetMs"];
+  readonly #now: number;
 
   constructor(
     reservation: Reservation,
@@ -76,11 +79,13 @@ export class AdmittedCall implements Admitted {
     if (degraded) this.degraded = degraded;
     if (isReplayed) this.replayed = true;
     this.#charges = charges;
-    this.#counted = counted;
+    this.#used = counted.used;
+    this.#resetMs = counted.resetMs;
+    this.#now = counted.now;
   }
 
   get limits(): LimitReading[] {
-    const { used, resetMs, now } = this.#counted;
+    const [used, resetMs, now] = [this.#used, this.#resetMs, this.#now];
     const { limits, periods } = this.#charges;
     return limits.map((limit, i) => {
       if (resetMs === undefined)
