@@ -4,9 +4,10 @@ import { ReservationIds } from "../counters/reservation-ids.js";
 import { ClosedError, LedgerUnavailableError, ValidationError } from "../model/errors.js";
 import type { Actual, More, Usage } from "../model/usage.js";
 import type { Conditions } from "../policy/condition.js";
-import type { ResourceOf } from "../policy/permission.js";
+import type { Permissions, ResourceOf } from "../policy/permission.js";
+import type { PermissionsOf, Policy } from "../policy/policy.js";
 import type { Principal } from "../policy/principal.js";
-import type { StandardPermission, StandardPermissions } from "../policy/standard.js";
+import type { StandardPermissions, StandardPolicy } from "../policy/standard.js";
 import type { Verdict } from "../policy/verdict.js";
 import type { Admission } from "./admission.js";
 import { admit } from "./admitting.js";
@@ -29,17 +30,23 @@ import { storageDirectory } from "./storage-directory.js";
 import { toldAdmit, toldRelease, toldSettle } from "./telling.js";
 import { readUsage, type UsageQuery } from "./usage-reading.js";
 
-/** Answers, within one process, who may do what and which call may pass. Made by {@link createGate}. */
-export interface Gate {
+/**
+ * Answers, within one process, who may do what and which call may pass. Made by {@link createGate}.
+ *
+ * @typeParam P the permissions of its policy
+ */
+export interface Gate<P extends Permissions = StandardPermissions> {
+  /** The policy that it asks, with which a question about a principal in hand is answered without a promise. */
+  readonly policy: Policy<P, "owner" | "member", "admin" | "member">;
   /**
    * May this person do this? A person named by id is looked up as they are now.
    *
    * @param conditions which conditions of the policy hold for this call; one that is left out does not
    */
-  authorize<K extends StandardPermission>(
+  authorize<K extends keyof P & string>(
     who: { readonly userId: string } | Principal,
     permission: K,
-    resource: ResourceOf<StandardPermissions[K]>,
+    resource: ResourceOf<P[K]>,
     conditions?: Conditions,
   ): Promise<Verdict>;
   /** Whom a token stands for now. */
@@ -103,7 +110,9 @@ export interface Gate {
  *
  * @throws ValidationError naming the option that is wrong
  */
-export function createGate(options: GateOptions = {}): Gate {
+export function createGate<Given extends StandardPolicy = StandardPolicy>(
+  options: GateOptions<Given> = {},
+): Gate<PermissionsOf<Given>> {
   const settings = settingsFrom(options);
   const { storage, counters } = settings;
   const directory = directoryFrom(settings);
@@ -154,6 +163,8 @@ export function createGate(options: GateOptions = {}): Gate {
   }
 
   return {
+    // Sound: it is the one that was given, or the standard one where the type says that.
+    policy: settings.policy as Gate<PermissionsOf<Given>>["policy"],
     async authorize(who, permission, resource, conditions) {
       open();
       return authorize(engine, who, permission, resource, conditions);

@@ -18,7 +18,7 @@ import { type SpendVelocity, type Velocity, velocityFrom, velocitySchema } from 
 /** What becomes of a call that a budget applies to and whose price is not known. */
 export type Unpriced = "deny" | "free" | { readonly usd: number | string };
 
-export interface GateOptions {
+export interface GateOptions<Given extends StandardPolicy = StandardPolicy> {
   /** Records at rest; in memory by default. */
   readonly storage?: Storage | undefined;
   /** Who is who, instead of `storage`, for people with tables of their own. */
@@ -27,7 +27,8 @@ export interface GateOptions {
   readonly counters?: Counters | undefined;
   /** What was spent, call by call; it is not kept without one. See `createLedger`. */
   readonly ledger?: Ledger | undefined;
-  readonly policy?: StandardPolicy | undefined;
+  /** The standard policy by default, or an extension of it. */
+  readonly policy?: Given | undefined;
   readonly prices?: PriceCatalog | undefined;
   /** `deny` by default. An amount in US dollars is charged for each such call. */
   readonly unpriced?: Unpriced | undefined;

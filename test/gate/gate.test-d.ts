@@ -1,0 +1,41 @@
+import { createGate, definePolicy, type Gate, type GateOptions, standardPolicy } from "tollgate";
+
+// Checked by the compiler alone: `npm run types`.
+
+const ada = { userId: "ada" };
+const org = { orgId: "acme" };
+const project = { orgId: "acme", projectId: "web" };
+const raised = standardPolicy.extend({
+  permissions: { "budget.raise": "project" },
+  raise: { orgRoles: { owner: { "budget.raise": "all" } } },
+});
+
+// A gate takes the permissions of its policy, each with what kind of resource it takes.
+const gate = createGate({ policy: raised });
+void gate.authorize(ada, "budget.raise", project);
+void gate.authorize(ada, "key.revoke", { ...project, userId: "bea" });
+// @ts-expect-error it is about a project
+void gate.authorize(ada, "budget.raise", org);
+// @ts-expect-error nobody has such a permission
+void gate.authorize(ada, "budget.lower", project);
+
+// The standard one without a policy, and with options whose policy is not known here.
+const options: GateOptions = {};
+for (const standard of [createGate(), createGate(options), createGate({ policy: standardPolicy })]) {
+  void standard.authorize(ada, "project.create", org);
+  // @ts-expect-error it is of an extension
+  void standard.authorize(ada, "budget.raise", project);
+}
+
+// What takes any gate takes one of an extension.
+const middleware = (_: Gate) => {};
+middleware(gate);
+
+// The control plane asks for the standard permissions.
+const other = definePolicy({
+  baseOrgRole: "owner",
+  permissions: { "a.b": "org" },
+  orgRoles: { owner: { "a.b": "all" } },
+});
+// @ts-expect-error they are missing
+createGate({ policy: other });
