@@ -56,8 +56,8 @@ export class Plan {
     this.places = NOWHERE;
   }
 
-  /** Notes where the counts of the limits are: the addresses of at most {@link SCOPES_MAX} blocks, and the places in them. */
-  locate(
+  /** Is told where the counts of the limits are: the addresses of at most {@link SCOPES_MAX} blocks, and the places in them. */
+  foundAt(
     epoch: object,
     [block0 = 0, block1 = 0, block2 = 0, block3 = 0]: readonly number[],
     places: Places,

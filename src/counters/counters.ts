@@ -54,7 +54,7 @@ export type ReserveOutcome =
   | { readonly outcome: "refused"; readonly readings: readonly Reading[] }
   /** The idempotency key belongs to an open reservation with another fingerprint. */
   | { readonly outcome: "conflict" }
-  /** `extend` named a reservation that is not open. */
+  /** `extend` named a reservation that is not open, or a reserve was sent again and what it made is closed. */
   | { readonly outcome: NotOpen };
 
 /**

@@ -62,7 +62,7 @@ export class ScopeCounts {
     if (scopes.length > SCOPES_MAX) return false;
     const [offsets, kinds] = [places.map(({ offset }) => offset), places.map(({ kind }) => kind)];
     const found = this.#shared(plan.shape, { blocks, offsets, kinds });
-    plan.locate(
+    plan.foundAt(
       this.#epoch,
       scopes.map(({ at }) => at),
       found,
