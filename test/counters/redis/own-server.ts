@@ -7,10 +7,13 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { serviceAnswers } from "../../services.js";
 
+/** What starts a server; `.ci/redis` names others. */
+const COMMAND = process.env.TOLLGATE_REDIS_SERVER ?? "redis-server";
+
 /** Whether these tests can start servers of their own. */
 export function serversCanBeStarted(): Promise<boolean> {
   return serviceAnswers("redis-server command", async () => {
-    const { error } = spawnSync("redis-server", ["--version"]);
+    const { error } = spawnSync(COMMAND, ["--version"]);
     if (error) throw error;
   });
 }
@@ -39,7 +42,7 @@ export class OwnServer {
 
   async start(): Promise<void> {
     const where = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#directory];
-    this.#process = spawn("redis-server", [...where, ...this.#options], { stdio: "ignore" });
+    this.#process = spawn(COMMAND, [...where, ...this.#options], { stdio: "ignore" });
     const client = new Redis(this.port, { retryStrategy: () => 50, maxRetriesPerRequest: null });
     client.on("error", () => {}); // until it listens
     try {
