@@ -8,22 +8,15 @@ import type {
   SettleOutcome,
   SettleRequest,
 } from "../counters.js";
+import { clocksFrom, outcomeFrom, replayFrom } from "../wire/outcome.js";
+import { recordFrom } from "../wire/record.js";
+import { inOrder, notOpenFrom, type Reply, readingsFrom, STATUS } from "../wire/reply.js";
+import { RequestEncoder } from "../wire/request.js";
 import { type Connection, connectionOf } from "./client.js";
 import { EvictionWarning } from "./eviction-warning.js";
 import { KeyNames, nameOf } from "./key-names.js";
 import { type RedisCountersOptions, settingsFrom } from "./options.js";
-import { type ReservationRecord, recordFrom } from "./record.js";
-import {
-  type Clocks,
-  countedFrom,
-  foreseenFrom,
-  inOrder,
-  notOpenFrom,
-  type Reply,
-  readingsFrom,
-  STATUS,
-} from "./reply.js";
-import { type EncodedCharges, RequestEncoder } from "./request.js";
+import { type RedisLayout, redisLayout } from "./redis-layout.js";
 import { LOOK_SCRIPT, READ_SCRIPT, run, type Script } from "./scripts.js";
 
 /** Tells a script to go by the server's clock. */
@@ -31,8 +24,6 @@ const SERVER_CLOCK = -1;
 
 /** On the caller's clock, which is no measure of how long a key is needed, keys are kept this long at least. */
 const CALLER_CLOCK_LEAST_MS = 86_400_000;
-
-const RESERVED: ReadonlySet<number> = new Set([STATUS.reserved, STATUS.reservedInShadow, STATUS.foreseen]);
 
 /** How often an idempotency key is looked at again because its reservation was closed meanwhile. */
 const LOOKS_MAX = 8;
@@ -52,7 +43,7 @@ export function redisCounters(options: RedisCountersOptions): Counters {
 class RedisCounters implements Counters {
   readonly #connection: Connection;
   readonly #names: KeyNames;
-  readonly #encoder: RequestEncoder;
+  readonly #encoder: RequestEncoder<RedisLayout>;
   readonly #onServerClock: boolean;
   readonly #leastMs: number;
   readonly #rememberMs: number;
@@ -67,7 +58,7 @@ class RedisCounters implements Counters {
     const { client, prefix, clock, rememberClosedMs } = settingsFrom(options);
     this.#connection = connectionOf(client);
     this.#names = new KeyNames(prefix);
-    this.#encoder = new RequestEncoder(this.#names);
+    this.#encoder = new RequestEncoder(nameOf, (layout) => redisLayout(layout, this.#names));
     this.#onServerClock = clock === "server";
     this.#leastMs = this.#onServerClock ? 0 : CALLER_CLOCK_LEAST_MS;
     this.#rememberMs = Math.max(rememberClosedMs, this.#leastMs);
@@ -92,7 +83,7 @@ class RedisCounters implements Counters {
     const header = [this.#clamp(now), this.#rememberMs, this.#leastMs] as const;
     const { layout, numbers } = this.#encoder.encode(orgId, amounts, header);
     const keys = [this.#names.reservation(orgId, id), ...layout.keys];
-    const args = [this.#nextNonce(), numbers, layout.tags, layout.plan];
+    const args = [this.#nextNonce(), `[${numbers}]`, layout.tags, layout.plan];
     const reply = await this.#run(layout.settle, keys, args);
     const used = reply.map(Number);
     const [status = 0] = used;
@@ -102,9 +93,9 @@ class RedisCounters implements Counters {
 
   async read({ orgId, now, charges }: ReadQuery): Promise<Reading[]> {
     const { layout, numbers, charges: sent } = this.#encoder.encodeToRead(orgId, charges, [0, 0, 0]);
-    const args = [String(this.#at(now)), numbers, "", layout.plan];
+    const args = [String(this.#at(now)), `[${numbers}]`, "", layout.plan];
     const reply = await this.#run(READ_SCRIPT, [...layout.keys], args);
-    const clocks = this.#clocks(reply[0], reply[1], now);
+    const clocks = clocksFrom(reply[0], reply[1], now, this.#onServerClock);
     return [...inOrder(readingsFrom(reply, 2, sent, clocks), layout.places)];
   }
 
@@ -126,7 +117,7 @@ class RedisCounters implements Counters {
     const keys = [this.#names.reservation(orgId, id)];
     if (idempotency) keys.push(this.#names.idempotency(orgId, idempotency.key));
     keys.push(...layout.keys);
-    const args = ["", numbers, layout.tags, layout.plan];
+    const args = ["", `[${numbers}]`, layout.tags, layout.plan];
     if (clock !== SERVER_CLOCK || mode !== 0 || idempotency) {
       args[0] = `[${clock},${this.#leastMs},${mode}]`;
       args.push(nonce, idempotency ? nameOf(idempotency.fingerprint) : "", closed);
@@ -134,45 +125,9 @@ class RedisCounters implements Counters {
     const reply = await this.#run(layout.reserve, keys, args);
     const status = Number(reply[0]);
     if (status === STATUS.look) return { look: String(reply[1]) };
-    return this.#concluded(request, sent, status, reply);
-  }
-
-  #concluded(request: ReserveRequest, sent: EncodedCharges, status: number, reply: Reply): ReserveOutcome {
-    const { places } = sent.layout;
-    if (status === STATUS.refused) {
-      const clocks = this.#clocks(reply[1], reply[2], request.now);
-      return { outcome: "refused", readings: inOrder(readingsFrom(reply, 3, sent.charges, clocks), places) };
-    }
-    if (status > STATUS.foreseen) {
-      // The one number is now, on the counters' clock, and the server's time too.
-      return this.#concluded(request, sent, STATUS.reserved, [STATUS.reserved, status, ...reply]);
-    }
-    if (!RESERVED.has(status)) return { outcome: notOpenFrom(status) };
-
-    const clocks = this.#clocks(reply[1], reply[2], request.now);
-    const { reservedAt, expiresAt, charges } = request.extend
-      ? recordFrom(reply.at(-1), this.#onServerClock)
-      : this.#made(request, clocks);
-    const counted =
-      status === STATUS.foreseen
-        ? foreseenFrom(reply, sent.charges, clocks)
-        : countedFrom(reply, sent.charges, clocks, status === STATUS.reservedInShadow);
-    return {
-      outcome: "reserved",
-      id: request.id,
-      reservedAt,
-      expiresAt,
-      charges,
-      used: inOrder(counted.used, places),
-      resetMs: inOrder(counted.resetMs, places),
-      shadow: counted.shadow && inOrder(counted.shadow, places),
-    };
-  }
-
-  /** A new reservation, as its caller is told of it. */
-  #made({ now, ttlMs, charges }: ReserveRequest, clocks: Clocks): Omit<ReservationRecord, "fingerprint"> {
-    const reservedAt = this.#onServerClock ? now : clocks.now;
-    return { reservedAt, expiresAt: reservedAt + ttlMs, charges };
+    // The one number is now, on the counters' clock, and the server's time too.
+    const whole = status > STATUS.foreseen ? [STATUS.reserved, status, ...reply] : reply;
+    return outcomeFrom(request, sent, whole, this.#onServerClock);
   }
 
   /**
@@ -188,27 +143,14 @@ class RedisCounters implements Counters {
     }
     const record = recordFrom(told, this.#onServerClock);
     if (idempotency && nameOf(idempotency.fingerprint) !== record.fingerprint) return { outcome: "conflict" };
-    const counted = request.extend ? request.charges : record.charges;
-    const readings = await this.read({ orgId, now, charges: counted });
-    return {
-      outcome: request.extend ? "reserved" : "replayed",
-      id,
-      reservedAt: record.reservedAt,
-      expiresAt: record.expiresAt,
-      charges: record.charges,
-      used: readings.map(({ used }) => used),
-      resetMs: readings.map(({ resetMs }) => resetMs),
-    };
+    const asked = request.extend ? request.charges : record.charges;
+    return replayFrom(request, id, record, await this.read({ orgId, now, charges: asked }));
   }
 
   async #run(script: Script, keys: string[], args: string[]): Promise<Reply> {
     const reply = run(this.#connection, script, keys, args);
     this.#eviction.look(reply);
     return (await reply) as Reply; // sound: every script replies with an array
-  }
-
-  #clocks(now: unknown, serverNow: unknown, callerNow: number): Clocks {
-    return { now: Number(now), callerNow, base: this.#onServerClock ? Number(serverNow) : callerNow };
   }
 
   #nextNonce(): string {

@@ -1,9 +1,9 @@
 import { scopeKey as keyOf, type Limit, type Window } from "../../admission/limit.js";
-import { nameOf } from "./key-names.js";
+import type { NameOf } from "./layout.js";
 
 /**
- * What a call says of its limits, but for amounts and periods: two lines of JSON. The scripts read the first, see
- * `lua/rows.ts`; the second has what only a replay needs to know, where it does not follow from the first.
+ * What a call says of its limits, but for amounts and periods: two lines of JSON. The store may read the first (Redis does, see
+ * `redis/lua/rows.ts`); the second has what only a replay needs to know, where it does not follow from the first.
  */
 export interface PlannedScope {
   readonly limits: readonly Limit[];
@@ -29,7 +29,7 @@ const IN_FLIGHT = -2;
 const CALENDAR = -3;
 export const SUB_BUCKETS = 60;
 
-/** What the scripts go by; see `lua/rows.ts`. */
+/** What a store goes by: the width of a sliding window's sub-buckets in milliseconds, or one of the numbers above. */
 export function kindOf(window: Window): number {
   if (window.kind === "sliding") return window.lengthMs / SUB_BUCKETS;
   if (window.kind === "calendar") return CALENDAR;
@@ -59,26 +59,29 @@ type LimitTuple = [
 ];
 
 /** @param places the place of each limit in the request, where they are not sent in its order */
-export function planText(scopes: readonly PlannedScope[], places: readonly number[] | undefined): string {
+export function planText(
+  scopes: readonly PlannedScope[],
+  places: readonly number[] | undefined,
+  nameOf: NameOf,
+): string {
   const limits = scopes.flatMap(({ rows }) => rows.flatMap(({ counts }) => counts.map(({ limit }) => limit)));
-  const planned = scopes.map((scope) => [nameOf(keyOfScope(scope)), ...scope.rows.map(rowTuple)]);
-  const rest = [scopes.map(scopeTuple), limits.map(limitTuple), places ?? 0];
+  const planned = scopes.map(({ limits, rows }) => {
+    return [nameOf(limits[0]?.scopeKey ?? ""), ...rows.map((row) => rowTuple(row, nameOf))];
+  });
+  const details = limits.map((limit) => limitTuple(limit, nameOf));
+  const rest = [scopes.map((scope) => scopeTuple(scope, nameOf)), details, places ?? 0];
   return `${JSON.stringify(planned)}\n${JSON.stringify(rest)}`;
 }
 
-function keyOfScope({ limits }: PlannedScope): string {
-  return limits[0]?.scopeKey ?? "";
+function rowTuple({ field, tag, counts }: PlannedRow, nameOf: NameOf): RowTuple {
+  return [field, tag, ...counts.map((count) => countTuple(count, nameOf))];
 }
 
-function rowTuple({ field, tag, counts }: PlannedRow): RowTuple {
-  return [field, tag, ...counts.map(countTuple)];
-}
-
-function countTuple({ limit, amount, period }: PlannedCount): CountTuple {
+function countTuple({ limit, amount, period }: PlannedCount, nameOf: NameOf): CountTuple {
   return [nameOf(limit.field), amount, period, kindOf(limit.window), maxOf(limit)];
 }
 
-function scopeTuple({ limits: [limit] }: PlannedScope): ScopeTuple {
+function scopeTuple({ limits: [limit] }: PlannedScope, nameOf: NameOf): ScopeTuple {
   if (limit === undefined) return 0;
   const derived = scopeFrom(nameOf(limit.scopeKey));
   if (
@@ -103,7 +106,7 @@ function scopeFrom(scopeKey: string) {
   }
 }
 
-function limitTuple(limit: Limit): LimitTuple | 0 {
+function limitTuple(limit: Limit, nameOf: NameOf): LimitTuple | 0 {
   const { field, meter, window, perModel, countByok, alertAt } = limit;
   const detail =
     window.kind === "sliding" ? window.lengthMs : window.kind === "calendar" ? window.timeZone : 0;

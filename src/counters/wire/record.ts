@@ -3,7 +3,7 @@ import { sameCount } from "../../admission/limit.js";
 import { planFrom } from "./plan-text.js";
 import { inOrder } from "./reply.js";
 
-/** A reservation as Redis holds it, for a replay or an extension. */
+/** A reservation as a store holds it, for a replay or an extension. */
 export interface ReservationRecord {
   readonly fingerprint: string;
   readonly reservedAt: number;
@@ -13,12 +13,13 @@ export interface ReservationRecord {
 }
 
 /**
- * Reads a record as `lua/look.ts` tells it.
+ * Reads a record as a store tells it: when it ends by itself, on the counters' clock, and for each part of it (what it reserved,
+ * and each extension) when it was made, on the same; label, which of the first is the fingerprint; numbers; plan.
  *
  * @param onServerClock whether the counters go by the server's clock; its caller is told of times on its own
  */
 export function recordFrom(told: unknown, onServerClock: boolean): ReservationRecord {
-  const [expiresAt, ...parts] = told as readonly unknown[]; // sound: the script replies with an array here
+  const [expiresAt, ...parts] = told as readonly unknown[]; // sound: a store tells an array here
   const [at, fingerprint, numbers] = parts;
   const charges: Charge[] = [];
   for (let part = 0; part < parts.length; part += 4) {

@@ -2,7 +2,17 @@ import type { Charge, Reading } from "../../admission/charge.js";
 import { emptyAfter } from "../../admission/sliding-count.js";
 import type { NotOpen } from "../counters.js";
 
-/** What the first element of a reply says; see `lua/reserve.ts`. */
+/**
+ * What the first element of a reply to a reserve says, and what follows it:
+ *
+ *   reserved            now, server's time, used of each charge, emptyAt of each sliding charge of nothing
+ *   reservedInShadow    the same, then the readings from before
+ *   refused, foreseen   now, server's time, then the readings: used, fitsAt, emptyAt of each charge. fitsAt is 0 where the charge
+ *                       fits now, emptyAt where the count is zero now; either is -1 where time does not do that
+ *   look                which open reservation is the answer
+ *
+ * A reservation that is (or would be) extended has its record at the end, see `record.ts`.
+ */
 export const STATUS = {
   reserved: 0,
   refused: 1,
@@ -14,14 +24,14 @@ export const STATUS = {
   foreseen: 7,
 } as const;
 
-/** A reply as the scripts give it; numbers may come as strings, if the client is told so. */
+/** A reply as a store gives it; numbers may come as strings, if its client is told so. */
 export type Reply = readonly unknown[];
 
 export function notOpenFrom(status: number): NotOpen {
   if (status === STATUS.alreadySettled) return "already_settled";
   if (status === STATUS.expired) return "expired";
   if (status === STATUS.unknown) return "unknown_reservation";
-  throw new Error(`Redis replied with status ${status}`);
+  throw new Error(`a store of counts replied with status ${status}`);
 }
 
 /** From which moments the times of a reply are told. */

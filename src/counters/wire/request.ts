@@ -2,16 +2,15 @@ import type { Charge } from "../../admission/charge.js";
 import type { Limit } from "../../admission/limit.js";
 import type { Period } from "../../admission/period.js";
 import { ValidationError } from "../../model/errors.js";
-import type { KeyNames } from "./key-names.js";
-import { type Layout, layoutOf } from "./layout.js";
+import { type Layout, layoutOf, type NameOf } from "./layout.js";
 
 /** The numbers before the charges, which each script gives a meaning of its own. */
 export type Header = readonly [number, number, number];
 
-/** Charges in the form that the scripts take. */
-export interface EncodedCharges {
-  readonly layout: Layout;
-  /** The header, the amounts and the periods as a JSON array. */
+/** Charges in the form that stores take. */
+export interface EncodedCharges<L extends Layout = Layout> {
+  readonly layout: L;
+  /** The header, the amounts and the periods, with commas between them. */
   readonly numbers: string;
   /** The charges in the order in which they are sent. */
   readonly charges: readonly Charge[];
@@ -21,21 +20,24 @@ export interface EncodedCharges {
 const LAYOUTS_MAX = 16;
 
 /** Encodes charges. Limits are shared by many calls, so what is known of them is kept as long as they are. */
-export class RequestEncoder {
-  readonly #names: KeyNames;
+export class RequestEncoder<L extends Layout> {
+  readonly #nameOf: NameOf;
+  readonly #completed: (layout: Layout) => L;
   /** By the last limit of a call: that of the narrowest scope, which most calls share with the fewest others. */
-  readonly #layouts = new WeakMap<Limit, Layout[]>();
+  readonly #layouts = new WeakMap<Limit, L[]>();
 
-  constructor(names: KeyNames) {
-    this.#names = names;
+  /** @param completed adds to a layout what a store needs besides */
+  constructor(nameOf: NameOf, completed: (layout: Layout) => L) {
+    this.#nameOf = nameOf;
+    this.#completed = completed;
   }
 
   /**
    * Encodes charges that are to be made.
    *
-   * @throws ValidationError where two of them are on the same count: a script would see neither in the other
+   * @throws ValidationError where two of them are on the same count: a store would see neither in the other
    */
-  encode(orgId: string, charges: readonly Charge[], header: Header): EncodedCharges {
+  encode(orgId: string, charges: readonly Charge[], header: Header): EncodedCharges<L> {
     const encoded = this.encodeToRead(orgId, charges, header);
     if (!encoded.layout.isUnique) {
       throw new ValidationError([{ field: "charges", expected: "at most one charge of each count" }]);
@@ -44,11 +46,11 @@ export class RequestEncoder {
   }
 
   /** Encodes charges to read for; several of them may be on the same count. */
-  encodeToRead(orgId: string, given: readonly Charge[], header: Header): EncodedCharges {
+  encodeToRead(orgId: string, given: readonly Charge[], header: Header): EncodedCharges<L> {
     let layout = this.#layout(orgId, given);
     let numbers = numbersOf(layout, header, given);
     if (numbers === undefined) {
-      layout = layoutOf(this.#names, orgId, given, true);
+      layout = this.#made(orgId, given, true);
       numbers = numbersOf(layout, header, given) ?? "";
     }
     const { places } = layout;
@@ -57,13 +59,17 @@ export class RequestEncoder {
     return { layout, numbers, charges };
   }
 
-  #layout(orgId: string, charges: readonly Charge[]): Layout {
+  #made(orgId: string, charges: readonly Charge[], isWide: boolean): L {
+    return this.#completed(layoutOf(this.#nameOf, orgId, charges, isWide));
+  }
+
+  #layout(orgId: string, charges: readonly Charge[]): L {
     const last = charges.at(-1)?.limit;
     const kept = last && this.#layouts.get(last);
     for (const layout of kept ?? []) {
       if (layout.orgId === orgId && hasLimits(layout, charges)) return layout;
     }
-    const layout = layoutOf(this.#names, orgId, charges, false);
+    const layout = this.#made(orgId, charges, false);
     if (kept === undefined) {
       if (last) this.#layouts.set(last, [layout]);
     } else {
@@ -99,12 +105,12 @@ function numbersOf(layout: Layout, header: Header, charges: readonly Charge[]): 
     if (told !== undefined && told !== period && !isSame(told, period)) return undefined;
     periods[at] = period;
   }
-  let text = `[${header[0]},${header[1]},${header[2]}`;
+  let text = `${header[0]},${header[1]},${header[2]}`;
   for (const amount of amounts) text += `,${amount}`;
   for (const period of periods) {
     text += period ? `,${period.index},${period.startsAt},${period.endsAt}` : ",0,0,0";
   }
-  return `${text}]`;
+  return text;
 }
 
 function isSame(a: Period, b: Period): boolean {

@@ -1,21 +1,20 @@
 import { createHash } from "node:crypto";
 import type { Charge } from "../../admission/charge.js";
 import type { Limit } from "../../admission/limit.js";
-import { type KeyNames, nameOf } from "./key-names.js";
-import type { Shape } from "./lua/straight-rows.js";
 import { kindOf, maxOf, type PlannedRow, type PlannedScope, planText } from "./plan-text.js";
-import { type Script, scriptsOf } from "./scripts.js";
 
-/** The numbers before the amounts: three that each script gives a meaning of its own. */
+/** The numbers before the amounts: three that each kind of call gives a meaning of its own. */
 const HEADER = 3;
+
+/** The name that a store keeps something by; two texts never have the same. */
+export type NameOf = (text: string) => string;
 
 /** What does not change from call to call of the same limits. */
 export interface Layout {
   readonly orgId: string;
   readonly limits: readonly Limit[];
-  /** The hash of each scope. */
-  readonly keys: readonly string[];
-  /** See `lua/rows.ts`. */
+  readonly scopes: readonly PlannedScope[];
+  /** See `planText`. */
   readonly plan: string;
   /** The tag of each row, and what else decides what the numbers of a call mean. */
   readonly tags: string;
@@ -27,19 +26,14 @@ export interface Layout {
   readonly periodCount: number;
   /** The place of each limit in the request, in the order in which they are sent, where that differs. */
   readonly places: readonly number[] | undefined;
+  /** Whether each charge has an amount and a period of its own, whatever it counts. */
+  readonly isWide: boolean;
   /** Whether each limit has a count of its own. */
   readonly isUnique: boolean;
-  readonly reserve: Script;
-  readonly settle: Script;
 }
 
-/** @param isWide whether each charge has an amount and a period of its own, whatever it counts */
-export function layoutOf(
-  names: KeyNames,
-  orgId: string,
-  charges: readonly Charge[],
-  isWide: boolean,
-): Layout {
+/** @param isWide see {@link Layout.isWide} */
+export function layoutOf(nameOf: NameOf, orgId: string, charges: readonly Charge[], isWide: boolean): Layout {
   const limits = charges.map(({ limit }) => limit);
   const amounts = isWide ? limits.map((_, i) => i) : indexed(limits.map(quantityOf));
   const periods = isWide ? limits.map(ownPeriod) : indexed(limits.map(periodNameOf));
@@ -47,7 +41,7 @@ export function layoutOf(
   const periodCount = Math.max(0, ...periods.map((at) => at + 1));
   const order: number[] = [];
   const scopes = [...groupBy(limits.keys(), (i) => limits[i]?.scopeKey ?? "")].map(([scopeKey, ofScope]) => {
-    const rows = [...groupBy(ofScope, (i) => rowFieldOf(limits[i] as Limit))].map(
+    const rows = [...groupBy(ofScope, (i) => rowFieldOf(limits[i] as Limit, nameOf))].map(
       ([field, ofRow]): PlannedRow => {
         order.push(...ofRow);
         const counts = ofRow.map((i) => ({
@@ -69,26 +63,25 @@ export function layoutOf(
     return { limits: ofScope.map((i) => limits[i] as Limit), rows } satisfies PlannedScope;
   });
   const places = order.every((place, i) => place === i) ? undefined : order;
-  const shape = isWide ? undefined : shapeOf(scopes);
   return {
     orgId,
     limits,
-    keys: scopes.map((scope) => names.scope(orgId, scope.limits[0]?.scopeKey ?? "")),
-    plan: planText(scopes, places),
+    scopes,
+    plan: planText(scopes, places, nameOf),
     tags: scopes.flatMap(({ rows }) => rows.map(({ tag }) => tag)).join("") + (isWide ? "w" : ""),
     amounts,
     amountCount,
     periods,
     periodCount,
     places,
+    isWide,
     isUnique:
       new Set(limits.map(({ scopeKey, field }) => JSON.stringify([scopeKey, field]))).size === limits.length,
-    ...scriptsOf(shape),
   };
 }
 
 /** The row that a count lies in. */
-function rowFieldOf({ perModel }: Limit): string {
+function rowFieldOf({ perModel }: Limit, nameOf: NameOf): string {
   return perModel === undefined ? "=" : `=${nameOf(perModel)}`;
 }
 
@@ -124,19 +117,4 @@ function groupBy(places: Iterable<number>, keyOf: (place: number) => string): Ma
     else groups.set(keyOf(place), [place]);
   }
   return groups;
-}
-
-/** What the short way is made for. */
-function shapeOf(scopes: readonly PlannedScope[]): Shape {
-  const rows = scopes.flatMap((scope, i) => scope.rows.map((row) => ({ ...row, scope: i })));
-  return {
-    rows: rows.map(({ scope, field, counts }) => ({
-      scope,
-      field,
-      counts: counts.map(({ limit: { window }, amount, period }) => {
-        const widthMs = Math.max(0, kindOf(window));
-        return { kind: window.kind, widthMs, amount, period };
-      }),
-    })),
-  };
 }

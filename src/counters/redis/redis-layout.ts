@@ -1,0 +1,38 @@
+import type { Layout } from "../wire/layout.js";
+import { kindOf, type PlannedScope } from "../wire/plan-text.js";
+import type { KeyNames } from "./key-names.js";
+import type { Shape } from "./lua/straight-rows.js";
+import { type Script, scriptsOf } from "./scripts.js";
+
+/** A layout with what only Redis needs of it. */
+export interface RedisLayout extends Layout {
+  /** The hash of each scope. */
+  readonly keys: readonly string[];
+  readonly reserve: Script;
+  readonly settle: Script;
+}
+
+export function redisLayout(layout: Layout, names: KeyNames): RedisLayout {
+  const { orgId, scopes, isWide } = layout;
+  return {
+    ...layout,
+    keys: scopes.map(({ limits }) => names.scope(orgId, limits[0]?.scopeKey ?? "")),
+    // Wide ones are too seldom for scripts of their own.
+    ...scriptsOf(isWide ? undefined : shapeOf(scopes)),
+  };
+}
+
+/** What the short way is made for. */
+function shapeOf(scopes: readonly PlannedScope[]): Shape {
+  const rows = scopes.flatMap((scope, i) => scope.rows.map((row) => ({ ...row, scope: i })));
+  return {
+    rows: rows.map(({ scope, field, counts }) => ({
+      scope,
+      field,
+      counts: counts.map(({ limit: { window }, amount, period }) => {
+        const widthMs = Math.max(0, kindOf(window));
+        return { kind: window.kind, widthMs, amount, period };
+      }),
+    })),
+  };
+}

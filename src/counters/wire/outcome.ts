@@ -1,0 +1,92 @@
+import type { Reading } from "../../admission/charge.js";
+import type { ReserveOutcome, ReserveRequest } from "../counters.js";
+import { type ReservationRecord, recordFrom } from "./record.js";
+import {
+  type Clocks,
+  countedFrom,
+  foreseenFrom,
+  inOrder,
+  notOpenFrom,
+  type Reply,
+  readingsFrom,
+  STATUS,
+} from "./reply.js";
+import type { EncodedCharges } from "./request.js";
+
+const RESERVED: ReadonlySet<number> = new Set([STATUS.reserved, STATUS.reservedInShadow, STATUS.foreseen]);
+
+/**
+ * The outcome that a store's reply to a reserve is; `STATUS.look` is not for here.
+ *
+ * @param onServerClock whether the counters go by the server's clock; callers are told of times on their own
+ */
+export function outcomeFrom(
+  request: ReserveRequest,
+  { layout: { places }, charges }: EncodedCharges,
+  reply: Reply,
+  onServerClock: boolean,
+): ReserveOutcome {
+  const status = Number(reply[0]);
+  const clocks = clocksFrom(reply[1], reply[2], request.now, onServerClock);
+  if (status === STATUS.refused) {
+    return { outcome: "refused", readings: inOrder(readingsFrom(reply, 3, charges, clocks), places) };
+  }
+  if (!RESERVED.has(status)) return { outcome: notOpenFrom(status) };
+  const held = request.extend
+    ? recordFrom(reply.at(-1), onServerClock)
+    : madeFrom(request, onServerClock ? request.now : clocks.now);
+  const counted =
+    status === STATUS.foreseen
+      ? foreseenFrom(reply, charges, clocks)
+      : countedFrom(reply, charges, clocks, status === STATUS.reservedInShadow);
+  return {
+    outcome: "reserved",
+    id: request.id,
+    reservedAt: held.reservedAt,
+    expiresAt: held.expiresAt,
+    charges: held.charges,
+    used: inOrder(counted.used, places),
+    resetMs: inOrder(counted.resetMs, places),
+    shadow: counted.shadow && inOrder(counted.shadow, places),
+  };
+}
+
+/** A new reservation, as its caller is told of it. */
+function madeFrom(
+  { ttlMs, charges }: ReserveRequest,
+  reservedAt: number,
+): Omit<ReservationRecord, "fingerprint"> {
+  return { reservedAt, expiresAt: reservedAt + ttlMs, charges };
+}
+
+/**
+ * The outcome where an open reservation is the answer: to its idempotency key, or to a request that was sent before.
+ *
+ * @param readings of what was asked for, which is the reservation's charges unless it was to be extended
+ */
+export function replayFrom(
+  { extend }: ReserveRequest,
+  id: string,
+  { reservedAt, expiresAt, charges }: ReservationRecord,
+  readings: readonly Reading[],
+): ReserveOutcome {
+  return {
+    outcome: extend ? "reserved" : "replayed",
+    id,
+    reservedAt,
+    expiresAt,
+    charges,
+    used: readings.map(({ used }) => used),
+    resetMs: readings.map(({ resetMs }) => resetMs),
+  };
+}
+
+/** @param now the counters' moment, and `serverNow` the server's time, which that is never before */
+export function clocksFrom(
+  now: unknown,
+  serverNow: unknown,
+  callerNow: number,
+  onServerClock: boolean,
+): Clocks {
+  return { now: Number(now), callerNow, base: onServerClock ? Number(serverNow) : callerNow };
+}
