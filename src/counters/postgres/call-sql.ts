@@ -1,10 +1,7 @@
-import { SUB_BUCKETS } from "../../admission/sliding-count.js";
+import { STATUS } from "../wire/reply.js";
 
 /** How long after its TTL a reservation is still known, so that a late settle is told `expired`; and an idle count kept. */
-const KEPT_MS = 3_600_000;
-
-/** From the first zone to enter a date to the last to leave it: until then an ended period may still be charged. */
-const ZONES_APART_MS = 26 * 3_600_000;
+export const KEPT_MS = 3_600_000;
 
 /**
  * Plans that look every count up by its key, whatever the size of the table was when they were made, and that are made
@@ -14,11 +11,20 @@ const PLANNING = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = 
   SET enable_mergejoin = off SET jit = off`;
 
 /**
- * The functions that the adapter calls, in schema `s`, one for each method of Counters.
+ * The functions that the adapter calls, in schema `s`, one for each method of Counters. They take and answer what `wire/` says.
  *
- * INVARIANT: no call waits for another in a circle. Locks are taken in one order: the clock of callers, the reservation, counts
- * that are made, ordered by their key, counts that exist, ordered by their key. A count that exists is never waited for
- * by who makes one later: who finds that one is gone begins again (SQLSTATE 40001).
+ * How a call says its charges, row by row:
+ *
+ *   scopes, models   the rows of table counts
+ *   sizes            how many charges there are on each row
+ *   fields           of each charge, the name of its count
+ *   shape            of each charge four numbers: kind, max (-1 - max in shadow mode), place of the amount, place of the period (or 0)
+ *   numbers          three that each function says, the amounts, and for each period index, start and end
+ *   lock_order       the places of the rows in the order in which all processes lock them
+ *
+ * INVARIANT: no call waits for another in a circle. Everybody locks in one order: the clock of callers, the rows in the order that
+ * their names have, a reservation. Who has these waits for nobody any more. A row is written only under its lock, which is an
+ * advisory one: so a refused call writes nothing.
  */
 export function callSql(s: string): string {
   return `
@@ -26,371 +32,417 @@ CREATE FUNCTION ${s}.server_now() RETURNS bigint LANGUAGE sql VOLATILE AS $fn$
   SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint
 $fn$;
 
--- The moment of a call. The clock of callers stands still for everybody else until a call that writes is over; a dry run does not move it.
-CREATE FUNCTION ${s}.now_of(caller_now bigint, caller_clock boolean, dry_run boolean) RETURNS bigint LANGUAGE plpgsql AS $fn$
+-- The moment of a call on the clock of callers, which stands still for everybody else until a call that writes is over.
+CREATE FUNCTION ${s}.caller_clock(caller_now bigint, writes boolean) RETURNS bigint LANGUAGE plpgsql AS $fn$
 DECLARE
   moment bigint;
 BEGIN
-  IF NOT caller_clock THEN RETURN ${s}.server_now(); END IF;
-  IF dry_run THEN RETURN (SELECT greatest(caller_now, max(k.at)) FROM ${s}.clock k); END IF;
+  IF NOT writes THEN RETURN (SELECT greatest(caller_now, max(k.at)) FROM ${s}.clock k); END IF;
   INSERT INTO ${s}.clock AS k (at) VALUES (caller_now)
     ON CONFLICT (one) DO UPDATE SET at = greatest(k.at, caller_now) RETURNING k.at INTO moment;
   RETURN moment;
 END $fn$;
 
-CREATE FUNCTION ${s}.charges_of(given json) RETURNS ${s}.charge[] LANGUAGE plpgsql IMMUTABLE AS $fn$
-BEGIN
-  RETURN ARRAY(SELECT ch FROM json_populate_recordset(NULL::${s}.charge, given) ch);
-END $fn$;
+CREATE FUNCTION ${s}.lock_of(scope text, models text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $fn$
+  SELECT hashtextextended('counts of ${s} ' || scope || ' ' || models, 0)
+$fn$;
 
--- The counts of charges as they are, in their order; NULL for one that was never charged.
-CREATE FUNCTION ${s}.look(charges ${s}.charge[]) RETURNS ${s}.counts[] LANGUAGE plpgsql STABLE AS $fn$
+-- The rows of a call in its order; NULL for one that is not there.
+CREATE FUNCTION ${s}.rows_of(scopes text[], models text[]) RETURNS ${s}.counts[] LANGUAGE plpgsql VOLATILE AS $fn$
 BEGIN
   RETURN ARRAY(
-    SELECT c FROM unnest(charges) ch LEFT JOIN ${s}.counts c ON c.scope = ch.scope AND c.field = ch.field ORDER BY ch.place);
+    SELECT t FROM unnest(scopes, models) WITH ORDINALITY AS w (scope, models, place)
+      LEFT JOIN ${s}.counts t ON t.scope = w.scope AND t.models = w.models ORDER BY w.place);
 END $fn$;
 
--- The same, locked until the end of the call, made where they are missing.
-CREATE FUNCTION ${s}.hold(charges ${s}.charge[], seen ${s}.counts[]) RETURNS ${s}.counts[] LANGUAGE plpgsql AS $fn$
+-- The same, locked until the end of the call.
+CREATE FUNCTION ${s}.locked_rows(scopes text[], models text[], lock_order integer[]) RETURNS ${s}.counts[] LANGUAGE plpgsql AS $fn$
 DECLARE
-  held ${s}.counts[];
+  place integer;
+  done text; -- assigned to, which takes a third of the time of PERFORM
 BEGIN
-  IF array_position(seen, NULL) IS NOT NULL THEN
-    INSERT INTO ${s}.counts (scope, field) SELECT ch.scope, ch.field FROM unnest(charges) ch ORDER BY ch.scope, ch.field
-      ON CONFLICT DO NOTHING;
-  END IF;
-  held := ARRAY(
-    SELECT x.c FROM (
-      SELECT c, ch.place FROM unnest(charges) ch JOIN ${s}.counts c ON c.scope = ch.scope AND c.field = ch.field
-      ORDER BY c.scope, c.field FOR UPDATE OF c
-    ) x ORDER BY x.place);
-  IF cardinality(held) < cardinality(charges) THEN
-    RAISE EXCEPTION 'a count was forgotten meanwhile' USING ERRCODE = 'serialization_failure';
-  END IF;
-  RETURN held;
+  FOREACH place IN ARRAY lock_order LOOP
+    done := pg_advisory_xact_lock(${s}.lock_of(scopes[place], models[place]));
+  END LOOP;
+  RETURN ${s}.rows_of(scopes, models);
 END $fn$;
 
--- The server's clock, and no moment before what the counts have seen.
-CREATE FUNCTION ${s}.not_before(moment bigint, held ${s}.counts[]) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $fn$
-DECLARE
-  c ${s}.counts;
+-- Where a count is in its row; behind the last one where it is not there.
+CREATE FUNCTION ${s}.place_of(counts ${s}.one_count[], wanted text) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $fn$
 BEGIN
-  FOREACH c IN ARRAY held LOOP
-    moment := greatest(moment, c.at);
+  FOR place IN 1..coalesce(cardinality(counts), 0) LOOP
+    IF counts[place].field = wanted THEN RETURN place; END IF;
+  END LOOP;
+  RETURN coalesce(cardinality(counts), 0) + 1;
+END $fn$;
+
+CREATE FUNCTION ${s}.latest(moment bigint, held ${s}.counts[]) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $fn$
+DECLARE
+  h ${s}.counts;
+BEGIN
+  FOREACH h IN ARRAY held LOOP
+    moment := greatest(moment, h.at);
   END LOOP;
   RETURN moment;
 END $fn$;
 
--- Whether the limits have room: 'all', 'shadow' where only limits in shadow mode are short, 'none'. Zero always has.
-CREATE FUNCTION ${s}.room(charges ${s}.charge[], held ${s}.counts[], moment bigint) RETURNS text LANGUAGE plpgsql STABLE AS $fn$
+-- Three numbers for each charge, see reading().
+CREATE FUNCTION ${s}.readings(
+  held ${s}.counts[], sizes integer[], fields text[], shape bigint[], numbers bigint[], moment bigint
+) RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE AS $fn$
 DECLARE
-  ch ${s}.charge;
-  found text := 'all';
+  counts ${s}.one_count[];
+  found bigint[] := '{}';
+  i integer := 0;
+  max bigint;
 BEGIN
-  FOREACH ch IN ARRAY charges LOOP
-    IF ch.amount > 0 AND ${s}.used(held[ch.place], ch, moment) + ch.amount > ch.max THEN
-      IF ch.enforced THEN RETURN 'none'; END IF;
-      found := 'shadow';
-    END IF;
+  FOR r IN 1..cardinality(sizes) LOOP
+    counts := held[r].counts;
+    FOR j IN 1..sizes[r] LOOP
+      i := i + 1;
+      max := shape[4 * i - 2];
+      IF max < 0 THEN max := -1 - max; END IF;
+      found := found || ${s}.reading(counts[${s}.place_of(counts, fields[i])], shape[4 * i - 3], numbers[shape[4 * i - 1]], max,
+        numbers[nullif(shape[4 * i], 0)], numbers[nullif(shape[4 * i], 0) + 2], moment);
+    END LOOP;
   END LOOP;
   RETURN found;
 END $fn$;
 
-CREATE FUNCTION ${s}.readings(
-  charges ${s}.charge[], held ${s}.counts[], moment bigint, caller_now bigint, caller_clock boolean, with_waits boolean
-) RETURNS json LANGUAGE plpgsql STABLE AS $fn$
-DECLARE
-  ch ${s}.charge;
-  found json[] := '{}';
-  watched bigint := CASE WHEN caller_clock THEN caller_now ELSE moment END;
+-- Writes rows, those that were not there too. Their locks are held.
+CREATE FUNCTION ${s}.write_rows(written ${s}.counts[], are_new boolean) RETURNS void LANGUAGE plpgsql AS $fn$
 BEGIN
-  FOREACH ch IN ARRAY charges LOOP
-    IF NOT with_waits THEN ch.amount := 0; END IF;
-    found := found || ${s}.reading(held[ch.place], ch, moment, watched, caller_now);
-  END LOOP;
-  RETURN array_to_json(found);
-END $fn$;
-
--- What can be said of charges without holding their counts, all of it from one state of the database; no readings where no limit
--- is short, unless they are asked for.
-CREATE FUNCTION ${s}.appraise(
-  charges ${s}.charge[], caller_now bigint, caller_clock boolean, asked boolean,
-  INOUT moment bigint, OUT held ${s}.counts[], OUT has_room text, OUT readings json
-) LANGUAGE plpgsql STABLE AS $fn$
-BEGIN
-  held := ${s}.look(charges);
-  IF NOT caller_clock THEN moment := ${s}.not_before(moment, held); END IF;
-  has_room := ${s}.room(charges, held, moment);
-  IF asked OR has_room <> 'all' THEN
-    readings := ${s}.readings(charges, held, moment, caller_now, caller_clock, true);
+  IF are_new THEN
+    INSERT INTO ${s}.counts SELECT n.* FROM unnest(written) n
+      ON CONFLICT (scope, models) DO UPDATE SET at = excluded.at, counts = excluded.counts;
+  ELSE
+    UPDATE ${s}.counts t SET at = n.at, counts = n.counts FROM unnest(written) n
+      WHERE t.scope = n.scope AND t.models = n.models;
   END IF;
 END $fn$;
 
-CREATE FUNCTION ${s}.write_counts(held ${s}.counts[], moment bigint) RETURNS void LANGUAGE plpgsql AS $fn$
+-- A reservation as callers are told it, see record.ts.
+CREATE FUNCTION ${s}.told(expires_at bigint, parts ${s}.part[]) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $fn$
+DECLARE
+  p ${s}.part;
+  told json[] := ARRAY[to_json(expires_at)];
 BEGIN
-  UPDATE ${s}.counts c
-    SET at = moment, used = n.used, width = n.width, first_bucket = n.first_bucket, buckets = n.buckets, period = n.period,
-      period_ends_at = n.period_ends_at, previous = n.previous, previous_used = n.previous_used, next_expiry = n.next_expiry
-    FROM unnest(held) n WHERE c.scope = n.scope AND c.field = n.field;
+  FOREACH p IN ARRAY parts LOOP
+    told := told || ARRAY[to_json(p.at), to_json(p.label), to_json('[' || array_to_string(p.numbers, ',') || ']'), to_json(p.plan)];
+  END LOOP;
+  RETURN array_to_json(told);
 END $fn$;
 
--- What is told of an open reservation, its charges where they are not those that were just asked for.
-CREATE FUNCTION ${s}.told(
-  outcome text, r ${s}.reservation, moment bigint, readings json, shadow json
-) RETURNS json LANGUAGE sql STABLE AS $fn$
-  SELECT json_build_object(
-    'outcome', outcome, 'id', r.id, 'at', moment,
-    'reservedAt', r.reserved_at, 'expiresAt', r.reserved_at + r.expires_at - r.at,
-    'charges', CASE WHEN outcome = 'replayed' OR r.extensions IS NOT NULL THEN r.charges END, 'extensions', r.extensions,
-    'readings', readings, 'shadow', shadow)
-$fn$;
+-- What is known of the id or the idempotency key of a reserve, as the reply to it; NULL for nothing.
+CREATE FUNCTION ${s}.known(wanted text, wanted_key text, moment bigint) RETURNS text LANGUAGE plpgsql AS $fn$
+DECLARE
+  o ${s}.reservation;
+BEGIN
+  IF wanted_key IS NOT NULL THEN
+    SELECT * INTO o FROM ${s}.reservation WHERE idempotency_key = wanted_key AND expires_at > moment;
+  END IF;
+  IF o.id IS NULL THEN
+    SELECT * INTO o FROM ${s}.reservation WHERE id = wanted;
+    IF o.id IS NULL THEN RETURN NULL; END IF;
+    IF o.settled THEN RETURN '[${STATUS.alreadySettled}]'; END IF;
+    IF o.expires_at <= moment THEN RETURN '[${STATUS.expired}]'; END IF;
+  END IF;
+  RETURN json_build_array(${STATUS.look}, o.id, ${s}.told(o.expires_at, o.parts));
+END $fn$;
 
--- Counters.reserve. A call that is refused, replayed or a dry run waits for no count and writes none.
+-- Counters.reserve. The numbers begin with the TTL of the reservation, for how long to know of it, and the caller's moment.
 CREATE FUNCTION ${s}.reserve(
-  id text, orders text, caller_now bigint, ttl bigint, given json, idempotency_key text, fingerprint text,
-  caller_clock boolean, to_forget integer
-) RETURNS json LANGUAGE plpgsql ${PLANNING} AS $fn$
+  id text, orders text, on_caller_clock boolean, scopes text[], models text[], sizes integer[], fields text[], shape bigint[],
+  numbers bigint[], lock_order integer[], tags text, plan text, idempotency_key text, fingerprint text, to_forget integer
+) RETURNS text LANGUAGE plpgsql ${PLANNING} AS $fn$
 #variable_conflict use_column
 DECLARE
   wanted CONSTANT text := id;
   wanted_key CONSTANT text := idempotency_key;
-  wanted_print CONSTANT text := fingerprint;
   extends CONSTANT boolean := orders LIKE 'extend%';
   dry_run CONSTANT boolean := orders LIKE '% dry run';
-  moment bigint := ${s}.now_of(caller_now, caller_clock, dry_run);
-  charges ${s}.charge[] := ${s}.charges_of(given);
+  raw bigint;
+  moment bigint;
   held ${s}.counts[];
-  r ${s}.reservation;
-  ch ${s}.charge;
-  seen record;
-  has_room text;
-  readings json;
-  shadow json;
+  written ${s}.counts[] := '{}';
+  has_new boolean := false;
+  h ${s}.counts;
+  charged ${s}.one_count[];
+  c ${s}.one_count;
+  o ${s}.reservation;
+  part ${s}.part;
+  i integer := 0;
+  k integer;
+  kind bigint;
+  max bigint;
+  amount bigint;
+  period bigint;
+  ends bigint;
+  taken bigint;
+  used bigint[] := '{}';
+  empties bigint[] := '{}';
+  before bigint[] := '{}';
+  is_short boolean := false;
+  in_shadow boolean := false;
+  status integer;
+  known text;
+  reply text;
+  done text;
 BEGIN
+  IF on_caller_clock THEN raw := ${s}.caller_clock(numbers[3], NOT dry_run); END IF;
+  IF dry_run THEN held := ${s}.rows_of(scopes, models); ELSE held := ${s}.locked_rows(scopes, models, lock_order); END IF;
+  raw := coalesce(raw, ${s}.server_now());
+  moment := ${s}.latest(raw, held);
   IF extends THEN
-    SELECT o.* INTO r FROM ${s}.reservation o WHERE o.id = wanted FOR UPDATE;
-    IF r.id IS NULL OR r.settled OR r.expires_at <= moment THEN
-      RETURN json_build_object('outcome', ${s}.closed_as(r));
-    END IF;
+    SELECT * INTO o FROM ${s}.reservation WHERE id = wanted FOR UPDATE;
+    status := ${s}.closed_as(o, moment);
+    IF status IS NOT NULL THEN RETURN format('[%s]', status); END IF;
   ELSE
-    -- Two calls with the same id, or the same idempotency key, come one after the other.
-    IF NOT dry_run THEN
-      PERFORM pg_advisory_xact_lock(hashtextextended(wanted, 1));
-      IF wanted_key IS NOT NULL THEN PERFORM pg_advisory_xact_lock(hashtextextended(wanted_key, 2)); END IF;
-    END IF;
-    -- What has its key is the answer, or else what was made when it was sent before.
-    IF wanted_key IS NOT NULL THEN
-      SELECT o.* INTO r FROM ${s}.reservation o WHERE o.idempotency_key = wanted_key AND o.expires_at > moment;
-    END IF;
-    IF r.id IS NULL THEN
-      SELECT o.* INTO r FROM ${s}.reservation o WHERE o.id = wanted;
-      IF r.settled OR r.expires_at <= moment THEN RETURN json_build_object('outcome', ${s}.closed_as(r)); END IF;
-    END IF;
-    IF r.id IS NOT NULL AND r.fingerprint IS DISTINCT FROM coalesce(wanted_print, r.fingerprint) THEN
-      RETURN '{"outcome":"conflict"}';
-    END IF;
-    IF r.id IS NOT NULL THEN
-      charges := ${s}.charges_of(${s}.all_charges(r));
-      seen := ${s}.appraise(charges, caller_now, caller_clock, true, moment);
-      RETURN ${s}.told('replayed', r, moment, seen.readings, NULL);
-    END IF;
+    o.expires_at := moment + numbers[1];
   END IF;
+  part := ROW(moment, coalesce(fingerprint, ''), tags, numbers, plan);
+  o.parts := o.parts || part;
 
-  seen := ${s}.appraise(charges, caller_now, caller_clock, dry_run, moment);
-  has_room := seen.has_room;
-  readings := seen.readings;
-  moment := seen.moment;
-  IF has_room <> 'none' AND NOT dry_run THEN
-    held := ${s}.hold(charges, seen.held);
-    IF NOT caller_clock THEN moment := ${s}.not_before(${s}.server_now(), held); END IF;
-    -- What had room still has it at a later moment, if nobody was faster.
-    IF has_room <> 'all' OR moment < seen.moment OR held <> seen.held THEN
-      has_room := ${s}.room(charges, held, moment);
-    END IF;
-    IF has_room <> 'all' THEN
-      readings := ${s}.readings(charges, held, moment, caller_now, caller_clock, true);
-    END IF;
-  END IF;
-  IF has_room = 'none' THEN RETURN json_build_object('outcome', 'refused', 'readings', readings); END IF;
-  IF has_room = 'shadow' THEN shadow := readings; END IF;
-
-  IF extends THEN
-    r.extensions := (coalesce(r.extensions::jsonb, '[]')
-      || jsonb_build_object('at', moment, 'charges', given::jsonb))::json;
-  ELSE
-    r.id := wanted;
-    r.at := moment;
-    r.expires_at := moment + ttl;
-    r.reserved_at := CASE WHEN caller_clock THEN moment ELSE caller_now END;
-  END IF;
-  IF dry_run THEN RETURN ${s}.told('reserved', r, moment, readings, shadow); END IF;
-
-  FOREACH ch IN ARRAY charges LOOP
-    held[ch.place] := ${s}.add(held[ch.place], ch, moment, r.expires_at);
+  FOR r IN 1..cardinality(sizes) LOOP
+    h := held[r];
+    has_new := has_new OR h.scope IS NULL;
+    charged := coalesce(h.counts, '{}');
+    FOR j IN 1..sizes[r] LOOP
+      i := i + 1;
+      k := j; -- where it is, unless calls with other limits made the row
+      c := charged[k];
+      IF c.field IS DISTINCT FROM fields[i] THEN
+        k := ${s}.place_of(charged, fields[i]);
+        c := charged[k];
+        c.field := fields[i];
+        c.kind := shape[4 * i - 3];
+      END IF;
+      kind := shape[4 * i - 3];
+      max := shape[4 * i - 2];
+      amount := numbers[shape[4 * i - 1]];
+      IF kind = -3 THEN
+        period := numbers[shape[4 * i]];
+        ends := numbers[shape[4 * i] + 2];
+      END IF;
+      c := ${s}.charged(c, kind, amount, period, ends, moment, o.expires_at);
+      charged[k] := c;
+      taken := CASE WHEN kind = -3 AND period = c.previous THEN c.previous_used ELSE c.used END;
+      used[i] := taken;
+      IF amount > 0 THEN
+        IF max >= 0 THEN is_short := is_short OR taken > max; ELSE in_shadow := in_shadow OR taken > -1 - max; END IF;
+      ELSIF kind > 0 THEN
+        empties := empties || ${s}.empty_at(c, kind);
+      END IF;
+    END LOOP;
+    h.scope := scopes[r];
+    h.models := models[r];
+    h.at := moment;
+    h.counts := charged;
+    written[r] := h;
   END LOOP;
-  PERFORM ${s}.write_counts(held, moment);
-  IF extends THEN
-    UPDATE ${s}.reservation o SET extensions = r.extensions WHERE o.id = r.id;
-  ELSE
-    IF wanted_key IS NOT NULL THEN
-      UPDATE ${s}.reservation o SET idempotency_key = NULL WHERE o.idempotency_key = wanted_key; -- one that has expired
-    END IF;
-    INSERT INTO ${s}.reservation (id, at, expires_at, reserved_at, idempotency_key, fingerprint, charges, forget_at)
-      VALUES (r.id, r.at, r.expires_at, r.reserved_at, wanted_key, wanted_print, given, ${s}.server_now() + ttl + ${KEPT_MS});
+
+  IF (is_short OR dry_run) AND NOT extends THEN
+    known := ${s}.known(wanted, wanted_key, moment);
+    IF known IS NOT NULL THEN RETURN known; END IF;
   END IF;
-  IF to_forget > 0 THEN PERFORM ${s}.forget(to_forget, moment); END IF;
-  readings := ${s}.readings(charges, held, moment, caller_now, caller_clock, false);
-  RETURN ${s}.told('reserved', r, moment, readings, shadow);
+  IF is_short OR in_shadow OR dry_run THEN
+    before := ${s}.readings(held, sizes, fields, shape, numbers, moment);
+  END IF;
+  IF is_short THEN RETURN to_json(ARRAY[${STATUS.refused}, moment, raw] || before); END IF;
+  IF dry_run THEN
+    reply := array_to_string(ARRAY[${STATUS.foreseen}, moment, raw] || before, ',');
+  ELSE
+    status := CASE WHEN in_shadow THEN ${STATUS.reservedInShadow} ELSE ${STATUS.reserved} END;
+    reply := array_to_string(ARRAY[status, moment, raw] || used || empties || before, ',');
+    IF extends THEN
+      UPDATE ${s}.reservation SET parts = o.parts WHERE id = wanted;
+    ELSE
+      FOR attempt IN 1..2 LOOP
+        INSERT INTO ${s}.reservation (id, expires_at, idempotency_key, parts, forget_at)
+          VALUES (wanted, o.expires_at, wanted_key, o.parts, ${s}.server_now() + numbers[2]) ON CONFLICT DO NOTHING;
+        EXIT WHEN FOUND;
+        IF attempt = 2 THEN RAISE EXCEPTION 'the key was taken meanwhile' USING ERRCODE = 'serialization_failure'; END IF;
+        known := ${s}.known(wanted, wanted_key, moment);
+        IF known IS NOT NULL THEN RETURN known; END IF;
+        UPDATE ${s}.reservation SET idempotency_key = NULL WHERE idempotency_key = wanted_key; -- one that has expired
+      END LOOP;
+    END IF;
+    done := ${s}.write_rows(written, has_new);
+    IF to_forget > 0 THEN PERFORM ${s}.forget(to_forget, moment); END IF;
+  END IF;
+  IF extends THEN RETURN format('[%s,%s]', reply, ${s}.told(o.expires_at, o.parts)); END IF;
+  RETURN '[' || reply || ']';
 END $fn$;
 
-CREATE FUNCTION ${s}.closed_as(r ${s}.reservation) RETURNS text LANGUAGE sql IMMUTABLE AS $fn$
-  SELECT CASE WHEN r.id IS NULL THEN 'unknown_reservation' WHEN r.settled THEN 'already_settled' ELSE 'expired' END
-$fn$;
-
--- Everything that a reservation charged, extensions included, each count once and in the order in which they came.
-CREATE FUNCTION ${s}.all_charges(r ${s}.reservation) RETURNS json LANGUAGE plpgsql STABLE AS $fn$
+-- Why a reservation is not open; NULL where it is.
+CREATE FUNCTION ${s}.closed_as(o ${s}.reservation, moment bigint) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $fn$
 BEGIN
-  IF r.extensions IS NULL THEN RETURN r.charges; END IF;
-  RETURN (
-    WITH part AS (
-      SELECT 0 AS part, r.charges AS charges
-      UNION ALL
-      SELECT e.part::integer, e.value -> 'charges' FROM json_array_elements(r.extensions) WITH ORDINALITY AS e (value, part)
-    ), every AS (
-      SELECT ch.*, sum(ch.amount) OVER same AS total, row_number() OVER same AS nth, p.part
-      FROM part p, json_populate_recordset(NULL::${s}.charge, p.charges) ch
-      WINDOW same AS (PARTITION BY ch.scope, ch.field ORDER BY p.part ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
-    )
-    SELECT json_agg(json_build_object('place', place, 'scope', scope, 'field', field, 'amount', total, 'max', max,
-      'enforced', enforced, 'kind', kind, 'width', width, 'period', period, 'period_ends_at', period_ends_at) ORDER BY place)
-    FROM (SELECT e.scope, e.field, e.total, e.max, e.enforced, e.kind, e.width, e.period, e.period_ends_at,
-            row_number() OVER (ORDER BY e.part, e.place) AS place
-          FROM every e WHERE e.nth = 1) once
-  );
+  IF o.id IS NULL THEN RETURN ${STATUS.unknown}; END IF;
+  IF o.settled THEN RETURN ${STATUS.alreadySettled}; END IF;
+  IF o.expires_at <= moment THEN RETURN ${STATUS.expired}; END IF;
+  RETURN NULL;
 END $fn$;
 
--- Counters.settle. Never refuses.
-CREATE FUNCTION ${s}.settle(id text, caller_now bigint, given json, caller_clock boolean)
-RETURNS json LANGUAGE plpgsql ${PLANNING} AS $fn$
+-- What a part of a reservation charged to a count, where it is of other limits than the call: its plan has the names, see planText.
+CREATE FUNCTION ${s}.amount_in(part ${s}.part, scope text, field text) RETURNS bigint LANGUAGE plpgsql STABLE AS $fn$
+BEGIN
+  RETURN coalesce((
+    SELECT part.numbers[(charge ->> 1)::integer]
+      FROM json_array_elements(split_part(part.plan, chr(10), 1)::json) AS planned,
+        json_array_elements(planned) WITH ORDINALITY AS rows (planned_row, nth),
+        json_array_elements(CASE WHEN nth > 1 THEN planned_row ELSE '[]' END) WITH ORDINALITY AS charges (charge, place)
+      WHERE planned ->> 0 = amount_in.scope AND place > 2 AND charge ->> 0 = amount_in.field), 0);
+END $fn$;
+
+-- Counters.settle. Never refuses. The third of the numbers is the caller's moment.
+CREATE FUNCTION ${s}.settle(
+  id text, on_caller_clock boolean, scopes text[], models text[], sizes integer[], fields text[], shape bigint[],
+  numbers bigint[], lock_order integer[], tags text
+) RETURNS text LANGUAGE plpgsql ${PLANNING} AS $fn$
 #variable_conflict use_column
 DECLARE
   wanted CONSTANT text := id;
-  moment bigint := ${s}.now_of(caller_now, caller_clock, false);
-  charges ${s}.charge[];
-  reserved ${s}.charge[];
-  held ${s}.counts[];
-  c ${s}.counts;
-  r ${s}.reservation;
-  ch ${s}.charge;
-  delta bigint;
-  back bigint;
-  extension record;
-  taken bigint[] := '{}';
-BEGIN
-  SELECT o.* INTO r FROM ${s}.reservation o WHERE o.id = wanted FOR UPDATE;
-  IF r.id IS NULL OR r.settled OR r.expires_at <= moment THEN
-    RETURN json_build_object('outcome', ${s}.closed_as(r));
-  END IF;
-  charges := ${s}.charges_of(given);
-  reserved := ${s}.charges_of(${s}.all_charges(r));
-  held := ${s}.hold(charges, ${s}.look(charges));
-  IF NOT caller_clock THEN moment := ${s}.not_before(greatest(r.at, ${s}.server_now()), held); END IF;
-  FOREACH ch IN ARRAY charges LOOP
-    c := held[ch.place];
-    delta := ch.amount - ${s}.amount_in(reserved, ch);
-    IF delta < 0 AND r.extensions IS NOT NULL THEN
-      -- Back goes what was charged last, so that each part keeps min(estimate, actual) of its own moment.
-      FOR extension IN
-        SELECT (e.value ->> 'at')::bigint AS at, ${s}.amount_in(${s}.charges_of(e.value -> 'charges'), ch) AS amount
-        FROM json_array_elements(r.extensions) WITH ORDINALITY AS e (value, nth) ORDER BY e.nth DESC
-      LOOP
-        EXIT WHEN delta >= 0;
-        back := greatest(delta, -extension.amount);
-        c := ${s}.correct(c, ch, back, extension.at, r.expires_at, moment);
-        delta := delta - back;
-      END LOOP;
-    END IF;
-    c := ${s}.correct(c, ch, delta, r.at, r.expires_at, moment);
-    held[ch.place] := c;
-    taken := taken || ${s}.used(c, ch, moment);
-  END LOOP;
-  PERFORM ${s}.write_counts(held, moment);
-  UPDATE ${s}.reservation o
-    SET settled = true, idempotency_key = NULL, fingerprint = NULL, charges = NULL, extensions = NULL WHERE o.id = r.id;
-  RETURN json_build_object('outcome', 'settled', 'used', array_to_json(taken));
-END $fn$;
-
--- What stands in charges against the count of another; nearly always it is at the same place.
-CREATE FUNCTION ${s}.amount_in(charges ${s}.charge[], ch ${s}.charge) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $fn$
-DECLARE
-  same ${s}.charge := charges[ch.place];
-BEGIN
-  IF same.scope = ch.scope AND same.field = ch.field THEN RETURN same.amount; END IF;
-  FOREACH same IN ARRAY charges LOOP
-    IF same.scope = ch.scope AND same.field = ch.field THEN RETURN same.amount; END IF;
-  END LOOP;
-  RETURN 0;
-END $fn$;
-
--- Counters.read.
-CREATE FUNCTION ${s}.read(caller_now bigint, given json, caller_clock boolean)
-RETURNS json LANGUAGE plpgsql STABLE ${PLANNING} AS $fn$
-DECLARE
-  charges ${s}.charge[] := ${s}.charges_of(given);
-  held ${s}.counts[] := ${s}.look(charges);
+  raw bigint;
   moment bigint;
+  held ${s}.counts[];
+  has_new boolean := false;
+  h ${s}.counts;
+  corrected ${s}.one_count[];
+  c ${s}.one_count;
+  o ${s}.reservation;
+  part ${s}.part;
+  reserved bigint[];
+  status integer;
+  done text;
+  i integer := 0;
+  k integer;
+  kind bigint;
+  period bigint;
+  ends bigint;
+  delta bigint;
+  parts_of bigint[];
+  back bigint;
+  used bigint[] := '{}';
 BEGIN
-  IF caller_clock THEN SELECT greatest(caller_now, max(k.at)) INTO moment FROM ${s}.clock k;
-  ELSE moment := ${s}.not_before(${s}.server_now(), held);
+  IF on_caller_clock THEN raw := ${s}.caller_clock(numbers[3], true); END IF;
+  held := ${s}.locked_rows(scopes, models, lock_order);
+  raw := coalesce(raw, ${s}.server_now());
+  moment := ${s}.latest(raw, held);
+  UPDATE ${s}.reservation n SET settled = true, idempotency_key = NULL, parts = NULL
+    FROM (SELECT * FROM ${s}.reservation WHERE id = wanted AND NOT settled AND expires_at > moment FOR UPDATE) was
+    WHERE n.id = was.id RETURNING was.* INTO o;
+  IF NOT FOUND THEN
+    SELECT * INTO o FROM ${s}.reservation WHERE id = wanted;
+    status := ${s}.closed_as(o, moment);
+    IF status IS NULL THEN RAISE EXCEPTION 'it was reserved just now' USING ERRCODE = 'serialization_failure'; END IF;
+    RETURN format('[%s]', -status);
   END IF;
-  RETURN ${s}.readings(charges, held, moment, caller_now, caller_clock, true);
+  part := o.parts[1];
+  IF part.tags = tags THEN reserved := part.numbers; END IF;
+
+  FOR r IN 1..cardinality(sizes) LOOP
+    h := held[r];
+    has_new := has_new OR h.scope IS NULL;
+    corrected := coalesce(h.counts, '{}');
+    FOR j IN 1..sizes[r] LOOP
+      i := i + 1;
+      k := j;
+      c := corrected[k];
+      IF c.field IS DISTINCT FROM fields[i] THEN
+        k := ${s}.place_of(corrected, fields[i]);
+        c := corrected[k];
+        c.field := fields[i];
+        c.kind := shape[4 * i - 3];
+      END IF;
+      kind := shape[4 * i - 3];
+      IF kind = -3 THEN
+        period := numbers[shape[4 * i]];
+        ends := numbers[shape[4 * i] + 2];
+      END IF;
+      delta := numbers[shape[4 * i - 1]]
+        - coalesce(reserved[shape[4 * i - 1]], ${s}.amount_in(part, scopes[r], fields[i]));
+      IF cardinality(o.parts) > 1 THEN
+        parts_of := '{}';
+        FOR p IN 2..cardinality(o.parts) LOOP
+          parts_of[p] := ${s}.amount_in(o.parts[p], scopes[r], fields[i]);
+          delta := delta - parts_of[p];
+        END LOOP;
+        -- Back goes what was charged last, so that each part keeps min(estimate, actual) of its own moment.
+        FOR p IN REVERSE cardinality(o.parts)..2 LOOP
+          EXIT WHEN delta >= 0;
+          back := greatest(delta, -parts_of[p]);
+          c := ${s}.corrected(c, kind, back, period, ends, o.parts[p].at, moment, o.expires_at);
+          delta := delta - back;
+        END LOOP;
+      END IF;
+      c := ${s}.corrected(c, kind, delta, period, ends, part.at, moment, o.expires_at);
+      corrected[k] := c;
+      used[i] := CASE WHEN kind = -3 THEN ${s}.used(c, kind, period) ELSE c.used END;
+    END LOOP;
+    h.scope := scopes[r];
+    h.models := models[r];
+    h.at := moment;
+    h.counts := corrected;
+    held[r] := h;
+  END LOOP;
+  done := ${s}.write_rows(held, has_new);
+  RETURN '[' || array_to_string(used, ',') || ']';
+END $fn$;
+
+-- Counters.read. The third of the numbers is the caller's moment.
+CREATE FUNCTION ${s}.read(
+  on_caller_clock boolean, scopes text[], models text[], sizes integer[], fields text[], shape bigint[], numbers bigint[]
+) RETURNS text LANGUAGE plpgsql STABLE ${PLANNING} AS $fn$
+DECLARE
+  raw bigint := CASE WHEN on_caller_clock THEN ${s}.caller_clock(numbers[3], false) ELSE ${s}.server_now() END;
+  held ${s}.counts[] := ${s}.rows_of(scopes, models);
+  moment bigint := ${s}.latest(raw, held);
+BEGIN
+  RETURN to_json(ARRAY[moment, raw] || ${s}.readings(held, sizes, fields, shape, numbers, moment));
 END $fn$;
 
 -- Forgets a few of the reservations and counts that matter no more. It waits for nobody: what is locked is passed over.
 CREATE FUNCTION ${s}.forget(at_most integer, moment bigint) RETURNS void LANGUAGE plpgsql AS $fn$
 DECLARE
+  server_now CONSTANT bigint := ${s}.server_now(); -- in the query itself it would keep the index from being used
   last ${s}.sweep;
-  looked_at integer;
+  seen record;
+  looked_at integer := 0;
 BEGIN
   DELETE FROM ${s}.reservation WHERE id = ANY (ARRAY(
-    SELECT r.id FROM ${s}.reservation r WHERE r.forget_at <= ${s}.server_now() AND r.expires_at <= moment
-    ORDER BY r.forget_at LIMIT at_most FOR UPDATE SKIP LOCKED));
+    SELECT o.id FROM ${s}.reservation o WHERE o.forget_at <= server_now AND o.expires_at <= moment
+    ORDER BY o.forget_at LIMIT at_most FOR UPDATE SKIP LOCKED));
 
   SELECT w.* INTO last FROM ${s}.sweep w FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN RETURN; END IF; -- somebody else is at it
-  WITH seen AS MATERIALIZED (
-    SELECT c.scope, c.field FROM ${s}.counts c WHERE (c.scope, c.field) > (last.scope, last.field)
-    ORDER BY c.scope, c.field LIMIT at_most
-  ), free AS MATERIALIZED (
-    SELECT c.scope, c.field FROM seen JOIN ${s}.counts c ON c.scope = seen.scope AND c.field = seen.field
-    WHERE c.at + ${KEPT_MS} <= moment AND ${s}.idle(c, moment) FOR UPDATE OF c SKIP LOCKED
-  ), gone AS (
-    DELETE FROM ${s}.counts c USING free WHERE c.scope = free.scope AND c.field = free.field
-  ), slots AS (
-    DELETE FROM ${s}.slot f USING free WHERE f.scope = free.scope AND f.field = free.field
-  ), counted AS (
-    SELECT count(*) AS seen FROM seen
-  )
-  SELECT counted.seen, coalesce(l.scope, ''), coalesce(l.field, '') INTO looked_at, last.scope, last.field
-    FROM counted LEFT JOIN LATERAL (SELECT scope, field FROM seen ORDER BY scope DESC, field DESC LIMIT 1) l ON true;
+  FOR seen IN
+    SELECT t.scope, t.models, t.at, CASE WHEN t.at + ${KEPT_MS} <= moment THEN t.counts END AS old
+      FROM ${s}.counts t WHERE (t.scope, t.models) > (last.scope, last.models) ORDER BY t.scope, t.models LIMIT at_most
+  LOOP
+    looked_at := looked_at + 1;
+    last.scope := seen.scope;
+    last.models := seen.models;
+    IF seen.old IS NOT NULL AND ${s}.are_idle(seen.old, moment) THEN
+      IF pg_try_advisory_xact_lock(${s}.lock_of(seen.scope, seen.models)) THEN
+        DELETE FROM ${s}.counts t WHERE t.scope = seen.scope AND t.models = seen.models AND t.at = seen.at;
+      END IF;
+    END IF;
+  END LOOP;
   IF looked_at < at_most THEN
     last.scope := ''; -- the end: the next one begins anew
-    last.field := '';
+    last.models := '';
   END IF;
-  UPDATE ${s}.sweep SET scope = last.scope, field = last.field;
+  UPDATE ${s}.sweep SET scope = last.scope, models = last.models;
 END $fn$;
 
--- Whether forgetting a count changes no later answer. A period not at once when it ends: in a zone further west, which the org may
--- move to, the same date goes on.
-CREATE FUNCTION ${s}.idle(c ${s}.counts, moment bigint) RETURNS boolean LANGUAGE sql STABLE AS $fn$
-  SELECT CASE
-    WHEN c.period IS NOT NULL THEN c.period_ends_at + ${ZONES_APART_MS} <= moment
-    WHEN c.used = 0 THEN true
-    WHEN c.width IS NOT NULL THEN c.first_bucket + cardinality(c.buckets) <= moment / c.width - ${SUB_BUCKETS}
-    WHEN c.next_expiry IS NOT NULL THEN NOT EXISTS (
-      SELECT FROM ${s}.slot f WHERE f.scope = c.scope AND f.field = c.field AND f.expires_at > moment)
-    ELSE false
-  END
-$fn$;
+CREATE FUNCTION ${s}.are_idle(counts ${s}.one_count[], moment bigint) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $fn$
+DECLARE
+  c ${s}.one_count;
+BEGIN
+  FOREACH c IN ARRAY counts LOOP
+    IF NOT ${s}.idle(c, moment) THEN RETURN false; END IF;
+  END LOOP;
+  RETURN true;
+END $fn$;
 `;
 }

@@ -1,23 +1,25 @@
 import { z } from "zod";
 import type { Reading } from "../../admission/charge.js";
-import { emptyAfter } from "../../admission/sliding-count.js";
 import { parse } from "../../model/validation.js";
 import { migrate, migrationText } from "../../postgres/migration.js";
 import { answerOfStatement, type PostgresOptions, type PostgresPool } from "../../postgres/pool.js";
 import { schemaName } from "../../postgres/schema.js";
-import type { Counters, NotOpen, ReserveOutcome, ReserveRequest } from "../counters.js";
+import { fromStorableJson } from "../../postgres/text.js";
+import type {
+  Counters,
+  ReadQuery,
+  ReserveOutcome,
+  ReserveRequest,
+  SettleOutcome,
+  SettleRequest,
+} from "../counters.js";
+import { clocksFrom, outcomeFrom, replayFrom } from "../wire/outcome.js";
+import { recordFrom } from "../wire/record.js";
+import { inOrder, notOpenFrom, type Reply, readingsFrom, STATUS } from "../wire/reply.js";
+import { RequestEncoder } from "../wire/request.js";
+import { KEPT_MS } from "./call-sql.js";
 import { countersMigrations } from "./migrations.js";
-import {
-  answerFrom,
-  chargesFrom,
-  nameOf,
-  readingFrom,
-  type WirePart,
-  type WireReading,
-  wireAmounts,
-  wireCharges,
-  wireQuery,
-} from "./wire.js";
+import { nameOf, postgresLayout } from "./wire.js";
 
 /** Every so many reserves of a process, one also forgets up to twice as many reservations and counts: it keeps up. */
 const FORGET_EVERY = 64;
@@ -51,7 +53,7 @@ export function postgresCountersSql(schema?: string): string {
 }
 
 /**
- * Counters in Postgres 14 or later. Each call is one statement, so one round trip and one transaction.
+ * Counters in Postgres 14 or later. Each call is one statement, so one round trip and one transaction; a replay takes another one.
  *
  * The counts are as durable as the database makes a commit: with `synchronous_commit` off for the role of the pool they
  * are faster, and a crash of the server may forget the last fraction of a second of them.
@@ -60,104 +62,95 @@ export function postgresCountersSql(schema?: string): string {
  */
 export function postgresCounters({ pool, schema, clock }: PostgresCountersOptions): PostgresCounters {
   const name = schemaName(schema);
-  const callerClock = parse(clockSchema, clock, "clock") === "caller";
-  const call = callOf(pool, name);
-  let reserves = 0;
-
-  return {
-    async reserve(request) {
-      const { id, ttlMs, charges, idempotency, extend, dryRun } = request;
-      const now = Math.floor(request.now);
-      reserves = (reserves + 1) % FORGET_EVERY;
-      // Sound: the function's answers are these.
-      const answer = (await call("reserve", [
-        nameOf(id),
-        (extend ? "extend" : "reserve") + (dryRun ? " dry run" : ""),
-        now,
-        Math.ceil(ttlMs),
-        wireCharges(charges),
-        idempotency ? nameOf(idempotency.key) : null,
-        idempotency ? nameOf(idempotency.fingerprint) : null,
-        callerClock,
-        reserves === 0 ? 2 * FORGET_EVERY : 0,
-      ])) as ReserveAnswer;
-      return outcomeOf(answer, request, callerClock ? now : undefined);
-    },
-
-    async settle({ id, now, amounts }) {
-      const values = [nameOf(id), Math.floor(now), wireAmounts(amounts), callerClock];
-      // Sound: as above.
-      const answer = (await call("settle", values)) as { outcome: "settled" | NotOpen; used: number[] };
-      if (answer.outcome !== "settled") return { outcome: answer.outcome };
-      return { outcome: "settled", used: answer.used };
-    },
-
-    async read({ now, charges }) {
-      const values = [Math.floor(now), wireQuery(charges), callerClock];
-      return ((await call("read", values)) as WireReading[]).map(readingFrom); // sound: as above
-    },
-
-    migrate: () => migrate(pool, postgresCountersSql(name)),
-    // The pool is the caller's.
-    async close() {},
-  };
+  return new CountersInPostgres(pool, name, parse(clockSchema, clock, "clock") !== "caller");
 }
 
-type ReserveAnswer =
-  | {
-      readonly outcome: "reserved" | "replayed";
-      readonly id: string;
-      /** The moment of the call, on the counters' clock. */
-      readonly at: number;
-      readonly reservedAt: number;
-      readonly expiresAt: number;
-      readonly charges: WirePart["charges"] | null;
-      readonly extensions: readonly WirePart[] | null;
-      readonly readings: readonly WireReading[];
-      readonly shadow: readonly WireReading[] | null;
-    }
-  | { readonly outcome: "refused"; readonly readings: readonly WireReading[] }
-  | { readonly outcome: "conflict" | NotOpen };
+class CountersInPostgres implements PostgresCounters {
+  readonly #pool: PostgresPool;
+  readonly #schema: string;
+  readonly #onServerClock: boolean;
+  readonly #encoder = new RequestEncoder(nameOf, postgresLayout);
+  readonly #texts: Readonly<Record<"reserve" | "settle" | "read", string>>;
+  #reserves = 0;
 
-/** @param callerNow the clock that waits are told from, where it is the caller's */
-function outcomeOf(
-  answer: ReserveAnswer,
-  { charges, dryRun, id }: ReserveRequest,
-  callerNow: number | undefined,
-): ReserveOutcome {
-  if (answer.outcome === "refused") return { outcome: "refused", readings: answer.readings.map(readingFrom) };
-  if (answer.outcome !== "reserved" && answer.outcome !== "replayed") return { outcome: answer.outcome };
-  const { outcome, at, reservedAt, expiresAt } = answer;
-  const foreseen = dryRun && outcome === "reserved";
-  const readings = answer.readings.map(readingFrom).map((reading, i): Reading => {
-    const charge = charges[i];
-    if (!foreseen || charge === undefined) return reading;
-    const { limit, amount } = charge;
-    const used = reading.used + amount;
-    if (limit.window.kind !== "sliding" || amount === 0) return { ...reading, used };
-    return { ...reading, used, resetMs: emptyAfter(limit.window.lengthMs, at) - (callerNow ?? at) };
-  });
-  return {
-    outcome,
-    id: outcome === "replayed" ? answer.id : id,
-    reservedAt,
-    expiresAt,
-    charges: answer.charges
-      ? chargesFrom([{ charges: answer.charges }, ...(answer.extensions ?? [])])
-      : charges,
-    used: readings.map(({ used }) => used),
-    resetMs: readings.map(({ resetMs }) => resetMs),
-    shadow: answer.shadow?.map(readingFrom),
-  };
+  constructor(pool: PostgresPool, schema: string, onServerClock: boolean) {
+    this.#pool = pool;
+    this.#schema = schema;
+    this.#onServerClock = onServerClock;
+    this.#texts = textsOf(schema);
+  }
+
+  async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
+    const { id, orgId, ttlMs, charges, idempotency, extend, dryRun } = request;
+    const lives = Math.ceil(ttlMs);
+    const header = [lives, lives + KEPT_MS, Math.floor(request.now)] as const;
+    const sent = this.#encoder.encode(orgId, charges, header);
+    const { told, lockOrder, tags, plan } = sent.layout;
+    this.#reserves = (this.#reserves + 1) % FORGET_EVERY;
+    const reply = await this.#call("reserve", [
+      nameOf(id),
+      (extend ? "extend" : "reserve") + (dryRun ? " dry run" : ""),
+      !this.#onServerClock,
+      ...told,
+      `{${sent.numbers}}`,
+      lockOrder,
+      tags,
+      plan,
+      idempotency && !extend ? nameOf(idempotency.key) : null,
+      idempotency ? nameOf(idempotency.fingerprint) : null,
+      this.#reserves === 0 ? 2 * FORGET_EVERY : 0,
+    ]);
+    if (reply[0] === STATUS.look) return this.#replayed(request, reply);
+    return outcomeFrom(request, sent, reply, this.#onServerClock);
+  }
+
+  async settle({ id, orgId, now, amounts }: SettleRequest): Promise<SettleOutcome> {
+    const { layout, numbers } = this.#encoder.encode(orgId, amounts, [0, 0, Math.floor(now)]);
+    const { told, lockOrder, tags, places } = layout;
+    const values = [nameOf(id), !this.#onServerClock, ...told, `{${numbers}}`, lockOrder, tags];
+    const used = (await this.#call("settle", values)).map(Number);
+    const [status = 0] = used;
+    if (status < 0) return { outcome: notOpenFrom(-status) };
+    return { outcome: "settled", used: inOrder(used, places) };
+  }
+
+  async read({ orgId, now, charges }: ReadQuery): Promise<Reading[]> {
+    const sent = this.#encoder.encodeToRead(orgId, charges, [0, 0, Math.floor(now)]);
+    const values = [!this.#onServerClock, ...sent.layout.told, `{${sent.numbers}}`];
+    const reply = await this.#call("read", values);
+    const clocks = clocksFrom(reply[0], reply[1], now, this.#onServerClock);
+    return [...inOrder(readingsFrom(reply, 2, sent.charges, clocks), sent.layout.places)];
+  }
+
+  migrate(): Promise<void> {
+    return migrate(this.#pool, postgresCountersSql(this.#schema));
+  }
+
+  /** The pool is the caller's. */
+  async close(): Promise<void> {}
+
+  /** The reservation that is open already is the answer, unless it was made for something else. */
+  async #replayed(request: ReserveRequest, [, name, told]: Reply): Promise<ReserveOutcome> {
+    const { orgId, now, idempotency } = request;
+    const record = recordFrom(told, this.#onServerClock);
+    if (idempotency && nameOf(idempotency.fingerprint) !== record.fingerprint) return { outcome: "conflict" };
+    const id = String(fromStorableJson(JSON.stringify(name)));
+    return replayFrom(request, id, record, await this.read({ orgId, now, charges: record.charges }));
+  }
+
+  /** Calls a function, which answers with the text of a JSON array. */
+  async #call(name: "reserve" | "settle" | "read", values: unknown[]): Promise<Reply> {
+    const answer = await answerOfStatement(this.#pool, this.#texts[name], values);
+    if (typeof answer !== "string") throw new Error("the functions of the counters answer with text");
+    return JSON.parse(answer) as Reply; // sound: the functions answer with arrays
+  }
 }
 
-/** Calls of the functions in a schema, each one statement. */
-function callOf(pool: PostgresPool, schema: string) {
-  const texts = {
-    reserve: `SELECT "${schema}".reserve($1, $2, $3, $4, $5, $6, $7, $8, $9)::text`,
-    settle: `SELECT "${schema}".settle($1, $2, $3, $4)::text`,
-    read: `SELECT "${schema}".read($1, $2, $3)::text`,
+/** Statements that call the functions of a schema. */
+function textsOf(schema: string) {
+  const call = (name: string, count: number) => {
+    const values = Array.from({ length: count }, (_, i) => `$${i + 1}`).join(", ");
+    return `SELECT "${schema}".${name}(${values})`;
   };
-  return async (name: keyof typeof texts, values: unknown[]): Promise<unknown> =>
-    answerFrom(await answerOfStatement(pool, texts[name], values));
+  return { reserve: call("reserve", 15), settle: call("settle", 10), read: call("read", 7) };
 }

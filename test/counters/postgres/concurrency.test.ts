@@ -1,7 +1,9 @@
+import { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Charge } from "../../../src/admission/charge.js";
 import { postgresCounters } from "../../../src/postgres.js";
 import { dropSchema, newSchema, serverAnswers, serverPool } from "../../postgres/server.js";
+import { DATABASE_URL } from "../../services.js";
 import { limitsAt } from "../limits.js";
 
 const CONNECTIONS = 16;
@@ -101,5 +103,30 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
     );
     expect(outcomes.filter(({ outcome }) => outcome === "reserved")).toHaveLength(50);
     expect(outcomes.filter(({ outcome }) => outcome === "refused")).toHaveLength(150);
+  }, 60_000);
+
+  it("pass no limit where transactions are repeatable reads by default: who read too early tries again", async () => {
+    const strict = new Pool({
+      connectionString: DATABASE_URL,
+      max: 3,
+      options: "-c default_transaction_isolation=repeatable\\ read",
+    });
+    const counters = postgresCounters({ pool: strict, schema });
+    const [limit] = limitsAt("org", { rpd: 30 }, "repeatable");
+    if (!limit) throw new Error("one limit");
+    let reserved = 0;
+    const caller = async (name: string) => {
+      for (let i = 0; i < 20; i++) {
+        const call = { orgId: "o1", now: Date.now(), ttlMs: 1_000, charges: [{ limit, amount: 1 }] };
+        const { outcome } = await counters.reserve({ id: `repeatable ${name} ${i}`, ...call });
+        if (outcome === "reserved") reserved++;
+      }
+    };
+    try {
+      await Promise.all(["a", "b", "c"].map(caller));
+      expect(reserved).toBe(30);
+    } finally {
+      await strict.end();
+    }
   }, 60_000);
 });

@@ -20,7 +20,7 @@ describe.each(databases)("counters: Postgres, on %s", (name, open) => {
   async function make(clock: "caller" | "server"): Promise<Counters> {
     const counters = postgresCounters({ pool, schema, clock });
     await counters.migrate();
-    const tables = ["counts", "slot", "reservation", "clock"].map((table) => `"${schema}".${table}`);
+    const tables = ["counts", "reservation", "clock"].map((table) => `"${schema}".${table}`);
     await pool.query(`TRUNCATE ${tables.join(", ")}`);
     return counters;
   }

@@ -121,7 +121,7 @@ describe.each(databases)("counters in %s", (_, open) => {
     let refused = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 12, maxLength: 25 }), async (steps) => {
-        for (const table of ["counts", "slot", "reservation", "clock"])
+        for (const table of ["counts", "reservation", "clock"])
           await pool.query(`DELETE FROM "${schema}".${table}`);
         const expected = await answers(memoryCounters(), steps);
         const found = await answers(counters, steps);

@@ -23,9 +23,7 @@ export async function makePostgresCounters(): Promise<(() => Counters) | undefin
   async function empty(): Promise<void> {
     tables ??= counters.migrate();
     await tables;
-    const texts = ["counts", "slot", "reservation", "clock"].map(
-      (table) => `DELETE FROM "${schema}".${table};`,
-    );
+    const texts = ["counts", "reservation", "clock"].map((table) => `DELETE FROM "${schema}".${table};`);
     await pool.query(texts.join(" "));
   }
 
