@@ -1,8 +1,5 @@
 import { STATUS } from "../wire/reply.js";
 
-/** How long after its TTL a reservation is still known, so that a late settle is told `expired`; and an idle count kept. */
-export const KEPT_MS = 3_600_000;
-
 /**
  * Plans that look every count up by its key, whatever the size of the table was when they were made, and that are made
  * once in each session. Without `jit`: what is switched off here is priced so high that it would be compiled, for half a second.
@@ -28,97 +25,13 @@ const PLANNING = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = 
  */
 export function callSql(s: string): string {
   return `
-CREATE FUNCTION ${s}.server_now() RETURNS bigint LANGUAGE sql VOLATILE AS $fn$
-  SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint
-$fn$;
-
--- The moment of a call on the clock of callers, which stands still for everybody else until a call that writes is over.
-CREATE FUNCTION ${s}.caller_clock(caller_now bigint, writes boolean) RETURNS bigint LANGUAGE plpgsql AS $fn$
-DECLARE
-  moment bigint;
+-- Why a reservation is not open; NULL where it is.
+CREATE FUNCTION ${s}.closed_as(o ${s}.reservation, moment bigint) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $fn$
 BEGIN
-  IF NOT writes THEN RETURN (SELECT greatest(caller_now, max(k.at)) FROM ${s}.clock k); END IF;
-  INSERT INTO ${s}.clock AS k (at) VALUES (caller_now)
-    ON CONFLICT (one) DO UPDATE SET at = greatest(k.at, caller_now) RETURNING k.at INTO moment;
-  RETURN moment;
-END $fn$;
-
-CREATE FUNCTION ${s}.lock_of(scope text, models text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $fn$
-  SELECT hashtextextended('counts of ${s} ' || scope || ' ' || models, 0)
-$fn$;
-
--- The rows of a call in its order; NULL for one that is not there.
-CREATE FUNCTION ${s}.rows_of(scopes text[], models text[]) RETURNS ${s}.counts[] LANGUAGE plpgsql VOLATILE AS $fn$
-BEGIN
-  RETURN ARRAY(
-    SELECT t FROM unnest(scopes, models) WITH ORDINALITY AS w (scope, models, place)
-      LEFT JOIN ${s}.counts t ON t.scope = w.scope AND t.models = w.models ORDER BY w.place);
-END $fn$;
-
--- The same, locked until the end of the call.
-CREATE FUNCTION ${s}.locked_rows(scopes text[], models text[], lock_order integer[]) RETURNS ${s}.counts[] LANGUAGE plpgsql AS $fn$
-DECLARE
-  place integer;
-  done text; -- assigned to, which takes a third of the time of PERFORM
-BEGIN
-  FOREACH place IN ARRAY lock_order LOOP
-    done := pg_advisory_xact_lock(${s}.lock_of(scopes[place], models[place]));
-  END LOOP;
-  RETURN ${s}.rows_of(scopes, models);
-END $fn$;
-
--- Where a count is in its row; behind the last one where it is not there.
-CREATE FUNCTION ${s}.place_of(counts ${s}.one_count[], wanted text) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $fn$
-BEGIN
-  FOR place IN 1..coalesce(cardinality(counts), 0) LOOP
-    IF counts[place].field = wanted THEN RETURN place; END IF;
-  END LOOP;
-  RETURN coalesce(cardinality(counts), 0) + 1;
-END $fn$;
-
-CREATE FUNCTION ${s}.latest(moment bigint, held ${s}.counts[]) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $fn$
-DECLARE
-  h ${s}.counts;
-BEGIN
-  FOREACH h IN ARRAY held LOOP
-    moment := greatest(moment, h.at);
-  END LOOP;
-  RETURN moment;
-END $fn$;
-
--- Three numbers for each charge, see reading().
-CREATE FUNCTION ${s}.readings(
-  held ${s}.counts[], sizes integer[], fields text[], shape bigint[], numbers bigint[], moment bigint
-) RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE AS $fn$
-DECLARE
-  counts ${s}.one_count[];
-  found bigint[] := '{}';
-  i integer := 0;
-  max bigint;
-BEGIN
-  FOR r IN 1..cardinality(sizes) LOOP
-    counts := held[r].counts;
-    FOR j IN 1..sizes[r] LOOP
-      i := i + 1;
-      max := shape[4 * i - 2];
-      IF max < 0 THEN max := -1 - max; END IF;
-      found := found || ${s}.reading(counts[${s}.place_of(counts, fields[i])], shape[4 * i - 3], numbers[shape[4 * i - 1]], max,
-        numbers[nullif(shape[4 * i], 0)], numbers[nullif(shape[4 * i], 0) + 2], moment);
-    END LOOP;
-  END LOOP;
-  RETURN found;
-END $fn$;
-
--- Writes rows, those that were not there too. Their locks are held.
-CREATE FUNCTION ${s}.write_rows(written ${s}.counts[], are_new boolean) RETURNS void LANGUAGE plpgsql AS $fn$
-BEGIN
-  IF are_new THEN
-    INSERT INTO ${s}.counts SELECT n.* FROM unnest(written) n
-      ON CONFLICT (scope, models) DO UPDATE SET at = excluded.at, counts = excluded.counts;
-  ELSE
-    UPDATE ${s}.counts t SET at = n.at, counts = n.counts FROM unnest(written) n
-      WHERE t.scope = n.scope AND t.models = n.models;
-  END IF;
+  IF o.id IS NULL THEN RETURN ${STATUS.unknown}; END IF;
+  IF o.settled THEN RETURN ${STATUS.alreadySettled}; END IF;
+  IF o.expires_at <= moment THEN RETURN ${STATUS.expired}; END IF;
+  RETURN NULL;
 END $fn$;
 
 -- A reservation as callers are told it, see record.ts.
@@ -137,6 +50,7 @@ END $fn$;
 CREATE FUNCTION ${s}.known(wanted text, wanted_key text, moment bigint) RETURNS text LANGUAGE plpgsql AS $fn$
 DECLARE
   o ${s}.reservation;
+  status integer;
 BEGIN
   IF wanted_key IS NOT NULL THEN
     SELECT * INTO o FROM ${s}.reservation WHERE idempotency_key = wanted_key AND expires_at > moment;
@@ -144,27 +58,23 @@ BEGIN
   IF o.id IS NULL THEN
     SELECT * INTO o FROM ${s}.reservation WHERE id = wanted;
     IF o.id IS NULL THEN RETURN NULL; END IF;
-    IF o.settled THEN RETURN '[${STATUS.alreadySettled}]'; END IF;
-    IF o.expires_at <= moment THEN RETURN '[${STATUS.expired}]'; END IF;
+    status := ${s}.closed_as(o, moment);
+    IF status IS NOT NULL THEN RETURN format('[%s]', status); END IF;
   END IF;
   RETURN json_build_array(${STATUS.look}, o.id, ${s}.told(o.expires_at, o.parts));
 END $fn$;
 
 -- Counters.reserve. The numbers begin with the TTL of the reservation, for how long to know of it, and the caller's moment.
 CREATE FUNCTION ${s}.reserve(
-  id text, orders text, on_caller_clock boolean, scopes text[], models text[], sizes integer[], fields text[], shape bigint[],
-  numbers bigint[], lock_order integer[], tags text, plan text, idempotency_key text, fingerprint text, to_forget integer
+  wanted text, extends boolean, dry_run boolean, on_caller_clock boolean, scopes text[], models text[], sizes integer[],
+  fields text[], shape bigint[], numbers bigint[], lock_order integer[], tags text, plan text, wanted_key text, fingerprint text,
+  to_forget integer
 ) RETURNS text LANGUAGE plpgsql ${PLANNING} AS $fn$
-#variable_conflict use_column
 DECLARE
-  wanted CONSTANT text := id;
-  wanted_key CONSTANT text := idempotency_key;
-  extends CONSTANT boolean := orders LIKE 'extend%';
-  dry_run CONSTANT boolean := orders LIKE '% dry run';
   raw bigint;
   moment bigint;
   held ${s}.counts[];
-  written ${s}.counts[] := '{}';
+  written ${s}.counts[];
   has_new boolean := false;
   h ${s}.counts;
   charged ${s}.one_count[];
@@ -179,9 +89,9 @@ DECLARE
   period bigint;
   ends bigint;
   taken bigint;
-  used bigint[] := '{}';
-  empties bigint[] := '{}';
-  before bigint[] := '{}';
+  used bigint[];
+  empties bigint[];
+  before bigint[];
   is_short boolean := false;
   in_shadow boolean := false;
   status integer;
@@ -274,15 +184,6 @@ BEGIN
   RETURN '[' || reply || ']';
 END $fn$;
 
--- Why a reservation is not open; NULL where it is.
-CREATE FUNCTION ${s}.closed_as(o ${s}.reservation, moment bigint) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $fn$
-BEGIN
-  IF o.id IS NULL THEN RETURN ${STATUS.unknown}; END IF;
-  IF o.settled THEN RETURN ${STATUS.alreadySettled}; END IF;
-  IF o.expires_at <= moment THEN RETURN ${STATUS.expired}; END IF;
-  RETURN NULL;
-END $fn$;
-
 -- What a part of a reservation charged to a count, where it is of other limits than the call: its plan has the names, see planText.
 CREATE FUNCTION ${s}.amount_in(part ${s}.part, scope text, field text) RETURNS bigint LANGUAGE plpgsql STABLE AS $fn$
 BEGIN
@@ -296,12 +197,10 @@ END $fn$;
 
 -- Counters.settle. Never refuses. The third of the numbers is the caller's moment.
 CREATE FUNCTION ${s}.settle(
-  id text, on_caller_clock boolean, scopes text[], models text[], sizes integer[], fields text[], shape bigint[],
-  numbers bigint[], lock_order integer[], tags text
+  wanted text, on_caller_clock boolean, scopes text[], models text[], sizes integer[], fields text[], shape bigint[],
+  numbers bigint[], lock_order integer[], wanted_tags text
 ) RETURNS text LANGUAGE plpgsql ${PLANNING} AS $fn$
-#variable_conflict use_column
 DECLARE
-  wanted CONSTANT text := id;
   raw bigint;
   moment bigint;
   held ${s}.counts[];
@@ -322,7 +221,7 @@ DECLARE
   delta bigint;
   parts_of bigint[];
   back bigint;
-  used bigint[] := '{}';
+  used bigint[];
 BEGIN
   IF on_caller_clock THEN raw := ${s}.caller_clock(numbers[3], true); END IF;
   held := ${s}.locked_rows(scopes, models, lock_order);
@@ -338,7 +237,7 @@ BEGIN
     RETURN format('[%s]', -status);
   END IF;
   part := o.parts[1];
-  IF part.tags = tags THEN reserved := part.numbers; END IF;
+  IF part.tags = wanted_tags THEN reserved := part.numbers; END IF;
 
   FOR r IN 1..cardinality(sizes) LOOP
     h := held[r];
@@ -386,7 +285,7 @@ BEGIN
     held[r] := h;
   END LOOP;
   done := ${s}.write_rows(held, has_new);
-  RETURN '[' || array_to_string(used, ',') || ']';
+  RETURN format('[%s]', array_to_string(used, ','));
 END $fn$;
 
 -- Counters.read. The third of the numbers is the caller's moment.
@@ -399,50 +298,6 @@ DECLARE
   moment bigint := ${s}.latest(raw, held);
 BEGIN
   RETURN to_json(ARRAY[moment, raw] || ${s}.readings(held, sizes, fields, shape, numbers, moment));
-END $fn$;
-
--- Forgets a few of the reservations and counts that matter no more. It waits for nobody: what is locked is passed over.
-CREATE FUNCTION ${s}.forget(at_most integer, moment bigint) RETURNS void LANGUAGE plpgsql AS $fn$
-DECLARE
-  server_now CONSTANT bigint := ${s}.server_now(); -- in the query itself it would keep the index from being used
-  last ${s}.sweep;
-  seen record;
-  looked_at integer := 0;
-BEGIN
-  DELETE FROM ${s}.reservation WHERE id = ANY (ARRAY(
-    SELECT o.id FROM ${s}.reservation o WHERE o.forget_at <= server_now AND o.expires_at <= moment
-    ORDER BY o.forget_at LIMIT at_most FOR UPDATE SKIP LOCKED));
-
-  SELECT w.* INTO last FROM ${s}.sweep w FOR UPDATE SKIP LOCKED;
-  IF NOT FOUND THEN RETURN; END IF; -- somebody else is at it
-  FOR seen IN
-    SELECT t.scope, t.models, t.at, CASE WHEN t.at + ${KEPT_MS} <= moment THEN t.counts END AS old
-      FROM ${s}.counts t WHERE (t.scope, t.models) > (last.scope, last.models) ORDER BY t.scope, t.models LIMIT at_most
-  LOOP
-    looked_at := looked_at + 1;
-    last.scope := seen.scope;
-    last.models := seen.models;
-    IF seen.old IS NOT NULL AND ${s}.are_idle(seen.old, moment) THEN
-      IF pg_try_advisory_xact_lock(${s}.lock_of(seen.scope, seen.models)) THEN
-        DELETE FROM ${s}.counts t WHERE t.scope = seen.scope AND t.models = seen.models AND t.at = seen.at;
-      END IF;
-    END IF;
-  END LOOP;
-  IF looked_at < at_most THEN
-    last.scope := ''; -- the end: the next one begins anew
-    last.models := '';
-  END IF;
-  UPDATE ${s}.sweep SET scope = last.scope, models = last.models;
-END $fn$;
-
-CREATE FUNCTION ${s}.are_idle(counts ${s}.one_count[], moment bigint) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $fn$
-DECLARE
-  c ${s}.one_count;
-BEGIN
-  FOREACH c IN ARRAY counts LOOP
-    IF NOT ${s}.idle(c, moment) THEN RETURN false; END IF;
-  END LOOP;
-  RETURN true;
 END $fn$;
 `;
 }

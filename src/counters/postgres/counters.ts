@@ -17,8 +17,8 @@ import { clocksFrom, outcomeFrom, replayFrom } from "../wire/outcome.js";
 import { recordFrom } from "../wire/record.js";
 import { inOrder, notOpenFrom, type Reply, readingsFrom, STATUS } from "../wire/reply.js";
 import { RequestEncoder } from "../wire/request.js";
-import { KEPT_MS } from "./call-sql.js";
 import { countersMigrations } from "./migrations.js";
+import { KEPT_MS } from "./rows-sql.js";
 import { nameOf, postgresLayout } from "./wire.js";
 
 /** Every so many reserves of a process, one also forgets up to twice as many reservations and counts: it keeps up. */
@@ -81,7 +81,7 @@ class CountersInPostgres implements PostgresCounters {
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
-    const { id, orgId, ttlMs, charges, idempotency, extend, dryRun } = request;
+    const { id, orgId, ttlMs, charges, idempotency, extend = false, dryRun = false } = request;
     const lives = Math.ceil(ttlMs);
     const header = [lives, lives + KEPT_MS, Math.floor(request.now)] as const;
     const sent = this.#encoder.encode(orgId, charges, header);
@@ -89,7 +89,8 @@ class CountersInPostgres implements PostgresCounters {
     this.#reserves = (this.#reserves + 1) % FORGET_EVERY;
     const reply = await this.#call("reserve", [
       nameOf(id),
-      (extend ? "extend" : "reserve") + (dryRun ? " dry run" : ""),
+      extend,
+      dryRun,
       !this.#onServerClock,
       ...told,
       `{${sent.numbers}}`,
@@ -152,5 +153,5 @@ function textsOf(schema: string) {
     const values = Array.from({ length: count }, (_, i) => `$${i + 1}`).join(", ");
     return `SELECT "${schema}".${name}(${values})`;
   };
-  return { reserve: call("reserve", 15), settle: call("settle", 10), read: call("read", 7) };
+  return { reserve: call("reserve", 16), settle: call("settle", 10), read: call("read", 7) };
 }

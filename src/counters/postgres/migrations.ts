@@ -1,6 +1,7 @@
 import type { Migration } from "../../postgres/migration.js";
 import { callSql } from "./call-sql.js";
 import { countSql } from "./count-sql.js";
+import { rowsSql } from "./rows-sql.js";
 import { tablesSql } from "./tables-sql.js";
 
 /**
@@ -9,5 +10,5 @@ import { tablesSql } from "./tables-sql.js";
  */
 export function countersMigrations(schema: string): Migration[] {
   const s = `"${schema}"`;
-  return [{ version: 1, sql: tablesSql(s) + countSql(s) + callSql(s) }];
+  return [{ version: 1, sql: tablesSql(s) + countSql(s) + rowsSql(s) + callSql(s) }];
 }

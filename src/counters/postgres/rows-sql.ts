@@ -1,0 +1,144 @@
+/** How long after its TTL a reservation is still known, so that a late settle is told `expired`; and an idle count kept. */
+export const KEPT_MS = 3_600_000;
+
+/** Reading, locking, writing and forgetting rows of counts, in schema `s`. What a call says of them is written down at `callSql`. */
+export function rowsSql(s: string): string {
+  return `
+CREATE FUNCTION ${s}.server_now() RETURNS bigint LANGUAGE sql VOLATILE AS $fn$
+  SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint
+$fn$;
+
+-- The moment of a call on the clock of callers, which stands still for everybody else until a call that writes is over.
+CREATE FUNCTION ${s}.caller_clock(caller_now bigint, writes boolean) RETURNS bigint LANGUAGE plpgsql AS $fn$
+DECLARE
+  moment bigint;
+BEGIN
+  IF NOT writes THEN RETURN (SELECT greatest(caller_now, max(k.at)) FROM ${s}.clock k); END IF;
+  INSERT INTO ${s}.clock AS k (at) VALUES (caller_now)
+    ON CONFLICT (one) DO UPDATE SET at = greatest(k.at, caller_now) RETURNING k.at INTO moment;
+  RETURN moment;
+END $fn$;
+
+CREATE FUNCTION ${s}.lock_of(scope text, models text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $fn$
+  SELECT hashtextextended('counts of ${s} ' || scope || ' ' || models, 0)
+$fn$;
+
+-- The rows of a call in its order; NULL for one that is not there.
+CREATE FUNCTION ${s}.rows_of(scopes text[], models text[]) RETURNS ${s}.counts[] LANGUAGE plpgsql VOLATILE AS $fn$
+BEGIN
+  RETURN ARRAY(
+    SELECT t FROM unnest(scopes, models) WITH ORDINALITY AS w (scope, models, place)
+      LEFT JOIN ${s}.counts t ON t.scope = w.scope AND t.models = w.models ORDER BY w.place);
+END $fn$;
+
+-- The same, locked until the end of the call.
+CREATE FUNCTION ${s}.locked_rows(scopes text[], models text[], lock_order integer[]) RETURNS ${s}.counts[] LANGUAGE plpgsql AS $fn$
+DECLARE
+  place integer;
+  done text; -- assigned to, which takes a third of the time of PERFORM
+BEGIN
+  FOREACH place IN ARRAY lock_order LOOP
+    done := pg_advisory_xact_lock(${s}.lock_of(scopes[place], models[place]));
+  END LOOP;
+  RETURN ${s}.rows_of(scopes, models);
+END $fn$;
+
+-- Where a count is in its row; behind the last one where it is not there.
+CREATE FUNCTION ${s}.place_of(counts ${s}.one_count[], wanted text) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $fn$
+BEGIN
+  FOR place IN 1..coalesce(cardinality(counts), 0) LOOP
+    IF counts[place].field = wanted THEN RETURN place; END IF;
+  END LOOP;
+  RETURN coalesce(cardinality(counts), 0) + 1;
+END $fn$;
+
+CREATE FUNCTION ${s}.latest(moment bigint, held ${s}.counts[]) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $fn$
+DECLARE
+  h ${s}.counts;
+BEGIN
+  FOREACH h IN ARRAY held LOOP
+    moment := greatest(moment, h.at);
+  END LOOP;
+  RETURN moment;
+END $fn$;
+
+-- Three numbers for each charge, see reading().
+CREATE FUNCTION ${s}.readings(
+  held ${s}.counts[], sizes integer[], fields text[], shape bigint[], numbers bigint[], moment bigint
+) RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE AS $fn$
+DECLARE
+  counts ${s}.one_count[];
+  found bigint[] := '{}';
+  i integer := 0;
+  max bigint;
+BEGIN
+  FOR r IN 1..cardinality(sizes) LOOP
+    counts := held[r].counts;
+    FOR j IN 1..sizes[r] LOOP
+      i := i + 1;
+      max := shape[4 * i - 2];
+      IF max < 0 THEN max := -1 - max; END IF;
+      found := found || ${s}.reading(counts[${s}.place_of(counts, fields[i])], shape[4 * i - 3], numbers[shape[4 * i - 1]], max,
+        numbers[nullif(shape[4 * i], 0)], numbers[nullif(shape[4 * i], 0) + 2], moment);
+    END LOOP;
+  END LOOP;
+  RETURN found;
+END $fn$;
+
+-- Writes rows, those that were not there too. Their locks are held.
+CREATE FUNCTION ${s}.write_rows(written ${s}.counts[], are_new boolean) RETURNS void LANGUAGE plpgsql AS $fn$
+BEGIN
+  IF are_new THEN
+    INSERT INTO ${s}.counts SELECT n.* FROM unnest(written) n
+      ON CONFLICT (scope, models) DO UPDATE SET at = excluded.at, counts = excluded.counts;
+  ELSE
+    UPDATE ${s}.counts t SET at = n.at, counts = n.counts FROM unnest(written) n
+      WHERE t.scope = n.scope AND t.models = n.models;
+  END IF;
+END $fn$;
+
+-- Forgets a few of the reservations and counts that matter no more. It waits for nobody: what is locked is passed over.
+CREATE FUNCTION ${s}.forget(at_most integer, moment bigint) RETURNS void LANGUAGE plpgsql AS $fn$
+DECLARE
+  server_now CONSTANT bigint := ${s}.server_now(); -- in the query itself it would keep the index from being used
+  last ${s}.sweep;
+  seen record;
+  looked_at integer := 0;
+BEGIN
+  DELETE FROM ${s}.reservation WHERE id = ANY (ARRAY(
+    SELECT o.id FROM ${s}.reservation o WHERE o.forget_at <= server_now AND o.expires_at <= moment
+    ORDER BY o.forget_at LIMIT at_most FOR UPDATE SKIP LOCKED));
+
+  SELECT w.* INTO last FROM ${s}.sweep w FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN RETURN; END IF; -- somebody else is at it
+  FOR seen IN
+    SELECT t.scope, t.models, t.at, CASE WHEN t.at + ${KEPT_MS} <= moment THEN t.counts END AS old
+      FROM ${s}.counts t WHERE (t.scope, t.models) > (last.scope, last.models) ORDER BY t.scope, t.models LIMIT at_most
+  LOOP
+    looked_at := looked_at + 1;
+    last.scope := seen.scope;
+    last.models := seen.models;
+    IF seen.old IS NOT NULL AND ${s}.are_idle(seen.old, moment) THEN
+      IF pg_try_advisory_xact_lock(${s}.lock_of(seen.scope, seen.models)) THEN
+        DELETE FROM ${s}.counts t WHERE t.scope = seen.scope AND t.models = seen.models AND t.at = seen.at;
+      END IF;
+    END IF;
+  END LOOP;
+  IF looked_at < at_most THEN
+    last.scope := ''; -- the end: the next one begins anew
+    last.models := '';
+  END IF;
+  UPDATE ${s}.sweep SET scope = last.scope, models = last.models;
+END $fn$;
+
+CREATE FUNCTION ${s}.are_idle(counts ${s}.one_count[], moment bigint) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $fn$
+DECLARE
+  c ${s}.one_count;
+BEGIN
+  FOREACH c IN ARRAY counts LOOP
+    IF NOT ${s}.idle(c, moment) THEN RETURN false; END IF;
+  END LOOP;
+  RETURN true;
+END $fn$;
+`;
+}
