@@ -121,6 +121,8 @@ export interface DirectCounters {
   readonly ids: ReservationIds;
   /** Charges every charge, where there is room for all of them. */
   reserve(now: number, ttlMs: number, plan: Plan, charges: Charges): DirectReservation | undefined;
+  /** A reading for each charge, where at least one enforced limit is short of room. Asked after {@link reserve}, at its `now`. */
+  refuse(now: number, plan: Plan, charges: Charges): readonly Reading[] | undefined;
   /** Closes what {@link reserve} gave, with one amount for each limit that was charged. Answers what each count then is. */
   settle(held: DirectReservation, now: number, amounts: readonly number[]): readonly number[] | undefined;
 }

@@ -187,8 +187,7 @@ export class Counting {
     const now = this.#at(callerNow);
     return charges.map((charge) => {
       const count = this.#counts.find(charge.limit) ?? createCount(charge.limit.window);
-      const resetMs = Math.max(0, count.emptyAt(now, charge.period) - callerNow);
-      return { used: count.used(now, charge.period), waitMs: waitMs(charge, count, now, callerNow), resetMs };
+      return readingOf(charge, count, now, callerNow);
     });
   }
 }
@@ -200,6 +199,12 @@ interface Counted {
 
 function timesOf({ at, expiresAt }: OpenReservation) {
   return { reservedAt: at, expiresAt };
+}
+
+/** What stands on the count of a charge at `now`, on the counters' clock; told from the caller's. */
+export function readingOf(charge: Charge, count: Count, now: number, callerNow: number): Reading {
+  const resetMs = Math.max(0, count.emptyAt(now, charge.period) - callerNow);
+  return { used: count.used(now, charge.period), waitMs: waitMs(charge, count, now, callerNow), resetMs };
 }
 
 function waitMs(charge: Charge, count: Count, now: number, callerNow: number): number {

@@ -1,8 +1,9 @@
 import { addToLatest, isLatest, USED } from "../admission/cells.js";
-import type { Charges } from "../admission/charge.js";
-import type { CountKind } from "../admission/count.js";
+import { type Charges, chargeList, type Reading } from "../admission/charge.js";
+import { Count, type CountKind } from "../admission/count.js";
 import type { Plan } from "../admission/plan.js";
 import type { DirectCounters, DirectReservation } from "./counters.js";
+import { readingOf } from "./counting.js";
 import type { NumberedReservation, OpenReservations } from "./open-reservations.js";
 import type { ReservationIds } from "./reservation-ids.js";
 import type { ScopeCounts } from "./scope-counts.js";
@@ -56,6 +57,23 @@ export class MemoryDirect implements DirectCounters {
     }
     this.#reservations.addNumbered(made);
     return made;
+  }
+
+  refuse(callerNow: number, plan: Plan, charges: Charges): readonly Reading[] | undefined {
+    if (!this.#counts.locate(plan)) return undefined;
+    const { places } = plan;
+    const { cells } = this.#counts;
+    const now = Math.max(this.#reservations.now, callerNow);
+    const list = chargeList(charges);
+    const counts = places.kinds.map((kind, i) => new Count(kind, cells, plan.address(places, i)));
+    const isShort = list.some(({ limit, amount, period }, i) => {
+      const used = counts[i]?.used(now, period) ?? 0;
+      return limit.mode === "enforce" && amount > 0 && used + amount > limit.max;
+    });
+    // Sound: there is a count for each charge.
+    return isShort
+      ? list.map((charge, i) => readingOf(charge, counts[i] as Count, now, callerNow))
+      : undefined;
   }
 
   settle(

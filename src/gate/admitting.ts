@@ -81,7 +81,7 @@ function decide(
   const counted = isFirst ? plan : compiled.forTargets(use.models, requested);
   const charges = counted.charges(use, now);
   const asked: Asked = { call, requested, compiled, plan: counted, use, charges, now, dryRun };
-  return reserveDirectly(engine, asked) ?? reserveElsewhere(engine, ids, asked);
+  return answerDirectly(engine, asked) ?? reserveElsewhere(engine, ids, asked);
 }
 
 /** A refusal, told to whoever listens unless it is one of a dry run. */
@@ -163,14 +163,17 @@ function giveBack(engine: Engine, now: number): void {
   );
 }
 
-/** The short way of counters in this process, for a call that every limit has room for. */
-function reserveDirectly(engine: Engine, asked: Asked): AdmittedCall | undefined {
+/** The short way of counters in this process, for a call that every limit has room for or that one has none for. */
+function answerDirectly(engine: Engine, asked: Asked): AdmittedCall | Refused | undefined {
   const { call, compiled, plan, charges, now, dryRun } = asked;
   const { counters, reservationTtlMs: ttlMs, ledger } = engine.settings;
   const { direct } = counters;
   if (direct === undefined || dryRun || call.requestId !== undefined) return undefined;
   const held = direct.reserve(now, ttlMs, plan, charges);
-  if (held === undefined) return undefined;
+  if (held === undefined) {
+    const readings = direct.refuse(now, plan, charges);
+    return readings && refuse(engine, limitRefusal(chargeList(charges), readings, now), asked);
+  }
   tell(engine, compiled, charges, held.used, now);
   const answer = admitted(asked, held.id, NO_REFUSALS, undefined, {
     reservedAt: held.at,

@@ -54,7 +54,9 @@ async function reserve({ short, long, plan }: Pair, id: string, now: number, val
   const request = { id, orgId: "o1", now, ttlMs: TTL, charges };
   const direct = shortWay(short).reserve(now, TTL, plan, sideBySide(charges));
   const expected = await long.reserve(request);
-  if (direct === undefined) expect(await short.reserve(request)).toEqual(expected);
+  const readings = direct ? undefined : shortWay(short).refuse(now, plan, sideBySide(charges));
+  if (readings) expect({ outcome: "refused", readings }).toEqual(expected);
+  else if (direct === undefined) expect(await short.reserve(request)).toEqual(expected);
   else {
     const { at, expiresAt, used } = direct;
     expect(expected).toMatchObject({
@@ -65,7 +67,7 @@ async function reserve({ short, long, plan }: Pair, id: string, now: number, val
       used,
     });
   }
-  return { reserved: expected.outcome === "reserved", direct };
+  return { reserved: expected.outcome === "reserved", direct, refused: readings !== undefined };
 }
 
 function given(held: DirectReservation | undefined): DirectReservation {
@@ -105,6 +107,7 @@ describe("the short way of counters in memory", () => {
 
   it("law: leaves every count and gives every answer as the ordinary way does", async () => {
     let direct = 0;
+    let refused = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
         const pair = { short: memoryCounters(), long: memoryCounters(), plan: planOf() };
@@ -115,6 +118,7 @@ describe("the short way of counters in memory", () => {
           const answer = await reserve(pair, `r${i}`, now, amounts);
           if (answer.reserved) open.push({ id: `r${i}`, at: now, held: answer.direct });
           if (answer.direct) direct++;
+          if (answer.refused) refused++;
           const [ended] = open.splice(settle, 1);
           if (ended !== undefined) {
             const { id, held } = ended;
@@ -131,6 +135,29 @@ describe("the short way of counters in memory", () => {
       { numRuns: 150 },
     );
     expect(direct).toBeGreaterThan(20);
+    expect(refused).toBeGreaterThan(20);
+  });
+
+  it("refuses where an enforced limit is short, whichever others are, and changes nothing", async () => {
+    const counters = memoryCounters();
+    const plan = planOf();
+    const one = limits.map(() => 1);
+    const ask = (values: readonly number[]) =>
+      shortWay(counters).refuse(START, plan, sideBySide(listOf(values, START)));
+    expect(ask([61, 1, 1, 1, 1, 1])).toBeUndefined(); // nothing was counted: the ordinary way finds out
+    await counters.reserve({ id: "first", orgId: "o1", now: START, ttlMs: TTL, charges: listOf(one, START) });
+    const before = counters.dump();
+    expect(ask(one)).toBeUndefined();
+    expect(ask([1, 1, 1, 900, 61, 501])).toBeUndefined(); // these are in shadow mode
+    expect(ask([60, 0, 1, 900, 0, 1])).toMatchObject([
+      { used: 1, waitMs: 61_000 - (START % 1_000) },
+      { used: 1, waitMs: 0 },
+      { used: 1, waitMs: 0 },
+      { used: 1, waitMs: expect.any(Number) },
+      { used: 1, waitMs: 0 },
+      { used: 1, waitMs: 0 },
+    ]);
+    expect(counters.dump()).toEqual(before);
   });
 
   it("is not gone where a limit is short, has counted nothing yet or is asked for nothing", async () => {
