@@ -2,7 +2,7 @@ import { capOn } from "./cap.js";
 import { type Conditions, holds } from "./condition.js";
 import type { Kind, Reach } from "./permission.js";
 import { isId, type Principal, projectRoleOf, type Resource } from "./principal.js";
-import { orgRuleOf, type PermissionRules, type Rule, type Table } from "./table.js";
+import { orgRuleOf, type PermissionRules, projectRuleOf, type Rule, type Table } from "./table.js";
 import { denied, type Verdict } from "./verdict.js";
 
 /** Decides one request. The order of the checks is the order of {@link VerdictReason}. */
@@ -33,7 +33,7 @@ export function authorize(
 
   const projectRole = projectRoleOf(principal, projectId);
   if (projectRole === undefined) return unmet ?? denied.not_granted;
-  const projectRule = rules.projectRoles.get(projectRole);
+  const projectRule = projectRuleOf(rules, projectRole);
   if (projectRule === undefined) return unmet ?? denied.unknown_role;
   if (covers(projectRule, principal, resource, conditions))
     return uncapped(rules, projectRule, resource, conditions);

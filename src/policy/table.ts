@@ -20,6 +20,11 @@ export interface PermissionRules {
   readonly baseOrgRole: string;
   /** The rule that `orgRoles` has for `baseOrgRole`. */
   readonly baseRule: Rule;
+  /** The first two of `projectRoles`: most policies have no more. */
+  readonly firstProjectRole: string | undefined;
+  readonly firstProjectRule: Rule | undefined;
+  readonly secondProjectRole: string | undefined;
+  readonly secondProjectRule: Rule | undefined;
   /** The caps that name the permission; absent where none does, so that nothing is looked for. */
   readonly caps: readonly CompiledCap[] | undefined;
 }
@@ -36,13 +41,19 @@ export function compile({ permissions, orgRoles, projectRoles, baseOrgRole, caps
   return new Map(
     Object.entries(permissions).map(([permission, kind]) => {
       const orgRules = rulesOf("org", orgRoles, permission);
+      const projectRules = rulesOf("project", projectRoles, permission);
+      const [first, second] = projectRules;
       const naming = compiled.filter(({ names }) => names.has(permission)).map(({ cap }) => cap);
       const rules = {
         kind,
         orgRoles: orgRules,
-        projectRoles: rulesOf("project", projectRoles, permission),
+        projectRoles: projectRules,
         baseOrgRole,
         baseRule: orgRules.get(baseOrgRole) ?? noRule,
+        firstProjectRole: first?.[0],
+        firstProjectRule: first?.[1],
+        secondProjectRole: second?.[0],
+        secondProjectRule: second?.[1],
         caps: naming.length > 0 ? naming : undefined,
       };
       return [permission, Object.freeze(rules)];
@@ -53,6 +64,13 @@ export function compile({ permissions, orgRoles, projectRoles, baseOrgRole, caps
 /** The rule of an org role. Nearly everybody has the base role, and comparing takes a tenth of looking it up. */
 export function orgRuleOf(rules: PermissionRules, orgRole: string): Rule | undefined {
   return orgRole === rules.baseOrgRole ? rules.baseRule : rules.orgRoles.get(orgRole);
+}
+
+/** The rule of a project role, compared with the likely ones first, as above. */
+export function projectRuleOf(rules: PermissionRules, projectRole: string): Rule | undefined {
+  if (projectRole === rules.firstProjectRole) return rules.firstProjectRule;
+  if (projectRole === rules.secondProjectRole) return rules.secondProjectRule;
+  return rules.projectRoles.get(projectRole);
 }
 
 const noRule: Rule = ruleOf("", { reach: "none", when: undefined, within: "none" });
