@@ -98,8 +98,9 @@ describe.each(FRAMEWORKS)("on %s", (_framework, start) => {
 
     it("waits out a rate limit for as long as it is told, and then succeeds at its first try", async () => {
       const arena = await arenaWith({ limits: { rpm: 1 } });
-      // The call that fills the minute was 59.5 seconds ago, so the wait is one of half a second to one and a half.
-      arena.clock.shiftMs = -59_500;
+      // The call that fills the minute was some 59 seconds ago, so the wait is one of one to two seconds. It begins with a second
+      // of its clock: what its settle charges on top lies in the same sixtieth of the minute, and leaves the count with it.
+      arena.clock.shiftMs = -59_000 - (Date.now() % 1_000);
       await client.call(arena);
       arena.clock.shiftMs = 0;
       expect(await client.call(arena)).toBe(SENTENCE);
