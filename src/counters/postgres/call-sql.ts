@@ -20,8 +20,8 @@ const PLANNING = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = 
  *   lock_order       the places of the rows in the order in which all processes lock them
  *
  * INVARIANT: no call waits for another in a circle. Everybody locks in one order: the clock of callers, the rows in the order that
- * their names have, a reservation. Who has these waits for nobody any more. A row is written only under its lock, which is an
- * advisory one: so a refused call writes nothing.
+ * their names have, a reservation. A row is written only under its lock, which is an advisory one: so a refused reserve writes
+ * nothing.
  */
 export function callSql(s: string): string {
   return `
@@ -104,7 +104,9 @@ BEGIN
   raw := coalesce(raw, ${s}.server_now());
   moment := ${s}.latest(raw, held);
   IF extends THEN
-    SELECT * INTO o FROM ${s}.reservation WHERE id = wanted FOR UPDATE;
+    IF dry_run THEN SELECT * INTO o FROM ${s}.reservation WHERE id = wanted;
+    ELSE SELECT * INTO o FROM ${s}.reservation WHERE id = wanted FOR UPDATE;
+    END IF;
     status := ${s}.closed_as(o, moment);
     IF status IS NOT NULL THEN RETURN format('[%s]', status); END IF;
   ELSE
@@ -174,7 +176,7 @@ BEGIN
         IF attempt = 2 THEN RAISE EXCEPTION 'the key was taken meanwhile' USING ERRCODE = 'serialization_failure'; END IF;
         known := ${s}.known(wanted, wanted_key, moment);
         IF known IS NOT NULL THEN RETURN known; END IF;
-        UPDATE ${s}.reservation SET idempotency_key = NULL WHERE idempotency_key = wanted_key; -- one that has expired
+        UPDATE ${s}.reservation SET idempotency_key = NULL WHERE idempotency_key = wanted_key AND expires_at <= moment;
       END LOOP;
     END IF;
     done := ${s}.write_rows(written, has_new);

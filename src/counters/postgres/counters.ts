@@ -21,8 +21,9 @@ import { countersMigrations } from "./migrations.js";
 import { KEPT_MS } from "./rows-sql.js";
 import { nameOf, postgresLayout } from "./wire.js";
 
-/** Every so many reserves of a process, one also forgets up to twice as many reservations and counts: it keeps up. */
+/** Every so many reservations of a process, one also forgets; up to four times as many reservations and rows: it keeps up. */
 const FORGET_EVERY = 64;
+const FORGET_MOST = 4 * FORGET_EVERY;
 
 export interface PostgresCountersOptions extends PostgresOptions {
   /**
@@ -86,7 +87,7 @@ class CountersInPostgres implements PostgresCounters {
     const header = [lives, lives + KEPT_MS, Math.floor(request.now)] as const;
     const sent = this.#encoder.encode(orgId, charges, header);
     const { told, lockOrder, tags, plan } = sent.layout;
-    this.#reserves = (this.#reserves + 1) % FORGET_EVERY;
+    const forgets = this.#reserves >= FORGET_EVERY;
     const reply = await this.#call("reserve", [
       nameOf(id),
       extend,
@@ -99,8 +100,12 @@ class CountersInPostgres implements PostgresCounters {
       plan,
       idempotency && !extend ? nameOf(idempotency.key) : null,
       idempotency ? nameOf(idempotency.fingerprint) : null,
-      this.#reserves === 0 ? 2 * FORGET_EVERY : 0,
+      forgets ? FORGET_MOST : 0,
     ]);
+    // What is not reserved has forgotten nothing.
+    if (reply[0] === STATUS.reserved || reply[0] === STATUS.reservedInShadow) {
+      this.#reserves = forgets ? 0 : this.#reserves + 1;
+    }
     if (reply[0] === STATUS.look) return this.#replayed(request, reply);
     return outcomeFrom(request, sent, reply, this.#onServerClock);
   }

@@ -120,7 +120,8 @@ BEGIN
     last.models := seen.models;
     IF seen.old IS NOT NULL AND ${s}.are_idle(seen.old, moment) THEN
       IF pg_try_advisory_xact_lock(${s}.lock_of(seen.scope, seen.models)) THEN
-        DELETE FROM ${s}.counts t WHERE t.scope = seen.scope AND t.models = seen.models AND t.at = seen.at;
+        DELETE FROM ${s}.counts t WHERE t.scope = seen.scope AND t.models = seen.models AND t.at = seen.at
+          AND ${s}.are_idle(t.counts, moment); -- a clock that stands still may have counted meanwhile
       END IF;
     END IF;
   END LOOP;

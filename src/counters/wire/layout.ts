@@ -35,32 +35,33 @@ export interface Layout {
 /** @param isWide see {@link Layout.isWide} */
 export function layoutOf(nameOf: NameOf, orgId: string, charges: readonly Charge[], isWide: boolean): Layout {
   const limits = charges.map(({ limit }) => limit);
-  const amounts = isWide ? limits.map((_, i) => i) : indexed(limits.map(quantityOf));
-  const periods = isWide ? limits.map(ownPeriod) : indexed(limits.map(periodNameOf));
+  const limitAt = (place: number) => limits[place] as Limit; // sound: only asked for places of limits
+  const grouped = [...groupBy(limits.keys(), (i) => limitAt(i).scopeKey)].map(([scopeKey, ofScope]) => ({
+    scopeKey,
+    ofScope,
+    rows: [...groupBy(ofScope, (i) => rowFieldOf(limitAt(i), nameOf))],
+  }));
+  const order = grouped.flatMap(({ rows }) => rows.flatMap(([, ofRow]) => ofRow));
+  // In the order in which they are sent, so that rows with the same tags have their amounts at the same places.
+  const amounts = isWide ? limits.map((_, i) => i) : indexed(limits.map(quantityOf), order);
+  const periods = isWide ? limits.map(ownPeriod) : indexed(limits.map(periodNameOf), order);
   const amountCount = Math.max(0, ...amounts.map((at) => at + 1));
   const periodCount = Math.max(0, ...periods.map((at) => at + 1));
-  const order: number[] = [];
-  const scopes = [...groupBy(limits.keys(), (i) => limits[i]?.scopeKey ?? "")].map(([scopeKey, ofScope]) => {
-    const rows = [...groupBy(ofScope, (i) => rowFieldOf(limits[i] as Limit, nameOf))].map(
-      ([field, ofRow]): PlannedRow => {
-        order.push(...ofRow);
-        const counts = ofRow.map((i) => ({
-          limit: limits[i] as Limit, // sound, as above and below: the places are those of the limits
-          amount: HEADER + 1 + (amounts[i] as number),
-          period: (periods[i] as number) < 0 ? 0 : HEADER + 1 + amountCount + 3 * (periods[i] as number),
-        }));
-        return {
-          field,
-          tag: tagOf(
-            scopeKey,
-            field,
-            counts.map(({ limit }) => limit),
-          ),
-          counts,
-        };
-      },
-    );
-    return { limits: ofScope.map((i) => limits[i] as Limit), rows } satisfies PlannedScope;
+  const scopes = grouped.map(({ scopeKey, ofScope, rows }): PlannedScope => {
+    const planned = rows.map(([field, ofRow]): PlannedRow => {
+      const counts = ofRow.map((i) => ({
+        limit: limitAt(i),
+        amount: HEADER + 1 + (amounts[i] as number), // sound, as below: there is one for each limit
+        period: (periods[i] as number) < 0 ? 0 : HEADER + 1 + amountCount + 3 * (periods[i] as number),
+      }));
+      const tag = tagOf(
+        scopeKey,
+        field,
+        counts.map(({ limit }) => limit),
+      );
+      return { field, tag, counts };
+    });
+    return { limits: ofScope.map(limitAt), rows: planned };
   });
   const places = order.every((place, i) => place === i) ? undefined : order;
   return {
@@ -86,7 +87,8 @@ function rowFieldOf({ perModel }: Limit, nameOf: NameOf): string {
 }
 
 function tagOf(scopeKey: string, field: string, limits: readonly Limit[]): string {
-  const said = [scopeKey, field, ...limits.map((limit) => [limit.field, kindOf(limit.window), maxOf(limit)])];
+  const counts = limits.map((limit) => [limit.field, kindOf(limit.window), maxOf(limit), quantityOf(limit)]);
+  const said = [scopeKey, field, ...counts];
   return createHash("sha256").update(JSON.stringify(said)).digest("base64url").slice(0, 8);
 }
 
@@ -103,9 +105,9 @@ function ownPeriod({ window }: Limit, i: number): number {
   return window.kind === "calendar" ? i : -1;
 }
 
-/** For each name its place among the names that differ; -1 for none. */
-function indexed(names: readonly (string | undefined)[]): number[] {
-  const known = [...new Set(names.filter((name) => name !== undefined))];
+/** For each name its place among the names that differ, as they come in an order; -1 for none. */
+function indexed(names: readonly (string | undefined)[], order: readonly number[]): number[] {
+  const known = [...new Set(order.map((i) => names[i]).filter((name) => name !== undefined))];
   return names.map((name) => (name === undefined ? -1 : known.indexOf(name)));
 }
 

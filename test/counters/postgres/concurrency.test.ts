@@ -105,6 +105,21 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
     expect(outcomes.filter(({ outcome }) => outcome === "refused")).toHaveLength(150);
   }, 60_000);
 
+  it("give an idempotency key that has expired to one of many calls, whatever their limits", async () => {
+    const counters = postgresCounters({ pool, schema });
+    for (let round = 0; round < 150; round++) {
+      const idempotency = { key: `key ${round}`, fingerprint: "f" };
+      const call = (id: string, ttlMs: number) => {
+        const charges = limitsAt("key", { rpd: 9 }, id).map((limit) => ({ limit, amount: 1 }));
+        return counters.reserve({ id, orgId: "o1", now: Date.now(), ttlMs, charges, idempotency });
+      };
+      await call(`${round} before`, 1);
+      await new Promise((resolve) => setTimeout(resolve, 3));
+      const outcomes = await Promise.all(Array.from({ length: 10 }, (_, i) => call(`${round} ${i}`, 60_000)));
+      expect(outcomes.filter(({ outcome }) => outcome === "reserved")).toHaveLength(1);
+    }
+  }, 60_000);
+
   it("pass no limit where transactions are repeatable reads by default: who read too early tries again", async () => {
     const strict = new Pool({
       connectionString: DATABASE_URL,
