@@ -123,13 +123,13 @@ BEGIN
       i := i + 1;
       k := j; -- where it is, unless calls with other limits made the row
       c := charged[k];
+      kind := shape[4 * i - 3];
       IF c.field IS DISTINCT FROM fields[i] THEN
         k := ${s}.place_of(charged, fields[i]);
         c := charged[k];
         c.field := fields[i];
-        c.kind := shape[4 * i - 3];
+        c.kind := kind;
       END IF;
-      kind := shape[4 * i - 3];
       max := shape[4 * i - 2];
       amount := numbers[shape[4 * i - 1]];
       IF kind = -3 THEN
@@ -249,13 +249,13 @@ BEGIN
       i := i + 1;
       k := j;
       c := corrected[k];
+      kind := shape[4 * i - 3];
       IF c.field IS DISTINCT FROM fields[i] THEN
         k := ${s}.place_of(corrected, fields[i]);
         c := corrected[k];
         c.field := fields[i];
-        c.kind := shape[4 * i - 3];
+        c.kind := kind;
       END IF;
-      kind := shape[4 * i - 3];
       IF kind = -3 THEN
         period := numbers[shape[4 * i]];
         ends := numbers[shape[4 * i] + 2];

@@ -42,9 +42,11 @@ export function layoutOf(nameOf: NameOf, orgId: string, charges: readonly Charge
     rows: [...groupBy(ofScope, (i) => rowFieldOf(limitAt(i), nameOf))],
   }));
   const order = grouped.flatMap(({ rows }) => rows.flatMap(([, ofRow]) => ofRow));
-  // In the order in which they are sent, so that rows with the same tags have their amounts at the same places.
-  const amounts = isWide ? limits.map((_, i) => i) : indexed(limits.map(quantityOf), order);
-  const periods = isWide ? limits.map(ownPeriod) : indexed(limits.map(periodNameOf), order);
+  // In the order in which they are sent, so that calls with the same tags have their amounts at the same places.
+  const sentAt = limits.map((_, i) => order.indexOf(i));
+  const amounts = isWide ? sentAt : indexed(limits.map(quantityOf), order);
+  const ownPeriods = limits.map(({ window }, i) => (window.kind === "calendar" ? (sentAt[i] ?? -1) : -1));
+  const periods = isWide ? ownPeriods : indexed(limits.map(periodNameOf), order);
   const amountCount = Math.max(0, ...amounts.map((at) => at + 1));
   const periodCount = Math.max(0, ...periods.map((at) => at + 1));
   const scopes = grouped.map(({ scopeKey, ofScope, rows }): PlannedScope => {
@@ -99,10 +101,6 @@ function quantityOf({ meter, countByok }: Limit): string {
 
 function periodNameOf({ window }: Limit): string | undefined {
   return window.kind === "calendar" ? window.name : undefined;
-}
-
-function ownPeriod({ window }: Limit, i: number): number {
-  return window.kind === "calendar" ? i : -1;
 }
 
 /** For each name its place among the names that differ, as they come in an order; -1 for none. */

@@ -4,7 +4,7 @@ import type { Period } from "../../admission/period.js";
 import { ValidationError } from "../../model/errors.js";
 import { type Layout, layoutOf, type NameOf } from "./layout.js";
 
-/** The numbers before the charges, which each script gives a meaning of its own. */
+/** The numbers before the charges, which each kind of call gives a meaning of its own. */
 export type Header = readonly [number, number, number];
 
 /** Charges in the form that stores take. */

@@ -16,12 +16,12 @@ const limits = ["org", "key"].flatMap((kind) =>
 );
 
 /** For each count the places of its amount and its period. */
-function placesOf(given: readonly Limit[]) {
+function placesOf(given: readonly Limit[], isWide: boolean) {
   const layout = layoutOf(
     (text) => text,
     "o1",
     given.map((limit) => ({ limit, amount: 1 })),
-    false,
+    isWide,
   );
   const counts = layout.scopes.flatMap(({ rows }) => rows.flatMap((row) => row.counts));
   const named = counts.map(({ limit, amount, period }) => [
@@ -39,16 +39,17 @@ describe("the layout of a call", () => {
         fc.tuple(
           fc.constant(order),
           fc.array(fc.boolean(), { minLength: order.length, maxLength: order.length }),
+          fc.boolean(),
         ),
       );
     const seen = new Map<string, unknown>();
     let again = 0;
     fc.assert(
-      fc.property(some, ([order, byok]) => {
+      fc.property(some, ([order, byok, isWide]) => {
         const given = order.map((limit, i) => {
           return { ...limit, countByok: limit.meter === "cost" && byok[i] ? (true as const) : undefined };
         });
-        const { tags, places } = placesOf(given);
+        const { tags, places } = placesOf(given, isWide);
         const before = seen.get(tags);
         if (before !== undefined) again++;
         expect(before ?? places).toEqual(places);
