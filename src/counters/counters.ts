@@ -121,7 +121,9 @@ export interface DirectCounters {
   readonly ids: ReservationIds;
   /** Charges every charge, where there is room for all of them. */
   reserve(now: number, ttlMs: number, plan: Plan, charges: Charges): DirectReservation | undefined;
-  /** A reading for each charge, where at least one enforced limit is short of room. Asked after {@link reserve}, at its `now`. */
+  /** What each count would be after {@link reserve}, which is not done: nothing is charged and the clock stays where it is. */
+  foresee(now: number, plan: Plan, charges: Charges): Foreseen | undefined;
+  /** A reading for each charge, where at least one enforced limit is short of room. Asked after one of the two, at its `now`. */
   refuse(now: number, plan: Plan, charges: Charges): readonly Reading[] | undefined;
   /** Closes what {@link reserve} gave, with one amount for each limit that was charged. Answers what each count then is. */
   settle(held: DirectReservation, now: number, amounts: readonly number[]): readonly number[] | undefined;
@@ -130,6 +132,14 @@ export interface DirectCounters {
 export interface DirectReservation extends Part {
   /** Made by the counters; the ordinary way knows the reservation by it. */
   readonly id: string;
+  /** The count of each charge, after it. */
+  readonly used: readonly number[];
+}
+
+/** What a reserve would come to. */
+export interface Foreseen {
+  /** The moment it would be charged at. */
+  readonly at: number;
   /** The count of each charge, after it. */
   readonly used: readonly number[];
 }

@@ -2,7 +2,7 @@ import { addToLatest, isLatest, USED } from "../admission/cells.js";
 import { type Charges, chargeList, type Reading } from "../admission/charge.js";
 import { Count, type CountKind } from "../admission/count.js";
 import type { Plan } from "../admission/plan.js";
-import type { DirectCounters, DirectReservation } from "./counters.js";
+import type { DirectCounters, DirectReservation, Foreseen } from "./counters.js";
 import { readingOf } from "./counting.js";
 import type { NumberedReservation, OpenReservations } from "./open-reservations.js";
 import type { ReservationIds } from "./reservation-ids.js";
@@ -59,11 +59,28 @@ export class MemoryDirect implements DirectCounters {
     return made;
   }
 
+  foresee(callerNow: number, plan: Plan, charges: Charges): Foreseen | undefined {
+    if (!this.#counts.locate(plan)) return undefined;
+    const { places, maxes } = plan;
+    const { amounts, periods } = charges;
+    const now = this.#at(callerNow);
+    const used = amounts.slice();
+    for (let i = 0; i < amounts.length; i++) {
+      const amount = amounts[i] as number; // sound, as below: there is an amount, a kind and a max for each limit
+      if (amount === 0) return undefined;
+      const kind = places.kinds[i] as CountKind;
+      const after = kind.used(this.#counts.cells, plan.address(places, i), now, periods[i]) + amount;
+      if (!(after <= (maxes[i] as number))) return undefined;
+      used[i] = after;
+    }
+    return { at: now, used };
+  }
+
   refuse(callerNow: number, plan: Plan, charges: Charges): readonly Reading[] | undefined {
     if (!this.#counts.locate(plan)) return undefined;
     const { places } = plan;
     const { cells } = this.#counts;
-    const now = Math.max(this.#reservations.now, callerNow);
+    const now = this.#at(callerNow);
     const list = chargeList(charges);
     const counts = places.kinds.map((kind, i) => new Count(kind, cells, plan.address(places, i)));
     const isShort = list.some(({ limit, amount, period }, i) => {
@@ -103,6 +120,11 @@ export class MemoryDirect implements DirectCounters {
       else used[i] = (kinds[i] as CountKind).correct(cells, address, delta, held, now, period);
     }
     return used;
+  }
+
+  /** The counters' clock as of a call that does not move it. */
+  #at(callerNow: number): number {
+    return Math.max(this.#reservations.now, callerNow);
   }
 }
 

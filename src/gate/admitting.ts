@@ -2,7 +2,7 @@ import { type Charges, chargeList, sideBySide } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { estimatedUse, heldUse } from "../admission/estimated-use.js";
 import { plainRefusal, type Refusal, type Refused } from "../admission/refusal.js";
-import type { DirectReservation, ReserveOutcome } from "../counters/counters.js";
+import type { DirectCounters, DirectReservation, ReserveOutcome } from "../counters/counters.js";
 import type { ReservationIds } from "../counters/reservation-ids.js";
 import { ConflictError, CountersUnavailableError } from "../model/errors.js";
 import { plainUsage, type Usage, usageSchema } from "../model/usage.js";
@@ -81,7 +81,7 @@ function decide(
   const counted = isFirst ? plan : compiled.forTargets(use.models, requested);
   const charges = counted.charges(use, now);
   const asked: Asked = { call, requested, compiled, plan: counted, use, charges, now, dryRun };
-  return answerDirectly(engine, asked) ?? reserveElsewhere(engine, ids, asked);
+  return answerDirectly(engine, ids, asked) ?? reserveElsewhere(engine, ids, asked);
 }
 
 /** A refusal, told to whoever listens unless it is one of a dry run. */
@@ -164,27 +164,47 @@ function giveBack(engine: Engine, now: number): void {
 }
 
 /** The short way of counters in this process, for a call that every limit has room for or that one has none for. */
-function answerDirectly(engine: Engine, asked: Asked): AdmittedCall | Refused | undefined {
-  const { call, compiled, plan, charges, now, dryRun } = asked;
-  const { counters, reservationTtlMs: ttlMs, ledger } = engine.settings;
-  const { direct } = counters;
-  if (direct === undefined || dryRun || call.requestId !== undefined) return undefined;
-  const held = direct.reserve(now, ttlMs, plan, charges);
-  if (held === undefined) {
-    const readings = direct.refuse(now, plan, charges);
-    return readings && refuse(engine, limitRefusal(chargeList(charges), readings, now), asked);
-  }
+function answerDirectly(
+  engine: Engine,
+  ids: ReservationIds,
+  asked: Asked,
+): AdmittedCall | Refused | undefined {
+  const { direct } = engine.settings.counters;
+  if (direct === undefined || asked.call.requestId !== undefined) return undefined;
+  const admission = asked.dryRun ? foreseen(engine, ids, direct, asked) : reserved(engine, direct, asked);
+  if (admission !== undefined) return admission;
+  const { plan, charges, now } = asked;
+  const readings = direct.refuse(now, plan, charges);
+  return readings && refuse(engine, limitRefusal(chargeList(charges), readings, now), asked);
+}
+
+function reserved(engine: Engine, direct: DirectCounters, asked: Asked): AdmittedCall | undefined {
+  const { compiled, plan, charges, now } = asked;
+  const { reservationTtlMs, ledger } = engine.settings;
+  const held = direct.reserve(now, reservationTtlMs, plan, charges);
+  if (held === undefined) return undefined;
   tell(engine, compiled, charges, held.used, now);
-  const answer = admitted(asked, held.id, NO_REFUSALS, undefined, {
-    reservedAt: held.at,
-    expiresAt: held.expiresAt,
-    charges,
-    used: held.used,
-    resetMs: undefined,
-    held,
-  });
+  const { id, at: reservedAt, expiresAt, used } = held;
+  const counted = { reservedAt, expiresAt, charges, used, resetMs: undefined, held };
+  const answer = admitted(asked, id, NO_REFUSALS, undefined, counted);
   ledger?.opened(answer.reservation);
   return answer;
+}
+
+/** What {@link reserved} would answer; its reservation is one that nobody has made. */
+function foreseen(
+  { settings }: Engine,
+  ids: ReservationIds,
+  direct: DirectCounters,
+  asked: Asked,
+): AdmittedCall | undefined {
+  const { plan, charges, now } = asked;
+  const held = direct.foresee(now, plan, charges);
+  if (held === undefined) return undefined;
+  const { at: reservedAt, used } = held;
+  const expiresAt = reservedAt + settings.reservationTtlMs;
+  const counted = { reservedAt, expiresAt, charges, used, resetMs: undefined };
+  return admitted(asked, ids.next(), NO_REFUSALS, undefined, counted);
 }
 
 /** Tells of an admission whoever has to know of each. */

@@ -4,7 +4,7 @@ import { sideBySide } from "../../src/admission/charge.js";
 import { LimitShape } from "../../src/admission/limit-shape.js";
 import { Calendar } from "../../src/admission/period.js";
 import { Plan } from "../../src/admission/plan.js";
-import type { DirectReservation } from "../../src/counters/counters.js";
+import type { DirectReservation, ReserveOutcome, ReserveRequest } from "../../src/counters/counters.js";
 import { type MemoryCounters, memoryCounters } from "../../src/counters/memory.js";
 import { charge, clockStep, limitsAt, START } from "./limits.js";
 import { shortWay } from "./short-way.js";
@@ -52,6 +52,7 @@ function listOf(values: readonly number[], at: number) {
 async function reserve({ short, long, plan }: Pair, id: string, now: number, values: readonly number[]) {
   const charges = listOf(values, now);
   const request = { id, orgId: "o1", now, ttlMs: TTL, charges };
+  await foresee({ short, long, plan }, request);
   const direct = shortWay(short).reserve(now, TTL, plan, sideBySide(charges));
   const expected = await long.reserve(request);
   const readings = direct ? undefined : shortWay(short).refuse(now, plan, sideBySide(charges));
@@ -68,6 +69,26 @@ async function reserve({ short, long, plan }: Pair, id: string, now: number, val
     });
   }
   return { reserved: expected.outcome === "reserved", direct, refused: readings !== undefined };
+}
+
+/** What would come of a reserve, where the short way says it, is what the ordinary way says; neither does it. */
+async function foresee({ short, long, plan }: Pair, request: ReserveRequest) {
+  const before = short.dump();
+  const foreseen = shortWay(short).foresee(request.now, plan, sideBySide(request.charges));
+  const expected = await long.reserve({ ...request, dryRun: true });
+  expect(short.dump()).toEqual(before);
+  const hasZero = request.charges.some(({ amount }) => amount === 0);
+  if (foreseen === undefined) {
+    const isOrdinary = hasZero || Object.keys(before).length === 0;
+    if (!isOrdinary) expect(expected).toSatisfy(isRefusedOrShadowed);
+    return;
+  }
+  const { at: reservedAt, used } = foreseen;
+  expect(expected).toMatchObject({ outcome: "reserved", shadow: undefined, reservedAt, used });
+}
+
+function isRefusedOrShadowed(answer: ReserveOutcome): boolean {
+  return answer.outcome === "refused" || (answer.outcome === "reserved" && answer.shadow !== undefined);
 }
 
 function given(held: DirectReservation | undefined): DirectReservation {
