@@ -19,6 +19,8 @@ const CONTENDERS = {
   "admit/tollgate-open": async (keys) => (await import("./admit/tollgate.js")).admitWhileOpen(Number(keys)),
   "admit/tollgate-ledger": async (keys) =>
     (await import("./admit/tollgate.js")).admitWithLedger(Number(keys)),
+  "admit/tollgate-headers": async (keys) =>
+    (await import("./admit/tollgate.js")).admitWithHeaders(Number(keys)),
   "admit/tollgate-check": async (keys) => (await import("./admit/tollgate.js")).check(Number(keys)),
   "admit/tollgate-refused": async (keys) => (await import("./admit/tollgate.js")).refused(Number(keys)),
   "admit/flexible-in-turn": async (keys) => (await import("./admit/flexible.js")).consumeInTurn(Number(keys)),

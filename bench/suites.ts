@@ -103,6 +103,11 @@ const otherRace: Race = {
   id: "admit-other",
   title: `other answers, ${BAR_KEYS.toLocaleString("en")} keys`,
   contenders: [
+    {
+      name: "admit/tollgate-headers",
+      parameter: String(BAR_KEYS),
+      label: "tollgate admit + settle, with header fields",
+    },
     { name: "admit/tollgate-check", parameter: String(BAR_KEYS), label: "tollgate check" },
     { name: "admit/tollgate-refused", parameter: String(BAR_KEYS), label: "tollgate admit, rate_limited" },
     {

@@ -8,6 +8,7 @@ import {
   priceCatalog,
   type Reservation,
 } from "tollgate";
+import { toResponse } from "tollgate/http";
 import type { Batch, Contender } from "../contender.js";
 import { chainOf, directoryOf, spentChainOf, tokensOf } from "./chains.js";
 import { CALLS, type Call, calls, ORDER_LENGTH, orderOf, PRICES, placeOf } from "./traffic.js";
@@ -89,6 +90,29 @@ export async function admitWithLedger(keys: number): Promise<Contender> {
       const yes = await batch(times);
       await ledger.flush();
       if (ledger.status().dropped > 0) throw new Error("the ledger could not keep up");
+      return yes;
+    },
+  };
+}
+
+/** The same with the header fields of the answer, in OpenAI's manner. */
+export async function admitWithHeaders(keys: number): Promise<Contender> {
+  const gate = gateFor(chainOf, keys);
+  const ids = idsOf(keys);
+  const next = callers(ids, refOf);
+  await callEvery(gate, ids.map(refOf));
+  return {
+    answer: "yes",
+    async batch(times) {
+      let yes = 0;
+      for (let i = 0; i < times; i++) {
+        const { key, call } = next();
+        const admission = await gate.admit(key, usageOf(call));
+        if (!admission.admitted) continue;
+        const { headers } = toResponse(admission, { profile: "openai" });
+        const settlement = await gate.settle(admission.reservation, actualOf(call));
+        if (settlement.settled && "x-ratelimit-remaining-tokens" in headers) yes++;
+      }
       return yes;
     },
   };

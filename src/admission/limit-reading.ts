@@ -32,17 +32,19 @@ export function limitReading(
 ): LimitReading {
   const { scope, scopeId, meter, max, window, perModel, mode } = limit;
   const remaining = Math.max(0, max - used);
-  return {
+  // Added to and not spread: answers have many of these, and V8 copies an object with a double in it slowly.
+  const reading: { -readonly [K in keyof LimitReading]: LimitReading[K] } = {
     scope,
     scopeId,
     meter,
     max,
     used,
     remaining,
-    ...(meter === "cost" && { usd: { max: usdOf(max), used: usdOf(used), remaining: usdOf(remaining) } }),
     window: window.name,
-    ...(Number.isFinite(resetMs) && { resetsAt: now + resetMs }),
-    ...(perModel !== undefined && { perModel }),
     mode,
   };
+  if (meter === "cost") reading.usd = { max: usdOf(max), used: usdOf(used), remaining: usdOf(remaining) };
+  if (Number.isFinite(resetMs)) reading.resetsAt = now + resetMs;
+  if (perModel !== undefined) reading.perModel = perModel;
+  return reading;
 }

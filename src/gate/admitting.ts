@@ -227,7 +227,8 @@ function concluded(engine: Engine, asked: Asked, outcome: ReserveOutcome, degrad
     case "reserved": {
       const shadow = outcome.shadow ? shadowRefusals(chargeList(charges), outcome.shadow, now) : NO_REFUSALS;
       if (!dryRun) tell(engine, compiled, charges, outcome.used, now);
-      return admitted(asked, outcome.id, shadow, degraded, { ...outcome, charges });
+      const { id, reservedAt, expiresAt, used, resetMs } = outcome;
+      return admitted(asked, id, shadow, degraded, { reservedAt, expiresAt, charges, used, resetMs });
     }
     case "replayed": {
       const held = sideBySide(outcome.charges);

@@ -1,4 +1,3 @@
-import type { LimitReading } from "../admission/limit-reading.js";
 import type { Meter } from "../model/limits.js";
 import type { Form } from "./form.js";
 import { tightest } from "./tightest.js";
@@ -35,20 +34,18 @@ export const anthropic: Form = {
   },
 
   limitHeaders(limits) {
-    const sets = COUNTED.map(([name, meter]) => setOf(name, tightest(limits, meter)));
-    return Object.assign({}, ...sets);
+    const headers: Record<string, string> = {};
+    for (const [name, meter] of COUNTED) {
+      const limit = tightest(limits, meter);
+      if (limit === undefined) continue;
+      headers[`anthropic-ratelimit-${name}-limit`] = String(limit.max);
+      headers[`anthropic-ratelimit-${name}-remaining`] = String(limit.remaining);
+      if (limit.resetsAt === undefined) continue;
+      headers[`anthropic-ratelimit-${name}-reset`] = moment(limit.resetsAt);
+    }
+    return headers;
   },
 };
-
-function setOf(name: string, limit: LimitReading | undefined): Record<string, string> {
-  if (limit === undefined) return {};
-  const { max, remaining, resetsAt } = limit;
-  return {
-    [`anthropic-ratelimit-${name}-limit`]: String(max),
-    [`anthropic-ratelimit-${name}-remaining`]: String(remaining),
-    ...(resetsAt !== undefined && { [`anthropic-ratelimit-${name}-reset`]: moment(resetsAt) }),
-  };
-}
 
 /** RFC 3339 in whole seconds, not before the moment. */
 function moment(ms: number): string {

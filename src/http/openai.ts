@@ -1,4 +1,3 @@
-import type { LimitReading } from "../admission/limit-reading.js";
 import type { Form } from "./form.js";
 import { tightest } from "./tightest.js";
 import type { Told } from "./told.js";
@@ -15,26 +14,18 @@ export const openai: Form = {
   },
 
   limitHeaders(limits, _named, now) {
-    return {
-      ...setOf("requests", tightest(limits, "requests"), now),
-      ...setOf("tokens", tightest(limits, "tokens"), now),
-    };
+    const headers: Record<string, string> = {};
+    for (const meter of ["requests", "tokens"] as const) {
+      const limit = tightest(limits, meter);
+      if (limit === undefined) continue;
+      headers[`x-ratelimit-limit-${meter}`] = String(limit.max);
+      headers[`x-ratelimit-remaining-${meter}`] = String(limit.remaining);
+      if (limit.resetsAt === undefined) continue;
+      headers[`x-ratelimit-reset-${meter}`] = duration(Math.max(0, limit.resetsAt - now));
+    }
+    return headers;
   },
 };
-
-function setOf(
-  name: "requests" | "tokens",
-  limit: LimitReading | undefined,
-  now: number,
-): Record<string, string> {
-  if (limit === undefined) return {};
-  const { max, remaining, resetsAt } = limit;
-  return {
-    [`x-ratelimit-limit-${name}`]: String(max),
-    [`x-ratelimit-remaining-${name}`]: String(remaining),
-    ...(resetsAt !== undefined && { [`x-ratelimit-reset-${name}`]: duration(Math.max(0, resetsAt - now)) }),
-  };
-}
 
 /** A duration as Go writes it: `250ms`, `1.5s`, `6m0s`, `1h0m0s`. */
 function duration(ms: number): string {

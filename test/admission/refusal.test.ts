@@ -160,8 +160,8 @@ describe("a refusal by a limit", () => {
       used: 40,
       remaining: 10,
       window: "minute",
-      resetsAt: NOON + 5_000,
       mode: "enforce",
+      resetsAt: NOON + 5_000,
     };
     const requests = {
       scope: "org",
@@ -171,8 +171,8 @@ describe("a refusal by a limit", () => {
       used: 4,
       remaining: 5,
       window: "minute",
-      resetsAt: NOON + 7_000,
       mode: "enforce",
+      resetsAt: NOON + 7_000,
     };
     expect(refusal.limit).toEqual(tokens);
     expect(refusal.limits).toEqual([requests, tokens]);
