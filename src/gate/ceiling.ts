@@ -18,6 +18,8 @@ export interface Grant {
 export interface Bound extends Grant {
   /** Whose it is, for people: `the project`. */
   readonly of: string;
+  /** Whether the actor may move it: then it keeps nobody to what the actor has. */
+  readonly isMovable?: boolean;
 }
 
 export interface Ceiling {
@@ -25,6 +27,8 @@ export interface Ceiling {
   readonly enclosing: readonly Bound[];
   /** What the actor has only under these bounds, and so can hand on only under them. */
   readonly own?: readonly Bound[];
+  /** What there is already. What is no wider than it is taken away, not given, whatever the actor has. */
+  readonly present?: Grant | undefined;
   /** Alias to targets, for lists of models. */
   readonly virtualModels?: VirtualModels;
 }
@@ -37,7 +41,8 @@ export type GrantField = (typeof GRANT_FIELDS)[number];
  * The one rule of every door: nobody gives more than what encloses it, or than they have themselves.
  *
  * What a grant says must not exceed what encloses it; what it leaves out is inherited, so that is within. What the actor
- * has only under a bound must stay under it: by the grant's own words or by what encloses it.
+ * has only under a bound must stay under it: by the grant's own words or by what encloses it, unless the actor could move
+ * that out of the way in the next step.
  *
  * @param grant everything that is given once the write is done
  * @param fields those of it that the write gives
@@ -48,11 +53,24 @@ export function checkCeiling(
   ceiling: Ceiling,
   fields: readonly GrantField[] = GRANT_FIELDS,
 ): void {
-  const { enclosing, own = [], virtualModels = {} } = ceiling;
-  const inForce = [grant, ...enclosing];
+  const { enclosing, own = [], present, virtualModels = {} } = ceiling;
+  const inForce = [grant, ...enclosing.filter(({ isMovable }) => !isMovable)];
   for (const field of fields) {
-    for (const bound of enclosing) CHECKS[field].within(grant, bound, virtualModels);
-    for (const bound of own) CHECKS[field].cover(inForce, bound, virtualModels);
+    const { within, cover } = CHECKS[field];
+    for (const bound of enclosing) within(grant, bound, virtualModels);
+    const isNoWider = present && keeps(() => cover([grant], { ...present, of: "it" }, virtualModels));
+    if (!isNoWider) for (const bound of own) cover(inForce, bound, virtualModels);
+  }
+}
+
+/** Whether a check passes. */
+function keeps(check: () => void): boolean {
+  try {
+    check();
+    return true;
+  } catch (error) {
+    if (error instanceof LimitError) return false;
+    throw error;
   }
 }
 
@@ -122,6 +140,8 @@ interface Entry {
   readonly length: number;
   readonly max: number;
   readonly perModel: string | undefined;
+  /** Whether it counts calls on the customer's own provider key too. */
+  readonly countByok: boolean;
   readonly binds: boolean;
 }
 
@@ -157,14 +177,17 @@ function modelEntries(
   const base = { perModel, binds: mode !== "shadow" };
   const rates = RATES.flatMap((kind) => {
     const max = limits[kind];
-    return max === undefined ? [] : [{ ...base, path: `${path}.${kind}`, kind, length: 0, max }];
+    return max === undefined
+      ? []
+      : [{ ...base, path: `${path}.${kind}`, kind, length: 0, max, countByok: true }];
   });
-  const budgets = budgetsOf(limits.budget).map(({ usd, reset }, i) => ({
+  const budgets = budgetsOf(limits.budget).map(({ usd, reset, countByok = false }, i) => ({
     ...base,
     path: Array.isArray(limits.budget) ? `${path}.budget[${i}].usd` : `${path}.budget.usd`,
     kind: "budget",
     length: LENGTHS[reset],
     max: nanoUsd(usd),
+    countByok,
   }));
   return [...rates, ...budgets];
 }
@@ -187,8 +210,12 @@ function checkLimitsCover(inForce: readonly Grant[], bound: Bound): void {
   for (const held of entriesOf(bound.limits)) {
     // A sum over a longer period, or over more models, is at least the sum over a part of them.
     const covered = entries.some(
-      ({ kind, length, max, perModel }) =>
-        kind === held.kind && length >= held.length && isPart(held.perModel, perModel) && max <= held.max,
+      ({ kind, length, max, perModel, countByok }) =>
+        kind === held.kind &&
+        length >= held.length &&
+        isPart(held.perModel, perModel) &&
+        max <= held.max &&
+        (countByok || !held.countByok),
     );
     if (held.binds && !covered)
       throw new LimitError(held.path, `at most ${shown(held)}, which is what ${bound.of} has`);

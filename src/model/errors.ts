@@ -83,7 +83,7 @@ export class LimitError extends TollgateError {
 
   constructor(field: string, message: string) {
     super("limit", `${field}: ${message}`);
-    this.field = field;
+    this.field = masked(field);
   }
 }
 

@@ -58,34 +58,27 @@ export interface Acting extends Asking {
  * @throws PermissionError where a token stands for nobody
  */
 export async function resolveActor(
-  { directory, settings }: Engine,
+  engine: Engine,
   storage: Storage,
   actor: Actor,
   orgId: string,
   asked: string,
 ): Promise<Acting> {
+  const { directory } = engine;
   const inOrg = async (userId: string): Promise<Principal> =>
     (await directory.principal(userId, orgId)) ?? { userId, orgId, projectRoles: {} };
   const situation = actor.conditions === undefined ? {} : { conditions: actor.conditions };
   if ("userId" in actor)
     return { principal: await inOrg(actor.userId), handedTo: actor.userId, ...situation };
 
-  const { token } = actor;
-  const hash = hashToken(token);
-  const chain = isWellFormed(token, settings.keyPrefix) ? await directory.key({ hash }) : undefined;
-  const now = settings.clock.now();
-  const previous = chain?.key.previousToken?.hash === hash ? chain.key.previousToken : undefined;
-  if (chain === undefined || (previous && now >= previous.expiresAt)) throw refused(asked, "invalid_key");
-  const reason = keyRefusal(chain, now);
-  if (reason !== undefined) throw refused(asked, reason);
-
+  const { chain, isPrevious } = await chainOf(engine, actor.token, asked);
   const { userId } = chain.holder;
   const via = { keyId: chain.key.id, projectId: chain.project.id };
   // A key of another org stands for its holder there: whatever is asked of this one is denied as `other_org`.
   const home = await directory.principal(userId, chain.org.id);
   if (home === undefined) throw refused(asked, "holder_removed");
   const record = await storage.get("key", chain.key.id);
-  const handedTo = (previous ? record?.previousIssuedTo : record?.issuedTo) ?? userId;
+  const handedTo = (isPrevious ? record?.previousIssuedTo : record?.issuedTo) ?? userId;
   const acting: Acting = { principal: { ...home, via }, handedTo, chain, ...situation };
   if (handedTo === userId) return acting;
   const issuer = await directory.principal(handedTo, chain.org.id);
@@ -95,6 +88,32 @@ export async function resolveActor(
     ...acting,
     issuer: { userId, orgId: chain.org.id, ...(orgRole !== undefined && { orgRole }), projectRoles, via },
   };
+}
+
+/**
+ * The chain of a token that works now.
+ *
+ * @throws PermissionError where it does not
+ */
+export async function chainOf(
+  { directory, settings }: Engine,
+  token: string,
+  asked: string,
+): Promise<{ readonly chain: KeyChain; readonly isPrevious: boolean }> {
+  const hash = hashToken(token);
+  const chain = isWellFormed(token, settings.keyPrefix) ? await directory.key({ hash }) : undefined;
+  const now = settings.clock.now();
+  const previous = chain?.key.previousToken?.hash === hash ? chain.key.previousToken : undefined;
+  if (chain === undefined || (previous && now >= previous.expiresAt)) throw refused(asked, "invalid_key");
+  const reason = keyRefusal(chain, now);
+  if (reason !== undefined) throw refused(asked, reason);
+  return { chain, isPrevious: previous !== undefined };
+}
+
+/** Somebody at best, with every condition of the policy: what they may do now, or as soon as one more holds. */
+export function atBest(policy: StandardPolicy, asking: Asking): Asking {
+  const conditions = Object.keys(policy.spec.conditions).map((name) => [name, true]);
+  return { ...asking, conditions: Object.fromEntries(conditions) };
 }
 
 function refused(asked: string, reason: keyof typeof MESSAGES): PermissionError {

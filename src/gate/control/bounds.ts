@@ -2,55 +2,85 @@ import type { Records } from "../../model/records.js";
 import { membershipId } from "../../model/records.js";
 import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantField } from "../ceiling.js";
 import { OWNER } from "../storage-directory.js";
-import type { Acting } from "./actor.js";
+import { type Acting, atBest, verdictOf } from "./actor.js";
+import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 
 /** What of an actor bounds what they give. */
-type Bounded = Pick<Acting, "principal" | "chain">;
+type Bounded = Pick<Acting, "principal" | "issuer" | "chain">;
 
-/** Holds what is given to a project against its org. */
+/**
+ * Holds what is given to a project against its org.
+ *
+ * @param present what there is already, where that is changed
+ */
 export async function checkProject(
   draft: Draft,
   acting: Bounded,
   grant: Grant,
-  fields: readonly GrantField[] | undefined,
+  fields?: readonly GrantField[],
+  present?: Grant,
 ): Promise<void> {
   const [org, virtualModels] = await Promise.all([draft.get("org", draft.orgId), virtualModelsOf(draft)]);
   const own = acting.chain ? [keyBound(acting.chain.key)] : [];
-  checkCeiling(grant, { enclosing: org ? [orgBound(org)] : [], own, virtualModels }, fields);
+  checkCeiling(grant, { enclosing: org ? [orgBound(org)] : [], own, present, virtualModels }, fields);
 }
 
 /**
  * Holds what is given to a member of a project against the project and its org, and what the actor has there.
  *
- * @param present what the membership has already: not given, but in force
+ * @param present what there is already, where that is changed
  */
 export async function checkMembership(
+  control: Control,
   draft: Draft,
   acting: Bounded,
   project: Records["project"],
   grant: MembershipGrant,
-  present: MembershipGrant = {},
   fields: readonly GrantField[] = ["limits", "expiresAt"],
+  present?: MembershipGrant,
 ): Promise<void> {
+  checkCeiling(grant, { ...(await membershipCeiling(control, draft, acting, project)), present }, fields);
+}
+
+/** Holds more of a role, which is given for as long as a membership lasts and under its limits, against the same. */
+export async function checkMoreOfRole(
+  control: Control,
+  draft: Draft,
+  acting: Bounded,
+  project: Records["project"],
+  membership: MembershipGrant,
+): Promise<void> {
+  const ceiling = await membershipCeiling(control, draft, acting, project);
+  const enclosing = [memberBound(membership, "the membership"), ...ceiling.enclosing];
+  checkCeiling({}, { ...ceiling, enclosing });
+}
+
+async function membershipCeiling(
+  control: Control,
+  draft: Draft,
+  acting: Bounded,
+  project: Records["project"],
+): Promise<Ceiling> {
   const [org, own] = await Promise.all([draft.get("org", draft.orgId), ownBounds(draft, acting, project.id)]);
-  const enclosing = [
-    memberBound(present, "the membership"),
-    projectBound(project),
-    ...(org ? [orgBound(org)] : []),
-  ];
-  checkCeiling(grant, { enclosing, own }, fields);
+  return { enclosing: [enclosingProject(control, acting, project), ...(org ? [orgBound(org)] : [])], own };
 }
 
 type MembershipGrant = Pick<Records["projectMember"], "limits" | "expiresAt">;
 
-/** Holds what is given to a key against its holder's membership, the project and the org, and what the actor has there. */
+/**
+ * Holds what is given to a key against its holder's membership, the project and the org, and what the actor has there.
+ *
+ * @param present what there is already, where that is changed
+ */
 export async function checkKey(
+  control: Control,
   draft: Draft,
   acting: Bounded,
   { projectId, userId }: { readonly projectId: string; readonly userId: string },
   grant: Grant,
   fields?: readonly GrantField[],
+  present?: Grant,
 ): Promise<void> {
   const [org, project, member, membership, own, virtualModels] = await Promise.all([
     draft.get("org", draft.orgId),
@@ -63,11 +93,10 @@ export async function checkKey(
   const holder = membership && member?.role === OWNER ? { ...membership, expiresAt: undefined } : membership;
   const enclosing = [
     ...(holder ? [memberBound(holder, "the holder's membership")] : []),
-    ...(project ? [projectBound(project)] : []),
+    ...(project ? [enclosingProject(control, acting, project)] : []),
     ...(org ? [orgBound(org)] : []),
   ];
-  const ceiling: Ceiling = { enclosing, own, virtualModels };
-  checkCeiling(grant, ceiling, fields);
+  checkCeiling(grant, { enclosing, own, present, virtualModels }, fields);
 }
 
 /** What a record of a key gives. Logging that is merely not off is no gift: it stays within whatever is above it. */
@@ -94,6 +123,16 @@ async function ownBounds(draft: Draft, { principal, chain }: Bounded, projectId:
 
 function orgBound({ limits, contentLogging }: Records["org"]): Bound {
   return { of: "the org", limits, contentLogging };
+}
+
+/**
+ * A project, as what is given in it is held against it. Whoever may change it could let it keep their key or their member to
+ * their own bounds, and then take that away.
+ */
+function enclosingProject({ policy }: Control, acting: Bounded, project: Records["project"]): Bound {
+  const { orgId, id: projectId } = project;
+  const { allowed } = verdictOf(policy, atBest(policy, acting), "project.update", { orgId, projectId });
+  return { ...projectBound(project), isMovable: allowed };
 }
 
 function projectBound({ limits, models, mcpServers, contentLogging }: Records["project"]): Bound {

@@ -6,13 +6,22 @@ import {
   PermissionError,
   type TollgateError,
 } from "../../model/errors.js";
+import { masked } from "../../model/masked.js";
 import type { RecordKind, Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
 import type { Resource } from "../../policy/principal.js";
 import type { StandardPermission } from "../../policy/standard.js";
 import type { Storage } from "../../storage/storage.js";
 import type { Engine } from "../engine.js";
-import { type Acting, type Actor, type Asking, actorSchema, resolveActor, verdictOf } from "./actor.js";
+import {
+  type Acting,
+  type Actor,
+  type Asking,
+  actorSchema,
+  chainOf,
+  resolveActor,
+  verdictOf,
+} from "./actor.js";
 import { Draft, type Subject } from "./draft.js";
 
 /** How often a write begins again because another process wrote to the org meanwhile. Each time somebody gets ahead. */
@@ -74,6 +83,15 @@ export class Control {
     return "userId" in this.#actor ? this.#actor.userId : undefined;
   }
 
+  /**
+   * Looks at the token that acts before anything is looked up for it: one that does not work learns nothing of what there is.
+   *
+   * @throws PermissionError where it does not work
+   */
+  async requireToken(asked: string): Promise<void> {
+    if ("token" in this.#actor) await chainOf(this.engine, this.#actor.token, asked);
+  }
+
   /** Who acts in an org, as they are now. */
   acting(orgId: string, asked: string): Promise<Acting> {
     return resolveActor(this.engine, this.storage, this.#actor, orgId, asked);
@@ -112,10 +130,11 @@ export class Control {
    * @throws NotFoundError where there is none, or where they may not
    */
   async view<K extends Addressed>(kind: K, { id, orgId }: Ref): Promise<Records[K]> {
+    const permission = VIEWING[kind];
+    await this.requireToken(permission);
     const record = await this.storage.get(kind, id);
     if (record === undefined || (orgId !== undefined && record.orgId !== orgId))
       throw new NotFoundError(kind, id);
-    const permission = VIEWING[kind];
     const resource = RESOURCES[kind](record);
     const acting = await this.acting(record.orgId, permission);
     const verdict = verdictOf(this.policy, acting, permission, resource);
@@ -156,6 +175,7 @@ export class Control {
     { id, orgId, version }: Ref,
     attempt: (record: Records[K], draft: Draft, acting: Acting) => Promise<T>,
   ): Promise<T> {
+    await this.requireToken(ask.action);
     const home = await this.storage.get(kind, id);
     if (home === undefined || (orgId !== undefined && home.orgId !== orgId))
       throw new NotFoundError(kind, id);
@@ -239,7 +259,7 @@ export class Control {
       const draft = await this.#draft(orgId);
       if (draft.trail === undefined) return; // there is no such org
       try {
-        return await this.storage.commit(draft.denial(doerOf(acting), action, subject, message));
+        return await this.storage.commit(draft.denial(deniedDoerOf(acting), action, subject, message));
       } catch (failure) {
         if (!(failure instanceof ConflictError) || attempts === ATTEMPTS_MAX) throw failure;
       }
@@ -290,6 +310,13 @@ const RESOURCES: { readonly [K in Addressed]: (record: Records[K]) => Resource }
 
 function ofOrg({ orgId }: { readonly orgId: string }): Resource {
   return { orgId };
+}
+
+/** Of an attempt that was denied. Somebody who is not in the org is nobody known: what was said to be their id may be a token. */
+function deniedDoerOf(acting: Acting) {
+  const { userId, keyId } = doerOf(acting);
+  const isKnown = acting.principal.orgRole !== undefined;
+  return { userId: isKnown ? userId : masked(userId), keyId };
 }
 
 function doerOf({ principal: { userId, via } }: Acting) {

@@ -101,8 +101,8 @@ export class Draft {
   }
 
   /** The commit of an attempt that was denied: nothing but its audit event. What was named may not exist, and be a token. */
-  denial(by: Doer, action: string, { id, ...about }: Subject, reason: string): Change[] {
-    const subject = { ...about, id: masked(id) };
+  denial(by: Doer, action: string, { kind, id, projectId }: Subject, reason: string): Change[] {
+    const subject = { kind, id: masked(id), projectId: projectId && masked(projectId) };
     return this.#trailChanges([{ by, action, subject, changes: [], outcome: "denied", reason }]);
   }
 

@@ -11,7 +11,7 @@ import { idSchema, momentSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import { OWNER } from "../storage-directory.js";
 import { createToken, hashToken, isWellFormed, previewOf } from "../token.js";
-import type { Asking } from "./actor.js";
+import { type Asking, atBest } from "./actor.js";
 import { requireReach, requireRole, SOMEBODY } from "./authority.js";
 import { checkMembership } from "./bounds.js";
 import type { Control } from "./control.js";
@@ -119,7 +119,10 @@ export function invitationsOf(control: Control): Invitations {
     control.require(inviter, "projectMember.add", { orgId: draft.orgId, projectId });
     const project = await projectIn(draft, projectId);
     requireReach(policy, inviter, withRole(orgMember, projectId, role), "projects", projectId);
-    await checkMembership(draft, inviter, project, { limits, expiresAt: invitation.membershipExpiresAt });
+    await checkMembership(control, draft, inviter, project, {
+      limits,
+      expiresAt: invitation.membershipExpiresAt,
+    });
   }
 
   return {
@@ -190,6 +193,7 @@ export function invitationsOf(control: Control): Invitations {
     async accept(input) {
       const { token } = parse(invitationAcceptSchema, input, "invitation");
       const { userId } = control;
+      await control.requireToken("invitation.accept");
       if (userId === undefined) throw new PermissionError("invitation.accept", "key_confined");
       const hash = hashToken(token);
       const [found] = isWellFormed(token, prefix)
@@ -204,13 +208,11 @@ export function invitationsOf(control: Control): Invitations {
         await requireNotIn(draft, userId);
 
         const { invitedBy, role, membershipExpiresAt: expiresAt } = invitation;
-        const inviter = {
-          principal: (await engine.directory.principal(invitedBy, orgId)) ?? {
-            userId: invitedBy,
-            orgId,
-            projectRoles: {},
-          },
-        };
+        const principal = await engine.directory.principal(invitedBy, orgId);
+        // The conditions under which they invited held then; of those that hold for whoever accepts nobody knows.
+        const inviter = atBest(policy, {
+          principal: principal ?? { userId: invitedBy, orgId, projectRoles: {} },
+        });
         control.require(inviter, "invitation.create", { orgId });
         requireReach(policy, inviter, { userId, orgId, orgRole: role, projectRoles: {} }, "role");
 
@@ -222,6 +224,7 @@ export function invitationsOf(control: Control): Invitations {
           const { projectId, role, limits } = grant;
           try {
             requireLater("membershipExpiresAt", expiresAt, draft.now);
+            await requireOlder(draft, projectId, invitation.createdAt);
             await checkProjectGrant(draft, inviter, invitation, grant, orgMember);
           } catch (error) {
             if (!REASONS_NOT_TO_GRANT.some((type) => error instanceof type)) throw error;
@@ -263,6 +266,12 @@ function requireLater(field: string, moment: number | undefined, now: number): v
   if (moment !== undefined && moment <= now) {
     throw new ValidationError([{ field: `invitation.${field}`, expected: "a moment that is still to come" }]);
   }
+}
+
+/** A project that was deleted and made again under its id is not the one that was meant. */
+async function requireOlder(draft: Draft, projectId: string, than: number): Promise<void> {
+  const { createdAt } = await projectIn(draft, projectId);
+  if (createdAt > than) throw new NotFoundError("project", projectId);
 }
 
 /** One answer for a wrong token, a used, revoked or expired one, and one that is for somebody else. */

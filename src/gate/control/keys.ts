@@ -98,7 +98,7 @@ export function keysOf(control: Control): Keys {
         await projectIn(draft, projectId);
         const holder = await holderIn(draft, projectId, holderId);
         requireHolderWithinReach(acting, holder, projectId);
-        await checkKey(draft, acting, { projectId, userId: holderId }, given);
+        await checkKey(control, draft, acting, { projectId, userId: holderId }, given);
         const { token, ...issued } = issue();
         const { tags = {}, models = null, mcpServers = null, contentLogging = true, ...rest } = given;
         const base = {
@@ -141,7 +141,7 @@ export function keysOf(control: Control): Keys {
           ...grantOf({ ...key, ...patch }),
           ...(contentLogging !== undefined && { contentLogging }),
         };
-        await checkKey(draft, acting, key, grant, grantedBy(given));
+        await checkKey(control, draft, acting, key, grant, grantedBy(given), grantOf(key));
         return seen(draft.replace("key", key, patch));
       });
     },
@@ -160,7 +160,7 @@ export function keysOf(control: Control): Keys {
       const ask = { action: "key.enable", permission: "key.disable" } as const;
       return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft, acting) => {
         refuseRevoked(key);
-        await checkKey(draft, acting, key, grantOf(key));
+        await checkKey(control, draft, acting, key, grantOf(key));
         return seen(draft.replace("key", key, { status: "active" }));
       });
     },
@@ -187,7 +187,7 @@ export function keysOf(control: Control): Keys {
       return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft, acting) => {
         refuseRevoked(key);
         requireHolderWithinReach(acting, await holderIn(draft, key.projectId, key.userId), key.projectId);
-        await checkKey(draft, acting, key, grantOf(key));
+        await checkKey(control, draft, acting, key, grantOf(key));
         const { token, ...issued } = issue();
         const previousExpiresAt = draft.now + graceMs;
         const previous = { previousHash: key.hash, previousIssuedTo: key.issuedTo, previousExpiresAt };

@@ -1,6 +1,6 @@
 import { unreadable } from "../../ledger/ledger.js";
 import { type Report, type ReportQuery, type ReportScope, reportQuerySchema } from "../../ledger/report.js";
-import { NotFoundError, ValidationError } from "../../model/errors.js";
+import { ValidationError } from "../../model/errors.js";
 import { parse } from "../../model/validation.js";
 import type { Acting } from "./actor.js";
 import { SOMEBODY } from "./authority.js";
@@ -12,11 +12,11 @@ const PERMISSION = "usage.view";
 export interface LedgerReports {
   /**
    * Adds up what was spent, as far as the actor may see it: their own calls, those of the projects that they administer,
-   * or those of the whole org. Days and hours are of the org's time zone where none is given.
+   * or those of the whole org. Days and hours are of the org's time zone where none is given. A key is a filter: of one that
+   * they may not see, which may be nobody's, the sums are zero.
    *
    * @throws ValidationError naming the field that is wrong, or where the gate has no ledger that can be read
    * @throws PermissionError where the actor may see nothing of what is asked for
-   * @throws NotFoundError for a key whose usage they may not see
    */
   report(query: ReportQuery): Promise<Report>;
 }
@@ -35,7 +35,6 @@ export function ledgerOf(control: Control): LedgerReports {
       }
       if (ledger.readable === undefined) throw unreadable();
       const acting = await control.acting(orgId, PERMISSION);
-      if (query.key !== undefined) await requireKey(control, acting, query.key, orgId);
       const timeZone = query.timeZone ?? (await storage.get("org", orgId))?.timeZone;
       const report = (within: readonly ReportScope[]) => ledger.report({ ...query, timeZone }, within);
       const within = await visibleScopes(control, acting, query);
@@ -48,15 +47,6 @@ export function ledgerOf(control: Control): LedgerReports {
       return control.read(PERMISSION, asked, () => report([]));
     },
   };
-}
-
-/** A key that is no longer on record is a filter like any other: what is not visible stays out of the sums. */
-async function requireKey(control: Control, acting: Acting, keyId: string, orgId: string): Promise<void> {
-  const key = await control.storage.get("key", keyId);
-  if (key === undefined) return;
-  const { projectId, userId } = key;
-  if (key.orgId === orgId && control.can(acting, PERMISSION, { orgId, projectId, userId })) return;
-  throw new NotFoundError("key", keyId);
 }
 
 /** The parts of what is asked for whose usage the actor may see, each by asking `authorize`. They do not overlap. */

@@ -88,6 +88,7 @@ export function orgsOf(control: Control): Orgs {
     async list(input = {}) {
       const page = parse(orgListSchema, input, "org");
       const { userId } = control;
+      await control.requireToken("org.view");
       if (userId === undefined) return { items: [] };
       const maySee = async ({ orgId }: Records["orgMember"]) =>
         control.can(await control.acting(orgId, "org.view"), "org.view", { orgId });

@@ -8,7 +8,7 @@ import type { Principal } from "../../policy/principal.js";
 import { OWNER, principalOf } from "../storage-directory.js";
 import type { Acting } from "./actor.js";
 import { firstBeyond, requireReach, requireRole } from "./authority.js";
-import { checkMembership } from "./bounds.js";
+import { checkMembership, checkMoreOfRole } from "./bounds.js";
 import { type Ask, type Control, requireVersion } from "./control.js";
 import type { Draft } from "./draft.js";
 import { expiryPatch, limitsPatch, versionField } from "./fields.js";
@@ -110,7 +110,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
         if (orgMember === undefined) throw new NotFoundError("member", userId);
         const target = withRole(orgMember, projectId, given.role);
         requireReach(policy, acting, target, "role", projectId);
-        await checkMembership(draft, acting, project, given);
+        await checkMembership(control, draft, acting, project, given);
         if (await draft.get("projectMember", id)) {
           throw new ConflictError(`user ${JSON.stringify(userId)} is in the project already`);
         }
@@ -141,8 +141,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
             firstBeyond(policy, { principal: before }, after, of.projectId) !== undefined
           ) {
             requireReach(policy, acting, after, "role", of.projectId);
-            // More of a role is given for as long as the membership lasts, and under its limits.
-            await checkMembership(draft, acting, await projectIn(draft, of.projectId), {}, present);
+            await checkMoreOfRole(control, draft, acting, await projectIn(draft, of.projectId), present);
           }
         }
         return viewOf("projectMember", draft.replace("projectMember", present, { role }));
@@ -153,7 +152,8 @@ export function projectMembersOf(control: Control): ProjectMembers {
       const { version, limits, ...of } = parse(projectMemberSetLimitsSchema, input, "projectMember");
       return writeTo(of, version, "setLimits", async (present, draft, acting) => {
         const patch = { limits: limits ?? undefined };
-        await checkMembership(draft, acting, await projectIn(draft, of.projectId), patch, {}, ["limits"]);
+        const project = await projectIn(draft, of.projectId);
+        await checkMembership(control, draft, acting, project, patch, ["limits"], present);
         return viewOf("projectMember", draft.replace("projectMember", present, patch));
       });
     },
@@ -165,7 +165,8 @@ export function projectMembersOf(control: Control): ProjectMembers {
         const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
         if (orgMember)
           requireReach(policy, acting, withRole(orgMember, of.projectId, present.role), "role", of.projectId);
-        await checkMembership(draft, acting, await projectIn(draft, of.projectId), patch, {}, ["expiresAt"]);
+        const project = await projectIn(draft, of.projectId);
+        await checkMembership(control, draft, acting, project, patch, ["expiresAt"], present);
         return viewOf("projectMember", draft.replace("projectMember", present, patch));
       });
     },

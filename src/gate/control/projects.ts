@@ -63,7 +63,7 @@ export function projectsOf(control: Control): Projects {
         { orgId },
         { kind: "project", id: projectId, projectId },
         async (draft, acting) => {
-          await checkProject(draft, acting, given, undefined);
+          await checkProject(draft, acting, given);
           const { name, models = null, mcpServers = null, limits, contentLogging = true } = given;
           const base = { id: projectId, orgId, createdAt: draft.now };
           const made = {
@@ -105,7 +105,7 @@ export function projectsOf(control: Control): Projects {
         { id: projectId, orgId, version },
         async (project, draft, acting) => {
           const patch = patchOf(given, ["limits"]);
-          await checkProject(draft, acting, { ...project, ...patch }, grantedBy(given));
+          await checkProject(draft, acting, { ...project, ...patch }, grantedBy(given), project);
           return viewOf("project", draft.replace("project", project, patch));
         },
       );

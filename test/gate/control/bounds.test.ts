@@ -1,0 +1,150 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { createGate, type Gate } from "../../../src/gate/gate.js";
+import { LimitError } from "../../../src/model/errors.js";
+import { standardPolicy } from "../../../src/policy/standard.js";
+import { memoryStorage } from "../../../src/storage/memory.js";
+
+const ORG = { orgId: "acme" };
+const WEB = { ...ORG, projectId: "web" };
+const START = Date.UTC(2026, 4, 15, 12);
+
+describe("what somebody has only under a bound", () => {
+  let gate: Gate;
+  const clock = { time: START, now: () => clock.time };
+  const as = (userId: string) => gate.as({ userId });
+
+  beforeEach(async () => {
+    clock.time = START;
+    gate = createGate({ clock, storage: memoryStorage() });
+    const olga = as("olga");
+    await olga.orgs.create({ id: "acme", name: "Acme" });
+    await olga.projects.create({ ...ORG, id: "web", name: "Web" });
+    for (const userId of ["ada", "mel"]) await olga.orgMembers.add({ ...ORG, userId, role: "member" });
+    await olga.projectMembers.add({ ...WEB, userId: "ada", role: "admin" });
+    await olga.projectMembers.add({ ...WEB, userId: "mel", role: "member" });
+  });
+
+  it("is not lifted by an admin's membership in steps: through the project, which they may change", async () => {
+    const limits = { rpm: 10, budget: { usd: 50, reset: "monthly" as const } };
+    await as("olga").projectMembers.setLimits({ ...WEB, userId: "ada", limits });
+    await as("ada").projects.update({ ...WEB, limits });
+    const lifted = as("ada").projectMembers.setLimits({ ...WEB, userId: "ada", limits: null });
+    await expect(lifted).rejects.toThrow(/^limits\.rpm: at most 10, which is what your own membership has$/);
+    const wide = as("ada").keys.create({ ...WEB, userId: "mel" });
+    await expect(wide).rejects.toThrow(LimitError);
+    await as("ada").keys.create({ ...WEB, userId: "mel", limits });
+  });
+
+  it("is not lifted by a key in steps, neither its limits nor its models", async () => {
+    const scope = { limits: { rpm: 10 }, models: ["m"] };
+    const { key, token } = await as("ada").keys.create({ ...WEB, ...scope });
+    const through = gate.as({ token });
+    await through.projects.update({ ...WEB, ...scope });
+    const keyId = key.id;
+    await expect(through.keys.update({ keyId, limits: null })).rejects.toThrow(/^limits\.rpm/);
+    await expect(through.keys.update({ keyId, models: null })).rejects.toThrow(/^models/);
+    expect(await gate.admit(token, { model: "other", inputTokens: 1 })).toMatchObject({
+      reason: "model_not_allowed",
+    });
+  });
+
+  it("keeps its own BYOK calls under a budget that counts them", async () => {
+    const counted = { budget: { usd: 1, reset: "never" as const, countByok: true } };
+    const { key, token } = await as("mel").keys.create({ ...WEB, limits: counted });
+    const limits = { budget: { usd: 1, reset: "never" as const } };
+    const lifted = gate.as({ token }).keys.update({ keyId: key.id, limits });
+    await expect(lifted).rejects.toThrow(/^limits\.budget\.usd/);
+    await gate.as({ token }).keys.update({ keyId: key.id, limits: counted });
+  });
+
+  it("does not stop them from taking away: less than there was is no gift", async () => {
+    await as("olga").projectMembers.setLimits({ ...WEB, userId: "mel", limits: { rpm: 100 } });
+    const { key } = await as("olga").keys.create({ ...WEB, userId: "mel", limits: { rpm: 100 } });
+    await as("olga").projectMembers.setLimits({ ...WEB, userId: "ada", limits: { rpm: 10 } });
+    await as("olga").projectMembers.setExpiry({ ...WEB, userId: "ada", expiresAt: START + 1_000 });
+    const ada = as("ada");
+    await ada.projectMembers.setLimits({ ...WEB, userId: "mel", limits: { rpm: 50 } });
+    await ada.keys.update({ keyId: key.id, limits: { rpm: 50 }, expiresAt: START + 9_000 });
+    for (const limits of [{ rpm: 51 }, { tpm: 50 }, null]) {
+      await expect(ada.keys.update({ keyId: key.id, limits })).rejects.toThrow(LimitError);
+      await expect(ada.projectMembers.setLimits({ ...WEB, userId: "mel", limits })).rejects.toThrow(
+        LimitError,
+      );
+    }
+    await expect(ada.keys.update({ keyId: key.id, expiresAt: START + 9_001 })).rejects.toThrow(LimitError);
+  });
+
+  it("does not come back with a project that is made again under its id", async () => {
+    const projects = [{ projectId: "web", role: "admin" }];
+    const { token } = await as("olga").invitations.create({ ...ORG, role: "member", projects });
+    await as("olga").projects.delete({ projectId: "web" });
+    clock.time += 1;
+    await as("olga").projects.create({ ...ORG, id: "web", name: "Web again" });
+    const { projectMembers, notGranted } = await as("eva").invitations.accept({ token });
+    expect(projectMembers).toEqual([]);
+    expect(notGranted).toMatchObject([{ projectId: "web" }]);
+  });
+});
+
+it("an invitation made under a condition is accepted, as long as its maker may invite under some", async () => {
+  const policy = standardPolicy.extend({
+    conditions: { mfa: "signed in with a second factor" },
+    orgRoles: { hr: { "invitation.create": { reach: "all", when: "mfa" } } },
+  });
+  const gate = createGate({ policy });
+  const olga = gate.as({ userId: "olga" });
+  await olga.orgs.create({ id: "acme", name: "Acme" });
+  await olga.orgMembers.add({ ...ORG, userId: "hugo", role: "hr" });
+  const invite = (mfa: boolean) =>
+    gate.as({ userId: "hugo", conditions: { mfa } }).invitations.create({ ...ORG, role: "member" });
+  await expect(invite(false)).rejects.toThrow("condition_unmet");
+  const [one, two] = [await invite(true), await invite(true)];
+  await gate.as({ userId: "eva" }).invitations.accept({ token: one.token });
+  await olga.orgMembers.setRole({ ...ORG, userId: "hugo", role: "member" });
+  await expect(gate.as({ userId: "ed" }).invitations.accept({ token: two.token })).rejects.toThrow(
+    "invitation.create",
+  );
+});
+
+it("a token that does not work learns nothing of which ids there are", async () => {
+  const gate = createGate({ auditDenied: true });
+  const olga = gate.as({ userId: "olga" });
+  await olga.orgs.create({ id: "acme", name: "Acme" });
+  await olga.projects.create({ ...ORG, id: "web", name: "Web" });
+  const { key, token } = await olga.keys.create(WEB);
+  await olga.keys.revoke({ keyId: key.id });
+  for (const dead of ["x", token]) {
+    const through = gate.as({ token: dead });
+    const said = (write: Promise<unknown>) => write.then(String, (error: Error) => error.message);
+    for (const id of [key.id, "nobodys"]) {
+      const because = dead === token ? "key_revoked" : "invalid_key";
+      expect(await said(through.keys.get({ keyId: id }))).toContain(because);
+      expect(await said(through.keys.update({ keyId: id, name: "mine" }))).toContain(because);
+      expect(await said(through.orgs.list())).toContain(because);
+    }
+  }
+});
+
+it("a token that is taken for an id is masked in the trail of what was denied, and in errors", async () => {
+  const gate = createGate({ auditDenied: true });
+  const olga = gate.as({ userId: "olga" });
+  await olga.orgs.create({ id: "acme", name: "Acme" });
+  await olga.projects.create({ ...ORG, id: "web", name: "Web" });
+  const { token } = await olga.keys.create(WEB);
+  await olga.orgMembers.add({ ...ORG, userId: "mel", role: "member" });
+  const denied = async (write: Promise<unknown>) => {
+    const error = await write.catch((thrown: unknown) => thrown);
+    expect(JSON.stringify(error)).not.toContain(token);
+    return error;
+  };
+  await denied(
+    gate.as({ userId: "mel" }).projectMembers.add({ ...ORG, projectId: token, userId: "x", role: "member" }),
+  );
+  await denied(gate.as({ userId: token }).projects.create({ ...ORG, name: "Mine" }));
+  await olga.projects.update({ ...WEB, limits: { perModel: { "*": { rpm: 1 } } } });
+  const limits = { perModel: { [token]: { rpm: 2 } } };
+  expect(await denied(olga.keys.create({ ...WEB, limits }))).toBeInstanceOf(LimitError);
+  const { items } = await olga.audit.list(ORG);
+  expect(items.filter(({ outcome }) => outcome === "denied")).toHaveLength(3);
+  expect(JSON.stringify(items)).not.toContain(token);
+});
