@@ -22,6 +22,10 @@ export interface Call {
   isAskedAgain: boolean;
   /** What the gate has last said. */
   refusal?: Refused;
+  /** The limits that it counts against, by name, as far as the gate has told. */
+  charged?: readonly string[];
+  /** The call of another key that it waits behind. */
+  heldBy?: Call | undefined;
   /** Where it waits. */
   line?: Line;
   stopTimer?: () => void;

@@ -11,7 +11,7 @@ import type { QueueEvents } from "./events.js";
 import { Line } from "./line.js";
 import { OpenCalls } from "./open-calls.js";
 import { type QueueOptions, type QueueSettings, settingsFrom, type WaitOptions, waitOf } from "./options.js";
-import { isCharged, queueRefusal, sameLimit } from "./refusals.js";
+import { isCharged, limitName, queueRefusal, sameLimit, shortOf } from "./refusals.js";
 
 /** How full a queue is. */
 export interface QueueStatus {
@@ -113,7 +113,7 @@ class CallQueue {
         this.#enqueue(call);
         this.#track(this.#look(call));
       } else {
-        this.#track(this.#askFirst(call));
+        this.#track(this.#lines.size > 0 ? this.#askBehind(call) : this.#askFirst(call));
       }
     });
   }
@@ -143,10 +143,46 @@ class CallQueue {
     if (this.#lines.size > 0) this.#sweep();
   }
 
+  /**
+   * A call of a key of which nobody waits, while others do: it passes none that is short of a limit which it counts against
+   * too. Else a key whose calls are small, or come just when there is room, would keep the others waiting for ever.
+   */
+  async #askBehind(call: Call): Promise<void> {
+    try {
+      noteLimits(call, await this.#gate.check(call.key, call.usage));
+    } catch (error) {
+      this.#leave(call, { outcome: "failed", error });
+      return;
+    }
+    for (let first = this.#firstBefore(call); first !== undefined; first = this.#firstBefore(call)) {
+      const { line, refusal } = first;
+      // There may be room since: nobody tells when a slot in flight is freed elsewhere.
+      const isUnsure = refusal?.reason === "in_flight_limited" && line?.head === first && this.#open.hasRoom;
+      if (isUnsure && line) await this.#askHead(line, first);
+      if (first.state === "done") continue;
+      if (call.state !== "arrived") return;
+      hold(call, first);
+      this.#enqueue(call);
+      return;
+    }
+    if (call.state === "arrived") await this.#askFirst(call);
+  }
+
+  /** The first of those who wait for a limit that a call of another key counts against too. */
+  #firstBefore({ charged = [], state }: Call): Call | undefined {
+    if (state !== "arrived") return undefined;
+    for (const { first } of this.#lines.values()) {
+      const short = shortOf(first?.refusal);
+      if (first?.state === "waiting" && short !== undefined && charged.includes(short)) return first;
+    }
+    return undefined;
+  }
+
   /** Tells a call that waits behind others at once where waiting cannot help it. */
   async #look(call: Call): Promise<void> {
     try {
       const answer = await this.#gate.check(call.key, call.usage);
+      noteLimits(call, answer);
       if (call.state !== "waiting" || answer.admitted) return;
       if (this.#isHopeless(call, answer)) this.#leave(call, { outcome: "refused", admission: answer });
       else call.refusal ??= answer;
@@ -224,19 +260,43 @@ class CallQueue {
       const waitedMs = this.#settings.timers.now() - call.arrivedAt;
       this.events.emit("left", { outcome, priority, waitedMs, depth: this.#waiting, ...keyIdOf(call) });
     }
-    // The one behind may have room at once: another amount, another model.
-    if (line?.head !== undefined) this.#sweep();
+    // The one behind may have room at once: another amount, another model. So may those of other keys.
+    if (this.#letGo(call) || line?.head !== undefined) this.#sweep();
   }
 
-  /** Asks the gate about every head whose time has come, as far as there is room; the line served longest ago first. */
+  /** Lets those who wait behind a call be asked about. Returns whether there are any. */
+  #letGo(call: Call): boolean {
+    let some = false;
+    for (const { first } of this.#lines.values()) {
+      if (first?.heldBy !== call) continue;
+      first.heldBy = undefined;
+      first.askAt = Number.NEGATIVE_INFINITY;
+      some = true;
+    }
+    return some;
+  }
+
+  /**
+   * Asks the gate about every head whose time has come, as far as there is room; the line served longest ago first. None
+   * passes one before it that is short of a limit which it counts against too.
+   */
   #sweep(): void {
     if (this.#isClosed) return;
     const now = this.#settings.timers.now();
     this.#open.expire(now);
+    const waiting = new Map<string, Call>();
     for (const line of [...this.#lines.values()]) {
       if (!this.#open.hasRoom) break;
       const { head } = line;
-      if (head?.state === "waiting" && head.askAt <= now) this.#track(this.#askHead(line, head));
+      if (head?.state === "waiting" && head.askAt <= now) {
+        const before = head.charged?.map((limit) => waiting.get(limit)).find((call) => call !== undefined);
+        if (before === undefined) this.#track(this.#askHead(line, head));
+        else hold(head, before);
+      }
+      const { first } = line;
+      const short = shortOf(first?.refusal);
+      const isShort = first?.state === "waiting" && first.askAt > now && short !== undefined;
+      if (isShort && !waiting.has(short)) waiting.set(short, first);
     }
     this.#arm(now);
   }
@@ -314,6 +374,7 @@ class CallQueue {
   /** @param hasMissed whether something was settled while the gate was asked, so that there may be room by now */
   #refused(call: Call, refusal: Refused, hasMissed: boolean): void {
     call.refusal = refusal;
+    noteLimits(call, refusal);
     const { timers, pollMs } = this.#settings;
     const now = timers.now();
     const { reason, retryAfterMs = 0 } = refusal;
@@ -361,6 +422,17 @@ class CallQueue {
     this.#asks.add(ask);
     ask.finally(() => this.#asks.delete(ask));
   }
+}
+
+/** Has a call wait behind another one, for what keeps that waiting. */
+function hold(call: Call, before: Call): void {
+  call.heldBy = before;
+  call.askAt = before.askAt;
+  if (call.refusal === undefined && before.refusal !== undefined) call.refusal = before.refusal;
+}
+
+function noteLimits(call: Call, { limits }: Admission): void {
+  call.charged = limits.map(limitName);
 }
 
 /** A token and an id are told apart; which key a token is of, only the gate knows. */

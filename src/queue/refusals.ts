@@ -31,16 +31,17 @@ export function isCharged(limit: LimitReading, { charges }: Reservation): boolea
   );
 }
 
+/** Tells limits apart, in whichever answer they are read. */
+export function limitName({ scope, scopeId, meter, window, perModel }: LimitReading): string {
+  return JSON.stringify([scope, scopeId, meter, window, perModel]);
+}
+
+/** The limit that a refusal names, by its name. */
+export function shortOf(refusal: Refused | undefined): string | undefined {
+  return refusal?.limit && limitName(refusal.limit);
+}
+
 /** Whether two refusals name the same limit. */
 export function sameLimit(a: Refused | undefined, b: Refused | undefined): boolean {
-  const [one, other] = [a?.limit, b?.limit];
-  return (
-    one !== undefined &&
-    other !== undefined &&
-    one.scope === other.scope &&
-    one.scopeId === other.scopeId &&
-    one.meter === other.meter &&
-    one.window === other.window &&
-    one.perModel === other.perModel
-  );
+  return shortOf(a) !== undefined && shortOf(a) === shortOf(b);
 }

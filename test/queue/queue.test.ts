@@ -264,6 +264,91 @@ describe("priority", () => {
   );
 });
 
+describe("a key whose calls come while another waits for a limit of both", () => {
+  const two = ["k1", "k2"].map((id) => aChain({ project: { limits: { inputTpm: 100 } }, key: { id } }));
+  const small = { ...CALL, inputTokens: 10 };
+  const big = { ...CALL, inputTokens: 50 };
+
+  /** A queue behind which ten small calls of the first key have left no room, and a big one of the second waits for some. */
+  async function waitingBig() {
+    const made = setUp(two, { maxWaitMs: 10 * 60_000 });
+    for (let i = 0; i < 10; i++) {
+      passed(await made.queue.admit(KEY, small));
+      await pass(6_000);
+    }
+    const waiting = watch(made.queue.admit({ keyId: "k2" }, big));
+    await pass(A_TURN_MS);
+    expect(outcomes([waiting])).toEqual(["waits"]);
+    return { ...made, waiting };
+  }
+
+  it("does not pass it with calls that are small enough for the room there is", async () => {
+    const { queue, waiting } = await waitingBig();
+    const served: unknown[] = [];
+    for (let i = 0; i < 10; i++) {
+      queue.admit(KEY, small).then(({ admitted }) => served.push(admitted));
+      await pass(6_000);
+    }
+    expect(outcomes([waiting])).toEqual(["admitted"]);
+    // Those that were held are served as soon as they have room, none is forgotten.
+    await pass(2 * 61_000);
+    expect(served).toEqual(Array.from({ length: 10 }, () => true));
+  });
+
+  it("does not pass it with calls that wait in a line of their own either", async () => {
+    const { queue, waiting } = await waitingBig();
+    const many = Array.from({ length: 30 }, () => watch(queue.admit(KEY, small)));
+    await pass(40_000);
+    expect(outcomes([waiting])).toEqual(["admitted"]);
+    await pass(5 * 61_000);
+    expect(outcomes(many)).toEqual(many.map(() => "admitted"));
+  });
+
+  it("is served at once when that one goes", async () => {
+    const { queue } = await waitingBig();
+    const leaving = new AbortController();
+    const other = watch(
+      queue.admit({ keyId: "k2" }, { ...CALL, inputTokens: 90 }, { signal: leaving.signal }),
+    );
+    await pass(31_000); // the first big one is served
+    const held = watch(queue.admit(KEY, small));
+    await pass(10_000);
+    expect(outcomes([other, held])).toEqual(["waits", "waits"]);
+    leaving.abort(new Error("gone"));
+    await pass(A_TURN_MS);
+    expect(outcomes([other, held])).toEqual(["threw", "admitted"]);
+  });
+
+  it("does not take a slot before it that was freed elsewhere", async () => {
+    const chains = ["k1", "k2"].map((id) => aChain({ project: { limits: { inFlight: 1 } }, key: { id } }));
+    const counters = memoryCounters();
+    const elsewhere = setUp(chains, {}, { counters }).gate;
+    const { queue } = setUp(chains, { maxWaitMs: 4_000, pollMs: 200 }, { counters });
+    let admission = passed(await queue.admit(KEY, CALL));
+    const waiting = watch(queue.admit({ keyId: "k2" }, CALL));
+    await pass(A_TURN_MS);
+    await elsewhere.settle(admission.reservation, {});
+    const next = watch(queue.admit(KEY, CALL));
+    await pass(A_TURN_MS);
+    expect(outcomes([waiting, next])).toEqual(["admitted", "waits"]);
+    admission = passed(await waiting.promise);
+    await elsewhere.settle(admission.reservation, {});
+    await pass(200);
+    expect(outcomes([next])).toEqual(["admitted"]);
+  });
+
+  it("is asked about at once where they have no limit in common", async () => {
+    const chains = [
+      limited({ key: { rpm: 1 } }),
+      aChain({ project: { id: "p2", limits: { rpm: 1 } }, key: { id: "k2" } }),
+    ];
+    const { queue } = setUp(chains, { maxWaitMs: 120_000 });
+    admits(queue, 3);
+    await pass(A_TURN_MS);
+    passed(await queue.admit({ keyId: "k2" }, CALL));
+  });
+});
+
 describe("a full queue", () => {
   it("refuses, with the wait that the gate tells", async () => {
     const { queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 150_000, maxQueued: 2 });
