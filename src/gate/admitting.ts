@@ -10,8 +10,8 @@ import { parse } from "../model/validation.js";
 import { type Admission, AdmittedCall } from "./admission.js";
 import type { CachedChain } from "./chain-cache.js";
 import type { Engine } from "./engine.js";
-import { guarded } from "./guarded-counters.js";
 import { type KeyRef, tokenEnded } from "./key-resolver.js";
+import { degrade, recover } from "./outage.js";
 import { limitRefusal, NO_REFUSALS, refused, shadowRefusals } from "./refusing.js";
 import { type Degraded, IssuedReservation } from "./reservation.js";
 import { type Asked, reserve } from "./reserving.js";
@@ -110,7 +110,7 @@ async function reserveElsewhere(engine: Engine, ids: ReservationIds, asked: Aske
 async function reserveOrDegrade(engine: Engine, ids: ReservationIds, asked: Asked): Promise<Admission> {
   try {
     const outcome = await reserve(engine, ids, engine.settings.counters, asked);
-    if (engine.local.owes) giveBack(engine, asked.now);
+    recover(engine, asked.now);
     return concluded(engine, asked, outcome);
   } catch (error) {
     if (!(error instanceof CountersUnavailableError)) throw error;
@@ -145,22 +145,6 @@ async function refuseLocally(engine: Engine, { charges: whole, compiled, now }: 
   const readings = await engine.local.read({ orgId: compiled.orgId, now, charges });
   const isShort = charges.some(({ limit }, i) => limit.mode === "enforce" && readings[i]?.waitMs !== 0);
   return isShort ? limitRefusal(charges, readings, now) : plainRefusal("counters_unavailable");
-}
-
-/** What the gate does while its counters do not answer, told to whoever listens. */
-export function degrade(engine: Engine, now: number, error: CountersUnavailableError): "deny" | Degraded {
-  const { onCountersDown } = engine.settings;
-  const mode = onCountersDown === "allow" ? "uncounted" : onCountersDown;
-  engine.events.emit("degraded", { at: now, mode, error });
-  return mode;
-}
-
-/** Gives the counters, which answer again, what was counted without them. No call waits for it. */
-function giveBack(engine: Engine, now: number): void {
-  engine.local.giveBack(guarded(engine, engine.settings.counters), now).then(
-    () => engine.events.emit("restored", { at: now }),
-    () => {}, // they are down again: what is left waits for the next answer
-  );
 }
 
 /** The short way of counters in this process, for a call that every limit has room for or that one has none for. */

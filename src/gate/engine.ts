@@ -12,6 +12,7 @@ import { type CallContext, EventHub } from "./events.js";
 import { KeyResolver } from "./key-resolver.js";
 import { LocalCounting } from "./local-counting.js";
 import type { GateSettings } from "./options.js";
+import { Outage } from "./outage.js";
 import { SpendPace } from "./spend-velocity.js";
 import { UnderWay } from "./under-way.js";
 
@@ -30,6 +31,7 @@ export interface Engine {
   readonly expiry: ExpiryNotices;
   /** Counts in this process while the shared counters do not answer and `onCountersDown` is `local`. */
   readonly local: LocalCounting;
+  readonly outage: Outage;
   /** Lets the control plane's writes of one org wait for each other. */
   readonly orgQueue: OrgQueue;
   /** When keys were last used; absent where there is no storage to keep it in. */
@@ -57,6 +59,7 @@ export function createEngine(settings: GateSettings, directory: Directory, newId
     pace: new SpendPace(events, settings.spendVelocity),
     expiry: new ExpiryNotices(events),
     local: new LocalCounting(settings.localShare, newId),
+    outage: new Outage(),
     orgQueue: new OrgQueue(),
     lastUsed: settings.storage && new LastUsed(settings.storage),
     underWay: new UnderWay(),

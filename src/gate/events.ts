@@ -67,9 +67,9 @@ export interface GateEvents {
   };
   /** A call was admitted on a key that ends within a week, by itself or with its holder's membership. Once per end. */
   keyExpiring: { readonly at: number; readonly context: CallContext; readonly expiresAt: number };
-  /** The counters answer again, and have what this process counted meanwhile by itself. */
+  /** The counters answer again, after one or more `degraded`, and have what this process counted meanwhile by itself. */
   restored: { readonly at: number };
-  /** The counters did not answer, and the gate did what `onCountersDown` says. */
+  /** The counters did not answer, and the gate did what `onCountersDown` says. Once for each such call. */
   degraded: {
     readonly at: number;
     readonly mode: "deny" | "local" | "uncounted";

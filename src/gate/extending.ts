@@ -9,9 +9,9 @@ import { nanoUsd } from "../model/money.js";
 import { type More, moreSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 import { type Admission, AdmittedCall } from "./admission.js";
-import { degrade } from "./admitting.js";
 import type { Engine } from "./engine.js";
 import { answerOf, countersOf } from "./guarded-counters.js";
+import { degrade } from "./outage.js";
 import { limitRefusal, refused, shadowRefusals } from "./refusing.js";
 import { type Degraded, IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
 

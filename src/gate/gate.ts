@@ -22,6 +22,7 @@ import { extend } from "./extending.js";
 import { closeCounters } from "./guarded-counters.js";
 import type { KeyRef } from "./key-resolver.js";
 import { type GateOptions, type GateSettings, settingsFrom } from "./options.js";
+import { giveBack } from "./outage.js";
 import { type ReconcileQuery, type Reconciliation, reconcile } from "./reconciling.js";
 import type { Reservation } from "./reservation.js";
 import type { Settlement } from "./settlement.js";
@@ -95,11 +96,11 @@ export interface Gate<P extends Permissions = StandardPermissions> {
   /** Adds a listener; the returned function removes it. */
   on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void;
   /**
-   * Waits for what is under way, at most `countersTimeoutMs`, and closes the ledger, the counters, for which it waits as
+   * Waits for what is under way, at most `countersTimeoutMs`, gives the counters what was counted without them, and closes the ledger, the counters, for which it waits as
    * long, and the storage. Later calls, of a control plane too, reject with ClosedError; a second close is the first one.
    *
    * @throws LedgerUnavailableError where the ledger could not write all that was pending, CountersUnavailableError where
-   * the counters could not be closed in time, and what a storage throws that cannot be written to; the rest is closed all
+   * the counters did not take what was counted without them or could not be closed in time, and what a storage throws that cannot be written to; the rest is closed all
    * the same
    */
   close(): Promise<void>;
@@ -139,6 +140,7 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
     const steps = [
       () => engine.lastUsed?.flush(),
       () => engine.underWay.none(settings.countersTimeoutMs),
+      () => giveBack(engine, settings.clock.now()),
       () => ledger?.close(),
       () => closeCounters(engine),
       () => storage?.close(),

@@ -96,7 +96,7 @@ const modelLimits = z.strictObject({
 });
 
 /** {@link Limits} */
-export const limitsSchema: z.ZodType<Limits> = modelLimits.extend({
+export const limitsSchema: z.ZodType<Limits, Limits> = modelLimits.extend({
   perModel: recordOf(patternSchema, modelLimits)
     .refine((perModel) => Object.keys(perModel).length <= 100, { error: "at most 100 patterns" })
     .optional(),

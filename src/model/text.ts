@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { recordOf } from "./validation.js";
 
 /** Text of `min` to `max` UTF-16 units, without halves of surrogate pairs: those do not survive a store's UTF-8. */
 export function text(min: number, max: number) {
@@ -39,6 +40,7 @@ export const momentSchema = z
 const TAGS_MAX = 50;
 
 /** Free labels of a key or a call, such as `{ purpose: "batch" }`: at most 50. */
-export const tagsSchema = z
-  .record(text(1, 100), text(0, 200))
-  .refine((tags) => Object.keys(tags).length <= TAGS_MAX, { error: `at most ${TAGS_MAX} tags` });
+export const tagsSchema = recordOf(text(1, 100), text(0, 200)).refine(
+  (tags) => Object.keys(tags).length <= TAGS_MAX,
+  { error: `at most ${TAGS_MAX} tags` },
+);

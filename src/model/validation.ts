@@ -57,11 +57,13 @@ function fieldPath(path: readonly PropertyKey[], root: string): string {
  *
  * zod drops that key without a word; a limit written under it would vanish and its model be unlimited.
  */
-export function recordOf<K extends z.ZodType<string, string>, V extends z.ZodType>(keys: K, values: V) {
-  return z
+export function recordOf<V extends z.ZodType>(keys: z.ZodType<string, string>, values: V) {
+  const schema = z
     .unknown()
     .refine((input) => !(typeof input === "object" && input !== null && Object.hasOwn(input, "__proto__")), {
       error: "no key named __proto__",
     })
     .pipe(z.record(keys, values));
+  // Sound: whatever else is put in, the record refuses.
+  return schema as z.ZodType<Record<string, z.output<V>>, Record<string, z.input<V>>>;
 }

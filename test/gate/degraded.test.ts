@@ -233,6 +233,20 @@ describe.each(OUTAGES)("while the counters are down (%s)", (outage) => {
     expect(await readingOf(gate, "tokens", "project")).toMatchObject({ used: 200 });
   });
 
+  it.each(["deny", "allow", "local"] as const)("%s tells once that they are back", async (onCountersDown) => {
+    const { gate, store, degraded } = setUp({ onCountersDown, localShare: 0.000_001 });
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    store.health = outage;
+    for (let i = 0; i < 3; i++) await afterTimeout(gate.admit(KEY, CALL));
+    expect(degraded).toHaveLength(3);
+    expect(restored).not.toHaveBeenCalled();
+    store.health = "up";
+    for (let i = 0; i < 3; i++) await gate.admit(KEY, CALL);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(restored).toHaveBeenCalledOnce();
+  });
+
   it("leaves no rejection that nobody handles", async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => unhandled.push(reason);
@@ -544,6 +558,24 @@ describe("what was counted locally", () => {
     settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, { outputTokens: 0 }));
     expect(await used("requests")).toBe(4);
     expect(restored).toHaveBeenCalledOnce();
+  });
+
+  it("is given when the gate closes before anybody has called again, or the close says that it was not", async () => {
+    for (const isBack of [true, false]) {
+      const { gate, store } = setUp({ ...local, localShare: 1 });
+      store.health = "rejects";
+      settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, { outputTokens: 7 }));
+      if (isBack) store.health = "up";
+      const closed = await gate.close().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (isBack) expect(closed).toBeUndefined();
+      else expect(closed).toBeInstanceOf(CountersUnavailableError);
+      store.health = "up";
+      const other = world(limited({ project: LIMITS, key: { inFlight: 5 } }), { counters: store.behind });
+      expect(await readingOf(other.gate, "requests", "project")).toMatchObject({ used: isBack ? 1 : 0 });
+    }
   });
 
   it("is given over a max if need be: the calls were made", async () => {
