@@ -8,10 +8,10 @@ import { TextCount } from "./text-count.js";
 /** Reads what a call uses from the stream of its answer, as it passes on to the client. */
 export interface UsageMeter {
   /**
-   * Looks at the next piece of the stream, cut at any byte. It keeps the event under way and nothing else, changes no
-   * byte, and never throws.
+   * Looks at the next piece of the stream, cut at any byte, or at an event as the provider's library has parsed it. It keeps
+   * the event under way and nothing else, changes nothing, and never throws.
    */
-  push(chunk: Uint8Array | string): void;
+  push(chunk: Uint8Array | string | object): void;
   /** Whether the provider has told the final usage. */
   readonly complete: boolean;
   /**
@@ -74,12 +74,10 @@ export function usageMeter(
   let events = 0;
   let known = 0;
 
-  const reader = new EventReader((data) => {
-    const event = eventOf(data);
-    if (event === undefined) return false;
+  function look(event: Readonly<Record<string, unknown>> | typeof DONE): void {
     events++;
     const told = read(event);
-    if (told === undefined) return true;
+    if (told === undefined) return;
     known++;
     if (told.text || told.reasoning) upToDate = false;
     text.add(told.text ?? "");
@@ -92,11 +90,20 @@ export function usageMeter(
     if (told.usage?.outputTokens !== undefined || told.usage?.reasoningTokens !== undefined)
       reasoning.clear();
     if (told.ended) ended = true;
-    return true;
+  }
+
+  const reader = new EventReader((data) => {
+    const event = eventOf(data);
+    if (event !== undefined) look(event);
+    return event !== undefined;
   });
 
   return {
-    push: (chunk) => reader.push(chunk),
+    push(chunk) {
+      if (typeof chunk === "string" || isBytes(chunk)) reader.push(chunk);
+      // Sound: any object may be read so. What is none of these, from JavaScript, says nothing.
+      else if (typeof chunk === "object" && chunk !== null) look(chunk as Readonly<Record<string, unknown>>);
+    },
     get complete() {
       reader.flush();
       return ended && upToDate;
@@ -117,6 +124,10 @@ export function usageMeter(
       return actual;
     },
   };
+}
+
+function isBytes(chunk: object): chunk is Uint8Array {
+  return ArrayBuffer.isView(chunk) || chunk instanceof ArrayBuffer;
 }
 
 /** What OpenAI's chat completions end with. */

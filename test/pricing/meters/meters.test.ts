@@ -111,6 +111,14 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
     expect(meter.complete).toBe(true);
   });
 
+  it("reads the events as the provider's library has parsed them", () => {
+    const meter = meterOf();
+    for (const line of lines) if (line.startsWith("data: {")) meter.push(JSON.parse(line.slice(6)));
+    meter.push("data: [DONE]\n\n");
+    expect(meter.actual()).toEqual(actual);
+    expect(meter.complete).toBe(true);
+  });
+
   test("law: never throws, whatever comes, and always tells an actual that a settle takes", () => {
     const json = fc.jsonValue({ maxDepth: 4 }).map((value) => `data: ${JSON.stringify(value)}\n\n`);
     const broken = fc
@@ -120,11 +128,13 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
       .tuple(fc.constantFrom(...(stream.match(/"[a-zA-Z_]+":/g) ?? [])), fc.jsonValue())
       .map(([field, value]) => stream.replaceAll(field, `${field}${JSON.stringify(value)},"x":`));
     const bytes = fc.uint8Array({ maxLength: 300 });
-    const chunks = fc.array(fc.oneof(json, broken, swapped, bytes, fc.string()), { maxLength: 4 });
+    const chunks = fc.array(fc.oneof(json, broken, swapped, bytes, fc.string(), fc.anything()), {
+      maxLength: 4,
+    });
     fc.assert(
       fc.property(chunks, (chunks) => {
         const meter = meterOf({ inputTokens: 7 });
-        for (const chunk of chunks) meter.push(chunk);
+        for (const chunk of chunks) meter.push(chunk as string);
         expect(typeof meter.complete).toBe("boolean");
         expect(actualSchema.safeParse(meter.actual()).success).toBe(true);
       }),
