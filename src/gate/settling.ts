@@ -6,7 +6,7 @@ import type { LimitReading } from "../admission/limit-reading.js";
 import { periodClock } from "../admission/limit-shape.js";
 import type { SettleOutcome } from "../counters/counters.js";
 import { matches } from "../model/patterns.js";
-import { type Actual, actualSchema, isPlainActual } from "../model/usage.js";
+import { type Actual, actualSchema, plainActual } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 import { readingAfter } from "./admission.js";
 import { type Ending, ended } from "./ending.js";
@@ -22,7 +22,7 @@ export function settle(engine: Engine, given: unknown, actual: Actual): Promise<
   try {
     const now = engine.settings.clock.now();
     const reservation = reservationFrom(given);
-    const checked = isPlainActual(actual) ? actual : parse(actualSchema, actual, "actual");
+    const checked = plainActual(actual) ?? parse(actualSchema, actual, "actual");
     const use = actualUse(reservation, checked, engine.settings, now);
     const outcome = checked.disconnected ? "disconnected" : "settled";
     const ending = { outcome, at: now, actual: checked } as const;

@@ -179,45 +179,75 @@ export const moreSchema: z.ZodType<More> = z.strictObject({
  * A usage that names only a model and tokens, where all of it is right; else undefined.
  *
  * Nearly every call is such a one, and asking the schema would be a fifth of its cost. Whatever is not goes to the schema,
- * which alone says what is wrong.
+ * which alone says what is wrong. Like the schema it reads each field once, whether it is the object's own or a getter of
+ * its class, and what it has read is what counts.
  */
 export function plainUsage(input: Usage): Usage | undefined {
-  for (const field in input) {
-    if (field === "model") continue;
-    if (field !== "inputTokens" && field !== "maxOutputTokens") return undefined;
-    if (!isTokens(input[field])) return undefined;
-  }
-  if (!isModel(input?.model)) return undefined;
+  for (const field in input)
+    if (field !== "model" && field !== "inputTokens" && field !== "maxOutputTokens") return undefined;
+  if (typeof input !== "object" || input === null) return undefined;
+  const { model, inputTokens, maxOutputTokens } = input;
+  if (!isModel(model) || !mayBeTokens(inputTokens) || !mayBeTokens(maxOutputTokens)) return undefined;
+  const { mcpServer, costUsd, requestId, byok, tags } = input;
+  if (isAnyGiven(mcpServer, costUsd, requestId, byok, tags) || partsOf(input) !== undefined) return undefined;
   // A copy, as the schema makes one: the caller may change its own while the chain is being loaded.
-  return { model: input.model, inputTokens: input.inputTokens, maxOutputTokens: input.maxOutputTokens };
+  return { model, inputTokens, maxOutputTokens };
 }
 
-/** Whether an actual gives only what the dialects make of nearly every answer, all of it right; see {@link plainUsage}. */
-export function isPlainActual(input: Actual): boolean {
-  let isAnySaid = false;
-  for (const field in input) {
-    isAnySaid = true;
-    switch (field) {
-      case "inputTokens":
-      case "outputTokens":
-      case "cachedInputTokens":
-      case "cacheWriteTokens":
-      case "reasoningTokens":
-        if (!isTokens(input[field])) return false;
-        break;
-      case "searches":
-        if (!isTokens(input.searches) || Number(input.searches) > COUNT_MAX) return false;
-        break;
-      case "serviceTier":
-        if (!isModel(input.serviceTier)) return false;
-        break;
-      default:
-        return false;
-    }
+/** An actual that gives only what the dialects make of nearly every answer, all of it right; see {@link plainUsage}. */
+export function plainActual(input: Actual): Actual | undefined {
+  for (const field in input) if (!isPlainField(field)) return undefined;
+  if (typeof input !== "object" || input === null || Array.isArray(input)) return undefined;
+  const { inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens, reasoningTokens } = input;
+  if (!mayBeTokens(inputTokens) || !mayBeTokens(outputTokens) || !mayBeTokens(cachedInputTokens))
+    return undefined;
+  if (!mayBeTokens(cacheWriteTokens) || !mayBeTokens(reasoningTokens)) return undefined;
+  const { searches, serviceTier } = input;
+  if (!mayBeTokens(searches) || (searches !== undefined && searches > COUNT_MAX)) return undefined;
+  if (serviceTier !== undefined && !isModel(serviceTier)) return undefined;
+  const { model, costUsd, disconnected, cacheWrite1hTokens, audioInputTokens, imageInputTokens } = input;
+  const { audioOutputTokens, imageOutputTokens, inputImages, outputImages } = input;
+  if (isAnyGiven(model, costUsd, disconnected, cacheWrite1hTokens, audioInputTokens)) return undefined;
+  if (isAnyGiven(imageInputTokens, audioOutputTokens, imageOutputTokens, inputImages, outputImages))
+    return undefined;
+  // Where nothing is said there may be nothing to read: a promise, say.
+  const isAnySaid =
+    isAnyGiven(inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens, reasoningTokens) ||
+    isAnyGiven(searches, serviceTier);
+  if (!isAnySaid) return undefined;
+  return {
+    inputTokens,
+    outputTokens,
+    cachedInputTokens,
+    cacheWriteTokens,
+    reasoningTokens,
+    searches,
+    serviceTier,
+  };
+}
+
+function isAnyGiven(a: unknown, b: unknown, c?: unknown, d?: unknown, e?: unknown): boolean {
+  return a !== undefined || b !== undefined || c !== undefined || d !== undefined || e !== undefined;
+}
+
+function isPlainField(field: string): boolean {
+  switch (field) {
+    case "inputTokens":
+    case "outputTokens":
+    case "cachedInputTokens":
+    case "cacheWriteTokens":
+    case "reasoningTokens":
+    case "searches":
+    case "serviceTier":
+      return true;
+    default:
+      return false;
   }
-  return isAnySaid && typeof input === "object" && !Array.isArray(input);
 }
 
-function isTokens(value: unknown): boolean {
-  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= TOKENS_MAX;
+function mayBeTokens(value: unknown): boolean {
+  return (
+    value === undefined ||
+    (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= TOKENS_MAX)
+  );
 }
