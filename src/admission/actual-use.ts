@@ -7,6 +7,8 @@ import type { Pricing } from "./estimated-use.js";
 /** What of a reservation a settle has to know. */
 export interface Estimate {
   readonly model?: string | undefined;
+  /** Every permitted target. */
+  readonly models: readonly string[];
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly costNanoUsd: number;
@@ -17,8 +19,8 @@ export interface Estimate {
 /**
  * What a call has really used. What is not said stays as it was estimated; an explicit zero is zero. Whoever says how much
  * input or output there was says with it what parts it had. The cost stays too where nothing is said about tokens, model or
- * cost, and where no price is known. A model without a price, such as a dated snapshot, has that of the model that was
- * reserved for.
+ * cost, and where no price is known. A fallback to a permitted target without a price costs what `unpriced` says; any other
+ * name without one, such as a dated snapshot, is taken for one of the model that was reserved for.
  *
  * @param at The moment it was settled, in epoch milliseconds, for prices that depend on the time of the day.
  */
@@ -36,14 +38,16 @@ function actualCost(
   used: Actual,
   inputTokens: number,
   outputTokens: number,
-  { prices }: Pricing,
+  { prices, unpriced }: Pricing,
   at: number,
 ): number {
   if (actual.costUsd !== undefined) return nanoUsd(actual.costUsd);
   const model = actual.model ?? estimate.model;
   if (isSilent(actual) || model === undefined) return estimate.costNanoUsd;
-  const price =
-    prices.price(model) ?? (estimate.model === undefined ? undefined : prices.price(estimate.model));
+  const own = prices.price(model);
+  const isFallback = model !== estimate.model && estimate.models.includes(model);
+  if (own === undefined && isFallback && unpriced !== "deny") return unpriced;
+  const price = own ?? (estimate.model === undefined ? undefined : prices.price(estimate.model));
   if (price === undefined) return estimate.costNanoUsd;
   const { cachedInputTokens, reasoningTokens } = used;
   const tokens = { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, at };

@@ -28,27 +28,22 @@ export interface EstimatedUse extends Use {
 /**
  * What to reserve for a call, or `undefined` where a budget applies and no price is known.
  *
- * The cost is the most of the dearest model the call may fall back to: see {@link mostNanoUsd}. A target without a price is no target where `unpriced`
- * is `deny`.
+ * The cost is the most of the dearest model the call may fall back to: see {@link mostNanoUsd}. A target without a price is no
+ * target where `unpriced` is `deny` and a budget applies.
  *
  * @throws ValidationError where an enforced limit counts input tokens and the usage does not say how many
  */
 export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | undefined {
   let models = plan.models ?? (usage.model === undefined ? [] : [usage.model]);
-  const model = models[0];
-  if (usage.inputTokens === undefined && plan.shape.needsInput && model !== undefined) throw missingInput();
-  const inputTokens = usage.inputTokens ?? 0;
-  const outputTokens =
-    usage.maxOutputTokens ?? (model === undefined ? 0 : estimated(pricing, model, usage.inputTokens));
+  if (usage.inputTokens === undefined && plan.shape.needsInput && models.length > 0) throw missingInput();
   const byok = usage.byok === true;
   const parts = partsOf(usage);
-  const rule = byok ? plan.shape.byokCost : plan.shape.cost;
 
-  let cost = 0;
-  if (usage.costUsd !== undefined) cost = nanoUsd(usage.costUsd);
-  else if (rule !== "none" && model !== undefined) {
-    const prices = models.map((target) => pricing.prices.price(target));
-    if (rule === "enforce") {
+  let prices = NO_PRICES;
+  if (usage.costUsd === undefined && models.length > 0) {
+    prices = models.map((target) => pricing.prices.price(target));
+    // Without a budget it is priced all the same, for the ledger and whoever watches the pace of spending.
+    if ((byok ? plan.shape.byokCost : plan.shape.cost) === "enforce") {
       if (pricing.unpriced === "deny" && prices.includes(undefined)) {
         models = models.filter((_, i) => prices[i] !== undefined);
         if (models.length === 0) return undefined;
@@ -56,10 +51,17 @@ export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): Estima
       const isPriced = prices.some((price) => price !== undefined);
       if (isPriced && usage.inputTokens === undefined) throw missingInput();
     }
-    cost = dearestCost(prices, inputTokens, outputTokens, parts, pricing.unpriced);
   }
+  const inputTokens = usage.inputTokens ?? 0;
+  const outputTokens = usage.maxOutputTokens ?? mostEstimated(pricing, models, usage.inputTokens);
+  const cost =
+    usage.costUsd === undefined
+      ? dearestCost(prices, inputTokens, outputTokens, parts, pricing.unpriced)
+      : nanoUsd(usage.costUsd);
   return { requests: 1, inputTokens, outputTokens, costNanoUsd: cost, slots: 1, byok, models, parts };
 }
+
+const NO_PRICES: readonly (ModelPrice | undefined)[] = Object.freeze([]);
 
 /**
  * The estimate of a call that has the reservation of an earlier one: what that holds by now, extensions included, as far as
@@ -99,12 +101,23 @@ export function dearestCost(
   return most;
 }
 
-function estimated({ estimate }: Pricing, model: string, inputTokens: number | undefined): number {
-  const tokens = estimate({ model, inputTokens });
-  if (Number.isSafeInteger(tokens) && tokens >= 0) return tokens;
-  throw new ValidationError([
-    { field: "options.estimate", expected: "a function that returns a whole number of tokens" },
-  ]);
+/** The most that any of the models is expected to put out. */
+function mostEstimated(
+  { estimate }: Pricing,
+  models: readonly string[],
+  inputTokens: number | undefined,
+): number {
+  let most = 0;
+  for (const model of models) {
+    const tokens = estimate({ model, inputTokens });
+    if (!(Number.isSafeInteger(tokens) && tokens >= 0)) {
+      throw new ValidationError([
+        { field: "options.estimate", expected: "a function that returns a whole number of tokens" },
+      ]);
+    }
+    most = Math.max(most, tokens);
+  }
+  return most;
 }
 
 function missingInput(): ValidationError {

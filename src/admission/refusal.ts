@@ -135,7 +135,11 @@ function describe(limit: Limit, amount: number, { used, waitMs, resetMs }: Readi
   if (limit.window.kind === "calendar") {
     return `${state}; it resets at ${new Date(now + resetMs).toISOString()}.`;
   }
-  return `${state}; there is room in ${Math.ceil(waitMs / 1000)} s.`;
+  const seconds = Math.ceil(waitMs / 1000);
+  if (limit.window.kind === "inFlight") {
+    return `${state}; there is room as soon as one of them ends, in ${seconds} s at the latest.`;
+  }
+  return `${state}; there is room in ${seconds} s.`;
 }
 
 const UNITS = {

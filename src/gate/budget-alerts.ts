@@ -8,7 +8,7 @@ import type { CallContext, EventHub } from "./events.js";
 /** Periods of budgets remembered. One that falls out may be told of twice; none goes untold. */
 const BUDGETS_MAX = 10_000;
 
-/** Tells once per period and threshold that a budget has reached it. Every process tells for itself. */
+/** Tells once per period, max and threshold that a budget has reached it. Every process tells for itself. */
 export class BudgetAlerts {
   readonly #events: EventHub;
   /** The highest threshold told, by budget and period. */
@@ -41,7 +41,8 @@ export class BudgetAlerts {
   }
 
   #isNew(limit: Limit, period: Period | undefined, threshold: number): boolean {
-    const name = `${limit.scopeKey} ${limit.field} ${period?.index}`;
+    // Who has raised a budget after an alert wants to be told of the new one.
+    const name = `${limit.scopeKey} ${limit.field} ${period?.index} ${limit.max}`;
     this.#told ??= new LRUCache({ max: BUDGETS_MAX }); // at the first alert: it takes its memory at once
     const told = this.#told.get(name);
     if (told !== undefined && told >= threshold) return false;

@@ -2,6 +2,8 @@ import type { Use } from "../admission/amounts.js";
 import { type Charges, chargeList, type Reading, sideBySide } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { dearestCost } from "../admission/estimated-use.js";
+import { sameCount } from "../admission/limit.js";
+import type { Plan } from "../admission/plan.js";
 import { plainRefusal } from "../admission/refusal.js";
 import type { ReserveOutcome } from "../counters/counters.js";
 import { ConflictError, CountersUnavailableError, ValidationError } from "../model/errors.js";
@@ -34,7 +36,10 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const { id, orgId, requested, model, models } = reservation;
   const plan =
     model === undefined ? compiled.forMcpServer(requested) : compiled.forTargets(models, requested);
-  const added = plan.charges(use, reservation.reservedAt);
+  if (isUnpriced(plan, reservation, use, engine)) {
+    return refused(engine, plainRefusal("model_unpriced"), now, compiled);
+  }
+  const added = inPeriodsOf(reservation.charges, plan.charges(use, reservation.reservedAt));
   const charges = chargeList(added);
   const extended = { reservation, use, compiled, now, engine };
   if (reservation.degraded === "uncounted") return admitted(extended, "uncounted");
@@ -70,6 +75,18 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
     default:
       throw new ConflictError(`the reservation cannot be extended: ${outcome.outcome}`);
   }
+}
+
+/**
+ * Charges in the periods in which a call was charged before: its settle gives back there. Another time zone since, or a
+ * caller's clock that was behind the counters', would name another period for the same moment.
+ */
+function inPeriodsOf({ limits, periods }: Charges, added: Charges): Charges {
+  const held = added.limits.map((limit, i) => {
+    const place = limits.findIndex((one) => sameCount(one, limit));
+    return place < 0 ? added.periods[i] : periods[place];
+  });
+  return { ...added, periods: held };
 }
 
 /** The admission of an extension: with the whole reservation as it is now, and the readings of what was added. */
@@ -121,11 +138,25 @@ interface Counted {
   readonly shadowed?: readonly Reading[] | undefined;
 }
 
+/** Whether tokens are asked for that a budget would have to pay and nobody knows the price of. */
+function isUnpriced(plan: Plan, { models, byok }: Reservation, use: AddedUse, { settings }: Engine): boolean {
+  const rule = byok ? plan.shape.byokCost : plan.shape.cost;
+  if (use.isCostGiven || rule !== "enforce" || settings.unpriced !== "deny" || models.length === 0)
+    return false;
+  return models.every((model) => settings.prices.price(model) === undefined);
+}
+
+/** What comes on top, and whether the caller said what it costs. */
+interface AddedUse extends Use {
+  readonly isCostGiven: boolean;
+}
+
 /** What comes on top. The price is that of the whole call as it is now, less what was reserved, so that a tier counts. */
-function addedUse(reservation: Reservation, more: More, { settings }: Engine): Use {
+function addedUse(reservation: Reservation, more: More, { settings }: Engine): AddedUse {
   const inputTokens = more.inputTokens ?? 0;
   const outputTokens = more.maxOutputTokens ?? 0;
-  const use = { requests: 0, inputTokens, outputTokens, slots: 0, byok: reservation.byok };
+  const isCostGiven = more.costUsd !== undefined;
+  const use = { requests: 0, inputTokens, outputTokens, slots: 0, byok: reservation.byok, isCostGiven };
   if (inputTokens + outputTokens === 0 && more.costUsd === undefined) {
     throw new ValidationError([
       { field: "more", expected: "inputTokens, maxOutputTokens or costUsd above zero" },

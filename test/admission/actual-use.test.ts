@@ -32,7 +32,14 @@ const prices = priceCatalog.of({
 const pricing = { prices, unpriced: "deny" as const, estimate: () => 0 };
 
 const NOON = Date.UTC(2026, 4, 15, 12);
-const RESERVED: Estimate = { model: "m", inputTokens: 20, outputTokens: 4, costNanoUsd: 77, byok: false };
+const RESERVED: Estimate = {
+  model: "m",
+  models: ["m", "fallback", "unheard-of"],
+  inputTokens: 20,
+  outputTokens: 4,
+  costNanoUsd: 77,
+  byok: false,
+};
 
 /** Two of each input part and one of each output part, an image in and two out, three searches. */
 const PARTS: CallParts = {
@@ -190,6 +197,15 @@ describe("the price of what was used", () => {
     expect(cost({ inputTokens: 5, outputTokens: 0 }, { model: undefined })).toBe(77);
     expect(cost({ model: "unheard-of", inputTokens: 5 }, { model: undefined })).toBe(77);
     expect(cost({ inputTokens: 5, outputTokens: 0 }, { model: "unheard-of" })).toBe(77);
+  });
+
+  it("of a fallback to a target without one is what `unpriced` says, if that is an amount", () => {
+    const flat = { ...pricing, unpriced: 5_000 };
+    const priced = (model: string) =>
+      actualUse(RESERVED, { model, inputTokens: 5, outputTokens: 0 }, flat, NOON);
+    expect(priced("unheard-of").costNanoUsd).toBe(5_000);
+    expect(priced("m-2026-05-15").costNanoUsd).toBe(5);
+    expect(cost({ model: "unheard-of", inputTokens: 5, outputTokens: 0 })).toBe(5);
   });
 
   it("is asked for by name, and not where there is none", () => {

@@ -42,7 +42,7 @@ describe("what a call is expected to use", () => {
       requests: 1,
       inputTokens: 7,
       outputTokens: 3,
-      costNanoUsd: 0,
+      costNanoUsd: 37,
       slots: 1,
       byok: false,
       models: ["m"],
@@ -50,18 +50,25 @@ describe("what a call is expected to use", () => {
     });
   });
 
-  it("is what the estimate says of output that is not named, asked with the first model and the input", () => {
+  it("is the most that the estimate says of output that is not named, asked with each target and the input", () => {
     const asked: unknown[] = [];
     const pricing = { estimate: (call: object) => asked.push(call) + 40 };
-    expect(used({}, { model: "v" }, ["m", "dear"], pricing)).toMatchObject({ outputTokens: 41 });
-    expect(used({}, { model: "m", inputTokens: 7 }, undefined, pricing)).toMatchObject({ outputTokens: 42 });
+    expect(used({}, { model: "v" }, ["m", "dear"], pricing)).toMatchObject({ outputTokens: 42 });
+    expect(used({}, { model: "m", inputTokens: 7 }, undefined, pricing)).toMatchObject({ outputTokens: 43 });
     expect(used({}, { model: "m", maxOutputTokens: 0 }, undefined, pricing)).toMatchObject({
       outputTokens: 0,
     });
     expect(asked).toEqual([
       { model: "m", inputTokens: undefined },
+      { model: "dear", inputTokens: undefined },
       { model: "m", inputTokens: 7 },
     ]);
+  });
+
+  it("is estimated for those targets alone that the call may reach", () => {
+    const pricing = { estimate: ({ model }: { model: string }) => (model === "m" ? 64 : 100_000) };
+    const call = used(BUDGET, { model: "v", inputTokens: 7 }, ["unheard-of", "m"], pricing);
+    expect(call).toMatchObject({ models: ["m"], outputTokens: 64 });
   });
 
   it("is no token and no money for an MCP server, unless it says so", () => {
@@ -86,17 +93,20 @@ describe("what a call is expected to use", () => {
 describe("the expected cost", () => {
   const call: Usage = { model: "v", inputTokens: 5, maxOutputTokens: 3 };
 
-  it("is that of the dearest model the call may fall back to, where money is counted", () => {
+  it("is that of the dearest model the call may fall back to, whether money is counted or only recorded", () => {
     expect(cost(BUDGET, call, ["m"])).toBe(35);
     expect(cost(BUDGET, call, ["m", "dear"])).toBe(70);
     expect(cost(BUDGET, call, ["dear", "m"])).toBe(70);
     expect(cost({ ...BUDGET, mode: "shadow" }, call, ["m"])).toBe(35);
-    expect(cost({ rpm: 9, tpm: 99 }, call, ["m"])).toBe(0);
+    expect(cost({ rpm: 9, tpm: 99 }, call, ["m"])).toBe(35);
+    expect(cost({ rpm: 9 }, { ...call, inputTokens: undefined }, ["m"])).toBe(30);
+    expect(cost({ rpm: 9 }, call, ["unheard-of"])).toBe(0);
   });
 
-  it("of a call on the customer's own key is looked up only for a budget that counts those", () => {
-    expect(cost(BUDGET, { ...call, byok: true }, ["m"])).toBe(0);
-    expect(cost(BYOK_BUDGET, { ...call, byok: true }, ["m"])).toBe(35);
+  it("of a call on the customer's own key is the same, and needs a price only for a budget that counts those", () => {
+    for (const budget of [BUDGET, BYOK_BUDGET]) expect(cost(budget, { ...call, byok: true }, ["m"])).toBe(35);
+    expect(used(BUDGET, { ...call, byok: true }, ["unheard-of"])).toMatchObject({ costNanoUsd: 0 });
+    expect(used(BYOK_BUDGET, { ...call, byok: true }, ["unheard-of"])).toBeUndefined();
   });
 
   it("is what the usage says, where it does, and needs no price then", () => {

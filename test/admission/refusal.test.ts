@@ -116,7 +116,7 @@ describe("a refusal by a limit", () => {
       "The key limit of 20 input tokens per minute for gpt-4o (key key1) is used up to 19 input tokens, and this call needs 2 input tokens; there is room in 1 s.",
     );
     expect(refused({ inFlight: 2 }, 1, 2, 999).message).toBe(
-      "The key limit of 2 calls at the same time (key key1) is used up to 2 calls, and this call needs 1 call; there is room in 1 s.",
+      "The key limit of 2 calls at the same time (key key1) is used up to 2 calls, and this call needs 1 call; there is room as soon as one of them ends, in 1 s at the latest.",
     );
     const monthly = { budget: { usd: 200, reset: "monthly" as const } };
     expect(refused(limitOf(monthly, "project"), 0.75e9, 199.5e9, 2 * HOUR, HOUR).message).toBe(

@@ -55,6 +55,17 @@ describe("budgetThreshold", () => {
     expect(told()).toEqual([0.25, 0.5, 1]);
   });
 
+  it("is told anew of a budget that was raised", async () => {
+    const { gate, told, put, clock } = setUp();
+    passed(await gate.admit(KEY, dollars(9)));
+    put(limited({ project: budget({ usd: 100 }) }));
+    clock.at += 60_000;
+    passed(await gate.admit(KEY, dollars(70)));
+    expect(told()).toEqual([0.8]);
+    passed(await gate.admit(KEY, dollars(1)));
+    expect(told()).toEqual([0.8, 0.8]);
+  });
+
   it("is told once however often estimates go above it and come back", async () => {
     const { gate, told } = setUp();
     for (let i = 0; i < 5; i++) {

@@ -59,5 +59,29 @@ describe.each(everyCounters)(
       const { gate } = world({ ...chain, org }, { counters: make() });
       expect(passed(await gate.admit(KEY, { ...CALL, model: "smart" })).models).toEqual(["gpt-4o-mini"]);
     });
+
+    it("costs the same flat amount where it answers as a fallback, and another name of a model that model's price", async () => {
+      const chain = limited({ key: { budget: { usd: 9, reset: "monthly" } } });
+      const org = { ...chain.org, virtualModels: { smart: ["gpt-4o-mini", "brand-new"] } };
+      const { gate } = world({ ...chain, org }, { counters: make(), unpriced: { usd: 2 } });
+      for (const [model, used] of [
+        ["brand-new", 2],
+        ["gpt-4o-mini-2026-05-15", 2.000_75],
+      ] as const) {
+        const { reservation } = passed(await gate.admit(KEY, { ...CALL, model: "smart" }));
+        await gate.settle(reservation, { model, inputTokens: 1_000, outputTokens: 1_000 });
+        expect((await readingOf(gate, "cost")).usd?.used).toBe(used);
+      }
+    });
+
+    it("gets no more tokens by an extension, unless somebody says what they cost", async () => {
+      const { gate } = budgeted();
+      const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.01 }));
+      const more = { maxOutputTokens: 1_000_000 };
+      expect(refusedBy(await gate.extend(reservation, more)).reason).toBe("model_unpriced");
+      expect((await readingOf(gate, "cost")).usd?.used).toBe(0.01);
+      passed(await gate.extend(reservation, { ...more, costUsd: 0.02 }));
+      expect((await readingOf(gate, "cost")).usd?.used).toBe(0.03);
+    });
   },
 );

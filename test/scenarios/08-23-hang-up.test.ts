@@ -86,6 +86,18 @@ describe.each(everyCounters)("a client that hangs up in the middle of the answer
   it("is in the ledger with what was seen, as a hang-up, and its report says what the counters hold", async () => {
     await isReported(make(), memoryLedgerSink());
   });
+
+  it("is in the ledger with what it costs where no budget counts that, too", async () => {
+    const ledger = createLedger({ sink: memoryLedgerSink() });
+    const { gate, clock } = world(limited({ key: { rpm: 9 } }), { counters: make(), ledger });
+    const silent = passed(await gate.admit(KEY, CALL)).reservation;
+    settled(await gate.settle(silent, { disconnected: true }));
+    passed(await gate.admit(KEY, CALL)); // and nobody tells how it ended
+    await ledger.flush();
+    const query = { org: "o1", from: clock.at, to: clock.at + 1, groupBy: "model" } as const;
+    const { total } = await ledger.report(query);
+    expect(total.usd).toBe(String(2 * RESERVED_USD));
+  });
 });
 
 describe.each(await ledgerSinks())("a hang-up, with the ledger in %s", (_, make) => {

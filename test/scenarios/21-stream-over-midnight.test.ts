@@ -47,6 +47,43 @@ describe.each(everyCounters)("a stream that starts before midnight and ends afte
     expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 });
   });
 
+  it("is asked more of, and settled, in the day it was charged to, though the org has another time zone by then", async () => {
+    const chain = (timeZone: string) => aChain({ org: { timeZone }, key: { limits: BUDGET } });
+    const { gate, clock, put } = world(chain("UTC"), { counters: make(), cache: { maxAgeMs: 1 } });
+    clock.at = Date.UTC(2026, 4, 15, 20);
+    const move = (timeZone: string) => {
+      put(chain(timeZone));
+      clock.at += 1_000;
+    };
+    const { reservation } = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.1 }));
+    move("Asia/Tokyo");
+    passed(await gate.extend(reservation, { costUsd: 0.8 }));
+    settled(await gate.settle(reservation, { costUsd: 0 }));
+    expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 });
+    move("UTC");
+    expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 });
+    passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 1 }));
+    expect(refusedBy(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.1 })).reason).toBe(
+      "budget_exceeded",
+    );
+  });
+
+  it("gives it all back, though the clock was set back over midnight before it started", async () => {
+    const midnight = Date.UTC(2026, 4, 16);
+    const { gate, clock } = world(aChain({ key: { limits: BUDGET } }), { counters: make() });
+    for (const at of [midnight - 60_000, midnight + 5_000]) {
+      clock.at = at;
+      passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.1 }));
+    }
+    clock.at = midnight - 5_000;
+    const { reservation } = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.1 }));
+    passed(await gate.extend(reservation, { costUsd: 0.8 }));
+    settled(await gate.settle(reservation, { costUsd: 0 }));
+    expect(await readingOf(gate, "cost")).toMatchObject({ used: 0.1e9 });
+    clock.at = midnight + 5_000;
+    expect(await readingOf(gate, "cost")).toMatchObject({ used: 0.1e9 });
+  });
+
   it("gives back to the day it started, and not to the new one, what it did not use", async () => {
     const midnight = Date.UTC(2026, 4, 16);
     const { gate, clock } = world(aChain({ key: { limits: BUDGET } }), { counters: make() });
