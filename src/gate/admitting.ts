@@ -11,7 +11,7 @@ import { type Admission, AdmittedCall } from "./admission.js";
 import type { CachedChain } from "./chain-cache.js";
 import type { Engine } from "./engine.js";
 import { type KeyRef, tokenEnded } from "./key-resolver.js";
-import { degrade, recover } from "./outage.js";
+import { degrade, recover, refusedLocally } from "./outage.js";
 import { limitRefusal, NO_REFUSALS, refused, shadowRefusals } from "./refusing.js";
 import { type Degraded, IssuedReservation } from "./reservation.js";
 import { type Asked, reserve } from "./reserving.js";
@@ -125,26 +125,20 @@ async function whileDown(
   asked: Asked,
   error: CountersUnavailableError,
 ): Promise<Admission> {
+  const { compiled } = asked;
   const mode = degrade(engine, asked.now, error);
   if (mode === "deny") return plainRefusal("counters_unavailable");
   if (mode === "local") {
     const shares = { ...asked, charges: engine.local.shared(asked.charges) };
     const outcome = await reserve(engine, ids, engine.local, shares);
-    if (outcome.outcome === "refused") return refuseLocally(engine, asked);
+    if (outcome.outcome === "refused")
+      return refusedLocally(engine, compiled.orgId, asked.now, asked.charges);
     return concluded(engine, asked, outcome, "local");
   }
   const expiresAt = asked.now + engine.settings.reservationTtlMs;
   const times = { reservedAt: asked.now, expiresAt };
   const uncounted = { ...times, charges: NO_CHARGES, used: [], resetMs: [] };
   return admitted(asked, ids.next(), NO_REFUSALS, "uncounted", uncounted);
-}
-
-/** What fits the limits, only not this process's share of them, is refused by the outage: nobody has such a limit. */
-async function refuseLocally(engine: Engine, { charges: whole, compiled, now }: Asked): Promise<Admission> {
-  const charges = chargeList(whole);
-  const readings = await engine.local.read({ orgId: compiled.orgId, now, charges });
-  const isShort = charges.some(({ limit }, i) => limit.mode === "enforce" && readings[i]?.waitMs !== 0);
-  return isShort ? limitRefusal(charges, readings, now) : plainRefusal("counters_unavailable");
 }
 
 /** The short way of counters in this process, for a call that every limit has room for or that one has none for. */

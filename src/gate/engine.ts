@@ -2,13 +2,14 @@ import type { CompiledChain } from "../admission/compiled-chain.js";
 import { LimitCache } from "../admission/limit-cache.js";
 import { LimitShapes } from "../admission/limit-shape.js";
 import { Calendar } from "../admission/period.js";
+import type { ReservationIds } from "../counters/reservation-ids.js";
 import { BudgetAlerts } from "./budget-alerts.js";
 import { ChainCache } from "./chain-cache.js";
 import { ExpiryNotices } from "./control/key-expiry.js";
 import { LastUsed } from "./control/last-used.js";
 import { OrgQueue } from "./control/org-queue.js";
 import type { Directory } from "./directory.js";
-import { type CallContext, EventHub } from "./events.js";
+import { type CallContext, EventHub, GATE_EVENTS } from "./events.js";
 import { KeyResolver } from "./key-resolver.js";
 import { LocalCounting } from "./local-counting.js";
 import type { GateSettings } from "./options.js";
@@ -40,12 +41,12 @@ export interface Engine {
   readonly underWay: UnderWay;
 }
 
-export function createEngine(settings: GateSettings, directory: Directory, newId: () => string): Engine {
+export function createEngine(settings: GateSettings, directory: Directory, ids: ReservationIds): Engine {
   const calendar = new Calendar();
   const limitCache = new LimitCache();
   const shapes = new LimitShapes(calendar);
   const chains = new ChainCache(directory, { shapes, limitCache }, settings.cache);
-  const events = new EventHub();
+  const events = new EventHub(GATE_EVENTS);
   return {
     settings,
     directory,
@@ -58,7 +59,7 @@ export function createEngine(settings: GateSettings, directory: Directory, newId
     alerts: new BudgetAlerts(events),
     pace: new SpendPace(events, settings.spendVelocity),
     expiry: new ExpiryNotices(events),
-    local: new LocalCounting(settings.localShare, newId),
+    local: new LocalCounting(settings.localShare, ids),
     outage: new Outage(),
     orgQueue: new OrgQueue(),
     lastUsed: settings.storage && new LastUsed(settings.storage),

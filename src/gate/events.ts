@@ -1,7 +1,7 @@
 import type { LimitReading } from "../admission/limit-reading.js";
 import type { Refusal } from "../admission/refusal.js";
 import type { LedgerEvents } from "../ledger/ledger.js";
-import type { CountersUnavailableError } from "../model/errors.js";
+import { type CountersUnavailableError, ValidationError } from "../model/errors.js";
 import type { Actual } from "../model/usage.js";
 import type { Admission } from "./admission.js";
 import type { Reservation } from "./reservation.js";
@@ -80,14 +80,49 @@ export interface GateEvents {
 
 export type Listener<E extends keyof GateEvents> = (event: GateEvents[E]) => void;
 
+/** Every event of a gate. */
+export const GATE_EVENTS: Readonly<Record<keyof GateEvents, true>> = {
+  admission: true,
+  settlement: true,
+  refusal: true,
+  overdraft: true,
+  budgetThreshold: true,
+  spendVelocity: true,
+  ledgerFull: true,
+  ledgerFailing: true,
+  keyCreated: true,
+  keyRotated: true,
+  keyRevoked: true,
+  keyExpiring: true,
+  restored: true,
+  degraded: true,
+};
+
 /** Listeners by event. What one of them throws is kept from the call that it listens to. */
 export class EventHub<Events extends object = GateEvents> {
+  readonly #known: Readonly<Record<keyof Events, true>>;
   /** How many there are: most gates have none, and every call asks. */
   #size = 0;
   readonly #listeners = new Map<keyof Events, Set<{ readonly listener: (event: never) => unknown }>>();
 
-  /** Adds a listener; the returned function removes it. */
+  /** @param known every event there is */
+  constructor(known: Readonly<Record<keyof Events, true>>) {
+    this.#known = known;
+  }
+
+  /**
+   * Adds a listener; the returned function removes it.
+   *
+   * @throws ValidationError where there is no such event: a listener would wait for it for ever
+   */
   on<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): () => void {
+    if (!Object.hasOwn(this.#known, event)) {
+      const expected = `one of ${Object.keys(this.#known).join(", ")}`;
+      throw new ValidationError([{ field: "event", expected }]);
+    }
+    if (typeof listener !== "function") {
+      throw new ValidationError([{ field: "listener", expected: "a function" }]);
+    }
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners);
     const entry = { listener };

@@ -4,7 +4,7 @@ import type { CompiledChain } from "../admission/compiled-chain.js";
 import { dearestCost } from "../admission/estimated-use.js";
 import { sameCount } from "../admission/limit.js";
 import type { Plan } from "../admission/plan.js";
-import { plainRefusal } from "../admission/refusal.js";
+import { plainRefusal, type Refused } from "../admission/refusal.js";
 import type { ReserveOutcome } from "../counters/counters.js";
 import { ConflictError, CountersUnavailableError, ValidationError } from "../model/errors.js";
 import { nanoUsd } from "../model/money.js";
@@ -13,7 +13,7 @@ import { parse } from "../model/validation.js";
 import { type Admission, AdmittedCall } from "./admission.js";
 import type { Engine } from "./engine.js";
 import { answerOf, countersOf } from "./guarded-counters.js";
-import { degrade } from "./outage.js";
+import { degrade, refusedLocally } from "./outage.js";
 import { limitRefusal, refused, shadowRefusals } from "./refusing.js";
 import { type Degraded, IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
 
@@ -52,9 +52,8 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
     outcome = await answerOf(engine, counters, () => counters.reserve(request));
   } catch (error) {
     if (!(error instanceof CountersUnavailableError)) throw error;
-    if (degrade(engine, now, error) === "deny") {
-      return refused(engine, plainRefusal("counters_unavailable"), now, compiled);
-    }
+    const refusal = await refusalWhileDown(engine, degrade(engine, now, error), orgId, now, added);
+    if (refusal) return refused(engine, refusal, now, compiled);
     // The call is under way and its reservation stays where it is; the settle charges what it has really used.
     return admitted(extended, "uncounted");
   } finally {
@@ -75,6 +74,22 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
     default:
       throw new ConflictError(`the reservation cannot be extended: ${outcome.outcome}`);
   }
+}
+
+/** What refuses an extension while the counters are down: with `local`, more than this process may use of a limit by itself. */
+async function refusalWhileDown(
+  engine: Engine,
+  mode: "deny" | Degraded,
+  orgId: string,
+  now: number,
+  added: Charges,
+): Promise<Refused | undefined> {
+  if (mode === "deny") return plainRefusal("counters_unavailable");
+  if (mode === "uncounted") return undefined;
+  const charges = chargeList(engine.local.shared(added));
+  const readings = await engine.local.read({ orgId, now, charges });
+  const isShort = charges.some(({ limit }, i) => limit.mode === "enforce" && readings[i]?.waitMs !== 0);
+  return isShort ? refusedLocally(engine, orgId, now, added) : undefined;
 }
 
 /**

@@ -93,7 +93,7 @@ export interface Gate<P extends Permissions = StandardPermissions> {
   reconcile(query: ReconcileQuery): Promise<Reconciliation>;
   /** Permission-checked writes as a person, or as a key acting for its holder. */
   as(actor: Actor): ControlPlane;
-  /** Adds a listener; the returned function removes it. */
+  /** Adds a listener; the returned function removes it. Throws a ValidationError where there is no such event. */
   on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void;
   /**
    * Waits for what is under way, at most `countersTimeoutMs`, gives the counters what was counted without them, and closes the ledger, the counters, for which it waits as
@@ -118,7 +118,7 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
   const { storage, counters } = settings;
   const directory = directoryFrom(settings);
   const ids = counters.direct?.ids ?? new ReservationIds(randomBytes(12).toString("base64url"));
-  const engine = createEngine(settings, directory, () => ids.next());
+  const engine = createEngine(settings, directory, ids);
   const unwatch = storage?.watch?.(
     (changed) => {
       // When a key was last used is no part of its chain, and is written all the time.

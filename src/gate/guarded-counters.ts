@@ -75,7 +75,7 @@ async function withinTime<T>(
   }
 }
 
-/** The counters that hold a reservation: those it was made by, or the store once it has taken it over. */
+/** The counters that hold a reservation: those it was made by, or the store, which takes over what was counted locally. */
 export function countersOf(engine: Engine, { id, degraded }: Reservation): Counters {
-  return degraded === "local" && !engine.local.hasMoved(id) ? engine.local : engine.settings.counters;
+  return degraded === "local" && engine.local.keeps(id) ? engine.local : engine.settings.counters;
 }

@@ -9,6 +9,7 @@ import type {
   SettleRequest,
 } from "../counters/counters.js";
 import { memoryCounters } from "../counters/memory.js";
+import type { ReservationIds } from "../counters/reservation-ids.js";
 
 type Store = Pick<Counters, "reserve" | "settle">;
 
@@ -17,6 +18,8 @@ interface LocalReservation {
   readonly orgId: string;
   readonly expiresAt: number;
   readonly charges: readonly Charge[];
+  /** The store takes it over under the same key, so that a request that comes again finds it. */
+  readonly idempotency: ReserveRequest["idempotency"];
 }
 
 /** What closed reservations of an org came to, on its way to the store under an id that makes a second try harmless. */
@@ -37,7 +40,7 @@ export class LocalCounting implements Counters {
   readonly inProcess = true;
   readonly #counters = memoryCounters();
   readonly #share: number;
-  readonly #newId: () => string;
+  readonly #ids: ReservationIds;
   readonly #open = new Map<string, LocalReservation>();
   /** Reservations that the store was asked to take over and has not said that it did: it may hold them. */
   readonly #offered = new Map<string, LocalReservation>();
@@ -50,11 +53,11 @@ export class LocalCounting implements Counters {
 
   /**
    * @param share the part of each limit that may be used here, above 0 and at most 1
-   * @param newId makes ids that no other reservation of the store has
+   * @param ids makes the ids of this process' reservations: no other reservation of the store has one of them
    */
-  constructor(share: number, newId: () => string) {
+  constructor(share: number, ids: ReservationIds) {
     this.#share = share;
-    this.#newId = newId;
+    this.#ids = ids;
   }
 
   /** The charges against this process's share of each limit that refuses: rounded up, so that no limit becomes nothing. */
@@ -65,9 +68,9 @@ export class LocalCounting implements Counters {
     return { limits: shares, amounts, periods };
   }
 
-  /** Whether the store has taken a reservation over. */
-  hasMoved(id: string): boolean {
-    return this.#moved.has(id);
+  /** Whether a reservation that was counted locally is to be asked for here: not one of another process, nor one that the store has. */
+  keeps(id: string): boolean {
+    return !Number.isNaN(this.#ids.orderOf(id)) && !this.#moved.has(id);
   }
 
   /** Whether there is something that the store does not know of. */
@@ -80,7 +83,8 @@ export class LocalCounting implements Counters {
     const outcome = await this.#counters.reserve(request);
     if (outcome.outcome === "reserved" && !request.dryRun) {
       const { id, charges, expiresAt } = outcome;
-      this.#open.set(id, { orgId: request.orgId, expiresAt, charges });
+      const idempotency = request.idempotency ?? this.#open.get(id)?.idempotency;
+      this.#open.set(id, { orgId: request.orgId, expiresAt, charges, idempotency });
     }
     return outcome;
   }
@@ -120,7 +124,7 @@ export class LocalCounting implements Counters {
         this.#open.delete(id);
         this.#add(orgId, charges);
       }
-      for (const [orgId, charges] of this.#closed) this.#debts.push({ id: this.#newId(), orgId, charges });
+      for (const [orgId, charges] of this.#closed) this.#debts.push({ id: this.#ids.next(), orgId, charges });
       this.#closed = new Map();
       for (let debt = this.#debts[0]; debt !== undefined; debt = this.#debts[0]) {
         await pay(store, debt, now);
@@ -132,9 +136,13 @@ export class LocalCounting implements Counters {
   }
 
   async #offer(store: Store, id: string, reservation: LocalReservation, now: number): Promise<void> {
-    const { orgId, expiresAt, charges } = reservation;
+    const { orgId, expiresAt, charges, idempotency } = reservation;
     this.#offered.set(id, reservation);
-    await store.reserve({ id, orgId, now, ttlMs: expiresAt - now, charges: charges.map(unrefused) });
+    const offer = { id, orgId, now, ttlMs: expiresAt - now, charges: charges.map(unrefused) };
+    const answer = await store.reserve({ ...offer, idempotency });
+    const isHeld = answer.outcome === "reserved" || (answer.outcome === "replayed" && answer.id === id);
+    // From before the outage, another reservation has the key. Both calls were made, so both count.
+    if (!isHeld) await store.reserve(offer);
     if (!this.#open.delete(id)) return; // settled here meanwhile
     this.#offered.delete(id);
     this.#moved.set(id, expiresAt);

@@ -143,7 +143,7 @@ export function settingsFrom(options: GateOptions): GateSettings {
     prices: given.prices ?? priceCatalog.of({}),
     unpriced: unpricedNanoUsd(given.unpriced ?? "deny"),
     estimate: given.estimate ?? fixed(1024),
-    clock: given.clock ? checkedClock(given.clock) : Date,
+    clock: given.clock ? checkedClock(given.clock) : { now: () => Date.now() },
     keyPrefix: given.keyPrefix ?? "sk-tg-",
     cache: { maxKeys: given.cache?.maxKeys ?? 10_000, maxAgeMs: given.cache?.maxAgeMs ?? 30_000 },
     onCountersDown: given.onCountersDown ?? "deny",

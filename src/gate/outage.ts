@@ -1,11 +1,26 @@
+import { type Charges, chargeList } from "../admission/charge.js";
+import { plainRefusal, type Refused } from "../admission/refusal.js";
+import type { SettleOutcome } from "../counters/counters.js";
+import { RecentIds } from "../counters/recent-ids.js";
 import type { CountersUnavailableError } from "../model/errors.js";
 import type { Engine } from "./engine.js";
 import { guarded } from "./guarded-counters.js";
-import type { Degraded } from "./reservation.js";
+import { limitRefusal } from "./refusing.js";
+import type { Degraded, Reservation } from "./reservation.js";
 
-/** Whether the counters did not answer when they were last asked for room. */
+/** What is known of the counters being down, and of the calls that nothing counted meanwhile. */
 export class Outage {
+  /** Whether they did not answer when they were last asked for room. */
   isOn = false;
+  readonly #closed = new RecentIds<string, true>();
+
+  /** Closes a reservation that nothing counted: once, as far as this process knows, and not after its end. */
+  close({ id, expiresAt }: Reservation, now: number): SettleOutcome {
+    if (this.#closed.get(id)) return { outcome: "already_settled" };
+    if (now >= expiresAt) return { outcome: "expired" };
+    this.#closed.add(id, true);
+    return { outcome: "settled", used: [] };
+  }
 }
 
 /** What the gate does while its counters do not answer, told to whoever listens. */
@@ -15,6 +30,19 @@ export function degrade(engine: Engine, now: number, error: CountersUnavailableE
   engine.outage.isOn = true;
   engine.events.emit("degraded", { at: now, mode, error });
   return mode;
+}
+
+/** What fits the limits, only not this process's share of them, is refused by the outage: nobody has such a limit. */
+export async function refusedLocally(
+  engine: Engine,
+  orgId: string,
+  now: number,
+  charges: Charges,
+): Promise<Refused> {
+  const list = chargeList(charges);
+  const readings = await engine.local.read({ orgId, now, charges: list });
+  const isShort = list.some(({ limit }, i) => limit.mode === "enforce" && readings[i]?.waitMs !== 0);
+  return isShort ? limitRefusal(list, readings, now) : plainRefusal("counters_unavailable");
 }
 
 /** After an answer of the counters: ends an outage. No call waits for what is given back. */

@@ -109,7 +109,7 @@ function settleCounted(
   charges: Charges,
   now: number,
 ): Promise<SettleOutcome> {
-  if (reservation.degraded === "uncounted") return Promise.resolve({ outcome: "settled", used: [] });
+  if (reservation.degraded === "uncounted") return Promise.resolve(engine.outage.close(reservation, now));
   const counters = countersOf(engine, reservation);
   const { id, orgId } = reservation;
   const request = { id, orgId, now, amounts: chargeList(charges) };
@@ -179,7 +179,8 @@ async function chargesOfFallback(
     return spared ? 0 : amountOf(limit, use);
   });
   const key = { keyId };
-  const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
+  // The money is spent: a directory that does not answer now must not keep the rest from being charged.
+  const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now).catch(() => undefined));
   for (const limit of found?.limits ?? []) {
     if (limit.perModel === undefined || !matches(limit.perModel, model)) continue;
     if (charges.limits.some((reserved) => sameCount(reserved, limit))) continue;

@@ -33,7 +33,7 @@ export interface Queue {
    */
   admit(key: KeyRef, usage: Usage, options?: WaitOptions): Promise<Admission>;
   status(): QueueStatus;
-  /** Adds a listener; the returned function removes it. */
+  /** Adds a listener; the returned function removes it. Throws a ValidationError where there is no such event. */
   on<E extends keyof QueueEvents>(event: E, listener: (event: QueueEvents[E]) => void): () => void;
   /**
    * Rejects every call that waits with ClosedError, and resolves once what was being reserved for one of them is given
@@ -61,7 +61,7 @@ export function createQueue(gate: QueuedGate, options: QueueOptions = {}): Queue
 }
 
 class CallQueue {
-  readonly events = new EventHub<QueueEvents>();
+  readonly events = new EventHub<QueueEvents>({ queued: true, left: true });
   readonly #gate: QueuedGate;
   readonly #settings: QueueSettings;
   readonly #open: OpenCalls;

@@ -6,7 +6,7 @@ import type { GateOptions } from "../../src/gate/options.js";
 import { CountersUnavailableError, ValidationError } from "../../src/model/errors.js";
 import { eventually } from "../eventually.js";
 import { passed, readingOf, refusedBy, settled } from "../scenarios/answers.js";
-import { aChain, limited, world } from "./world.js";
+import { aChain, limited, NOON, world } from "./world.js";
 
 const KEY = { keyId: "k1" };
 const CALL = { model: "gpt-4o", inputTokens: 100, maxOutputTokens: 100 };
@@ -132,8 +132,35 @@ describe.each(OUTAGES)("while the counters are down (%s)", (outage) => {
       outputTokens: 7,
       costNanoUsd: 100 * 2_500 + 7 * 10_000,
     });
-    settled(await gate.release(admission.reservation));
     expect(store.asked).toBe(asked);
+    const other = passed(await afterTimeout(gate.admit(KEY, CALL)));
+    settled(await gate.release(other.reservation));
+    expect(store.asked).toBe(asked + 1);
+  });
+
+  it("allow settles what was not counted once, and not after its end", async () => {
+    const { gate, store, clock } = setUp({ onCountersDown: "allow", reservationTtlMs: 1_000 });
+    const settlements: unknown[] = [];
+    gate.on("settlement", ({ settlement }) => settlements.push(settlement.settled));
+    store.health = outage;
+    const { reservation } = passed(await afterTimeout(gate.admit(KEY, CALL)));
+    const late = passed(await afterTimeout(gate.admit(KEY, CALL))).reservation;
+    settled(await gate.settle(JSON.stringify(reservation), { outputTokens: 7 }));
+    for (const again of [gate.settle(reservation, {}), gate.release(reservation)])
+      expect(await again).toEqual({ settled: false, reason: "already_settled" });
+    clock.at += 1_000;
+    expect(await gate.settle(late, {})).toEqual({ settled: false, reason: "expired" });
+    expect(settlements.filter(Boolean)).toHaveLength(1);
+  });
+
+  it("local refuses an extension by more than this process may use by itself", async () => {
+    const { gate, store } = setUp({ onCountersDown: "local", localShare: 0.5 });
+    const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.1 }));
+    store.health = outage;
+    const extend = (costUsd: number) => afterTimeout(gate.extend(reservation, { costUsd }));
+    expect(refusedBy(await extend(1.1)).reason).toBe("too_large");
+    expect(refusedBy(await extend(0.6)).reason).toBe("counters_unavailable");
+    expect(passed(await extend(0.5)).degraded).toBe("uncounted");
   });
 
   it("local goes on limiting, by what this process has seen since, and says so", async () => {
@@ -576,6 +603,45 @@ describe("what was counted locally", () => {
       const other = world(limited({ project: LIMITS, key: { inFlight: 5 } }), { counters: store.behind });
       expect(await readingOf(other.gate, "requests", "project")).toMatchObject({ used: isBack ? 1 : 0 });
     }
+  });
+
+  it("is settled by another process once the counters have it, and found there by its request id", async () => {
+    const chain = limited({ project: { budget }, key: { inFlight: 5 } });
+    const { gate, store, clock } = setUp({ ...local, localShare: 1 }, chain);
+    const other = world(chain, { ...local, counters: store.behind }).gate;
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    const named = { ...CALL, requestId: "r1" };
+    store.health = "rejects";
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    const mine = passed(await gate.admit(KEY, named)).reservation;
+    store.health = "up";
+    passed(await gate.admit(KEY, CALL));
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
+
+    settled(await other.settle(JSON.stringify(reservation), { outputTokens: 0 }));
+    expect(await gate.settle(reservation, {})).toEqual({ settled: false, reason: "already_settled" });
+    for (const again of [await gate.admit(KEY, named), await other.admit(KEY, named)]) {
+      expect(passed(again)).toMatchObject({ replayed: true, reservation: { id: mine.id } });
+    }
+    settled(await other.settle(JSON.stringify(mine), { outputTokens: 0 }));
+    expect(await gate.settle(mine, {})).toEqual({ settled: false, reason: "already_settled" });
+    expect(await readingOf(gate, "inFlight")).toMatchObject({ used: 1 });
+    expect(clock.at).toBe(NOON);
+  });
+
+  it("counts both where a request came before the outage and in it", async () => {
+    const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ project: { rpm: 90 } }));
+    const named = { ...CALL, requestId: "r1" };
+    passed(await gate.admit(KEY, named));
+    store.health = "rejects";
+    const { reservation } = passed(await gate.admit(KEY, named));
+    store.health = "up";
+    passed(await gate.admit(KEY, CALL));
+    await eventually(async () => {
+      expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 3 });
+    });
+    settled(await gate.settle(reservation, {}));
   });
 
   it("is given over a max if need be: the calls were made", async () => {

@@ -362,6 +362,13 @@ describe("a listener", () => {
     expect(heard).toEqual(["heard"]);
   });
 
+  it("is refused for an event that there is not, and where it is no function", () => {
+    const { gate } = world();
+    for (const event of ["refused", "constructor", "__proto__"])
+      expect(() => gate.on(event as never, () => {})).toThrow(/^event: one of admission, /);
+    expect(() => gate.on("refusal", undefined as never)).toThrow("listener: a function");
+  });
+
   it("may ask the gate itself", async () => {
     const { gate } = world();
     const asked: Promise<unknown>[] = [];
