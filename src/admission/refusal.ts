@@ -1,4 +1,5 @@
 import type { ScopeKind } from "../model/limits.js";
+import { masked } from "../model/masked.js";
 import { usdOf } from "../model/money.js";
 import type { Charge, Reading } from "./charge.js";
 import type { Limit } from "./limit.js";
@@ -28,6 +29,12 @@ export type Refused = { readonly admitted: false } & Refusal;
 /** A refusal that no limit caused. */
 export function plainRefusal(reason: Exclude<RefusalReason, LimitReason>): Refused {
   return { admitted: false, reason, message: MESSAGES[reason], limits: [] };
+}
+
+/** A refusal for want of a price, which says of what: whoever runs the gateway has to find it. */
+export function unpricedRefusal(model: string): Refused {
+  const message = `A budget applies and the price of ${JSON.stringify(masked(model))} is not known.`;
+  return { admitted: false, reason: "model_unpriced", message, limits: [] };
 }
 
 /** Index of the charge to name: a call that is too large before all, then the longest wait, then the widest scope. */

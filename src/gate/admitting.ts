@@ -1,7 +1,7 @@
 import { type Charges, chargeList, sideBySide } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { estimatedUse, heldUse } from "../admission/estimated-use.js";
-import { plainRefusal, type Refusal, type Refused } from "../admission/refusal.js";
+import { plainRefusal, type Refusal, type Refused, unpricedRefusal } from "../admission/refusal.js";
 import type { DirectCounters, DirectReservation, ReserveOutcome } from "../counters/counters.js";
 import type { ReservationIds } from "../counters/reservation-ids.js";
 import { ConflictError, CountersUnavailableError } from "../model/errors.js";
@@ -74,7 +74,7 @@ function decide(
   }
 
   const use = estimatedUse(plan, call, engine.settings);
-  if (use === undefined) return refuse(engine, plainRefusal("model_unpriced"), at);
+  if (use === undefined) return refuse(engine, unpricedRefusal(requested), at);
 
   // Where the first target has no price, the limits of the next one count.
   const isFirst = plan.models === undefined || use.models[0] === plan.models[0];

@@ -4,7 +4,7 @@ import type { CompiledChain } from "../admission/compiled-chain.js";
 import { dearestCost } from "../admission/estimated-use.js";
 import { sameCount } from "../admission/limit.js";
 import type { Plan } from "../admission/plan.js";
-import { plainRefusal, type Refused } from "../admission/refusal.js";
+import { plainRefusal, type Refused, unpricedRefusal } from "../admission/refusal.js";
 import type { ReserveOutcome } from "../counters/counters.js";
 import { ConflictError, CountersUnavailableError, ValidationError } from "../model/errors.js";
 import { nanoUsd } from "../model/money.js";
@@ -37,7 +37,7 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const plan =
     model === undefined ? compiled.forMcpServer(requested) : compiled.forTargets(models, requested);
   if (isUnpriced(plan, reservation, use, engine)) {
-    return refused(engine, plainRefusal("model_unpriced"), now, compiled);
+    return refused(engine, unpricedRefusal(requested), now, compiled);
   }
   const added = inPeriodsOf(reservation.charges, plan.charges(use, reservation.reservedAt));
   const charges = chargeList(added);

@@ -81,13 +81,13 @@ export interface GateSettings {
   readonly auditDenied: boolean;
 }
 
-function having<T>(...methods: string[]) {
+function having<T>(what: string, ...methods: string[]) {
   return z.custom<T>(
     (value) =>
       typeof value === "object" &&
       value !== null &&
       methods.every((name) => typeof Reflect.get(value, name) === "function"),
-    { error: `an object with ${methods.join(", ")}` },
+    { error: `${what}: an object with ${methods.join(", ")}` },
   );
 }
 
@@ -96,16 +96,41 @@ const MS_MAX = 2 ** 31 - 1;
 const MS = `a whole number of milliseconds from 1 to ${MS_MAX}`;
 const ms = z.int({ error: MS }).min(1, { error: MS }).max(MS_MAX, { error: MS });
 
+const UNPRICED = '"deny", "free" or an object with usd';
+
+const EXTENSION = "an extension of the standard policy: with its permissions, and roles owner and member";
+
+/** Whether a policy has what the control plane asks for: with another one, nobody could do anything in an org once it is made. */
+function extendsStandard({ spec }: StandardPolicy): boolean {
+  const { permissions, orgRoles, projectRoles } = standardPolicy.spec;
+  const has = (part: unknown, names: object) =>
+    Object.keys(names).every((name) => Object.hasOwn(Object(part), name));
+  const own = Object(spec);
+  return (
+    has(own.permissions, permissions) && has(own.orgRoles, orgRoles) && has(own.projectRoles, projectRoles)
+  );
+}
+
 const SHARE = "a number above 0 and at most 1";
 
 const optionsSchema = z.strictObject({
-  storage: having<Storage>("get", "find", "commit", "close").optional(),
-  directory: having<Directory>("key", "principal").optional(),
-  counters: having<Counters>("reserve", "settle", "read", "close").optional(),
-  ledger: having<Ledger>("opened", "closed", "report", "close").optional(),
-  policy: having<StandardPolicy>("authorize", "visible").optional(),
-  prices: having<PriceCatalog>("price").optional(),
-  unpriced: z.union([z.enum(["deny", "free"]), z.strictObject({ usd: usdSchema })]).optional(),
+  storage: having<Storage>("a storage", "get", "find", "commit", "close").optional(),
+  directory: having<Directory>("a directory", "key", "principal").optional(),
+  counters: having<Counters>("counters", "reserve", "settle", "read", "close").optional(),
+  ledger: having<Ledger>(
+    "a ledger, as createLedger makes it",
+    "opened",
+    "closed",
+    "report",
+    "close",
+  ).optional(),
+  policy: having<StandardPolicy>("a policy", "authorize", "visible")
+    .refine(extendsStandard, { error: EXTENSION })
+    .optional(),
+  prices: having<PriceCatalog>("a catalog, as priceCatalog.of makes it", "price").optional(),
+  unpriced: z
+    .union([z.enum(["deny", "free"]), z.strictObject({ usd: usdSchema })], { error: UNPRICED })
+    .optional(),
   estimate: z.custom<Estimator>((value) => typeof value === "function", { error: "a function" }).optional(),
   clock: z
     .custom<Clock>((value) => typeof Object(value).now === "function", { error: "an object with now" })

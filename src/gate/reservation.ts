@@ -3,6 +3,7 @@ import { amountOf, type Use } from "../admission/amounts.js";
 import type { Charges } from "../admission/charge.js";
 import type { Plan } from "../admission/plan.js";
 import type { DirectReservation } from "../counters/counters.js";
+import { ValidationError } from "../model/errors.js";
 import { type CallParts, callPartsSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 
@@ -197,7 +198,18 @@ const reservationSchema: z.ZodType<Reservation> = z.strictObject({
  */
 export function reservationFrom(input: unknown): Reservation {
   if (input instanceof IssuedReservation) return IssuedReservation.whole(input);
-  return parse(reservationSchema, typeof input === "string" ? jsonOf(input) : input, "reservation");
+  const value = typeof input === "string" ? jsonOf(input) : input;
+  const mistake = mistakeIn(value);
+  if (mistake !== undefined) throw new ValidationError([{ field: "reservation", expected: mistake }]);
+  return parse(reservationSchema, value, "reservation");
+}
+
+/** What was handed in instead, where that is a usual mistake: its fourteen missing fields would not tell. */
+function mistakeIn(value: unknown): string | undefined {
+  const { admitted, then } = Object(value);
+  if (typeof then === "function") return "the reservation of an admission that was awaited";
+  if (admitted !== undefined) return "the admission's reservation, not the admission";
+  return typeof value === "object" && value !== null ? undefined : "a reservation, or its JSON";
 }
 
 function jsonOf(text: string): unknown {

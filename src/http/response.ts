@@ -40,8 +40,11 @@ export interface HttpAnswer {
  * @throws ValidationError where there is no such profile
  */
 export function toResponse(admission: Admission, options: ResponseOptions): HttpAnswer {
-  const form = formOf(options.profile);
+  const form = formOf(options);
   const now = options.now ?? Date.now();
+  if (typeof Object(admission).admitted !== "boolean") {
+    throw new ValidationError([{ field: "admission", expected: "an admission; of a promise, its value" }]);
+  }
   if (admission.admitted) {
     return { status: 200, headers: form.limitHeaders(admission.limits, undefined, now) };
   }
@@ -60,10 +63,11 @@ export function toResponse(admission: Admission, options: ResponseOptions): Http
  */
 export function toErrorResponse(error: unknown, options: Pick<ResponseOptions, "profile">): HttpAnswer {
   const failure = failureOf(error);
-  return answerOf(failure, formOf(options.profile), retriedByItself(failure.status));
+  return answerOf(failure, formOf(options), retriedByItself(failure.status));
 }
 
-function formOf(profile: Profile): Form {
+function formOf(options: Pick<ResponseOptions, "profile">): Form {
+  const profile: Profile = Object(options).profile;
   if (Object.hasOwn(FORMS, profile)) return FORMS[profile];
   throw new ValidationError([{ field: "options.profile", expected: "openai, anthropic or problem" }]);
 }

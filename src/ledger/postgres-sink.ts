@@ -1,5 +1,5 @@
 import { migrate, migrationText } from "../postgres/migration.js";
-import type { PostgresOptions, PostgresRow } from "../postgres/pool.js";
+import { type PostgresOptions, type PostgresRow, poolOf } from "../postgres/pool.js";
 import { schemaName } from "../postgres/schema.js";
 import type { ReadableSink } from "./sink.js";
 import {
@@ -26,8 +26,9 @@ export interface PostgresLedgerSink extends ReadableSink {
  *
  * @throws ValidationError naming the option that is wrong
  */
-export function postgresLedgerSink({ pool, schema }: PostgresOptions): PostgresLedgerSink {
-  const name = schemaName(schema);
+export function postgresLedgerSink(options: PostgresOptions): PostgresLedgerSink {
+  const pool = poolOf(options);
+  const name = schemaName(options.schema);
   const table = `"${name}".usage_event`;
   const dialect: Dialect = {
     table,

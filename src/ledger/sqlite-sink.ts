@@ -24,7 +24,8 @@ export interface SqliteLedgerOptions {
  *
  * @throws ValidationError for what is no connection; whatever the driver throws where the file cannot be opened for writing
  */
-export function sqliteLedgerSink({ database }: SqliteLedgerOptions): ReadableSink {
+export function sqliteLedgerSink(options: SqliteLedgerOptions): ReadableSink {
+  const database: unknown = Object(options).database;
   checkDatabase(database);
   const connection = connect(database);
   migrate(connection, "ledger", MIGRATIONS);

@@ -83,6 +83,8 @@ export interface Limits extends ModelLimits {
   perModel?: Record<string, ModelLimits> | undefined;
 }
 
+const BUDGET = "a budget, an object with usd and reset, or a list of budgets";
+
 const modelLimits = z.strictObject({
   rpm: countSchema.optional(),
   tpm: countSchema.optional(),
@@ -91,7 +93,7 @@ const modelLimits = z.strictObject({
   rpd: countSchema.optional(),
   tpd: countSchema.optional(),
   inFlight: countSchema.optional(),
-  budget: z.union([budgetSchema, budgetsSchema]).optional(),
+  budget: z.union([budgetSchema, budgetsSchema], { error: BUDGET }).optional(),
   mode: z.enum(["enforce", "shadow"]).optional(),
 });
 

@@ -1,3 +1,6 @@
+import { setTimeout } from "node:timers/promises";
+import { ValidationError } from "../model/errors.js";
+
 /** A row as a driver gives it: values by the names of the columns. */
 export type PostgresRow = Readonly<Record<string, unknown>>;
 
@@ -41,6 +44,9 @@ export interface PostgresOptions {
 /** How often a statement is tried again that lost against another. Each time the other one got ahead. */
 const ATTEMPTS_MAX = 20;
 
+/** The longest wait before such a try, in milliseconds. */
+const WAIT_MAX_MS = 50;
+
 /** Serialization failure and deadlock: nothing was changed, and the same statement may pass now. */
 const LOST_AGAINST_ANOTHER = new Set(["40001", "40P01"]);
 
@@ -56,8 +62,30 @@ export async function answerOfStatement(
       return Object.values(row as PostgresRow)[0]; // sound: a row is an object by the names of its columns
     } catch (error) {
       if (attempts === ATTEMPTS_MAX || !LOST_AGAINST_ANOTHER.has(codeOf(error) ?? "")) throw error;
+      // Those that lose together would try again together.
+      if (attempts > 2) await setTimeout(Math.random() * Math.min(WAIT_MAX_MS, 2 ** attempts));
     }
   }
+}
+
+/** Undefined table, undefined function, undefined schema. */
+const NOT_THERE = new Set(["42P01", "42883", "3F000"]);
+
+/** What to do about an error that says that nobody has called `migrate`; undefined for any other. */
+export function notMigrated(error: unknown, adapter: string): string | undefined {
+  if (!NOT_THERE.has(codeOf(error) ?? "")) return undefined;
+  return `its tables are not in the database: call migrate() of ${adapter} before the first call, or run the SQL that it runs`;
+}
+
+/**
+ * The pool of an adapter's options.
+ *
+ * @throws ValidationError where it is none
+ */
+export function poolOf(options: PostgresOptions): PostgresPool {
+  const pool: unknown = Object(options).pool;
+  if (typeof Object(pool).query === "function") return pool as PostgresPool; // sound: as far as anybody can look
+  throw new ValidationError([{ field: "pool", expected: "a Pool of pg, a PGlite, or an object with query" }]);
 }
 
 /** The SQLSTATE of an error of the database. */

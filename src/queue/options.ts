@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Gate } from "../gate/gate.js";
 import type { KeyRef } from "../gate/key-resolver.js";
 import type { Usage } from "../model/usage.js";
 import { parse } from "../model/validation.js";
@@ -37,6 +38,9 @@ export interface WaitOptions {
   /** From 0, which goes first, to 9. */
   readonly priority?: number | undefined;
 }
+
+/** What a queue needs of a gate. */
+export type QueuedGate = Pick<Gate, "admit" | "check" | "release" | "on">;
 
 export interface QueueSettings {
   readonly maxWaitMs: number;
@@ -80,6 +84,13 @@ const waitSchema = z.strictObject({
 });
 
 const DEFAULT_PRIORITY = 5;
+
+const gateSchema = having<QueuedGate>("admit", "check", "release", "on");
+
+/** @throws ValidationError where it is none that a queue can stand before */
+export function gateFrom(gate: QueuedGate): QueuedGate {
+  return parse(gateSchema, gate, "gate");
+}
 
 /** @throws ValidationError naming the option that is wrong */
 export function settingsFrom(options: QueueOptions): QueueSettings {

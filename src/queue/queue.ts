@@ -1,7 +1,6 @@
 import type { Refused } from "../admission/refusal.js";
 import type { Admission, Admitted } from "../gate/admission.js";
 import { EventHub, type GateEvents } from "../gate/events.js";
-import type { Gate } from "../gate/gate.js";
 import type { KeyRef } from "../gate/key-resolver.js";
 import type { Reservation } from "../gate/reservation.js";
 import { ClosedError } from "../model/errors.js";
@@ -10,7 +9,15 @@ import type { Answer, Call } from "./call.js";
 import type { QueueEvents } from "./events.js";
 import { Line } from "./line.js";
 import { OpenCalls } from "./open-calls.js";
-import { type QueueOptions, type QueueSettings, settingsFrom, type WaitOptions, waitOf } from "./options.js";
+import {
+  gateFrom,
+  type QueuedGate,
+  type QueueOptions,
+  type QueueSettings,
+  settingsFrom,
+  type WaitOptions,
+  waitOf,
+} from "./options.js";
 import { isCharged, limitName, queueRefusal, sameLimit, shortOf } from "./refusals.js";
 
 /** How full a queue is. */
@@ -42,16 +49,13 @@ export interface Queue {
   close(): Promise<void>;
 }
 
-/** What a queue needs of a gate. */
-export type QueuedGate = Pick<Gate, "admit" | "check" | "release" | "on">;
-
 /**
  * Makes a queue before a gate, for callers who would rather wait than be refused.
  *
  * @throws ValidationError naming the option that is wrong
  */
 export function createQueue(gate: QueuedGate, options: QueueOptions = {}): Queue {
-  const queue = new CallQueue(gate, settingsFrom(options));
+  const queue = new CallQueue(gateFrom(gate), settingsFrom(options));
   return {
     admit: (key, usage, wait = {}) => queue.admit(key, usage, wait),
     status: () => queue.status(),

@@ -39,3 +39,15 @@ const other = definePolicy({
 });
 // @ts-expect-error they are missing
 createGate({ policy: other });
+
+// Limits have their type wherever they are written.
+const plane = createGate().as(ada);
+void plane.keys.create({ ...project, limits: { rpm: 3, perModel: { "openai/*": { tpm: 5 } } } });
+// @ts-expect-error a misspelt limit
+void plane.keys.create({ ...project, limits: { rmp: 3 } });
+// @ts-expect-error no limits at all
+void plane.orgs.create({ name: "Acme", limits: "lots" });
+// @ts-expect-error nobody has a yearly budget
+void plane.keys.update({ keyId: "k", limits: { budget: { usd: 1, reset: "yearly" } } });
+// @ts-expect-error a limit per model is no limit
+void plane.projects.update({ projectId: "web", limits: { perModel: { "openai/*": 5 } } });

@@ -1,8 +1,15 @@
 import { z } from "zod";
 import type { Reading } from "../../admission/charge.js";
+import { CountersUnavailableError } from "../../model/errors.js";
 import { parse } from "../../model/validation.js";
 import { migrate, migrationText } from "../../postgres/migration.js";
-import { answerOfStatement, type PostgresOptions, type PostgresPool } from "../../postgres/pool.js";
+import {
+  answerOfStatement,
+  notMigrated,
+  type PostgresOptions,
+  type PostgresPool,
+  poolOf,
+} from "../../postgres/pool.js";
 import { schemaName } from "../../postgres/schema.js";
 import { fromStorableJson } from "../../postgres/text.js";
 import type {
@@ -61,7 +68,9 @@ export function postgresCountersSql(schema?: string): string {
  *
  * @throws ValidationError naming the option that is wrong
  */
-export function postgresCounters({ pool, schema, clock }: PostgresCountersOptions): PostgresCounters {
+export function postgresCounters(options: PostgresCountersOptions): PostgresCounters {
+  const pool = poolOf(options);
+  const { schema, clock } = options;
   const name = schemaName(schema);
   return new CountersInPostgres(pool, name, parse(clockSchema, clock, "clock") !== "caller");
 }
@@ -146,7 +155,12 @@ class CountersInPostgres implements PostgresCounters {
 
   /** Calls a function, which answers with the text of a JSON array. */
   async #call(name: "reserve" | "settle" | "read", values: unknown[]): Promise<Reply> {
-    const answer = await answerOfStatement(this.#pool, this.#texts[name], values);
+    const answer = await answerOfStatement(this.#pool, this.#texts[name], values).catch((error: unknown) => {
+      const advice = notMigrated(error, "postgresCounters");
+      throw advice === undefined
+        ? error
+        : new CountersUnavailableError(`the counters failed: ${advice}`, error);
+    });
     if (typeof answer !== "string") throw new Error("the functions of the counters answer with text");
     return JSON.parse(answer) as Reply; // sound: the functions answer with arrays
   }

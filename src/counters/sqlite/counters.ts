@@ -35,7 +35,8 @@ export interface SqliteCountersOptions {
  *
  * @throws ValidationError for what is no connection; whatever the driver throws where the file cannot be opened for writing
  */
-export function sqliteCounters({ database }: SqliteCountersOptions): Counters {
+export function sqliteCounters(options: SqliteCountersOptions): Counters {
+  const database: unknown = Object(options).database;
   checkDatabase(database);
   const connection = connect(database);
   migrate(connection, "counters", COUNTERS_MIGRATIONS);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { allowListSchema } from "../../model/chain.js";
+import { ValidationError } from "../../model/errors.js";
 import { limitsSchema } from "../../model/limits.js";
 import { idSchema, momentSchema } from "../../model/text.js";
 import type { GrantField } from "../ceiling.js";
@@ -43,4 +44,17 @@ export function patchOf<T extends object, C extends keyof T = never>(
 /** Which of the things that can be given an input gives. */
 export function grantedBy(input: object): GrantField[] {
   return GRANT_FIELDS.filter((field) => Reflect.get(input, field) !== undefined);
+}
+
+/**
+ * Refuses an end that is over before it begins: most likely seconds, where milliseconds were meant.
+ *
+ * @throws ValidationError naming `field`
+ */
+export function requireLater(field: string, moment: number | undefined, now: number): void {
+  if (moment !== undefined && moment <= now) {
+    throw new ValidationError([
+      { field, expected: "a moment that is still to come, in milliseconds since 1970" },
+    ]);
+  }
 }

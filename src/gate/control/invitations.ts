@@ -16,7 +16,7 @@ import { requireReach, requireRole, SOMEBODY } from "./authority.js";
 import { checkMembership } from "./bounds.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
-import { orgField, versionField } from "./fields.js";
+import { orgField, requireLater, versionField } from "./fields.js";
 import { newId } from "./new-id.js";
 import type { OrgMember } from "./org-members.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
@@ -140,8 +140,8 @@ export function invitationsOf(control: Control): Invitations {
         { kind: "invitation", id: invitationId },
         async (draft, acting) => {
           const { expiresAt = draft.now + WEEK_MS, membershipExpiresAt, userId } = given;
-          requireLater("expiresAt", expiresAt, draft.now);
-          requireLater("membershipExpiresAt", membershipExpiresAt, draft.now);
+          requireLater("invitation.expiresAt", expiresAt, draft.now);
+          requireLater("invitation.membershipExpiresAt", membershipExpiresAt, draft.now);
           const invitee = { userId: userId ?? SOMEBODY, orgId, role: given.role };
           requireReach(
             policy,
@@ -223,7 +223,7 @@ export function invitationsOf(control: Control): Invitations {
         for (const grant of invitation.projects) {
           const { projectId, role, limits } = grant;
           try {
-            requireLater("membershipExpiresAt", expiresAt, draft.now);
+            requireLater("invitation.membershipExpiresAt", expiresAt, draft.now);
             await requireOlder(draft, projectId, invitation.createdAt);
             await checkProjectGrant(draft, inviter, invitation, grant, orgMember);
           } catch (error) {
@@ -259,12 +259,6 @@ function invitationAt(invitation: Records["invitation"], now: number): Invitatio
 async function requireNotIn(draft: Draft, userId: string): Promise<void> {
   if (await draft.get("orgMember", membershipId(draft.orgId, userId))) {
     throw new ConflictError(`user ${JSON.stringify(userId)} is in the org already`);
-  }
-}
-
-function requireLater(field: string, moment: number | undefined, now: number): void {
-  if (moment !== undefined && moment <= now) {
-    throw new ValidationError([{ field: `invitation.${field}`, expected: "a moment that is still to come" }]);
   }
 }
 

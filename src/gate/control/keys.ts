@@ -10,7 +10,7 @@ import { checkKey, grantOf } from "./bounds.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { type EffectiveKey, effectiveKey } from "./effective-key.js";
-import { grantedBy, patchOf } from "./fields.js";
+import { grantedBy, patchOf, requireLater } from "./fields.js";
 import { listKeys } from "./key-list.js";
 import {
   type Input,
@@ -95,6 +95,7 @@ export function keysOf(control: Control): Keys {
       return control.transact(orgId, "key.create", subject, async (draft, acting) => {
         const holderId = userId ?? acting.principal.userId;
         control.require(acting, "key.create", { orgId, projectId, userId: holderId });
+        requireLater("key.expiresAt", given.expiresAt, draft.now);
         await projectIn(draft, projectId);
         const holder = await holderIn(draft, projectId, holderId);
         requireHolderWithinReach(acting, holder, projectId);

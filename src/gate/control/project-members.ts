@@ -11,7 +11,7 @@ import { firstBeyond, requireReach, requireRole } from "./authority.js";
 import { checkMembership, checkMoreOfRole } from "./bounds.js";
 import { type Ask, type Control, requireVersion } from "./control.js";
 import type { Draft } from "./draft.js";
-import { expiryPatch, limitsPatch, versionField } from "./fields.js";
+import { expiryPatch, limitsPatch, requireLater, versionField } from "./fields.js";
 import { revokeKeysLeft } from "./leaving.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
 import { type View, viewOf } from "./views.js";
@@ -105,6 +105,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
       const subject = { kind: "projectMember", id, projectId } as const;
       const ask = { action: "projectMember.add", permission: "projectMember.add" } as const;
       return control.write(ask, { orgId, projectId }, subject, async (draft, acting) => {
+        requireLater("projectMember.expiresAt", given.expiresAt, draft.now);
         const project = await projectIn(draft, projectId);
         const orgMember = await draft.get("orgMember", membershipId(orgId, userId));
         if (orgMember === undefined) throw new NotFoundError("member", userId);

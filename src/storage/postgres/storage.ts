@@ -4,10 +4,12 @@ import type { RecordKind, Records } from "../../model/records.js";
 import { migrate, migrationText } from "../../postgres/migration.js";
 import {
   answerOfStatement,
+  notMigrated,
   type PostgresClient,
   type PostgresOptions,
   type PostgresPool,
   type PostgresRow,
+  poolOf,
 } from "../../postgres/pool.js";
 import { schemaName } from "../../postgres/schema.js";
 import { fromStorableJson, storable, storableJson } from "../../postgres/text.js";
@@ -46,7 +48,9 @@ export function postgresStorageSql(schema?: string): string {
  *
  * @throws ValidationError naming the option that is wrong
  */
-export function postgresStorage({ pool, schema, listen }: PostgresStorageOptions): PostgresStorage {
+export function postgresStorage(options: PostgresStorageOptions): PostgresStorage {
+  const pool = poolOf(options);
+  const { schema, listen } = options;
   const name = schemaName(schema);
   const writer = randomBytes(9).toString("base64url");
   const { connect } = pool;
@@ -158,7 +162,10 @@ async function recordsOf<K extends RecordKind>(
   text: string,
   values: unknown[],
 ): Promise<Records[K][]> {
-  const { rows } = await pool.query(text, values);
+  const { rows } = await pool.query(text, values).catch((error: unknown) => {
+    const advice = notMigrated(error, "postgresStorage");
+    throw advice === undefined ? error : new Error(`the storage failed: ${advice}`, { cause: error });
+  });
   // Sound: what is in a kind's table was checked against its schema when it was committed.
   return rows.map((row) => fromStorableJson(String((row as PostgresRow).record)) as Records[K]);
 }

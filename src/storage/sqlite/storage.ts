@@ -27,7 +27,8 @@ export interface SqliteStorageOptions {
  *
  * @throws ValidationError for what is no connection; whatever the driver throws where the file cannot be opened for writing
  */
-export function sqliteStorage({ database }: SqliteStorageOptions): Storage {
+export function sqliteStorage(options: SqliteStorageOptions): Storage {
+  const database: unknown = Object(options).database;
   checkDatabase(database);
   const connection = connect(database);
   migrate(connection, "storage", STORAGE_MIGRATIONS);
