@@ -26,6 +26,16 @@ export interface Directory {
     readonly projectId?: string | undefined;
     readonly userId?: string | undefined;
   }): Promise<ScopeChain | undefined>;
+  /**
+   * Whether a text may be one of your tokens, where those are not all made by `createToken`: no other text is looked up.
+   * Whatever it lets through, and no key has, is a look-up each time, for anybody who sends it.
+   */
+  isToken?(text: string): boolean;
+  /**
+   * Tells of changes to an org, or with no id to any, so that the gate asks again; until then it asks once in
+   * `cache.maxAgeMs`. Returns what ends it.
+   */
+  watch?(changed: (orgId?: string) => void): () => void;
 }
 
 /** What a principal has at least; who has which role is the policy's to judge. */
@@ -61,6 +71,8 @@ export function heldToItsWord(directory: Directory): Directory {
         return (await directory.scope?.(ref)) ?? undefined;
       },
     }),
+    ...(directory.isToken && { isToken: (text) => directory.isToken?.(text) === true }),
+    ...(directory.watch && { watch: (changed) => directory.watch?.(changed) ?? (() => {}) }),
   };
 }
 

@@ -15,6 +15,7 @@ import { LocalCounting } from "./local-counting.js";
 import type { GateSettings } from "./options.js";
 import { Outage } from "./outage.js";
 import { SpendPace } from "./spend-velocity.js";
+import { isWellFormed } from "./token.js";
 import { UnderWay } from "./under-way.js";
 
 /** What the parts of one gate share. */
@@ -51,7 +52,10 @@ export function createEngine(settings: GateSettings, directory: Directory, ids: 
     settings,
     directory,
     chains,
-    keys: new KeyResolver(chains, settings.keyPrefix),
+    keys: new KeyResolver(
+      chains,
+      (text) => isWellFormed(text, settings.keyPrefix) || directory.isToken?.(text) === true,
+    ),
     calendar,
     limitCache,
     shapes,

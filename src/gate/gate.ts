@@ -127,6 +127,10 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
     () => engine.chains.clear(),
   );
   const { ledger } = settings;
+  const unwatchDirectory = directory.watch?.((orgId) => {
+    if (orgId === undefined) engine.chains.clear();
+    else engine.chains.forgetOrg(orgId);
+  });
   const unheard = [
     ledger?.on("full", (event) => engine.events.emit("ledgerFull", event)),
     ledger?.on("failing", (event) => engine.events.emit("ledgerFailing", event)),
@@ -137,6 +141,7 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
   async function closeAll(): Promise<void> {
     closed = true;
     unwatch?.();
+    unwatchDirectory?.();
     const steps = [
       () => engine.lastUsed?.flush(),
       () => engine.underWay.none(settings.countersTimeoutMs),

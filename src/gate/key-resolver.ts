@@ -2,7 +2,7 @@ import { z } from "zod";
 import { idSchema } from "../model/text.js";
 import { parse } from "../model/validation.js";
 import type { CachedChain, ChainCache } from "./chain-cache.js";
-import { hashToken, isWellFormed } from "./token.js";
+import { hashToken } from "./token.js";
 
 /** A key as a caller names it: the token that its client sent, or the id. */
 export type KeyRef = string | { readonly keyId: string };
@@ -17,11 +17,12 @@ const TOKEN_MAX = 256;
 /** Finds the chain of a key: token, hash, cache, directory. */
 export class KeyResolver {
   readonly #chains: ChainCache;
-  readonly #prefix: string;
+  readonly #mayBeToken: (text: string) => boolean;
 
-  constructor(chains: ChainCache, prefix: string) {
+  /** @param mayBeToken tells what is not worth a look-up */
+  constructor(chains: ChainCache, mayBeToken: (text: string) => boolean) {
     this.#chains = chains;
-    this.#prefix = prefix;
+    this.#mayBeToken = mayBeToken;
   }
 
   /** The chain where it is at hand, without waiting. */
@@ -33,14 +34,16 @@ export class KeyResolver {
   }
 
   /**
-   * The chain from the directory; undefined where there is none. A token whose checksum is wrong is not looked up.
+   * The chain from the directory; undefined where there is none. What cannot be a token, such as one of ours whose checksum is
+   * wrong, is not looked up.
    *
    * @throws ValidationError where `key` is neither a text nor `{ keyId }`
    */
   async load(key: KeyRef, now: number): Promise<CachedChain | undefined> {
     const ref = parse(keyRefSchema, key, "key");
     if (typeof ref !== "string") return this.#chains.load(ref, now);
-    return isWellFormed(ref, this.#prefix) ? this.#chains.load({ hash: hashToken(ref) }, now) : undefined;
+    if (ref.length > TOKEN_MAX || !this.#mayBeToken(ref)) return undefined;
+    return this.#chains.load({ hash: hashToken(ref) }, now);
   }
 }
 

@@ -5,7 +5,7 @@ import { ValidationError } from "../model/errors.js";
 import type { Principal } from "../policy/principal.js";
 
 /** A {@link Directory} of what a test says, with a token for each key. */
-export interface TestDirectory extends Required<Directory> {
+export interface TestDirectory extends Required<Pick<Directory, "key" | "principal" | "scope">> {
   /**
    * The token of a key, as a client would send it. It begins with `sk-tg-`, as the gate's `keyPrefix` does by default.
    *

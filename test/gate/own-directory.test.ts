@@ -1,4 +1,4 @@
-import { createGate, type Directory, type Gate, memoryStorage } from "tollgate";
+import { createGate, type Directory, type Gate, hashToken, memoryStorage } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { createToken } from "../../src/gate/token.js";
 import { NotFoundError, PermissionError, ValidationError } from "../../src/model/errors.js";
@@ -74,5 +74,67 @@ describe("a directory that answers with a person whom it was not asked for", () 
       const verdict = await gate.authorize({ userId: "u1" }, "org.view", { orgId } as never);
       expect(verdict).toMatchObject({ allowed: false, reason: "invalid_resource" });
     }
+  });
+});
+
+describe("a directory over tables that were there before", () => {
+  const LEGACY = "acme_live_123";
+
+  function legacy() {
+    const asked: unknown[] = [];
+    const changed: ((orgId?: string) => void)[] = [];
+    let active = true;
+    let isWatched = false;
+    const directory: Directory = {
+      async key(ref) {
+        asked.push(ref);
+        const isIt = "hash" in ref ? ref.hash === hashToken(LEGACY) : ref.keyId === "k1";
+        return isIt ? aChain({ holder: { active } }) : undefined;
+      },
+      principal: async (userId, orgId) => ({
+        userId,
+        orgId,
+        orgRole: "member",
+        projectRoles: { p1: "member" },
+      }),
+      isToken: (text) => text.startsWith("acme_live_"),
+      watch(told) {
+        isWatched = true;
+        changed.push(told);
+        return () => {
+          isWatched = false;
+        };
+      },
+    };
+    const gate = createGate({ directory, unpriced: "free" });
+    const leaves = (orgId?: string) => {
+      active = false;
+      for (const tell of changed) tell(orgId);
+    };
+    return { gate, asked, leaves, isWatched: () => isWatched };
+  }
+
+  it("may have tokens of its own, and is asked for no others", async () => {
+    const { gate, asked } = legacy();
+    expect(await gate.admit(LEGACY, CALL)).toMatchObject({ admitted: true, keyId: "k1" });
+    expect(await gate.authenticate(LEGACY)).toMatchObject({ authenticated: true, userId: "u1" });
+    for (const text of ["acme_test_123", "", `acme_live_${"x".repeat(300)}`])
+      expect(refusedBy(await gate.admit(text, CALL)).reason).toBe("invalid_key");
+    expect(asked).toEqual([{ hash: hashToken(LEGACY) }]);
+    expect(refusedBy(await gate.admit("acme_live_124", CALL)).reason).toBe("invalid_key");
+    await gate.admit(TOKEN, CALL);
+    expect(asked.slice(1)).toEqual([{ hash: hashToken("acme_live_124") }, { hash: hashToken(TOKEN) }]);
+  });
+
+  it.each([["o1"], [undefined]])("tells of changes to %s, which the next call sees", async (orgId) => {
+    const { gate, leaves, isWatched } = legacy();
+    expect(await gate.admit(LEGACY, CALL)).toMatchObject({ admitted: true });
+    leaves("another org");
+    expect(await gate.admit(LEGACY, CALL)).toMatchObject({ admitted: true });
+    leaves(orgId);
+    expect(refusedBy(await gate.admit(LEGACY, CALL)).reason).toBe("holder_removed");
+    expect(isWatched()).toBe(true);
+    await gate.close();
+    expect(isWatched()).toBe(false);
   });
 });
