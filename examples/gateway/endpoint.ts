@@ -32,7 +32,7 @@ export const chatCompletions: Endpoint = {
   profile: "openai",
   provider: "openai",
   maxOutputTokens: ({ max_completion_tokens, max_tokens, n }) =>
-    times(max_completion_tokens ?? max_tokens, n),
+    times(max_completion_tokens ?? max_tokens ?? (Number(n) > 1 ? OUTPUT_TOKENS : undefined), n),
   // Without the usage there would be only estimates to settle with. The client sees one more chunk, without choices.
   bodyOf: (body) =>
     body.stream ? { ...body, stream_options: { ...Object(body.stream_options), include_usage: true } } : body,
@@ -64,6 +64,9 @@ export const ENDPOINTS: readonly Endpoint[] = [chatCompletions, responses, messa
 export function profileOf(path: string): Profile {
   return ENDPOINTS.find((endpoint) => endpoint.path === path)?.profile ?? "openai";
 }
+
+/** What the gate estimates of an answer that names no maximum. Of one of several, it cannot know. */
+const OUTPUT_TOKENS = 1_024;
 
 /** `n` answers to one prompt have `n` times the output. */
 function times(tokens: unknown, n: unknown): unknown {

@@ -17,7 +17,9 @@ const gate = createGate({
   onCountersDown: "local",
   localShare: 1 / Number(process.env.GATEWAYS ?? 1),
 });
-gate.on("degraded", ({ mode, error }) => console.error("counters are down:", mode, error.message));
+gate.on("degraded", ({ mode, error }) =>
+  console.error("counters are down:", mode, error.message, error.cause),
+);
 gate.on("restored", () => console.error("counters are back"));
 gate.on("ledgerFailing", ({ failures, pending }) => console.error("ledger:", failures, pending));
 

@@ -51,7 +51,7 @@ export interface Keys {
   get(input: Input<typeof keyGetSchema>): Promise<Key>;
   /** The keys of an org that the actor may see. */
   list(input: Input<typeof keyListSchema>): Promise<Listed<Key>>;
-  /** Changes what is given; `null` takes limits, models, an end or a name away. The holder cannot be changed. */
+  /** Changes what is given, `limits` as a whole; `null` takes limits, models, an end or a name away. The holder cannot be changed. */
   update(input: Input<typeof keyUpdateSchema>): Promise<Key>;
   /** Stops the key until it is enabled. */
   disable(input: Input<typeof keyStatusSchema>): Promise<Key>;

@@ -53,7 +53,7 @@ export interface Orgs {
   get(input: z.input<typeof orgGetSchema>): Promise<Org>;
   /** The orgs that the actor may see. */
   list(input?: z.input<typeof orgListSchema>): Promise<Listed<Org>>;
-  /** Changes what is given; `limits: null` takes the limits away. */
+  /** Changes what is given, `limits` as a whole; `limits: null` takes them away. */
   update(input: z.input<typeof orgUpdateSchema>): Promise<Org>;
   /**
    * Deletes the org with everything in it, its audit trail excepted. Its keys stop at once.

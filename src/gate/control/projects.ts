@@ -46,9 +46,12 @@ export interface Projects {
   get(input: z.input<typeof projectGetSchema>): Promise<Project>;
   /** The projects of an org that the actor may see. */
   list(input: z.input<typeof projectListSchema>): Promise<Listed<Project>>;
-  /** Changes what is given; `limits: null` takes the limits away, `models: null` allows what the org allows. */
+  /** Changes what is given, `limits` as a whole; `limits: null` takes them away, `models: null` allows what the org allows. */
   update(input: z.input<typeof projectUpdateSchema>): Promise<Project>;
-  /** Deletes the project with its memberships and keys, which stop at once. */
+  /**
+   * Deletes the project with its memberships and keys, which stop at once. Counts are by id: a project that is made again under
+   * the same one finds what was used.
+   */
   delete(input: z.input<typeof projectDeleteSchema>): Promise<void>;
 }
 
