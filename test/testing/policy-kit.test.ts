@@ -114,6 +114,19 @@ describe("prove", () => {
     expect(messageOf(() => prove(small, vacuous))).toContain("it speaks of no cell");
   });
 
+  it("takes no claim from JavaScript that the compiler would refuse, and nothing but true for true", () => {
+    const proved = (claim: unknown) => () => prove(standardPolicy, { "as I say": claim as never });
+    expect(proved({ allow: {} })).toThrow('claims["as I say"]: a function, or an object with allowed');
+    expect(proved({ denied: { permission: ["key.create", "key.rotat"], orgRole: null } })).toThrow(
+      /^claims\["as I say"\]\.denied\.permission: of project\.create, /,
+    );
+    expect(proved({ of: { orgRole: "ownr" }, onlyIf: () => true })).toThrow(".of.orgRole: of owner, member");
+    expect(proved({ denied: [{ conditions: { mfa: true } }] })).toThrow(".denied.conditions: of ");
+    for (const answer of [1, Promise.resolve(true)])
+      expect(proved(() => answer)).toThrow(CounterexampleError);
+    expect(proved({ denied: { orgRole: [null], projectRole: null } })).not.toThrow();
+  });
+
   it("takes functions, which may ask about other cells", () => {
     prove(small, {
       "bosses do what bases do": (_, ask) =>

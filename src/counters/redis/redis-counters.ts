@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Reading } from "../../admission/charge.js";
+import { ConflictError } from "../../model/errors.js";
 import type {
   Counters,
   ReadQuery,
@@ -76,7 +77,8 @@ class RedisCounters implements Counters {
       if (looked !== undefined) return looked;
       closed = answer.look;
     }
-    throw new Error("other calls kept taking the idempotency key");
+    // Not an outage: the server answers, and others are faster.
+    throw new ConflictError("other calls kept taking the idempotency key; try again");
   }
 
   async settle({ id, orgId, now, amounts }: SettleRequest): Promise<SettleOutcome> {

@@ -16,7 +16,7 @@ import { fieldOf, isWhole } from "./json.js";
  * @see https://docs.claude.com/en/docs/build-with-claude/prompt-caching
  */
 export function fromAnthropic(answer: unknown): Actual {
-  const usage = isWhole(answer, "usage") ? fieldOf(answer, "usage") : answer;
+  const usage = isWhole(answer, "usage", "content", "stop_reason") ? fieldOf(answer, "usage") : answer;
   if (usage === undefined || usage === null) return {};
   const counts = new UsageObject(usage, "usage", "the usage object of an Anthropic answer");
   counts.needsOneOf([

@@ -21,7 +21,9 @@ const SERVICE_TIERS = new Map([
  * @see https://ai.google.dev/api/generate-content#UsageMetadata
  */
 export function fromGemini(answer: unknown): Actual {
-  const usage = isWhole(answer, "usageMetadata") ? fieldOf(answer, "usageMetadata") : answer;
+  const usage = isWhole(answer, "usageMetadata", "candidates", "promptFeedback")
+    ? fieldOf(answer, "usageMetadata")
+    : answer;
   if (usage === undefined || usage === null) return {};
   const counts = new UsageObject(usage, "usageMetadata", "the usageMetadata object of a Gemini answer");
   counts.needsOneOf(["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount"]);

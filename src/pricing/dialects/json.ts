@@ -4,9 +4,10 @@ export function fieldOf(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
-/** Whether it is a whole answer, in which the usage has this name, and not the usage alone. */
-export function isWhole(value: unknown, usageName: string): boolean {
-  return typeof value === "object" && value !== null && usageName in value;
+/** Whether it is a whole answer, which has the usage or one of its other fields, and not the usage alone. */
+export function isWhole(value: unknown, usageName: string, ...others: readonly string[]): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return usageName in value || others.some((name) => name in value);
 }
 
 /** The items of a list; none where it is no list. */

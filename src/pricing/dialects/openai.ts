@@ -20,7 +20,8 @@ const RESPONSES = { input: "input_tokens", output: "output_tokens" };
  * @see https://platform.openai.com/docs/api-reference/responses/object
  */
 export function fromOpenAI(answer: unknown): Actual {
-  if (isWhole(answer, "usage")) return { ...fromUsage(fieldOf(answer, "usage")), ...besideUsage(answer) };
+  if (isWhole(answer, "usage", "choices", "object"))
+    return { ...fromUsage(fieldOf(answer, "usage")), ...besideUsage(answer) };
   return fromUsage(answer);
 }
 

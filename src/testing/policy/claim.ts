@@ -58,7 +58,10 @@ export function checksOf(claims: Claims): Check[] {
 }
 
 function checkOf(claim: Claim): Omit<Check, "statement"> {
-  if (typeof claim === "function") return { speaksOf: () => true, holds: claim, looksAround: true };
+  if (typeof claim === "function") {
+    // What is not true, such as a promise, holds for nobody.
+    return { speaksOf: () => true, holds: (cell, ask) => claim(cell, ask) === true, looksAround: true };
+  }
   if ("allowed" in claim) return check(claim.allowed, (_, allowed) => allowed);
   if ("denied" in claim) return check(claim.denied, (_, allowed) => !allowed);
   if ("onlyIf" in claim) {

@@ -2,6 +2,7 @@ import type { Policy } from "../../policy/policy.js";
 import { askAbout, type Cell, type NamesOf } from "./cell.js";
 import { cellsOf, shapeOf } from "./cells.js";
 import { type Check, type Claims, checksOf } from "./claim.js";
+import { checkForm } from "./claim-form.js";
 import { cellInWords, verdictInWords } from "./words.js";
 
 /** A claim that does not hold. */
@@ -37,7 +38,8 @@ export class CounterexampleError extends Error {
  * @param claims by what they say; names of permissions, roles, conditions and caps are checked by the compiler
  * @returns how many cells there are
  * @throws CounterexampleError naming, for each claim that does not hold, the simplest cell that it is wrong about; a claim
- *   that speaks of no cell does not hold either
+ *   that speaks of no cell does not hold either; ValidationError for a claim of no form, or about what the policy does not
+ *   name, which the compiler would not take
  */
 export function prove<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): { readonly cells: number } {
   const all = cellsOf(shapeOf(policy));
@@ -53,6 +55,7 @@ export function counterexamples<T extends Policy>(policy: T, claims: Claims<Name
 
 function counterexamplesAmong(policy: Policy, claims: Claims, all: readonly Cell[]): Counterexample[] {
   const { permissions, conditions } = policy.spec;
+  checkForm(claims, policy.spec);
   const names = Object.keys(conditions);
   const states = checksOf(claims).map(
     (check): State => ({ check, spoken: false, first: undefined, count: 0 }),

@@ -85,6 +85,7 @@ describe("fromAnthropic", () => {
     expect(fromAnthropic({ cache_read_input_tokens: 7 })).not.toHaveProperty("inputTokens");
     expect(fromAnthropic(undefined)).toEqual({});
     expect(fromAnthropic(null)).toEqual({});
+    expect(fromAnthropic({ type: "message", content: [], stop_reason: "end_turn" })).toEqual({});
   });
 
   it.each<[unknown, string]>([

@@ -67,6 +67,7 @@ describe("fromGemini", () => {
     expect(fromGemini({ candidatesTokenCount: 0 })).toEqual({ outputTokens: 0 });
     expect(fromGemini(undefined)).toEqual({});
     expect(fromGemini(null)).toEqual({});
+    expect(fromGemini({ candidates: [] })).toEqual({});
   });
 
   it.each<[unknown, string]>([

@@ -75,6 +75,9 @@ describe("fromOpenAI", () => {
     expect(fromOpenAI({ completion_tokens: 5, prompt_tokens_details: null })).toEqual({ outputTokens: 5 });
     expect(fromOpenAI(undefined)).toEqual({});
     expect(fromOpenAI(null)).toEqual({});
+    expect(fromOpenAI({ object: "chat.completion", choices: [], service_tier: "flex" })).toEqual({
+      serviceTier: "flex",
+    });
   });
 
   it("passes over fields that it does not know", () => {
