@@ -5,6 +5,7 @@ import type { LimitShapes } from "../admission/limit-shape.js";
 import { type KeyChain, keyChainSchema } from "../model/chain.js";
 import { parse } from "../model/validation.js";
 import type { Directory } from "./directory.js";
+import { digestOfHash } from "./token.js";
 
 /** One per org: everything loaded of an org is out of date at once when something of it is written. */
 interface Stamp {
@@ -53,7 +54,7 @@ export class ChainCache {
   readonly #compiling: Compiling;
   readonly #maxAgeMs: number;
   readonly #byId: LRUCache<string, CachedChain>;
-  readonly #byHash: LRUCache<string, CachedChain>;
+  readonly #byDigest: LRUCache<string, CachedChain>;
   readonly #stamps: LRUCache<string, Stamp>;
   readonly #loads = new Map<string, { writes: number; entry: Promise<CachedChain | undefined> }>();
   #writes = 0;
@@ -63,7 +64,7 @@ export class ChainCache {
     this.#compiling = compiling;
     this.#maxAgeMs = options.maxAgeMs;
     this.#byId = new LRUCache({ max: options.maxKeys });
-    this.#byHash = new LRUCache({ max: options.maxKeys });
+    this.#byDigest = new LRUCache({ max: options.maxKeys });
     this.#stamps = new LRUCache({
       max: options.maxKeys,
       // What hangs on a stamp nobody can find any more could not be called out of date.
@@ -78,9 +79,9 @@ export class ChainCache {
     return atHand(this.#byId, keyId, this.#maxAgeMs, now);
   }
 
-  /** The chain of a token hash, where it is at hand. */
-  byHash(hash: string, now: number): CachedChain | undefined {
-    return atHand(this.#byHash, hash, this.#maxAgeMs, now);
+  /** The chain of a token, by `digestOfToken`, where it is at hand. */
+  byDigest(digest: string, now: number): CachedChain | undefined {
+    return atHand(this.#byDigest, digest, this.#maxAgeMs, now);
   }
 
   /** The chain of a key id or a token hash from the directory; loads of the same one at the same time are one. */
@@ -127,7 +128,7 @@ export class ChainCache {
         "hash" in ref && previousToken?.hash === ref.hash ? previousToken.expiresAt : undefined;
       const stamp = writes === this.#writes ? this.#stampOf(chain.org.id) : { stale: true };
       const entry = new CachedChain(chain, this.#compiling, tokenExpiresAt, stamp, now);
-      if ("hash" in ref) this.#byHash.set(ref.hash, entry);
+      if ("hash" in ref) this.#byDigest.set(digestOfHash(ref.hash), entry);
       else this.#byId.set(ref.keyId, entry);
       return entry;
     }

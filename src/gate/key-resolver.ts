@@ -2,7 +2,7 @@ import { z } from "zod";
 import { idSchema } from "../model/text.js";
 import { parse } from "../model/validation.js";
 import type { CachedChain, ChainCache } from "./chain-cache.js";
-import { hashToken } from "./token.js";
+import { digestOfToken, hashToken } from "./token.js";
 
 /** A key as a caller names it: the token that its client sent, or the id. */
 export type KeyRef = string | { readonly keyId: string };
@@ -28,7 +28,7 @@ export class KeyResolver {
   /** The chain where it is at hand, without waiting. */
   peek(key: KeyRef, now: number): CachedChain | undefined {
     if (typeof key === "string") {
-      return key.length <= TOKEN_MAX ? this.#chains.byHash(hashToken(key), now) : undefined;
+      return key.length <= TOKEN_MAX ? this.#chains.byDigest(digestOfToken(key), now) : undefined;
     }
     return isKeyIdAlone(key) ? this.#chains.byId(key.keyId, now) : undefined;
   }

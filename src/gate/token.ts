@@ -33,6 +33,16 @@ export function hashToken(token: string): string {
   return hash("sha256", token);
 }
 
+/** The same hash as 32 characters, one for each byte: half as much to make and to look up, and never stored. */
+export function digestOfToken(token: string): string {
+  return hash("sha256", token, "binary");
+}
+
+/** What {@link digestOfToken} makes of the token with a hash. */
+export function digestOfHash(hashed: string): string {
+  return Buffer.from(hashed, "hex").toString("binary");
+}
+
 /** What a person may see of a token: `sk-tg-••••4f2a`. */
 export function previewOf(token: string, prefix: string): string {
   return `${prefix}••••${token.slice(-4)}`;
