@@ -9,6 +9,7 @@ export interface Charged {
   readonly outputTokens: number;
   /** Input and output together. */
   readonly tokens: number;
+  /** What the call cost, also where that was on the customer's own provider key and counted against no budget. */
   readonly costNanoUsd: number;
 }
 
@@ -17,7 +18,10 @@ export type Settlement =
   | {
       readonly settled: true;
       readonly charged: Charged;
-      /** The limits that this settle put above their max. They refuse later calls until their window has moved on. */
+      /**
+       * The limits that this settle put above their max, which is that of the admission: it may have been changed since. They
+       * refuse later calls until their window has moved on.
+       */
       readonly overdraft: readonly LimitReading[];
     }
   | { readonly settled: false; readonly reason: NotOpen };
