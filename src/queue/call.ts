@@ -22,10 +22,14 @@ export interface Call {
   isAskedAgain: boolean;
   /** What the gate has last said. */
   refusal?: Refused;
-  /** The limits that it counts against, by name, as far as the gate has told. */
+  /** The name of the limit that it was short of then. */
+  short?: string | undefined;
+  /** The limits from which it takes something, by name, as far as the gate has told. */
   charged?: readonly string[];
   /** The call of another key that it waits behind. */
   heldBy?: Call | undefined;
+  /** Those that wait behind it. */
+  holds?: Set<Call> | undefined;
   /** Where it waits. */
   line?: Line;
   stopTimer?: () => void;

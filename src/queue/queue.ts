@@ -18,7 +18,7 @@ import {
   type WaitOptions,
   waitOf,
 } from "./options.js";
-import { isCharged, limitName, queueRefusal, sameLimit, shortOf } from "./refusals.js";
+import { chargedBy, isCharged, queueRefusal, sameLimit, shortOf } from "./refusals.js";
 
 /** How full a queue is. */
 export interface QueueStatus {
@@ -148,36 +148,41 @@ class CallQueue {
   }
 
   /**
-   * A call of a key of which nobody waits, while others do: it passes none that is short of a limit which it counts against
-   * too. Else a key whose calls are small, or come just when there is room, would keep the others waiting for ever.
+   * A call of a key of which nobody waits, while others do: it passes none that is short of a limit which it takes from, too.
+   * Else a key whose calls are small, or come just when there is room, would keep the others waiting for ever.
    */
   async #askBehind(call: Call): Promise<void> {
+    let answer: Admission;
     try {
-      noteLimits(call, await this.#gate.check(call.key, call.usage));
+      answer = await this.#gate.check(call.key, call.usage);
     } catch (error) {
       this.#leave(call, { outcome: "failed", error });
       return;
     }
-    for (let first = this.#firstBefore(call); first !== undefined; first = this.#firstBefore(call)) {
-      const { line, refusal } = first;
+    if (call.state !== "arrived") return;
+    call.charged = chargedBy(answer);
+    // It has its reservation already, and takes nothing.
+    const isReplay = answer.admitted && answer.replayed === true;
+    for (let first = this.#firstBefore(call); first && !isReplay; first = this.#firstBefore(call)) {
       // There may be room since: nobody tells when a slot in flight is freed elsewhere.
-      const isUnsure = refusal?.reason === "in_flight_limited" && line?.head === first && this.#open.hasRoom;
-      if (isUnsure && line) await this.#askHead(line, first);
-      if (first.state === "done") continue;
+      const { line, refusal } = first;
+      const isUnsure = refusal?.reason === "in_flight_limited" && this.#open.hasRoom;
+      if (isUnsure && first.state === "waiting" && line?.head === first) await this.#askHead(line, first);
       if (call.state !== "arrived") return;
+      if (first.state === "done") continue;
       hold(call, first);
-      this.#enqueue(call);
-      return;
+      break;
     }
-    if (call.state === "arrived") await this.#askFirst(call);
+    // Much may have come in between.
+    if (call.heldBy || this.#lines.has(nameOf(call.key)) || !this.#open.hasRoom) this.#enqueue(call);
+    else await this.#askFirst(call);
   }
 
-  /** The first of those who wait for a limit that a call of another key counts against too. */
-  #firstBefore({ charged = [], state }: Call): Call | undefined {
-    if (state !== "arrived") return undefined;
+  /** The first of those who wait for a limit that a call of another key takes from, too. */
+  #firstBefore({ charged = [] }: Call): Call | undefined {
     for (const { first } of this.#lines.values()) {
-      const short = shortOf(first?.refusal);
-      if (first?.state === "waiting" && short !== undefined && charged.includes(short)) return first;
+      const short = first && shortBy(first);
+      if (short !== undefined && charged.includes(short)) return first;
     }
     return undefined;
   }
@@ -186,10 +191,13 @@ class CallQueue {
   async #look(call: Call): Promise<void> {
     try {
       const answer = await this.#gate.check(call.key, call.usage);
-      noteLimits(call, answer);
+      if (answer.admitted || call.charged === undefined) call.charged = chargedBy(answer);
       if (call.state !== "waiting" || answer.admitted) return;
       if (this.#isHopeless(call, answer)) this.#leave(call, { outcome: "refused", admission: answer });
-      else call.refusal ??= answer;
+      else if (call.refusal === undefined) {
+        call.refusal = answer;
+        call.short = shortOf(answer);
+      }
     } catch (error) {
       if (call.state === "waiting") this.#leave(call, { outcome: "failed", error });
     }
@@ -270,19 +278,18 @@ class CallQueue {
 
   /** Lets those who wait behind a call be asked about. Returns whether there are any. */
   #letGo(call: Call): boolean {
-    let some = false;
-    for (const { first } of this.#lines.values()) {
-      if (first?.heldBy !== call) continue;
-      first.heldBy = undefined;
-      first.askAt = Number.NEGATIVE_INFINITY;
-      some = true;
+    const { holds } = call;
+    call.holds = undefined;
+    for (const held of holds ?? []) {
+      held.heldBy = undefined;
+      held.askAt = Number.NEGATIVE_INFINITY;
     }
-    return some;
+    return holds !== undefined;
   }
 
   /**
    * Asks the gate about every head whose time has come, as far as there is room; the line served longest ago first. None
-   * passes one before it that is short of a limit which it counts against too.
+   * passes one before it that is short of a limit which it takes from, too.
    */
   #sweep(): void {
     if (this.#isClosed) return;
@@ -298,9 +305,8 @@ class CallQueue {
         else hold(head, before);
       }
       const { first } = line;
-      const short = shortOf(first?.refusal);
-      const isShort = first?.state === "waiting" && first.askAt > now && short !== undefined;
-      if (isShort && !waiting.has(short)) waiting.set(short, first);
+      const short = first && shortBy(first);
+      if (first && short !== undefined && !waiting.has(short)) waiting.set(short, first);
     }
     this.#arm(now);
   }
@@ -378,7 +384,9 @@ class CallQueue {
   /** @param hasMissed whether something was settled while the gate was asked, so that there may be room by now */
   #refused(call: Call, refusal: Refused, hasMissed: boolean): void {
     call.refusal = refusal;
-    noteLimits(call, refusal);
+    call.short = shortOf(refusal);
+    call.charged ??= chargedBy(refusal);
+    this.#letGo(call); // what it is short of may be another limit now
     const { timers, pollMs } = this.#settings;
     const now = timers.now();
     const { reason, retryAfterMs = 0 } = refusal;
@@ -428,15 +436,23 @@ class CallQueue {
   }
 }
 
-/** Has a call wait behind another one, for what keeps that waiting. */
+/** Has a call wait behind another one, until that has another answer or is gone. */
 function hold(call: Call, before: Call): void {
   call.heldBy = before;
-  call.askAt = before.askAt;
-  if (call.refusal === undefined && before.refusal !== undefined) call.refusal = before.refusal;
+  call.askAt = Number.POSITIVE_INFINITY;
+  before.holds ??= new Set();
+  before.holds.add(call);
 }
 
-function noteLimits(call: Call, { limits }: Admission): void {
-  call.charged = limits.map(limitName);
+/**
+ * The limit for which a call makes others wait: the one that it is short of, or that it waits for behind another. While the
+ * gate is asked about it, only one of which others may take less: they would have room where it has none.
+ */
+function shortBy(call: Call): string | undefined {
+  if (call.heldBy) return shortBy(call.heldBy);
+  const meter = call.refusal?.limit?.meter;
+  const isOneEach = meter === "requests" || meter === "inFlight";
+  return call.state === "asking" && isOneEach ? undefined : call.short;
 }
 
 /** A token and an id are told apart; which key a token is of, only the gate knows. */

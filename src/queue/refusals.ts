@@ -1,5 +1,6 @@
 import type { LimitReading } from "../admission/limit-reading.js";
 import { plainRefusal, type Refused } from "../admission/refusal.js";
+import type { Admission } from "../gate/admission.js";
 import type { Reservation } from "../gate/reservation.js";
 
 /**
@@ -32,13 +33,31 @@ export function isCharged(limit: LimitReading, { charges }: Reservation): boolea
 }
 
 /** Tells limits apart, in whichever answer they are read. */
-export function limitName({ scope, scopeId, meter, window, perModel }: LimitReading): string {
+function limitName(
+  {
+    scope,
+    scopeId,
+    meter,
+    perModel,
+  }: { [K in "scope" | "scopeId" | "meter" | "perModel"]?: LimitReading[K] | undefined },
+  window: string,
+): string {
   return JSON.stringify([scope, scopeId, meter, window, perModel]);
+}
+
+/**
+ * The limits that a call takes something from, by name: a limit stops no amount of zero. A refusal does not say which those
+ * are, so of a call that was never let through it is all that apply to it.
+ */
+export function chargedBy(answer: Admission): string[] {
+  if (!answer.admitted) return answer.limits.map((limit) => limitName(limit, limit.window));
+  const { limits, amounts } = answer.reservation.charges;
+  return limits.flatMap((limit, i) => ((amounts[i] ?? 0) > 0 ? [limitName(limit, limit.window.name)] : []));
 }
 
 /** The limit that a refusal names, by its name. */
 export function shortOf(refusal: Refused | undefined): string | undefined {
-  return refusal?.limit && limitName(refusal.limit);
+  return refusal?.limit && limitName(refusal.limit, refusal.limit.window);
 }
 
 /** Whether two refusals name the same limit. */

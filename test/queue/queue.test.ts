@@ -1,5 +1,6 @@
 import { createQueue, type Queue, type QueueOptions } from "tollgate/queue";
 import { describe, expect, it, vi } from "vitest";
+import type { Counters } from "../../src/counters/counters.js";
 import { memoryCounters } from "../../src/counters/memory.js";
 import type { Admission } from "../../src/gate/admission.js";
 import type { GateOptions } from "../../src/gate/options.js";
@@ -335,6 +336,131 @@ describe("a key whose calls come while another waits for a limit of both", () =>
     await elsewhere.settle(admission.reservation, {});
     await pass(200);
     expect(outcomes([next])).toEqual(["admitted"]);
+  });
+
+  it("passes it with what takes nothing from that limit: a free model behind a spent budget, no output behind a limit on it", async () => {
+    for (const [limits, waits, passes] of [
+      [{ budget: { usd: 1, reset: "daily" } }, { model: "gpt-4o", costUsd: 1 }, CALL],
+      [{ outputTpm: 100 }, { ...CALL, maxOutputTokens: 100 }, CALL],
+      [{ tpm: 100 }, { ...CALL, inputTokens: 100 }, { mcpServer: "github" }],
+    ] as const) {
+      const chains = ["k1", "k2"].map((id) => aChain({ project: { limits }, key: { id } }));
+      const { queue } = setUp(chains, { maxWaitMs: 24 * 3_600_000 });
+      passed(await queue.admit(KEY, waits));
+      const held = watch(queue.admit(KEY, waits));
+      await pass(A_TURN_MS);
+      expect(outcomes([held])).toEqual(["waits"]);
+      passed(await queue.admit({ keyId: "k2" }, passes));
+    }
+  });
+
+  it("is let go with all that waits behind it, of one key and an urgent one before them, too", async () => {
+    const { queue } = setUp(two, { maxWaitMs: 120_000 });
+    passed(await queue.admit(KEY, { ...CALL, inputTokens: 80 }));
+    const leaving = new AbortController();
+    const first = watch(queue.admit(KEY, big, { signal: leaving.signal }));
+    await pass(A_TURN_MS);
+    const held = admits(queue, 3, { keyId: "k2" });
+    await pass(A_TURN_MS);
+    const urgent = admits(queue, 1, { keyId: "k2" }, 0);
+    await pass(A_TURN_MS);
+    expect(outcomes([first, ...held])).toEqual(["waits", "waits", "waits", "waits"]);
+    leaving.abort(new Error("gone"));
+    await pass(10 * A_TURN_MS);
+    expect(outcomes([...held, ...urgent])).toEqual(["admitted", "admitted", "admitted", "admitted"]);
+  });
+
+  it("is told nothing of the other key's limits", async () => {
+    const chains = [
+      aChain({ project: { limits: { inputTpm: 100 } }, key: { id: "k1", limits: { tpm: 12_345 } } }),
+      aChain({ project: { limits: { inputTpm: 100 } }, key: { id: "k2", limits: { tpm: 50 } } }),
+    ];
+    for (const options of [{ maxWaitMs: 55_000 }, { maxWaitMs: 120_000, maxQueued: 1 }]) {
+      const { queue } = setUp(chains, options);
+      passed(await queue.admit(KEY, { ...CALL, inputTokens: 100 }));
+      await pass(10_000);
+      watch(queue.admit(KEY, { ...CALL, inputTokens: 100 }));
+      await pass(A_TURN_MS);
+      const held = watch(queue.admit({ keyId: "k2" }, CALL));
+      await pass(56_000);
+      expect(JSON.stringify(held.value ?? "admitted by now")).not.toContain("12345");
+    }
+  });
+
+  it("does not keep more calls under way than maxInFlight, however many come while somebody waits", async () => {
+    const chains = ["k0", "k1", "k2", "k3", "k4"].map((id) =>
+      aChain({ project: { id: `p-${id}` }, key: { id, ...(id === "k0" && { limits: { rpm: 1 } }) } }),
+    );
+    const { queue } = setUp(chains, { maxWaitMs: 120_000, maxInFlight: 2 });
+    const [one, two] = admits(queue, 2, { keyId: "k0" });
+    await pass(A_TURN_MS);
+    expect(outcomes([one, two] as never)).toEqual(["admitted", "waits"]);
+    const others = ["k1", "k2", "k3", "k4"].flatMap((keyId) => admits(queue, 1, { keyId }));
+    await pass(A_TURN_MS);
+    expect(outcomes(others).filter((outcome) => outcome === "admitted")).toHaveLength(1);
+  });
+
+  it("gets the reservation that it has already, by its request id", async () => {
+    const { queue } = setUp(two, { maxWaitMs: 120_000 });
+    const named = { ...CALL, inputTokens: 80, requestId: "r1" };
+    const { reservation } = passed(await queue.admit({ keyId: "k2" }, named));
+    watch(queue.admit(KEY, big));
+    await pass(A_TURN_MS);
+    expect(passed(await queue.admit({ keyId: "k2" }, named)).reservation.id).toBe(reservation.id);
+  });
+
+  it("does not pass it while the gate is being asked about it, over counters that take their time", async () => {
+    const inner = memoryCounters();
+    const slow = async <T>(step: () => Promise<T>) => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return step();
+    };
+    const counters: Counters = {
+      reserve: (request) => slow(() => inner.reserve(request)),
+      settle: (request) => slow(() => inner.settle(request)),
+      read: (query) => slow(() => inner.read(query)),
+      close: async () => {},
+    };
+    const { gate, queue } = setUp(two, { maxWaitMs: 20 * 60_000 }, { counters });
+    const open: Admission[] = [];
+    for (let i = 0; i < 10; i++) {
+      const call = watch(queue.admit(KEY, small));
+      await pass(6_100);
+      if (call.value) open.push(call.value);
+    }
+    const waiting = watch(queue.admit({ keyId: "k2" }, { ...CALL, inputTokens: 60 }));
+    await pass(200);
+    for (let i = 0; i < 12; i++) {
+      const ended = open.shift();
+      if (ended?.admitted) void gate.settle(ended.reservation, { inputTokens: 10, outputTokens: 0 });
+      await pass(10);
+      const call = watch(queue.admit(KEY, small));
+      await pass(6_100);
+      if (call.value) open.push(call.value);
+    }
+    expect(outcomes([waiting])).toEqual(["admitted"]);
+  });
+
+  it("does not pass it at the moment it is asked about, where another process was faster", async () => {
+    const counters = memoryCounters();
+    const elsewhere = setUp(two, {}, { counters }).gate;
+    const { gate, queue } = setUp(two, { maxWaitMs: 20 * 60_000 }, { counters });
+    for (let i = 0; i < 2; i++) {
+      passed(await gate.admit(KEY, big));
+      await pass(10_000);
+    }
+    const most = { ...CALL, inputTokens: 95 };
+    const waiting = watch(queue.admit(KEY, most));
+    await pass(A_TURN_MS);
+    const held = watch(queue.admit({ keyId: "k2" }, small));
+    await pass(A_TURN_MS);
+    const { retryAfterMs = 0 } = refusedBy(await gate.check(KEY, most));
+    await pass(retryAfterMs - 1);
+    const faster = elsewhere.admit({ keyId: "k2" }, small);
+    await pass(1);
+    await faster;
+    await pass(1_000);
+    expect(outcomes([waiting, held])).toEqual(["waits", "waits"]);
   });
 
   it("is asked about at once where they have no limit in common", async () => {
