@@ -85,7 +85,9 @@ export class ChangeFeed {
       try {
         const hear = (payload: string | undefined) => this.#hear(payload);
         if (listen) {
-          await listenOn(await listen(), channel, hear, end, () => {
+          const client = await unlessEnded(listen(), end);
+          if (client === undefined) break;
+          await listenOn(client, channel, hear, end, () => {
             waitMs = FIRST_WAIT_MS;
             this.tellMissed();
           });
@@ -109,12 +111,29 @@ export class ChangeFeed {
   }
 
   #hear(payload: string | undefined): void {
-    // Sound: nobody but the commit function notifies on the channel.
-    const told = fromStorableJson(payload ?? "{}") as { by?: string; changed?: readonly Changed[] };
+    const told = toldIn(payload);
     if (told.by === this.#options.writer) return;
     if (told.changed) this.tell(told.changed);
     else this.tellMissed();
   }
+}
+
+/** What the commit function says. Anybody who may connect may notify on the channel: of what it has not said, nothing is known. */
+function toldIn(payload: string | undefined): { by?: unknown; changed?: readonly Changed[] } {
+  try {
+    const { by, changed } = Object(fromStorableJson(payload ?? "{}"));
+    // Sound: looked at piece by piece.
+    return isListOfChanges(changed) ? { by, changed: changed as readonly Changed[] } : { by };
+  } catch {
+    return {};
+  }
+}
+
+function isListOfChanges(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every((one) => ["kind", "id", "orgId"].every((field) => typeof Object(one)[field] === "string"))
+  );
 }
 
 /** Listens on a connection until it is lost or `end`, and gives it back. */
@@ -133,14 +152,30 @@ async function listenOn(
     client.on("notification", (message) => {
       if (message.channel === channel) hear(message.payload);
     });
-    await Promise.race([client.query(`LISTEN "${channel}"`), lost]);
-    begun();
+    const begins = client.query(`LISTEN "${channel}"`);
+    begins.catch(() => {}); // nobody may be waiting for it any more
+    const hasBegun = await Promise.race([begins.then(() => true), end, lost]);
+    if (hasBegun) begun();
     await Promise.race([end, lost]);
   } finally {
-    // Not back among the pool's other connections: it would go on listening.
-    if (client.release) client.release(true);
-    else await client.end?.().catch(() => {});
+    giveBack(client);
   }
+}
+
+/** Not among the pool's other connections: it would go on listening. A server that hangs is not waited for. */
+function giveBack(client: PostgresClient): void {
+  if (client.release) client.release(true);
+  else client.end?.().catch(() => {});
+}
+
+/** A connection, unless the end comes first: then it is given back once it is there. */
+async function unlessEnded(
+  connecting: Promise<PostgresClient>,
+  end: Promise<void>,
+): Promise<PostgresClient | undefined> {
+  const client = await Promise.race([connecting, end]);
+  if (client === undefined) connecting.then(giveBack).catch(() => {});
+  return client ?? undefined;
 }
 
 function unheldTimer(ms: number): Promise<void> {

@@ -23,7 +23,7 @@ import { snake } from "./tables.js";
 export interface PostgresStorageOptions extends PostgresOptions {
   /**
    * Opens a connection that listens for the changes of other processes and is ended when it is done with. By default one
-   * is taken from `pool`; where that goes through a pooler which shares connections between transactions, give one that does
+   * is taken from `pool`, unless that has only one: then nobody listens, and changes are seen when caches expire. Where that goes through a pooler which shares connections between transactions, give one that does
    * not, such as `async () => { const client = new Client(direct); await client.connect(); return client; }`.
    */
   readonly listen?: (() => Promise<PostgresClient>) | undefined;
@@ -58,7 +58,7 @@ export function postgresStorage(options: PostgresStorageOptions): PostgresStorag
     pool,
     channel: name,
     writer,
-    listen: listen ?? (connect && (() => connect.call(pool))),
+    listen: listen ?? (connect && !hasOneConnection(pool) ? () => connect.call(pool) : undefined),
   });
 
   return {
@@ -154,6 +154,11 @@ function findStatement<K extends RecordKind>(
     text += ` LIMIT $${values.length}`;
   }
   return { text, values };
+}
+
+/** Whether a pool of `pg` has no connection to spare: listening would take it for good. */
+function hasOneConnection(pool: PostgresPool): boolean {
+  return Object(Object(pool).options).max === 1;
 }
 
 async function recordsOf<K extends RecordKind>(

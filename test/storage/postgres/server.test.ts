@@ -74,6 +74,53 @@ describe.runIf(await serverAnswers())("storage on a Postgres server", () => {
     expect(told).toHaveLength(2);
   }, 60_000);
 
+  it("takes whatever else somebody notifies on its channel for changes that it has missed", async () => {
+    const told: unknown[] = [];
+    let missed = 0;
+    const stop = storage.watch(
+      (changed) => told.push(...changed),
+      () => missed++,
+    );
+    await expect.poll(() => missed, { timeout: 20_000 }).toBe(1);
+    for (const payload of [
+      "",
+      "{",
+      "null",
+      "5",
+      '{"changed":3}',
+      '{"changed":[{"kind":"org"}]}',
+      '{"changed":[null]}',
+    ])
+      await admin.query("SELECT pg_notify($1, $2)", [schema, payload]);
+    await expect.poll(() => missed, { timeout: 20_000 }).toBe(8);
+    await postgresStorage({ pool: admin, schema }).commit([change("org", "after", 0, orgRecord("after"))]);
+    await expect
+      .poll(() => told, { timeout: 20_000 })
+      .toEqual([{ kind: "org", id: "after", orgId: "after" }]);
+    stop();
+  }, 60_000);
+
+  it("closes although no connection is to be had for listening, and gives back one that comes later", async () => {
+    const small = serverPool(2);
+    const [one, two] = [await small.connect(), await small.connect()];
+    const waiting = postgresStorage({ pool: small, schema });
+    waiting.watch(() => {});
+    await waiting.close();
+    one.release();
+    await expect.poll(() => small.waitingCount).toBe(0);
+    two.release();
+    await small.end();
+  });
+
+  it("does not listen on the only connection of a pool, which others are waiting for", async () => {
+    const single = serverPool(1);
+    const alone = postgresStorage({ pool: single, schema });
+    alone.watch(() => {});
+    await expect(alone.get("org", "nobody")).resolves.toBeUndefined();
+    await alone.close();
+    await single.end();
+  });
+
   it("does each commit wholly or not at all, also where connections end in the middle of it", async () => {
     await storage.commit([change("org", "broken", 0, orgRecord("broken"))]);
     let stop = false;
