@@ -140,9 +140,9 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
 
   async function closeAll(): Promise<void> {
     closed = true;
-    unwatch?.();
-    unwatchDirectory?.();
     const steps = [
+      () => unwatch?.(),
+      () => unwatchDirectory?.(),
       () => engine.lastUsed?.flush(),
       () => engine.underWay.none(settings.countersTimeoutMs),
       () => giveBack(engine, settings.clock.now()),

@@ -49,7 +49,7 @@ export class LocalCounting implements Counters {
   /** What closed reservations came to, by org. */
   #closed = new Map<string, readonly Charge[]>();
   #debts: Debt[] = [];
-  #giving = false;
+  #giving: Promise<void> | undefined;
 
   /**
    * @param share the part of each limit that may be used here, above 0 and at most 1
@@ -76,7 +76,7 @@ export class LocalCounting implements Counters {
   /** Whether there is something that the store does not know of. */
   get owes(): boolean {
     const owed = this.#open.size + this.#offered.size + this.#closed.size + this.#debts.length;
-    return owed > 0 && !this.#giving;
+    return owed > 0;
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
@@ -108,30 +108,32 @@ export class LocalCounting implements Counters {
 
   /**
    * Gives the store what was counted here: what is closed as one sum for each org, what is open as reservations that it
-   * holds from now on. Where the store fails again, the rest is kept for the next time.
+   * holds from now on. Where the store fails again, the rest is kept for the next time. Whoever asks while it is being given
+   * waits for that.
    */
-  async giveBack(store: Store, now: number): Promise<void> {
-    if (this.#giving) return;
-    this.#giving = true;
-    try {
-      for (const [id, endsAt] of this.#moved) if (endsAt <= now) this.#moved.delete(id);
-      for (const [id, reservation] of this.#open) {
-        if (reservation.expiresAt > now) await this.#offer(store, id, reservation, now);
-      }
-      for (const [id, reservation] of this.#offered) await this.#takeBack(store, id, reservation, now);
-      for (const [id, { orgId, expiresAt, charges }] of this.#open) {
-        if (expiresAt > now) continue;
-        this.#open.delete(id);
-        this.#add(orgId, charges);
-      }
-      for (const [orgId, charges] of this.#closed) this.#debts.push({ id: this.#ids.next(), orgId, charges });
-      this.#closed = new Map();
-      for (let debt = this.#debts[0]; debt !== undefined; debt = this.#debts[0]) {
-        await pay(store, debt, now);
-        this.#debts.shift();
-      }
-    } finally {
-      this.#giving = false;
+  giveBack(store: Store, now: number): Promise<void> {
+    this.#giving ??= this.#give(store, now).finally(() => {
+      this.#giving = undefined;
+    });
+    return this.#giving;
+  }
+
+  async #give(store: Store, now: number): Promise<void> {
+    for (const [id, endsAt] of this.#moved) if (endsAt <= now) this.#moved.delete(id);
+    for (const [id, reservation] of this.#open) {
+      if (reservation.expiresAt > now) await this.#offer(store, id, reservation, now);
+    }
+    for (const [id, reservation] of this.#offered) await this.#takeBack(store, id, reservation, now);
+    for (const [id, { orgId, expiresAt, charges }] of this.#open) {
+      if (expiresAt > now) continue;
+      this.#open.delete(id);
+      this.#add(orgId, charges);
+    }
+    for (const [orgId, charges] of this.#closed) this.#debts.push({ id: this.#ids.next(), orgId, charges });
+    this.#closed = new Map();
+    for (let debt = this.#debts[0]; debt !== undefined; debt = this.#debts[0]) {
+      await pay(store, debt, now);
+      this.#debts.shift();
     }
   }
 

@@ -12,6 +12,8 @@ import type { Degraded, Reservation } from "./reservation.js";
 export class Outage {
   /** Whether they did not answer when they were last asked for room. */
   isOn = false;
+  /** Whether they answer again, and are being given what was counted without them. */
+  isEnding = false;
   readonly #closed = new RecentIds<string, true>();
 
   /** Closes a reservation that nothing counted: once, as far as this process knows, and not after its end. */
@@ -47,12 +49,18 @@ export async function refusedLocally(
 
 /** After an answer of the counters: ends an outage. No call waits for what is given back. */
 export function recover(engine: Engine, now: number): void {
-  if (!engine.outage.isOn && !engine.local.owes) return;
-  engine.outage.isOn = false;
-  giveBack(engine, now).then(
-    () => engine.events.emit("restored", { at: now }),
-    () => {}, // they are down again: what is left waits for the next answer
-  );
+  const { outage, local } = engine;
+  if (outage.isEnding || (!outage.isOn && !local.owes)) return;
+  outage.isOn = false;
+  outage.isEnding = true;
+  giveBack(engine, now)
+    .then(
+      () => !outage.isOn && engine.events.emit("restored", { at: now }),
+      () => {}, // they are down again: what is left waits for the next answer
+    )
+    .finally(() => {
+      outage.isEnding = false;
+    });
 }
 
 /**

@@ -27,6 +27,9 @@ export interface PendingOptions {
   readonly onFailure: (failures: number, error: unknown) => void;
 }
 
+/** The longest pause while somebody waits for what is pending, in milliseconds. */
+const FLUSHED_WAIT_MS = 500;
+
 interface Pending {
   readonly call: LedgerCall;
   readonly end: CallEnd | undefined;
@@ -59,6 +62,8 @@ export class PendingEvents {
   readonly #waiting: (Pending & { readonly admit: () => void })[] = [];
   readonly #flushes = new Set<Flush>();
   readonly #stop = new AbortController();
+  /** Ends the pause after a failure, while there is one. */
+  #resume: (() => void) | undefined;
   #isWriting = false;
   #failures = 0;
   #dropped = 0;
@@ -128,7 +133,7 @@ export class PendingEvents {
   }
 
   /**
-   * Writes what is pending now, without waiting for its batch to fill.
+   * Writes what is pending now, without waiting for its batch to fill or for a pause to end.
    *
    * @param until when nobody waits for it any more
    * @returns whether all of it is acknowledged
@@ -147,6 +152,7 @@ export class PendingEvents {
       this.#flushes.add(flush);
       until.addEventListener("abort", done);
       this.#write(left);
+      this.#resume?.();
     });
   }
 
@@ -250,10 +256,17 @@ export class PendingEvents {
     this.#failures++;
     this.#options.onFailure(this.#failures, error);
     const { retry, random, wait } = this.#options;
+    const ms = backoffMs(retry, this.#failures, random());
+    const resumed = new AbortController();
+    const signal = AbortSignal.any([this.#stop.signal, resumed.signal]);
+    this.#resume = () => resumed.abort();
     try {
-      await wait(backoffMs(retry, this.#failures, random()), this.#stop.signal);
+      // Whoever flushes gives up soon: for them the sink may be back any moment.
+      await wait(this.#flushes.size > 0 ? Math.min(ms, FLUSHED_WAIT_MS) : ms, signal);
     } catch (reason) {
-      if (!this.#stop.signal.aborted) throw reason;
+      if (!signal.aborted) throw reason;
+    } finally {
+      this.#resume = undefined;
     }
   }
 }

@@ -282,6 +282,25 @@ describe("a ledger", () => {
     await idle.flush(); // nothing is pending
   });
 
+  it("writes at once what is pending when it is flushed or closed in a pause after a failure", async () => {
+    for (const end of ["flush", "close"] as const) {
+      const kept: string[] = [];
+      let failures = 2;
+      const ledger = createLedger({
+        maxDelayMs: 1,
+        retry: { baseMs: 3_600_000, maxMs: 3_600_000 },
+        sink: async (events) => {
+          if (failures-- > 0) throw new Error("down");
+          kept.push(...idsOf(events));
+        },
+      });
+      settle(ledger, "a");
+      await eventually(() => expect(ledger.status().failures).toBe(1));
+      await ledger[end](); // the first try fails again, the second does not wait for an hour
+      expect(kept).toEqual(["a"]);
+    }
+  });
+
   it("tells of a sink that hangs as of one that fails, and goes on with the next write", async () => {
     const kept = memoryLedgerSink();
     let writes = 0;
