@@ -1,4 +1,4 @@
-import type { Limit } from "./limit.js";
+import { type Limit, sameCount } from "./limit.js";
 import type { Period } from "./period.js";
 
 /** An amount to count against one limit. */
@@ -44,4 +44,11 @@ export interface Reading {
   readonly waitMs: number;
   /** Milliseconds from `now` until the count is zero if nothing else happens; `Infinity` where time does not do that. */
   readonly resetMs: number;
+}
+
+/** Charges against limits as they are known elsewhere, where those are of the same counts: counters may know a share of them. */
+export function withLimitsOf(charges: Charges, ...known: readonly Charges[]): Charges {
+  const all = known.flatMap(({ limits }) => limits);
+  const limits = charges.limits.map((limit) => all.find((one) => sameCount(one, limit)) ?? limit);
+  return { ...charges, limits };
 }

@@ -39,11 +39,12 @@ export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): Estima
   const byok = usage.byok === true;
   const parts = partsOf(usage);
 
+  const rule = byok ? plan.shape.byokCost : plan.shape.cost;
   let prices = NO_PRICES;
   if (usage.costUsd === undefined && models.length > 0) {
     prices = models.map((target) => pricing.prices.price(target));
     // Without a budget it is priced all the same, for the ledger and whoever watches the pace of spending.
-    if ((byok ? plan.shape.byokCost : plan.shape.cost) === "enforce") {
+    if (rule === "enforce") {
       if (pricing.unpriced === "deny" && prices.includes(undefined)) {
         models = models.filter((_, i) => prices[i] !== undefined);
         if (models.length === 0) return undefined;
@@ -56,7 +57,7 @@ export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): Estima
   const outputTokens = usage.maxOutputTokens ?? mostEstimated(pricing, models, usage.inputTokens);
   const cost =
     usage.costUsd === undefined
-      ? dearestCost(prices, inputTokens, outputTokens, parts, pricing.unpriced)
+      ? dearestCost(prices, inputTokens, outputTokens, parts, rule === "none" ? "deny" : pricing.unpriced)
       : nanoUsd(usage.costUsd);
   return { requests: 1, inputTokens, outputTokens, costNanoUsd: cost, slots: 1, byok, models, parts };
 }

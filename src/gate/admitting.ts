@@ -1,4 +1,4 @@
-import { type Charges, chargeList, sideBySide } from "../admission/charge.js";
+import { type Charges, chargeList, sideBySide, withLimitsOf } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { estimatedUse, heldUse } from "../admission/estimated-use.js";
 import { plainRefusal, type Refusal, type Refused, unpricedRefusal } from "../admission/refusal.js";
@@ -209,7 +209,7 @@ function concluded(engine: Engine, asked: Asked, outcome: ReserveOutcome, degrad
       return admitted(asked, id, shadow, degraded, { reservedAt, expiresAt, charges, used, resetMs });
     }
     case "replayed": {
-      const held = sideBySide(outcome.charges);
+      const held = withLimitsOf(sideBySide(outcome.charges), charges);
       const whole = { ...asked, use: heldUse(held, asked.use) };
       return admitted(whole, outcome.id, NO_REFUSALS, degraded, {
         ...outcome,

@@ -1,5 +1,5 @@
 import type { Use } from "../admission/amounts.js";
-import { type Charges, chargeList, type Reading, sideBySide } from "../admission/charge.js";
+import { type Charges, chargeList, type Reading, sideBySide, withLimitsOf } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { dearestCost } from "../admission/estimated-use.js";
 import { sameCount } from "../admission/limit.js";
@@ -42,10 +42,13 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const added = inPeriodsOf(reservation.charges, plan.charges(use, reservation.reservedAt));
   const charges = chargeList(added);
   const extended = { reservation, use, compiled, now, engine };
+  const before = reservation.charges;
   if (reservation.degraded === "uncounted") return admitted(extended, "uncounted");
 
   const counters = countersOf(engine, reservation);
-  const request = { id, orgId, now, ttlMs: engine.settings.reservationTtlMs, charges, extend: true };
+  const isLocal = counters === engine.local;
+  const asked = isLocal ? chargeList(engine.local.shared(added)) : charges;
+  const request = { id, orgId, now, ttlMs: engine.settings.reservationTtlMs, charges: asked, extend: true };
   let outcome: ReserveOutcome;
   engine.underWay.start();
   try {
@@ -63,13 +66,14 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
     case "reserved":
       engine.alerts.look(added, outcome.used, now, compiled);
       return admitted(extended, reservation.degraded, {
-        charges: sideBySide(outcome.charges),
+        charges: withLimitsOf(sideBySide(outcome.charges), before, added),
         added,
         used: outcome.used,
         resetMs: outcome.resetMs,
         shadowed: outcome.shadow,
       });
     case "refused":
+      if (isLocal) return refused(engine, await refusedLocally(engine, orgId, now, added), now, compiled);
       return refused(engine, limitRefusal(charges, outcome.readings, now), now, compiled);
     default:
       throw new ConflictError(`the reservation cannot be extended: ${outcome.outcome}`);

@@ -49,7 +49,8 @@ export function reserve(
 
 /**
  * Gives back what counters charged after the gate had given them up: a client that kept the command until it was
- * connected again, a server that hung. With a request id it is left to the try that takes the reservation over.
+ * connected again, a server that hung. With a request id it is left to the try that takes the reservation over, unless the call
+ * has been counted in this process meanwhile.
  */
 function undoLate(
   engine: Engine,
@@ -57,7 +58,8 @@ function undoLate(
   request: ReserveRequest,
   outcome: ReserveOutcome,
 ): void {
-  if (outcome.outcome !== "reserved" || request.dryRun || request.idempotency !== undefined) return;
+  if (outcome.outcome !== "reserved" || request.dryRun) return;
+  if (request.idempotency !== undefined && engine.settings.onCountersDown !== "local") return;
   const { id, orgId } = request;
   const amounts = request.charges.map((charge) => ({ ...charge, amount: 0 }));
   counters.settle({ id, orgId, now: engine.settings.clock.now(), amounts }).catch(() => {}); // it ends by itself

@@ -54,6 +54,8 @@ const invitationSchema = z.strictObject({
   expiresAt: momentSchema,
   status: z.enum(["pending", "accepted", "revoked"]),
   acceptedBy: idSchema.optional(),
+  /** The conditions of the policy that held for whoever invited. */
+  conditions: z.array(z.string()).optional(),
 });
 
 const projectSchema = z.strictObject({

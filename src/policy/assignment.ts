@@ -88,6 +88,23 @@ export function firstBeyond(
   )?.[0];
 }
 
+/**
+ * Whether the roles of each of these people reach anything by a permission, under any conditions. Caps count for none of them:
+ * what is frozen now may be thawed in the next step.
+ *
+ * @param projectId the project to ask about; absent: the org
+ */
+export function mayReach(
+  spec: PolicyData,
+  people: readonly Principal[],
+  permission: string,
+  projectId?: string,
+): boolean {
+  return combinations(Object.keys(spec.conditions)).some((conditions) =>
+    people.every((who) => reachIn(spec, who, permission, projectId, conditions) !== "none"),
+  );
+}
+
 /** How far somebody's roles reach in a project; without `projectId`, how far their org role does. */
 function reachIn(
   { orgRoles, projectRoles }: PolicyData,

@@ -605,6 +605,50 @@ describe("what was counted locally", () => {
     }
   });
 
+  it("is held to the share by an extension, too, and tells of the limits as they are", async () => {
+    const { gate, store } = setUp(local, limited({ project: { tpm: 1_000 } }));
+    store.health = "rejects";
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    expect(refusedBy(await gate.extend(reservation, { maxOutputTokens: 100 })).reason).toBe(
+      "counters_unavailable",
+    );
+    const more = passed(await gate.extend(reservation, { maxOutputTokens: 50 }));
+    expect(more.limits).toMatchObject([{ meter: "tokens", max: 1_000, used: 250, mode: "enforce" }]);
+    expect(more.reservation.charges.limits).toMatchObject([{ max: 1_000 }]);
+  });
+
+  it("tells of the limits as they are where it is found again by its request id, and of what passes them", async () => {
+    const { gate, store } = setUp(local, limited({ project: { tpm: 1_000 } }));
+    const named = { ...CALL, requestId: "r1" };
+    store.health = "rejects";
+    passed(await gate.admit(KEY, named));
+    store.health = "up";
+    passed(await gate.admit(KEY, { ...CALL, inputTokens: 1, maxOutputTokens: 1 }));
+    await eventually(async () => {
+      expect(await readingOf(gate, "tokens", "project")).toMatchObject({ used: 202 });
+    });
+    const again = passed(await gate.admit(KEY, named));
+    expect(again).toMatchObject({ replayed: true, limits: [{ max: 1_000, mode: "enforce" }] });
+    const { overdraft } = settled(await gate.settle(again.reservation, { outputTokens: 2_000 }));
+    expect(overdraft).toMatchObject([{ meter: "tokens", max: 1_000, used: 2_102 }]);
+  });
+
+  it("is counted once where the store takes its time and keeps the call with its request id after all", async () => {
+    const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ project: { budget } }));
+    store.health = "answers after it was given up";
+    const named = { ...CALL, costUsd: 0.4, requestId: "r1" };
+    const { reservation, degraded } = passed(await afterTimeout(gate.admit(KEY, named)));
+    expect(degraded).toBe("local");
+    settled(await gate.settle(reservation, { costUsd: 0.4 }));
+    store.health = "up";
+    for (const late of store.late) late();
+    await vi.advanceTimersByTimeAsync(0);
+    passed(await gate.admit(KEY, { ...CALL, costUsd: 0.1 }));
+    await eventually(async () => {
+      expect(await readingOf(gate, "cost", "project")).toMatchObject({ usd: { used: 0.5 } });
+    });
+  });
+
   it("is settled by another process once the counters have it, and found there by its request id", async () => {
     const chain = limited({ project: { budget }, key: { inFlight: 5 } });
     const { gate, store, clock } = setUp({ ...local, localShare: 1 }, chain);

@@ -110,12 +110,6 @@ export async function chainOf(
   return { chain, isPrevious: previous !== undefined };
 }
 
-/** Somebody at best, with every condition of the policy: what they may do now, or as soon as one more holds. */
-export function atBest(policy: StandardPolicy, asking: Asking): Asking {
-  const conditions = Object.keys(policy.spec.conditions).map((name) => [name, true]);
-  return { ...asking, conditions: Object.fromEntries(conditions) };
-}
-
 function refused(asked: string, reason: keyof typeof MESSAGES): PermissionError {
   return new PermissionError(asked, reason);
 }

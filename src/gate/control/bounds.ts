@@ -1,8 +1,10 @@
 import type { Records } from "../../model/records.js";
 import { membershipId } from "../../model/records.js";
+import { mayReach } from "../../policy/assignment.js";
+import type { StandardPermission } from "../../policy/standard.js";
 import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantField } from "../ceiling.js";
 import { OWNER } from "../storage-directory.js";
-import { type Acting, atBest, verdictOf } from "./actor.js";
+import type { Acting } from "./actor.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 
@@ -63,7 +65,13 @@ async function membershipCeiling(
   project: Records["project"],
 ): Promise<Ceiling> {
   const [org, own] = await Promise.all([draft.get("org", draft.orgId), ownBounds(draft, acting, project.id)]);
-  return { enclosing: [enclosingProject(control, acting, project), ...(org ? [orgBound(org)] : [])], own };
+  return {
+    enclosing: [
+      enclosingProject(control, acting, project),
+      ...(org ? [enclosingOrg(control, acting, org)] : []),
+    ],
+    own,
+  };
 }
 
 type MembershipGrant = Pick<Records["projectMember"], "limits" | "expiresAt">;
@@ -94,7 +102,7 @@ export async function checkKey(
   const enclosing = [
     ...(holder ? [memberBound(holder, "the holder's membership")] : []),
     ...(project ? [enclosingProject(control, acting, project)] : []),
-    ...(org ? [orgBound(org)] : []),
+    ...(org ? [enclosingOrg(control, acting, org)] : []),
   ];
   checkCeiling(grant, { enclosing, own, present, virtualModels }, fields);
 }
@@ -129,10 +137,22 @@ function orgBound({ limits, contentLogging }: Records["org"]): Bound {
  * A project, as what is given in it is held against it. Whoever may change it could let it keep their key or their member to
  * their own bounds, and then take that away.
  */
-function enclosingProject({ policy }: Control, acting: Bounded, project: Records["project"]): Bound {
-  const { orgId, id: projectId } = project;
-  const { allowed } = verdictOf(policy, atBest(policy, acting), "project.update", { orgId, projectId });
-  return { ...projectBound(project), isMovable: allowed };
+function enclosingProject(control: Control, acting: Bounded, project: Records["project"]): Bound {
+  return { ...projectBound(project), isMovable: mayChange(control, acting, "project.update", project.id) };
+}
+
+/** The same of an org. */
+function enclosingOrg(control: Control, acting: Bounded, org: Records["org"]): Bound {
+  return { ...orgBound(org), isMovable: mayChange(control, acting, "org.update") };
+}
+
+function mayChange(
+  { policy }: Control,
+  { principal, issuer }: Bounded,
+  permission: StandardPermission,
+  projectId?: string,
+): boolean {
+  return mayReach(policy.spec, issuer ? [principal, issuer] : [principal], permission, projectId);
 }
 
 function projectBound({ limits, models, mcpServers, contentLogging }: Records["project"]): Bound {

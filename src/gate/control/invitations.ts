@@ -9,9 +9,10 @@ import {
 import { membershipId, projectGrantSchema, type Records, roleSchema } from "../../model/records.js";
 import { idSchema, momentSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
+import { holds } from "../../policy/condition.js";
 import { OWNER } from "../storage-directory.js";
 import { createToken, hashToken, isWellFormed, previewOf } from "../token.js";
-import { type Asking, atBest } from "./actor.js";
+import type { Asking } from "./actor.js";
 import { requireReach, requireRole, SOMEBODY } from "./authority.js";
 import { checkMembership } from "./bounds.js";
 import type { Control } from "./control.js";
@@ -115,7 +116,7 @@ export function invitationsOf(control: Control): Invitations {
     invitation: Pick<Records["invitation"], "role" | "membershipExpiresAt">,
     { projectId, role, limits }: z.infer<typeof projectGrantSchema>,
     orgMember: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
-  ): Promise<void> {
+  ): Promise<Records["project"]> {
     control.require(inviter, "projectMember.add", { orgId: draft.orgId, projectId });
     const project = await projectIn(draft, projectId);
     requireReach(policy, inviter, withRole(orgMember, projectId, role), "projects", projectId);
@@ -123,6 +124,7 @@ export function invitationsOf(control: Control): Invitations {
       limits,
       expiresAt: invitation.membershipExpiresAt,
     });
+    return project;
   }
 
   return {
@@ -149,7 +151,11 @@ export function invitationsOf(control: Control): Invitations {
             { userId: invitee.userId, orgId, orgRole: given.role, projectRoles: {} },
             "role",
           );
-          for (const grant of projects) await checkProjectGrant(draft, acting, given, grant, invitee);
+          let createdAt = draft.now;
+          for (const grant of projects) {
+            const project = await checkProjectGrant(draft, acting, given, grant, invitee);
+            createdAt = Math.max(createdAt, project.createdAt); // on the clock of whoever made it
+          }
           if (userId !== undefined) await requireNotIn(draft, userId);
           const token = createToken(prefix);
           const issued = {
@@ -157,8 +163,18 @@ export function invitationsOf(control: Control): Invitations {
             preview: previewOf(token, prefix),
             status: "pending",
           } as const;
-          const base = { id: invitationId, orgId, createdAt: draft.now, invitedBy: acting.principal.userId };
-          const made = draft.create("invitation", { ...base, ...given, projects, expiresAt, ...issued });
+          const base = { id: invitationId, orgId, createdAt, invitedBy: acting.principal.userId };
+          const conditions = Object.keys(policy.spec.conditions).filter((name) =>
+            holds(acting.conditions, name),
+          );
+          const made = draft.create("invitation", {
+            ...base,
+            ...given,
+            projects,
+            expiresAt,
+            ...issued,
+            ...(conditions.length > 0 && { conditions }),
+          });
           return { invitation: seen(made), token };
         },
       );
@@ -209,10 +225,11 @@ export function invitationsOf(control: Control): Invitations {
 
         const { invitedBy, role, membershipExpiresAt: expiresAt } = invitation;
         const principal = await engine.directory.principal(invitedBy, orgId);
-        // The conditions under which they invited held then; of those that hold for whoever accepts nobody knows.
-        const inviter = atBest(policy, {
+        // Under the conditions under which they invited: of those that hold for them now nobody knows.
+        const inviter = {
           principal: principal ?? { userId: invitedBy, orgId, projectRoles: {} },
-        });
+          conditions: Object.fromEntries((invitation.conditions ?? []).map((name) => [name, true])),
+        };
         control.require(inviter, "invitation.create", { orgId });
         requireReach(policy, inviter, { userId, orgId, orgRole: role, projectRoles: {} }, "role");
 

@@ -35,6 +35,30 @@ describe("what somebody has only under a bound", () => {
     await as("ada").keys.create({ ...WEB, userId: "mel", limits });
   });
 
+  it("is not lifted through the org by whoever may change that, nor while the project is frozen", async () => {
+    const storage = memoryStorage();
+    const ops = standardPolicy.extend({ orgRoles: { ops: { "org.update": "all" } } });
+    const frozen = ops.extend({
+      caps: { freeze: { at: "project", projects: [WEB], permissions: ["project.update"] } },
+    });
+    const [now, then] = [createGate({ policy: ops, storage }), createGate({ policy: frozen, storage })];
+    const olga = now.as({ userId: "olga" });
+    await olga.orgs.create({ id: "acme", name: "Acme" });
+    await olga.projects.create({ ...ORG, id: "web", name: "Web" });
+    const limits = { rpm: 10 };
+    await olga.orgMembers.add({ ...ORG, userId: "opal", role: "ops" });
+    await olga.orgMembers.add({ ...ORG, userId: "ada", role: "member" });
+    for (const userId of ["opal", "ada"])
+      await olga.projectMembers.add({ ...WEB, userId, role: "admin", limits });
+    await now.as({ userId: "ada" }).projects.update({ ...WEB, limits });
+    const lift = (gate: typeof now, userId: string) =>
+      gate.as({ userId }).projectMembers.setLimits({ ...WEB, userId, limits: null });
+    await expect(lift(then as never, "ada")).rejects.toThrow(LimitError);
+    await now.as({ userId: "ada" }).projects.update({ ...WEB, limits: null });
+    await now.as({ userId: "opal" }).orgs.update({ ...ORG, limits });
+    await expect(lift(now, "opal")).rejects.toThrow(LimitError);
+  });
+
   it("is not lifted by a key in steps, neither its limits nor its models", async () => {
     const scope = { limits: { rpm: 10 }, models: ["m"] };
     const { key, token } = await as("ada").keys.create({ ...WEB, ...scope });
@@ -104,6 +128,28 @@ it("an invitation made under a condition is accepted, as long as its maker may i
   await expect(gate.as({ userId: "ed" }).invitations.accept({ token: two.token })).rejects.toThrow(
     "invitation.create",
   );
+});
+
+it("an invitation gives nothing that is frozen by the time it is accepted, and a project made by a clock that is ahead is the one that was meant", async () => {
+  const storage = memoryStorage();
+  const clock = { time: START, now: () => clock.time };
+  const open = standardPolicy.extend({ conditions: { incident: "an incident is open" } });
+  const caps = {
+    freeze: { at: "project", projects: [WEB], permissions: ["projectMember.add"], unless: "incident" },
+  } as const;
+  const frozen = open.extend({ caps });
+  const olga = createGate({ policy: open, storage, clock }).as({ userId: "olga" });
+  await olga.orgs.create({ id: "acme", name: "Acme" });
+  clock.time += 500;
+  for (const id of ["web", "new"]) await olga.projects.create({ ...ORG, id, name: id });
+  clock.time -= 400;
+  const projects = ["web", "new"].map((projectId) => ({ projectId, role: "member" }));
+  const { token } = await olga.invitations.create({ ...ORG, role: "member", projects });
+  const { projectMembers, notGranted } = await createGate({ policy: frozen, storage, clock })
+    .as({ userId: "eva", conditions: { incident: true } })
+    .invitations.accept({ token });
+  expect(projectMembers.map(({ projectId }) => projectId)).toEqual(["new"]);
+  expect(notGranted).toMatchObject([{ projectId: "web", why: expect.stringContaining("capped") }]);
 });
 
 it("a token that does not work learns nothing of which ids there are", async () => {
