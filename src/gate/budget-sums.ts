@@ -12,6 +12,8 @@ import type { ReconcileQuery } from "./reconciling.js";
 export interface Budget {
   readonly limit: Limit;
   readonly period: Period | undefined;
+  /** Since when it counts, where that is no period's beginning. */
+  readonly from: number;
   readonly projectId: string;
 }
 
@@ -23,6 +25,7 @@ export async function budgetsOf(
   now: number,
 ): Promise<Budget[]> {
   const keyIds = asked ?? (await keysOf(engine, sink, orgId, now));
+  const creditFrom = await firstGrantAt(engine, orgId);
   const budgets = new Map<string, Budget>();
   for (const id of keyIds) {
     const key = { keyId: id };
@@ -35,7 +38,12 @@ export async function budgetsOf(
     for (const limit of limits) {
       if (limit.meter !== "cost") continue;
       const period = periodClock(limit, engine.calendar)?.at(now);
-      budgets.set(`${limit.scopeKey} ${limit.field}`, { limit, period, projectId });
+      budgets.set(`${limit.scopeKey} ${limit.field}`, {
+        limit,
+        period,
+        from: limit.window.name === "credits" ? creditFrom : 0,
+        projectId,
+      });
     }
   }
   return [...budgets.values()];
@@ -155,8 +163,15 @@ function concerns({ perModel }: Limit, { mcp, countedAs, requested, model }: Who
   return !mcp && [countedAs, requested, model].some((name) => matches(perModel, name));
 }
 
-export function startOf({ period }: Budget): number {
-  return period?.startsAt ?? 0;
+export function startOf({ period, from }: Budget): number {
+  return period?.startsAt ?? from;
+}
+
+/** When an org began to spend credit: what it had spent before was no credit. */
+async function firstGrantAt({ settings: { storage } }: Engine, orgId: string): Promise<number> {
+  const grants = (await storage?.find("creditGrant", { orgId })) ?? [];
+  const first = Math.min(...grants.map(({ createdAt }) => createdAt));
+  return Number.isFinite(first) ? first : 0;
 }
 
 /** Of a lifetime, beyond every moment. */

@@ -11,18 +11,18 @@ const keyRefSchema = z.union([z.string(), z.strictObject({ keyId: idSchema })], 
   error: "a token, or an object with keyId",
 });
 
-/** Longer than any token of ours: not worth a hash. */
-const TOKEN_MAX = 256;
+/** Longer than any token, signed ones of others included: not worth a hash. */
+const TOKEN_MAX = 8_192;
 
 /** Finds the chain of a key: token, hash, cache, directory. */
 export class KeyResolver {
   readonly #chains: ChainCache;
-  readonly #mayBeToken: (text: string) => boolean;
+  /** Tells what is not worth a look-up. */
+  readonly mayBeToken: (text: string) => boolean;
 
-  /** @param mayBeToken tells what is not worth a look-up */
   constructor(chains: ChainCache, mayBeToken: (text: string) => boolean) {
     this.#chains = chains;
-    this.#mayBeToken = mayBeToken;
+    this.mayBeToken = (text) => text.length <= TOKEN_MAX && mayBeToken(text);
   }
 
   /** The chain where it is at hand, without waiting. */
@@ -42,7 +42,7 @@ export class KeyResolver {
   async load(key: KeyRef, now: number): Promise<CachedChain | undefined> {
     const ref = parse(keyRefSchema, key, "key");
     if (typeof ref !== "string") return this.#chains.load(ref, now);
-    if (ref.length > TOKEN_MAX || !this.#mayBeToken(ref)) return undefined;
+    if (!this.mayBeToken(ref)) return undefined;
     return this.#chains.load({ hash: hashToken(ref) }, now);
   }
 }

@@ -188,17 +188,22 @@ async function rebuilt(
     const readings = await readingsOf(engine, orgId, budgets, now);
     if (endTurn === undefined) return differencesOf(compared, readings, now);
     // What has ended and is not in the counts; what these hold for calls under way is no part of it.
-    const lacking = ({ spent }: Compared, held: number, i: number) => {
+    const lacking = ({ spent }: Compared, held: number, used: number) => {
       const ended = spent.endedNanoUsd + (withExpired ? spent.expiredNanoUsd : 0);
-      return Math.max(0, ended + held - (readings[i]?.used ?? 0));
+      return Math.max(0, ended + held - used);
     };
-    const isShort = compared.some((one, i) => lacking(one, one.spent.openNanoUsd, i) > 0);
+    const usedThen = (i: number) => readings[i]?.used ?? 0;
+    const isShort = compared.some((one, i) => lacking(one, one.spent.openNanoUsd, usedThen(i)) > 0);
     const from = Math.min(...budgets.map(startOf));
     // Where more are open, what the rest holds is left out: too little is added, never too much.
     const calls = isShort ? await sink.open({ orgId, from, limit: UNENDED_MAX }) : [];
     const open = calls.filter(({ expiresAt }) => expiresAt > now);
     const held = await heldFor(engine, budgets, open, now);
-    const raised = compared.map((one, i) => lacking(one, held[i] ?? 0, i));
+    // A call may have been admitted before the open ones were read, another settled for less: the greater count has both.
+    const after = isShort ? await readingsOf(engine, orgId, budgets, now) : readings;
+    const raised = compared.map((one, i) =>
+      lacking(one, held[i] ?? 0, Math.max(usedThen(i), after[i]?.used ?? 0)),
+    );
     for (const [i, budget] of budgets.entries()) {
       const missing = raised[i] ?? 0;
       if (missing > 0) await raise(engine, ids.next(), orgId, budget, missing, now);

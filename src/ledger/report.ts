@@ -115,7 +115,10 @@ export async function reportOver(
   const asked = { orgId: org, projectId: project, userId: user, keyId: key, from, to, now };
   const sumsBy = async (by: readonly SumField[]) => {
     const sums: Sums[] = [];
-    for (const scope of within) sums.push(...(await sink.sum({ ...narrowed(asked, scope), by })));
+    for (const scope of within) {
+      const inScope = narrowed(asked, scope);
+      if (inScope !== undefined) sums.push(...(await sink.sum({ ...inScope, by })));
+    }
     return sums;
   };
   const grouped = await sumsBy([FIELDS[groupBy]]);
@@ -133,8 +136,14 @@ export async function reportOver(
   };
 }
 
-function narrowed(query: Omit<SumQuery, "by">, { projectId, userId }: ReportScope): Omit<SumQuery, "by"> {
-  return { ...query, projectId: projectId ?? query.projectId, userId: userId ?? query.userId };
+/** What of a query lies in a scope; undefined where nothing can. */
+function narrowed(
+  query: Omit<SumQuery, "by">,
+  { projectId = query.projectId, userId = query.userId }: ReportScope,
+): Omit<SumQuery, "by"> | undefined {
+  if (query.projectId !== undefined && projectId !== query.projectId) return undefined;
+  if (query.userId !== undefined && userId !== query.userId) return undefined;
+  return { ...query, projectId, userId };
 }
 
 function rowsOf(sums: readonly Sums[], groupBy: ReportGroup, timeZone: string): ReportRow[] {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { CallContext, GateEvents } from "../gate/events.js";
 import type { Gate } from "../gate/gate.js";
+import { masked } from "../model/masked.js";
 import { parse } from "../model/validation.js";
 import type { MetricAttributes, MetricsMeter, Observe } from "./meter.js";
 import { METRICS, type MetricName } from "./metrics.js";
@@ -111,7 +112,8 @@ export function gateMetrics(gate: Pick<Gate, "on">, options: GateMetricsOptions)
     // What is released was never sent: its model is whatever the client has written, and it used nothing.
     if (!settlement.settled || actual === undefined) return;
     const { costNanoUsd, inputTokens, outputTokens } = settlement.charged;
-    const model = actual.model ?? reservation.model;
+    const named = actual.model ?? reservation.model;
+    const model = named && masked(named); // a client may have written its token there
     const caller = whose(reservation);
     const models: MetricAttributes = model === undefined ? {} : { "gen_ai.response.model": model };
     spend.add(costNanoUsd / 1e9, { ...models, ...caller, "tollgate.byok": reservation.byok });
@@ -121,7 +123,7 @@ export function gateMetrics(gate: Pick<Gate, "on">, options: GateMetricsOptions)
       ...caller,
       "gen_ai.operation.name": operation,
       "gen_ai.provider.name": provider(model),
-      "gen_ai.request.model": reservation.model ?? model,
+      "gen_ai.request.model": masked(reservation.model ?? model),
     };
     tokens.record(inputTokens, { ...call, "gen_ai.token.type": "input" });
     tokens.record(outputTokens, { ...call, "gen_ai.token.type": "output" });

@@ -115,7 +115,16 @@ function reloadable(catalog: PriceCatalog): ReloadablePrices {
   return {
     price: (model) => current.price(model),
     replace(catalog) {
+      const before = current;
       current = checked(catalog);
+      try {
+        current.price("");
+      } catch (error) {
+        current = before;
+        if (!(error instanceof RangeError)) throw error;
+        const expected = "a catalog that does not ask the one whose prices it replaces";
+        throw new ValidationError([{ field: "catalog", expected }]);
+      }
     },
   };
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parse } from "../model/validation.js";
+import { tokensOf } from "./meters/text-count.js";
 import { characterCounter, type TokenCounter } from "./token-counter.js";
 
 export interface InputEstimateOptions {
@@ -45,6 +46,9 @@ const UNREAD = new Set([
   "detail",
 ]);
 
+/** What a tool was called with, or has answered, as JSON of whatever form. */
+const STRUCTURED = new Set(["input", "args", "response"]);
+
 /** Fields whose value is an image, a sound or a file. */
 const MEDIA = new Set([
   ...["image_url", "input_audio", "file", "source", "inlineData", "inline_data", "fileData", "file_data"],
@@ -76,7 +80,8 @@ export function estimateInputTokens(body: unknown, options: InputEstimateOptions
       else if (JSON_FIELDS.includes(name)) read.json(value);
     }
   }
-  return tokenCounter.count(read.text) + read.count * MESSAGE_TOKENS + read.media * mediaTokens;
+  const text = tokensOf(tokenCounter, read.text);
+  return text + read.tokens + read.count * MESSAGE_TOKENS + read.media * mediaTokens;
 }
 
 /** Deeper than any request nests; what lies below is passed over, so that no request exhausts the stack. */
@@ -87,13 +92,15 @@ class Reading {
   text = "";
   media = 0;
   count = 0;
+  /** Of text that came as tokens already. */
+  tokens = 0;
 
   add(text: string): void {
     if (text !== "") this.text += this.text === "" ? text : `\n${text}`;
   }
 
   messages(value: unknown): void {
-    const list = Array.isArray(value) ? value : [value];
+    const list = Array.isArray(value) && !isTokens(value) ? value : [value];
     this.count += list.length;
     for (const message of list) this.content(message);
   }
@@ -111,14 +118,21 @@ class Reading {
   content(value: unknown, depth = 0): void {
     if (depth > DEPTH_MAX) return;
     if (typeof value === "string") this.add(value);
+    else if (isTokens(value)) this.tokens += value.length;
     else if (Array.isArray(value)) for (const item of value) this.content(item, depth + 1);
     else if (typeof value === "object" && value !== null) {
       for (const [name, inner] of Object.entries(value)) {
         if (MEDIA.has(name) && !isText(inner)) this.media++;
+        else if (STRUCTURED.has(name) && typeof inner === "object") this.json(inner);
         else if (!UNREAD.has(name)) this.content(inner, depth + 1);
       }
     }
   }
+}
+
+/** Prompts and what is to be embedded may come as the numbers of their tokens. */
+function isTokens(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "number");
 }
 
 /** Anthropic's sources may be plain text. */

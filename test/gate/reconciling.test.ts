@@ -1,4 +1,5 @@
 import {
+  createGate,
   createLedger,
   type KeyChain,
   LedgerUnavailableError,
@@ -142,6 +143,43 @@ describe("reconcile", () => {
     expect(await gate.settle(lost.reservation, { costUsd: 0.15 })).toMatchObject({ settled: false });
   });
 
+  it("adds too little and never too much where calls are admitted, or settled, while the ledger is read", async () => {
+    for (const doing of ["admits", "settles"] as const) {
+      const { sink, open, spend } = accounting(limited({ key: { budget: { usd: 100, reset: "monthly" } } }));
+      await spend(open(), 2);
+      const two = open(); // its counts are lost
+      const call = { model: "gpt-4o", costUsd: 3 };
+      const early = passed(await two.gate.admit(KEY, call)).reservation;
+      await two.ledger.flush();
+      const read = sink.open.bind(sink);
+      let truth = 2 + 3;
+      const racing = {
+        ...sink,
+        async open(query: Parameters<typeof read>[0]) {
+          if (doing === "settles") {
+            const found = await read(query);
+            await two.gate.settle(early, { costUsd: 1 });
+            truth = 2 + 1;
+            return found;
+          }
+          passed(await two.gate.admit(KEY, call));
+          truth = 2 + 3 + 3;
+          await two.ledger.flush();
+          return read(query);
+        },
+      };
+      const ledger = createLedger({ sink: racing, clock: two.clock });
+      const { gate } = world(limited({ key: { budget: { usd: 100, reset: "monthly" } } }), {
+        ledger,
+        clock: two.clock,
+        counters: two.counters,
+        unpriced: "free",
+      });
+      await gate.reconcile({ ...ORG, rebuild: true });
+      expect((await readingOf(gate, "cost")).usd?.used).toBeLessThanOrEqual(truth);
+    }
+  });
+
   it("may rebuild twice in a moment", async () => {
     const { open, spend } = accounting(limited({ key: BUDGET }));
     await spend(open(), 0.1);
@@ -276,4 +314,25 @@ describe("reconcile", () => {
     const { gate } = accounting(aChain()).open();
     await expect(gate.reconcile({ ...ORG, keyIds: ["k9"] })).rejects.toThrow("k9");
   });
+});
+
+it("credit is compared with what was spent since its first grant: what was spent before was none", async () => {
+  const clock = { at: NOON, now: () => clock.at };
+  const ledger = createLedger({ sink: memoryLedgerSink(), clock });
+  const gate = createGate({ ledger, clock });
+  const olga = gate.as({ userId: "olga" });
+  await olga.orgs.create({ id: "o1", name: "Acme" });
+  await olga.projects.create({ orgId: "o1", id: "p1", name: "Web" });
+  const { token } = await olga.keys.create({ orgId: "o1", projectId: "p1" });
+  const spend = async (costUsd: number) => {
+    const { reservation } = passed(await gate.admit(token, { model: "gpt-4o", costUsd }));
+    await gate.settle(reservation, { costUsd });
+    clock.at += 1_000;
+  };
+  await spend(2);
+  await olga.credits.grant({ orgId: "o1", usd: 3 });
+  await spend(1);
+  const { differences } = await gate.reconcile({ orgId: "o1", rebuild: true });
+  expect(differences).toEqual([]);
+  expect(await olga.credits.balance({ orgId: "o1" })).toMatchObject({ spentUsd: 1, remainingUsd: 2 });
 });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import type { Report, ReportGroup, ReportQuery, UsageEvent } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { memoryLedgerSink } from "../../src/ledger/memory-sink.js";
-import { reportOver } from "../../src/ledger/report.js";
+import { type ReportScope, reportOver } from "../../src/ledger/report.js";
 import type { ReadableSink } from "../../src/ledger/sink.js";
 import { HOUR_MS, NOON, openEvent, settledEvent } from "./events.js";
 
@@ -64,6 +64,16 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
       const at = async (now: number) => (await reportOver(sink, query(), now)).total;
       expect(await at(NOON + HOUR_MS - 1)).toMatchObject({ calls: 0, expired: 0, costNanoUsd: 0 });
       expect(await at(NOON + HOUR_MS)).toMatchObject({ calls: 1, expired: 1, costNanoUsd: 10_000_000 });
+    });
+
+    it("has nothing in scopes that are not those that are asked for", async () => {
+      const sink = await filled([settledEvent({ id: "a", projectId: "p1", userId: "u1" })]);
+      const within = async (parts: Partial<ReportQuery>, scope: ReportScope) =>
+        (await reportOver(sink, query(parts), NOW, [scope])).total.calls;
+      expect(await within({ project: "p1" }, { projectId: "p1" })).toBe(1);
+      expect(await within({ project: "p2" }, { projectId: "p1" })).toBe(0);
+      expect(await within({ user: "z" }, { userId: "u1" })).toBe(0);
+      expect(await within({ user: "u1" }, { projectId: "p1" })).toBe(1);
     });
 
     it("tells released and disconnected calls apart, and counts what was never sent as no call", async () => {

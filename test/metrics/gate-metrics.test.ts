@@ -63,6 +63,16 @@ describe("metrics of a gate", () => {
     ]);
   });
 
+  it("tell nothing of what may be a token where a client has written it for a model", async () => {
+    const { gate, points } = measured();
+    const token = `sk-tg-${"a".repeat(49)}`;
+    const { reservation } = passed(await gate.admit(KEY, { model: token, inputTokens: 1, costUsd: 0.1 }));
+    await gate.settle(reservation, { model: token, inputTokens: 1, outputTokens: 1, costUsd: 0.1 });
+    const told = JSON.stringify([await points("tollgate.spend"), await points("gen_ai.client.token.usage")]);
+    expect(told).toContain("••••aaaa");
+    expect(told).not.toContain(token);
+  });
+
   it("tell what was spent in dollars, and tokens by the conventions of OpenTelemetry", async () => {
     const { gate, points } = measured();
     const usage = { model: "gpt-4o", inputTokens: 100, maxOutputTokens: 100 };

@@ -174,6 +174,18 @@ describe("priceCatalog.merge", () => {
     expect(inputPrice(merged, "a")).toBe(10_000);
   });
 
+  it("cannot take the place of one that it asks: every call would ask for ever", () => {
+    const prices = priceCatalog.reloadable(
+      priceCatalog.of({ m: { inputUsdPerMillion: 1, outputUsdPerMillion: 1 } }),
+    );
+    const more = priceCatalog.of({ n: { inputUsdPerMillion: 1, outputUsdPerMillion: 1 } });
+    expect(() => prices.replace(priceCatalog.merge(prices, more))).toThrow(
+      /^catalog: a catalog that does not ask/,
+    );
+    expect(prices.price("m")).toBeDefined();
+    expect(prices.price("n")).toBeUndefined();
+  });
+
   it("of nothing is empty", () => {
     expect(priceCatalog.merge().price("a")).toBeUndefined();
   });

@@ -63,6 +63,36 @@ describe("estimateInputTokens", () => {
     expect(() => estimateInputTokens({ tools: own })).toThrow(TypeError);
   });
 
+  it("counts what came as tokens already, and what tools are called with and answer, of whatever form", () => {
+    const tokens = Array.from({ length: 8_000 }, () => 1);
+    expect(estimateInputTokens({ prompt: tokens })).toBe(8_000);
+    expect(estimateInputTokens({ input: tokens })).toBe(8_004);
+    expect(estimateInputTokens({ input: [tokens, tokens] })).toBe(16_008);
+    const text = "x".repeat(40_000);
+    const said = (part: object) => estimateInputTokens({ messages: [{ role: "user", content: [part] }] });
+    const inputs = [
+      { detail: text },
+      { source: text },
+      { type: text },
+      { rows: Array(20_000).fill(1) },
+      { [text]: 1 },
+    ];
+    for (const input of inputs) {
+      expect(said({ type: "tool_use", id: "t", name: "f", input })).toBeGreaterThan(10_000);
+      expect(said({ functionCall: { name: "f", args: input } })).toBeGreaterThan(10_000);
+      expect(said({ functionResponse: { name: "f", response: input } })).toBeGreaterThan(10_000);
+    }
+  });
+
+  it("counts by characters what the counter refuses to count", () => {
+    const refuses = {
+      count(text: string): number {
+        throw new Error(`a special token in ${text}`);
+      },
+    };
+    expect(estimateInputTokens({ prompt: "<|endoftext|>" }, { tokenCounter: refuses })).toBe(4);
+  });
+
   /** One token per character. */
   const tokenCounter = { count: (text: string) => text.replaceAll("\n", "").length };
   const estimate = (body: unknown) => estimateInputTokens(body, { tokenCounter, mediaTokens: 1_000 });

@@ -81,7 +81,8 @@ class CountersInPostgres implements PostgresCounters {
   readonly #onServerClock: boolean;
   readonly #encoder = new RequestEncoder(nameOf, postgresLayout);
   readonly #texts: Readonly<Record<"reserve" | "settle" | "read", string>>;
-  #reserves = 0;
+  /** Since what is over was last forgotten; it begins somewhere, so that processes that make few reserves forget as well. */
+  #reserves = Math.floor(Math.random() * FORGET_EVERY);
 
   constructor(pool: PostgresPool, schema: string, onServerClock: boolean) {
     this.#pool = pool;

@@ -12,7 +12,7 @@ import type { StandardPermission, StandardPolicy } from "../../policy/standard.j
 import type { Verdict } from "../../policy/verdict.js";
 import type { Storage } from "../../storage/storage.js";
 import type { Engine } from "../engine.js";
-import { hashToken, isWellFormed } from "../token.js";
+import { hashToken } from "../token.js";
 
 /** Who acts, a person or a key for its holder, and which of the policy's conditions hold for what they do now. */
 export type Actor =
@@ -96,12 +96,12 @@ export async function resolveActor(
  * @throws PermissionError where it does not
  */
 export async function chainOf(
-  { directory, settings }: Engine,
+  { directory, keys, settings }: Engine,
   token: string,
   asked: string,
 ): Promise<{ readonly chain: KeyChain; readonly isPrevious: boolean }> {
   const hash = hashToken(token);
-  const chain = isWellFormed(token, settings.keyPrefix) ? await directory.key({ hash }) : undefined;
+  const chain = keys.mayBeToken(token) ? await directory.key({ hash }) : undefined;
   const now = settings.clock.now();
   const previous = chain?.key.previousToken?.hash === hash ? chain.key.previousToken : undefined;
   if (chain === undefined || (previous && now >= previous.expiresAt)) throw refused(asked, "invalid_key");

@@ -34,7 +34,7 @@ export class TextCount {
  * What the counter makes of the text, or by characters where it fails: a tokenizer may refuse a text, for naming one of its
  * special tokens, and the answer is on its way to the client.
  */
-function tokensOf(counter: TokenCounter, text: string): number {
+export function tokensOf(counter: TokenCounter, text: string): number {
   try {
     const tokens = counter.count(text);
     if (Number.isSafeInteger(tokens) && tokens >= 0) return tokens;

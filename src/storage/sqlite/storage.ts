@@ -37,6 +37,7 @@ export function sqliteStorage(options: SqliteStorageOptions): Storage {
 
   return {
     async get(kind, id) {
+      if (!id.isWellFormed()) return undefined; // the driver would ask for another one
       return recordIn<typeof kind>(connection.first(`SELECT record FROM ${tableOf(kind)} WHERE id = ?`, id));
     },
     async find(kind, where, { after, limit } = {}) {
@@ -45,9 +46,10 @@ export function sqliteStorage(options: SqliteStorageOptions): Storage {
       const terms = wanted.map(([field]) => `${columnOf(field)} = ?`);
       if (after !== undefined) terms.push("id > ?");
       const sql = `SELECT record FROM ${tableOf(kind)} WHERE ${terms.join(" AND ") || "TRUE"} ORDER BY id LIMIT ?`;
+      if (wanted.some(([, value]) => !value.isWellFormed())) return [];
       const values = [...wanted.map(([, value]) => value), ...(after === undefined ? [] : [after])];
       // A negative limit is none.
-      const rows = connection.all(sql, ...values, limit ?? -1);
+      const rows = connection.all(sql, ...values, limit === undefined || limit === Infinity ? -1 : limit);
       return rows.flatMap((row) => recordIn<typeof kind>(row) ?? []);
     },
     async commit(changes) {

@@ -119,6 +119,22 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
     expect(await admin.pttl(key)).toBe(-1);
   });
 
+  it("keep nothing for ever that is charged long after its period has ended", async () => {
+    const counters = redisCounters({ client: admin, prefix: "t:" });
+    const now = Date.now();
+    const limit = limitOf({ budget: { usd: 1, reset: "daily" } });
+    const { period } = charge(limit, 1, now - 4 * 86_400_000);
+    await counters.reserve({
+      id: "a",
+      orgId: "o1",
+      now,
+      ttlMs: 1_000,
+      charges: [{ limit, amount: 1, period }],
+    });
+    const keys = await keysOf(admin, "t:");
+    expect(await Promise.all(keys.map((key) => admin.pttl(key)))).not.toContain(-1);
+  });
+
   it("remember a closed reservation for the time they are told", async () => {
     const counters = redisCounters({ client: admin, prefix: "t:", rememberClosedMs: 150 });
     await reserve(counters, 1, { id: "a" });

@@ -147,6 +147,14 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
     expect(await storage.get("project", "web")).toBeDefined();
   });
 
+  it("are all found without a limit, by whatever number that is said, and not under the text that a driver makes of another", async () => {
+    const storage = sqliteStorage({ database: openDatabase() });
+    await storage.commit([project("web"), project("\ufffd")]);
+    expect(await storage.find("project", {}, { limit: Number.POSITIVE_INFINITY })).toHaveLength(2);
+    expect(await storage.get("project", "\ud800")).toBeUndefined();
+    expect(await storage.find("project", { orgId: "\ud800" })).toEqual([]);
+  });
+
   it("cannot be kept in what is no connection", () => {
     const options = { database: "tollgate.db" } as unknown as SqliteStorageOptions; // what a caller without types hands in
     expect(() => sqliteStorage(options)).toThrow(ValidationError);

@@ -15,7 +15,8 @@ local function prolong(key, expiry, isNew, now, leastMs)
     if not isNew then call('PERSIST', key) end
     return
   end
-  local ms = math.ceil(math.max(expiry - now, leastMs))
+  -- At least a moment: what ends before now is no longer needed, and must not be kept for ever.
+  local ms = math.max(1, math.ceil(math.max(expiry - now, leastMs)))
   local left = isNew and 0 or call('PTTL', key)
   if left >= 0 and left < ms then call('PEXPIRE', key, ms) end
 end
