@@ -27,7 +27,8 @@ export interface Directory {
     readonly userId?: string | undefined;
   }): Promise<ScopeChain | undefined>;
   /**
-   * Whether a text may be one of your tokens, where those are not all made by `createToken`: no other text is looked up.
+   * Whether a text of at most 8,192 characters may be one of your tokens, where those are not all made by `createToken`: no
+   * other text is looked up.
    * Whatever it lets through, and no key has, is a look-up each time, for anybody who sends it.
    */
   isToken?(text: string): boolean;

@@ -13,7 +13,7 @@ import { parse } from "../model/validation.js";
 import { type Admission, AdmittedCall } from "./admission.js";
 import type { Engine } from "./engine.js";
 import { answerOf, countersOf } from "./guarded-counters.js";
-import { degrade, refusedLocally } from "./outage.js";
+import { degrade, refusedLocally, roomHere } from "./outage.js";
 import { limitRefusal, refused, shadowRefusals } from "./refusing.js";
 import { type Degraded, IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
 
@@ -90,9 +90,7 @@ async function refusalWhileDown(
 ): Promise<Refused | undefined> {
   if (mode === "deny") return plainRefusal("counters_unavailable");
   if (mode === "uncounted") return undefined;
-  const charges = chargeList(engine.local.shared(added));
-  const readings = await engine.local.read({ orgId, now, charges });
-  const isShort = charges.some(({ limit }, i) => limit.mode === "enforce" && readings[i]?.waitMs !== 0);
+  const { isShort } = await roomHere(engine, orgId, now, engine.local.shared(added));
   return isShort ? refusedLocally(engine, orgId, now, added) : undefined;
 }
 

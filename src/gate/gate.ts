@@ -93,15 +93,20 @@ export interface Gate<P extends Permissions = StandardPermissions> {
   reconcile(query: ReconcileQuery): Promise<Reconciliation>;
   /** Permission-checked writes as a person, or as a key acting for its holder. */
   as(actor: Actor): ControlPlane;
-  /** Adds a listener; the returned function removes it. Throws a ValidationError where there is no such event. */
+  /**
+   * Adds a listener; the returned function removes it.
+   *
+   * @throws ValidationError where there is no such event
+   */
   on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void;
   /**
-   * Waits for what is under way, at most `countersTimeoutMs`, gives the counters what was counted without them, and closes the ledger, the counters, for which it waits as
-   * long, and the storage. Later calls, of a control plane too, reject with ClosedError; a second close is the first one.
+   * Waits for what is under way, at most `countersTimeoutMs`, gives the counters what was counted without them, and closes the
+   * ledger, the counters, for which it waits as long, and the storage. Later calls, of a control plane too, reject with
+   * ClosedError; a second close is the first one.
    *
    * @throws LedgerUnavailableError where the ledger could not write all that was pending, CountersUnavailableError where
-   * the counters did not take what was counted without them or could not be closed in time, and what a storage throws that cannot be written to; the rest is closed all
-   * the same
+   * the counters did not take what was counted without them or could not be closed in time, and what a storage throws that
+   * cannot be written to; the rest is closed all the same
    */
   close(): Promise<void>;
 }

@@ -32,7 +32,10 @@ export interface GateOptions<Given extends StandardPolicy = StandardPolicy> {
   readonly prices?: PriceCatalog | undefined;
   /** `deny` by default. An amount in US dollars is charged for each such call. */
   readonly unpriced?: Unpriced | undefined;
-  /** Output tokens to reserve for a call that does not say; 1024 by default. */
+  /**
+   * Output tokens to reserve for a call that does not say; 1024 by default. It is asked about every target that the call may
+   * reach, and the most counts.
+   */
   readonly estimate?: Estimator | undefined;
   readonly clock?: Clock | undefined;
   /** What tokens begin with: letters, digits and `-`, `_`; `sk-tg-` by default. */

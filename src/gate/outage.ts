@@ -41,10 +41,16 @@ export async function refusedLocally(
   now: number,
   charges: Charges,
 ): Promise<Refused> {
+  const { list, readings, isShort } = await roomHere(engine, orgId, now, charges);
+  return isShort ? limitRefusal(list, readings, now) : plainRefusal("counters_unavailable");
+}
+
+/** How charges stand against what this process has counted by itself, and whether one that refuses has no room. */
+export async function roomHere(engine: Engine, orgId: string, now: number, charges: Charges) {
   const list = chargeList(charges);
   const readings = await engine.local.read({ orgId, now, charges: list });
   const isShort = list.some(({ limit }, i) => limit.mode === "enforce" && readings[i]?.waitMs !== 0);
-  return isShort ? limitRefusal(list, readings, now) : plainRefusal("counters_unavailable");
+  return { list, readings, isShort };
 }
 
 /** After an answer of the counters: ends an outage. No call waits for what is given back. */

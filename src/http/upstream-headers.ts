@@ -1,4 +1,4 @@
-import { entriesOf, type HeadersLike, headerOf } from "./header-record.js";
+import { entriesOf, type HeadersLike } from "./header-record.js";
 
 /** What a request says of its content and of the answer it wants. */
 const KEPT: ReadonlySet<string> = new Set([
@@ -24,9 +24,10 @@ const ACCOUNT: ReadonlySet<string> = new Set(["openai-organization", "openai-pro
  */
 export function upstreamHeaders(headers: HeadersLike): Record<string, string> {
   // What is about this connection alone (RFC 9110, 7.6.1).
-  const connection = (headerOf(headers, "connection") ?? "").toLowerCase().split(",");
-  const dropped = new Set(connection.map((name) => name.trim()));
-  return Object.fromEntries(entriesOf(headers).filter(([name]) => isForProvider(name) && !dropped.has(name)));
+  const entries = entriesOf(headers);
+  const connection = entries.flatMap(([name, value]) => (name === "connection" ? value.split(",") : []));
+  const dropped = new Set(connection.map((name) => name.trim().toLowerCase()));
+  return Object.fromEntries(entries.filter(([name]) => isForProvider(name) && !dropped.has(name)));
 }
 
 function isForProvider(name: string): boolean {

@@ -40,7 +40,11 @@ export interface Queue {
    */
   admit(key: KeyRef, usage: Usage, options?: WaitOptions): Promise<Admission>;
   status(): QueueStatus;
-  /** Adds a listener; the returned function removes it. Throws a ValidationError where there is no such event. */
+  /**
+   * Adds a listener; the returned function removes it.
+   *
+   * @throws ValidationError where there is no such event
+   */
   on<E extends keyof QueueEvents>(event: E, listener: (event: QueueEvents[E]) => void): () => void;
   /**
    * Rejects every call that waits with ClosedError, and resolves once what was being reserved for one of them is given
@@ -161,9 +165,9 @@ class CallQueue {
     }
     if (call.state !== "arrived") return;
     call.charged = chargedBy(answer);
-    // It has its reservation already, and takes nothing.
-    const isReplay = answer.admitted && answer.replayed === true;
-    for (let first = this.#firstBefore(call); first && !isReplay; first = this.#firstBefore(call)) {
+    // It has its reservation already, or never will: either way it takes nothing from anybody.
+    const isSettled = answer.admitted ? answer.replayed === true : this.#isHopeless(call, answer);
+    for (let first = this.#firstBefore(call); first && !isSettled; first = this.#firstBefore(call)) {
       // There may be room since: nobody tells when a slot in flight is freed elsewhere.
       const { line, refusal } = first;
       const isUnsure = refusal?.reason === "in_flight_limited" && this.#open.hasRoom;

@@ -37,14 +37,15 @@ export class Audit {
 
   readonly observe = (step: ReplayStep): void => {
     if (step.kind === "settlement") this.#settled(step);
-    else if (step.admission.admitted) this.#admitted(step.at, step.admission.reservation);
+    // A repeated request has the reservation of an earlier one: nothing more was charged.
+    else if (step.admission.admitted && !step.admission.replayed)
+      this.#admitted(step.at, step.admission.reservation);
   };
 
   report(): AuditReport {
-    const { size } = this.#sums;
     return {
       checks: this.#checks,
-      limits: size,
+      limits: this.#limits.size,
       overdrafts: this.#overdrafts,
       violations: [...this.#violations],
     };

@@ -98,7 +98,11 @@ export async function replay<C extends TraceCall>(
 ): Promise<ReplayResult> {
   const { gate, clock } = setup;
   const { replyTime = HOSTED_MODEL, sampleMs = 5_000, stopwatch = () => performance.now() } = options;
-  if (!(sampleMs > 0)) throw new ValidationError([{ field: "options.sampleMs", expected: "above zero" }]);
+  if (!(sampleMs >= 1)) {
+    throw new ValidationError([
+      { field: "options.sampleMs", expected: "a number of milliseconds, 1 or more" },
+    ]);
+  }
   const tally = new Tally(setup.callers);
   const due = new EventQueue<() => Promise<void>>();
   const first = trace[0]?.at ?? clock.now();

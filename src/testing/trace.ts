@@ -66,6 +66,7 @@ function momentOf(timestamp: string): number | undefined {
   // Date.UTC carries over what is too much: the 31st of a shorter month, 24:00. Such a moment has other parts.
   const date = new Date(at);
   const isReal =
+    date.getUTCFullYear() === Number(year) &&
     date.getUTCMonth() === Number(month) - 1 &&
     date.getUTCDate() === Number(day) &&
     date.getUTCHours() === Number(hour) &&

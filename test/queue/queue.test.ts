@@ -370,6 +370,19 @@ describe("a key whose calls come while another waits for a limit of both", () =>
     expect(outcomes([...held, ...urgent])).toEqual(["admitted", "admitted", "admitted", "admitted"]);
   });
 
+  it("is refused at once where waiting cannot help it", async () => {
+    const { queue, gate } = setUp(two, { maxWaitMs: 120_000 });
+    const refusals: string[] = [];
+    gate.on("refusal", ({ refusal }) => refusals.push(refusal.reason));
+    passed(await queue.admit(KEY, { ...CALL, inputTokens: 80 }));
+    watch(queue.admit(KEY, big));
+    await pass(A_TURN_MS);
+    const tooLarge = watch(queue.admit({ keyId: "k2" }, { ...CALL, inputTokens: 101 }));
+    await pass(A_TURN_MS);
+    expect(outcomes([tooLarge])).toEqual(["too_large"]);
+    expect(refusals).toContain("too_large");
+  });
+
   it("is told nothing of the other key's limits", async () => {
     const chains = [
       aChain({ project: { limits: { inputTpm: 100 } }, key: { id: "k1", limits: { tpm: 12_345 } } }),

@@ -78,6 +78,13 @@ export const commits: Cases<Storage> = {
     }
   },
 
+  "a stale version at the end of a long commit leaves nothing of it done": async (storage) => {
+    await storage.commit([put("project", project("web"))]);
+    const many = Array.from({ length: 120 }, (_, i) => put("project", project(`many ${i}`)));
+    await turnedDown("a stale commit", "conflict", storage.commit([...many, put("project", project("web"))]));
+    for (const { id } of many) await absent(storage, "project", id);
+  },
+
   "a write to what was deleted is a conflict, and so is a deletion that comes too late": async (storage) => {
     await storage.commit([put("project", project("web"))]);
     await storage.commit([remove("project", "web", 1)]);
