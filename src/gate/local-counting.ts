@@ -189,15 +189,15 @@ async function pay(store: Store, { id, orgId, charges }: Debt, now: number): Pro
     else rounds.push([charge]);
   }
   for (const [i, round] of rounds.entries()) {
-    const amounts = round.map(unrefused);
-    const part = { id: `${id}.${i}`, orgId, now };
-    await store.reserve({ ...part, ttlMs: DEBT_TTL_MS, charges: amounts });
-    await store.settle({ ...part, amounts });
+    await store.reserve({ id: `${id}.${i}`, orgId, now, ttlMs: DEBT_TTL_MS, charges: round.map(unrefused) });
   }
 }
 
-/** Long enough to settle what was just reserved. */
-const DEBT_TTL_MS = 60_000;
+/**
+ * A debt is a reservation that nobody settles: what it has charged stays charged. Until it ends, a second try, after an answer
+ * that was lost and however long the outage went on, finds it there.
+ */
+const DEBT_TTL_MS = 86_400_000;
 
 function undone({ limit, period }: Charge): Charge {
   return { limit, amount: 0, period };
