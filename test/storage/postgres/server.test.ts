@@ -116,6 +116,7 @@ describe.runIf(await serverAnswers())("storage on a Postgres server", () => {
     const single = serverPool(1);
     const alone = postgresStorage({ pool: single, schema });
     alone.watch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 300)); // time enough to take it
     await expect(alone.get("org", "nobody")).resolves.toBeUndefined();
     await alone.close();
     await single.end();
