@@ -1,4 +1,4 @@
-import type { GateEvents } from "../gate/events.js";
+import { GATE_EVENTS, type GateEvents } from "../gate/events.js";
 import type { Gate } from "../gate/gate.js";
 
 /** An event that a gate told, with its name. */
@@ -15,28 +15,11 @@ export interface EventRecording {
   stop(): void;
 }
 
-const NAMES = {
-  admission: true,
-  settlement: true,
-  refusal: true,
-  overdraft: true,
-  budgetThreshold: true,
-  spendVelocity: true,
-  ledgerFull: true,
-  ledgerFailing: true,
-  keyCreated: true,
-  keyRotated: true,
-  keyRevoked: true,
-  keyExpiring: true,
-  restored: true,
-  degraded: true,
-} as const satisfies Record<keyof GateEvents, true>;
-
 /** Records every event of a gate from now on. */
 export function recordEvents(gate: Pick<Gate, "on">): EventRecording {
   const events: RecordedEvent[] = [];
   // Sound: the keys of a literal are those of its type, and `on` gives each listener the event of its name.
-  const stops = (Object.keys(NAMES) as (keyof GateEvents)[]).map((name) =>
+  const stops = (Object.keys(GATE_EVENTS) as (keyof GateEvents)[]).map((name) =>
     gate.on(name, (event) => void events.push({ name, event } as RecordedEvent)),
   );
   return {
