@@ -50,16 +50,16 @@ const WAIT_MAX_MS = 50;
 /** Serialization failure and deadlock: nothing was changed, and the same statement may pass now. */
 const LOST_AGAINST_ANOTHER = new Set(["40001", "40P01"]);
 
-/** The one value of a statement that gives one, tried again where it lost against another. */
-export async function answerOfStatement(
+/** The one value of each row that a statement gives, tried again where it lost against another. */
+export async function answersOfStatement(
   pool: PostgresPool,
   text: string,
   values: unknown[],
-): Promise<unknown> {
+): Promise<unknown[]> {
   for (let attempts = 1; ; attempts++) {
     try {
-      const [row] = (await pool.query(text, values)).rows;
-      return Object.values(row as PostgresRow)[0]; // sound: a row is an object by the names of its columns
+      const { rows } = await pool.query(text, values);
+      return rows.map((row) => Object.values(row as PostgresRow)[0]); // sound: a row is an object by the names of its columns
     } catch (error) {
       if (attempts === ATTEMPTS_MAX || !LOST_AGAINST_ANOTHER.has(codeOf(error) ?? "")) throw error;
       // Those that lose together would try again together.

@@ -290,6 +290,30 @@ BEGIN
   RETURN format('[%s]', array_to_string(used, ','));
 END $fn$;
 
+-- Several calls of reserve and settle, one after the other in one transaction: each has its name and its values. What they lock is
+-- named in the order of all processes, for all of them together.
+CREATE FUNCTION ${s}.together(calls jsonb, on_caller_clock boolean, locks text[]) RETURNS SETOF text LANGUAGE plpgsql ${PLANNING} AS $fn$
+DECLARE
+  v jsonb;
+  name text;
+  done text;
+BEGIN
+  IF on_caller_clock THEN done := ${s}.caller_clock(0, true); END IF;
+  FOREACH name IN ARRAY locks LOOP
+    done := pg_advisory_xact_lock(${s}.lock_of(name));
+  END LOOP;
+  FOR v IN SELECT * FROM jsonb_array_elements(calls) LOOP
+    IF v ->> 0 = 'reserve' THEN
+      RETURN NEXT ${s}.reserve(v ->> 1, (v ->> 2)::boolean, (v ->> 3)::boolean, (v ->> 4)::boolean, (v ->> 5)::text[],
+        (v ->> 6)::text[], (v ->> 7)::integer[], (v ->> 8)::text[], (v ->> 9)::bigint[], (v ->> 10)::bigint[], '{}',
+        v ->> 12, v ->> 13, v ->> 14, v ->> 15, (v ->> 16)::integer);
+    ELSE
+      RETURN NEXT ${s}.settle(v ->> 1, (v ->> 2)::boolean, (v ->> 3)::text[], (v ->> 4)::text[], (v ->> 5)::integer[],
+        (v ->> 6)::text[], (v ->> 7)::bigint[], (v ->> 8)::bigint[], '{}', v ->> 10);
+    END IF;
+  END LOOP;
+END $fn$;
+
 -- Counters.read. The third of the numbers is the caller's moment.
 CREATE FUNCTION ${s}.read(
   on_caller_clock boolean, scopes text[], models text[], sizes integer[], fields text[], shape bigint[], numbers bigint[]

@@ -4,7 +4,8 @@ import { CountersUnavailableError } from "../../model/errors.js";
 import { parse } from "../../model/validation.js";
 import { migrate, migrationText } from "../../postgres/migration.js";
 import {
-  answerOfStatement,
+  answersOfStatement,
+  codeOf,
   notMigrated,
   type PostgresOptions,
   type PostgresPool,
@@ -24,9 +25,10 @@ import { clocksFrom, outcomeFrom, replayFrom } from "../wire/outcome.js";
 import { recordFrom } from "../wire/record.js";
 import { inOrder, notOpenFrom, type Reply, readingsFrom, STATUS } from "../wire/reply.js";
 import { RequestEncoder } from "../wire/request.js";
+import { type CallSender, GroupedCalls, type LockingCall } from "./grouped-calls.js";
 import { countersMigrations } from "./migrations.js";
 import { KEPT_MS } from "./rows-sql.js";
-import { nameOf, postgresLayout } from "./wire.js";
+import { nameOf, postgresLayout, textArray } from "./wire.js";
 
 /** Every so many reservations of a process, one also forgets; up to four times as many reservations and rows: it keeps up. */
 const FORGET_EVERY = 64;
@@ -61,7 +63,8 @@ export function postgresCountersSql(schema?: string): string {
 }
 
 /**
- * Counters in Postgres 14 or later. Each call is one statement, so one round trip and one transaction; a replay takes another one.
+ * Counters in Postgres 14 or later. Each call is one statement, so one round trip and one transaction, which many calls at once share; a
+ * replay takes another one.
  *
  * The counts are as durable as the database makes a commit: with `synchronous_commit` off for the role of the pool they
  * are faster, and a crash of the server may forget the last fraction of a second of them.
@@ -80,7 +83,8 @@ class CountersInPostgres implements PostgresCounters {
   readonly #schema: string;
   readonly #onServerClock: boolean;
   readonly #encoder = new RequestEncoder(nameOf, postgresLayout);
-  readonly #texts: Readonly<Record<"reserve" | "settle" | "read", string>>;
+  readonly #texts: ReturnType<typeof textsOf>;
+  readonly #calls: GroupedCalls;
   /** Since what is over was last forgotten; it begins somewhere, so that processes that make few reserves forget as well. */
   #reserves = Math.floor(Math.random() * FORGET_EVERY);
 
@@ -89,6 +93,7 @@ class CountersInPostgres implements PostgresCounters {
     this.#schema = schema;
     this.#onServerClock = onServerClock;
     this.#texts = textsOf(schema);
+    this.#calls = new GroupedCalls(this.#sender());
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
@@ -96,9 +101,9 @@ class CountersInPostgres implements PostgresCounters {
     const lives = Math.ceil(ttlMs);
     const header = [lives, lives + KEPT_MS, Math.floor(request.now)] as const;
     const sent = this.#encoder.encode(orgId, charges, header);
-    const { told, lockOrder, tags, plan } = sent.layout;
+    const { told, lockOrder, tags, plan, locks, widestLock } = sent.layout;
     const forgets = this.#reserves >= FORGET_EVERY;
-    const reply = await this.#call("reserve", [
+    const values = [
       nameOf(id),
       extend,
       dryRun,
@@ -111,7 +116,11 @@ class CountersInPostgres implements PostgresCounters {
       idempotency && !extend ? nameOf(idempotency.key) : null,
       idempotency ? nameOf(idempotency.fingerprint) : null,
       forgets ? FORGET_MOST : 0,
-    ]);
+    ];
+    // A dry run locks nothing, so it need not be one of a group.
+    const reply = await (dryRun
+      ? this.#call("reserve", values)
+      : this.#calls.run({ name: "reserve", values, locks, widestLock }));
     // What is not reserved has forgotten nothing.
     if (reply[0] === STATUS.reserved || reply[0] === STATUS.reservedInShadow) {
       this.#reserves = forgets ? 0 : this.#reserves + 1;
@@ -122,9 +131,9 @@ class CountersInPostgres implements PostgresCounters {
 
   async settle({ id, orgId, now, amounts }: SettleRequest): Promise<SettleOutcome> {
     const { layout, numbers } = this.#encoder.encode(orgId, amounts, [0, 0, Math.floor(now)]);
-    const { told, lockOrder, tags, places } = layout;
+    const { told, lockOrder, tags, places, locks, widestLock } = layout;
     const values = [nameOf(id), !this.#onServerClock, ...told, `{${numbers}}`, lockOrder, tags];
-    const used = (await this.#call("settle", values)).map(Number);
+    const used = (await this.#calls.run({ name: "settle", values, locks, widestLock })).map(Number);
     const [status = 0] = used;
     if (status < 0) return { outcome: notOpenFrom(-status) };
     return { outcome: "settled", used: inOrder(used, places) };
@@ -154,16 +163,36 @@ class CountersInPostgres implements PostgresCounters {
     return replayFrom(request, id, record, await this.read({ orgId, now, charges: record.charges }));
   }
 
-  /** Calls a function, which answers with the text of a JSON array. */
-  async #call(name: "reserve" | "settle" | "read", values: unknown[]): Promise<Reply> {
-    const answer = await answerOfStatement(this.#pool, this.#texts[name], values).catch((error: unknown) => {
+  #sender(): CallSender {
+    return {
+      alone: ({ name, values }) => this.#call(name, values),
+      together: (calls) => this.#together(calls),
+      hasDoneNothing: (error) => codeOf(error)?.length === 5, // an SQLSTATE: the transaction was undone
+    };
+  }
+
+  async #call(name: "reserve" | "settle" | "read", values: readonly unknown[]): Promise<Reply> {
+    const [reply] = await this.#answers(this.#texts[name], values);
+    return reply ?? [];
+  }
+
+  #together(calls: readonly LockingCall[]): Promise<readonly Reply[]> {
+    const locks = new Set(calls.flatMap((call) => call.locks));
+    const told = JSON.stringify(calls.map(({ name, values }) => [name, ...values]));
+    return this.#answers(this.#texts.together, [told, !this.#onServerClock, textArray([...locks].sort())]);
+  }
+
+  /** Each answer of a function is the text of a JSON array. */
+  async #answers(text: string, values: readonly unknown[]): Promise<Reply[]> {
+    try {
+      const answers = await answersOfStatement(this.#pool, text, [...values]);
+      return answers.map((answer) => JSON.parse(String(answer)) as Reply); // sound: they are arrays
+    } catch (error) {
       const advice = notMigrated(error, "postgresCounters");
       throw advice === undefined
         ? error
         : new CountersUnavailableError(`the counters failed: ${advice}`, error);
-    });
-    if (typeof answer !== "string") throw new Error("the functions of the counters answer with text");
-    return JSON.parse(answer) as Reply; // sound: the functions answer with arrays
+    }
   }
 }
 
@@ -173,5 +202,10 @@ function textsOf(schema: string) {
     const values = Array.from({ length: count }, (_, i) => `$${i + 1}`).join(", ");
     return `SELECT "${schema}".${name}(${values})`;
   };
-  return { reserve: call("reserve", 16), settle: call("settle", 10), read: call("read", 7) };
+  return {
+    reserve: call("reserve", 16),
+    settle: call("settle", 10),
+    together: call("together", 3),
+    read: call("read", 7),
+  };
 }

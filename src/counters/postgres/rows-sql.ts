@@ -19,8 +19,9 @@ BEGIN
   RETURN moment;
 END $fn$;
 
-CREATE FUNCTION ${s}.lock_of(scope text, models text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $fn$
-  SELECT hashtextextended('counts of ${s} ' || scope || ' ' || models, 0)
+-- The lock of a row, which is named by its scope, a space and its models.
+CREATE FUNCTION ${s}.lock_of(name text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $fn$
+  SELECT hashtextextended('counts of ${s} ' || name, 0)
 $fn$;
 
 -- The rows of a call in its order; NULL for one that is not there.
@@ -38,7 +39,7 @@ DECLARE
   done text; -- assigned to, which takes a third of the time of PERFORM
 BEGIN
   FOREACH place IN ARRAY lock_order LOOP
-    done := pg_advisory_xact_lock(${s}.lock_of(scopes[place], models[place]));
+    done := pg_advisory_xact_lock(${s}.lock_of(scopes[place] || ' ' || models[place]));
   END LOOP;
   RETURN ${s}.rows_of(scopes, models);
 END $fn$;
@@ -119,7 +120,7 @@ BEGIN
     last.scope := seen.scope;
     last.models := seen.models;
     IF seen.old IS NOT NULL AND ${s}.are_idle(seen.old, moment) THEN
-      IF pg_try_advisory_xact_lock(${s}.lock_of(seen.scope, seen.models)) THEN
+      IF pg_try_advisory_xact_lock(${s}.lock_of(seen.scope || ' ' || seen.models)) THEN
         DELETE FROM ${s}.counts t WHERE t.scope = seen.scope AND t.models = seen.models AND t.at = seen.at
           AND ${s}.are_idle(t.counts, moment); -- a clock that stands still may have counted meanwhile
       END IF;

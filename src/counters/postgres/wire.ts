@@ -18,6 +18,9 @@ export function nameOf(text: string): string {
 export interface PostgresLayout extends Layout {
   /** scopes, models, sizes, fields and shape. */
   readonly told: readonly string[];
+  /** The names of the rows in the order in which all processes lock them, the one of the widest scope, and the place of each. */
+  readonly locks: readonly string[];
+  readonly widestLock: string | undefined;
   readonly lockOrder: string;
 }
 
@@ -36,6 +39,8 @@ export function postgresLayout(layout: Layout): PostgresLayout {
     amount,
     period,
   ]);
+  const names = rows.map(({ scope, models }) => `${scope} ${models}`);
+  const locks = names.map((name, i) => ({ name, place: i + 1 })).sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     ...layout,
     told: [
@@ -45,17 +50,14 @@ export function postgresLayout(layout: Layout): PostgresLayout {
       textArray(counts.map(({ limit }) => nameOf(limit.field))),
       numberArray(shape),
     ],
-    lockOrder: numberArray(
-      rows
-        .map(({ scope, models }, i) => ({ name: `${scope} ${models}`, place: i + 1 }))
-        .sort((a, b) => (a.name < b.name ? -1 : 1))
-        .map(({ place }) => place),
-    ),
+    locks: locks.map(({ name }) => name),
+    widestLock: names[0],
+    lockOrder: numberArray(locks.map(({ place }) => place)),
   };
 }
 
 /** An array as Postgres reads it. */
-function textArray(texts: readonly string[]): string {
+export function textArray(texts: readonly string[]): string {
   return `{${texts.map((text) => `"${text.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
 }
 

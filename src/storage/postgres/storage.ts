@@ -3,7 +3,7 @@ import { ConflictError, ValidationError } from "../../model/errors.js";
 import type { RecordKind, Records } from "../../model/records.js";
 import { migrate, migrationText } from "../../postgres/migration.js";
 import {
-  answerOfStatement,
+  answersOfStatement,
   notMigrated,
   type PostgresClient,
   type PostgresOptions,
@@ -104,7 +104,7 @@ async function commit(
     record,
   }));
   try {
-    const answer = await answerOfStatement(pool, `SELECT "${schema}".commit($1, $2)::text`, [
+    const [answer] = await answersOfStatement(pool, `SELECT "${schema}".commit($1, $2)::text`, [
       writer,
       storableJson(wire),
     ]);

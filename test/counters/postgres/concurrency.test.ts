@@ -31,7 +31,9 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
         }
       },
     };
+    // As two processes would: what one sends together locks what the other does.
     const counters = postgresCounters({ pool: watched, schema });
+    const others = postgresCounters({ pool: watched, schema });
     const scopes = Array.from({ length: 8 }, (_, i) =>
       limitsAt(
         "key",
@@ -60,14 +62,15 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
           .sort(([a], [b]) => a - b)
           .map(([, charge]) => charge);
         const now = Date.now();
-        const outcome = await counters.reserve({ id, orgId: "o1", now, ttlMs: 3_600_000, charges });
+        const [reserving, settling] = random(2) === 0 ? [counters, others] : [others, counters];
+        const outcome = await reserving.reserve({ id, orgId: "o1", now, ttlMs: 3_600_000, charges });
         if (outcome.outcome !== "reserved") continue;
         const amounts = charges.map(({ limit, amount }) => {
           const actual = limit.meter === "inFlight" ? 0 : random(amount + 1);
           admitted.set(limit, (admitted.get(limit) ?? 0) + actual);
           return { limit, amount: actual };
         });
-        await counters.settle({ id, orgId: "o1", now, amounts });
+        await settling.settle({ id, orgId: "o1", now, amounts });
         settled++;
       }
     };

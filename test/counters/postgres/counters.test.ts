@@ -189,6 +189,36 @@ describe.each(databases)("counters in %s", (_, open) => {
     }
   });
 
+  it("fail alone where the database cannot take a call, whatever else goes there with it", async () => {
+    const charges = [charge(limit({ tpm: 1_000 }), 7, 0)];
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 30 }, (_, i) =>
+        reserve(`with others ${i}`, charges, i === 20 ? { ttlMs: 1e300 } : {}),
+      ),
+    );
+    expect(outcomes.flatMap(({ status }, i) => (status === "rejected" ? [i] : []))).toEqual([20]);
+    expect(await used(charges)).toEqual([29 * 7]);
+  });
+
+  it("make few statements of many calls at once", async () => {
+    let asked = 0;
+    const counting = {
+      query: (text: string, values?: unknown[]) => {
+        asked++;
+        return pool.query(text, values);
+      },
+    };
+    const watched = postgresCounters({ pool: counting, schema });
+    const charges = [charge(limit({ tpm: 1_000 }), 1, 0)];
+    const call = { orgId: "o1", now: Date.now(), charges };
+    const ids = Array.from({ length: 100 }, (_, i) => `one of many ${i}`);
+    const reserved = await Promise.all(ids.map((id) => watched.reserve({ id, ttlMs: TTL, ...call })));
+    expect(reserved.map((one) => "used" in one && one.used[0])).toEqual(ids.map((_, i) => i + 1));
+    await Promise.all(ids.map((id) => watched.settle({ id, ...call, amounts: charges })));
+    expect(await used(charges)).toEqual([100]);
+    expect(asked).toBe(4);
+  });
+
   it("make one statement of a call, whatever the number of limits", async () => {
     const asked: string[] = [];
     const counting = {

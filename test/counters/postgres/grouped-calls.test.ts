@@ -1,0 +1,145 @@
+import { describe, expect, it } from "vitest";
+import {
+  type CallSender,
+  GroupedCalls,
+  type LockingCall,
+} from "../../../src/counters/postgres/grouped-calls.js";
+
+/** A call that is told from others by its id, under limits of an org. */
+function callOf(id: string, org?: string): LockingCall {
+  const locks = org === undefined ? [] : [org];
+  return { name: "reserve", values: [id], locks, widestLock: org };
+}
+
+interface Sent {
+  readonly ids: readonly unknown[];
+  readonly isTogether: boolean;
+  answer(): Promise<void>;
+  fail(error: Error): Promise<void>;
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A sender that notes what is sent, and answers each call with its id when it is told to. */
+function recorder() {
+  const sent: Sent[] = [];
+  const send = <T>(calls: readonly LockingCall[], isTogether: boolean, answerOf: (ids: unknown[]) => T) =>
+    new Promise<T>((resolve, reject) => {
+      const ids = calls.map(({ values }) => values[0]);
+      sent.push({
+        ids,
+        isTogether,
+        answer: async () => {
+          resolve(answerOf(ids));
+          await turn();
+        },
+        fail: async (error) => {
+          reject(error);
+          await turn();
+        },
+      });
+    });
+  const sender: CallSender = {
+    alone: (call) => send([call], false, (ids) => ids),
+    together: (calls) => send(calls, true, (ids) => ids.map((id) => [id])),
+    hasDoneNothing: (error) => error instanceof RangeError,
+  };
+  return { sent, calls: new GroupedCalls(sender), ids: () => sent.map(({ ids }) => ids) };
+}
+
+const namesOf = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `c${from + i}`);
+
+describe("calls of counters in Postgres", () => {
+  it("go alone and at once while few are under way", async () => {
+    const { sent, calls, ids } = recorder();
+    const answers = namesOf(4).map((id) => calls.run(callOf(id, `org of ${id}`)));
+    await turn();
+    expect(ids()).toEqual([["c0"], ["c1"], ["c2"], ["c3"]]);
+    for (const one of sent) await one.answer();
+    expect(await Promise.all(answers)).toEqual([["c0"], ["c1"], ["c2"], ["c3"]]);
+  });
+
+  it("that come meanwhile go together, in the order in which they came, each with its own answer", async () => {
+    const { sent, calls, ids } = recorder();
+    const first = namesOf(4).map((id) => calls.run(callOf(id)));
+    await turn();
+    const later = namesOf(70, 4).map((id) => calls.run(callOf(id)));
+    await turn();
+    expect(sent).toHaveLength(4);
+    await sent[2]?.answer();
+    expect(ids().slice(4)).toEqual([namesOf(64, 4)]);
+    await sent[4]?.answer();
+    expect(ids().slice(5)).toEqual([namesOf(6, 68)]);
+    expect(sent.map(({ isTogether }) => isTogether)).toEqual([false, false, false, false, true, true]);
+    for (const one of sent) await one.answer();
+    expect(await Promise.all([...first, ...later])).toEqual(namesOf(74).map((id) => [id]));
+  });
+
+  it("are shared out among the statements that may still be sent", async () => {
+    const { sent, calls } = recorder();
+    const answers = namesOf(62).map((id) => calls.run(callOf(id)));
+    await turn();
+    expect(sent.map((one) => one.ids.length)).toEqual([16, 16, 15, 15]);
+    for (const one of sent) await one.answer();
+    await Promise.all(answers);
+  });
+
+  it("wait here for one under way that holds the widest of their locks, and keep nobody else back", async () => {
+    const { sent, calls, ids } = recorder();
+    const first = calls.run(callOf("c0", "acme"));
+    await turn();
+    const same = namesOf(3, 1).map((id) => calls.run(callOf(id, "acme")));
+    const other = calls.run(callOf("c4", "globex"));
+    await turn();
+    expect(ids()).toEqual([["c0"], ["c4"]]);
+    await sent[1]?.answer();
+    expect(sent).toHaveLength(2);
+    await sent[0]?.answer();
+    expect(ids().slice(2).flat()).toEqual(["c1", "c2", "c3"]);
+    for (const one of sent) await one.answer();
+    expect(await Promise.all([first, ...same, other])).toHaveLength(5);
+  });
+
+  it("go alone where a group has done nothing because of one of them", async () => {
+    const { sent, calls, ids } = recorder();
+    const first = namesOf(4).map((id) => calls.run(callOf(id)));
+    await turn();
+    const [good, bad] = [calls.run(callOf("good")), calls.run(callOf("bad"))];
+    const failed = expect(bad).rejects.toThrow("its own fault");
+    await sent[0]?.answer();
+    await sent[4]?.fail(new RangeError("nothing was done"));
+    expect(ids().slice(4)).toEqual([["good", "bad"], ["good"], ["bad"]]);
+    await sent[5]?.answer();
+    await sent[6]?.fail(new Error("its own fault"));
+    await failed;
+    expect(await good).toEqual(["good"]);
+    for (const one of sent.slice(1, 4)) await one.answer();
+    await Promise.all(first);
+  });
+
+  it("all fail where nobody knows what was done, and none is sent twice", async () => {
+    const { sent, calls } = recorder();
+    const first = namesOf(4).map((id) => calls.run(callOf(id)));
+    await turn();
+    const lost = namesOf(3, 4).map((id) => calls.run(callOf(id)));
+    const failed = Promise.all(lost.map((one) => expect(one).rejects.toThrow("connection lost")));
+    await sent[0]?.answer();
+    await sent[4]?.fail(new Error("connection lost"));
+    await failed;
+    expect(sent).toHaveLength(5);
+    for (const one of sent.slice(1, 4)) await one.answer();
+    await Promise.all(first);
+  });
+
+  it("are sent again after a failure: it leaves no place taken and no lock held", async () => {
+    const { sent, calls } = recorder();
+    for (let round = 0; round < 9; round++) {
+      const one = calls.run(callOf("one", "acme"));
+      const failed = expect(one).rejects.toThrow("gone");
+      await turn();
+      await sent[round]?.fail(new Error("gone"));
+      await failed;
+    }
+    expect(sent).toHaveLength(9);
+  });
+});
