@@ -25,10 +25,10 @@ import { clocksFrom, outcomeFrom, replayFrom } from "../wire/outcome.js";
 import { recordFrom } from "../wire/record.js";
 import { inOrder, notOpenFrom, type Reply, readingsFrom, STATUS } from "../wire/reply.js";
 import { RequestEncoder } from "../wire/request.js";
-import { type CallSender, GroupedCalls, type LockingCall } from "./grouped-calls.js";
+import { type CallSender, type CountingCall, GroupedCalls } from "./grouped-calls.js";
 import { countersMigrations } from "./migrations.js";
 import { KEPT_MS } from "./rows-sql.js";
-import { nameOf, postgresLayout, textArray } from "./wire.js";
+import { nameOf, numberArray, postgresLayout, rowsTold } from "./wire.js";
 
 /** Every so many reservations of a process, one also forgets; up to four times as many reservations and rows: it keeps up. */
 const FORGET_EVERY = 64;
@@ -101,39 +101,27 @@ class CountersInPostgres implements PostgresCounters {
     const lives = Math.ceil(ttlMs);
     const header = [lives, lives + KEPT_MS, Math.floor(request.now)] as const;
     const sent = this.#encoder.encode(orgId, charges, header);
-    const { told, lockOrder, tags, plan, locks, widestLock } = sent.layout;
-    const forgets = this.#reserves >= FORGET_EVERY;
+    const { rows, told, tags, plan } = sent.layout;
     const values = [
-      nameOf(id),
-      extend,
-      dryRun,
-      !this.#onServerClock,
       ...told,
       `{${sent.numbers}}`,
-      lockOrder,
       tags,
       plan,
       idempotency && !extend ? nameOf(idempotency.key) : null,
       idempotency ? nameOf(idempotency.fingerprint) : null,
-      forgets ? FORGET_MOST : 0,
     ];
-    // A dry run locks nothing, so it need not be one of a group.
-    const reply = await (dryRun
-      ? this.#call("reserve", values)
-      : this.#calls.run({ name: "reserve", values, locks, widestLock }));
-    // What is not reserved has forgotten nothing.
-    if (reply[0] === STATUS.reserved || reply[0] === STATUS.reservedInShadow) {
-      this.#reserves = forgets ? 0 : this.#reserves + 1;
-    }
+    const reply = dryRun
+      ? await this.#call("foresee", [!this.#onServerClock, ...rowsTold(rows), nameOf(id), extend, ...values])
+      : await this.#calls.run({ name: "reserve", values: [nameOf(id), extend, ...values], rows });
     if (reply[0] === STATUS.look) return this.#replayed(request, reply);
     return outcomeFrom(request, sent, reply, this.#onServerClock);
   }
 
   async settle({ id, orgId, now, amounts }: SettleRequest): Promise<SettleOutcome> {
     const { layout, numbers } = this.#encoder.encode(orgId, amounts, [0, 0, Math.floor(now)]);
-    const { told, lockOrder, tags, places, locks, widestLock } = layout;
-    const values = [nameOf(id), !this.#onServerClock, ...told, `{${numbers}}`, lockOrder, tags];
-    const used = (await this.#calls.run({ name: "settle", values, locks, widestLock })).map(Number);
+    const { rows, told, tags, places } = layout;
+    const values = [nameOf(id), ...told, `{${numbers}}`, tags];
+    const used = (await this.#calls.run({ name: "settle", values, rows })).map(Number);
     const [status = 0] = used;
     if (status < 0) return { outcome: notOpenFrom(-status) };
     return { outcome: "settled", used: inOrder(used, places) };
@@ -141,7 +129,8 @@ class CountersInPostgres implements PostgresCounters {
 
   async read({ orgId, now, charges }: ReadQuery): Promise<Reading[]> {
     const sent = this.#encoder.encodeToRead(orgId, charges, [0, 0, Math.floor(now)]);
-    const values = [!this.#onServerClock, ...sent.layout.told, `{${sent.numbers}}`];
+    const { rows, told } = sent.layout;
+    const values = [!this.#onServerClock, ...rowsTold(rows), ...told, `{${sent.numbers}}`];
     const reply = await this.#call("read", values);
     const clocks = clocksFrom(reply[0], reply[1], now, this.#onServerClock);
     return [...inOrder(readingsFrom(reply, 2, sent.charges, clocks), sent.layout.places)];
@@ -165,21 +154,30 @@ class CountersInPostgres implements PostgresCounters {
 
   #sender(): CallSender {
     return {
-      alone: ({ name, values }) => this.#call(name, values),
-      together: (calls) => this.#together(calls),
+      send: (calls) => this.#count(calls),
       hasDoneNothing: (error) => codeOf(error)?.length === 5, // an SQLSTATE: the transaction was undone
     };
   }
 
-  async #call(name: "reserve" | "settle" | "read", values: readonly unknown[]): Promise<Reply> {
-    const [reply] = await this.#answers(this.#texts[name], values);
-    return reply ?? [];
+  async #count(calls: readonly CountingCall[]): Promise<readonly Reply[]> {
+    const byName = new Map(calls.flatMap((call) => call.rows.map((row) => [row.name, row] as const)));
+    const rows = [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const places = new Map(rows.map(({ name }, i) => [name, i + 1]));
+    const told = calls.map(({ name, rows, values }) => {
+      return [name, numberArray(rows.map((row) => places.get(row.name) ?? 0)), ...values];
+    });
+    const forgets = this.#reserves >= FORGET_EVERY;
+    const values = [JSON.stringify(told), !this.#onServerClock, ...rowsTold(rows), forgets ? FORGET_MOST : 0];
+    const replies = await this.#answers(this.#texts.count_calls, values);
+    const reserved = calls.filter(({ name }, i) => name === "reserve" && isReserved(replies[i])).length;
+    // Where nothing was counted nothing was forgotten.
+    if (reserved > 0) this.#reserves = reserved + (forgets ? 0 : this.#reserves);
+    return replies;
   }
 
-  #together(calls: readonly LockingCall[]): Promise<readonly Reply[]> {
-    const locks = new Set(calls.flatMap((call) => call.locks));
-    const told = JSON.stringify(calls.map(({ name, values }) => [name, ...values]));
-    return this.#answers(this.#texts.together, [told, !this.#onServerClock, textArray([...locks].sort())]);
+  async #call(name: "foresee" | "read", values: readonly unknown[]): Promise<Reply> {
+    const [reply] = await this.#answers(this.#texts[name], values);
+    return reply ?? [];
   }
 
   /** Each answer of a function is the text of a JSON array. */
@@ -202,10 +200,9 @@ function textsOf(schema: string) {
     const values = Array.from({ length: count }, (_, i) => `$${i + 1}`).join(", ");
     return `SELECT "${schema}".${name}(${values})`;
   };
-  return {
-    reserve: call("reserve", 16),
-    settle: call("settle", 10),
-    together: call("together", 3),
-    read: call("read", 7),
-  };
+  return { count_calls: call("count_calls", 5), foresee: call("foresee", 13), read: call("read", 7) };
+}
+
+function isReserved(reply: Reply | undefined): boolean {
+  return reply?.[0] === STATUS.reserved || reply?.[0] === STATUS.reservedInShadow;
 }

@@ -1,4 +1,5 @@
 import type { Reply } from "../wire/reply.js";
+import type { RowName } from "./wire.js";
 
 /** Statements under way at once: the connections of a pool are for others too, and with more of them the groups would be smaller. */
 const UNDER_WAY_MAX = 4;
@@ -6,35 +7,32 @@ const UNDER_WAY_MAX = 4;
 /** Calls of one statement, which holds the locks of all of them until it is over. */
 const GROUP_MAX = 64;
 
-/** A call of one of the functions that lock the rows they count in. */
-export interface LockingCall {
+/** A call that counts in rows, which are locked for it. */
+export interface CountingCall {
   readonly name: "reserve" | "settle";
   readonly values: readonly unknown[];
-  /** The names of its rows, in the order in which all processes lock them. */
-  readonly locks: readonly string[];
-  /** The one of them that it shares with the most other calls; none for a call that counts nothing. */
-  readonly widestLock: string | undefined;
+  /** The first is the one that it shares with the most other calls. */
+  readonly rows: readonly RowName[];
 }
 
 /** Where calls are sent to. */
 export interface CallSender {
-  alone(call: LockingCall): Promise<Reply>;
   /** All in one transaction, one after the other: where one of them fails, nothing was done. */
-  together(calls: readonly LockingCall[]): Promise<readonly Reply[]>;
+  send(calls: readonly CountingCall[]): Promise<readonly Reply[]>;
   /** Whether an error says that nothing was done. */
   hasDoneNothing(error: unknown): boolean;
 }
 
 interface Waiting {
-  readonly call: LockingCall;
+  readonly call: CountingCall;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: unknown) => void;
 }
 
 interface Group {
   readonly calls: readonly Waiting[];
-  /** The widest locks of them. */
-  readonly locks: ReadonlySet<string>;
+  /** The widest rows of them. */
+  readonly rows: ReadonlySet<string>;
 }
 
 /**
@@ -47,7 +45,7 @@ export class GroupedCalls {
   readonly #sender: CallSender;
   #waiting: Waiting[] = [];
   #underWay = 0;
-  /** The widest locks of what is under way. */
+  /** The widest rows of what is under way. */
   readonly #held = new Set<string>();
   #isDue = false;
 
@@ -55,7 +53,7 @@ export class GroupedCalls {
     this.#sender = sender;
   }
 
-  run(call: LockingCall): Promise<Reply> {
+  run(call: CountingCall): Promise<Reply> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ call, resolve, reject });
       this.#sendSoon();
@@ -84,44 +82,41 @@ export class GroupedCalls {
   #taken(share: number): Group {
     const calls: Waiting[] = [];
     const left: Waiting[] = [];
-    const locks = new Set<string>();
+    const rows = new Set<string>();
     for (const one of this.#waiting) {
-      const { widestLock = "" } = one.call;
-      const isHeld = this.#held.has(widestLock);
-      const most = locks.has(widestLock) ? GROUP_MAX : Math.min(share, GROUP_MAX);
-      if (isHeld || calls.length >= most) {
+      const widest = one.call.rows[0]?.name ?? "";
+      const most = rows.has(widest) ? GROUP_MAX : Math.min(share, GROUP_MAX);
+      if (this.#held.has(widest) || calls.length >= most) {
         left.push(one);
       } else {
         calls.push(one);
-        if (widestLock !== "") locks.add(widestLock);
+        if (widest !== "") rows.add(widest);
       }
     }
     this.#waiting = left;
-    return { calls, locks };
+    return { calls, rows };
   }
 
-  async #send({ calls, locks }: Group): Promise<void> {
-    for (const lock of locks) this.#held.add(lock);
+  async #send({ calls, rows }: Group): Promise<void> {
+    for (const row of rows) this.#held.add(row);
     this.#underWay++;
-    const [first] = calls;
-    await (first !== undefined && calls.length === 1 ? this.#sendAlone(first) : this.#sendTogether(calls));
+    await this.#answer(calls);
     this.#underWay--;
-    for (const lock of locks) this.#held.delete(lock);
+    for (const row of rows) this.#held.delete(row);
     this.#sendSoon();
   }
 
-  async #sendTogether(calls: readonly Waiting[]): Promise<void> {
+  async #answer(calls: readonly Waiting[]): Promise<void> {
     try {
-      const replies = await this.#sender.together(calls.map(({ call }) => call));
+      const replies = await this.#sender.send(calls.map(({ call }) => call));
       for (const [i, { resolve }] of calls.entries()) resolve(replies[i] ?? []);
     } catch (error) {
-      // Whose fault it is shows when each goes alone; the others have theirs done.
-      if (this.#sender.hasDoneNothing(error)) await Promise.all(calls.map((one) => this.#sendAlone(one)));
-      else for (const { reject } of calls) reject(error);
+      if (calls.length > 1 && this.#sender.hasDoneNothing(error)) {
+        // Whose fault it is shows when each goes alone; the others have theirs done.
+        await Promise.all(calls.map((one) => this.#answer([one])));
+      } else {
+        for (const { reject } of calls) reject(error);
+      }
     }
-  }
-
-  async #sendAlone({ call, resolve, reject }: Waiting): Promise<void> {
-    await this.#sender.alone(call).then(resolve, reject);
   }
 }

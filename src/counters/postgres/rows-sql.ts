@@ -19,29 +19,27 @@ BEGIN
   RETURN moment;
 END $fn$;
 
--- The lock of a row, which is named by its scope, a space and its models.
-CREATE FUNCTION ${s}.lock_of(name text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $fn$
-  SELECT hashtextextended('counts of ${s} ' || name, 0)
+CREATE FUNCTION ${s}.lock_of(scope text, models text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $fn$
+  SELECT hashtextextended('counts of ${s} ' || scope || ' ' || models, 0)
 $fn$;
 
--- The rows of a call in its order; NULL for one that is not there.
+-- Rows in the order in which they are named; one that is not there has no moment and no counts.
 CREATE FUNCTION ${s}.rows_of(scopes text[], models text[]) RETURNS ${s}.counts[] LANGUAGE plpgsql VOLATILE AS $fn$
 BEGIN
   RETURN ARRAY(
-    SELECT t FROM unnest(scopes, models) WITH ORDINALITY AS w (scope, models, place)
+    SELECT ROW(w.scope, w.models, t.at, t.counts)::${s}.counts
+      FROM unnest(scopes, models) WITH ORDINALITY AS w (scope, models, place)
       LEFT JOIN ${s}.counts t ON t.scope = w.scope AND t.models = w.models ORDER BY w.place);
 END $fn$;
 
--- The same, locked until the end of the call.
-CREATE FUNCTION ${s}.locked_rows(scopes text[], models text[], lock_order integer[]) RETURNS ${s}.counts[] LANGUAGE plpgsql AS $fn$
+CREATE FUNCTION ${s}.has_new(held ${s}.counts[]) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $fn$
 DECLARE
-  place integer;
-  done text; -- assigned to, which takes a third of the time of PERFORM
+  h ${s}.counts;
 BEGIN
-  FOREACH place IN ARRAY lock_order LOOP
-    done := pg_advisory_xact_lock(${s}.lock_of(scopes[place] || ' ' || models[place]));
+  FOREACH h IN ARRAY held LOOP
+    IF h.at IS NULL THEN RETURN true; END IF;
   END LOOP;
-  RETURN ${s}.rows_of(scopes, models);
+  RETURN false;
 END $fn$;
 
 -- Where a count is in its row; behind the last one where it is not there.
@@ -120,7 +118,7 @@ BEGIN
     last.scope := seen.scope;
     last.models := seen.models;
     IF seen.old IS NOT NULL AND ${s}.are_idle(seen.old, moment) THEN
-      IF pg_try_advisory_xact_lock(${s}.lock_of(seen.scope || ' ' || seen.models)) THEN
+      IF pg_try_advisory_xact_lock(${s}.lock_of(seen.scope, seen.models)) THEN
         DELETE FROM ${s}.counts t WHERE t.scope = seen.scope AND t.models = seen.models AND t.at = seen.at
           AND ${s}.are_idle(t.counts, moment); -- a clock that stands still may have counted meanwhile
       END IF;

@@ -14,23 +14,26 @@ export function nameOf(text: string): string {
   return `${storable(text.slice(0, NAME_MAX - 100).toWellFormed())}… sha256 ${hash}`;
 }
 
-/** A layout with what the functions of the database are told of it: arrays as text, see `callSql`. */
+/** A row of table counts. */
+export interface RowName {
+  /** Rows are locked in the order of these, by all processes. */
+  readonly name: string;
+  readonly scope: string;
+  readonly models: string;
+}
+
+/** A layout with what the functions of the database are told of it, see `callSql`. */
 export interface PostgresLayout extends Layout {
-  /** scopes, models, sizes, fields and shape. */
+  /** The first is of the widest scope. */
+  readonly rows: readonly RowName[];
+  /** sizes, fields and shape: arrays as text. */
   readonly told: readonly string[];
-  /** The names of the rows in the order in which all processes lock them, the one of the widest scope, and the place of each. */
-  readonly locks: readonly string[];
-  readonly widestLock: string | undefined;
-  readonly lockOrder: string;
 }
 
 export function postgresLayout(layout: Layout): PostgresLayout {
   const rows = layout.scopes.flatMap(({ limits, rows }) => {
-    return rows.map(({ field, counts }) => ({
-      scope: nameOf(limits[0]?.scopeKey ?? ""),
-      models: field,
-      counts,
-    }));
+    const scope = nameOf(limits[0]?.scopeKey ?? "");
+    return rows.map(({ field, counts }) => ({ name: `${scope} ${field}`, scope, models: field, counts }));
   });
   const counts = rows.flatMap((row) => row.counts);
   const shape = counts.flatMap(({ limit, amount, period }) => [
@@ -39,25 +42,24 @@ export function postgresLayout(layout: Layout): PostgresLayout {
     amount,
     period,
   ]);
-  const names = rows.map(({ scope, models }) => `${scope} ${models}`);
-  const locks = names.map((name, i) => ({ name, place: i + 1 })).sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     ...layout,
+    rows,
     told: [
-      textArray(rows.map(({ scope }) => scope)),
-      textArray(rows.map(({ models }) => models)),
       numberArray(rows.map((row) => row.counts.length)),
       textArray(counts.map(({ limit }) => nameOf(limit.field))),
       numberArray(shape),
     ],
-    locks: locks.map(({ name }) => name),
-    widestLock: names[0],
-    lockOrder: numberArray(locks.map(({ place }) => place)),
   };
 }
 
+/** scopes and models of rows: arrays as text. */
+export function rowsTold(rows: readonly RowName[]): [scopes: string, models: string] {
+  return [textArray(rows.map(({ scope }) => scope)), textArray(rows.map(({ models }) => models))];
+}
+
 /** An array as Postgres reads it. */
-export function textArray(texts: readonly string[]): string {
+function textArray(texts: readonly string[]): string {
   return `{${texts.map((text) => `"${text.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
 }
 

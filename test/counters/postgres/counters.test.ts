@@ -179,7 +179,7 @@ describe.each(databases)("counters in %s", (_, open) => {
       );
       // One statement, so that it counts its own reads: a reserve of nothing, which forgets up to a hundred.
       const [row] = await rows(`
-        SELECT "${own}".reserve('new', false, false, false, '{}', '{}', '{}', '{}', '{}', '{1000,2000,0}', '{}', '', '', null, null, 100),
+        SELECT "${own}".count_calls('[["reserve", "{}", "new", false, "{}", "{}", "{}", "{1000,2000,0}", "", "", null, null]]', false, '{}', '{}', 100),
           (SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables
             WHERE schemaname = '${own}' AND relname = 'reservation') AS looked_at`);
       expect(Number((row as { looked_at: unknown }).looked_at)).toBeLessThan(10);

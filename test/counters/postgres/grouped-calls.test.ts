@@ -1,19 +1,18 @@
 import { describe, expect, it } from "vitest";
 import {
   type CallSender,
+  type CountingCall,
   GroupedCalls,
-  type LockingCall,
 } from "../../../src/counters/postgres/grouped-calls.js";
 
 /** A call that is told from others by its id, under limits of an org. */
-function callOf(id: string, org?: string): LockingCall {
-  const locks = org === undefined ? [] : [org];
-  return { name: "reserve", values: [id], locks, widestLock: org };
+function callOf(id: string, org?: string): CountingCall {
+  const rows = org === undefined ? [] : [{ name: org, scope: org, models: "=" }];
+  return { name: "reserve", values: [id], rows };
 }
 
 interface Sent {
   readonly ids: readonly unknown[];
-  readonly isTogether: boolean;
   answer(): Promise<void>;
   fail(error: Error): Promise<void>;
 }
@@ -23,25 +22,22 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 /** A sender that notes what is sent, and answers each call with its id when it is told to. */
 function recorder() {
   const sent: Sent[] = [];
-  const send = <T>(calls: readonly LockingCall[], isTogether: boolean, answerOf: (ids: unknown[]) => T) =>
-    new Promise<T>((resolve, reject) => {
-      const ids = calls.map(({ values }) => values[0]);
-      sent.push({
-        ids,
-        isTogether,
-        answer: async () => {
-          resolve(answerOf(ids));
-          await turn();
-        },
-        fail: async (error) => {
-          reject(error);
-          await turn();
-        },
-      });
-    });
   const sender: CallSender = {
-    alone: (call) => send([call], false, (ids) => ids),
-    together: (calls) => send(calls, true, (ids) => ids.map((id) => [id])),
+    send: (calls) =>
+      new Promise((resolve, reject) => {
+        const ids = calls.map(({ values }) => values[0]);
+        sent.push({
+          ids,
+          answer: async () => {
+            resolve(ids.map((id) => [id]));
+            await turn();
+          },
+          fail: async (error) => {
+            reject(error);
+            await turn();
+          },
+        });
+      }),
     hasDoneNothing: (error) => error instanceof RangeError,
   };
   return { sent, calls: new GroupedCalls(sender), ids: () => sent.map(({ ids }) => ids) };
@@ -70,7 +66,6 @@ describe("calls of counters in Postgres", () => {
     expect(ids().slice(4)).toEqual([namesOf(64, 4)]);
     await sent[4]?.answer();
     expect(ids().slice(5)).toEqual([namesOf(6, 68)]);
-    expect(sent.map(({ isTogether }) => isTogether)).toEqual([false, false, false, false, true, true]);
     for (const one of sent) await one.answer();
     expect(await Promise.all([...first, ...later])).toEqual(namesOf(74).map((id) => [id]));
   });
@@ -84,7 +79,7 @@ describe("calls of counters in Postgres", () => {
     await Promise.all(answers);
   });
 
-  it("wait here for one under way that holds the widest of their locks, and keep nobody else back", async () => {
+  it("wait here for one under way that holds the widest of their rows, and keep nobody else back", async () => {
     const { sent, calls, ids } = recorder();
     const first = calls.run(callOf("c0", "acme"));
     await turn();
@@ -131,7 +126,7 @@ describe("calls of counters in Postgres", () => {
     await Promise.all(first);
   });
 
-  it("are sent again after a failure: it leaves no place taken and no lock held", async () => {
+  it("are sent again after a failure: it leaves no place taken and no row held", async () => {
     const { sent, calls } = recorder();
     for (let round = 0; round < 9; round++) {
       const one = calls.run(callOf("one", "acme"));
