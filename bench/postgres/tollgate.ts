@@ -52,6 +52,7 @@ export async function admitAndSettle(parameter: string): Promise<Served> {
   });
   await callKey(gate, 0, calls[0] as Call); // sound: there are CALLS of them
   await countEvery(pool, schema, setting.keys);
+  await checkEvery(gate, setting.keys);
   const order = orderOf(setting.keys);
   let at = 0;
   return {
@@ -77,6 +78,20 @@ async function callKey(gate: Gate, key: number, call: Call): Promise<void> {
   if (!admission.admitted) throw new Error(admission.message);
   const settlement = await gate.settle(admission.reservation, { inputTokens, outputTokens });
   if (!settlement.settled) throw new Error(settlement.reason);
+}
+
+/** As many as are under way when it is measured. */
+const AT_ONCE = 64;
+
+/** Has the gate find every chain, as one that has been running for a while. A check charges nothing. */
+async function checkEvery(gate: Gate, keys: number): Promise<void> {
+  const { model, inputTokens, maxOutputTokens } = calls[0] as Call; // sound: there are CALLS of them
+  let next = 0;
+  const checker = async () => {
+    while (next < keys)
+      await gate.check({ keyId: placeOf(next++).keyId }, { model, inputTokens, maxOutputTokens });
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, checker));
 }
 
 /** Limits over a key: three at each scope, or four, from the key upwards. */

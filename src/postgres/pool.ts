@@ -93,6 +93,14 @@ export function codeOf(error: unknown): string | undefined {
   return textOf(error, "code");
 }
 
+/** An SQLSTATE, which has a digit (errors of the system such as EPIPE have none), but for those about the connection. */
+const SQLSTATE = /^(?!08)(?=.*\d)[0-9A-Z]{5}$/;
+
+/** Whether the database itself says that a statement failed, which has then changed nothing: not where its answer was lost. */
+export function wasUndone(error: unknown): boolean {
+  return SQLSTATE.test(codeOf(error) ?? "");
+}
+
 /** The constraint that an error of the database is about. */
 export function constraintOf(error: unknown): string | undefined {
   return textOf(error, "constraint");

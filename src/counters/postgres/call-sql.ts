@@ -266,10 +266,11 @@ BEGIN
 END $fn$;
 
 -- Calls that count, one after the other in one transaction; a reply to each. scopes and models are the rows of all of them in the
--- order in which all processes lock them: each is read once and written once. A call says its name, the places of its rows, and the values
--- of the function of that name. to_forget: how many rows to look at for those that matter no more, where anything is counted.
+-- order in which all processes lock them: each is read once and written once. A call says its name, which of told it is (sizes, fields and
+-- shape, from 0), the places of its rows, and what else the function of that name takes. to_forget: how many rows to look at for those that
+-- matter no more, where anything is counted.
 CREATE FUNCTION ${s}.count_calls(
-  calls jsonb, on_caller_clock boolean, scopes text[], models text[], to_forget integer
+  calls jsonb, told jsonb, on_caller_clock boolean, scopes text[], models text[], to_forget integer
 ) RETURNS SETOF text LANGUAGE plpgsql ${PLANNING} AS $fn$
 DECLARE
   v jsonb;
@@ -278,6 +279,11 @@ DECLARE
   has_new boolean;
   mine ${s}.counts[];
   places integer[];
+  at integer;
+  sizes integer[];
+  fields text[];
+  shape bigint[];
+  numbers bigint[];
   found ${s}.outcome;
   has_counted boolean := false;
   is_written boolean[];
@@ -291,20 +297,27 @@ BEGIN
   held := ${s}.rows_of(scopes, models);
   has_new := ${s}.has_new(held);
   FOR v IN SELECT * FROM jsonb_array_elements(calls) LOOP
-    places := (v ->> 1)::integer[];
+    IF at IS DISTINCT FROM (v -> 1)::integer THEN
+      at := v -> 1;
+      sizes := told -> at ->> 0;
+      fields := told -> at ->> 1;
+      shape := told -> at ->> 2;
+    END IF;
+    places := v ->> 2;
     mine := '{}';
     FOR r IN 1..cardinality(places) LOOP
       mine[r] := held[places[r]];
     END LOOP;
     raw := ${s}.server_now();
     IF v ->> 0 = 'reserve' THEN
-      IF on_caller_clock THEN raw := ${s}.caller_clock(((v ->> 7)::bigint[])[3], true); END IF;
-      found := ${s}.reserve(mine, raw, v ->> 2, (v ->> 3)::boolean, false, (v ->> 4)::integer[], (v ->> 5)::text[],
-        (v ->> 6)::bigint[], (v ->> 7)::bigint[], v ->> 8, v ->> 9, v ->> 10, v ->> 11);
+      numbers := v ->> 5;
+      IF on_caller_clock THEN raw := ${s}.caller_clock(numbers[3], true); END IF;
+      found := ${s}.reserve(
+        mine, raw, v ->> 3, (v -> 4)::boolean, false, sizes, fields, shape, numbers, v ->> 6, v ->> 7, v ->> 8, v ->> 9);
     ELSE
-      IF on_caller_clock THEN raw := ${s}.caller_clock(((v ->> 6)::bigint[])[3], true); END IF;
-      found := ${s}.settle(mine, raw, v ->> 2, (v ->> 3)::integer[], (v ->> 4)::text[], (v ->> 5)::bigint[],
-        (v ->> 6)::bigint[], v ->> 7);
+      numbers := v ->> 4;
+      IF on_caller_clock THEN raw := ${s}.caller_clock(numbers[3], true); END IF;
+      found := ${s}.settle(mine, raw, v ->> 3, sizes, fields, shape, numbers, v ->> 5);
     END IF;
     RETURN NEXT found.reply;
     CONTINUE WHEN found.written IS NULL;
@@ -325,7 +338,7 @@ END $fn$;
 
 -- The reply that a reserve would have. It locks nothing and writes nothing.
 CREATE FUNCTION ${s}.foresee(
-  on_caller_clock boolean, scopes text[], models text[], wanted text, extends boolean, sizes integer[], fields text[], shape bigint[],
+  on_caller_clock boolean, scopes text[], models text[], sizes integer[], fields text[], shape bigint[], wanted text, extends boolean,
   numbers bigint[], tags text, plan text, wanted_key text, fingerprint text
 ) RETURNS text LANGUAGE plpgsql ${PLANNING} AS $fn$
 DECLARE

@@ -5,11 +5,11 @@ import { parse } from "../../model/validation.js";
 import { migrate, migrationText } from "../../postgres/migration.js";
 import {
   answersOfStatement,
-  codeOf,
   notMigrated,
   type PostgresOptions,
   type PostgresPool,
   poolOf,
+  wasUndone,
 } from "../../postgres/pool.js";
 import { schemaName } from "../../postgres/schema.js";
 import { fromStorableJson } from "../../postgres/text.js";
@@ -101,9 +101,8 @@ class CountersInPostgres implements PostgresCounters {
     const lives = Math.ceil(ttlMs);
     const header = [lives, lives + KEPT_MS, Math.floor(request.now)] as const;
     const sent = this.#encoder.encode(orgId, charges, header);
-    const { rows, told, tags, plan } = sent.layout;
+    const { rows, told, toldJson, tags, plan } = sent.layout;
     const values = [
-      ...told,
       `{${sent.numbers}}`,
       tags,
       plan,
@@ -111,17 +110,24 @@ class CountersInPostgres implements PostgresCounters {
       idempotency ? nameOf(idempotency.fingerprint) : null,
     ];
     const reply = dryRun
-      ? await this.#call("foresee", [!this.#onServerClock, ...rowsTold(rows), nameOf(id), extend, ...values])
-      : await this.#calls.run({ name: "reserve", values: [nameOf(id), extend, ...values], rows });
+      ? await this.#call("foresee", [
+          !this.#onServerClock,
+          ...rowsTold(rows),
+          ...told,
+          nameOf(id),
+          extend,
+          ...values,
+        ])
+      : await this.#calls.run({ name: "reserve", rows, toldJson, values: [nameOf(id), extend, ...values] });
     if (reply[0] === STATUS.look) return this.#replayed(request, reply);
     return outcomeFrom(request, sent, reply, this.#onServerClock);
   }
 
   async settle({ id, orgId, now, amounts }: SettleRequest): Promise<SettleOutcome> {
     const { layout, numbers } = this.#encoder.encode(orgId, amounts, [0, 0, Math.floor(now)]);
-    const { rows, told, tags, places } = layout;
-    const values = [nameOf(id), ...told, `{${numbers}}`, tags];
-    const used = (await this.#calls.run({ name: "settle", values, rows })).map(Number);
+    const { rows, toldJson, tags, places } = layout;
+    const values = [nameOf(id), `{${numbers}}`, tags];
+    const used = (await this.#calls.run({ name: "settle", rows, toldJson, values })).map(Number);
     const [status = 0] = used;
     if (status < 0) return { outcome: notOpenFrom(-status) };
     return { outcome: "settled", used: inOrder(used, places) };
@@ -155,7 +161,7 @@ class CountersInPostgres implements PostgresCounters {
   #sender(): CallSender {
     return {
       send: (calls) => this.#count(calls),
-      hasDoneNothing: (error) => codeOf(error)?.length === 5, // an SQLSTATE: the transaction was undone
+      wasUndone,
     };
   }
 
@@ -163,11 +169,18 @@ class CountersInPostgres implements PostgresCounters {
     const byName = new Map(calls.flatMap((call) => call.rows.map((row) => [row.name, row] as const)));
     const rows = [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     const places = new Map(rows.map(({ name }, i) => [name, i + 1]));
-    const told = calls.map(({ name, rows, values }) => {
-      return [name, numberArray(rows.map((row) => places.get(row.name) ?? 0)), ...values];
+    const told = new Map([...new Set(calls.map(({ toldJson }) => toldJson))].map((json, i) => [json, i]));
+    const sent = calls.map(({ name, rows, toldJson, values }) => {
+      return [name, told.get(toldJson), numberArray(rows.map((row) => places.get(row.name) ?? 0)), ...values];
     });
     const forgets = this.#reserves >= FORGET_EVERY;
-    const values = [JSON.stringify(told), !this.#onServerClock, ...rowsTold(rows), forgets ? FORGET_MOST : 0];
+    const values = [
+      JSON.stringify(sent),
+      `[${[...told.keys()].join(",")}]`,
+      !this.#onServerClock,
+      ...rowsTold(rows),
+      forgets ? FORGET_MOST : 0,
+    ];
     const replies = await this.#answers(this.#texts.count_calls, values);
     const reserved = calls.filter(({ name }, i) => name === "reserve" && isReserved(replies[i])).length;
     // Where nothing was counted nothing was forgotten.
@@ -200,7 +213,7 @@ function textsOf(schema: string) {
     const values = Array.from({ length: count }, (_, i) => `$${i + 1}`).join(", ");
     return `SELECT "${schema}".${name}(${values})`;
   };
-  return { count_calls: call("count_calls", 5), foresee: call("foresee", 13), read: call("read", 7) };
+  return { count_calls: call("count_calls", 6), foresee: call("foresee", 13), read: call("read", 7) };
 }
 
 function isReserved(reply: Reply | undefined): boolean {

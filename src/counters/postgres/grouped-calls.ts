@@ -2,7 +2,7 @@ import type { Reply } from "../wire/reply.js";
 import type { RowName } from "./wire.js";
 
 /** Statements under way at once: the connections of a pool are for others too, and with more of them the groups would be smaller. */
-const UNDER_WAY_MAX = 4;
+const UNDER_WAY_MAX = 3;
 
 /** Calls of one statement, which holds the locks of all of them until it is over. */
 const GROUP_MAX = 64;
@@ -10,6 +10,8 @@ const GROUP_MAX = 64;
 /** A call that counts in rows, which are locked for it. */
 export interface CountingCall {
   readonly name: "reserve" | "settle";
+  /** See `PostgresLayout`. */
+  readonly toldJson: string;
   readonly values: readonly unknown[];
   /** The first is the one that it shares with the most other calls. */
   readonly rows: readonly RowName[];
@@ -19,8 +21,8 @@ export interface CountingCall {
 export interface CallSender {
   /** All in one transaction, one after the other: where one of them fails, nothing was done. */
   send(calls: readonly CountingCall[]): Promise<readonly Reply[]>;
-  /** Whether an error says that nothing was done. */
-  hasDoneNothing(error: unknown): boolean;
+  /** Whether an error says that nothing was done; else nobody knows. */
+  wasUndone(error: unknown): boolean;
 }
 
 interface Waiting {
@@ -111,7 +113,7 @@ export class GroupedCalls {
       const replies = await this.#sender.send(calls.map(({ call }) => call));
       for (const [i, { resolve }] of calls.entries()) resolve(replies[i] ?? []);
     } catch (error) {
-      if (calls.length > 1 && this.#sender.hasDoneNothing(error)) {
+      if (calls.length > 1 && this.#sender.wasUndone(error)) {
         // Whose fault it is shows when each goes alone; the others have theirs done.
         await Promise.all(calls.map((one) => this.#answer([one])));
       } else {

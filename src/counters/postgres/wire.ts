@@ -26,8 +26,10 @@ export interface RowName {
 export interface PostgresLayout extends Layout {
   /** The first is of the widest scope. */
   readonly rows: readonly RowName[];
-  /** sizes, fields and shape: arrays as text. */
-  readonly told: readonly string[];
+  /** sizes, fields and shape: arrays as text, the same for all calls of such limits. */
+  readonly told: readonly [sizes: string, fields: string, shape: string];
+  /** The same as JSON. */
+  readonly toldJson: string;
 }
 
 export function postgresLayout(layout: Layout): PostgresLayout {
@@ -42,15 +44,12 @@ export function postgresLayout(layout: Layout): PostgresLayout {
     amount,
     period,
   ]);
-  return {
-    ...layout,
-    rows,
-    told: [
-      numberArray(rows.map((row) => row.counts.length)),
-      textArray(counts.map(({ limit }) => nameOf(limit.field))),
-      numberArray(shape),
-    ],
-  };
+  const told: PostgresLayout["told"] = [
+    numberArray(rows.map((row) => row.counts.length)),
+    textArray(counts.map(({ limit }) => nameOf(limit.field))),
+    numberArray(shape),
+  ];
+  return { ...layout, rows, told, toldJson: JSON.stringify(told) };
 }
 
 /** scopes and models of rows: arrays as text. */

@@ -179,7 +179,7 @@ describe.each(databases)("counters in %s", (_, open) => {
       );
       // One statement, so that it counts its own reads: a reserve of nothing, which forgets up to a hundred.
       const [row] = await rows(`
-        SELECT "${own}".count_calls('[["reserve", "{}", "new", false, "{}", "{}", "{}", "{1000,2000,0}", "", "", null, null]]', false, '{}', '{}', 100),
+        SELECT "${own}".count_calls('[["reserve", 0, "{}", "new", false, "{1000,2000,0}", "", "", null, null]]', '[["{}", "{}", "{}"]]', false, '{}', '{}', 100),
           (SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables
             WHERE schemaname = '${own}' AND relname = 'reservation') AS looked_at`);
       expect(Number((row as { looked_at: unknown }).looked_at)).toBeLessThan(10);
@@ -198,6 +198,27 @@ describe.each(databases)("counters in %s", (_, open) => {
     );
     expect(outcomes.flatMap(({ status }, i) => (status === "rejected" ? [i] : []))).toEqual([20]);
     expect(await used(charges)).toEqual([29 * 7]);
+  });
+
+  it("fail and are not sent again where the connection breaks under many: they may have been done", async () => {
+    let groups = 0;
+    const breaking = {
+      query: async (text: string, values?: unknown[]) => {
+        const answer = await pool.query(text, values);
+        if (JSON.parse(String(values?.[0])).length === 1) return answer;
+        groups++;
+        throw Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
+      },
+    };
+    const broken = postgresCounters({ pool: breaking, schema });
+    const charges = [charge(limit({ tpm: 1_000 }), 7, 0)];
+    const call = { orgId: "o1", now: Date.now(), ttlMs: TTL, charges };
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 9 }, (_, i) => broken.reserve({ id: `broken ${i}`, ...call })),
+    );
+    expect(outcomes.map(({ status }) => status)).toEqual(Array.from({ length: 9 }, () => "rejected"));
+    expect(groups).toBe(1);
+    expect(await used(charges)).toEqual([9 * 7]);
   });
 
   it("make few statements of many calls at once", async () => {
