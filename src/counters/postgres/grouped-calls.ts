@@ -111,7 +111,11 @@ export class GroupedCalls {
   async #answer(calls: readonly Waiting[]): Promise<void> {
     try {
       const replies = await this.#sender.send(calls.map(({ call }) => call));
-      for (const [i, { resolve }] of calls.entries()) resolve(replies[i] ?? []);
+      for (const [i, { resolve, reject }] of calls.entries()) {
+        const reply = replies[i];
+        if (reply === undefined) reject(new Error("the database answered fewer calls than it was sent"));
+        else resolve(reply);
+      }
     } catch (error) {
       if (calls.length > 1 && this.#sender.wasUndone(error)) {
         // Whose fault it is shows when each goes alone; the others have theirs done.

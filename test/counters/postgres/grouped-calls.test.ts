@@ -126,6 +126,12 @@ describe("calls of counters in Postgres", () => {
     await Promise.all(first);
   });
 
+  it("that are not answered fail: no answer is made up", async () => {
+    const calls = new GroupedCalls({ send: async () => [["c0"]], wasUndone: () => false });
+    const answers = await Promise.allSettled(namesOf(2).map((id) => calls.run(callOf(id, "acme"))));
+    expect(answers.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+  });
+
   it("are sent again after a failure: it leaves no place taken and no row held", async () => {
     const { sent, calls } = recorder();
     for (let round = 0; round < 9; round++) {
