@@ -4,7 +4,7 @@ import { bars, comparisons } from "./bars.js";
 import { machine, versions } from "./machine.js";
 import { type LoadResult, weighLoad } from "./memory/weighing.js";
 import { serverInfo } from "./postgres/server.js";
-import { postgresRaces } from "./postgres/suite.js";
+import { postgresBars, postgresRaces } from "./postgres/suite.js";
 import { FULL, QUICK, type RaceResult, run } from "./race.js";
 import { redisBars, runRedis } from "./redis/suite.js";
 import { redisTable } from "./redis/table.js";
@@ -70,7 +70,7 @@ async function measure(quick: boolean, only: Suite | undefined): Promise<Results
   if (typeof redis === "string") console.log(`\nredis: skipped, ${redis}`);
   else if (redis !== undefined) console.log(redisTable(redis));
   const ofRedis = typeof redis === "string" ? undefined : redis;
-  const measured = [...bars(raced, loads), ...(ofRedis ? redisBars(ofRedis) : [])];
+  const measured = [...bars(raced, loads), ...postgresBars(served), ...(ofRedis ? redisBars(ofRedis) : [])];
   if (measured.length > 0) console.log(barTable(measured));
   const races = raced.map(({ id, title, rounds, entrants }) => ({
     id,

@@ -1,4 +1,5 @@
-import type { ServedRace } from "../served/race.js";
+import type { Bar } from "../bars.js";
+import type { ServedRace, ServedResult } from "../served/race.js";
 import type { Durability } from "./server.js";
 import { parameterOf } from "./tollgate.js";
 
@@ -13,6 +14,18 @@ export function postgresRaces(quick: boolean): readonly ServedRace[] {
     ? [besideRace("off", 64)]
     : [besideRace("off", 64), besideRace("on", 64), besideRace("off", 1)];
   return [...beside, limitsRace, keysRace(quick ? [1, KEYS] : [1, 100, KEYS, MOST_KEYS])];
+}
+
+const TIMES = 3;
+
+/** The bars about Postgres: with many calls at once, against nine consumes. */
+export function postgresBars(results: readonly ServedResult[]): Bar[] {
+  return results.flatMap(({ id, title, ratio }) => {
+    if (!id.startsWith("postgres-64-") || ratio === undefined) return [];
+    const measured = ratio.times;
+    const claim = `${title}, calls a second against 9 consumes`;
+    return [{ claim, unit: "×", atLeast: TIMES, measured, reached: measured.median >= TIMES }];
+  });
 }
 
 function besideRace(durability: Durability, concurrency: number): ServedRace {
