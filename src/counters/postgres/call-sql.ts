@@ -133,7 +133,9 @@ BEGIN
       taken := CASE WHEN kind = -3 AND period = c.previous THEN c.previous_used ELSE c.used END;
       used[i] := taken;
       IF amount > 0 THEN
-        IF max >= 0 THEN is_short := is_short OR taken > max; ELSE in_shadow := in_shadow OR taken > -1 - max; END IF;
+        IF taken > max THEN -- in shadow mode every one is
+          IF max >= 0 THEN is_short := true; ELSE in_shadow := in_shadow OR taken > -1 - max; END IF;
+        END IF;
       ELSIF kind > 0 THEN
         empties := empties || ${s}.empty_at(c, kind);
       END IF;
@@ -208,15 +210,10 @@ DECLARE
   back bigint;
   used bigint[];
 BEGIN
-  UPDATE ${s}.reservation n SET settled = true, idempotency_key = NULL, parts = NULL
-    FROM (SELECT * FROM ${s}.reservation WHERE id = wanted AND NOT settled AND expires_at > moment FOR UPDATE) was
-    WHERE n.id = was.id RETURNING was.* INTO o;
-  IF NOT FOUND THEN
-    SELECT * INTO o FROM ${s}.reservation WHERE id = wanted;
-    status := ${s}.closed_as(o, moment);
-    IF status IS NULL THEN RAISE EXCEPTION 'it was reserved just now' USING ERRCODE = 'serialization_failure'; END IF;
-    RETURN ROW(format('[%s]', -status), NULL)::${s}.outcome;
-  END IF;
+  SELECT * INTO o FROM ${s}.reservation WHERE id = wanted FOR UPDATE;
+  status := ${s}.closed_as(o, moment);
+  IF status IS NOT NULL THEN RETURN ROW(format('[%s]', -status), NULL)::${s}.outcome; END IF;
+  UPDATE ${s}.reservation SET settled = true, idempotency_key = NULL, parts = NULL WHERE id = wanted;
   part := o.parts[1];
   IF part.tags = wanted_tags THEN reserved := part.numbers; END IF;
 

@@ -2,7 +2,7 @@ import type { Reply } from "../wire/reply.js";
 import type { RowName } from "./wire.js";
 
 /** Statements under way at once: the connections of a pool are for others too, and with more of them the groups would be smaller. */
-const UNDER_WAY_MAX = 3;
+const UNDER_WAY_MAX = 2;
 
 /** Calls of one statement, which holds the locks of all of them until it is over. */
 const GROUP_MAX = 64;

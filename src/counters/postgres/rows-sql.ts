@@ -102,7 +102,7 @@ DECLARE
   server_now CONSTANT bigint := ${s}.server_now(); -- in the query itself it would keep the index from being used
   last ${s}.sweep;
   seen record;
-  looked_at integer := 0;
+  is_end boolean := true;
 BEGIN
   DELETE FROM ${s}.reservation WHERE id = ANY (ARRAY(
     SELECT o.id FROM ${s}.reservation o WHERE o.forget_at <= server_now AND o.expires_at <= moment
@@ -110,13 +110,20 @@ BEGIN
 
   SELECT w.* INTO last FROM ${s}.sweep w FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN RETURN; END IF; -- somebody else is at it
+  -- Of the next rows, those that may be idle, and the last one: to pass each here would take most of the time.
   FOR seen IN
-    SELECT t.scope, t.models, t.at, CASE WHEN t.at + ${KEPT_MS} <= moment THEN t.counts END AS old
-      FROM ${s}.counts t WHERE (t.scope, t.models) > (last.scope, last.models) ORDER BY t.scope, t.models LIMIT at_most
+    SELECT * FROM (
+      SELECT n.*, count(*) OVER () AS looked_at, lead(true) OVER (ORDER BY n.scope, n.models) IS NULL AS is_last FROM (
+        SELECT t.scope, t.models, t.at, CASE WHEN t.at + ${KEPT_MS} <= moment THEN t.counts END AS old
+          FROM ${s}.counts t WHERE (t.scope, t.models) > (last.scope, last.models) ORDER BY t.scope, t.models LIMIT at_most
+      ) n
+    ) n WHERE n.old IS NOT NULL OR n.is_last
   LOOP
-    looked_at := looked_at + 1;
-    last.scope := seen.scope;
-    last.models := seen.models;
+    IF seen.is_last THEN
+      last.scope := seen.scope;
+      last.models := seen.models;
+      is_end := seen.looked_at < at_most;
+    END IF;
     IF seen.old IS NOT NULL AND ${s}.are_idle(seen.old, moment) THEN
       IF pg_try_advisory_xact_lock(${s}.lock_of(seen.scope, seen.models)) THEN
         DELETE FROM ${s}.counts t WHERE t.scope = seen.scope AND t.models = seen.models AND t.at = seen.at
@@ -124,8 +131,8 @@ BEGIN
       END IF;
     END IF;
   END LOOP;
-  IF looked_at < at_most THEN
-    last.scope := ''; -- the end: the next one begins anew
+  IF is_end THEN
+    last.scope := ''; -- the next one begins anew
     last.models := '';
   END IF;
   UPDATE ${s}.sweep SET scope = last.scope, models = last.models;
