@@ -93,12 +93,12 @@ export function codeOf(error: unknown): string | undefined {
   return textOf(error, "code");
 }
 
-/** An SQLSTATE, which has a digit (errors of the system such as EPIPE have none), but for those about the connection. */
-const SQLSTATE = /^(?!08)(?=.*\d)[0-9A-Z]{5}$/;
+/** The classes of errors that are about the values of a statement: data, integrity, and limits of the program. */
+const ABOUT_VALUES = /^(?:22|23|54)[0-9A-Z]{3}$/;
 
-/** Whether the database itself says that a statement failed, which has then changed nothing: not where its answer was lost. */
-export function wasUndone(error: unknown): boolean {
-  return SQLSTATE.test(codeOf(error) ?? "");
+/** Whether the database refused a statement for its values, which has then changed nothing. Of other errors not everyone says so. */
+export function isAboutValues(error: unknown): boolean {
+  return ABOUT_VALUES.test(codeOf(error) ?? "");
 }
 
 /** The constraint that an error of the database is about. */

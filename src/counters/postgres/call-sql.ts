@@ -8,19 +8,21 @@ const PLANNING = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = 
   SET enable_mergejoin = off SET jit = off`;
 
 /**
- * The functions that the adapter calls, in schema `s`, one for each method of Counters. They take and answer what `wire/` says.
+ * What the adapter calls, in schema `s`: `count_calls` for reserves and settles, `foresee` for dry runs, `read`. They take and answer
+ * what `wire/` says.
  *
  * How a call says its charges, row by row:
  *
- *   scopes, models   the rows of table counts; to count, those of all calls that go together, and for each call the places of its own
+ *   scopes, models   the rows of table counts
  *   sizes            how many charges there are on each row
  *   fields           of each charge, the name of its count
  *   shape            of each charge four numbers: kind, max (-1 - max in shadow mode), place of the amount, place of the period (or 0)
  *   numbers          three that each function says, the amounts, and for each period index, start and end
  *
- * INVARIANT: no call waits for another in a circle. Everybody locks in one order: the clock of callers, the rows in the order that
- * their names have, a reservation. A row is written only under its lock, which is an advisory one: so a refused reserve writes
- * nothing.
+ * INVARIANT: no group of calls waits for another in a circle. Everybody locks in one order: the clock of callers, then all that its calls
+ * touch, by advisory locks in the order of their names: rows of counts, ids of reservations, idempotency keys. What is under such a lock is
+ * written by nobody else, but for the key of an expired reservation, which is taken from it: two who do that crosswise are told apart by the
+ * database, and one of them tries again. A refused reserve writes nothing.
  */
 export function callSql(s: string): string {
   return `
@@ -66,7 +68,7 @@ END $fn$;
 -- What a call makes of the rows that it counts in: the reply, and the rows after it where anything is counted.
 CREATE TYPE ${s}.outcome AS (reply text, written ${s}.counts[]);
 
--- Counters.reserve over rows, as of a moment. The numbers begin with the TTL of the reservation and for how long to know of it.
+-- Counters.reserve, but for reading and writing its rows of counts; raw is the clock. The numbers begin with the TTL of the reservation and for how long to know of it.
 CREATE FUNCTION ${s}.reserve(
   held ${s}.counts[], raw bigint, wanted text, extends boolean, dry_run boolean, sizes integer[], fields text[], shape bigint[],
   numbers bigint[], tags text, plan text, wanted_key text, fingerprint text
@@ -187,7 +189,7 @@ BEGIN
       WHERE planned ->> 0 = amount_in.scope AND place > 2 AND charge ->> 0 = amount_in.field), 0);
 END $fn$;
 
--- Counters.settle over rows, as of a moment. Never refuses.
+-- Counters.settle, but for reading and writing its rows of counts; raw is the clock. Never refuses.
 CREATE FUNCTION ${s}.settle(
   held ${s}.counts[], raw bigint, wanted text, sizes integer[], fields text[], shape bigint[], numbers bigint[], wanted_tags text
 ) RETURNS ${s}.outcome LANGUAGE plpgsql AS $fn$
@@ -262,15 +264,20 @@ BEGIN
   RETURN ROW(format('[%s]', array_to_string(used, ',')), held)::${s}.outcome;
 END $fn$;
 
--- Calls that count, one after the other in one transaction; a reply to each. scopes and models are the rows of all of them in the
--- order in which all processes lock them: each is read once and written once. A call says its name, which of told it is (sizes, fields and
--- shape, from 0), the places of its rows, and what else the function of that name takes. to_forget: how many rows to look at for those that
--- matter no more, where anything is counted.
+-- Calls that count, one after the other in one transaction; a reply to each. locks are the names of all that they touch, in the order of
+-- all processes; scopes and models are their rows, each of which is read once and written once. A call is an array:
+--
+--   0 reserve or settle     1 which of told it is, from 0: sizes, fields and shape     2 the places of its rows in scopes and models
+--   3 id                    4 numbers                                                  5 tags
+--   for a reserve:          6 whether it extends     7 plan     8 idempotency key     9 fingerprint
+--
+-- to_forget: how many rows to look at for those that matter no more, where anything is reserved.
 CREATE FUNCTION ${s}.count_calls(
-  calls jsonb, told jsonb, on_caller_clock boolean, scopes text[], models text[], to_forget integer
+  calls jsonb, told jsonb, on_caller_clock boolean, locks text[], scopes text[], models text[], to_forget integer
 ) RETURNS SETOF text LANGUAGE plpgsql ${PLANNING} AS $fn$
 DECLARE
   v jsonb;
+  name text;
   raw bigint;
   held ${s}.counts[];
   has_new boolean;
@@ -283,13 +290,14 @@ DECLARE
   numbers bigint[];
   found ${s}.outcome;
   has_counted boolean := false;
+  has_reserved boolean := false;
   is_written boolean[];
   written ${s}.counts[] := '{}';
   done text; -- assigned to, which takes a third of the time of PERFORM
 BEGIN
   IF on_caller_clock THEN done := ${s}.caller_clock(0, true); END IF;
-  FOR r IN 1..cardinality(scopes) LOOP
-    done := pg_advisory_xact_lock(${s}.lock_of(scopes[r], models[r]));
+  FOREACH name IN ARRAY locks LOOP
+    done := pg_advisory_xact_lock(${s}.lock_of(name));
   END LOOP;
   held := ${s}.rows_of(scopes, models);
   has_new := ${s}.has_new(held);
@@ -305,15 +313,13 @@ BEGIN
     FOR r IN 1..cardinality(places) LOOP
       mine[r] := held[places[r]];
     END LOOP;
-    raw := ${s}.server_now();
+    numbers := v ->> 4;
+    IF on_caller_clock THEN raw := ${s}.caller_clock(numbers[3], true); ELSE raw := ${s}.server_now(); END IF;
     IF v ->> 0 = 'reserve' THEN
-      numbers := v ->> 5;
-      IF on_caller_clock THEN raw := ${s}.caller_clock(numbers[3], true); END IF;
       found := ${s}.reserve(
-        mine, raw, v ->> 3, (v -> 4)::boolean, false, sizes, fields, shape, numbers, v ->> 6, v ->> 7, v ->> 8, v ->> 9);
+        mine, raw, v ->> 3, (v -> 6)::boolean, false, sizes, fields, shape, numbers, v ->> 5, v ->> 7, v ->> 8, v ->> 9);
+      has_reserved := has_reserved OR found.written IS NOT NULL;
     ELSE
-      numbers := v ->> 4;
-      IF on_caller_clock THEN raw := ${s}.caller_clock(numbers[3], true); END IF;
       found := ${s}.settle(mine, raw, v ->> 3, sizes, fields, shape, numbers, v ->> 5);
     END IF;
     RETURN NEXT found.reply;
@@ -330,13 +336,13 @@ BEGIN
     IF is_written[r] THEN written := written || held[r]; END IF;
   END LOOP;
   done := ${s}.write_rows(written, has_new);
-  IF to_forget > 0 THEN done := ${s}.forget(to_forget, ${s}.latest(raw, held)); END IF;
+  IF to_forget > 0 AND has_reserved THEN done := ${s}.forget(to_forget, ${s}.latest(raw, held)); END IF;
 END $fn$;
 
 -- The reply that a reserve would have. It locks nothing and writes nothing.
 CREATE FUNCTION ${s}.foresee(
-  on_caller_clock boolean, scopes text[], models text[], sizes integer[], fields text[], shape bigint[], wanted text, extends boolean,
-  numbers bigint[], tags text, plan text, wanted_key text, fingerprint text
+  on_caller_clock boolean, scopes text[], models text[], sizes integer[], fields text[], shape bigint[], wanted text,
+  numbers bigint[], tags text, extends boolean, plan text, wanted_key text, fingerprint text
 ) RETURNS text LANGUAGE plpgsql ${PLANNING} AS $fn$
 DECLARE
   raw bigint := CASE WHEN on_caller_clock THEN ${s}.caller_clock(numbers[3], false) ELSE ${s}.server_now() END;

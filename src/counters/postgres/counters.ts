@@ -5,11 +5,11 @@ import { parse } from "../../model/validation.js";
 import { migrate, migrationText } from "../../postgres/migration.js";
 import {
   answersOfStatement,
+  isAboutValues,
   notMigrated,
   type PostgresOptions,
   type PostgresPool,
   poolOf,
-  wasUndone,
 } from "../../postgres/pool.js";
 import { schemaName } from "../../postgres/schema.js";
 import { fromStorableJson } from "../../postgres/text.js";
@@ -25,10 +25,10 @@ import { clocksFrom, outcomeFrom, replayFrom } from "../wire/outcome.js";
 import { recordFrom } from "../wire/record.js";
 import { inOrder, notOpenFrom, type Reply, readingsFrom, STATUS } from "../wire/reply.js";
 import { RequestEncoder } from "../wire/request.js";
-import { type CallSender, type CountingCall, GroupedCalls } from "./grouped-calls.js";
+import { type CountingCall, GroupedCalls } from "./grouped-calls.js";
 import { countersMigrations } from "./migrations.js";
 import { KEPT_MS } from "./rows-sql.js";
-import { nameOf, numberArray, postgresLayout, rowsTold } from "./wire.js";
+import { nameOf, numberArray, postgresLayout, rowsTold, textArray } from "./wire.js";
 
 /** Every so many reservations of a process, one also forgets; up to four times as many reservations and rows: it keeps up. */
 const FORGET_EVERY = 64;
@@ -93,7 +93,7 @@ class CountersInPostgres implements PostgresCounters {
     this.#schema = schema;
     this.#onServerClock = onServerClock;
     this.#texts = textsOf(schema);
-    this.#calls = new GroupedCalls(this.#sender());
+    this.#calls = new GroupedCalls((calls) => this.#count(calls), isAboutValues);
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
@@ -102,23 +102,20 @@ class CountersInPostgres implements PostgresCounters {
     const header = [lives, lives + KEPT_MS, Math.floor(request.now)] as const;
     const sent = this.#encoder.encode(orgId, charges, header);
     const { rows, told, toldJson, tags, plan } = sent.layout;
+    const key = idempotency && !extend ? nameOf(idempotency.key) : null;
     const values = [
+      nameOf(id),
       `{${sent.numbers}}`,
       tags,
+      extend,
       plan,
-      idempotency && !extend ? nameOf(idempotency.key) : null,
+      key,
       idempotency ? nameOf(idempotency.fingerprint) : null,
     ];
+    const locks = [`id ${nameOf(id)}`, ...(key === null ? [] : [`key ${key}`])];
     const reply = dryRun
-      ? await this.#call("foresee", [
-          !this.#onServerClock,
-          ...rowsTold(rows),
-          ...told,
-          nameOf(id),
-          extend,
-          ...values,
-        ])
-      : await this.#calls.run({ name: "reserve", rows, toldJson, values: [nameOf(id), extend, ...values] });
+      ? await this.#call("foresee", [!this.#onServerClock, ...rowsTold(rows), ...told, ...values])
+      : await this.#calls.run({ name: "reserve", rows, locks, toldJson, values });
     if (reply[0] === STATUS.look) return this.#replayed(request, reply);
     return outcomeFrom(request, sent, reply, this.#onServerClock);
   }
@@ -127,7 +124,8 @@ class CountersInPostgres implements PostgresCounters {
     const { layout, numbers } = this.#encoder.encode(orgId, amounts, [0, 0, Math.floor(now)]);
     const { rows, toldJson, tags, places } = layout;
     const values = [nameOf(id), `{${numbers}}`, tags];
-    const used = (await this.#calls.run({ name: "settle", rows, toldJson, values })).map(Number);
+    const locks = [`id ${nameOf(id)}`];
+    const used = (await this.#calls.run({ name: "settle", rows, locks, toldJson, values })).map(Number);
     const [status = 0] = used;
     if (status < 0) return { outcome: notOpenFrom(-status) };
     return { outcome: "settled", used: inOrder(used, places) };
@@ -158,17 +156,11 @@ class CountersInPostgres implements PostgresCounters {
     return replayFrom(request, id, record, await this.read({ orgId, now, charges: record.charges }));
   }
 
-  #sender(): CallSender {
-    return {
-      send: (calls) => this.#count(calls),
-      wasUndone,
-    };
-  }
-
   async #count(calls: readonly CountingCall[]): Promise<readonly Reply[]> {
     const byName = new Map(calls.flatMap((call) => call.rows.map((row) => [row.name, row] as const)));
-    const rows = [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const rows = [...byName.values()];
     const places = new Map(rows.map(({ name }, i) => [name, i + 1]));
+    const locks = new Set([...rows.map(({ lock }) => lock), ...calls.flatMap((call) => call.locks)]);
     const told = new Map([...new Set(calls.map(({ toldJson }) => toldJson))].map((json, i) => [json, i]));
     const sent = calls.map(({ name, rows, toldJson, values }) => {
       return [name, told.get(toldJson), numberArray(rows.map((row) => places.get(row.name) ?? 0)), ...values];
@@ -178,19 +170,21 @@ class CountersInPostgres implements PostgresCounters {
       JSON.stringify(sent),
       `[${[...told.keys()].join(",")}]`,
       !this.#onServerClock,
+      textArray([...locks].sort()),
       ...rowsTold(rows),
       forgets ? FORGET_MOST : 0,
     ];
     const replies = await this.#answers(this.#texts.count_calls, values);
     const reserved = calls.filter(({ name }, i) => name === "reserve" && isReserved(replies[i])).length;
-    // Where nothing was counted nothing was forgotten.
+    // Where nothing was reserved nothing was forgotten.
     if (reserved > 0) this.#reserves = reserved + (forgets ? 0 : this.#reserves);
     return replies;
   }
 
   async #call(name: "foresee" | "read", values: readonly unknown[]): Promise<Reply> {
     const [reply] = await this.#answers(this.#texts[name], values);
-    return reply ?? [];
+    if (reply === undefined) throw new Error(`the database did not answer ${name}`);
+    return reply;
   }
 
   /** Each answer of a function is the text of a JSON array. */
@@ -213,7 +207,7 @@ function textsOf(schema: string) {
     const values = Array.from({ length: count }, (_, i) => `$${i + 1}`).join(", ");
     return `SELECT "${schema}".${name}(${values})`;
   };
-  return { count_calls: call("count_calls", 6), foresee: call("foresee", 13), read: call("read", 7) };
+  return { count_calls: call("count_calls", 7), foresee: call("foresee", 13), read: call("read", 7) };
 }
 
 function isReserved(reply: Reply | undefined): boolean {

@@ -4,26 +4,29 @@ import type { RowName } from "./wire.js";
 /** Statements under way at once: the connections of a pool are for others too, and with more of them the groups would be smaller. */
 const UNDER_WAY_MAX = 2;
 
+/** Longer than that a statement is held up, by locks of others or a connection that is gone, and the next may go beside it. */
+const HELD_UP_MS = 200;
+
 /** Calls of one statement, which holds the locks of all of them until it is over. */
 const GROUP_MAX = 64;
+
+/** Locks of one statement, unless a single call has more: a server has room for some 6,400 by default, for all that it serves. */
+const LOCKS_MAX = 192;
 
 /** A call that counts in rows, which are locked for it. */
 export interface CountingCall {
   readonly name: "reserve" | "settle";
+  /** The first is the one that it shares with the most other calls. */
+  readonly rows: readonly RowName[];
+  /** What it touches besides. */
+  readonly locks: readonly string[];
   /** See `PostgresLayout`. */
   readonly toldJson: string;
   readonly values: readonly unknown[];
-  /** The first is the one that it shares with the most other calls. */
-  readonly rows: readonly RowName[];
 }
 
-/** Where calls are sent to. */
-export interface CallSender {
-  /** All in one transaction, one after the other: where one of them fails, nothing was done. */
-  send(calls: readonly CountingCall[]): Promise<readonly Reply[]>;
-  /** Whether an error says that nothing was done; else nobody knows. */
-  wasUndone(error: unknown): boolean;
-}
+/** Sends calls in one transaction, one after the other: all are done or none, and there is a reply to each. */
+export type SendCalls = (calls: readonly CountingCall[]) => Promise<readonly Reply[]>;
 
 interface Waiting {
   readonly call: CountingCall;
@@ -33,26 +36,29 @@ interface Waiting {
 
 interface Group {
   readonly calls: readonly Waiting[];
-  /** The widest rows of them. */
-  readonly rows: ReadonlySet<string>;
+  /** The first row of each. */
+  readonly firstRows: ReadonlySet<string>;
 }
 
 /**
- * Sends calls at once while few are under way, and those that come meanwhile together, in the order in which they came. A statement and
- * its transaction cost more than what a call does in them.
+ * Sends calls at once while few are under way, and those that come meanwhile together. A statement and its transaction cost more than what
+ * a call does in them. Calls that have their first row in common are done in the order in which they came.
  *
  * A call that would wait in the database for one that is under way waits here, where it holds neither a connection nor locks.
  */
 export class GroupedCalls {
-  readonly #sender: CallSender;
+  readonly #send: SendCalls;
+  readonly #isAboutValues: (error: unknown) => boolean;
   #waiting: Waiting[] = [];
   #underWay = 0;
-  /** The widest rows of what is under way. */
+  /** The first rows of what is under way. */
   readonly #held = new Set<string>();
   #isDue = false;
 
-  constructor(sender: CallSender) {
-    this.#sender = sender;
+  /** @param isAboutValues whether an error says that nothing was done because of a value of one of the calls */
+  constructor(send: SendCalls, isAboutValues: (error: unknown) => boolean) {
+    this.#send = send;
+    this.#isAboutValues = isAboutValues;
   }
 
   run(call: CountingCall): Promise<Reply> {
@@ -76,50 +82,70 @@ export class GroupedCalls {
     while (this.#waiting.length > 0 && this.#underWay < UNDER_WAY_MAX) {
       const group = this.#taken(Math.ceil(this.#waiting.length / (UNDER_WAY_MAX - this.#underWay)));
       if (group.calls.length === 0) return;
-      void this.#send(group);
+      void this.#sendGroup(group);
     }
   }
 
-  /** Takes the first of those that can be sent, a share of all, with what would wait for them. */
+  /** Takes the first of those that can be sent: a share of all, and what has its first row in common with one of them. */
   #taken(share: number): Group {
     const calls: Waiting[] = [];
     const left: Waiting[] = [];
-    const rows = new Set<string>();
-    for (const one of this.#waiting) {
-      const widest = one.call.rows[0]?.name ?? "";
-      const most = rows.has(widest) ? GROUP_MAX : Math.min(share, GROUP_MAX);
-      if (this.#held.has(widest) || calls.length >= most) {
+    const firstRows = new Set<string>();
+    let locks = 0;
+    for (const [i, one] of this.#waiting.entries()) {
+      const { rows, locks: more } = one.call;
+      const first = rows[0]?.name ?? "";
+      const isFull =
+        calls.length >= GROUP_MAX || (calls.length > 0 && locks + rows.length + more.length > LOCKS_MAX);
+      if (isFull) {
+        this.#waiting = left.concat(this.#waiting.slice(i));
+        return { calls, firstRows };
+      }
+      if (this.#held.has(first) || (calls.length >= share && !firstRows.has(first))) {
         left.push(one);
       } else {
         calls.push(one);
-        if (widest !== "") rows.add(widest);
+        locks += rows.length + more.length;
+        if (first !== "") firstRows.add(first);
       }
     }
     this.#waiting = left;
-    return { calls, rows };
+    return { calls, firstRows };
   }
 
-  async #send({ calls, rows }: Group): Promise<void> {
-    for (const row of rows) this.#held.add(row);
+  async #sendGroup({ calls, firstRows }: Group): Promise<void> {
+    for (const row of firstRows) this.#held.add(row);
+    let isCounted = true;
     this.#underWay++;
+    const noLonger = () => {
+      if (!isCounted) return;
+      isCounted = false;
+      this.#underWay--;
+      this.#sendSoon();
+    };
+    const timer = setTimeout(noLonger, HELD_UP_MS);
+    timer.unref();
     await this.#answer(calls);
-    this.#underWay--;
-    for (const row of rows) this.#held.delete(row);
+    clearTimeout(timer);
+    for (const row of firstRows) this.#held.delete(row);
+    noLonger();
     this.#sendSoon();
   }
 
   async #answer(calls: readonly Waiting[]): Promise<void> {
     try {
-      const replies = await this.#sender.send(calls.map(({ call }) => call));
+      const replies = await this.#send(calls.map(({ call }) => call));
       for (const [i, { resolve, reject }] of calls.entries()) {
         const reply = replies[i];
         if (reply === undefined) reject(new Error("the database answered fewer calls than it was sent"));
         else resolve(reply);
       }
     } catch (error) {
-      if (calls.length > 1 && this.#sender.wasUndone(error)) {
-        // Whose fault it is shows when each goes alone; the others have theirs done.
-        await Promise.all(calls.map((one) => this.#answer([one])));
+      if (calls.length > 1 && this.#isAboutValues(error)) {
+        // Whose value it is shows in halves; the others have theirs done, in the order in which they came.
+        const half = calls.length >> 1;
+        await this.#answer(calls.slice(0, half));
+        await this.#answer(calls.slice(half));
       } else {
         for (const { reject } of calls) reject(error);
       }

@@ -19,8 +19,9 @@ BEGIN
   RETURN moment;
 END $fn$;
 
-CREATE FUNCTION ${s}.lock_of(scope text, models text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $fn$
-  SELECT hashtextextended('counts of ${s} ' || scope || ' ' || models, 0)
+-- The advisory lock of a name. What has it in common with another waits for that, and no more.
+CREATE FUNCTION ${s}.lock_of(name text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $fn$
+  SELECT hashtextextended('counts of ${s} ' || name, 0)
 $fn$;
 
 -- Rows in the order in which they are named; one that is not there has no moment and no counts.
@@ -32,6 +33,7 @@ BEGIN
       LEFT JOIN ${s}.counts t ON t.scope = w.scope AND t.models = w.models ORDER BY w.place);
 END $fn$;
 
+-- Whether one of these rows is not there yet.
 CREATE FUNCTION ${s}.has_new(held ${s}.counts[]) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $fn$
 DECLARE
   h ${s}.counts;
@@ -125,7 +127,7 @@ BEGIN
       is_end := seen.looked_at < at_most;
     END IF;
     IF seen.old IS NOT NULL AND ${s}.are_idle(seen.old, moment) THEN
-      IF pg_try_advisory_xact_lock(${s}.lock_of(seen.scope, seen.models)) THEN
+      IF pg_try_advisory_xact_lock(${s}.lock_of(seen.scope || ' ' || seen.models)) THEN
         DELETE FROM ${s}.counts t WHERE t.scope = seen.scope AND t.models = seen.models AND t.at = seen.at
           AND ${s}.are_idle(t.counts, moment); -- a clock that stands still may have counted meanwhile
       END IF;

@@ -16,15 +16,16 @@ export function nameOf(text: string): string {
 
 /** A row of table counts. */
 export interface RowName {
-  /** Rows are locked in the order of these, by all processes. */
+  /** No two rows have the same. */
   readonly name: string;
+  /** What it is locked by; that two rows may share it does no harm. */
+  readonly lock: string;
   readonly scope: string;
   readonly models: string;
 }
 
 /** A layout with what the functions of the database are told of it, see `callSql`. */
 export interface PostgresLayout extends Layout {
-  /** The first is of the widest scope. */
   readonly rows: readonly RowName[];
   /** sizes, fields and shape: arrays as text, the same for all calls of such limits. */
   readonly told: readonly [sizes: string, fields: string, shape: string];
@@ -35,7 +36,13 @@ export interface PostgresLayout extends Layout {
 export function postgresLayout(layout: Layout): PostgresLayout {
   const rows = layout.scopes.flatMap(({ limits, rows }) => {
     const scope = nameOf(limits[0]?.scopeKey ?? "");
-    return rows.map(({ field, counts }) => ({ name: `${scope} ${field}`, scope, models: field, counts }));
+    return rows.map(({ field, counts }) => ({
+      name: JSON.stringify([scope, field]),
+      lock: `${scope} ${field}`,
+      scope,
+      models: field,
+      counts,
+    }));
   });
   const counts = rows.flatMap((row) => row.counts);
   const shape = counts.flatMap(({ limit, amount, period }) => [
@@ -58,7 +65,7 @@ export function rowsTold(rows: readonly RowName[]): [scopes: string, models: str
 }
 
 /** An array as Postgres reads it. */
-function textArray(texts: readonly string[]): string {
+export function textArray(texts: readonly string[]): string {
   return `{${texts.map((text) => `"${text.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
 }
 

@@ -89,6 +89,48 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
     expect(limits.filter((limit) => (admitted.get(limit) ?? 0) > limit.max - 20)).not.toEqual([]); // some were reached
   }, 300_000);
 
+  it("meet no deadlock where calls of several processes share reservations and idempotency keys under other limits", async () => {
+    const failures: string[] = [];
+    const watched = {
+      query: async (text: string, values?: unknown[]) => {
+        try {
+          return await pool.query(text, values);
+        } catch (error) {
+          failures.push(String((error as { code?: unknown }).code));
+          throw error;
+        }
+      },
+    };
+    const processes = ["a", "b"].map((name) => ({
+      counters: postgresCounters({ pool: watched, schema }),
+      charges: limitsAt("key", { rpd: 1e6 }, `crosswise ${name}`).map((limit) => ({ limit, amount: 1 })),
+    }));
+    const at = { orgId: "o1", now: Date.now() };
+    for (let round = 0; round < 25; round++) {
+      const ids = Array.from({ length: 12 }, (_, i) => `crosswise ${round} ${i}`);
+      const outcomes = await Promise.all(
+        processes.flatMap(({ counters, charges }, p) => {
+          // Each in an order of its own.
+          const own = p === 0 ? ids : ids.toReversed();
+          return own.map((id) => {
+            const idempotency = { key: id, fingerprint: "f" };
+            return counters.reserve({ id: `${id} ${p}`, ...at, ttlMs: 60_000, charges, idempotency });
+          });
+        }),
+      );
+      expect(outcomes.filter(({ outcome }) => outcome === "reserved")).toHaveLength(ids.length);
+      const open = outcomes.flatMap((one) => (one.outcome === "reserved" ? [one.id] : []));
+      const settled = await Promise.all(
+        processes.flatMap(({ counters, charges }, p) => {
+          const own = p === 0 ? open : open.toReversed();
+          return own.map((id) => counters.settle({ id, ...at, amounts: charges }));
+        }),
+      );
+      expect(settled.filter(({ outcome }) => outcome === "settled")).toHaveLength(ids.length);
+    }
+    expect(failures).toEqual([]);
+  }, 60_000);
+
   it("admit to the last one and never one more, from several connections on one limit", async () => {
     const counters = postgresCounters({ pool, schema });
     const [limit] = limitsAt("org", { rpd: 50 }, "one limit");

@@ -179,7 +179,7 @@ describe.each(databases)("counters in %s", (_, open) => {
       );
       // One statement, so that it counts its own reads: a reserve of nothing, which forgets up to a hundred.
       const [row] = await rows(`
-        SELECT "${own}".count_calls('[["reserve", 0, "{}", "new", false, "{1000,2000,0}", "", "", null, null]]', '[["{}", "{}", "{}"]]', false, '{}', '{}', 100),
+        SELECT "${own}".count_calls('[["reserve", 0, "{}", "new", "{1000,2000,0}", "", false, "", null, null]]', '[["{}", "{}", "{}"]]', false, '{}', '{}', '{}', 100),
           (SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables
             WHERE schemaname = '${own}' AND relname = 'reservation') AS looked_at`);
       expect(Number((row as { looked_at: unknown }).looked_at)).toBeLessThan(10);
@@ -200,25 +200,64 @@ describe.each(databases)("counters in %s", (_, open) => {
     expect(await used(charges)).toEqual([29 * 7]);
   });
 
-  it("fail and are not sent again where the connection breaks under many: they may have been done", async () => {
-    let groups = 0;
-    const breaking = {
-      query: async (text: string, values?: unknown[]) => {
-        const answer = await pool.query(text, values);
-        if (JSON.parse(String(values?.[0])).length === 1) return answer;
-        groups++;
-        throw Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
-      },
-    };
-    const broken = postgresCounters({ pool: breaking, schema });
-    const charges = [charge(limit({ tpm: 1_000 }), 7, 0)];
-    const call = { orgId: "o1", now: Date.now(), ttlMs: TTL, charges };
-    const outcomes = await Promise.allSettled(
-      Array.from({ length: 9 }, (_, i) => broken.reserve({ id: `broken ${i}`, ...call })),
-    );
-    expect(outcomes.map(({ status }) => status)).toEqual(Array.from({ length: 9 }, () => "rejected"));
-    expect(groups).toBe(1);
-    expect(await used(charges)).toEqual([9 * 7]);
+  it("keep apart rows whose scope and models make the same text when they are put together", async () => {
+    const one = { ...limitOf({ tpm: 100 }), scopeKey: "alike", perModel: "b =c" };
+    const other = { ...limitOf({ tpm: 100 }), scopeKey: "alike =b", perModel: "c" };
+    await Promise.all([
+      reserve("alike 1", [charge(one, 10, 0)]),
+      reserve("alike 2", [charge(other, 20, 0)]),
+      reserve("alike 3", [charge(one, 1, 0), charge(other, 2, 0)]),
+    ]);
+    expect(await used([charge(one, 0, 0), charge(other, 0, 0)])).toEqual([11, 22]);
+  });
+
+  it.each(["EPIPE", "40003", "58000", "57014", "P1017", "XX000"])(
+    "are not sent again where many fail and may have been done: %s",
+    async (code) => {
+      let groups = 0;
+      const failing = {
+        query: async (text: string, values?: unknown[]) => {
+          const answer = await pool.query(text, values);
+          if (JSON.parse(String(values?.[0])).length === 1) return answer;
+          groups++;
+          throw Object.assign(new Error("lost"), { code });
+        },
+      };
+      const broken = postgresCounters({ pool: failing, schema });
+      const charges = [charge(limit({ tpm: 1_000 }), 7, 0)];
+      const id = `failing ${code}`;
+      await reserve(id, charges);
+      const call = { id, orgId: "o1", now: Date.now(), ttlMs: TTL, charges };
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 4 }, () => broken.reserve({ ...call, extend: true })),
+      );
+      expect(outcomes.map(({ status }) => status).sort()).toEqual(
+        Array.from({ length: 4 }, () => "rejected"),
+      );
+      expect(groups).toBe(1);
+      expect(await used(charges)).toEqual([5 * 7]);
+    },
+  );
+
+  it("forget with what is reserved alone: a settle that goes where nothing is leaves the rest as it was", async () => {
+    const own = newSchema();
+    const settling = postgresCounters({ pool, schema: own });
+    await settling.migrate();
+    try {
+      await settling.reserve({ id: "open", orgId: "o1", now: Date.now(), ttlMs: TTL, charges: [] });
+      await pool.query(`INSERT INTO "${own}".reservation (id, expires_at, forget_at) VALUES ('old', 1, 1)`);
+      const call = (text: string) =>
+        rows(
+          `SELECT "${own}".count_calls('[${text}]', '[["{}", "{}", "{}"]]', false, '{}', '{}', '{}', 100)`,
+        );
+      const old = () => rows(`SELECT id FROM "${own}".reservation WHERE id = 'old'`);
+      expect(await call('["settle", 0, "{}", "open", "{0,0,0}", ""]')).toHaveLength(1);
+      expect(await old()).toHaveLength(1);
+      await call('["reserve", 0, "{}", "new", "{1000,2000,0}", "", false, "", null, null]');
+      expect(await old()).toEqual([]);
+    } finally {
+      await dropSchema(pool, own);
+    }
   });
 
   it("make few statements of many calls at once", async () => {

@@ -1,14 +1,14 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import {
-  type CallSender,
   type CountingCall,
   GroupedCalls,
+  type SendCalls,
 } from "../../../src/counters/postgres/grouped-calls.js";
 
 /** A call that is told from others by its id, under limits of an org. */
 function callOf(id: string, org?: string): CountingCall {
-  const rows = org === undefined ? [] : [{ name: org, scope: org, models: "=" }];
-  return { name: "reserve", rows, toldJson: "", values: [id] };
+  const rows = org === undefined ? [] : [{ name: org, lock: org, scope: org, models: "=" }];
+  return { name: "reserve", rows, locks: [`id ${id}`], toldJson: "", values: [id] };
 }
 
 interface Sent {
@@ -22,30 +22,30 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 /** A sender that notes what is sent, and answers each call with its id when it is told to. */
 function recorder() {
   const sent: Sent[] = [];
-  const sender: CallSender = {
-    send: (calls) =>
-      new Promise((resolve, reject) => {
-        const ids = calls.map(({ values }) => values[0]);
-        sent.push({
-          ids,
-          answer: async () => {
-            resolve(ids.map((id) => [id]));
-            await turn();
-          },
-          fail: async (error) => {
-            reject(error);
-            await turn();
-          },
-        });
-      }),
-    wasUndone: (error) => error instanceof RangeError,
-  };
-  return { sent, calls: new GroupedCalls(sender), ids: () => sent.map(({ ids }) => ids) };
+  const send: SendCalls = (calls) =>
+    new Promise((resolve, reject) => {
+      const ids = calls.map(({ values }) => values[0]);
+      sent.push({
+        ids,
+        answer: async () => {
+          resolve(ids.map((id) => [id]));
+          await turn();
+        },
+        fail: async (error) => {
+          reject(error);
+          await turn();
+        },
+      });
+    });
+  const calls = new GroupedCalls(send, (error) => error instanceof RangeError);
+  return { sent, calls, ids: () => sent.map(({ ids }) => ids) };
 }
 
 const namesOf = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `c${from + i}`);
 
 describe("calls of counters in Postgres", () => {
+  afterEach(() => vi.useRealTimers());
+
   it("go alone and at once while few are under way", async () => {
     const { sent, calls, ids } = recorder();
     const answers = namesOf(2).map((id) => calls.run(callOf(id, `org of ${id}`)));
@@ -95,21 +95,26 @@ describe("calls of counters in Postgres", () => {
     expect(await Promise.all([first, ...same, other])).toHaveLength(5);
   });
 
-  it("go alone where a group has done nothing because of one of them", async () => {
+  it("go in halves, in their order, where a value of one of them has failed a group", async () => {
     const { sent, calls, ids } = recorder();
-    const first = namesOf(2).map((id) => calls.run(callOf(id)));
+    const first = calls.run(callOf("c0", "acme"));
     await turn();
-    const [good, bad] = [calls.run(callOf("good")), calls.run(callOf("bad"))];
-    const failed = expect(bad).rejects.toThrow("its own fault");
+    const all = ["a", "b", "bad", "d"].map((id) => calls.run(callOf(id, "acme")));
+    const outcomes = Promise.allSettled(all);
     await sent[0]?.answer();
-    await sent[2]?.fail(new RangeError("nothing was done"));
-    expect(ids().slice(2)).toEqual([["good", "bad"], ["good"], ["bad"]]);
-    await sent[3]?.answer();
-    await sent[4]?.fail(new Error("its own fault"));
-    await failed;
-    expect(await good).toEqual(["good"]);
-    for (const one of sent.slice(1, 2)) await one.answer();
-    await Promise.all(first);
+    await sent[1]?.fail(new RangeError("a value"));
+    await sent[2]?.answer();
+    await sent[3]?.fail(new RangeError("a value"));
+    await sent[4]?.fail(new RangeError("its own fault"));
+    await sent[5]?.answer();
+    expect(ids().slice(1)).toEqual([["a", "b", "bad", "d"], ["a", "b"], ["bad", "d"], ["bad"], ["d"]]);
+    expect((await outcomes).map(({ status }) => status)).toEqual([
+      "fulfilled",
+      "fulfilled",
+      "rejected",
+      "fulfilled",
+    ]);
+    await first;
   });
 
   it("all fail where nobody knows what was done, and none is sent twice", async () => {
@@ -126,8 +131,48 @@ describe("calls of counters in Postgres", () => {
     await Promise.all(first);
   });
 
+  it("have a bounded number of locks together", async () => {
+    const { sent, calls } = recorder();
+    const rows = Array.from({ length: 39 }, (_, i) => ({
+      name: `${i}`,
+      lock: `${i}`,
+      scope: "acme",
+      models: "=",
+    }));
+    const answers = namesOf(10).map((id) => calls.run({ ...callOf(id), rows }));
+    await turn();
+    expect(sent.map((one) => one.ids.length)).toEqual([4]);
+    for (const one of sent) await one.answer();
+    await Promise.all(answers);
+    expect(sent.map((one) => one.ids.length)).toEqual([4, 4, 2]);
+  });
+
+  it("go beside statements that are held up, but for those that would be held up with them", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const { sent, calls, ids } = recorder();
+    const held = ["acme", "globex"].map((org) => calls.run(callOf(org, org)));
+    await turn();
+    const others = ["other", "acme"].map((org) => calls.run(callOf(`more of ${org}`, org)));
+    await turn();
+    expect(sent).toHaveLength(2);
+    vi.advanceTimersByTime(1_000);
+    await turn();
+    expect(ids().slice(2)).toEqual([["more of other"]]);
+    for (const one of sent) await one.answer();
+    await Promise.all([...held, ...others]);
+    // As many as before may go at once again.
+    const later = namesOf(3).map((id) => calls.run(callOf(id)));
+    await turn();
+    expect(ids().slice(4)).toEqual([["c0", "c1"], ["c2"]]);
+    for (const one of sent) await one.answer();
+    await Promise.all(later);
+  });
+
   it("that are not answered fail: no answer is made up", async () => {
-    const calls = new GroupedCalls({ send: async () => [["c0"]], wasUndone: () => false });
+    const calls = new GroupedCalls(
+      async () => [["c0"]],
+      () => false,
+    );
     const answers = await Promise.allSettled(namesOf(2).map((id) => calls.run(callOf(id, "acme"))));
     expect(answers.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
   });
