@@ -68,7 +68,8 @@ END $fn$;
 -- What a call makes of the rows that it counts in: the reply, and the rows after it where anything is counted.
 CREATE TYPE ${s}.outcome AS (reply text, written ${s}.counts[]);
 
--- Counters.reserve, but for reading and writing its rows of counts; raw is the clock. The numbers begin with the TTL of the reservation and for how long to know of it.
+-- Counters.reserve, but for reading and writing its rows of counts; raw is the clock. The numbers begin with the TTL of the reservation and
+-- for how long to know of it.
 CREATE FUNCTION ${s}.reserve(
   held ${s}.counts[], raw bigint, wanted text, extends boolean, dry_run boolean, sizes integer[], fields text[], shape bigint[],
   numbers bigint[], tags text, plan text, wanted_key text, fingerprint text
@@ -289,13 +290,12 @@ DECLARE
   shape bigint[];
   numbers bigint[];
   found ${s}.outcome;
-  has_counted boolean := false;
   has_reserved boolean := false;
   is_written boolean[];
   written ${s}.counts[] := '{}';
   done text; -- assigned to, which takes a third of the time of PERFORM
 BEGIN
-  IF on_caller_clock THEN done := ${s}.caller_clock(0, true); END IF;
+  IF on_caller_clock THEN done := ${s}.caller_clock(((calls -> 0 ->> 4)::bigint[])[3], true); END IF;
   FOREACH name IN ARRAY locks LOOP
     done := pg_advisory_xact_lock(${s}.lock_of(name));
   END LOOP;
@@ -324,18 +324,16 @@ BEGIN
     END IF;
     RETURN NEXT found.reply;
     CONTINUE WHEN found.written IS NULL;
-    has_counted := true;
     mine := found.written;
     FOR r IN 1..cardinality(mine) LOOP
       held[places[r]] := mine[r];
       is_written[places[r]] := true;
     END LOOP;
   END LOOP;
-  IF NOT has_counted THEN RETURN; END IF;
   FOR r IN 1..cardinality(scopes) LOOP
     IF is_written[r] THEN written := written || held[r]; END IF;
   END LOOP;
-  done := ${s}.write_rows(written, has_new);
+  IF cardinality(written) > 0 THEN done := ${s}.write_rows(written, has_new); END IF;
   IF to_forget > 0 AND has_reserved THEN done := ${s}.forget(to_forget, ${s}.latest(raw, held)); END IF;
 END $fn$;
 

@@ -163,7 +163,8 @@ class CountersInPostgres implements PostgresCounters {
     const locks = new Set([...rows.map(({ lock }) => lock), ...calls.flatMap((call) => call.locks)]);
     const told = new Map([...new Set(calls.map(({ toldJson }) => toldJson))].map((json, i) => [json, i]));
     const sent = calls.map(({ name, rows, toldJson, values }) => {
-      return [name, told.get(toldJson), numberArray(rows.map((row) => places.get(row.name) ?? 0)), ...values];
+      const own = rows.map((row) => places.get(row.name) as number); // sound: the places are of the rows of all calls
+      return [name, told.get(toldJson), numberArray(own), ...values];
     });
     const forgets = this.#reserves >= FORGET_EVERY;
     const values = [

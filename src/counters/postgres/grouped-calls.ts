@@ -10,13 +10,13 @@ const HELD_UP_MS = 200;
 /** Calls of one statement, which holds the locks of all of them until it is over. */
 const GROUP_MAX = 64;
 
-/** Locks of one statement, unless a single call has more: a server has room for some 6,400 by default, for all that it serves. */
+/** Locks of one statement, those of each call counted by themselves, unless a single call has more: a server has room for some 6,400 by default, for all that it serves. */
 const LOCKS_MAX = 192;
 
 /** A call that counts in rows, which are locked for it. */
 export interface CountingCall {
   readonly name: "reserve" | "settle";
-  /** The first is the one that it shares with the most other calls. */
+  /** The widest scope's first: calls that have the first in common wait for each other. */
   readonly rows: readonly RowName[];
   /** What it touches besides. */
   readonly locks: readonly string[];
@@ -117,19 +117,17 @@ export class GroupedCalls {
     for (const row of firstRows) this.#held.add(row);
     let isCounted = true;
     this.#underWay++;
-    const noLonger = () => {
-      if (!isCounted) return;
+    const countNoMore = () => {
+      if (isCounted) this.#underWay--;
       isCounted = false;
-      this.#underWay--;
       this.#sendSoon();
     };
-    const timer = setTimeout(noLonger, HELD_UP_MS);
+    const timer = setTimeout(countNoMore, HELD_UP_MS);
     timer.unref();
     await this.#answer(calls);
     clearTimeout(timer);
     for (const row of firstRows) this.#held.delete(row);
-    noLonger();
-    this.#sendSoon();
+    countNoMore();
   }
 
   async #answer(calls: readonly Waiting[]): Promise<void> {

@@ -18,9 +18,9 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
     await pool.end();
   });
 
-  it("pass no limit and meet no deadlock, whatever scopes calls share and in whatever order they name them", async () => {
+  /** The pool, and the errors as the database gives them, before the adapter tries again. */
+  function watch() {
     const failures: string[] = [];
-    // Errors as the database gives them, before the adapter tries again.
     const watched = {
       query: async (text: string, values?: unknown[]) => {
         try {
@@ -31,6 +31,11 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
         }
       },
     };
+    return { watched, failures };
+  }
+
+  it("pass no limit and meet no deadlock, whatever scopes calls share and in whatever order they name them", async () => {
+    const { watched, failures } = watch();
     // As two processes would: what one sends together locks what the other does.
     const counters = postgresCounters({ pool: watched, schema });
     const others = postgresCounters({ pool: watched, schema });
@@ -90,17 +95,7 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
   }, 300_000);
 
   it("meet no deadlock where calls of several processes share reservations and idempotency keys under other limits", async () => {
-    const failures: string[] = [];
-    const watched = {
-      query: async (text: string, values?: unknown[]) => {
-        try {
-          return await pool.query(text, values);
-        } catch (error) {
-          failures.push(String((error as { code?: unknown }).code));
-          throw error;
-        }
-      },
-    };
+    const { watched, failures } = watch();
     const processes = ["a", "b"].map((name) => ({
       counters: postgresCounters({ pool: watched, schema }),
       charges: limitsAt("key", { rpd: 1e6 }, `crosswise ${name}`).map((limit) => ({ limit, amount: 1 })),

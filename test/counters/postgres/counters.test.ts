@@ -189,6 +189,24 @@ describe.each(databases)("counters in %s", (_, open) => {
     }
   });
 
+  it("go by the caller's clock before 1970 too", async () => {
+    const own = newSchema();
+    const early = postgresCounters({ pool, schema: own, clock: "caller" });
+    await early.migrate();
+    try {
+      const charges = [charge(limit({ rpm: 1 }), 1, 0)];
+      const at = (now: number) =>
+        early
+          .reserve({ id: `at ${now}`, orgId: "o1", now, ttlMs: TTL, charges })
+          .then(({ outcome }) => outcome);
+      expect(await at(-200_000)).toBe("reserved");
+      expect(await at(-199_000)).toBe("refused");
+      expect(await at(-100_000)).toBe("reserved");
+    } finally {
+      await dropSchema(pool, own);
+    }
+  });
+
   it("fail alone where the database cannot take a call, whatever else goes there with it", async () => {
     const charges = [charge(limit({ tpm: 1_000 }), 7, 0)];
     const outcomes = await Promise.allSettled(
