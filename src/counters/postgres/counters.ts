@@ -28,7 +28,7 @@ import { RequestEncoder } from "../wire/request.js";
 import { type CountingCall, GroupedCalls } from "./grouped-calls.js";
 import { countersMigrations } from "./migrations.js";
 import { KEPT_MS } from "./rows-sql.js";
-import { nameOf, numberArray, postgresLayout, rowsTold, textArray } from "./wire.js";
+import { arrayOf, element, nameOf, postgresLayout, type RowName, rowsTold } from "./wire.js";
 
 /** Every so many reservations of a process, one also forgets; up to four times as many reservations and rows: it keeps up. */
 const FORGET_EVERY = 64;
@@ -101,31 +101,41 @@ class CountersInPostgres implements PostgresCounters {
     const lives = Math.ceil(ttlMs);
     const header = [lives, lives + KEPT_MS, Math.floor(request.now)] as const;
     const sent = this.#encoder.encode(orgId, charges, header);
-    const { rows, told, toldJson, tags, plan } = sent.layout;
+    const { rows, told, json, tags, plan } = sent.layout;
+    const name = nameOf(id);
+    const numbers = `{${sent.numbers}}`;
     const key = idempotency && !extend ? nameOf(idempotency.key) : null;
-    const values = [
-      nameOf(id),
-      `{${sent.numbers}}`,
-      tags,
-      extend,
-      plan,
-      key,
-      idempotency ? nameOf(idempotency.fingerprint) : null,
-    ];
-    const locks = [`id ${nameOf(id)}`, ...(key === null ? [] : [`key ${key}`])];
-    const reply = dryRun
-      ? await this.#call("foresee", [!this.#onServerClock, ...rowsTold(rows), ...told, ...values])
-      : await this.#calls.run({ name: "reserve", rows, locks, toldJson, values });
+    const fingerprint = idempotency ? nameOf(idempotency.fingerprint) : null;
+    let reply: Reply;
+    if (dryRun) {
+      const values = [name, numbers, tags, extend, plan, key, fingerprint];
+      reply = await this.#call("foresee", [!this.#onServerClock, ...rowsTold(rows), ...told, ...values]);
+    } else {
+      const locks = [element(`id ${name}`)];
+      if (key !== null) locks.push(element(`key ${key}`));
+      const values = [
+        JSON.stringify(name),
+        `"${numbers}"`,
+        json.tags,
+        String(extend),
+        json.plan,
+        JSON.stringify(key),
+        JSON.stringify(fingerprint),
+      ];
+      reply = await this.#calls.run({ name: "reserve", rows, locks, told: json.told, values });
+    }
     if (reply[0] === STATUS.look) return this.#replayed(request, reply);
     return outcomeFrom(request, sent, reply, this.#onServerClock);
   }
 
   async settle({ id, orgId, now, amounts }: SettleRequest): Promise<SettleOutcome> {
     const { layout, numbers } = this.#encoder.encode(orgId, amounts, [0, 0, Math.floor(now)]);
-    const { rows, toldJson, tags, places } = layout;
-    const values = [nameOf(id), `{${numbers}}`, tags];
-    const locks = [`id ${nameOf(id)}`];
-    const used = (await this.#calls.run({ name: "settle", rows, locks, toldJson, values })).map(Number);
+    const { rows, json, places } = layout;
+    const name = nameOf(id);
+    const values = [JSON.stringify(name), `"{${numbers}}"`, json.tags];
+    const locks = [element(`id ${name}`)];
+    const call = { name: "settle", rows, locks, told: json.told, values } as const;
+    const used = (await this.#calls.run(call)).map(Number);
     const [status = 0] = used;
     if (status < 0) return { outcome: notOpenFrom(-status) };
     return { outcome: "settled", used: inOrder(used, places) };
@@ -157,21 +167,28 @@ class CountersInPostgres implements PostgresCounters {
   }
 
   async #count(calls: readonly CountingCall[]): Promise<readonly Reply[]> {
-    const byName = new Map(calls.flatMap((call) => call.rows.map((row) => [row.name, row] as const)));
-    const rows = [...byName.values()];
-    const places = new Map(rows.map(({ name }, i) => [name, i + 1]));
-    const locks = new Set([...rows.map(({ lock }) => lock), ...calls.flatMap((call) => call.locks)]);
-    const told = new Map([...new Set(calls.map(({ toldJson }) => toldJson))].map((json, i) => [json, i]));
-    const sent = calls.map(({ name, rows, toldJson, values }) => {
-      const own = rows.map((row) => places.get(row.name) as number); // sound: the places are of the rows of all calls
-      return [name, told.get(toldJson), numberArray(own), ...values];
+    const rows: RowName[] = [];
+    const places = new Map<string, number>();
+    const told = new Map<string, number>();
+    const locks = new Set<string>();
+    const sent = calls.map((call) => {
+      const own = call.rows.map((row) => {
+        const place = places.get(row.name) ?? rows.push(row);
+        places.set(row.name, place);
+        locks.add(row.lock);
+        return place;
+      });
+      for (const lock of call.locks) locks.add(lock);
+      const at = told.get(call.told) ?? told.size;
+      told.set(call.told, at);
+      return `["${call.name}",${at},"${arrayOf(own)}",${call.values.join(",")}]`;
     });
     const forgets = this.#reserves >= FORGET_EVERY;
     const values = [
-      JSON.stringify(sent),
+      `[${sent.join(",")}]`,
       `[${[...told.keys()].join(",")}]`,
       !this.#onServerClock,
-      textArray([...locks].sort()),
+      arrayOf([...locks].sort()),
       ...rowsTold(rows),
       forgets ? FORGET_MOST : 0,
     ];

@@ -18,11 +18,12 @@ export interface CountingCall {
   readonly name: "reserve" | "settle";
   /** The widest scope's first: calls that have the first in common wait for each other. */
   readonly rows: readonly RowName[];
-  /** What it touches besides. */
+  /** What it touches besides: elements of an array. */
   readonly locks: readonly string[];
   /** See `PostgresLayout`. */
-  readonly toldJson: string;
-  readonly values: readonly unknown[];
+  readonly told: string;
+  /** What follows the places of its rows, see `callSql`: each as JSON. */
+  readonly values: readonly string[];
 }
 
 /** Sends calls in one transaction, one after the other: all are done or none, and there is a reply to each. */

@@ -14,7 +14,7 @@ export function nameOf(text: string): string {
   return `${storable(text.slice(0, NAME_MAX - 100).toWellFormed())}… sha256 ${hash}`;
 }
 
-/** A row of table counts. */
+/** A row of table counts. Its texts are elements of arrays, see {@link element}. */
 export interface RowName {
   /** No two rows have the same. */
   readonly name: string;
@@ -29,8 +29,8 @@ export interface PostgresLayout extends Layout {
   readonly rows: readonly RowName[];
   /** sizes, fields and shape: arrays as text, the same for all calls of such limits. */
   readonly told: readonly [sizes: string, fields: string, shape: string];
-  /** The same as JSON. */
-  readonly toldJson: string;
+  /** The same as JSON, which a call of a group is told in. */
+  readonly json: { readonly told: string; readonly tags: string; readonly plan: string };
 }
 
 export function postgresLayout(layout: Layout): PostgresLayout {
@@ -38,9 +38,9 @@ export function postgresLayout(layout: Layout): PostgresLayout {
     const scope = nameOf(limits[0]?.scopeKey ?? "");
     return rows.map(({ field, counts }) => ({
       name: JSON.stringify([scope, field]),
-      lock: `${scope} ${field}`,
-      scope,
-      models: field,
+      lock: element(`${scope} ${field}`),
+      scope: element(scope),
+      models: element(field),
       counts,
     }));
   });
@@ -52,23 +52,29 @@ export function postgresLayout(layout: Layout): PostgresLayout {
     period,
   ]);
   const told: PostgresLayout["told"] = [
-    numberArray(rows.map((row) => row.counts.length)),
-    textArray(counts.map(({ limit }) => nameOf(limit.field))),
-    numberArray(shape),
+    arrayOf(rows.map((row) => row.counts.length)),
+    arrayOf(counts.map(({ limit }) => element(nameOf(limit.field)))),
+    arrayOf(shape),
   ];
-  return { ...layout, rows, told, toldJson: JSON.stringify(told) };
+  const json = {
+    told: JSON.stringify(told),
+    tags: JSON.stringify(layout.tags),
+    plan: JSON.stringify(layout.plan),
+  };
+  return { ...layout, rows, told, json };
 }
 
 /** scopes and models of rows: arrays as text. */
 export function rowsTold(rows: readonly RowName[]): [scopes: string, models: string] {
-  return [textArray(rows.map(({ scope }) => scope)), textArray(rows.map(({ models }) => models))];
+  return [arrayOf(rows.map(({ scope }) => scope)), arrayOf(rows.map(({ models }) => models))];
 }
 
-/** An array as Postgres reads it. */
-export function textArray(texts: readonly string[]): string {
-  return `{${texts.map((text) => `"${text.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
+/** A text as an element of an array. */
+export function element(text: string): string {
+  return `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 
-export function numberArray(numbers: readonly number[]): string {
-  return `{${numbers.join(",")}}`;
+/** An array as Postgres reads it, of numbers or of what {@link element} made. */
+export function arrayOf(elements: readonly (number | string)[]): string {
+  return `{${elements.join(",")}}`;
 }

@@ -8,7 +8,7 @@ import {
 /** A call that is told from others by its id, under limits of an org. */
 function callOf(id: string, org?: string): CountingCall {
   const rows = org === undefined ? [] : [{ name: org, lock: org, scope: org, models: "=" }];
-  return { name: "reserve", rows, locks: [`id ${id}`], toldJson: "", values: [id] };
+  return { name: "reserve", rows, locks: [`id ${id}`], told: "", values: [id] };
 }
 
 interface Sent {
