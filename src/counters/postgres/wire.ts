@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { storable } from "../../postgres/text.js";
 import type { Layout } from "../wire/layout.js";
 import { kindOf, maxOf } from "../wire/plan-text.js";
@@ -10,8 +10,7 @@ const NAME_MAX = 300;
 export function nameOf(text: string): string {
   const name = storable(text);
   if (name.length <= NAME_MAX) return name;
-  const hash = createHash("sha256").update(name).digest("hex");
-  return `${storable(text.slice(0, NAME_MAX - 100).toWellFormed())}… sha256 ${hash}`;
+  return `${storable(text.slice(0, NAME_MAX - 100).toWellFormed())}… sha256 ${hash("sha256", name)}`;
 }
 
 /** A row of table counts. Its texts are elements of arrays, see {@link element}. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Charge } from "../../admission/charge.js";
 import type { Limit } from "../../admission/limit.js";
 import { kindOf, maxOf, type PlannedRow, type PlannedScope, planText } from "./plan-text.js";
@@ -91,7 +91,7 @@ function rowFieldOf({ perModel }: Limit, nameOf: NameOf): string {
 function tagOf(scopeKey: string, field: string, limits: readonly Limit[]): string {
   const counts = limits.map((limit) => [limit.field, kindOf(limit.window), maxOf(limit), quantityOf(limit)]);
   const said = [scopeKey, field, ...counts];
-  return createHash("sha256").update(JSON.stringify(said)).digest("base64url").slice(0, 8);
+  return hash("sha256", JSON.stringify(said), "base64url").slice(0, 8);
 }
 
 /** Limits of one quantity count the same amount of a call. */

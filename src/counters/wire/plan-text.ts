@@ -113,8 +113,8 @@ function limitTuple(limit: Limit, nameOf: NameOf): LimitTuple | 0 {
   const tuple: LimitTuple = [field, meter, window.name, detail];
   if (perModel === undefined && !countByok && !alertAt) {
     const [name, length] = [nameOf(field), kindOf(window) * SUB_BUCKETS];
-    if (JSON.stringify(tupleFrom(name, length)) === JSON.stringify(tuple)) return 0;
-    return tuple;
+    const derived = tupleFrom(name, length);
+    return derived.every((part, i) => part === tuple[i]) ? 0 : tuple; // both have four parts
   }
   tuple.push(perModel ?? 0, countByok ? 1 : 0);
   if (alertAt) tuple.push(alertAt);
