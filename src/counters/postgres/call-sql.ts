@@ -88,7 +88,6 @@ DECLARE
   max bigint;
   amount bigint;
   period bigint;
-  ends bigint;
   taken bigint;
   used bigint[];
   empties bigint[];
@@ -125,22 +124,27 @@ BEGIN
         c.field := fields[i];
         c.kind := kind;
       END IF;
-      max := shape[4 * i - 2];
       amount := numbers[shape[4 * i - 1]];
-      IF kind = -3 THEN
+      IF kind <> -3 THEN
+        c := ${s}.charged(c, kind, amount, NULL, NULL, moment, o.expires_at);
+        taken := c.used;
+      ELSE
         period := numbers[shape[4 * i]];
-        ends := numbers[shape[4 * i] + 2];
-      END IF;
-      c := ${s}.charged(c, kind, amount, period, ends, moment, o.expires_at);
-      charged[k] := c;
-      taken := CASE WHEN kind = -3 AND period = c.previous THEN c.previous_used ELSE c.used END;
-      used[i] := taken;
-      IF amount > 0 THEN
-        IF taken > max THEN -- in shadow mode every one is
-          IF max >= 0 THEN is_short := true; ELSE in_shadow := in_shadow OR taken > -1 - max; END IF;
+        IF period = c.period THEN -- nearly always; a call of charged takes three times as long
+          c.used := c.used + amount;
+          taken := c.used;
+        ELSE
+          c := ${s}.charged(c, kind, amount, period, numbers[shape[4 * i] + 2], moment, o.expires_at);
+          taken := CASE WHEN period = c.previous THEN c.previous_used ELSE c.used END;
         END IF;
-      ELSIF kind > 0 THEN
-        empties := empties || ${s}.empty_at(c, kind);
+      END IF;
+      charged[k] := c;
+      used[i] := taken;
+      max := shape[4 * i - 2];
+      IF amount = 0 THEN
+        IF kind > 0 THEN empties := empties || ${s}.empty_at(c, kind); END IF;
+      ELSIF taken > max THEN -- in shadow mode every one is
+        IF max >= 0 THEN is_short := true; ELSE in_shadow := in_shadow OR taken > -1 - max; END IF;
       END IF;
     END LOOP;
     h.at := moment;
@@ -202,6 +206,7 @@ DECLARE
   o ${s}.reservation;
   part ${s}.part;
   reserved bigint[];
+  is_extended boolean;
   status integer;
   i integer := 0;
   k integer;
@@ -218,6 +223,7 @@ BEGIN
   IF status IS NOT NULL THEN RETURN ROW(format('[%s]', -status), NULL)::${s}.outcome; END IF;
   UPDATE ${s}.reservation SET settled = true, idempotency_key = NULL, parts = NULL WHERE id = wanted;
   part := o.parts[1];
+  is_extended := cardinality(o.parts) > 1;
   IF part.tags = wanted_tags THEN reserved := part.numbers; END IF;
 
   FOR r IN 1..cardinality(sizes) LOOP
@@ -234,13 +240,13 @@ BEGIN
         c.field := fields[i];
         c.kind := kind;
       END IF;
+      delta := numbers[shape[4 * i - 1]]
+        - coalesce(reserved[shape[4 * i - 1]], ${s}.amount_in(part, h.scope, fields[i]));
       IF kind = -3 THEN
         period := numbers[shape[4 * i]];
         ends := numbers[shape[4 * i] + 2];
       END IF;
-      delta := numbers[shape[4 * i - 1]]
-        - coalesce(reserved[shape[4 * i - 1]], ${s}.amount_in(part, h.scope, fields[i]));
-      IF cardinality(o.parts) > 1 THEN
+      IF is_extended THEN
         parts_of := '{}';
         FOR p IN 2..cardinality(o.parts) LOOP
           parts_of[p] := ${s}.amount_in(o.parts[p], h.scope, fields[i]);
@@ -254,9 +260,17 @@ BEGIN
           delta := delta - back;
         END LOOP;
       END IF;
-      c := ${s}.corrected(c, kind, delta, period, ends, part.at, moment, o.expires_at);
+      IF kind <> -3 THEN
+        c := ${s}.corrected(c, kind, delta, NULL, NULL, part.at, moment, o.expires_at);
+        used[i] := c.used;
+      ELSIF period = c.period THEN
+        c.used := c.used + delta;
+        used[i] := c.used;
+      ELSE
+        c := ${s}.corrected(c, kind, delta, period, ends, part.at, moment, o.expires_at);
+        used[i] := ${s}.used(c, kind, period);
+      END IF;
       corrected[k] := c;
-      used[i] := CASE WHEN kind = -3 THEN ${s}.used(c, kind, period) ELSE c.used END;
     END LOOP;
     h.at := moment;
     h.counts := corrected;
@@ -277,7 +291,7 @@ CREATE FUNCTION ${s}.count_calls(
   calls jsonb, told jsonb, on_caller_clock boolean, locks text[], scopes text[], models text[], to_forget integer
 ) RETURNS SETOF text LANGUAGE plpgsql ${PLANNING} AS $fn$
 DECLARE
-  v jsonb;
+  call record;
   name text;
   raw bigint;
   held ${s}.counts[];
@@ -288,7 +302,6 @@ DECLARE
   sizes integer[];
   fields text[];
   shape bigint[];
-  numbers bigint[];
   found ${s}.outcome;
   has_reserved boolean := false;
   is_written boolean[];
@@ -301,26 +314,29 @@ BEGIN
   END LOOP;
   held := ${s}.rows_of(scopes, models);
   has_new := ${s}.has_new(held);
-  FOR v IN SELECT * FROM jsonb_array_elements(calls) LOOP
-    IF at IS DISTINCT FROM (v -> 1)::integer THEN
-      at := v -> 1;
+  FOR call IN
+    SELECT c ->> 0 AS name, (c ->> 1)::integer AS told, (c ->> 2)::integer[] AS places, c ->> 3 AS id, (c ->> 4)::bigint[] AS numbers,
+        c ->> 5 AS tags, (c ->> 6)::boolean AS extends, c ->> 7 AS plan, c ->> 8 AS key, c ->> 9 AS fingerprint
+      FROM jsonb_array_elements(calls) AS c
+  LOOP
+    IF at IS DISTINCT FROM call.told THEN
+      at := call.told;
       sizes := told -> at ->> 0;
       fields := told -> at ->> 1;
       shape := told -> at ->> 2;
     END IF;
-    places := v ->> 2;
+    places := call.places;
     mine := '{}';
     FOR r IN 1..cardinality(places) LOOP
       mine[r] := held[places[r]];
     END LOOP;
-    numbers := v ->> 4;
-    IF on_caller_clock THEN raw := ${s}.caller_clock(numbers[3], true); ELSE raw := ${s}.server_now(); END IF;
-    IF v ->> 0 = 'reserve' THEN
-      found := ${s}.reserve(
-        mine, raw, v ->> 3, (v -> 6)::boolean, false, sizes, fields, shape, numbers, v ->> 5, v ->> 7, v ->> 8, v ->> 9);
+    IF on_caller_clock THEN raw := ${s}.caller_clock(call.numbers[3], true); ELSE raw := ${s}.server_now(); END IF;
+    IF call.name = 'reserve' THEN
+      found := ${s}.reserve(mine, raw, call.id, call.extends, false, sizes, fields, shape, call.numbers, call.tags, call.plan, call.key,
+        call.fingerprint);
       has_reserved := has_reserved OR found.written IS NOT NULL;
     ELSE
-      found := ${s}.settle(mine, raw, v ->> 3, sizes, fields, shape, numbers, v ->> 5);
+      found := ${s}.settle(mine, raw, call.id, sizes, fields, shape, call.numbers, call.tags);
     END IF;
     RETURN NEXT found.reply;
     CONTINUE WHEN found.written IS NULL;

@@ -15,16 +15,19 @@ export function countSql(s: string): string {
 CREATE FUNCTION ${s}.as_of(c ${s}.one_count, kind bigint, moment bigint) RETURNS ${s}.one_count LANGUAGE plpgsql IMMUTABLE AS $fn$
 DECLARE
   stale bigint := 0;
+  bucket bigint;
 BEGIN
   IF kind > 0 THEN
     stale := moment / kind - ${SUB_BUCKETS} - c.first_bucket;
-    IF c.used = 0 OR stale <= 0 THEN RETURN c; END IF;
+    IF c.used IS NULL OR c.used = 0 OR stale <= 0 THEN RETURN c; END IF;
     IF stale >= cardinality(c.buckets) THEN
       c.used := 0;
       c.buckets := '{}';
       RETURN c;
     END IF;
-    c.used := c.used - (SELECT sum(b) FROM unnest(c.buckets[1:stale::integer]) b);
+    FOREACH bucket IN ARRAY c.buckets[:stale::integer] LOOP
+      c.used := c.used - bucket;
+    END LOOP;
     c.buckets := c.buckets[stale::integer + 1:];
     c.first_bucket := c.first_bucket + stale;
   ELSIF kind = -2 AND c.ends[1] <= moment THEN
