@@ -65,8 +65,11 @@ export class CalendarCounts implements CountKind {
   ): number {
     const { numbers } = cells;
     const { index } = present(period);
-    if (index === numberAt(numbers, at + FROM)) addToLatest(numbers, at, delta);
-    else if (index === numberAt(numbers, at + PREVIOUS_INDEX)) addToPrevious(numbers, at, delta);
+    // Never below zero, which would be room for more than the max: a caller may name another period than it was charged in.
+    if (index === numberAt(numbers, at + FROM))
+      addToLatest(numbers, at, Math.max(delta, -numberAt(numbers, at + USED)));
+    else if (index === numberAt(numbers, at + PREVIOUS_INDEX))
+      addToPrevious(numbers, at, Math.max(delta, -numberAt(numbers, at + PREVIOUS_USED)));
     else if (delta > 0 && index > numberAt(numbers, at + FROM)) this.add(cells, at, delta, part, period);
     return this.used(cells, at, now, period);
   }

@@ -264,7 +264,7 @@ BEGIN
         c := ${s}.corrected(c, kind, delta, NULL, NULL, part.at, moment, o.expires_at);
         used[i] := c.used;
       ELSIF period = c.period THEN
-        c.used := c.used + delta;
+        c.used := greatest(0, c.used + delta);
         used[i] := c.used;
       ELSE
         c := ${s}.corrected(c, kind, delta, period, ends, part.at, moment, o.expires_at);

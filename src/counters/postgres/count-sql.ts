@@ -140,7 +140,7 @@ BEGIN
 END $fn$;
 
 -- A count with what was charged at charged_at, with slots until expires, corrected by delta. What is more counts as of the moment; a
--- refund goes to the bucket or period that was charged while that is kept, else nowhere.
+-- refund goes to the bucket or period that was charged while that is kept, else nowhere, and leaves nothing below zero.
 CREATE FUNCTION ${s}.corrected(
   c ${s}.one_count, kind bigint, delta bigint, period bigint, period_ends bigint, charged_at bigint, moment bigint, expires bigint
 ) RETURNS ${s}.one_count LANGUAGE plpgsql IMMUTABLE AS $fn$
@@ -167,8 +167,8 @@ BEGIN
       END LOOP;
     END IF;
   ELSIF kind = -3 THEN
-    IF period = c.period THEN c.used := c.used + delta;
-    ELSIF period = c.previous THEN c.previous_used := c.previous_used + delta;
+    IF period = c.period THEN c.used := greatest(0, c.used + delta);
+    ELSIF period = c.previous THEN c.previous_used := greatest(0, c.previous_used + delta);
     END IF;
   ELSIF kind = -2 THEN
     c := ${s}.as_of(c, kind, moment);

@@ -113,6 +113,16 @@ export const periods: Cases<CountersTrial> = {
     await trial.holds("of the one before", [[day, 20]], START + DAY_MS);
   },
 
+  "a settle that names another period than its reservation leaves no count below zero": async (trial) => {
+    trial.now = LAST;
+    await trial.reserved("a", [[day, 20]]);
+    trial.now = LAST + 60_000;
+    await trial.reserved("b", [[day, 9]]);
+    check("settle", (await trial.settled("a", [[day, 5]])).used, [0]);
+    check("used after the next", (await trial.reserved("c", [[day, 100]])).used, [100]);
+    await trial.refused("d", [[day, 1]]);
+  },
+
   "a period that nobody called in is empty": async (trial) => {
     trial.now = START;
     await trial.reserved("a", [[day, 100]]);
