@@ -13,7 +13,7 @@ export function nameOf(text: string): string {
   return `${storable(text.slice(0, NAME_MAX - 100).toWellFormed())}… sha256 ${hash("sha256", name)}`;
 }
 
-/** A row of table counts. Its texts are elements of arrays, see {@link element}. */
+/** A row of table counts. All but its name are elements of arrays, see {@link element}. */
 export interface RowName {
   /** No two rows have the same. */
   readonly name: string;
@@ -28,7 +28,7 @@ export interface PostgresLayout extends Layout {
   readonly rows: readonly RowName[];
   /** sizes, fields and shape: arrays as text, the same for all calls of such limits. */
   readonly told: readonly [sizes: string, fields: string, shape: string];
-  /** The same as JSON, which a call of a group is told in. */
+  /** The same, the tags and the plan as JSON, for calls that go in groups. */
   readonly json: { readonly told: string; readonly tags: string; readonly plan: string };
 }
 

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Charge } from "../../../src/admission/charge.js";
-import type { Limit } from "../../../src/admission/limit.js";
 import type { Counters } from "../../../src/counters/counters.js";
 import { memoryCounters } from "../../../src/counters/memory.js";
 import type { Limits, ScopeKind } from "../../../src/model/limits.js";
@@ -162,11 +161,7 @@ async function answersOf(counters: Counters, set: LimitSet, steps: readonly Step
       if (outcome.outcome === "reserved" && !dryRun) made.push({ id: outcome.id, charges: outcome.charges });
       answers.push(outcome);
     } else if (picked && one.do === "extend") {
-      // In the periods of the reservation: what is charged in a later one, memory gives back in the earlier, below zero.
-      const held = (limit: Limit) => picked.charges.find((of) => of.limit.window.name === limit.window.name);
-      const charges = chargesOf(set, one.picks, now).map((of) => {
-        return of.period ? { ...of, period: held(of.limit)?.period ?? of.period } : of;
-      });
+      const charges = chargesOf(set, one.picks, now);
       const outcome = await counters.reserve({ id: picked.id, orgId, now, ttlMs: 1, charges, extend: true });
       if (outcome.outcome === "reserved") picked.charges = outcome.charges;
       answers.push(outcome);
