@@ -304,13 +304,13 @@ class CallQueue {
       if (!this.#open.hasRoom) break;
       const { head } = line;
       if (head?.state === "waiting" && head.askAt <= now) {
-        const before = head.charged?.map((limit) => waiting.get(limit)).find((call) => call !== undefined);
+        const before = head.charged?.map((limit) => waiting.get(limit)).find((call) => call && call !== head);
         if (before === undefined) this.#track(this.#askHead(line, head));
         else hold(head, before);
       }
       const { first } = line;
       const short = first && shortBy(first);
-      if (first && short !== undefined && !waiting.has(short)) waiting.set(short, first);
+      if (first && short !== undefined && !waiting.has(short)) waiting.set(short, holderOf(first));
     }
     this.#arm(now);
   }
@@ -448,15 +448,22 @@ function hold(call: Call, before: Call): void {
   before.holds.add(call);
 }
 
+/** Whom a call waits behind in the end; itself where it waits behind none. Behind that one no two can wait for each other in a circle. */
+function holderOf(call: Call): Call {
+  let holder = call;
+  while (holder.heldBy) holder = holder.heldBy;
+  return holder;
+}
+
 /**
  * The limit for which a call makes others wait: the one that it is short of, or that it waits for behind another. While the
  * gate is asked about it, only one of which others may take less: they would have room where it has none.
  */
 function shortBy(call: Call): string | undefined {
-  if (call.heldBy) return shortBy(call.heldBy);
-  const meter = call.refusal?.limit?.meter;
+  const { state, refusal, short } = holderOf(call);
+  const meter = refusal?.limit?.meter;
   const isOneEach = meter === "requests" || meter === "inFlight";
-  return call.state === "asking" && isOneEach ? undefined : call.short;
+  return state === "asking" && isOneEach ? undefined : short;
 }
 
 /** A token and an id are told apart; which key a token is of, only the gate knows. */

@@ -167,6 +167,32 @@ describe("whatever comes, in whatever order", () => {
     }));
 });
 
+describe("a call that waits behind one of another key", () => {
+  it("is not waited for by that one in turn, when its line comes first", async () => {
+    const one = { afterMs: 0, priority: 0, patienceMs: undefined, tookMs: 0, isReleased: false } as const;
+    const steps = [
+      { ...one, key: "constructor", tookMs: 1 },
+      { ...one, key: "k3", priority: 9 },
+      { ...one, key: "k3" },
+      { ...one, key: "constructor", afterMs: 4 },
+      { ...one, key: "k3" },
+    ] satisfies Step[];
+    const { seen } = await run(steps, {
+      rpm: 2,
+      inFlight: 1,
+      tpm: 20,
+      maxQueued: 3,
+      maxInFlight: undefined,
+      maxWaitMs: 200_000,
+      closesAfterMs: undefined,
+    });
+    expect(seen.map(({ answers, error }) => ({ answers, error }))).toEqual(
+      steps.map(() => ({ answers: 1, error: undefined })),
+    );
+    expect(seen.map(({ admission }) => admission?.admitted)).toEqual(steps.map(() => true));
+  });
+});
+
 describe("between keys", () => {
   it("one with hundreds of waiting calls does not starve another: its call is admitted with the next two", async () => {
     await fc.assert(
