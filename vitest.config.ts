@@ -15,6 +15,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 120_000,
     hookTimeout: 60_000,
+    // What is waited for may take its time on a busy machine.
+    expect: { poll: { timeout: 30_000 } },
     // One more than two cores: many tests wait for servers and processes.
     maxWorkers: Math.max(3, availableParallelism() - 1),
   },

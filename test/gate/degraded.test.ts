@@ -59,7 +59,8 @@ const LIMITS = { rpm: 2, tpm: 1_000, budget: { usd: 1, reset: "daily" as const }
 
 function setUp(options: GateOptions = {}, chain = limited({ project: LIMITS, key: { inFlight: 5 } })) {
   const store = new Store();
-  const made = world(chain, { counters: store, ...options });
+  // As long as a gate waits that nobody told how long.
+  const made = world(chain, { counters: store, countersTimeoutMs: undefined, ...options });
   const degraded: GateEvents["degraded"][] = [];
   made.gate.on("degraded", (event) => degraded.push(event));
   return { ...made, store, degraded };

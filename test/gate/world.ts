@@ -53,6 +53,9 @@ export interface World {
   put(chain: KeyChain): void;
 }
 
+/** Far more than a server takes that others keep busy; tests of outages say for themselves how long they wait. */
+export const COUNTERS_TIMEOUT_MS = 30_000;
+
 /** A gate over chains of a test, on a clock that stands still. */
 export function world(chains: readonly KeyChain[] | KeyChain = aChain(), options: GateOptions = {}): World {
   const clock = { at: NOON, now: () => clock.at };
@@ -63,7 +66,18 @@ export function world(chains: readonly KeyChain[] | KeyChain = aChain(), options
     tokens.set(chain.key.id, directory.tokenOf(chain.key.id));
   };
   for (const chain of [chains].flat()) put(chain);
-  return { gate: createGate({ directory, prices: PRICES, clock, ...options }), clock, tokens, put };
+  return {
+    gate: createGate({
+      directory,
+      prices: PRICES,
+      clock,
+      countersTimeoutMs: COUNTERS_TIMEOUT_MS,
+      ...options,
+    }),
+    clock,
+    tokens,
+    put,
+  };
 }
 
 /** A world whose counts can be looked at; chains are looked up afresh after a millisecond. */

@@ -80,6 +80,7 @@ describe.each(usable)("eight processes on one org, killed at random (%s)", (stor
       const { counters, close } = await connect(store, name);
       const gate = createGate({
         counters,
+        countersTimeoutMs: 10_000,
         directory: { key: async () => HAMMER_CHAIN, principal: async () => undefined },
       });
       const budget = (await gate.usage({ orgId: "o1", keyId: "k1" }))

@@ -103,7 +103,12 @@ export async function startArena(
   const clock = { shiftMs: 0, now: () => Date.now() + clock.shiftMs };
   const sink = memoryLedgerSink();
   const ledger = createLedger({ sink });
-  const gate = createGate({ prices: PRICES, clock, ledger, ...(counters && { counters }) });
+  const gate = createGate({
+    prices: PRICES,
+    clock,
+    ledger,
+    ...(counters && { counters, countersTimeoutMs: 30_000 }),
+  });
   const ada = gate.as({ userId: "ada" });
   const { id: orgId } = await ada.orgs.create({ name: "Acme" });
   await ada.virtualModels.create({ orgId, alias: "smart", models: ["gpt-4o", "gpt-4o-mini"] });
