@@ -94,6 +94,8 @@ class Reading {
   count = 0;
   /** Of text that came as tokens already. */
   tokens = 0;
+  /** Whether a value was nested too deeply to be written as JSON: none is tried again, since trying costs a walk to the bottom. */
+  #isTooDeep = false;
 
   add(text: string): void {
     if (text !== "") this.text += this.text === "" ? text : `\n${text}`;
@@ -105,14 +107,17 @@ class Reading {
     for (const message of list) this.content(message);
   }
 
-  json(value: unknown): void {
+  json(value: unknown, depth = 0): void {
     try {
-      this.add(JSON.stringify(value) ?? "");
+      if (!this.#isTooDeep) {
+        this.add(JSON.stringify(value) ?? "");
+        return;
+      }
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      // Nested too deeply to be written.
-      this.content(value);
+      this.#isTooDeep = true;
     }
+    this.content(value, depth);
   }
 
   content(value: unknown, depth = 0): void {
@@ -123,7 +128,7 @@ class Reading {
     else if (typeof value === "object" && value !== null) {
       for (const [name, inner] of Object.entries(value)) {
         if (MEDIA.has(name) && !isText(inner)) this.media++;
-        else if (STRUCTURED.has(name) && typeof inner === "object") this.json(inner);
+        else if (STRUCTURED.has(name) && typeof inner === "object") this.json(inner, depth + 1);
         else if (!UNREAD.has(name)) this.content(inner, depth + 1);
       }
     }

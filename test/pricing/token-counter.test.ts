@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { characterCounter, estimateInputTokens } from "tollgate";
-import { describe, expect, it, test } from "vitest";
+import { describe, expect, it, onTestFinished, test, vi } from "vitest";
 
 /** The beginning of the Universal Declaration of Human Rights, and how the count compares with OpenAI's o200k_base. */
 const texts: readonly [string, string, number][] = [
@@ -167,6 +167,17 @@ describe("estimateInputTokens", () => {
   it("takes the messages alone, and nothing for what is no request", () => {
     expect(estimate([{ role: "user", content: "abc" }])).toBe(3 + 4);
     for (const nothing of [undefined, null, 5, {}, { model: "m" }]) expect(estimate(nothing)).toBe(0);
+  });
+
+  it("walks once to the bottom of what nests too deeply, whatever the fields are called", () => {
+    const write = vi.spyOn(JSON, "stringify");
+    onTestFinished(() => write.mockRestore());
+    for (const field of ["input", "args", "response"]) {
+      write.mockClear();
+      const deep = JSON.parse(`${`{"${field}":`.repeat(6_000)}1${"}".repeat(6_000)}`);
+      expect(estimateInputTokens({ messages: [deep, deep] })).toBe(8);
+      expect(write).toHaveBeenCalledTimes(1);
+    }
   });
 
   test("law: takes whatever JSON comes, however deep, and gives a whole number of tokens", () => {
