@@ -4,17 +4,18 @@ import { ENDPOINTS, profileOf } from "../gateway/endpoint.js";
 import { forward } from "../gateway/forward.js";
 import type { Gateway } from "../gateway/gateway.js";
 import { keyInfo, modelList } from "../gateway/key-info.js";
-import { errors, tollgate } from "./middleware.js";
+import { authenticated, errors, tollgate } from "./middleware.js";
 
 /** A gateway on Express. */
 export function createApp({ gate, calls, upstream, models }: Gateway): Express {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
+  app.enable("strict routing");
 
   const bytes = express.raw({ type: () => true, limit: "16mb", inflate: false });
   for (const endpoint of ENDPOINTS) {
-    app.post(endpoint.path, bytes, tollgate(calls, endpoint), (req, res) =>
+    app.post(endpoint.path, authenticated(gate, endpoint), bytes, tollgate(calls, endpoint), (req, res) =>
       forward(upstream, res.locals.call, req.headers, res),
     );
   }

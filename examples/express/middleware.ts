@@ -1,6 +1,8 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from "express";
+import type { Gate } from "tollgate";
 import { type Profile, toErrorResponse, tokenFrom, toResponse } from "tollgate/http";
 import type { Endpoint } from "../gateway/endpoint.js";
+import { refusalOf } from "../gateway/key-info.js";
 import { readRequest } from "../gateway/model-request.js";
 import type { OpenCall, OpenCalls } from "../gateway/open-call.js";
 
@@ -29,6 +31,15 @@ export function tollgate(
     // The client may have gone while the gate was asked.
     if (res.destroyed) await call.close();
     else next();
+  };
+}
+
+/** Answers a client whose token does not work, before its body is read: that may be large. */
+export function authenticated(gate: Gate, { profile }: Endpoint): RequestHandler {
+  return async (req, res, next) => {
+    const refused = await refusalOf(gate, tokenFrom(req.headers) ?? "", profile);
+    if (refused === undefined) next();
+    else res.status(refused.status).set(refused.headers).json(refused.body);
   };
 }
 

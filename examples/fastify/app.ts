@@ -4,7 +4,7 @@ import { ENDPOINTS, profileOf } from "../gateway/endpoint.js";
 import { forward } from "../gateway/forward.js";
 import type { Gateway } from "../gateway/gateway.js";
 import { keyInfo, modelList } from "../gateway/key-info.js";
-import { errors, tollgate } from "./plugin.js";
+import { authenticated, errors, tollgate } from "./plugin.js";
 
 /** A gateway on Fastify. */
 export function createApp({ gate, calls, upstream, models }: Gateway): FastifyInstance {
@@ -19,7 +19,8 @@ export function createApp({ gate, calls, upstream, models }: Gateway): FastifyIn
   });
 
   for (const endpoint of ENDPOINTS) {
-    app.post(endpoint.path, { preHandler: tollgate(calls, endpoint) }, async (request, reply) => {
+    const hooks = { onRequest: authenticated(gate, endpoint), preHandler: tollgate(calls, endpoint) };
+    app.post(endpoint.path, hooks, async (request, reply) => {
       if (request.call === undefined) throw new Error("the handler is behind the gate");
       reply.hijack();
       for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value ?? "");

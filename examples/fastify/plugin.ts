@@ -1,6 +1,8 @@
 import type { FastifyError, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "fastify";
+import type { Gate } from "tollgate";
 import { Failure, type Profile, toErrorResponse, tokenFrom, toResponse } from "tollgate/http";
 import type { Endpoint } from "../gateway/endpoint.js";
+import { refusalOf } from "../gateway/key-info.js";
 import { readRequest } from "../gateway/model-request.js";
 import type { OpenCall, OpenCalls } from "../gateway/open-call.js";
 
@@ -26,6 +28,14 @@ export function tollgate(calls: OpenCalls, endpoint: Endpoint): preHandlerAsyncH
     call.closeWith(reply.raw);
     // The client may have gone while the gate was asked.
     if (reply.raw.destroyed) await call.close();
+  };
+}
+
+/** Answers a client whose token does not work, before its body is read: that may be large. */
+export function authenticated(gate: Gate, { profile }: Endpoint): preHandlerAsyncHookHandler {
+  return async (request, reply) => {
+    const refused = await refusalOf(gate, tokenFrom(request.headers) ?? "", profile);
+    if (refused !== undefined) return reply.code(refused.status).headers(refused.headers).send(refused.body);
   };
 }
 

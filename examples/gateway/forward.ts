@@ -28,14 +28,20 @@ export async function forward(
       const value = response.headers.get(name);
       if (value !== null) res.setHeader(name, value);
     }
+    if (call.isLast) res.setHeader("connection", "close");
     res.statusCode = response.status;
-    const streams = response.headers.get("content-type")?.startsWith("text/event-stream") ?? false;
+    // An error is no stream, however it is told: nothing of it was used.
+    const streams = response.ok && isEventStream(response);
     await (streams ? passStream(call, model, response, res) : passWhole(call, model, response, res));
   } catch (error) {
     await call.close();
     if (res.headersSent || res.destroyed) res.destroy();
     else fail(res, error, call);
   }
+}
+
+function isEventStream({ headers }: Response): boolean {
+  return headers.get("content-type")?.startsWith("text/event-stream") ?? false;
 }
 
 /** The first answer of the permitted models, in their order, that is none of an error which another model might not have. */

@@ -1,5 +1,5 @@
-import type { Gate } from "tollgate";
-import { type HttpAnswer, toResponse } from "tollgate/http";
+import type { Authentication, Gate } from "tollgate";
+import { type HttpAnswer, type Profile, toResponse } from "tollgate/http";
 
 /** Of the models that a gateway offers, virtual ones included, those that a key may call: `GET /v1/models`. */
 export async function modelList(gate: Gate, token: string, offered: readonly string[]): Promise<HttpAnswer> {
@@ -21,7 +21,7 @@ async function mayCall(gate: Gate, token: string, model: string): Promise<boolea
 /** What a key is told about itself: its limits and those of its holder in the project. `GET /v1/key` */
 export async function keyInfo(gate: Gate, token: string): Promise<HttpAnswer> {
   const who = await gate.authenticate(token);
-  if (!who.authenticated) return unauthenticated(who);
+  if (!who.authenticated) return unauthenticated(who, "openai");
   const { orgId, projectId, keyId, expiresAt } = who;
   const readings = await gate.usage({ orgId, keyId });
   // What the whole project and the whole org have used concerns those who may see it.
@@ -29,14 +29,19 @@ export async function keyInfo(gate: Gate, token: string): Promise<HttpAnswer> {
   return { status: 200, headers: {}, body: { object: "key", keyId, projectId, orgId, expiresAt, limits } };
 }
 
-async function refusalOf(gate: Gate, token: string): Promise<HttpAnswer | undefined> {
+/** What is answered where a token does not work, before anything else of the request is looked at; undefined where it does. */
+export async function refusalOf(
+  gate: Gate,
+  token: string,
+  profile: Profile = "openai",
+): Promise<HttpAnswer | undefined> {
   const who = await gate.authenticate(token);
-  return who.authenticated ? undefined : unauthenticated(who);
+  return who.authenticated ? undefined : unauthenticated(who, profile);
 }
 
-function unauthenticated({
-  reason,
-  message,
-}: Extract<Awaited<ReturnType<Gate["authenticate"]>>, { authenticated: false }>) {
-  return toResponse({ admitted: false, reason, message, limits: [] }, { profile: "openai" });
+function unauthenticated(
+  { reason, message }: Extract<Authentication, { authenticated: false }>,
+  profile: Profile,
+): HttpAnswer {
+  return toResponse({ admitted: false, reason, message, limits: [] }, { profile });
 }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Actual, Admission, Admitted, Gate } from "tollgate";
+import { LateEnds } from "./late-ends.js";
 import type { ModelRequest } from "./model-request.js";
 
 /** An admitted call until it is settled or released, which happens once, whoever is the first to close it. */
@@ -11,12 +12,27 @@ export class OpenCall {
   seen: (() => Actual) | undefined;
   readonly #calls: OpenCalls;
   readonly #abort = new AbortController();
+  readonly #ended: Promise<void>;
+  #end = () => {};
   #closing: Promise<void> | undefined;
 
   constructor(calls: OpenCalls, admission: Admitted, request: ModelRequest) {
     this.#calls = calls;
     this.admission = admission;
     this.request = request;
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  /** Resolves once it is settled or released. */
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  /** Whether the gateway shuts down, so that the client had better take another connection for its next call. */
+  get isLast(): boolean {
+    return this.#calls.areFinishing;
   }
 
   /** Aborted when the call is closed: it has ended, the client has gone, or the gateway shuts down. */
@@ -39,6 +55,7 @@ export class OpenCall {
     const seen = this.seen?.();
     this.#abort.abort();
     await this.#calls.settle(this, seen && { ...seen, ...how });
+    this.#end();
   }
 }
 
@@ -47,10 +64,16 @@ export class OpenCalls {
   readonly #gate: Gate;
   readonly #calls = new Set<OpenCall>();
   readonly #admitting = new Set<Promise<unknown>>();
-  #whenEmpty = () => {};
+  readonly #lateEnds = new LateEnds();
+  #areFinishing = false;
 
   constructor(gate: Gate) {
     this.#gate = gate;
+  }
+
+  /** Whether {@link finish} was called. */
+  get areFinishing(): boolean {
+    return this.#areFinishing;
   }
 
   /** Asks the gate for a call, which is under way from when it is admitted. */
@@ -71,26 +94,26 @@ export class OpenCalls {
   /** Part of {@link OpenCall.close}. */
   async settle(call: OpenCall, actual: Actual | undefined): Promise<void> {
     const { reservation } = call.admission;
-    try {
-      await (actual === undefined ? this.#gate.release(reservation) : this.#gate.settle(reservation, actual));
-    } catch (error) {
-      // The estimate stays charged: that errs on the side of refusing.
-      console.warn(
-        `call ${reservation.id} was not settled: ${error instanceof Error ? error.name : "unknown"}`,
-      );
-    }
+    await this.#lateEnds.end(reservation, () =>
+      actual === undefined ? this.#gate.release(reservation) : this.#gate.settle(reservation, actual),
+    );
     this.#calls.delete(call);
-    if (this.#calls.size === 0) this.#whenEmpty();
   }
 
   /** For a shutdown: waits until every call has ended, at most `graceMs`, then cuts off those that have not, and settles them. */
   async finish(graceMs: number): Promise<void> {
-    const empty = new Promise<void>((resolve) => {
-      this.#whenEmpty = resolve;
-      if (this.#calls.size === 0) resolve();
+    this.#areFinishing = true;
+    let isOver = false;
+    const over = sleep(graceMs, undefined, { ref: false }).then(() => {
+      isOver = true;
     });
-    await Promise.race([empty, sleep(graceMs, undefined, { ref: false })]);
+    // What is being admitted is a call a moment later.
+    while (!isOver && this.#admitting.size + this.#calls.size > 0) {
+      const ends = [...this.#calls].map(({ ended }) => ended);
+      await Promise.race([over, Promise.allSettled([...this.#admitting, ...ends])]);
+    }
     await Promise.allSettled(this.#admitting);
     await Promise.all([...this.#calls].map((call) => call.close()));
+    await this.#lateEnds.retry();
   }
 }

@@ -9,6 +9,8 @@ import type { Gateway } from "./gateway.js";
 export async function shutDown(server: Server, { calls, gate }: Gateway, graceMs: number): Promise<void> {
   const closed = once(server, "close");
   server.close();
+  // Whoever calls on a connection that was kept is served, and takes another one next time.
+  server.prependListener("request", (_request, answer) => answer.setHeader("connection", "close"));
   await calls.finish(graceMs);
   // What is settled is at its last bytes; a client that does not take them holds nobody up.
   const patience = setTimeout(() => server.closeAllConnections(), 1_000);

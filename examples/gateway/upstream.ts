@@ -25,12 +25,16 @@ export function send(
     method: "POST",
     headers: {
       ...upstreamHeaders(headers),
+      // Of our own making, whatever the client called what it sent.
+      "content-type": "application/json",
       // Not compressed: its bytes go on as they come, and the meter reads along.
       "accept-encoding": "identity",
       ...(provider === "anthropic" ? { "x-api-key": apiKey } : { authorization: `Bearer ${apiKey}` }),
     },
     body,
     signal,
+    // Followed, one would take the gateway's key to another host.
+    redirect: "error",
   });
 }
 

@@ -44,7 +44,7 @@ export function failureOf(error: unknown): Pick<Failure, "status" | "code" | "me
 }
 
 /** Roots of fields that no client fills in: options, what a directory answered, what the gateway settles with. */
-const OURS = /^(?:options|chain|reservation|actual|query)\b/;
+const OURS = /^(?:options|chain|principal|reservation|actual|query)\b/;
 
 /** Whether an error is about the gateway's own code or data, which concerns no client. */
 function isOurs(error: TollgateError): boolean {

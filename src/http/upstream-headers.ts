@@ -4,7 +4,6 @@ import { entriesOf, type HeadersLike } from "./header-record.js";
 const KEPT: ReadonlySet<string> = new Set([
   "accept",
   "content-type",
-  "idempotency-key",
   "user-agent",
   "x-client-request-id",
   "x-goog-api-client",
@@ -17,9 +16,10 @@ const PREFIXES = ["anthropic-", "openai-", "x-stainless-"];
 const ACCOUNT: ReadonlySet<string> = new Set(["openai-organization", "openai-project"]);
 
 /**
- * The headers of a client's request that may go on to a provider: `content-type`, `accept`, `user-agent`, `idempotency-key`,
+ * The headers of a client's request that may go on to a provider: `content-type`, `accept`, `user-agent`,
  * `x-client-request-id`, `x-goog-api-client`, and what begins with `openai-`, `anthropic-` or `x-stainless-`, except for the
- * choice of an account. Everything else stays here, known or not: tokens, cookies, addresses, what proxies add. Add the
+ * choice of an account. Everything else stays here, known or not: tokens, cookies, addresses, what proxies add; and
+ * `idempotency-key`, since two clients that send the same one are one account to the provider. Add the
  * provider's own key, whatever more a provider is to see, and `content-encoding` where the bytes go on as they came.
  */
 export function upstreamHeaders(headers: HeadersLike): Record<string, string> {

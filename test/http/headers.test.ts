@@ -60,6 +60,7 @@ describe("upstreamHeaders", () => {
     "Transfer-Encoding": "chunked",
     "Content-Length": "12",
     "Content-Encoding": "gzip",
+    "Idempotency-Key": "theirs, or by chance somebody else's",
     "Accept-Encoding": "gzip",
     "Content-Type": "application/json",
     "anthropic-version": "2023-06-01",

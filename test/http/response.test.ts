@@ -381,7 +381,10 @@ describe("an error", () => {
 
   it("of anything else, or in what a directory answered, is 500 without a word about it", () => {
     const chain = new ValidationError([{ field: "chain.org.limits.rpn", expected: "no such field" }]);
-    for (const error of [new Error("password=hunter2"), "text", undefined, chain]) {
+    const principal = new ValidationError([
+      { field: "principal.userId", expected: "rpn, whom it was asked for" },
+    ]);
+    for (const error of [new Error("password=hunter2"), "text", undefined, chain, principal]) {
       expect(told(error)).toEqual([500, "internal_error", undefined]);
       const text = JSON.stringify(toErrorResponse(error, { profile: "anthropic" }));
       expect(text).not.toMatch(/hunter2|rpn|text"/);

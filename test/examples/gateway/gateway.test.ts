@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { createGate, estimateInputTokens } from "tollgate";
-import { describe, expect, it, vi } from "vitest";
+import { createGate, estimateInputTokens, memoryCounters } from "tollgate";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { chatCompletions } from "../../../examples/gateway/endpoint.js";
 import { OpenCalls } from "../../../examples/gateway/open-call.js";
+import { startFakeProvider } from "../../../examples/gateway/provider/fake-provider.js";
 import { shutDown } from "../../../examples/gateway/shut-down.js";
 import { eventually } from "../../eventually.js";
 import { type Arena, FRAMEWORKS, PROVIDER_KEY, startArena } from "./arena.js";
@@ -102,6 +103,67 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     const answer = await post(arena, ask());
     expect([answer.status, (await json(answer)).error.type]).toEqual([400, "provider"]);
     expect(await arena.used("tokens")).toBe(0);
+  });
+
+  it("charges nothing for an error that the provider tells as a stream", async () => {
+    const arena = await startArena(start);
+    await providerThat(arena, (_req, res) => {
+      res.writeHead(400, { "content-type": "text/event-stream" }).end('data: {"error":{}}\n\n');
+    });
+    expect((await post(arena, ask(STREAM))).status).toBe(400);
+    expect(await arena.used("tokens")).toBe(0);
+    expect(await arena.used("cost")).toBe(0);
+  });
+
+  it("says to the provider that it sends JSON, whatever the client called it", async () => {
+    const arena = await startArena(start);
+    for (const type of ["application/x-www-form-urlencoded", "application/json; charset=utf-16"]) {
+      expect((await post(arena, ask(), CHAT, { "content-type": type })).status).toBe(200);
+    }
+    for (const { headers } of arena.provider.received)
+      expect(headers["content-type"]).toBe("application/json");
+  });
+
+  it("follows no redirect, which would take the gateway's key to another host", async () => {
+    const arena = await startArena(start);
+    const other = await startFakeProvider(PROVIDER_KEY);
+    onTestFinished(() => other.close());
+    await providerThat(arena, (_req, res) => {
+      res.writeHead(307, { location: other.url + CHAT }).end();
+    });
+    expect((await post(arena, ask(), "/v1/messages")).status).toBe(502);
+    expect((await post(arena, ask())).status).toBe(502);
+    expect(other.received).toEqual([]);
+  });
+
+  it("answers a client without a token before it has sent its body", async () => {
+    const arena = await startArena(start);
+    const socket = connect(Number(new URL(arena.url).port), "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    socket.write(`POST ${CHAT} HTTP/1.1\r\nhost: gateway\r\ncontent-length: 9000000\r\n\r\n{`);
+    const [head] = await once(socket, "data");
+    expect(String(head)).toMatch(/^HTTP\/1\.1 401 /);
+  });
+
+  it("settles what ended in a moment without counters once they are back, and frees its slot", async () => {
+    const counters = memoryCounters();
+    const settle = counters.settle.bind(counters);
+    let isDown = false;
+    vi.spyOn(counters, "settle").mockImplementation(async (request) => {
+      if (isDown) throw new Error("ECONNREFUSED");
+      return settle(request);
+    });
+    const arena = await startArena(start, { counters });
+    const letGo = heldAfterThreeWords(arena);
+    const answer = await post(arena, ask(STREAM));
+    isDown = true;
+    letGo();
+    await answer.text();
+    await eventually(() => expect(counters.settle).toHaveBeenCalled());
+    expect(await arena.used("inFlight")).toBe(1);
+    isDown = false;
+    await eventually(async () => expect(await arena.used("inFlight")).toBe(0));
+    expect(await arena.used("outputTokens")).toBe(4);
   });
 
   it("releases a call that cannot have reached the provider", async () => {

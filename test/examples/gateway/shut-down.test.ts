@@ -1,9 +1,11 @@
+import { once } from "node:events";
+import { Agent, type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { shutDown } from "../../../examples/gateway/shut-down.js";
 import { eventually } from "../../eventually.js";
-import { FRAMEWORKS, startArena } from "./arena.js";
-import { ask, CHAT, providerThat } from "./requests.js";
+import { type Arena, FRAMEWORKS, startArena } from "./arena.js";
+import { ask, CHAT, post, providerThat, STREAM } from "./requests.js";
 
 describe.each(FRAMEWORKS)("a shutdown of the gateway on %s", (_framework, start) => {
   it.each([
@@ -37,4 +39,60 @@ describe.each(FRAMEWORKS)("a shutdown of the gateway on %s", (_framework, start)
     const results = ends.flatMap(({ mock }) => mock.settledResults.map(({ value }) => value.settled));
     expect(results).toEqual([true]);
   });
+
+  it("lets a call end that was being admitted when it began", async () => {
+    const arena = await startArena(start);
+    const { gate } = arena.gateway;
+    const admit = gate.admit.bind(gate);
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    vi.spyOn(gate, "admit").mockImplementation(async (...call) => {
+      const admission = await admit(...call);
+      await held;
+      return admission;
+    });
+    const answer = post(arena, ask());
+    await eventually(() => expect(gate.admit).toHaveBeenCalled());
+    const down = shutDown(arena.server, arena.gateway, 20_000);
+    letGo();
+    expect((await answer).status).toBe(200);
+    await down;
+  });
+
+  it("serves who calls on a connection that was kept, and tells them to take another one next time", async () => {
+    const arena = await startArena(start);
+    const holds: (() => void)[] = [];
+    arena.provider.behaviour.beforeWord = (word) =>
+      word < 1 ? undefined : new Promise((resolve) => holds.push(resolve));
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => agent.destroy());
+    const kept = stream(arena, agent);
+    await eventually(() => expect(holds).toHaveLength(1));
+    const other = stream(arena, new Agent());
+    await eventually(() => expect(holds).toHaveLength(2));
+    const down = shutDown(arena.server, arena.gateway, 20_000);
+    arena.provider.behaviour.beforeWord = () => {};
+    holds[0]?.();
+    expect((await kept).connection).toBe("keep-alive");
+    expect(await stream(arena, agent)).toMatchObject({ status: 200, connection: "close" });
+    holds[1]?.();
+    expect((await other).status).toBe(200);
+    await down;
+  });
 });
+
+/** A stream over a connection of an agent, read to its end. */
+async function stream({ url, token }: Arena, agent: Agent) {
+  const sent = request(url + CHAT, {
+    method: "POST",
+    agent,
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+  });
+  sent.end(JSON.stringify(ask(STREAM)));
+  const [answer]: IncomingMessage[] = await once(sent, "response");
+  if (answer === undefined) throw new Error("an answer");
+  for await (const _ of answer);
+  return { status: answer.statusCode, connection: answer.headers.connection };
+}
