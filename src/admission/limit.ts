@@ -51,6 +51,7 @@ export function sameCount(a: Limit, b: Limit): boolean {
   return a.scopeKey === b.scopeKey && a.field === b.field;
 }
 
+/** A limit that is one number, by its field in {@link ModelLimits}. */
 type Rate = Exclude<keyof ModelLimits, "budget" | "mode">;
 
 const MINUTE: Window = Object.freeze({ kind: "sliding", name: "minute", lengthMs: MINUTE_MS });
@@ -69,7 +70,8 @@ const RATES: Readonly<Record<Rate, { meter: Meter; window: Window }>> = {
   inFlight: { meter: "inFlight", window: IN_FLIGHT },
 };
 
-const RATE_NAMES = Object.keys(RATES) as Rate[]; // sound: RATES has the keys of Rate and no others
+/** The fields of {@link ModelLimits} that are one number: whatever compares or compiles limits goes through all of them. */
+export const RATE_NAMES = Object.keys(RATES) as readonly Rate[]; // sound: RATES has the keys of Rate and no others
 
 /** The limits of one scope as the counters take them, those of single models last. */
 export function compileLimits(limits: Limits | undefined, scope: Scope): Limit[] {

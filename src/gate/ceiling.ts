@@ -1,4 +1,4 @@
-import { budgetsOf } from "../admission/limit.js";
+import { budgetsOf, RATE_NAMES } from "../admission/limit.js";
 import { LimitError } from "../model/errors.js";
 import type { BudgetReset, Limits, ModelLimits } from "../model/limits.js";
 import { nanoUsd, usdOf } from "../model/money.js";
@@ -145,16 +145,6 @@ interface Entry {
   readonly binds: boolean;
 }
 
-const RATES = [
-  "rpm",
-  "tpm",
-  "inputTpm",
-  "outputTpm",
-  "rpd",
-  "tpd",
-  "inFlight",
-] as const satisfies (keyof ModelLimits)[];
-
 const LENGTHS: Readonly<Record<BudgetReset, number>> = { daily: 1, weekly: 2, monthly: 3, never: 4 };
 
 function entriesOf(limits: Limits | undefined): Entry[] {
@@ -175,7 +165,7 @@ function modelEntries(
   perModel: string | undefined,
 ): Entry[] {
   const base = { perModel, binds: mode !== "shadow" };
-  const rates = RATES.flatMap((kind) => {
+  const rates = RATE_NAMES.flatMap((kind) => {
     const max = limits[kind];
     return max === undefined
       ? []
