@@ -3,8 +3,8 @@ import type { Charge } from "./charge.js";
 import type { CountKind, Part } from "./count.js";
 import type { Period } from "./period.js";
 
-/** From the first zone to enter a date to the last to leave it is 26 hours. */
-const ZONES_APART_MS = 26 * 3_600_000;
+/** From the first zone to enter a date to the last to leave it is 26 hours: until then an ended period may still be charged. */
+export const ZONES_APART_MS = 26 * 3_600_000;
 
 /** Before every period, and every end of one. */
 const NONE = Number.NEGATIVE_INFINITY;

@@ -1,7 +1,5 @@
+import { ZONES_APART_MS } from "../../admission/calendar-count.js";
 import { SUB_BUCKETS } from "../../admission/sliding-count.js";
-
-/** From the first zone to enter a date to the last to leave it: until then an ended period may still be charged. */
-const ZONES_APART_MS = 26 * 3_600_000;
 
 /**
  * The arithmetic of one count, in schema `s`: what the classes of `admission/count.ts` are in memory, answer for answer.

@@ -1,4 +1,5 @@
 import { scopeKey as keyOf, type Limit, type Window } from "../../admission/limit.js";
+import { SUB_BUCKETS } from "../../admission/sliding-count.js";
 import type { NameOf } from "./layout.js";
 
 /**
@@ -27,7 +28,6 @@ export interface PlannedCount {
 const LIFETIME = -1;
 const IN_FLIGHT = -2;
 const CALENDAR = -3;
-export const SUB_BUCKETS = 60;
 
 /** What a store goes by: the width of a sliding window's sub-buckets in milliseconds, or one of the numbers above. */
 export function kindOf(window: Window): number {

@@ -1,8 +1,11 @@
+import { ZONES_APART_MS } from "../../../admission/calendar-count.js";
+import { SUB_BUCKETS } from "../../../admission/sliding-count.js";
+
 /** What stands at the head of every script: names, the clock, expiry, and in-flight slots. */
 export const HEAD = `
 local call, floor, pack, unpacked, sub, byte = redis.call, math.floor, struct.pack, struct.unpack, string.sub, string.byte
 local RESERVED, REFUSED, RESERVED_IN_SHADOW, LOOK, SETTLED_ALREADY, EXPIRED, UNKNOWN, FORESEEN = 0, 1, 2, 3, 4, 5, 6, 7
-local SUB_BUCKETS, FOREVER, ZONES_APART_MS, EXPIRE_AGAIN_MS = 60, 1e18, 93600000, 60000
+local SUB_BUCKETS, FOREVER, ZONES_APART_MS, EXPIRE_AGAIN_MS = ${SUB_BUCKETS}, 1e18, ${ZONES_APART_MS}, 60000
 
 local function serverNow()
   local time = call('TIME')

@@ -1,4 +1,5 @@
 import type { Window } from "../../../admission/limit.js";
+import { SUB_BUCKETS } from "../../../admission/sliding-count.js";
 
 /** Rows as variables of a script: reading them, ending a sub-bucket, writing them. See `rows.ts` for what they hold. */
 
@@ -194,7 +195,7 @@ function matters(counts: readonly Count[]): string {
   const moments = counts
     .filter(({ kind }) => kind === "calendar")
     .map(({ period }) => `numbers[${period + 2}] + ZONES_APART_MS`);
-  if (widest > 0) moments.push(`now + ${61 * widest}`);
+  if (widest > 0) moments.push(`now + ${(SUB_BUCKETS + 1) * widest}`);
   if (counts.some(({ kind }) => kind === "inFlight")) moments.push("expiresAt");
   return moments.length > 1 ? `math.max(${[...new Set(moments)].join(", ")})` : moments.join("");
 }
