@@ -113,12 +113,11 @@ export class ReservationRows implements KeptReservations {
   }
 }
 
-/** As it was written, but for the counts that it charged: those are found by their limits. */
+/** A reservation as it was written, with what JSON has no form for put back. */
 function reservationIn(text: string): OpenReservation {
   const { charges, extensions, ...rest } = JSON.parse(text);
   return {
     ...rest,
-    found: undefined,
     charges: chargesIn(charges),
     extensions: extensions?.map(({ part, charges }: { part: object; charges: Charges }) => ({
       part,
