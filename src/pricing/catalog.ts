@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ValidationError } from "../model/errors.js";
 import { parse } from "../model/validation.js";
-import { type Entry, pricesByName } from "./entries.js";
+import { type Entry, fieldsOf, pricesByName } from "./entries.js";
 import { liteLLMEntries } from "./litellm.js";
 import { type ModelsDevOptions, modelsDevEntries } from "./models-dev.js";
 import { type ModelPrice, type PriceInput, priceInputSchema } from "./price.js";
@@ -30,7 +30,7 @@ const pricesSchema = z.map(z.string(), priceInputSchema);
  * @throws ValidationError naming model and field of each price that is wrong, and of each field that is not known.
  */
 function of(prices: Readonly<Record<string, PriceInput>>): PriceCatalog {
-  const inputs = parse(pricesSchema, byName(prices, "prices", "prices by model id"), "prices");
+  const inputs = parse(pricesSchema, fieldsOf(prices, "prices", "prices by model id"), "prices");
   return catalogOf([...inputs].map(([id, price]) => ({ id, price, names: [] })));
 }
 
@@ -70,7 +70,7 @@ function fromModelsDev(json: unknown, options: ModelsDevOptions = {}): PriceCata
  * @throws ValidationError for an alias of a model that the catalog does not know
  */
 function withAliases(catalog: PriceCatalog, aliases: Readonly<Record<string, string>>): PriceCatalog {
-  const targets = byName(aliases, "aliases", "models by alias");
+  const targets = fieldsOf(aliases, "aliases", "models by alias");
   for (const [alias, model] of targets) {
     if (typeof model === "string" && catalog.price(model) !== undefined) continue;
     throw new ValidationError([{ field: `aliases.${alias}`, expected: "a model of the catalog" }]);
@@ -137,10 +137,4 @@ function checked(catalog: PriceCatalog): PriceCatalog {
 function catalogOf(entries: readonly Entry[]): PriceCatalog {
   const prices = pricesByName(entries);
   return { price: (model) => prices.get(model) };
-}
-
-function byName(value: unknown, field: string, expected: string): Map<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value))
-    return new Map(Object.entries(value));
-  throw new ValidationError([{ field, expected }]);
 }

@@ -27,7 +27,7 @@ export function checkedPrice(price: PriceInput, field: string): PriceInput {
   return parse(priceInputSchema, price, field);
 }
 
-/** Fields by name of a value of a list's JSON. Its own fields alone: `constructor` is no price. */
+/** Fields by name of an object from outside, such as a list's JSON. Its own fields alone: `constructor` is no price. */
 export type Fields = ReadonlyMap<string, unknown>;
 
 /** @throws ValidationError naming `field` for anything but an object */
