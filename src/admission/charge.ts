@@ -19,6 +19,8 @@ export interface Charges {
   readonly periods: readonly (Period | undefined)[];
 }
 
+export const NO_CHARGES: Charges = Object.freeze({ limits: [], amounts: [], periods: [] });
+
 /** Charges one by one. */
 export function chargeList({ limits, amounts, periods }: Charges): Charge[] {
   return limits.map((limit, i) => ({ limit, amount: amounts[i] ?? 0, period: periods[i] }));

@@ -1,4 +1,4 @@
-import { type Charges, chargeList, sideBySide, withLimitsOf } from "../admission/charge.js";
+import { type Charges, chargeList, NO_CHARGES, sideBySide, withLimitsOf } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { estimatedUse, heldUse } from "../admission/estimated-use.js";
 import { plainRefusal, type Refusal, type Refused, unpricedRefusal } from "../admission/refusal.js";
@@ -225,8 +225,6 @@ function concluded(engine: Engine, asked: Asked, outcome: ReserveOutcome, degrad
       throw new Error(`counters answered ${outcome.outcome} to a reserve that extends nothing`);
   }
 }
-
-const NO_CHARGES: Charges = Object.freeze({ limits: [], amounts: [], periods: [] });
 
 function admitted(
   { call, requested, compiled, plan, use, charges, now }: Asked,

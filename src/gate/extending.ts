@@ -1,5 +1,12 @@
 import type { Use } from "../admission/amounts.js";
-import { type Charges, chargeList, type Reading, sideBySide, withLimitsOf } from "../admission/charge.js";
+import {
+  type Charges,
+  chargeList,
+  NO_CHARGES,
+  type Reading,
+  sideBySide,
+  withLimitsOf,
+} from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { dearestCost } from "../admission/estimated-use.js";
 import { sameCount } from "../admission/limit.js";
@@ -133,7 +140,6 @@ function admitted(
   });
 }
 
-const NO_CHARGES: Charges = Object.freeze({ limits: [], amounts: [], periods: [] });
 const UNCOUNTED: Counted = Object.freeze({ charges: NO_CHARGES, added: NO_CHARGES, used: [], resetMs: [] });
 
 interface Extended {
