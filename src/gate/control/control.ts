@@ -222,7 +222,7 @@ export class Control {
           if (error instanceof ConflictError && attempts < UNKNOWN_CONFLICTS_MAX) continue;
           if (moved)
             throw new ConflictError(`org ${JSON.stringify(orgId)} is being written to by others; try again`);
-          await this.#recordDenial(draft, acting, action, subject, error);
+          await this.#recordDenial(orgId, acting, action, subject, error);
           throw error instanceof Hidden ? new NotFoundError(error.kind, error.id) : error;
         }
       }
@@ -237,15 +237,14 @@ export class Control {
     denied: PermissionError,
   ): Promise<void> {
     if (!this.engine.settings.auditDenied) return;
-    await this.engine.orgQueue.run(orgId, async () => {
-      const draft = new Draft(this.storage, orgId, this.now(), await this.storage.get("trail", orgId));
-      await this.#recordDenial(draft, acting, permission, subject, denied);
-    });
+    await this.engine.orgQueue.run(orgId, () =>
+      this.#recordDenial(orgId, acting, permission, subject, denied),
+    );
   }
 
   /** Tells the audit trail of an attempt that was denied, if the gate is told to. */
   async #recordDenial(
-    { orgId }: Draft,
+    orgId: string,
     acting: Acting,
     action: string,
     subject: Subject,
