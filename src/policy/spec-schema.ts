@@ -5,8 +5,7 @@ import { parse, recordOf } from "../model/validation.js";
 import type { Cap } from "./cap.js";
 import { type Grants, grantOf } from "./grant.js";
 import type { Permissions } from "./permission.js";
-import type { Ask, PolicyData, Row } from "./spec.js";
-import { askKinds } from "./spec.js";
+import { type Ask, askKinds, type PolicyData, type Row } from "./spec.js";
 
 /** Roles and what each grants, by the names of any policy. */
 export type Roles = Readonly<Record<string, Grants>>;

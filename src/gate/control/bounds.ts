@@ -1,5 +1,4 @@
-import type { Records } from "../../model/records.js";
-import { membershipId } from "../../model/records.js";
+import { membershipId, type Records } from "../../model/records.js";
 import { mayReach } from "../../policy/assignment.js";
 import type { StandardPermission } from "../../policy/standard.js";
 import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantField } from "../ceiling.js";

@@ -4,8 +4,6 @@ import { idSchema, momentSchema, nameSchema, tagsSchema, text } from "../../mode
 import { expiryPatch, limitsPatch, orgField, scopeFields, versionField } from "./fields.js";
 import { pageFields } from "./paging.js";
 
-export type Input<S extends z.ZodType> = z.input<S>;
-
 const ref = { keyId: idSchema, ...orgField };
 
 export const keyCreateSchema = z.strictObject({

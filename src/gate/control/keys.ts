@@ -1,8 +1,9 @@
+import type { z } from "zod";
 import { ConflictError, NotFoundError } from "../../model/errors.js";
 import { membershipId, type Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
 import type { Principal } from "../../policy/principal.js";
-import { principalOf } from "../storage-directory.js";
+import { OWNER, principalOf } from "../storage-directory.js";
 import { createToken, hashToken, previewOf } from "../token.js";
 import type { Acting } from "./actor.js";
 import { requireReach } from "./authority.js";
@@ -13,7 +14,6 @@ import { type EffectiveKey, effectiveKey } from "./effective-key.js";
 import { grantedBy, patchOf, requireLater } from "./fields.js";
 import { listKeys } from "./key-list.js";
 import {
-  type Input,
   keyCreateSchema,
   keyEffectiveSchema,
   keyGetSchema,
@@ -47,25 +47,25 @@ export interface Keys {
    *   do more than the actor: the token would be a way to it
    * @throws NotFoundError where the holder is not in the project
    */
-  create(input: Input<typeof keyCreateSchema>): Promise<IssuedKey>;
-  get(input: Input<typeof keyGetSchema>): Promise<Key>;
+  create(input: z.input<typeof keyCreateSchema>): Promise<IssuedKey>;
+  get(input: z.input<typeof keyGetSchema>): Promise<Key>;
   /** The keys of an org that the actor may see. */
-  list(input: Input<typeof keyListSchema>): Promise<Listed<Key>>;
+  list(input: z.input<typeof keyListSchema>): Promise<Listed<Key>>;
   /** Changes what is given, `limits` as a whole; `null` takes limits, models, an end or a name away. The holder cannot be changed. */
-  update(input: Input<typeof keyUpdateSchema>): Promise<Key>;
+  update(input: z.input<typeof keyUpdateSchema>): Promise<Key>;
   /** Stops the key until it is enabled. */
-  disable(input: Input<typeof keyStatusSchema>): Promise<Key>;
+  disable(input: z.input<typeof keyStatusSchema>): Promise<Key>;
   /** @throws ConflictError where it is revoked: that is final */
-  enable(input: Input<typeof keyStatusSchema>): Promise<Key>;
+  enable(input: z.input<typeof keyStatusSchema>): Promise<Key>;
   /** Stops the key for good. */
-  revoke(input: Input<typeof keyStatusSchema>): Promise<Key>;
+  revoke(input: z.input<typeof keyStatusSchema>): Promise<Key>;
   /**
    * Gives the key a new token; its id, limits and counts stay. The token before works for `graceMs` more; one from
    * before that ends now.
    */
-  rotate(input: Input<typeof keyRotateSchema>): Promise<IssuedKey>;
+  rotate(input: z.input<typeof keyRotateSchema>): Promise<IssuedKey>;
   /** What the key may really do, and why. */
-  effective(input: Input<typeof keyEffectiveSchema>): Promise<EffectiveKey>;
+  effective(input: z.input<typeof keyEffectiveSchema>): Promise<EffectiveKey>;
 }
 
 export function keysOf(control: Control): Keys {
@@ -222,7 +222,7 @@ async function holderIn(draft: Draft, projectId: string, userId: string): Promis
   ]);
   const principal = orgMember && principalOf(orgMember, membership ? [membership] : [], now);
   const isIn =
-    principal?.orgRole === "owner" || (principal && Object.hasOwn(principal.projectRoles, projectId));
+    principal?.orgRole === OWNER || (principal && Object.hasOwn(principal.projectRoles, projectId));
   if (!principal || !isIn) throw new NotFoundError("member", userId);
   return principal;
 }
