@@ -1,5 +1,5 @@
 import type { LimitReading } from "../admission/limit-reading.js";
-import type { RefusalReason } from "../admission/reasons.js";
+import { MESSAGES } from "../admission/reasons.js";
 import type { Refusal } from "../admission/refusal.js";
 import { STATUS } from "./status.js";
 
@@ -23,6 +23,6 @@ export function toldOf(refusal: Refusal): Told {
 
 const UNAUTHENTICATED: Told = {
   status: 401,
-  code: "invalid_key" satisfies RefusalReason,
-  message: "The API key is not valid.",
+  code: "invalid_key" satisfies keyof typeof MESSAGES,
+  message: MESSAGES.invalid_key,
 };
