@@ -27,8 +27,8 @@ import { inOrder, notOpenFrom, type Reply, readingsFrom, STATUS } from "../wire/
 import { RequestEncoder } from "../wire/request.js";
 import { type CountingCall, GroupedCalls } from "./grouped-calls.js";
 import { countersMigrations } from "./migrations.js";
+import { arrayOf, element, nameOf, postgresLayout, type RowName, rowsTold } from "./postgres-layout.js";
 import { KEPT_MS } from "./rows-sql.js";
-import { arrayOf, element, nameOf, postgresLayout, type RowName, rowsTold } from "./wire.js";
 
 /** Every so many reservations of a process, one also forgets; up to four times as many reservations and rows: it keeps up. */
 const FORGET_EVERY = 64;

@@ -1,5 +1,5 @@
 import type { Reply } from "../wire/reply.js";
-import type { RowName } from "./wire.js";
+import type { RowName } from "./postgres-layout.js";
 
 /** Statements under way at once: the connections of a pool are for others too, and with more of them the groups would be smaller. */
 const UNDER_WAY_MAX = 2;
