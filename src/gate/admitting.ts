@@ -3,7 +3,6 @@ import type { CompiledChain } from "../admission/compiled-chain.js";
 import { estimatedUse, heldUse } from "../admission/estimated-use.js";
 import { plainRefusal, type Refusal, type Refused, unpricedRefusal } from "../admission/refusal.js";
 import type { DirectCounters, DirectReservation, ReserveOutcome } from "../counters/counters.js";
-import type { ReservationIds } from "../counters/reservation-ids.js";
 import { ConflictError, CountersUnavailableError } from "../model/errors.js";
 import { plainUsage, type Usage, usageSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
@@ -21,19 +20,13 @@ import { type Asked, reserve } from "./reserving.js";
  *
  * A dry run is the same decision on the same way; it charges nothing and tells nobody.
  */
-export function admit(
-  engine: Engine,
-  ids: ReservationIds,
-  key: KeyRef,
-  usage: Usage,
-  dryRun: boolean,
-): Promise<Admission> {
+export function admit(engine: Engine, key: KeyRef, usage: Usage, dryRun: boolean): Promise<Admission> {
   try {
     const now = engine.settings.clock.now();
     const call = plainUsage(usage) ?? parse(usageSchema, usage, "usage");
     const found = engine.keys.peek(key, now);
-    if (found === undefined) return admitLoaded(engine, ids, key, call, now, dryRun);
-    return Promise.resolve(decide(engine, ids, found, call, now, dryRun));
+    if (found === undefined) return admitLoaded(engine, key, call, now, dryRun);
+    return Promise.resolve(decide(engine, found, call, now, dryRun));
   } catch (error) {
     return Promise.reject(error);
   }
@@ -41,19 +34,17 @@ export function admit(
 
 async function admitLoaded(
   engine: Engine,
-  ids: ReservationIds,
   key: KeyRef,
   call: Usage,
   now: number,
   dryRun: boolean,
 ): Promise<Admission> {
-  return decide(engine, ids, await engine.keys.load(key, now), call, now, dryRun);
+  return decide(engine, await engine.keys.load(key, now), call, now, dryRun);
 }
 
 /** The checks in their order, the first that fails answers, and at the end one `reserve` over every limit. */
 function decide(
   engine: Engine,
-  ids: ReservationIds,
   found: CachedChain | undefined,
   call: Usage,
   now: number,
@@ -81,7 +72,7 @@ function decide(
   const counted = isFirst ? plan : compiled.forTargets(use.models, requested);
   const charges = counted.charges(use, now);
   const asked: Asked = { call, requested, compiled, plan: counted, use, charges, now, dryRun };
-  return answerDirectly(engine, ids, asked) ?? reserveElsewhere(engine, ids, asked);
+  return answerDirectly(engine, asked) ?? reserveElsewhere(engine, asked);
 }
 
 /** A refusal, told to whoever listens unless it is one of a dry run. */
@@ -94,10 +85,10 @@ function refuse(
 }
 
 /** A step that the gate waits for when it closes. */
-async function reserveElsewhere(engine: Engine, ids: ReservationIds, asked: Asked): Promise<Admission> {
+async function reserveElsewhere(engine: Engine, asked: Asked): Promise<Admission> {
   engine.underWay.start();
   try {
-    const answer = await reserveOrDegrade(engine, ids, asked);
+    const answer = await reserveOrDegrade(engine, asked);
     if (!answer.admitted) return refuse(engine, answer, asked);
     if (!asked.dryRun) engine.settings.ledger?.opened(answer.reservation);
     return answer;
@@ -107,30 +98,25 @@ async function reserveElsewhere(engine: Engine, ids: ReservationIds, asked: Aske
 }
 
 /** The ordinary way of counters, and what happens where they do not answer. */
-async function reserveOrDegrade(engine: Engine, ids: ReservationIds, asked: Asked): Promise<Admission> {
+async function reserveOrDegrade(engine: Engine, asked: Asked): Promise<Admission> {
   try {
-    const outcome = await reserve(engine, ids, engine.settings.counters, asked);
+    const outcome = await reserve(engine, engine.settings.counters, asked);
     recover(engine, asked.now);
     return concluded(engine, asked, outcome);
   } catch (error) {
     if (!(error instanceof CountersUnavailableError)) throw error;
-    return whileDown(engine, ids, asked, error);
+    return whileDown(engine, asked, error);
   }
 }
 
 /** What `onCountersDown` says. */
-async function whileDown(
-  engine: Engine,
-  ids: ReservationIds,
-  asked: Asked,
-  error: CountersUnavailableError,
-): Promise<Admission> {
+async function whileDown(engine: Engine, asked: Asked, error: CountersUnavailableError): Promise<Admission> {
   const { compiled } = asked;
   const mode = degrade(engine, asked.now, error);
   if (mode === "deny") return plainRefusal("counters_unavailable");
   if (mode === "local") {
     const shares = { ...asked, charges: engine.local.shared(asked.charges) };
-    const outcome = await reserve(engine, ids, engine.local, shares);
+    const outcome = await reserve(engine, engine.local, shares);
     if (outcome.outcome === "refused")
       return refusedLocally(engine, compiled.orgId, asked.now, asked.charges);
     return concluded(engine, asked, outcome, "local");
@@ -138,18 +124,14 @@ async function whileDown(
   const expiresAt = asked.now + engine.settings.reservationTtlMs;
   const times = { reservedAt: asked.now, expiresAt };
   const uncounted = { ...times, charges: NO_CHARGES, used: [], resetMs: [] };
-  return admitted(asked, ids.next(), NO_REFUSALS, "uncounted", uncounted);
+  return admitted(asked, engine.ids.next(), NO_REFUSALS, "uncounted", uncounted);
 }
 
 /** The short way of counters in this process, for a call that every limit has room for or that one has none for. */
-function answerDirectly(
-  engine: Engine,
-  ids: ReservationIds,
-  asked: Asked,
-): AdmittedCall | Refused | undefined {
+function answerDirectly(engine: Engine, asked: Asked): AdmittedCall | Refused | undefined {
   const { direct } = engine.settings.counters;
   if (direct === undefined || asked.call.requestId !== undefined) return undefined;
-  const admission = asked.dryRun ? foreseen(engine, ids, direct, asked) : reserved(engine, direct, asked);
+  const admission = asked.dryRun ? foreseen(engine, direct, asked) : reserved(engine, direct, asked);
   if (admission !== undefined) return admission;
   const { plan, charges, now } = asked;
   const readings = direct.refuse(now, plan, charges);
@@ -170,12 +152,7 @@ function reserved(engine: Engine, direct: DirectCounters, asked: Asked): Admitte
 }
 
 /** What {@link reserved} would answer; its reservation is one that nobody has made. */
-function foreseen(
-  { settings }: Engine,
-  ids: ReservationIds,
-  direct: DirectCounters,
-  asked: Asked,
-): AdmittedCall | undefined {
+function foreseen({ settings, ids }: Engine, direct: DirectCounters, asked: Asked): AdmittedCall | undefined {
   const { plan, charges, now } = asked;
   const held = direct.foresee(now, plan, charges);
   if (held === undefined) return undefined;

@@ -22,6 +22,8 @@ import { UnderWay } from "./under-way.js";
 export interface Engine {
   readonly settings: GateSettings;
   readonly directory: Directory;
+  /** Makes the ids of all reservations of this gate. */
+  readonly ids: ReservationIds;
   readonly chains: ChainCache;
   readonly keys: KeyResolver;
   readonly calendar: Calendar;
@@ -51,6 +53,7 @@ export function createEngine(settings: GateSettings, directory: Directory, ids: 
   return {
     settings,
     directory,
+    ids,
     chains,
     keys: new KeyResolver(
       chains,

@@ -188,12 +188,12 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
     // The two of every call are passed on as they are: another promise around each would cost a tenth of it.
     admit(key, usage) {
       if (closed) return Promise.reject(new ClosedError());
-      if (engine.events.wants("admission")) return toldAdmit(engine, ids, key, usage);
-      return admit(engine, ids, key, usage, false);
+      if (engine.events.wants("admission")) return toldAdmit(engine, key, usage);
+      return admit(engine, key, usage, false);
     },
     async check(key, usage) {
       open();
-      return admit(engine, ids, key, usage, true);
+      return admit(engine, key, usage, true);
     },
     settle(reservation, actual) {
       if (closed) return Promise.reject(new ClosedError());
@@ -215,7 +215,7 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
     },
     async reconcile(query) {
       open();
-      return reconcile(engine, ids, query);
+      return reconcile(engine, query);
     },
     as(actor) {
       open();

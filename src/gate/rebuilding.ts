@@ -1,5 +1,4 @@
 import type { Charge } from "../admission/charge.js";
-import type { ReservationIds } from "../counters/reservation-ids.js";
 import type { UsageEvent } from "../ledger/usage-event.js";
 import type { Budget } from "./budget-sums.js";
 import type { Engine } from "./engine.js";
@@ -19,12 +18,11 @@ const AT_A_TIME = 32;
  */
 export async function turnToRebuild(
   engine: Engine,
-  ids: ReservationIds,
   orgId: string,
   now: number,
 ): Promise<(() => Promise<void>) | undefined> {
   const { counters } = engine.settings;
-  const id = ids.next();
+  const id = engine.ids.next();
   const idempotency = { key: JSON.stringify(["rebuild", orgId]), fingerprint: "rebuild" };
   const request = { id, orgId, now, ttlMs: TURN_TTL_MS, charges: [], idempotency };
   const { outcome } = await answerOf(engine, counters, () => counters.reserve(request));
@@ -79,7 +77,6 @@ function nameOf({ scopeKey, field }: Charge["limit"]): string {
 /** Raises a count, over its max if need be. The reservation is left to expire: what it charged stays charged. */
 export async function raise(
   engine: Engine,
-  id: string,
   orgId: string,
   { limit, period }: Budget,
   missing: number,
@@ -87,7 +84,7 @@ export async function raise(
 ): Promise<void> {
   const charge: Charge = { limit: { ...limit, mode: "shadow" }, amount: missing, period };
   const { counters } = engine.settings;
-  const request = { id, orgId, now, ttlMs: RAISED_TTL_MS, charges: [charge] };
+  const request = { id: engine.ids.next(), orgId, now, ttlMs: RAISED_TTL_MS, charges: [charge] };
   await answerOf(engine, counters, () => counters.reserve(request));
 }
 

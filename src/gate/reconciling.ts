@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { Reading } from "../admission/charge.js";
 import { type LimitReading, limitReading } from "../admission/limit-reading.js";
-import type { ReservationIds } from "../counters/reservation-ids.js";
 import { unreadable } from "../ledger/ledger.js";
 import type { ReadableSink } from "../ledger/sink.js";
 import type { UsageEvent } from "../ledger/usage-event.js";
@@ -102,11 +101,7 @@ const DAY_MS = 86_400_000;
  * @throws LedgerUnavailableError where what is pending could not be written
  * @throws NotFoundError where the org has no such key
  */
-export async function reconcile(
-  engine: Engine,
-  ids: ReservationIds,
-  given: ReconcileQuery,
-): Promise<Reconciliation> {
+export async function reconcile(engine: Engine, given: ReconcileQuery): Promise<Reconciliation> {
   const query = parse(querySchema, given, "query");
   const { ledger, clock, reservationTtlMs } = engine.settings;
   if (ledger === undefined) {
@@ -125,7 +120,7 @@ export async function reconcile(
   // the counters then was lost, and is not a call that ended meanwhile.
   const compared = budgets.map((budget, i) => ({ budget, spent: spent[i] ?? NOTHING }));
   const differences = query.rebuild
-    ? await rebuilt(engine, ids, sink, query, compared, now)
+    ? await rebuilt(engine, sink, query, compared, now)
     : differencesOf(compared, await readingsOf(engine, orgId, budgets, now), now);
   return { at: now, budgets: budgets.length, differences, unended: unended.map(unendedOf(now)) };
 }
@@ -176,14 +171,13 @@ function differencesOf(
 /** Raises what is too low, one process at a time, and tells how it was found. */
 async function rebuilt(
   engine: Engine,
-  ids: ReservationIds,
   sink: ReadableSink,
   { orgId, withExpired = false }: ReconcileQuery,
   compared: readonly Compared[],
   now: number,
 ): Promise<BudgetDifference[]> {
   const budgets = compared.map(({ budget }) => budget);
-  const endTurn = await turnToRebuild(engine, ids, orgId, now);
+  const endTurn = await turnToRebuild(engine, orgId, now);
   try {
     const readings = await readingsOf(engine, orgId, budgets, now);
     if (endTurn === undefined) return differencesOf(compared, readings, now);
@@ -206,7 +200,7 @@ async function rebuilt(
     );
     for (const [i, budget] of budgets.entries()) {
       const missing = raised[i] ?? 0;
-      if (missing > 0) await raise(engine, ids.next(), orgId, budget, missing, now);
+      if (missing > 0) await raise(engine, orgId, budget, missing, now);
     }
     return differencesOf(compared, readings, now, raised);
   } finally {

@@ -3,7 +3,6 @@ import type { CompiledChain } from "../admission/compiled-chain.js";
 import type { EstimatedUse } from "../admission/estimated-use.js";
 import type { Plan } from "../admission/plan.js";
 import type { Counters, ReserveOutcome, ReserveRequest } from "../counters/counters.js";
-import type { ReservationIds } from "../counters/reservation-ids.js";
 import { nanoUsd } from "../model/money.js";
 import type { Usage } from "../model/usage.js";
 import type { Engine } from "./engine.js";
@@ -25,12 +24,11 @@ export interface Asked {
 /** One reserve over every limit, on the ordinary way of counters. */
 export function reserve(
   engine: Engine,
-  ids: ReservationIds,
   counters: Counters,
   { call, compiled, use, charges, now, dryRun }: Asked,
 ): Promise<ReserveOutcome> {
   const request: ReserveRequest = {
-    id: ids.next(),
+    id: engine.ids.next(),
     orgId: compiled.orgId,
     now,
     ttlMs: engine.settings.reservationTtlMs,

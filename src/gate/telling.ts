@@ -1,4 +1,3 @@
-import type { ReservationIds } from "../counters/reservation-ids.js";
 import type { Actual, Usage } from "../model/usage.js";
 import type { Admission } from "./admission.js";
 import { admit } from "./admitting.js";
@@ -9,15 +8,10 @@ import type { Settlement } from "./settlement.js";
 import { release, settle } from "./settling.js";
 
 /** `admit` where somebody listens to each: the answer is told, with the time that it took. */
-export async function toldAdmit(
-  engine: Engine,
-  ids: ReservationIds,
-  key: KeyRef,
-  usage: Usage,
-): Promise<Admission> {
+export async function toldAdmit(engine: Engine, key: KeyRef, usage: Usage): Promise<Admission> {
   const at = engine.settings.clock.now();
   const startedAt = performance.now();
-  const admission = await admit(engine, ids, key, usage, false);
+  const admission = await admit(engine, key, usage, false);
   engine.events.emit("admission", { at, admission, tookMs: performance.now() - startedAt });
   return admission;
 }
