@@ -4,8 +4,9 @@ import type { Counters } from "../counters/counters.js";
 import { memoryCounters } from "../counters/memory.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { ValidationError } from "../model/errors.js";
+import { msSchema } from "../model/milliseconds.js";
 import { nanoUsd, usdSchema } from "../model/money.js";
-import { parse } from "../model/validation.js";
+import { aFunction, having, parse } from "../model/validation.js";
 import { type StandardPolicy, standardPolicy } from "../policy/standard.js";
 import { type PriceCatalog, priceCatalog } from "../pricing/catalog.js";
 import { memoryStorage } from "../storage/memory.js";
@@ -83,7 +84,8 @@ export interface GateSettings {
   readonly auditDenied: boolean;
 }
 
-function having<T>(what: string, ...methods: string[]) {
+/** One of the parts of a gate, which `what` names for people. */
+function part<T>(what: string, ...methods: string[]) {
   return z.custom<T>(
     (value) =>
       typeof value === "object" &&
@@ -92,11 +94,6 @@ function having<T>(what: string, ...methods: string[]) {
     { error: `${what}: an object with ${methods.join(", ")}` },
   );
 }
-
-/** The longest that a timer of the runtime can wait, nearly 25 days; above it, it ends at once. */
-const MS_MAX = 2 ** 31 - 1;
-const MS = `a whole number of milliseconds from 1 to ${MS_MAX}`;
-const ms = z.int({ error: MS }).min(1, { error: MS }).max(MS_MAX, { error: MS });
 
 const UNPRICED = '"deny", "free" or an object with usd';
 
@@ -116,38 +113,36 @@ function extendsStandard({ spec }: StandardPolicy): boolean {
 const SHARE = "a number above 0 and at most 1";
 
 const optionsSchema = z.strictObject({
-  storage: having<Storage>("a storage", "get", "find", "commit", "close").optional(),
-  directory: having<Directory>("a directory", "key", "principal").optional(),
-  counters: having<Counters>("counters", "reserve", "settle", "read", "close").optional(),
-  ledger: having<Ledger>(
+  storage: part<Storage>("a storage", "get", "find", "commit", "close").optional(),
+  directory: part<Directory>("a directory", "key", "principal").optional(),
+  counters: part<Counters>("counters", "reserve", "settle", "read", "close").optional(),
+  ledger: part<Ledger>(
     "a ledger, as createLedger makes it",
     "opened",
     "closed",
     "report",
     "close",
   ).optional(),
-  policy: having<StandardPolicy>("a policy", "authorize", "visible")
+  policy: part<StandardPolicy>("a policy", "authorize", "visible")
     .refine(extendsStandard, { error: EXTENSION })
     .optional(),
-  prices: having<PriceCatalog>("a catalog, as priceCatalog.of makes it", "price").optional(),
+  prices: part<PriceCatalog>("a catalog, as priceCatalog.of makes it", "price").optional(),
   unpriced: z
     .union([z.enum(["deny", "free"]), z.strictObject({ usd: usdSchema })], { error: UNPRICED })
     .optional(),
-  estimate: z.custom<Estimator>((value) => typeof value === "function", { error: "a function" }).optional(),
-  clock: z
-    .custom<Clock>((value) => typeof Object(value).now === "function", { error: "an object with now" })
-    .optional(),
+  estimate: aFunction<Estimator>().optional(),
+  clock: having<Clock>("now").optional(),
   keyPrefix: z
     .string()
     .regex(/^[0-9A-Za-z_-]{1,32}$/, { error: "1 to 32 letters, digits, - and _" })
     .optional(),
   cache: z
-    .strictObject({ maxKeys: z.int().min(1).max(10_000_000).optional(), maxAgeMs: ms.optional() })
+    .strictObject({ maxKeys: z.int().min(1).max(10_000_000).optional(), maxAgeMs: msSchema.optional() })
     .optional(),
   onCountersDown: z.enum(["deny", "allow", "local"]).optional(),
   localShare: z.number({ error: SHARE }).gt(0, { error: SHARE }).max(1, { error: SHARE }).optional(),
-  countersTimeoutMs: ms.optional(),
-  reservationTtlMs: ms.optional(),
+  countersTimeoutMs: msSchema.optional(),
+  reservationTtlMs: msSchema.optional(),
   spendVelocity: velocitySchema.optional(),
   auditDenied: z.boolean().optional(),
 });

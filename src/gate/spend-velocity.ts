@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { z } from "zod";
 import { nanoUsd, usdSchema } from "../model/money.js";
+import { wholeNumber } from "../model/validation.js";
 import type { CallContext, EventHub } from "./events.js";
 
 const HOUR_MS = 3_600_000;
@@ -32,13 +33,10 @@ export interface Velocity {
   readonly minNanoUsd: number;
 }
 
-const WINDOW = "a whole number of milliseconds from 60000 to 86400000";
-const DAYS = "a whole number of days from 1 to 31";
-
 export const velocitySchema = z.strictObject({
   times: z.number().gt(1, { error: "a number above 1" }).optional(),
-  windowMs: z.int({ error: WINDOW }).min(60_000, { error: WINDOW }).max(DAY_MS, { error: WINDOW }).optional(),
-  days: z.int({ error: DAYS }).min(1, { error: DAYS }).max(31, { error: DAYS }).optional(),
+  windowMs: wholeNumber(60_000, DAY_MS, "a whole number of milliseconds").optional(),
+  days: wholeNumber(1, 31, "a whole number of days").optional(),
   minUsd: usdSchema.optional(),
 });
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { LedgerUnavailableError, ValidationError } from "../model/errors.js";
-import { parse } from "../model/validation.js";
+import { msSchema } from "../model/milliseconds.js";
+import { aFunction, having, parse } from "../model/validation.js";
 import { PendingEvents, type Wait, wait } from "./pending-events.js";
 import { type Report, type ReportQuery, type ReportScope, reportOver } from "./report.js";
 import type { LedgerSink, ReadableSink } from "./sink.js";
@@ -107,13 +108,6 @@ export interface Ledger {
 
 const COUNT = "a whole number from 1 to 10,000,000";
 const count = z.int({ error: COUNT }).min(1, { error: COUNT }).max(10_000_000, { error: COUNT });
-const MS_MAX = 2 ** 31 - 1;
-const MS = `a whole number of milliseconds from 1 to ${MS_MAX}`;
-const ms = z.int({ error: MS }).min(1, { error: MS }).max(MS_MAX, { error: MS });
-
-function aFunction<T>() {
-  return z.custom<T>((value) => typeof value === "function", { error: "a function" });
-}
 
 const optionsSchema = z.strictObject({
   sink: z.custom<LedgerOptions["sink"]>(
@@ -121,17 +115,13 @@ const optionsSchema = z.strictObject({
     { error: "a function, or an object with write" },
   ),
   maxBatch: count.optional(),
-  maxDelayMs: ms.optional(),
+  maxDelayMs: msSchema.optional(),
   maxPending: count.optional(),
   whenFull: z.enum(["block", "drop"]).optional(),
-  retry: z.strictObject({ baseMs: ms.optional(), maxMs: ms.optional() }).optional(),
-  writeTimeoutMs: ms.optional(),
-  closeTimeoutMs: ms.optional(),
-  clock: z
-    .custom<{ now(): number }>((value) => typeof Object(value).now === "function", {
-      error: "an object with now",
-    })
-    .optional(),
+  retry: z.strictObject({ baseMs: msSchema.optional(), maxMs: msSchema.optional() }).optional(),
+  writeTimeoutMs: msSchema.optional(),
+  closeTimeoutMs: msSchema.optional(),
+  clock: having<{ now(): number }>("now").optional(),
   random: aFunction<() => number>().optional(),
   wait: aFunction<Wait>().optional(),
 });

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { CallContext, GateEvents } from "../gate/events.js";
 import type { Gate } from "../gate/gate.js";
 import { masked } from "../model/masked.js";
-import { parse } from "../model/validation.js";
+import { aFunction, having, parse } from "../model/validation.js";
 import type { MetricAttributes, MetricsMeter, Observe } from "./meter.js";
 import { METRICS, type MetricName } from "./metrics.js";
 
@@ -37,12 +37,6 @@ export interface GateMetricsOptions {
   readonly provider?: ((model: string) => string) | undefined;
 }
 
-function having<T>(...methods: string[]) {
-  return z.custom<T>((value) => methods.every((name) => typeof Object(value)[name] === "function"), {
-    error: `an object with ${methods.join(", ")}`,
-  });
-}
-
 const optionsSchema = z.strictObject({
   meter: having<MetricsMeter>(
     "createCounter",
@@ -56,9 +50,7 @@ const optionsSchema = z.strictObject({
   perProject: z.boolean().optional(),
   perKey: z.boolean().optional(),
   operation: z.string().optional(),
-  provider: z
-    .custom<(model: string) => string>((value) => typeof value === "function", { error: "a function" })
-    .optional(),
+  provider: aFunction<(model: string) => string>().optional(),
 });
 
 /**

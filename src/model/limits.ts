@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { usdSchema } from "./money.js";
 import { patternSchema } from "./patterns.js";
-import { recordOf } from "./validation.js";
+import { recordOf, wholeNumber } from "./validation.js";
 
 /** What is counted. `tokens` is input and output together. */
 export type Meter = "requests" | "tokens" | "inputTokens" | "outputTokens" | "cost" | "inFlight";
@@ -12,9 +12,7 @@ export type ScopeKind = "org" | "project" | "member" | "key";
 /** Largest count a limit may have: sums of many of these stay exact in a double. */
 export const COUNT_MAX = 1_000_000_000_000_000;
 
-const COUNT = `a whole number from 0 to ${COUNT_MAX}`;
-
-const countSchema = z.int({ error: COUNT }).min(0, { error: COUNT }).max(COUNT_MAX, { error: COUNT });
+const countSchema = wholeNumber(0, COUNT_MAX);
 
 /** When a budget starts again: at local midnight, on Monday, on the 1st, or never. */
 export type BudgetReset = "daily" | "weekly" | "monthly" | "never";

@@ -1,20 +1,17 @@
 import { z } from "zod";
 import { usdSchema } from "./money.js";
 import { idSchema, isModel, modelSchema, tagsSchema } from "./text.js";
+import { wholeNumber } from "./validation.js";
 
 /** Most tokens one call may name; keeps sums exact. */
 export const TOKENS_MAX = 1_000_000_000_000;
 
-const TOKENS = `a whole number of tokens from 0 to ${TOKENS_MAX}`;
+const tokensSchema = wholeNumber(0, TOKENS_MAX, "a whole number of tokens");
 
 /** Most images or searches one call may name. */
-const COUNT_MAX = 1_000_000;
+const ITEMS_MAX = 1_000_000;
 
-const COUNT = `a whole number from 0 to ${COUNT_MAX}`;
-
-const countSchema = z.int({ error: COUNT }).min(0, { error: COUNT }).max(COUNT_MAX, { error: COUNT });
-
-const tokensSchema = z.int({ error: TOKENS }).min(0, { error: TOKENS }).max(TOKENS_MAX, { error: TOKENS });
+const itemsSchema = wholeNumber(0, ITEMS_MAX);
 
 /**
  * What of a call is priced apart. The parts of the input do not overlap, nor do those of the output. A part that no price
@@ -94,9 +91,9 @@ const partsFields = {
   imageInputTokens: tokensSchema.optional(),
   audioOutputTokens: tokensSchema.optional(),
   imageOutputTokens: tokensSchema.optional(),
-  inputImages: countSchema.optional(),
-  outputImages: countSchema.optional(),
-  searches: countSchema.optional(),
+  inputImages: itemsSchema.optional(),
+  outputImages: itemsSchema.optional(),
+  searches: itemsSchema.optional(),
   serviceTier: modelSchema.optional(),
 };
 
@@ -203,7 +200,7 @@ export function plainActual(input: Actual): Actual | undefined {
     return undefined;
   if (!mayBeTokens(cacheWriteTokens) || !mayBeTokens(reasoningTokens)) return undefined;
   const { searches, serviceTier } = input;
-  if (!mayBeTokens(searches) || (searches !== undefined && searches > COUNT_MAX)) return undefined;
+  if (!mayBeTokens(searches) || (searches !== undefined && searches > ITEMS_MAX)) return undefined;
   if (serviceTier !== undefined && !isModel(serviceTier)) return undefined;
   const { model, costUsd, disconnected, cacheWrite1hTokens, audioInputTokens, imageInputTokens } = input;
   const { audioOutputTokens, imageOutputTokens, inputImages, outputImages } = input;

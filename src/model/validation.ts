@@ -52,6 +52,24 @@ function fieldPath(path: readonly PropertyKey[], root: string): string {
   return text;
 }
 
+/** A whole number in a range; an error says the whole of it, whichever end was passed. */
+export function wholeNumber(min: number, max: number, what = "a whole number") {
+  const error = `${what} from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** An object of the caller's with these methods, whatever else it is. */
+export function having<T>(...methods: string[]) {
+  return z.custom<T>((value) => methods.every((name) => typeof Object(value)[name] === "function"), {
+    error: `an object with ${methods.join(", ")}`,
+  });
+}
+
+/** A function of the caller's. */
+export function aFunction<T>() {
+  return z.custom<T>((value) => typeof value === "function", { error: "a function" });
+}
+
 /**
  * A record schema that refuses a key named `__proto__`.
  *

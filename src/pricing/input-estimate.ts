@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parse } from "../model/validation.js";
+import { having, parse } from "../model/validation.js";
 import { tokensOf } from "./meters/text-count.js";
 import { characterCounter, type TokenCounter } from "./token-counter.js";
 
@@ -11,11 +11,7 @@ export interface InputEstimateOptions {
 }
 
 const optionsSchema: z.ZodType<InputEstimateOptions> = z.strictObject({
-  tokenCounter: z
-    .custom<TokenCounter>((value) => typeof Object(value).count === "function", {
-      error: "an object with count",
-    })
-    .optional(),
+  tokenCounter: having<TokenCounter>("count").optional(),
   mediaTokens: z
     .int({ error: "a whole number of tokens" })
     .nonnegative("a whole number of tokens, not negative")

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import type { Gate } from "../gate/gate.js";
 import type { KeyRef } from "../gate/key-resolver.js";
+import { msSchema } from "../model/milliseconds.js";
 import type { Usage } from "../model/usage.js";
-import { parse } from "../model/validation.js";
+import { aFunction, having, parse, wholeNumber } from "../model/validation.js";
 import { systemTimers, type Timers } from "./timers.js";
 import { PRIORITIES } from "./turns.js";
 
@@ -51,30 +52,15 @@ export interface QueueSettings {
   readonly timers: Timers;
 }
 
-function whole(min: number, max: number, what = "a whole number") {
-  const error = `${what} from ${min} to ${max}`;
-  return z.int({ error }).min(min, { error }).max(max, { error });
-}
-
-const MS_MAX = 2 ** 31 - 1;
-const ms = whole(1, MS_MAX, "a whole number of milliseconds");
-const count = whole(1, 1_000_000);
-const prioritySchema = whole(0, PRIORITIES - 1);
-
-function having<T>(...methods: string[]) {
-  return z.custom<T>((value) => methods.every((name) => typeof Object(value)[name] === "function"), {
-    error: `an object with ${methods.join(", ")}`,
-  });
-}
+const count = wholeNumber(1, 1_000_000);
+const prioritySchema = wholeNumber(0, PRIORITIES - 1);
 
 const optionsSchema = z.strictObject({
-  maxWaitMs: ms.optional(),
+  maxWaitMs: msSchema.optional(),
   maxQueued: count.optional(),
   maxInFlight: count.optional(),
-  priority: z
-    .custom<QueueSettings["priority"]>((value) => typeof value === "function", { error: "a function" })
-    .optional(),
-  pollMs: ms.optional(),
+  priority: aFunction<QueueSettings["priority"]>().optional(),
+  pollMs: msSchema.optional(),
   timers: having<Timers>("now", "after").optional(),
 });
 

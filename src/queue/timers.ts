@@ -1,3 +1,5 @@
+import { MS_MAX } from "../model/milliseconds.js";
+
 /** Tells the time and calls back after some of it. The queue waits by nothing else, but for the turns of bottleneck. */
 export interface Timers {
   /** Milliseconds from any beginning that never run backwards. */
@@ -5,9 +7,6 @@ export interface Timers {
   /** Calls `run` after milliseconds; the returned function takes it back. */
   after(ms: number, run: () => void): () => void;
 }
-
-/** The longest that a timer of the runtime can wait; above it, it ends at once. */
-const MS_MAX = 2 ** 31 - 1;
 
 /** The time of this machine, by the clock that nobody sets back. */
 export const systemTimers: Timers = {

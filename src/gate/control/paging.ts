@@ -1,16 +1,14 @@
-import { z } from "zod";
 import type { RecordKind, Records } from "../../model/records.js";
 import { text } from "../../model/text.js";
+import { wholeNumber } from "../../model/validation.js";
 import type { Storage, Where } from "../../storage/storage.js";
-
-const LIMIT = "a whole number from 1 to 1000";
 
 /** The part of a list that is asked for. */
 export const pageFields = {
   /** The `next` of the page before. */
   after: text(1, 4000).optional(),
   /** Most items; 100 by default. */
-  limit: z.int({ error: LIMIT }).min(1, { error: LIMIT }).max(1000, { error: LIMIT }).optional(),
+  limit: wholeNumber(1, 1000).optional(),
 };
 
 const LIMIT_DEFAULT = 100;

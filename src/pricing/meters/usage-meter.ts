@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Actual, TOKENS_MAX } from "../../model/usage.js";
-import { parse } from "../../model/validation.js";
+import { having, parse, wholeNumber } from "../../model/validation.js";
 import { characterCounter, type TokenCounter } from "../token-counter.js";
 import { EventReader } from "./server-sent-events.js";
 import { TextCount } from "./text-count.js";
@@ -29,16 +29,8 @@ export interface MeterOptions {
 }
 
 const optionsSchema: z.ZodType<MeterOptions> = z.strictObject({
-  inputTokens: z
-    .int({ error: `a whole number from 0 to ${TOKENS_MAX}` })
-    .min(0, { error: `a whole number from 0 to ${TOKENS_MAX}` })
-    .max(TOKENS_MAX, { error: `a whole number from 0 to ${TOKENS_MAX}` })
-    .optional(),
-  tokenCounter: z
-    .custom<TokenCounter>((value) => typeof Object(value).count === "function", {
-      error: "an object with count",
-    })
-    .optional(),
+  inputTokens: wholeNumber(0, TOKENS_MAX).optional(),
+  tokenCounter: having<TokenCounter>("count").optional(),
 });
 
 /** What one event of a stream tells. */
