@@ -44,11 +44,14 @@ export interface Reading {
    * where it never will, such as in a period that has ended.
    */
   readonly waitMs: number;
-  /** Milliseconds from `now` until the count is zero if nothing else happens; `Infinity` where time does not do that. */
+  /**
+   * Milliseconds from `now` until the count is zero if nothing else happens: of a calendar limit until its period ends, even
+   * where nothing is counted now. `Infinity` where time does not do that.
+   */
   readonly resetMs: number;
 }
 
-/** Charges against limits as they are known elsewhere, where those are of the same counts: counters may know a share of them. */
+/** The same charges, against those of the `known` limits that are of the same counts: counters may have seen only a share of a limit. */
 export function withLimitsOf(charges: Charges, ...known: readonly Charges[]): Charges {
   const all = known.flatMap(({ limits }) => limits);
   const limits = charges.limits.map((limit) => all.find((one) => sameCount(one, limit)) ?? limit);

@@ -40,7 +40,7 @@ export interface Engine {
   readonly orgQueue: OrgQueue;
   /** When keys were last used; absent where there is no storage to keep it in. */
   readonly lastUsed: LastUsed | undefined;
-  /** What the ledger will be told. */
+  /** Steps of calls that the ledger has not been told of yet; closing waits for them. */
   readonly underWay: UnderWay;
 }
 

@@ -81,7 +81,10 @@ export function replayFrom(
   };
 }
 
-/** @param now the counters' moment, and `serverNow` the server's time, which that is never before */
+/**
+ * @param now the counters' clock, which is never before `serverNow`
+ * @param serverNow the clock that was read for the call: the server's, or the caller's where the counters go by that
+ */
 export function clocksFrom(
   now: unknown,
   serverNow: unknown,

@@ -12,7 +12,7 @@ export interface PlannedScope {
 }
 
 export interface PlannedRow {
-  /** Its field in the scope's hash; empty for counts that have fields of their own. */
+  /** Its field in the scope's hash: `=`, or `=` and the pattern of models that all of its counts are about. */
   readonly field: string;
   readonly tag: string;
   readonly counts: readonly PlannedCount[];

@@ -34,12 +34,13 @@ export function notOpenFrom(status: number): NotOpen {
   throw new Error(`a store of counts replied with status ${status}`);
 }
 
-/** From which moments the times of a reply are told. */
+/** The moments that waits in a reply are measured from. */
 export interface Clocks {
   /** The counters' clock. */
   readonly now: number;
-  /** The clock that the caller will watch, at that moment: for calendar periods its own, else the server's as it was read. */
+  /** The caller's clock: calendar periods are of its time. */
   readonly callerNow: number;
+  /** The clock that all other counts go by, as it was read for this call: the server's, or the caller's. */
   readonly base: number;
 }
 

@@ -22,9 +22,11 @@ import { snake } from "./tables.js";
 
 export interface PostgresStorageOptions extends PostgresOptions {
   /**
-   * Opens a connection that listens for the changes of other processes and is ended when it is done with. By default one
-   * is taken from `pool`, unless that has only one: then nobody listens, and changes are seen when caches expire. Where that goes through a pooler which shares connections between transactions, give one that does
-   * not, such as `async () => { const client = new Client(direct); await client.connect(); return client; }`.
+   * Opens a connection that listens for the changes of other processes, and that is ended once it is no longer needed. By
+   * default one is taken from `pool`, unless that has only one: then nobody listens, and changes are seen when caches expire.
+   *
+   * Where `pool` goes through a pooler that shares connections between transactions, give a connection that does not, such
+   * as `async () => { const client = new Client(direct); await client.connect(); return client; }`.
    */
   readonly listen?: (() => Promise<PostgresClient>) | undefined;
 }

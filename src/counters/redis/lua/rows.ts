@@ -11,13 +11,15 @@
  *
  *   clock, until when the key is known to be kept, tag (eight characters), max of each count;
  *   for each width of sub-buckets: newest and oldest sub-bucket, then total and newest amount of each count of that width;
- *   the states of calendar counts, then those of lifetime counts, see counting.ts
+ *   the states of calendar counts, then those of lifetime counts, then of each in-flight count the length of its state in
+ *   bytes and the state, see counting.ts
  *
  * Beside it lie `#` and its field, with name and kind of each of its counts, and `~`, its field and a width, with the older
  * sub-buckets of that width: number modulo 256 (a byte), then the amount of each count. Its tag is a hash of all that the plan
- * says of it, so a row whose tag is the one in the plan needs no look at either. A count that is in-flight, or is no longer among
- * those that are charged together, has a field of its own, named as it is, and `~` and its name; the clock of all of these is in
- * `@`, with until when the key is known to be kept.
+ * says of it, so a row whose tag is the one in the plan needs no look at either.
+ *
+ * A count that is no longer charged together with the others of its row has a field of its own, named as it is, and `~` and its
+ * name for the older sub-buckets. The clock of all of these is in `@`, with until when the key is known to be kept.
  */
 export const ROWS = `
 local rows, counts = {}, {}
