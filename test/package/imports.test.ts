@@ -47,6 +47,19 @@ function roomOf({ file, target }: Import): string {
   return path.includes("/") ? (path.split("/")[0] ?? "") : "";
 }
 
+describe("the pure core", () => {
+  const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter(
+    (file) => file.endsWith(".ts") && PURE.has(file.split("/")[0] ?? ""),
+  );
+
+  it("reads no clock, draws no random numbers and names no global of Node", () => {
+    const impure =
+      /Date\.now|new Date\(\)|Temporal\.Now|Math\.random|\b(performance|crypto|process|Buffer)\.\w|\bset(Timeout|Interval)\(/;
+    expect(files.length).toBeGreaterThan(20);
+    expect(files.filter((file) => impure.test(readFileSync(join(source, file), "utf8")))).toEqual([]);
+  });
+});
+
 describe("imports", () => {
   const all = importsOf(source);
   const local = all.filter(({ target }) => target.startsWith("."));
