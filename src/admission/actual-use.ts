@@ -75,7 +75,7 @@ function completed(actual: Actual, parts: CallParts): Actual {
   return used;
 }
 
-/** What of the input is said to be one part or another. Whoever counts it besides the input has more of that. */
+/** The parts of the input that are told apart. A caller that does not count them in `inputTokens` has at least that much input. */
 function inputPartsOf({
   cachedInputTokens = 0,
   cacheWriteTokens = 0,

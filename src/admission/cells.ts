@@ -75,7 +75,7 @@ export class Cells {
 
   /** The list of a handle. That of none is empty, and not to be written to. */
   list(handle: number): number[] {
-    return this.#lists[handle] as number[]; // sound: a handle is one that `takeList` gave, or NO_LIST
+    return this.#lists[handle] as number[]; // sound: every handle is from `takeList`, or NO_LIST
   }
 
   #fresh(size: number): number {
@@ -91,21 +91,21 @@ export class Cells {
   }
 }
 
-// What the numbers of every count begin with. A call is nearly always about the latest part of a count: the current
-// sub-bucket, the current period. While it is, every kind counts in the same way, without being asked.
+// The numbers of every count begin with these four. A call nearly always concerns the latest part of a count: the current
+// sub-bucket or the current period. As long as it does, all kinds count in the same way, so their `CountKind` is not called.
 
 /** When the latest part ends; of no meaning to calendar counts. */
 export const UNTIL = 0;
 /** When it begins; for calendar counts, the index of the period. */
 export const FROM = 1;
-/** All that is used, as long as the latest part is that of the call. */
+/** All that is used, at any moment of the latest part. */
 export const USED = 2;
-/** What of it was counted in the latest part; of no meaning where the kind keeps nothing older. */
+/** How much of that was counted in the latest part; of no meaning to kinds that keep nothing older. */
 export const LATEST = 3;
 
 /**
- * Whether the latest part of a count is that of `from` and still that of `until`, which is not before it; of a calendar
- * count, whether it is the period.
+ * Whether both moments, of which `until` is not the earlier, lie in the latest part of a count. Of a calendar count, which has
+ * a `period`, whether that is its latest part.
  */
 export function isLatest(
   numbers: Float64Array,
@@ -114,13 +114,13 @@ export function isLatest(
   from: number,
   until: number,
 ): boolean {
-  // Two comparisons of their own: one, with either the index or the moment, has V8 put that number in a box.
+  // Not one comparison with either the index or the moment: V8 would allocate an object for a number that may be either.
   if (period !== undefined) return numbers[at + FROM] === period.index;
   // Sound, as below: whoever asks has the address of a count.
   return from >= (numbers[at + FROM] as number) && until < (numbers[at + UNTIL] as number);
 }
 
-/** Adds to the latest part of a count, which is that of the call, or takes away from it. Returns what is used then. */
+/** Adds an amount, which may be negative, to a count whose latest part {@link isLatest}. Returns what is used then. */
 export function addToLatest(numbers: Float64Array, at: number, amount: number): number {
   const used = (numbers[at + USED] as number) + amount;
   numbers[at + USED] = used;

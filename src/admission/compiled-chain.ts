@@ -14,11 +14,11 @@ const PLANS_MAX = 64;
 /**
  * A key's chain with its limits worked out, ready for many calls.
  *
- * It is a plan itself: that of every limit, single models' too, in the order org, project, member, key. Where nothing is
- * said of single models that is the plan of every model, and one thing less in memory for a call to reach.
+ * It is itself the plan that has every limit, those of single models too, in the order org, project, member, key. Where no
+ * limit and no list is about single models, that is the plan for every model, and saves a call one access to memory.
  */
 export class CompiledChain extends Plan {
-  // First what only some calls read, then what every call does: that lies together, as does what a subclass adds.
+  // The fields that every call reads come last, so that they lie side by side in memory, next to those of a subclass.
   readonly chain: KeyChain;
   readonly #shapes: LimitShapes;
   #models: Map<string, Plan> | undefined;
@@ -27,9 +27,9 @@ export class CompiledChain extends Plan {
   readonly orgId: string;
   readonly projectId: string;
   readonly userId: string;
-  /** False as soon as the key, the project or the org says so. */
+  /** False where the key, the project or the org switches it off. */
   readonly contentLogging: boolean;
-  /** Why no call passes, at a moment before any expiry. */
+  /** Why no call passes, leaving aside what expires. */
   readonly #standing: KeyRefusalReason | undefined;
   /** The first expiry of all, in epoch milliseconds. */
   readonly endsAt: number | undefined;
@@ -88,7 +88,7 @@ export class CompiledChain extends Plan {
   }
 }
 
-/** Whether every model is allowed, and meets the same limits under its own name. */
+/** Whether every model is allowed, has the same limits and is no virtual one. */
 function isUniform({ org, project, key }: KeyChain, limits: readonly Limit[]): boolean {
   const lists = [project.models, key.models];
   const aliases = Object.keys(org.virtualModels ?? {});

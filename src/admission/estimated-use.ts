@@ -65,8 +65,8 @@ export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): Estima
 const NO_PRICES: readonly (ModelPrice | undefined)[] = Object.freeze([]);
 
 /**
- * The estimate of a call that has the reservation of an earlier one: what that holds by now, extensions included, as far as
- * a limit counts it. The call's own may be less, or of an estimator that thinks otherwise by now.
+ * The estimate of a call that was given the reservation of an earlier one: what that reservation holds, extensions included, as
+ * far as a limit counts it. The call's own estimate may be lower, or come from another estimator.
  */
 export function heldUse({ limits, amounts }: Charges, use: EstimatedUse): EstimatedUse {
   const held = (meter: Limit["meter"]) => {

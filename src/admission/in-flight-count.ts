@@ -72,7 +72,7 @@ function after(expiries: readonly number[], now: number): number {
   let high = expiries.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((expiries[middle] as number) <= now) low = middle + 1;
+    if (numberAt(expiries, middle) <= now) low = middle + 1;
     else high = middle;
   }
   return low;

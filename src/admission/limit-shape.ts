@@ -3,8 +3,8 @@ import type { Limit } from "./limit.js";
 import type { Calendar, Period, PeriodClock } from "./period.js";
 
 /**
- * What lists of limits have in common that differ in their scopes and maxes alone: how much of a call counts, and in
- * which periods. Ten thousand keys with limits of the same kinds share one, so it stays in the processor's cache.
+ * What two lists of limits share when they differ only in their scopes and maxes: how much of a call counts, and in which
+ * periods. Ten thousand keys with limits of the same kinds share one shape, so it stays in the processor's cache.
  */
 export class LimitShape {
   /** Whether one of the limits counts input tokens and refuses by it. */
@@ -13,15 +13,18 @@ export class LimitShape {
   readonly cost: CostRule;
   /** The same for a call on the customer's own provider key. */
   readonly byokCost: CostRule;
-  /** Of one such list: what is asked of them here is the same for all. */
+  /** One of the lists: whatever is asked of it here has the same answer for all of them. */
   readonly #limits: readonly Limit[];
-  /** As many numbers, of the kind that holds any of them: a list of small integers is made anew at the first other. */
+  /**
+   * One number for each limit, to be copied for each call. NaN and not 0: V8 keeps a list of small integers in another form
+   * than one of doubles, and would convert each copy at the first amount that is no small integer.
+   */
   readonly #amounts: readonly number[];
   readonly #clocks: readonly (PeriodClock | undefined)[];
   /** The latest list of maxes. */
   #maxes: readonly number[] = [];
   #periods: readonly (Period | undefined)[] = [];
-  /** The moments that have `#periods`. */
+  /** `#periods` holds from here up to, but not including, `#periodsUntil`. */
   #periodsFrom = Number.POSITIVE_INFINITY;
   #periodsUntil = Number.NEGATIVE_INFINITY;
 

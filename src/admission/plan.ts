@@ -28,14 +28,14 @@ export class Plan {
   readonly models: readonly string[] | undefined;
   /** The limits that such a call counts against, in the order org, project, member, key. */
   readonly limits: readonly Limit[];
-  /** The max of each limit, side by side: on the way of a call nothing else of most limits is read. */
+  /** The max of each limit, in a list of its own: a call that is let through reads nothing else of most limits. */
   readonly maxes: readonly number[];
   readonly shape: LimitShape;
   // Where counters in this process have found the counts of these limits, so that they need not look again.
-  /** Whose counts, and since what was last forgotten of them; undefined where nobody has looked. */
+  /** Stands for those counters, and is replaced whenever they forget counts; undefined where nobody has looked. */
   epoch: object | undefined;
   places: Places;
-  // The addresses of the blocks. No list of them, nor one of addresses: a call would have to reach it, besides the plan.
+  // The addresses of the blocks. They are four fields and not a list, which would be one more object for each call to read.
   #block0 = 0;
   #block1 = 0;
   #block2 = 0;
@@ -56,7 +56,7 @@ export class Plan {
     this.places = NOWHERE;
   }
 
-  /** Is told where the counts of the limits are: the addresses of at most {@link SCOPES_MAX} blocks, and the places in them. */
+  /** Notes where the counts of the limits are: the addresses of at most {@link SCOPES_MAX} blocks, and the places in them. */
   foundAt(
     epoch: object,
     [block0 = 0, block1 = 0, block2 = 0, block3 = 0]: readonly number[],

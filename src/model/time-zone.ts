@@ -13,10 +13,10 @@ const KNOWN_MAX = 2_000;
  * Offsets such as `+02:00` are none: they have no daylight saving, and `Etc/GMT-2` says the same.
  */
 export function isTimeZone(name: string): boolean {
-  // Intl refuses dates, which Temporal takes for the zone inside them, and Temporal refuses abbreviations such as
-  // `IST`, of which Intl picks one meaning.
   if (KNOWN.has(name)) return true;
   if (!/^[a-z]/i.test(name) || name.length > 64) return false;
+  // Both are asked. Intl refuses a date, from which Temporal would take the zone in it; Temporal refuses abbreviations such as
+  // `IST`, of which Intl would pick one meaning.
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
     Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
