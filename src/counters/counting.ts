@@ -17,7 +17,7 @@ import type { ScopeCounts } from "./scope-counts.js";
 /** The counts that decisions are made on, wherever they are kept. */
 export type KeptCounts = Pick<ScopeCounts, "find" | "obtain">;
 
-/** The reservations that decisions are made on, wherever they are kept; what was extended is added again. */
+/** The reservations that decisions are made on, wherever they are kept. One that was extended is given to `add` once more. */
 export type KeptReservations = Pick<
   OpenReservations,
   "now" | "advance" | "add" | "get" | "idOf" | "fate" | "close"

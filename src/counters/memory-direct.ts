@@ -9,8 +9,9 @@ import type { ReservationIds } from "./reservation-ids.js";
 import type { ScopeCounts } from "./scope-counts.js";
 
 /**
- * The short way of the counters in memory: every limit has been counted before, has room, and nothing but one reserve and
- * one settle happens. The steps are those of `Counting`, on the same counts.
+ * The short way of the counters in memory, for the ordinary call: each of its limits has been counted before and has room, and
+ * after the reserve comes one settle. The steps are those of `Counting`, on the same counts; where it answers `undefined`,
+ * nothing has been changed and `Counting` is asked.
  */
 export class MemoryDirect implements DirectCounters {
   readonly #counts: ScopeCounts;
@@ -31,13 +32,13 @@ export class MemoryDirect implements DirectCounters {
     const { numbers } = cells;
     const { amounts, periods } = charges;
     const now = this.#reservations.advance(callerNow);
-    // Every number is read in its own place and each way taken by itself, here and below. V8 learns of each place what it
-    // reads: one function for all would be that of the lists too, and what either of two ways may have given it puts in a box.
+    // Here and below the loops are written out, with a branch for each case, and not shared by a function. V8 learns for each
+    // place in the code which types it sees: a shared place sees several, and then V8 allocates an object for each number.
     for (let i = 0; i < kinds.length; i++) {
       const at = plan.address(places, i);
       const period = periods[i];
       const amount = amounts[i] as number; // sound, as all below: they are as long as the kinds
-      // A zero needs no room, but what is told of its limit does not follow from the moment alone.
+      // Nothing to charge needs no room, but when such a limit is empty is told from the count itself: left to `Counting`.
       if (amount === 0) return undefined;
       if (isLatest(numbers, at, period, now, now)) {
         if (!((numbers[at + USED] as number) + amount <= (maxes[i] as number))) return undefined;
@@ -45,7 +46,7 @@ export class MemoryDirect implements DirectCounters {
         return undefined;
       }
     }
-    const used = amounts.slice(); // for its length and its kind: a double holds every count
+    const used = amounts.slice(); // a list of doubles of the right length, each overwritten below
     const number = this.ids.take();
     const made = new Made(this.ids.textOf(number), number, now, now + ttlMs, plan, charges, used);
     for (let i = 0; i < kinds.length; i++) {
@@ -110,12 +111,12 @@ export class MemoryDirect implements DirectCounters {
     this.#reservations.closeNumbered(held, "already_settled");
     const { cells } = this.#counts;
     const { numbers } = cells;
-    const used = charges.amounts.slice(); // for its length and its kind
+    const used = charges.amounts.slice(); // as in `reserve`
     for (let i = 0; i < kinds.length; i++) {
       const address = plan.address(places, i);
       const period = charges.periods[i];
       const delta = (amounts[i] as number) - (charges.amounts[i] as number);
-      // Charged to the latest part, which is the current one still.
+      // It was charged to the latest part, and that is still the current one.
       if (isLatest(numbers, address, period, held.at, now)) used[i] = addToLatest(numbers, address, delta);
       else used[i] = (kinds[i] as CountKind).correct(cells, address, delta, held, now, period);
     }

@@ -28,14 +28,14 @@ export class OpenReservations {
   readonly #byId = new Map<string, OpenReservation>();
   readonly #byNumber = new ByNumber<NumberedReservation>();
   readonly #idByKey = new Map<string, string>();
-  /** Of those by number only what expired: every other that is not open was settled. */
+  /** Of those kept by number it has only the expired ones: any other that is not open was settled. */
   readonly #closed = new RecentIds<string | number, NotOpen>();
   #now = Number.NEGATIVE_INFINITY;
   /** Before this moment no reservation has outlived its TTL. */
   #nextExpiry = Number.POSITIVE_INFINITY;
   /** No reservation below this number is open. */
   #firstNumber = 1;
-  /** The latest of the ids made here, of those kept by their text, that was added. */
+  /** The order of the latest id that was made here and added by its text. */
   #latestText = 0;
 
   /** @param ids makes the ids of reservations that are kept by number */
@@ -94,8 +94,9 @@ export class OpenReservations {
     return this.#idByKey.get(key);
   }
 
-  /** What became of a reservation that is not open. Every reserve asks for its own id, which nearly always is a new one. */
+  /** What became of a reservation that is not open. */
   fate(id: string): NotOpen {
+    // First what nearly every reserve asks: whether its own id, which is a new one, is known.
     if (this.#ids.orderOf(id) > this.#latestText) return "unknown_reservation";
     const number = this.#ids.numberOf(id);
     if (number !== undefined) return this.#closed.get(number) ?? "already_settled";
@@ -123,8 +124,8 @@ export class OpenReservations {
     return number === undefined ? undefined : this.#byNumber.get(number);
   }
 
-  // In order of expiry where all have the same TTL; others wait their turn. Not by looking at the first of the map on
-  // every call: behind many that were settled, finding it takes long.
+  // Both lists are in order of expiry where all have the same TTL; one with a shorter TTL is closed when its turn comes. This is
+  // not done on every call: the first of a map takes long to find behind many that were deleted.
   #expire(): void {
     this.#nextExpiry = Number.POSITIVE_INFINITY;
     for (const [id, open] of this.#byId) {

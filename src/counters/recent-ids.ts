@@ -1,11 +1,11 @@
-/** Of each generation; two are kept, so between this many and twice as many ids. */
+/** Ids of one generation. Two generations are kept, so the latest 10,000 to 20,000 ids are known. */
 const GENERATION = 10_000;
 
 /**
  * What became of the latest ids, in bounded memory.
  *
- * Many are added, and hardly any is ever asked for: an index is made only once one is. An id that has fallen out is not
- * known here any more: a settle of it is refused either way, only the reason given is less exact.
+ * Many are added and hardly any is ever asked for, so the index is made only when one is. A settle of an id that has fallen
+ * out is refused all the same, with a less exact reason.
  */
 export class RecentIds<K, T> {
   #young = new Generation<K, T>();

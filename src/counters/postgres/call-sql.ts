@@ -2,7 +2,8 @@ import { STATUS } from "../wire/reply.js";
 
 /**
  * Plans that look every count up by its key, whatever the size of the table was when they were made, and that are made
- * once in each session. Without `jit`: what is switched off here is priced so high that it would be compiled, for half a second.
+ * once in each session. Without `jit`: Postgres gives what is switched off here a price so high that it would compile the plan
+ * first, for half a second.
  */
 const PLANNING = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
   SET enable_mergejoin = off SET jit = off`;
@@ -19,10 +20,10 @@ const PLANNING = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = 
  *   shape            of each charge four numbers: kind, max (-1 - max in shadow mode), place of the amount, place of the period (or 0)
  *   numbers          three that each function says, the amounts, and for each period index, start and end
  *
- * INVARIANT: no group of calls waits for another in a circle. Everybody locks in one order: the clock of callers, then all that its calls
- * touch, by advisory locks in the order of their names: rows of counts, ids of reservations, idempotency keys. What is under such a lock is
- * written by nobody else, but for the key of an expired reservation, which is taken from it: two who do that crosswise are told apart by the
- * database, and one of them tries again. A refused reserve writes nothing.
+ * INVARIANT: no two groups of calls wait for each other. Everybody locks in one order: first the clock of callers, then, by advisory
+ * locks in the order of their names, all that its calls touch: rows of counts, ids of reservations, idempotency keys. Only who holds
+ * the lock of something writes it. The one exception is an idempotency key that is taken from an expired reservation: if two do that
+ * to each other's, the database finds the deadlock and one of them tries again. A refused reserve writes nothing.
  */
 export function callSql(s: string): string {
   return `

@@ -1,16 +1,19 @@
 import type { Reply } from "../wire/reply.js";
 import type { RowName } from "./postgres-layout.js";
 
-/** Statements under way at once: the connections of a pool are for others too, and with more of them the groups would be smaller. */
+/** Statements under way at once. With more, the groups would be smaller, and others would lack the pool's connections. */
 const UNDER_WAY_MAX = 2;
 
-/** Longer than that a statement is held up, by locks of others or a connection that is gone, and the next may go beside it. */
+/** A statement that takes longer is held up, by locks of others or a lost connection, and does not keep the next one waiting. */
 const HELD_UP_MS = 200;
 
 /** Calls of one statement, which holds the locks of all of them until it is over. */
 const GROUP_MAX = 64;
 
-/** Locks of one statement, those of each call counted by themselves, unless a single call has more: a server has room for some 6,400 by default, for all that it serves. */
+/**
+ * Locks of one statement, where each call's are counted as if no other took the same; a single call may have more. A server
+ * has room for some 6,400 by default, for everybody it serves.
+ */
 const LOCKS_MAX = 192;
 
 /** A call that counts in rows, which are locked for it. */
@@ -26,7 +29,7 @@ export interface CountingCall {
   readonly values: readonly string[];
 }
 
-/** Sends calls in one transaction, one after the other: all are done or none, and there is a reply to each. */
+/** Does calls in one transaction, one after the other: all are done or none. There is a reply to each. */
 export type SendCalls = (calls: readonly CountingCall[]) => Promise<readonly Reply[]>;
 
 interface Waiting {
@@ -42,8 +45,8 @@ interface Group {
 }
 
 /**
- * Sends calls at once while few are under way, and those that come meanwhile together. A statement and its transaction cost more than what
- * a call does in them. Calls that have their first row in common are done in the order in which they came.
+ * Sends a call at once while few are under way; the calls that come meanwhile go together in one statement, since a statement and
+ * its transaction cost more than what a call does in them. Calls with the same first row are done in the order in which they came.
  *
  * A call that would wait in the database for one that is under way waits here, where it holds neither a connection nor locks.
  */

@@ -1,4 +1,7 @@
-/** How long after its TTL a reservation is still known, so that a late settle is told `expired`; and an idle count kept. */
+/**
+ * How long a reservation is still known after its TTL, so that a late settle is answered `expired`, and how long an idle count
+ * is kept.
+ */
 export const KEPT_MS = 3_600_000;
 
 /** Reading, locking, writing and forgetting rows of counts, in schema `s`. What a call says of them is written down at `callSql`. */
@@ -19,12 +22,12 @@ BEGIN
   RETURN moment;
 END $fn$;
 
--- The advisory lock of a name. What has it in common with another waits for that, and no more.
+-- The advisory lock of a name. Two names may have the same one: then a call waits in vain, and nothing else goes wrong.
 CREATE FUNCTION ${s}.lock_of(name text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $fn$
   SELECT hashtextextended('counts of ${s} ' || name, 0)
 $fn$;
 
--- Rows in the order in which they are named; one that is not there has no moment and no counts.
+-- The rows that are named, in that order; at and counts are NULL for one that is not there.
 CREATE FUNCTION ${s}.rows_of(scopes text[], models text[]) RETURNS ${s}.counts[] LANGUAGE plpgsql VOLATILE AS $fn$
 BEGIN
   RETURN ARRAY(

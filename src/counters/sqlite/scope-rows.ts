@@ -21,7 +21,7 @@ interface Scope {
 export class ScopeRows implements KeptCounts {
   readonly #connection: Connection;
   readonly #scopes = new Map<string, Scope>();
-  /** The last scope that was swept. Another process has its own: which are looked at when does not matter. */
+  /** The last scope that was swept. Each process has its own: all scopes get their turn, whoever looks. */
   #sweptUpTo = "";
 
   constructor(connection: Connection) {
