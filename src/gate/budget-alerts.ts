@@ -31,7 +31,7 @@ export class BudgetAlerts {
       if (alertAt === undefined) continue;
       for (const threshold of alertAt) {
         // A quotient of integers is the nearest double to the share; a product with the threshold may lie just above.
-        if (!((used[i] ?? 0) / max >= threshold)) break; // ascending; nothing used of nothing is no share
+        if (!((used[i] ?? 0) / max >= threshold)) break; // they ascend; 0 / 0 is NaN and reaches none
         if (this.#isNew(limit, periods[i], threshold)) {
           const reading = readingAfter(limit, periods[i], used[i] ?? 0, now);
           this.#events.emit("budgetThreshold", { at: now, threshold, limit: reading, context });
@@ -41,7 +41,7 @@ export class BudgetAlerts {
   }
 
   #isNew(limit: Limit, period: Period | undefined, threshold: number): boolean {
-    // Who has raised a budget after an alert wants to be told of the new one.
+    // With the max: a budget that was raised after an alert is told of again.
     const name = `${limit.scopeKey} ${limit.field} ${period?.index} ${limit.max}`;
     this.#told ??= new LRUCache({ max: BUDGETS_MAX }); // at the first alert: it takes its memory at once
     const told = this.#told.get(name);

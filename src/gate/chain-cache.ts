@@ -7,18 +7,18 @@ import { parse } from "../model/validation.js";
 import type { Directory } from "./directory.js";
 import { digestOfHash } from "./token.js";
 
-/** One per org: everything loaded of an org is out of date at once when something of it is written. */
+/** All chains of an org share one: when something of the org is written, all of them are out of date at once. */
 interface Stamp {
   stale: boolean;
 }
 
-/** A chain as it was found by one reference, and what is known of that. One object: a call has to reach each it reads. */
+/** A chain as it was loaded by one reference, and how fresh it is. Both in one object: each object costs a call an access to memory. */
 export class CachedChain extends CompiledChain {
   /** When the token it was found by ends, where that is one from before a rotation. */
   readonly tokenExpiresAt: number | undefined;
   readonly loadedAt: number;
   readonly stamp: Stamp;
-  /** The latest second, since 1970, that it was asked for in and is fresh until the end of. */
+  /** A second, counted from 1970, in all of which the chain is fresh: the latest such second in which it was asked for. */
   freshIn = -1;
 
   constructor(
@@ -67,7 +67,7 @@ export class ChainCache {
     this.#byDigest = new LRUCache({ max: options.maxKeys });
     this.#stamps = new LRUCache({
       max: options.maxKeys,
-      // What hangs on a stamp nobody can find any more could not be called out of date.
+      // Once a stamp has fallen out, `forgetOrg` cannot reach the chains that share it, so they are out of date from now on.
       dispose: (stamp) => {
         stamp.stale = true;
       },
@@ -157,7 +157,7 @@ function atHand(
   if (chain.freshIn === second) return chain;
   const age = now - chain.loadedAt;
   if (age < 0 || age >= maxAgeMs) return undefined;
-  cache.get(name); // moves it to the front of those in use: to the second is enough for what falls out first
+  cache.get(name); // marks it as used; once a second is enough to decide what falls out first
   const startsAt = second * 1000;
   if (startsAt >= chain.loadedAt && startsAt + 1000 <= chain.loadedAt + maxAgeMs) chain.freshIn = second;
   return chain;

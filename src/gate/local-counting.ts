@@ -68,7 +68,7 @@ export class LocalCounting implements Counters {
     return { limits: shares, amounts, periods };
   }
 
-  /** Whether a reservation that was counted locally is to be asked for here: not one of another process, nor one that the store has. */
+  /** Whether a reservation that was counted locally is kept here: it is not where another process made it, or the store took it over. */
   keeps(id: string): boolean {
     return !Number.isNaN(this.#ids.orderOf(id)) && !this.#moved.has(id);
   }
@@ -143,7 +143,7 @@ export class LocalCounting implements Counters {
     const offer = { id, orgId, now, ttlMs: expiresAt - now, charges: charges.map(unrefused) };
     const answer = await store.reserve({ ...offer, idempotency });
     const isHeld = answer.outcome === "reserved" || (answer.outcome === "replayed" && answer.id === id);
-    // From before the outage, another reservation has the key. Both calls were made, so both count.
+    // Another reservation, from before the outage, has the idempotency key. Both calls were made, so both count.
     if (!isHeld) await store.reserve(offer);
     if (!this.#open.delete(id)) return; // settled here meanwhile
     this.#offered.delete(id);
@@ -159,7 +159,7 @@ export class LocalCounting implements Counters {
   ): Promise<void> {
     const { outcome } = await store.settle({ id, orgId, now, amounts: charges.map(undone) });
     this.#offered.delete(id);
-    // What it let expire stays charged there.
+    // A reservation that the store let expire stays charged there, and must not be charged a second time.
     if (outcome === "expired") this.#open.delete(id);
   }
 
@@ -180,7 +180,7 @@ function isSame(a: Charge, b: Charge): boolean {
   return sameCount(a.limit, b.limit) && a.period?.index === b.period?.index;
 }
 
-/** Of each round, one period: a count is charged for one period at a time. */
+/** Pays in rounds: one reserve charges a count for one period only, so a second period of a count has to wait for the next round. */
 async function pay(store: Store, { id, orgId, charges }: Debt, now: number): Promise<void> {
   const rounds: Charge[][] = [];
   for (const charge of charges) {

@@ -34,7 +34,7 @@ export function degrade(engine: Engine, now: number, error: CountersUnavailableE
   return mode;
 }
 
-/** What fits the limits, only not this process's share of them, is refused by the outage: nobody has such a limit. */
+/** A call that fits the limits, but not this process's share of them, is refused for the outage: no limit says what it was short of. */
 export async function refusedLocally(
   engine: Engine,
   orgId: string,

@@ -4,7 +4,7 @@ import type { Budget } from "./budget-sums.js";
 import type { Engine } from "./engine.js";
 import { answerOf } from "./guarded-counters.js";
 
-/** For so long a process that dies in the middle of a rebuild keeps others from one. */
+/** If a process dies in the middle of a rebuild, the others can begin one after this time. */
 const TURN_TTL_MS = 60_000;
 
 /** Questions to the counters at a time. */
@@ -35,9 +35,9 @@ export async function turnToRebuild(
 }
 
 /**
- * What the counters hold for each budget on account of calls that are under way, by the counters themselves: the ledger
- * cannot tell them from calls whose end it has lost, nor from those that the counters have lost. Never more than the
- * ledger knew of: what was added since is not in the counts that it is compared with.
+ * What the counters hold for each budget on account of calls that are under way. The counters are asked: the ledger cannot tell
+ * such calls from those whose end it has lost, nor from those that the counters have lost. At most what the ledger knew of each
+ * call: an extension made since is not in the counts that this is compared with.
  */
 export async function heldFor(
   engine: Engine,

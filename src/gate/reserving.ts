@@ -46,9 +46,9 @@ export function reserve(
 }
 
 /**
- * Gives back what counters charged after the gate had given them up: a client that kept the command until it was
- * connected again, a server that hung. With a request id it is left to the try that takes the reservation over, unless the call
- * has been counted in this process meanwhile.
+ * Gives back what counters charged after the gate had given up waiting: a client may have kept the command until it was connected
+ * again, or the server hung. With a request id the reservation is left for the next try to take over, unless the call has been
+ * counted in this process meanwhile.
  */
 function undoLate(
   engine: Engine,

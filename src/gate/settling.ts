@@ -58,7 +58,7 @@ async function settleFallback(
   engine.underWay.start();
   try {
     const charges = await chargesOfFallback(engine, reservation, model, use, ending.at);
-    // Not waited for in this step: it has begun one of its own by now, or waits for room in the ledger in none.
+    // Not awaited: `close` is a step of its own where it has to wait, and waiting for room in the ledger must be part of none.
     return close(engine, reservation, use, charges, ending);
   } finally {
     engine.underWay.end();
@@ -145,7 +145,7 @@ function overdraftOf(
   now: number,
 ): readonly LimitReading[] {
   let overdraft = NO_READINGS;
-  // Not as many as limits: those of most calls are in nobody's cache, and not looked at.
+  // By amounts, and a limit is read only where more was charged than reserved: most are not in the processor's cache.
   for (let i = 0; i < amounts.length; i++) {
     if ((amounts[i] ?? 0) <= (reserved.amounts[i] ?? 0)) continue;
     const limit = limits[i] as Limit; // sound: there is an amount for each

@@ -16,7 +16,7 @@ export class UnderWay {
     for (const done of this.#waiting) done();
   }
 
-  /** Waits, within a step, for what comes after the ledger was told. */
+  /** Waits for something in the middle of a step, and does not count as under way for so long: the ledger has been told by then. */
   async aside<T>(wait: Promise<T>): Promise<T> {
     this.end();
     try {

@@ -34,7 +34,7 @@ export interface QueueStatus {
 export interface Queue {
   /**
    * The answer of `gate.admit`, waited for while waiting helps. A refusal is the gate's own; or `queue_full`, or
-   * `queue_timeout` where there was no room within `maxWaitMs`. What the gate is being asked at that moment is waited for.
+   * `queue_timeout` where there was no room within `maxWaitMs`. If the gate is being asked just then, its answer decides.
    *
    * @throws what the gate throws; ClosedError once the queue is closed; the signal's reason once it is aborted
    */
@@ -152,8 +152,9 @@ class CallQueue {
   }
 
   /**
-   * A call of a key of which nobody waits, while others do: it passes none that is short of a limit which it takes from, too.
-   * Else a key whose calls are small, or come just when there is room, would keep the others waiting for ever.
+   * For a call whose key has no line, while other keys have: it must not pass a waiting call that is short of a limit from which
+   * this one would take. Otherwise a key with small calls, or with calls that happen to come when there is room, could keep the
+   * others waiting for ever.
    */
   async #askBehind(call: Call): Promise<void> {
     let answer: Admission;
@@ -165,10 +166,10 @@ class CallQueue {
     }
     if (call.state !== "arrived") return;
     call.charged = chargedBy(answer);
-    // It has its reservation already, or never will: either way it takes nothing from anybody.
+    // It takes nothing from anybody where it has its reservation already, or will not get one.
     const isSettled = answer.admitted ? answer.replayed === true : this.#isHopeless(call, answer);
     for (let first = this.#firstBefore(call); first && !isSettled; first = this.#firstBefore(call)) {
-      // There may be room since: nobody tells when a slot in flight is freed elsewhere.
+      // A slot in flight may have been freed in another process, which nobody tells us of: so that one is asked about first.
       const { line, refusal } = first;
       const isUnsure = refusal?.reason === "in_flight_limited" && this.#open.hasRoom;
       if (isUnsure && first.state === "waiting" && line?.head === first) await this.#askHead(line, first);
@@ -177,12 +178,12 @@ class CallQueue {
       hold(call, first);
       break;
     }
-    // Much may have come in between.
+    // While the gate was asked, the key may have got a line, or the room may be gone.
     if (call.heldBy || this.#lines.has(nameOf(call.key)) || !this.#open.hasRoom) this.#enqueue(call);
     else await this.#askFirst(call);
   }
 
-  /** The first of those who wait for a limit that a call of another key takes from, too. */
+  /** The first waiting call that is short of a limit which this call, of another key, would take from. */
   #firstBefore({ charged = [] }: Call): Call | undefined {
     for (const { first } of this.#lines.values()) {
       const short = first && shortBy(first);
@@ -191,7 +192,7 @@ class CallQueue {
     return undefined;
   }
 
-  /** Tells a call that waits behind others at once where waiting cannot help it. */
+  /** Refuses a call at once, though it waits behind others, where waiting cannot help it. */
   async #look(call: Call): Promise<void> {
     try {
       const answer = await this.#gate.check(call.key, call.usage);
@@ -276,11 +277,11 @@ class CallQueue {
       const waitedMs = this.#settings.timers.now() - call.arrivedAt;
       this.events.emit("left", { outcome, priority, waitedMs, depth: this.#waiting, ...keyIdOf(call) });
     }
-    // The one behind may have room at once: another amount, another model. So may those of other keys.
+    // The call behind it may have room at once, for it may have another amount or model; so may those that waited behind this one.
     if (this.#letGo(call) || line?.head !== undefined) this.#sweep();
   }
 
-  /** Lets those who wait behind a call be asked about. Returns whether there are any. */
+  /** Releases the calls of other keys that wait behind a call, to be asked about. Returns whether there were any. */
   #letGo(call: Call): boolean {
     const { holds } = call;
     call.holds = undefined;
@@ -292,8 +293,8 @@ class CallQueue {
   }
 
   /**
-   * Asks the gate about every head whose time has come, as far as there is room; the line served longest ago first. None
-   * passes one before it that is short of a limit which it takes from, too.
+   * Asks the gate about every head whose time has come, as far as there is room, the line that was served longest ago first. No
+   * head passes a call of a line before it that is short of a limit from which the head would take.
    */
   #sweep(): void {
     if (this.#isClosed) return;
@@ -355,7 +356,7 @@ class CallQueue {
     else if (call.state === "asking") {
       call.state = before;
       this.#refused(call, admission, settlements !== this.#settlements);
-      // At once: what is settled from here on finds it in its line.
+      // Not later: it has to be in its line when the next settlement comes.
       if (call.state === "arrived") this.#enqueue(call);
     }
   }
@@ -390,7 +391,7 @@ class CallQueue {
     call.refusal = refusal;
     call.short = shortOf(refusal);
     call.charged ??= chargedBy(refusal);
-    this.#letGo(call); // what it is short of may be another limit now
+    this.#letGo(call); // it may be short of another limit now
     const { timers, pollMs } = this.#settings;
     const now = timers.now();
     const { reason, retryAfterMs = 0 } = refusal;
@@ -404,7 +405,7 @@ class CallQueue {
     }
   }
 
-  /** Whether waiting cannot help, or not in time. When a slot in flight is freed is not known: it can be any moment. */
+  /** Whether waiting cannot help, or not in time. A slot in flight can be freed at any moment, so the time told for it does not count. */
   #isHopeless({ deadlineAt }: Call, { reason, retryAfterMs }: Refused): boolean {
     if (retryAfterMs === undefined) return true;
     return reason !== "in_flight_limited" && this.#settings.timers.now() + retryAfterMs > deadlineAt;
@@ -418,7 +419,7 @@ class CallQueue {
     if (settlement.settled) this.#track(this.#offer(reservation));
   }
 
-  /** Asks those again whom the limits of a call that has ended keep waiting: one after the other, while there is room. */
+  /** Asks again about the calls that wait for a limit of one that has ended: one after the other, while there is room. */
   async #offer(reservation: Reservation): Promise<void> {
     const kept = [...this.#lines.values()].filter(({ first }) => {
       const limit = first?.refusal?.limit;
@@ -440,7 +441,7 @@ class CallQueue {
   }
 }
 
-/** Has a call wait behind another one, until that has another answer or is gone. */
+/** Has a call wait behind one of another key, until that one has another answer or is gone. */
 function hold(call: Call, before: Call): void {
   call.heldBy = before;
   call.askAt = Number.POSITIVE_INFINITY;
@@ -448,7 +449,10 @@ function hold(call: Call, before: Call): void {
   before.holds.add(call);
 }
 
-/** Whom a call waits behind in the end; itself where it waits behind none. Behind that one no two can wait for each other in a circle. */
+/**
+ * The call at the end of the chain of those it waits behind; itself where it waits behind none. A head that waits behind that one
+ * closes no circle.
+ */
 function holderOf(call: Call): Call {
   let holder = call;
   while (holder.heldBy) holder = holder.heldBy;
@@ -456,8 +460,8 @@ function holderOf(call: Call): Call {
 }
 
 /**
- * The limit for which a call makes others wait: the one that it is short of, or that it waits for behind another. While the
- * gate is asked about it, only one of which others may take less: they would have room where it has none.
+ * The limit for which a call makes others wait, if any: the one that it is short of, or that the call it waits behind is short of.
+ * While the gate is asked about that call, none if every call takes the same from the limit: no other has room where it has none.
  */
 function shortBy(call: Call): string | undefined {
   const { state, refusal, short } = holderOf(call);

@@ -4,8 +4,8 @@ import type { Admission } from "../gate/admission.js";
 import type { Reservation } from "../gate/reservation.js";
 
 /**
- * A refusal of the queue, with the limits of the gate's own and the wait that they tell, where there is one. The TTL of slots
- * in flight is no such wait: they are free long before.
+ * A refusal of the queue, with the limits and the wait of the gate's last refusal, where there is one. A wait for slots in flight
+ * is left out: it is the time to their TTL, and they are usually free long before.
  */
 export function queueRefusal(reason: "queue_full" | "queue_timeout", refusal: Refused | undefined): Refused {
   const plain = plainRefusal(reason);

@@ -97,7 +97,7 @@ export interface Invitations {
   /**
    * Makes the actor a member, once. What the inviter may give is asked again now.
    *
-   * @throws NotFoundError for every token that cannot be accepted, whyever
+   * @throws NotFoundError for every token that cannot be accepted, whatever the reason
    * @throws PermissionError where the inviter may not invite any more
    * @throws ConflictError where the actor is in the org already
    */
