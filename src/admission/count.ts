@@ -51,7 +51,7 @@ export interface CountKind {
 }
 
 /** What of a limit's window says how it counts. */
-export type CountedWindow =
+type CountedWindow =
   | Pick<Extract<Window, { kind: "sliding" }>, "kind" | "lengthMs">
   | { readonly kind: Exclude<Window["kind"], "sliding"> };
 

@@ -36,7 +36,7 @@ export class CachedChain extends CompiledChain {
 }
 
 /** What chains are compiled with. */
-export interface Compiling {
+interface Compiling {
   readonly shapes: LimitShapes;
   readonly limitCache: LimitCache;
 }

@@ -4,7 +4,7 @@ export interface Batches {
   add(id: string): void;
 }
 
-export interface BatchesOptions {
+interface BatchesOptions {
   /** A batch is full with so many ids. */
   readonly maxSize: number;
   /** A batch waits at most so long for its next id. */

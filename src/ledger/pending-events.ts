@@ -10,7 +10,7 @@ export type Wait = (ms: number, signal: AbortSignal) => Promise<unknown>;
 
 export const wait: Wait = (ms, signal) => setTimeout(ms, undefined, { signal });
 
-export interface PendingOptions {
+interface PendingOptions {
   readonly maxBatch: number;
   readonly maxDelayMs: number;
   readonly maxPending: number;

@@ -94,7 +94,7 @@ export function eventOf(row: Readonly<Record<string, unknown>>): UsageEvent {
 const NUMBERS = new Set<Column>(COLUMN_NAMES.filter((column) => /_at$|_tokens$|_nano_usd$/.test(column)));
 
 /** A statement with its values. */
-export interface Statement {
+interface Statement {
   readonly text: string;
   readonly values: readonly (string | number)[];
 }

@@ -12,7 +12,7 @@ export const allowListSchema = z
   .nullable();
 
 /** Alias to its targets, in the order of fallback. */
-export const virtualModelsSchema = recordOf(modelSchema, z.array(modelSchema).min(1).max(50));
+const virtualModelsSchema = recordOf(modelSchema, z.array(modelSchema).min(1).max(50));
 
 /**
  * All that decides about the calls of one key: the key, its holder as a member of the project, the project, the org.

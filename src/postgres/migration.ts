@@ -9,7 +9,7 @@ export interface Migration {
 }
 
 /** Which tables: each part has versions of its own, so that one can be used without the other. */
-export type MigratedPart = "storage" | "counters" | "ledger";
+type MigratedPart = "storage" | "counters" | "ledger";
 
 /**
  * One statement that brings the tables of a part to their latest version, whichever they have, and does nothing where they

@@ -70,7 +70,7 @@ export class Line {
   }
 }
 
-export interface LineHooks {
+interface LineHooks {
   /** A line has a head again. */
   readonly onTurn: () => void;
   /** Its turns cannot be given any more. */

@@ -24,7 +24,7 @@ export interface RowName {
 }
 
 /** A layout with what the functions of the database are told of it, see `callSql`. */
-export interface PostgresLayout extends Layout {
+interface PostgresLayout extends Layout {
   readonly rows: readonly RowName[];
   /** sizes, fields and shape: arrays as text, the same for all calls of such limits. */
   readonly told: readonly [sizes: string, fields: string, shape: string];

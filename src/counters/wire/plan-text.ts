@@ -18,7 +18,7 @@ export interface PlannedRow {
   readonly counts: readonly PlannedCount[];
 }
 
-export interface PlannedCount {
+interface PlannedCount {
   readonly limit: Limit;
   /** Places in the numbers of a call, from 1; 0 for no period. */
   readonly amount: number;
@@ -131,7 +131,7 @@ function tupleFrom(field: string, lengthMs: number): LimitTuple {
 }
 
 /** A limit of a plan, with the places of its amount and its period in the numbers. */
-export interface ReadLimit {
+interface ReadLimit {
   readonly limit: Limit;
   readonly amount: number;
   readonly period: number;

@@ -42,7 +42,7 @@ const VIEWING = {
 } as const satisfies Partial<Record<RecordKind, StandardPermission>>;
 
 /** The records that are addressed by an id of their own. */
-export type Addressed = keyof typeof VIEWING;
+type Addressed = keyof typeof VIEWING;
 
 /** Which record, as a caller names it. */
 export interface Ref {

@@ -11,7 +11,7 @@ export interface Subject {
   readonly projectId?: string | undefined;
 }
 
-export interface Doer {
+interface Doer {
   readonly userId: string;
   readonly keyId?: string | undefined;
 }

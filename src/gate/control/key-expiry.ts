@@ -3,7 +3,7 @@ import type { CompiledChain } from "../../admission/compiled-chain.js";
 import type { EventHub } from "../events.js";
 
 /** How long before its end a key is told of. */
-export const EXPIRY_NOTICE_MS = 604_800_000;
+const EXPIRY_NOTICE_MS = 604_800_000;
 
 /** Keys remembered. One that falls out may be told of twice; none goes untold. */
 const KEYS_MAX = 10_000;

@@ -16,7 +16,7 @@ export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 
 /** What is charged: an amount for each limit. */
-export type Amounts = readonly (readonly [limit: Limit, amount: number])[];
+type Amounts = readonly (readonly [limit: Limit, amount: number])[];
 
 type Reserved = Extract<ReserveOutcome, { used: unknown }>;
 type Refused = Extract<ReserveOutcome, { readings: unknown }>;

@@ -6,7 +6,7 @@ import type { PolicyData } from "../../policy/spec.js";
 import type { Authorizer } from "./cell.js";
 
 /** A policy in which one rule is another. */
-export interface Mutant {
+interface Mutant {
   /** The id of the rule, as in a verdict: `project:admin/key.revoke`, or of a cap and a permission: `cap:freeze/key.create`. */
   readonly rule: string;
   /** What the rule says, and what the mutant says instead. */

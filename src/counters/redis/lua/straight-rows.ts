@@ -8,7 +8,7 @@ export interface Shape {
   readonly rows: readonly RowShape[];
 }
 
-export interface RowShape {
+interface RowShape {
   /** Which of the call's scopes it is of, from 0. */
   readonly scope: number;
   readonly field: string;
