@@ -66,7 +66,7 @@ describe.skipIf(!(await answers("Postgres")))("a key revoked in one process is r
     // A cache that would keep the key for an hour: only being told can help.
     const all = await delays(3_600_000, "watch");
     print("with notifications", all);
-    expect(all).toHaveLength(PROCESSES * KEYS);
+    expect(all.at(-1)).toBeLessThan(SLACK_MS);
   }, 90_000);
 
   it("within maxAgeMs with the notifications cut off", async () => {

@@ -136,7 +136,7 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
   });
 
   it("remember a closed reservation for the time they are told", async () => {
-    const counters = redisCounters({ client: admin, prefix: "t:", rememberClosedMs: 150 });
+    const counters = redisCounters({ client: admin, prefix: "t:", rememberClosedMs: 2_000 });
     await reserve(counters, 1, { id: "a" });
     await settle(counters, "a", 1);
     expect(await settle(counters, "a", 1)).toEqual({ outcome: "already_settled" });

@@ -7,6 +7,7 @@ import {
   key as keyRecord,
   project as projectRecord,
 } from "../../../src/testing/conformance/storage-records.js";
+import { eventually } from "../../eventually.js";
 import { dropSchema, newSchema, serverAnswers, serverPool } from "../../postgres/server.js";
 
 function orgRecord(id: string): Records["org"] {
@@ -107,7 +108,7 @@ describe.runIf(await serverAnswers())("storage on a Postgres server", () => {
     waiting.watch(() => {});
     await waiting.close();
     one.release();
-    await expect.poll(() => small.waitingCount).toBe(0);
+    await eventually(() => expect(small.waitingCount).toBe(0));
     two.release();
     await small.end();
   });

@@ -10,6 +10,7 @@ import {
   key as keyRecord,
   project as projectRecord,
 } from "../../../src/testing/conformance/storage-records.js";
+import { eventually } from "../../eventually.js";
 import { driverName, openDatabase, withFile } from "../../sqlite/drivers.js";
 
 const project = (id: string) => change("project", id, 0, projectRecord(id));
@@ -60,7 +61,7 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
         told.push(...changed.map(({ kind, id, orgId }) => `${kind} ${id} ${orgId}`)),
       );
       await other.commit([project("web"), project("api")]);
-      await expect.poll(() => told).toEqual(["project web acme", "project api acme"]);
+      await eventually(() => expect(told).toEqual(["project web acme", "project api acme"]));
       await watched.close();
       for (const database of databases) database.close();
     });
@@ -84,7 +85,7 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
     database.exec(
       `INSERT INTO tollgate_change (sequence, kind, id, org_id) VALUES (20000, 'key', '"k"', '"acme"')`,
     );
-    await expect.poll(() => told).toEqual(["org acme"]);
+    await eventually(() => expect(told).toEqual(["org acme"]));
     await storage.close();
   });
 
