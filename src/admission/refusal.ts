@@ -37,17 +37,16 @@ export function unpricedRefusal(model: string): Refused {
   return { admitted: false, reason: "model_unpriced", message, limits: [] };
 }
 
-/** Index of the charge to name: a call that is too large before all, then the longest wait, then the widest scope. */
-export function namedIndex(
-  charges: readonly Charge[],
-  readings: readonly Reading[],
-  mode: Limit["mode"],
-): number {
+/**
+ * Index of the charge to name, of those that refuse: one that the call alone is too large for before all, then the longest wait,
+ * then the widest scope. -1 where none refuses.
+ */
+export function namedIndex(charges: readonly Charge[], readings: readonly Reading[]): number {
   let named = -1;
   let longest = 0;
   for (const [i, { amount, limit }] of charges.entries()) {
     const waitMs = readings[i]?.waitMs ?? 0;
-    if (limit.mode !== mode || waitMs === 0) continue;
+    if (limit.mode === "shadow" || waitMs === 0) continue;
     if (isTooLarge(amount, limit)) return i;
     if (waitMs > longest) {
       named = i;

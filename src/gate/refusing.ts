@@ -11,7 +11,7 @@ export function limitRefusal(
   readings: readonly Reading[],
   now: number,
 ): LimitRefusal {
-  return new LimitRefusal(charges, readings, namedIndex(charges, readings, "enforce"), now);
+  return new LimitRefusal(charges, readings, namedIndex(charges, readings), now);
 }
 
 /** A refusal, told to whoever listens. */

@@ -21,14 +21,10 @@ const refused = (limits: Limits | Limit, amount: number, ...read: Parameters<typ
   new LimitRefusal([charge(limits, amount)], [reading(...read)], 0, NOON);
 
 describe("the charge that a refusal names", () => {
-  const named = (
-    given: readonly (readonly [Limits | Limit, amount: number, waitMs: number])[],
-    mode?: "shadow",
-  ) =>
+  const named = (given: readonly (readonly [Limits | Limit, amount: number, waitMs: number])[]) =>
     namedIndex(
       given.map(([limits, amount]) => charge(limits, amount)),
       given.map(([, , waitMs]) => reading(0, waitMs)),
-      mode ?? "enforce",
     );
 
   it("is the one with the longest wait, the first of several", () => {
@@ -72,7 +68,7 @@ describe("the charge that a refusal names", () => {
     ).toBe(0);
   });
 
-  it("is none with room, and none of the other mode", () => {
+  it("is none with room, and none in shadow mode", () => {
     expect(named([])).toBe(-1);
     expect(
       named([
@@ -80,16 +76,7 @@ describe("the charge that a refusal names", () => {
         [{ tpm: 9, mode: "shadow" }, 10, NEVER],
       ]),
     ).toBe(-1);
-    expect(
-      named(
-        [
-          [{ rpm: 9 }, 10, NEVER],
-          [{ tpm: 9, mode: "shadow" }, 1, 3],
-        ],
-        "shadow",
-      ),
-    ).toBe(1);
-    expect(namedIndex([charge({ tpm: 9 }, 10)], [], "enforce")).toBe(-1);
+    expect(namedIndex([charge({ tpm: 9 }, 10)], [])).toBe(-1);
   });
 });
 
