@@ -1,6 +1,7 @@
 import type { LimitReading } from "../admission/limit-reading.js";
 import type { Refusal } from "../admission/refusal.js";
 import type { LedgerEvents } from "../ledger/ledger.js";
+import { errorName } from "../model/error-name.js";
 import { type CountersUnavailableError, ValidationError } from "../model/errors.js";
 import type { Actual } from "../model/usage.js";
 import type { Admission } from "./admission.js";
@@ -151,8 +152,6 @@ export class EventHub<Events extends object = GateEvents> {
   }
 }
 
-/** The name alone: what a listener throws may hold anything. */
 function warnOf(event: string, error: unknown): void {
-  const name = error instanceof Error ? error.name : "not an Error";
-  process.emitWarning(`A listener of "${event}" threw: ${name}`, "TollgateWarning");
+  process.emitWarning(`A listener of "${event}" threw: ${errorName(error)}`, "TollgateWarning");
 }

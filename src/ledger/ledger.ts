@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { errorName } from "../model/error-name.js";
 import { LedgerUnavailableError, ValidationError } from "../model/errors.js";
 import { msSchema } from "../model/milliseconds.js";
 import { aFunction, having, parse } from "../model/validation.js";
@@ -213,8 +214,7 @@ function tell<T>(listeners: ReadonlySet<(event: T) => void>, event: T): void {
     try {
       listener(event);
     } catch (error) {
-      const name = error instanceof Error ? error.name : "not an Error";
-      process.emitWarning(`A listener of the ledger threw: ${name}`, "TollgateWarning");
+      process.emitWarning(`A listener of the ledger threw: ${errorName(error)}`, "TollgateWarning");
     }
   }
 }

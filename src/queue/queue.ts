@@ -3,6 +3,7 @@ import type { Admission, Admitted } from "../gate/admission.js";
 import { EventHub, type GateEvents } from "../gate/events.js";
 import type { KeyRef } from "../gate/key-resolver.js";
 import type { Reservation } from "../gate/reservation.js";
+import { errorName } from "../model/error-name.js";
 import { ClosedError } from "../model/errors.js";
 import type { Usage } from "../model/usage.js";
 import type { Answer, Call } from "./call.js";
@@ -381,8 +382,10 @@ class CallQueue {
     try {
       await this.#gate.release(reservation);
     } catch (error) {
-      const name = error instanceof Error ? error.name : "not an Error";
-      process.emitWarning(`A reservation was not released and ends by itself: ${name}`, "TollgateWarning");
+      process.emitWarning(
+        `A reservation was not released and ends by itself: ${errorName(error)}`,
+        "TollgateWarning",
+      );
     }
   }
 

@@ -1,3 +1,4 @@
+import { errorName } from "../../model/error-name.js";
 import { ConflictError } from "../../model/errors.js";
 import type { Records } from "../../model/records.js";
 import type { Change, Storage } from "../../storage/storage.js";
@@ -48,8 +49,10 @@ export class LastUsed {
   #flushLater(): void {
     this.#timer ??= setTimeout(() => {
       this.flush().catch((error: unknown) => {
-        const name = error instanceof Error ? error.name : "not an Error";
-        process.emitWarning(`When keys were last used could not be written: ${name}`, "TollgateWarning");
+        process.emitWarning(
+          `When keys were last used could not be written: ${errorName(error)}`,
+          "TollgateWarning",
+        );
         this.#flushLater();
       });
     }, FLUSH_MS).unref();

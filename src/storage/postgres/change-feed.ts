@@ -1,3 +1,4 @@
+import { errorName } from "../../model/error-name.js";
 import type { PostgresClient, PostgresPool } from "../../postgres/pool.js";
 import { fromStorableJson } from "../../postgres/text.js";
 import type { Changed } from "../storage.js";
@@ -99,9 +100,8 @@ export class ChangeFeed {
         }
       } catch (error) {
         if (waitMs === FIRST_WAIT_MS) {
-          const name = error instanceof Error ? error.name : "not an Error";
           process.emitWarning(
-            `No connection listens for the changes of other processes (${name}): they are seen when caches expire`,
+            `No connection listens for the changes of other processes (${errorName(error)}): they are seen when caches expire`,
             "TollgateWarning",
           );
         }
