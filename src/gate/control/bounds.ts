@@ -1,9 +1,9 @@
 import { membershipId, type Records } from "../../model/records.js";
 import { mayReach } from "../../policy/assignment.js";
 import type { StandardPermission } from "../../policy/standard.js";
-import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantField } from "../ceiling.js";
 import { OWNER } from "../storage-directory.js";
 import type { Acting } from "./actor.js";
+import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantField } from "./ceiling.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 

@@ -3,7 +3,7 @@ import { allowListSchema } from "../../model/chain.js";
 import { ValidationError } from "../../model/errors.js";
 import { limitsSchema } from "../../model/limits.js";
 import { idSchema, momentSchema } from "../../model/text.js";
-import { GRANT_FIELDS, type GrantField } from "../ceiling.js";
+import { GRANT_FIELDS, type GrantField } from "./ceiling.js";
 
 const VERSION = "the version of the record, a whole number from 1";
 

@@ -1,8 +1,8 @@
-import { budgetsOf, RATE_NAMES } from "../admission/limit.js";
-import { LimitError } from "../model/errors.js";
-import type { BudgetReset, Limits, ModelLimits } from "../model/limits.js";
-import { nanoUsd, usdOf } from "../model/money.js";
-import { type AllowList, contains, firstOutside } from "./control/allow-lists.js";
+import { budgetsOf, RATE_NAMES } from "../../admission/limit.js";
+import { LimitError } from "../../model/errors.js";
+import type { BudgetReset, Limits, ModelLimits } from "../../model/limits.js";
+import { nanoUsd, usdOf } from "../../model/money.js";
+import { type AllowList, contains, firstOutside } from "./allow-lists.js";
 
 /** What somebody is about to give, to a key, a member or a project. A field that is absent is not given. */
 export interface Grant {

@@ -1,7 +1,7 @@
-import { errorName } from "../../model/error-name.js";
-import { ConflictError } from "../../model/errors.js";
-import type { Records } from "../../model/records.js";
-import type { Change, Storage } from "../../storage/storage.js";
+import { errorName } from "../model/error-name.js";
+import { ConflictError } from "../model/errors.js";
+import type { Records } from "../model/records.js";
+import type { Change, Storage } from "../storage/storage.js";
 
 /** A use is written at most this much later; in between one minute's uses of a key are one write. */
 const FLUSH_MS = 60_000;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { LastUsed } from "../../../src/gate/control/last-used.js";
-import { createGate } from "../../../src/gate/gate.js";
-import { memoryStorage } from "../../../src/storage/memory.js";
+import { createGate } from "../../src/gate/gate.js";
+import { LastUsed } from "../../src/gate/last-used.js";
+import { memoryStorage } from "../../src/storage/memory.js";
 
 describe("when keys were last used", () => {
   beforeEach(() => {
