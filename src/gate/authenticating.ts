@@ -27,7 +27,7 @@ const tokenSchema = z.string({ error: "a token" });
 export async function authenticate(engine: Engine, token: string): Promise<Authentication> {
   const now = engine.settings.clock.now();
   parse(tokenSchema, token, "token");
-  const found = engine.keys.peek(token, now) ?? (await engine.keys.load(token, now));
+  const found = await engine.keys.find(token, now);
   if (found === undefined || tokenEnded(found, now)) return failed("invalid_key");
   const reason = found.refusalAt(now);
   if (reason !== undefined) return failed(reason);

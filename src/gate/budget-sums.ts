@@ -28,8 +28,7 @@ export async function budgetsOf(
   const creditFrom = await firstGrantAt(engine, orgId);
   const budgets = new Map<string, Budget>();
   for (const id of keyIds) {
-    const key = { keyId: id };
-    const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
+    const found = await engine.keys.find({ keyId: id }, now);
     if (found === undefined || found.orgId !== orgId) {
       if (asked !== undefined) throw new NotFoundError("key", id);
       continue; // it has spent and is gone; what is above it is compared through the others

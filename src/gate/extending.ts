@@ -34,8 +34,7 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const now = engine.settings.clock.now();
   const reservation = reservationFrom(given);
   const use = addedUse(reservation, parse(moreSchema, more, "more"), engine);
-  const key = { keyId: reservation.keyId };
-  const compiled = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now));
+  const compiled = await engine.keys.find({ keyId: reservation.keyId }, now);
   if (compiled === undefined) return refused(engine, plainRefusal("invalid_key"), now);
   const reason = compiled.refusalAt(now);
   if (reason !== undefined) return refused(engine, plainRefusal(reason), now, compiled);

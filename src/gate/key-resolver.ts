@@ -33,6 +33,11 @@ export class KeyResolver {
     return isKeyIdAlone(key) ? this.#chains.byId(key.keyId, now) : undefined;
   }
 
+  /** The chain: the one at hand, else as {@link load}. */
+  async find(key: KeyRef, now: number): Promise<CachedChain | undefined> {
+    return this.peek(key, now) ?? this.load(key, now);
+  }
+
   /**
    * The chain from the directory; undefined where there is none. What cannot be a token, such as one of ours whose checksum is
    * wrong, is not looked up.

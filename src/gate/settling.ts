@@ -178,9 +178,8 @@ async function chargesOfFallback(
     const spared = isFallback && limit.perModel !== undefined && !concerns(limit.perModel, model, requested);
     return spared ? 0 : amountOf(limit, use);
   });
-  const key = { keyId };
   // The money is spent: a directory that does not answer now must not keep the rest from being charged.
-  const found = engine.keys.peek(key, now) ?? (await engine.keys.load(key, now).catch(() => undefined));
+  const found = await engine.keys.find({ keyId }, now).catch(() => undefined);
   for (const limit of found?.limits ?? []) {
     if (limit.perModel === undefined || !matches(limit.perModel, model)) continue;
     if (charges.limits.some((reserved) => sameCount(reserved, limit))) continue;

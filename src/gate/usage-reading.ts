@@ -57,7 +57,7 @@ async function limitsOfKey(
   keyId: string,
   now: number,
 ): Promise<readonly Limit[]> {
-  const chain = engine.keys.peek({ keyId }, now) ?? (await engine.keys.load({ keyId }, now));
+  const chain = await engine.keys.find({ keyId }, now);
   const { orgId, projectId = chain?.projectId, userId = chain?.userId } = asked;
   if (
     chain === undefined ||
