@@ -36,7 +36,7 @@ export class LimitShape {
     this.byokCost = costRule(limits.filter(({ countByok }) => countByok));
     this.#limits = limits;
     this.#amounts = limits.map(() => Number.NaN);
-    this.#clocks = limits.map((limit) => periodClock(limit, calendar));
+    this.#clocks = limits.map((limit) => calendar.clockOf(limit));
   }
 
   /** The max of each limit: one list for keys with the same ones, as long as they are compiled one after the other. */
@@ -76,11 +76,6 @@ type CostRule = "none" | "shadow" | "enforce";
 function costRule(costLimits: readonly Limit[]): CostRule {
   if (costLimits.length === 0) return "none";
   return costLimits.some(({ mode }) => mode === "enforce") ? "enforce" : "shadow";
-}
-
-/** The clock of a limit's calendar periods, where it has them. */
-export function periodClock({ window }: Limit, calendar: Calendar): PeriodClock | undefined {
-  return window.kind === "calendar" ? calendar.clock(window.name, window.timeZone) : undefined;
 }
 
 /** Shapes kept; a list of limits beyond that has one of its own. */

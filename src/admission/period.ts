@@ -1,4 +1,5 @@
 import { Temporal } from "temporal-polyfill";
+import type { Limit } from "./limit.js";
 
 /** How often a calendar period begins anew: at midnight, on Monday, on the 1st. */
 export type CalendarReset = "daily" | "weekly" | "monthly";
@@ -85,6 +86,11 @@ export class Calendar {
     const clock = new PeriodClock(reset, timeZone);
     this.#clocks.set(id, clock);
     return clock;
+  }
+
+  /** The clock of a limit's periods, where it has them. */
+  clockOf({ window }: Pick<Limit, "window">): PeriodClock | undefined {
+    return window.kind === "calendar" ? this.clock(window.name, window.timeZone) : undefined;
   }
 }
 

@@ -1,5 +1,4 @@
 import { type Limit, scopeKey } from "../admission/limit.js";
-import { periodClock } from "../admission/limit-shape.js";
 import type { Period } from "../admission/period.js";
 import type { ReadableSink, SumField, SumQuery } from "../ledger/sink.js";
 import type { UsageEvent } from "../ledger/usage-event.js";
@@ -36,7 +35,7 @@ export async function budgetsOf(
     const { limits, projectId } = found;
     for (const limit of limits) {
       if (limit.meter !== "cost") continue;
-      const period = periodClock(limit, engine.calendar)?.at(now);
+      const period = engine.calendar.clockOf(limit)?.at(now);
       budgets.set(`${limit.scopeKey} ${limit.field}`, {
         limit,
         period,

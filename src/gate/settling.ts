@@ -3,7 +3,6 @@ import { amountOf, type Use } from "../admission/amounts.js";
 import { type Charges, chargeList } from "../admission/charge.js";
 import { type Limit, sameCount } from "../admission/limit.js";
 import type { LimitReading } from "../admission/limit-reading.js";
-import { periodClock } from "../admission/limit-shape.js";
 import type { SettleOutcome } from "../counters/counters.js";
 import { matches } from "../model/patterns.js";
 import { type Actual, actualSchema, plainActual } from "../model/usage.js";
@@ -185,7 +184,7 @@ async function chargesOfFallback(
     if (charges.limits.some((reserved) => sameCount(reserved, limit))) continue;
     limits.push(limit);
     amounts.push(amountOf(limit, use));
-    periods.push(periodClock(limit, engine.calendar)?.at(reservedAt));
+    periods.push(engine.calendar.clockOf(limit)?.at(reservedAt));
   }
   return { limits, amounts, periods };
 }

@@ -2,7 +2,6 @@ import { z } from "zod";
 import { scopeLimits } from "../admission/compiled-chain.js";
 import type { Limit } from "../admission/limit.js";
 import { type LimitReading, limitReading } from "../admission/limit-reading.js";
-import { periodClock } from "../admission/limit-shape.js";
 import { NotFoundError, ValidationError } from "../model/errors.js";
 import { idSchema } from "../model/text.js";
 import { parse } from "../model/validation.js";
@@ -40,7 +39,7 @@ export async function readUsage(engine: Engine, query: UsageQuery): Promise<Limi
   const charges = limits.map((limit) => ({
     limit,
     amount: 0,
-    period: periodClock(limit, engine.calendar)?.at(now),
+    period: engine.calendar.clockOf(limit)?.at(now),
   }));
   const { counters } = engine.settings;
   const readings = await answerOf(engine, counters, () =>

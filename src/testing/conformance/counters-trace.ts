@@ -270,12 +270,7 @@ class Trace {
     const calendar = at < this.#latest ? this.#pastCalendar : this.#calendar;
     return limits
       .filter(({ perModel }) => perModel === undefined || perModel === model)
-      .map((limit) => {
-        const { window } = limit;
-        const amount = amountOf(limit, use);
-        if (window.kind !== "calendar") return { limit, amount };
-        return { limit, amount, period: calendar.clock(window.name, window.timeZone).at(at) };
-      });
+      .map((limit) => ({ limit, amount: amountOf(limit, use), period: calendar.clockOf(limit)?.at(at) }));
   }
 
   #note(what: string, charges: readonly Charge[]): void {
