@@ -110,7 +110,7 @@ describe.each(everyCounters)("parallel calls against a session budget (litellm#3
     );
     if (isSlow(name)) return; // too few runs to count on having met everything
     expect(shape.refused).toBeGreaterThan(50);
-    expect(shape.overdrafts).toBeGreaterThan(20);
+    expect(shape.overdrafts).toBeGreaterThan(5); // 45 on average, give or take 8
     expect(shape.extended).toBeGreaterThan(200);
   });
 
