@@ -3,7 +3,8 @@ import type { Charges } from "../admission/charge.js";
 import type { Limit } from "../admission/limit.js";
 import type { Period } from "../admission/period.js";
 import { readingAfter } from "./admission.js";
-import type { CallContext, EventHub } from "./events.js";
+import type { EventHub } from "./event-hub.js";
+import type { CallContext } from "./events.js";
 
 /** Periods of budgets remembered. One that falls out may be told of twice; none goes untold. */
 const BUDGETS_MAX = 10_000;

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { CompiledChain } from "../admission/compiled-chain.js";
-import type { EventHub } from "./events.js";
+import type { EventHub } from "./event-hub.js";
 
 /** How long before its end a key is told of. */
 const EXPIRY_NOTICE_MS = 604_800_000;

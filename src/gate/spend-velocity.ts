@@ -2,7 +2,8 @@ import { LRUCache } from "lru-cache";
 import { z } from "zod";
 import { nanoUsd, usdSchema } from "../model/money.js";
 import { wholeNumber } from "../model/validation.js";
-import type { CallContext, EventHub } from "./events.js";
+import type { EventHub } from "./event-hub.js";
+import type { CallContext } from "./events.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

@@ -1,6 +1,7 @@
 import type { Refused } from "../admission/refusal.js";
 import type { Admission, Admitted } from "../gate/admission.js";
-import { EventHub, type GateEvents } from "../gate/events.js";
+import { EventHub } from "../gate/event-hub.js";
+import type { GateEvents } from "../gate/events.js";
 import type { KeyRef } from "../gate/key-resolver.js";
 import type { Reservation } from "../gate/reservation.js";
 import { errorName } from "../model/error-name.js";

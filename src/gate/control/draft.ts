@@ -1,7 +1,8 @@
 import { masked } from "../../model/masked.js";
 import { auditEventId, type RecordKind, type Records } from "../../model/records.js";
 import type { Change, Storage, Where } from "../../storage/storage.js";
-import type { EventHub, GateEvents } from "../events.js";
+import type { EventHub } from "../event-hub.js";
+import type { GateEvents } from "../events.js";
 import { viewOf } from "./views.js";
 
 /** What a write is about, for the audit trail. */
