@@ -1,27 +1,32 @@
 /** Patterns of what may be called; null or absent says nothing. */
 export type AllowList = readonly string[] | null | undefined;
 
+/** A pattern cut at its slashes, so that long lists are cut once and not for each pair of entries. */
+type Segments = readonly string[];
+
 /** The models that both patterns match, as a pattern; undefined where there are none. */
 export function intersection(a: string, b: string): string | undefined {
-  const [short, long] = [a.split("/"), b.split("/")].sort((x, y) => x.length - y.length) as [
-    string[],
-    string[],
-  ]; // sound: sorting keeps both
-  const isOpen = short.at(-1) === "*";
-  if (short.length !== long.length && !isOpen) return undefined;
-  // A `*` at the end of the longer one goes on, unless the other one, as long, ends there.
-  const segments = long.map((segment, i) => (i < short.length ? shared(short[i] ?? "", segment) : segment));
-  return segments.every((segment) => segment !== undefined) ? segments.join("/") : undefined;
+  return meet(a.split("/"), b.split("/"))?.join("/");
 }
 
-function shared(a: string, b: string): string | undefined {
-  if (a === "*") return b;
-  return b === "*" || a === b ? a : undefined;
+function meet(a: Segments, b: Segments): Segments | undefined {
+  const [short, long] = a.length <= b.length ? [a, b] : [b, a];
+  if (short.length !== long.length && short.at(-1) !== "*") return undefined;
+  for (let i = 0; i < short.length; i++) {
+    if (short[i] !== long[i] && short[i] !== "*" && long[i] !== "*") return undefined;
+  }
+  // A `*` at the end of the longer one goes on, unless the other one, as long, ends there.
+  return long.map((segment, i) => (segment === "*" ? (short[i] ?? "*") : segment));
 }
 
 /** Whether every model that `inner` matches is matched by `outer`. */
 export function contains(outer: string, inner: string): boolean {
-  return intersection(outer, inner) === inner;
+  return covers(outer.split("/"), inner.split("/"));
+}
+
+function covers(outer: Segments, inner: Segments): boolean {
+  if (outer.length !== inner.length && !(outer.length < inner.length && outer.at(-1) === "*")) return false;
+  return outer.every((segment, i) => segment === "*" || segment === inner[i]);
 }
 
 /**
@@ -35,21 +40,47 @@ export function firstOutside(
   virtualModels: Readonly<Record<string, readonly string[]>> = {},
 ): string | undefined {
   if (outer == null) return undefined;
-  const covered = (entry: string) => outer.some((pattern) => contains(pattern, entry));
+  const patterns = outer.map((pattern) => pattern.split("/"));
+  const covered = (entry: string) => {
+    const segments = entry.split("/");
+    return patterns.some((pattern) => covers(pattern, segments));
+  };
   return inner.find((entry) => {
     const targets = Object.hasOwn(virtualModels, entry) ? virtualModels[entry] : undefined;
     return !covered(entry) && !targets?.every(covered);
   });
 }
 
-/** What all the lists allow, as one list; null where none of them says anything. */
+/** Two lists may have as many patterns in common as both their lengths multiplied. Nobody reads more of them than this. */
+const ENTRIES_MAX = 1_000;
+
+/**
+ * What all the lists allow, as one list of at most 1,000 entries, none of them within another; null where none of the lists
+ * says anything.
+ */
 export function intersectLists(lists: readonly AllowList[]): string[] | null {
   return lists.reduce<string[] | null>((left, list) => {
     if (list == null) return left;
     if (left === null) return [...list];
-    const both = left.flatMap((a) => list.flatMap((b) => intersection(a, b) ?? []));
-    return [...new Set(both)].filter(
-      (entry, i, all) => !all.some((other, j) => j !== i && contains(other, entry)),
-    );
+    const both = minimal(entriesOfBoth(left, list).map((entry) => entry.split("/")));
+    return both.map((segments) => segments.join("/"));
   }, null);
+}
+
+function entriesOfBoth(left: readonly string[], right: readonly string[]): string[] {
+  const others = right.map((pattern) => pattern.split("/"));
+  const both = new Set<string>();
+  for (const pattern of left) {
+    const segments = pattern.split("/");
+    for (const other of others) {
+      const shared = meet(segments, other);
+      if (shared !== undefined) both.add(shared.join("/"));
+      if (both.size === ENTRIES_MAX) return [...both];
+    }
+  }
+  return [...both];
+}
+
+function minimal(entries: readonly Segments[]): readonly Segments[] {
+  return entries.filter((entry, i) => !entries.some((other, j) => j !== i && covers(other, entry)));
 }

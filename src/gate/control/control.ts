@@ -4,7 +4,7 @@ import {
   LimitError,
   NotFoundError,
   PermissionError,
-  type TollgateError,
+  TollgateError,
 } from "../../model/errors.js";
 import { masked } from "../../model/masked.js";
 import type { RecordKind, Records } from "../../model/records.js";
@@ -208,13 +208,21 @@ export class Control {
       for (let attempts = 1; ; attempts++) {
         const draft = await this.#draft(orgId);
         const acting = await this.acting(orgId, action);
+        let isSent = false;
         try {
           const result = await attempt(draft, acting);
-          await this.storage.commit(draft.changes(doerOf(acting), action, subject));
+          const changes = draft.changes(doerOf(acting), action, subject);
+          isSent = true;
+          await this.storage.commit(changes);
           this.engine.chains.forgetOrg(orgId);
           draft.emit(this.engine.events);
           return result;
         } catch (error) {
+          // It may be done all the same, only the answer was lost: to begin again would be to do it twice.
+          if (isSent && !(error instanceof TollgateError)) {
+            this.engine.chains.forgetOrg(orgId);
+            throw error;
+          }
           const moved = (await this.storage.get("trail", orgId))?.version !== draft.trail?.version;
           // What was decided on is no longer so, whichever way it was decided.
           if (moved && attempts < ATTEMPTS_MAX) continue;

@@ -28,7 +28,7 @@ export interface EffectiveLimit {
 
 /** What may be called, and the scopes that say so. */
 export interface EffectiveList {
-  /** Patterns; null where everything is allowed. */
+  /** Patterns, at most 1,000 of them; null where everything is allowed. */
   readonly allowed: readonly string[] | null;
   readonly because: readonly ("project" | "key")[];
 }

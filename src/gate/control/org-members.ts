@@ -10,6 +10,7 @@ import type { Draft } from "./draft.js";
 import { versionField } from "./fields.js";
 import { requireOtherOwner, revokeKeysLeft } from "./leaving.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
+import { withRole } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
 
 export type OrgMember = View<"orgMember">;
@@ -85,6 +86,13 @@ export function orgMembersOf(control: Control): OrgMembers {
         requireVersion("orgMember", present, version);
         for (const orgRole of [present.role, role]) {
           requireReach(policy, acting, { userId, orgId, orgRole, projectRoles: {} }, "role");
+        }
+        // A role that the policy does not know counts for nothing, in projects neither. What they have there begins to count now.
+        if (!Object.hasOwn(policy.spec.orgRoles, present.role)) {
+          for (const { projectId, role: projectRole } of await draft.find("projectMember", { userId })) {
+            const target = withRole({ ...present, role }, projectId, projectRole);
+            requireReach(policy, acting, target, "role", projectId);
+          }
         }
         if (present.role === OWNER && role !== OWNER) {
           await requireOtherOwner(draft, userId);

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { createGate, type Gate } from "../../../src/gate/gate.js";
 import { LimitError, PermissionError, ValidationError } from "../../../src/model/errors.js";
 import { standardPolicy } from "../../../src/policy/index.js";
+import { memoryStorage } from "../../../src/storage/memory.js";
 
 const orgId = "acme";
 const mfa = { mfa: true };
@@ -80,4 +81,21 @@ describe("a gate with a policy of one's own", () => {
       expect(() => loose({ userId: "kim", conditions } as never)).toThrow(ValidationError);
     }
   });
+});
+
+test("a role that the policy knows no more is not made known again for what its projects give, by one who has less", async () => {
+  const storage = memoryStorage();
+  const orgRoles = { people: { "orgMember.setRole": "all" } } as const;
+  const before = standardPolicy.extend({ orgRoles: { ...orgRoles, temp: {} } });
+  const olga = createGate({ storage, policy: before }).as({ userId: "olga" });
+  await olga.orgs.create({ id: orgId, name: "Acme" });
+  await olga.projects.create({ orgId, id: "web", name: "Web" });
+  await olga.orgMembers.add({ orgId, userId: "pia", role: "people" });
+  await olga.orgMembers.add({ orgId, userId: "tom", role: "temp" });
+  await olga.projectMembers.add({ orgId, projectId: "web", userId: "tom", role: "admin" });
+
+  const gate = createGate({ storage, policy: standardPolicy.extend({ orgRoles }) });
+  const member = { orgId, userId: "tom", role: "member" };
+  await expect(gate.as({ userId: "pia" }).orgMembers.setRole(member)).rejects.toThrow(LimitError);
+  await gate.as({ userId: "olga" }).orgMembers.setRole(member);
 });
