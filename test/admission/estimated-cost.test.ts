@@ -22,6 +22,18 @@ async function reservedFor(price: Parameters<typeof modelPrice>[0], usage: objec
 }
 
 describe("what is reserved of money", () => {
+  it("is not the price of an hour that does not count for the call's service tier", () => {
+    const rates = { inputUsdPerMillion: 10, outputUsdPerMillion: 10 };
+    const price = modelPrice({
+      ...rates,
+      serviceTiers: { batch: { inputUsdPerMillion: 1, outputUsdPerMillion: 1 } },
+      offPeak: { inputUsdPerMillion: 5, outputUsdPerMillion: 5, windows: [{ hoursUtc: "06:00-18:00" }] },
+    });
+    const tokens = { inputTokens: 10, outputTokens: 10 };
+    expect(mostNanoUsd(price, { ...tokens, serviceTier: "batch" })).toBe(20 * 1_000);
+    expect(mostNanoUsd(price, tokens)).toBe(20 * 10_000);
+  });
+
   test("law: a call that keeps to its tokens and to what was said of them never costs more, at any hour", () => {
     const offPeak = fc.record({ inputUsdPerMillion: fc.nat(50), outputUsdPerMillion: fc.nat(50) });
     fc.assert(

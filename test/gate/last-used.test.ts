@@ -75,4 +75,30 @@ describe("when keys were last used", () => {
     await lastUsed.flush();
     expect(await storage.get("keyUse", keyId)).toMatchObject({ usedAt: 1000 });
   });
+
+  test("a storage that fails is tried again a minute later", async () => {
+    const { storage, commit, keyId } = await world();
+    const lastUsed = new LastUsed(storage);
+    const warning = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    commit.mockRejectedValueOnce(new Error("down"));
+    lastUsed.record(keyId, 1000);
+    await vi.advanceTimersByTimeAsync(120_000);
+    warning.mockRestore();
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ usedAt: 1000 });
+  });
+
+  test("a use while another one is being written is not lost", async () => {
+    const { storage, commit, keyId } = await world();
+    const lastUsed = new LastUsed(storage);
+    lastUsed.record(keyId, 1000);
+    const write = storage.commit.bind(storage);
+    commit.mockImplementationOnce(async (changes) => {
+      lastUsed.record(keyId, 2000);
+      await write(changes);
+    });
+    await lastUsed.flush();
+    expect(await lastUsed.of([keyId])).toEqual([2000]);
+    await lastUsed.flush();
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ usedAt: 2000 });
+  });
 });

@@ -132,6 +132,14 @@ describe("profile openai", () => {
     expect(answer("rate_limited").message).toBe("429 refused for rate_limited");
   });
 
+  it("of parallel calls is of the type that is about requests", () => {
+    const slots = aReading({ meter: "inFlight", window: "in-flight" });
+    expect(answer("in_flight_limited", slots)).toMatchObject({
+      type: "requests",
+      code: "rate_limit_exceeded",
+    });
+  });
+
   it("tells the tightest limit on requests and on tokens, with resets as durations", () => {
     const limits = [
       aReading(),
@@ -274,6 +282,16 @@ describe("profile problem", () => {
     expect(body?.["violated-policies"]).toEqual(["org-cost-monthly"]);
   });
 
+  it("lists the limit that is named first, though others have less left, and no reset that is over", () => {
+    const named = aReading({ remaining: 6, resetsAt: NOW - 5_000 });
+    const others = Array.from({ length: 20 }, (_, i) =>
+      aReading({ meter: "tokens", remaining: 0, perModel: `m${i}` }),
+    );
+    const refused = aRefusal("rate_limited", { scope: "key", limit: named, limits: [...others, named] });
+    const { headers } = toResponse(refused, { profile: "problem", now: NOW });
+    expect(headers.ratelimit).toMatch(/^"key-requests-minute";r=6;t=0, /);
+  });
+
   it("has integers of at most 15 digits, and at most 16 limits", () => {
     const limits = Array.from({ length: 100 }, (_, i) =>
       aReading({ meter: "tokens", max: 1e15, remaining: 1e15 - 100 + i, perModel: `m${i}` }),
@@ -337,6 +355,16 @@ describe("an error", () => {
     expect(told(wrong)).toEqual([400, "validation", "false"]);
     expect(told(new ConflictError("taken"))).toEqual([409, "conflict", "false"]);
     expect(told(new CountersUnavailableError("down"))).toEqual([503, "counters_unavailable", undefined]);
+  });
+
+  it("in what the gateway asks of itself is no mistake of its client", () => {
+    for (const field of ["options.clock", "chain.org.id", "reservation", "actual.model", "query.keyId"]) {
+      expect(told(new ValidationError([{ field, expected: "x" }]))).toEqual([
+        500,
+        "internal_error",
+        undefined,
+      ]);
+    }
   });
 
   it("that the gateway made for its client is told as it is", () => {

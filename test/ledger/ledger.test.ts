@@ -10,7 +10,7 @@ import {
 import { describe, expect, it, vi } from "vitest";
 import { backoffMs } from "../../src/ledger/backoff.js";
 import { eventually } from "../eventually.js";
-import { aCall, anEnd, NOON } from "./events.js";
+import { aCall, anEnd, NOON, settledEvent } from "./events.js";
 
 /** A sink whose writes wait for a hand, or fail for as long as it says. */
 function sinkByHand() {
@@ -52,6 +52,36 @@ describe("a ledger", () => {
         tags: { team: "red" },
       },
     ]);
+  });
+
+  it("writes none of what a released call was said to have of parts, images or searches", async () => {
+    const sink = memoryLedgerSink();
+    const ledger = createLedger({ ...quick, sink });
+    const parts = { cacheWriteTokens: 5, audioInputTokens: 6, audioOutputTokens: 7 };
+    const nothing = { inputTokens: 0, outputTokens: 0, costNanoUsd: 0 };
+    ledger.closed(aCall({ parts }), anEnd({ outcome: "released", ...nothing }));
+    await ledger.flush();
+    expect(sink.events()).toMatchObject([
+      { outcome: "released", cacheWriteTokens: 0, audioInputTokens: 0, audioOutputTokens: 0 },
+    ]);
+  });
+
+  it("reports days as they come, in whatever order their calls were written", async () => {
+    const sink = memoryLedgerSink();
+    const ledger = createLedger({ ...quick, sink });
+    const DAY_MS = 86_400_000;
+    const moments = [NOON + 2 * DAY_MS, NOON, NOON + DAY_MS];
+    await sink.write(moments.map((reservedAt, i) => settledEvent({ id: `r${i}`, reservedAt })));
+    const { rows } = await ledger.report({ org: "o1", from: 0, to: NOON + 9 * DAY_MS, groupBy: "day" });
+    expect(rows.map(({ group }) => group)).toEqual(["2026-05-15", "2026-05-16", "2026-05-17"]);
+  });
+
+  it("tells of no wait below zero where its clock is set back", () => {
+    const clock = { at: NOON, now: () => clock.at };
+    const ledger = createLedger({ sink: () => new Promise(() => {}), clock });
+    settle(ledger, "a");
+    clock.at -= 5_000;
+    expect(ledger.status()).toMatchObject({ pending: 1, lagMs: 0 });
   });
 
   it("masks what may be a token in every text that a caller makes up", async () => {
@@ -195,6 +225,21 @@ describe("a ledger", () => {
     writes[0]?.end();
     await ledger.flush();
     expect(idsOf(kept.events())).toEqual(["a", "b", "c", "d"]);
+  });
+
+  it("says so again when it is full again", async () => {
+    const { sink, writes } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxPending: 2 });
+    const full = vi.fn();
+    ledger.on("full", full);
+    for (const id of ["a", "b", "c"]) settle(ledger, id);
+    await eventually(() => expect(writes).toHaveLength(1));
+    writes[0]?.end();
+    await eventually(() => expect(ledger.status().pending).toBe(0));
+    for (const id of ["d", "e", "f"]) settle(ledger, id);
+    expect(full).toHaveBeenCalledTimes(2);
+    await eventually(() => expect(writes).toHaveLength(2));
+    writes[1]?.end();
   });
 
   it("makes settles wait for room under `block`, and loses none of them", async () => {

@@ -143,6 +143,17 @@ describe("metrics of a gate", () => {
     ]);
   });
 
+  it("tell no share of a limit of nothing, and no provider of an id that begins with a slash", async () => {
+    const { gate, points } = measured(limited({ key: { rpm: 5, budget: { usd: 0, reset: "daily" } } }));
+    const { reservation } = passed(await gate.admit(KEY, { model: "/free", inputTokens: 1, costUsd: 0 }));
+    await gate.settle(reservation, { costUsd: 0 });
+    expect(await points("tollgate.limit.remaining_share")).toMatchObject([{ "tollgate.meter": "requests" }]);
+    expect(await points("gen_ai.client.token.usage")).toMatchObject([
+      { "gen_ai.provider.name": "_OTHER" },
+      { "gen_ai.provider.name": "_OTHER" },
+    ]);
+  });
+
   it("time admit and settle in seconds, by outcome", async () => {
     const now = vi.spyOn(performance, "now");
     let at = 0;

@@ -108,6 +108,20 @@ describe("priceCatalog.fromLiteLLM", () => {
     );
   });
 
+  it("reads tiered_pricing: reasoning that a range leaves out is as its own output, else as the model's", () => {
+    const model = {
+      ...plain,
+      output_cost_per_reasoning_token: 7e-6,
+      tiered_pricing: [
+        { range: [0, 100], input_cost_per_token: 1e-6 },
+        { range: [100, 200], input_cost_per_token: 1e-6, output_cost_per_token: 5e-6 },
+      ],
+    };
+    const reasoning = { outputTokens: 1, reasoningTokens: 1 };
+    expect(cost(model, reasoning)).toBe(7_000);
+    expect(cost(model, { inputTokens: 101, ...reasoning })).toBe(101 * 1_000 + 5_000);
+  });
+
   describe("off-peak windows", () => {
     const hour = (time: string) => Date.parse(`2026-08-28T${time}Z`); // A Friday.
     const at = (off_peak_pricing: object, moment?: number) =>
@@ -120,6 +134,12 @@ describe("priceCatalog.fromLiteLLM", () => {
       expect(at(block, hour("00:29:59.999"))).toBe(4_500);
       expect(at(block, hour("00:30"))).toBe(5_000);
       expect(at(block)).toBe(5_000);
+    });
+
+    it("within one day end before their end, too", () => {
+      const block = { hours_utc: "01:00-02:00", input_cost_per_token: 5e-7 };
+      expect(at(block, hour("01:59:59.999"))).toBe(4_500);
+      expect(at(block, hour("02:00"))).toBe(5_000);
     });
 
     it("may be several, on some weekdays, in a time zone; from a time to itself is all day", () => {

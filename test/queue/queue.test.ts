@@ -1,11 +1,14 @@
+import { getEventListeners } from "node:events";
 import { createQueue, type Queue, type QueueOptions } from "tollgate/queue";
 import { describe, expect, it, vi } from "vitest";
 import type { Counters } from "../../src/counters/counters.js";
 import { memoryCounters } from "../../src/counters/memory.js";
 import type { Admission } from "../../src/gate/admission.js";
+import type { GateEvents } from "../../src/gate/events.js";
 import type { GateOptions } from "../../src/gate/options.js";
 import type { KeyChain } from "../../src/model/chain.js";
 import { ClosedError, ValidationError } from "../../src/model/errors.js";
+import type { QueuedGate } from "../../src/queue/options.js";
 import { aChain, limited, world } from "../gate/world.js";
 import { passed, readingOf, refusedBy } from "../scenarios/answers.js";
 import { A_TURN_MS, onVirtualTime, pass } from "./virtual-time.js";
@@ -183,6 +186,58 @@ describe("a slot in flight", () => {
       await pass(A_TURN_MS);
       expect([steps, ...outcomes([call])]).toEqual([steps, "admitted"]);
     }
+  });
+});
+
+describe("a gate that takes its time", () => {
+  /** A gate that is answered by hand. */
+  function byHand() {
+    const asked: { usage: object; answer(admission: Admission): void }[] = [];
+    let tell: (event: GateEvents["settlement"]) => void = () => {};
+    const gate: QueuedGate = {
+      admit: (_, usage) => new Promise((answer) => asked.push({ usage, answer })),
+      check: () => new Promise(() => {}),
+      release: () => Promise.reject(new Error("nothing is released")),
+      on: (_, listener) => {
+        tell = listener as typeof tell; // sound: a queue listens to nothing but settlements
+        return () => {};
+      },
+    };
+    const ofNobody = { id: "x", charges: { limits: [], amounts: [], periods: [] } };
+    const end = { at: 0, tookMs: 0, settlement: { settled: true }, reservation: ofNobody };
+    return { queue: createQueue(gate), asked, settle: () => tell(end as never) };
+  }
+  const short: Admission = {
+    admitted: false,
+    reason: "rate_limited",
+    message: "short",
+    limits: [],
+    retryAfterMs: 10_000,
+  };
+
+  it("is asked again at once where something was settled while it was asked, and once only", async () => {
+    const { queue, asked, settle } = byHand();
+    watch(queue.admit(KEY, CALL));
+    settle();
+    asked[0]?.answer(short);
+    await pass(A_TURN_MS);
+    expect(asked).toHaveLength(2);
+    asked[1]?.answer(short);
+    await pass(9_000);
+    expect(asked).toHaveLength(2);
+    await pass(1_000);
+    expect(asked).toHaveLength(3);
+  });
+
+  it("is asked in the order in which calls came, whichever of them it has refused first", async () => {
+    const { queue, asked } = byHand();
+    for (const inputTokens of [1, 2]) watch(queue.admit(KEY, { ...CALL, inputTokens }));
+    expect(asked.map(({ usage }) => usage)).toMatchObject([{ inputTokens: 1 }, { inputTokens: 2 }]);
+    asked[1]?.answer({ ...short, retryAfterMs: 10_000 });
+    await pass(A_TURN_MS);
+    asked[0]?.answer({ ...short, retryAfterMs: 10_000 });
+    await pass(11_000);
+    expect(asked.slice(2).map(({ usage }) => usage)).toMatchObject([{ inputTokens: 1 }]);
   });
 });
 
@@ -562,6 +617,18 @@ describe("an abort", () => {
     await expect(readingOf(gate, "inFlight")).resolves.toMatchObject({ used: 0 });
   });
 
+  it("is listened for no longer than the call has no answer", async () => {
+    const { queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 120_000 });
+    const { signal } = new AbortController();
+    passed(await queue.admit(KEY, CALL, { signal }));
+    const waiting = watch(queue.admit(KEY, CALL, { signal }));
+    await pass(A_TURN_MS);
+    expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    await queue.close();
+    expect(outcomes([waiting])).toEqual(["threw"]);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
   it("of a repeated request id leaves the reservation of the first call open", async () => {
     const { gate, queue } = setUp(limited({ key: { inFlight: 5 } }));
     const usage = { ...CALL, requestId: "r1" };
@@ -598,6 +665,15 @@ describe("closing", () => {
     await pass(A_TURN_MS);
     expect(vi.getTimerCount()).toBe(0);
     passed(await gate.admit({ keyId: "k2" }, CALL)); // the gate stays open
+  });
+
+  it("listens to the gate no more", async () => {
+    const { gate } = world(limited({ key: { rpm: 1 } }), { clock: Date });
+    const stop = vi.fn();
+    const { admit, check, release } = gate;
+    const queue = createQueue({ admit, check, release, on: () => stop });
+    await queue.close();
+    expect(stop).toHaveBeenCalledOnce();
   });
 });
 

@@ -8,6 +8,7 @@ import { Audit } from "../../src/testing/audit.js";
 import { generateTrace } from "../../src/testing/generate-trace.js";
 import { ManualClock } from "../../src/testing/manual-clock.js";
 import { type ReplaySetup, type ReplayStep, replay } from "../../src/testing/replay.js";
+import { passed, settled } from "../scenarios/answers.js";
 import { type ChainLimits, callerOf, chainOf, gateOver } from "./gate-over.js";
 
 const prices = priceCatalog.of({ m: { inputUsdPerMillion: 1, outputUsdPerMillion: 2 } });
@@ -87,5 +88,54 @@ describe("an audit", () => {
     const { result, report } = await audited(setupOf({ key: { rpm: 1, mode: "shadow" } }));
     expect(result.refused).toBe(0);
     expect(report).toEqual({ checks: 0, limits: 0, overdrafts: 0, violations: [] });
+  });
+});
+
+describe("an audit of calls made by hand", () => {
+  const KEY = { keyId: "a" };
+
+  function byHand(limits: ChainLimits) {
+    const clock = new ManualClock(Date.UTC(2026, 0, 14, 9));
+    const gate = gateOver([chainOf("a", limits)], { clock, unpriced: "free" });
+    const audit = new Audit();
+    const caller = callerOf("a");
+    const admit = async (usage: object, max?: number) => {
+      const admission = passed(await gate.admit(KEY, { model: "m", ...usage }));
+      const { limits } = admission.reservation.charges;
+      // What a gate with a lower max would have no room for.
+      if (max !== undefined)
+        Object.assign(admission.reservation.charges, { limits: limits.map((one) => ({ ...one, max })) });
+      audit.observe({ kind: "admission", at: clock.now(), caller, admission });
+      return admission.reservation;
+    };
+    const settle = async (reservation: Awaited<ReturnType<typeof admit>>, actual: object) => {
+      const settlement = settled(await gate.settle(reservation, actual));
+      audit.observe({ kind: "settlement", at: clock.now(), caller, reservation, actual, settlement });
+    };
+    return { clock, audit, admit, settle };
+  }
+
+  it("counts a repeated request once", async () => {
+    const { audit, admit } = byHand({ key: { rpm: 1 } });
+    await admit({ inputTokens: 1, requestId: "r" });
+    await admit({ inputTokens: 1, requestId: "r" });
+    expect(audit.report()).toMatchObject({ checks: 1, violations: [] });
+  });
+
+  it("counts no money of a call on the customer's own provider key", async () => {
+    const { audit, admit, settle } = byHand({ key: { budget: { usd: 1, reset: "never" } } });
+    await settle(await admit({ costUsd: 5, byok: true }), { costUsd: 6 });
+    expect(audit.report().violations).toEqual([]);
+  });
+
+  it("makes no room of what is given back after its window has moved on", async () => {
+    const { clock, audit, admit, settle } = byHand({ key: { tpm: 1_000 } });
+    const call = { inputTokens: 100, maxOutputTokens: 0 };
+    const late = await admit(call, 100);
+    clock.advance(120_000);
+    await settle(late, { inputTokens: 0, outputTokens: 0 });
+    await admit(call, 100);
+    await admit(call, 100);
+    expect(audit.report().violations).toHaveLength(1);
   });
 });

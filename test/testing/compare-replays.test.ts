@@ -91,6 +91,23 @@ describe("compareReplays", () => {
     ]);
   });
 
+  it("names a call that both refuse, by limits that differ", async () => {
+    const trace = [call(0), call(1), call(2)]; // of a, of b and of a again
+    const { changes } = await compareReplays(
+      setupOf({ a: keyRpm(1) }),
+      setupOf({ a: projectRpm(1) }),
+      trace,
+      { replyTime },
+    );
+    expect(changes).toMatchObject([
+      {
+        index: 2,
+        before: { reason: "rate_limited", message: expect.stringContaining("key limit") },
+        after: { reason: "rate_limited", message: expect.stringContaining("project limit") },
+      },
+    ]);
+  });
+
   it("finds the calls that pass because others were kept out, and what it all costs", async () => {
     // Two calls a minute for the whole project: without a limit of its own, `a` takes one of them, `b` the other.
     const trace = [0, 1, 2, 3].map(call);

@@ -3,8 +3,15 @@ import { fixed } from "../../src/admission/estimate.js";
 import { NotFoundError, ValidationError } from "../../src/model/errors.js";
 import { priceCatalog } from "../../src/pricing/catalog.js";
 import { generateTrace } from "../../src/testing/generate-trace.js";
+import { aKeyChain } from "../../src/testing/key-chain.js";
 import { ManualClock } from "../../src/testing/manual-clock.js";
-import { type ReplayOptions, type ReplaySetup, type ReplayStep, replay } from "../../src/testing/replay.js";
+import {
+  callerOf as callerOfChain,
+  type ReplayOptions,
+  type ReplaySetup,
+  type ReplayStep,
+  replay,
+} from "../../src/testing/replay.js";
 import type { LimitResult, ReplayResult } from "../../src/testing/replay-result.js";
 import type { TraceCall } from "../../src/testing/trace.js";
 import { callerOf, chainOf, gateOver } from "./gate-over.js";
@@ -142,6 +149,30 @@ describe("replay", () => {
       ["key", "daily", "a"],
       ["key", "in-flight", "b"],
     ]);
+  });
+
+  it("has the limit of an org once, whatever projects its callers are of, and of nothing no share that is no number", async () => {
+    const clock = new ManualClock(START);
+    const chains = ["p", "q"].map((projectId) =>
+      aKeyChain({
+        org: { id: "o", limits: { rpm: 9, budget: { usd: 0, reset: "daily" } } },
+        project: { id: projectId },
+        key: { id: `of-${projectId}` },
+      }),
+    );
+    const callers = chains.map((chain) => callerOfChain(chain));
+    const gate = gateOver(chains, { clock, unpriced: "free" });
+    const assign = (_: Call, index: number) => {
+      const caller = callers[index % 2];
+      if (caller === undefined) throw new Error("two callers");
+      return { caller, usage: { model: "free", inputTokens: 1, maxOutputTokens: 1 } };
+    };
+    const { limits } = await replay({ gate, clock, callers, assign }, TRACE.slice(0, 4), { replyTime });
+    expect(limits.map(({ reading, admitted }) => [reading.meter, admitted])).toEqual([
+      ["requests", 4],
+      ["cost", 4],
+    ]);
+    for (const { peak, mean } of limits) expect([peak, mean].every(Number.isFinite)).toBe(true);
   });
 
   it("tells each step in order, on the clock of the trace", async () => {

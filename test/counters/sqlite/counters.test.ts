@@ -43,6 +43,15 @@ describe(`counters in SQLite, on ${driverName}`, () => {
     expect(await reserve("c")).toMatchObject({ outcome: "refused", readings: [{ used: limit.max }] });
   });
 
+  it("go on with the latest moment that was counted at after a restart, on a machine whose clock was set back", async () => {
+    const database = openDatabase();
+    const charges = [{ limit, amount: 1 }];
+    await sqliteCounters({ database }).reserve({ id: "a", ...at(START + 90_000), charges });
+    const again = sqliteCounters({ database });
+    const outcome = await again.reserve({ id: "b", ...at(START), charges });
+    expect(outcome).toMatchObject({ outcome: "reserved", reservedAt: START + 90_000 });
+  });
+
   it("make one commit for all calls that arrive together", async () => {
     const { connection, seen } = watched(openDatabase());
     const counters = sqliteCounters({ database: connection });

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Limit } from "../../../src/admission/limit.js";
 import { layoutOf } from "../../../src/counters/wire/layout.js";
+import { planFrom } from "../../../src/counters/wire/plan-text.js";
 import { limitsAt } from "../limits.js";
 
 const limits = ["org", "key"].flatMap((kind) =>
@@ -59,4 +60,23 @@ describe("the layout of a call", () => {
     );
     expect(again).toBeGreaterThan(100);
   });
+});
+
+it("a plan gives back the limits that it was made of: their mode, their models, what counts and when it is told", () => {
+  const given = limitsAt("project", {
+    rpm: 9,
+    tpm: 8,
+    inFlight: 7,
+    budget: [
+      { usd: 1, reset: "daily", countByok: true },
+      { usd: 2, reset: "monthly", alertAt: [0.5] },
+      { usd: 3, reset: "never" },
+    ],
+    perModel: { "a/*": { rpm: 5, mode: "shadow" } },
+  });
+  const charges = given.map((limit) => ({ limit, amount: 1 }));
+  const { limits: read } = planFrom(layoutOf((text) => text, "o1", charges, false).plan);
+  const byField = (limits: readonly Limit[]) =>
+    JSON.parse(JSON.stringify(Object.fromEntries(limits.map((limit) => [limit.field, limit]))));
+  expect(byField(read.map(({ limit }) => limit))).toEqual(byField(given));
 });

@@ -98,6 +98,62 @@ describe("what somebody has only under a bound", () => {
     await expect(ada.keys.update({ keyId: key.id, expiresAt: START + 9_001 })).rejects.toThrow(LimitError);
   });
 
+  it("keeps whoever makes a member an admin to it: with the role comes what the membership has", async () => {
+    await as("olga").projectMembers.setLimits({ ...WEB, userId: "ada", limits: { rpm: 10 } });
+    const promoted = as("ada").projectMembers.setRole({ ...WEB, userId: "mel", role: "admin" });
+    await expect(promoted).rejects.toThrow(/^limits\.rpm: at most 10/);
+    await as("olga").projectMembers.setLimits({ ...WEB, userId: "mel", limits: { rpm: 10 } });
+    await as("ada").projectMembers.setRole({ ...WEB, userId: "mel", role: "admin" });
+  });
+
+  it("is not got back by a role that goes beyond, of a membership that has ended", async () => {
+    const storage = memoryStorage();
+    const policy = standardPolicy.extend({ projectRoles: { host: { "projectMember.add": "all" } } });
+    const other = createGate({ clock, storage, policy });
+    const olga = other.as({ userId: "olga" });
+    await olga.orgs.create({ id: "acme", name: "Acme" });
+    await olga.projects.create({ ...ORG, id: "web", name: "Web" });
+    for (const userId of ["hal", "ada"]) await olga.orgMembers.add({ ...ORG, userId, role: "member" });
+    await olga.projectMembers.add({ ...WEB, userId: "hal", role: "host" as "member" });
+    await olga.projectMembers.add({ ...WEB, userId: "ada", role: "admin", expiresAt: START + 5 });
+    clock.time += 5;
+    const again = other
+      .as({ userId: "hal" })
+      .projectMembers.setExpiry({ ...WEB, userId: "ada", expiresAt: null });
+    await expect(again).rejects.toThrow(LimitError);
+  });
+
+  it("is kept to by a project that the holder of a token may change, and whoever has the token may not", async () => {
+    const limits = { rpm: 10 };
+    const { key, token } = await as("ada").keys.create({ ...WEB, userId: "mel", limits });
+    const olga = as("olga").projectMembers;
+    await as("olga").projects.update({ ...WEB, limits });
+    await olga.setRole({ ...WEB, userId: "ada", role: "member" });
+    await olga.setRole({ ...WEB, userId: "mel", role: "admin" });
+    await gate.as({ token }).keys.update({ keyId: key.id, limits: null });
+  });
+
+  it("is no bound of an owner: neither the end nor the limits of a membership that they do not need", async () => {
+    const limits = { rpm: 10 };
+    await as("olga").projectMembers.add({
+      ...WEB,
+      userId: "olga",
+      role: "member",
+      limits,
+      expiresAt: START + 5,
+    });
+    await as("olga").keys.create({ ...WEB, limits, expiresAt: START + 9 });
+    await as("olga").keys.create({ ...WEB, userId: "mel" });
+  });
+
+  it("keeps a project to what the key has through which it is changed", async () => {
+    await as("olga").projects.update({ ...WEB, limits: { rpm: 10 } });
+    const { token } = await as("ada").keys.create({ ...WEB, limits: { rpm: 5 } });
+    const through = gate.as({ token }).projects;
+    await expect(through.update({ ...WEB, limits: { rpm: 20 } })).rejects.toThrow(LimitError);
+    await through.update({ ...WEB, limits: { rpm: 5 } });
+  });
+
   it("does not come back with a project that is made again under its id", async () => {
     const projects = [{ projectId: "web", role: "admin" }];
     const { token } = await as("olga").invitations.create({ ...ORG, role: "member", projects });
@@ -193,4 +249,35 @@ it("a token that is taken for an id is masked in the trail of what was denied, a
   const { items } = await olga.audit.list(ORG);
   expect(items.filter(({ outcome }) => outcome === "denied")).toHaveLength(3);
   expect(JSON.stringify(items)).not.toContain(token);
+});
+
+describe("somebody who leaves a project", () => {
+  let gate: Gate;
+  const call = (token: string) => gate.admit(token, { model: "m" });
+
+  beforeEach(async () => {
+    gate = createGate({ storage: memoryStorage() });
+    const olga = gate.as({ userId: "olga" });
+    await olga.orgs.create({ id: "acme", name: "Acme" });
+    for (const id of ["web", "api"]) await olga.projects.create({ ...ORG, id, name: id });
+    await olga.orgMembers.add({ ...ORG, userId: "ota", role: "owner" });
+    await olga.projectMembers.add({ ...WEB, userId: "ota", role: "member" });
+  });
+
+  it("keeps their keys where they own the org: they are in it all the same", async () => {
+    const { token } = await gate.as({ userId: "ota" }).keys.create(WEB);
+    await gate.as({ userId: "olga" }).projectMembers.remove({ ...WEB, userId: "ota" });
+    expect(await call(token)).toMatchObject({ admitted: true });
+  });
+
+  it("by being an owner no more loses the keys of the projects in which they were nothing else, for good", async () => {
+    const { keys } = gate.as({ userId: "ota" });
+    const [web, api] = [await keys.create(WEB), await keys.create({ ...ORG, projectId: "api" })];
+    const olga = gate.as({ userId: "olga" });
+    await olga.orgMembers.setRole({ ...ORG, userId: "ota", role: "member" });
+    expect(await call(web.token)).toMatchObject({ admitted: true });
+    expect(await call(api.token)).toMatchObject({ reason: "holder_removed" });
+    await olga.projectMembers.add({ ...ORG, projectId: "api", userId: "ota", role: "member" });
+    expect(await call(api.token)).toMatchObject({ reason: "key_revoked" });
+  });
 });

@@ -66,3 +66,15 @@ test("a key that ends within a week is told of once per end, when it is used", a
   await call();
   expect(told).toEqual([end, end + 5, clock.time + 50]);
 });
+
+test("a rotation without grace tells of no end of the token before", async () => {
+  const { gates } = await createWorld();
+  const [gate] = gates;
+  const told: object[] = [];
+  gate.on("keyRotated", (event) => told.push(event));
+  const cem = gate.as({ userId: "cem" }).keys;
+  const { key } = await cem.create(at);
+  await cem.rotate({ keyId: key.id });
+  expect(told).toHaveLength(1);
+  expect(told[0]).not.toHaveProperty("previousExpiresAt");
+});

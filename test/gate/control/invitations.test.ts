@@ -106,6 +106,14 @@ describe("invitations", () => {
     expect(await world.storage.find("orgMember", { orgId: ORG, userId: "eva" })).toEqual([]);
   });
 
+  test("a membership whose time is over before it begins is not granted", async () => {
+    const { token } = await invite({ membershipExpiresAt: world.clock.time + 5 });
+    world.clock.time += 5;
+    const { projectMembers, notGranted } = await as("eva").invitations.accept({ token });
+    expect(projectMembers).toEqual([]);
+    expect(notGranted).toMatchObject([{ projectId: "p0" }]);
+  });
+
   test("nobody below an owner invites, and nobody who is in the org is invited", async () => {
     await expect(as("ben").invitations.create({ orgId: ORG, role: "member" })).rejects.toThrow(
       PermissionError,

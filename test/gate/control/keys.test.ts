@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { OrgQueue } from "../../../src/gate/control/org-queue.js";
 import { createGate } from "../../../src/gate/gate.js";
 import {
   ConflictError,
@@ -225,6 +226,106 @@ describe("keys", () => {
     });
   });
 
+  test("of two tokens of one key each acts for whom it was handed to", async () => {
+    const own = await as("cem").keys.create(at);
+    const { token: bens } = await as("ben").keys.rotate({ keyId: own.key.id, graceMs: 1000 });
+    const handed = await as("ben").keys.create({ ...at, userId: "cem" });
+    const { token: cems } = await as("cem").keys.rotate({ keyId: handed.key.id, graceMs: 1000 });
+    await as("ann").orgMembers.setRole({ orgId: ORG, userId: "cem", role: "owner" });
+    const mayDelete = async (token: string) => {
+      const write = world.gates[0].as({ token }).projects.delete({ projectId: "p0", version: 99 });
+      return write.catch((error: unknown) => error instanceof ConflictError); // of the version: they may
+    };
+    expect([await mayDelete(own.token), await mayDelete(cems)]).toEqual([true, true]);
+    expect([await mayDelete(bens), await mayDelete(handed.token)]).toEqual([false, false]);
+  });
+
+  test("an update switches no logging on that the project has off, and what was on before keeps nobody from the rest", async () => {
+    const { key } = await as("cem").keys.create(at);
+    await as("ann").projects.update({ projectId: "p0", contentLogging: false });
+    const on = as("cem").keys.update({ keyId: key.id, contentLogging: true });
+    await expect(on).rejects.toThrow(/^contentLogging: off, as the project says/);
+    await as("cem").keys.disable({ keyId: key.id });
+    await as("cem").keys.enable({ keyId: key.id });
+    await as("cem").keys.rotate({ keyId: key.id });
+  });
+
+  test("a token whose time of grace is over acts for nobody, from that millisecond on", async () => {
+    const { key, token } = await as("cem").keys.create(at);
+    await as("cem").keys.rotate({ keyId: key.id, graceMs: 10 });
+    const through = world.gates[0].as({ token });
+    world.clock.time += 9;
+    await through.keys.get({ keyId: key.id });
+    world.clock.time += 1;
+    await expect(through.keys.get({ keyId: key.id })).rejects.toThrow("invalid_key");
+  });
+
+  test("an org that is named besides an id is the one that the key is in, for every verb", async () => {
+    const { key } = await as("ann").keys.create(at);
+    for (const verb of ["update", "disable", "enable", "revoke", "rotate"] as const) {
+      await expect(as("ann").keys[verb]({ keyId: key.id, orgId: "other" })).rejects.toThrow(NotFoundError);
+    }
+    expect(await as("ann").keys.get({ keyId: key.id, orgId: ORG })).toMatchObject({
+      version: 1,
+      status: "active",
+    });
+  });
+
+  test("no key and no membership is made that is over before it begins", async () => {
+    const expiresAt = world.clock.time;
+    await expect(as("cem").keys.create({ ...at, expiresAt })).rejects.toThrow(/^key.expiresAt: a moment/);
+    const membership = { ...at, userId: "dan", role: "member", expiresAt };
+    await expect(as("ann").projectMembers.add(membership)).rejects.toThrow(
+      /^projectMember.expiresAt: a moment/,
+    );
+  });
+
+  test("null takes a name, limits and an end away", async () => {
+    const given = { name: "laptop", limits: { rpm: 1 }, expiresAt: world.clock.time + 5 };
+    const { key } = await as("cem").keys.create({ ...at, ...given });
+    const cleared = await as("cem").keys.update({ keyId: key.id, name: null, limits: null, expiresAt: null });
+    for (const field of Object.keys(given)) expect(cleared).not.toHaveProperty(field);
+  });
+
+  test("one that is revoked stays so for whoever comes back, though its holder's leaving had revoked it before", async () => {
+    const { key, token } = await as("cem").keys.create(at);
+    await as("ann").projectMembers.remove({ ...at, userId: "cem" });
+    expect(await call(token)).toMatchObject({ reason: "holder_removed" });
+    await as("ann").keys.revoke({ keyId: key.id });
+    expect(await call(token)).toMatchObject({ reason: "key_revoked" });
+  });
+
+  test("list knows no tag that objects inherit, and no key is unused since before it was made", async () => {
+    const { key } = await as("cem").keys.create({ ...at, tags: { purpose: "batch" } });
+    const ids = async (query: object) =>
+      (await as("ann").keys.list({ orgId: ORG, ...query })).items.map(({ id }) => id);
+    for (const tag of ["constructor", "toString"]) expect(await ids({ tag })).toEqual([]);
+    expect(await ids({ unusedSince: world.clock.time })).toEqual([]);
+    expect(await ids({ unusedSince: world.clock.time + 1 })).toEqual([key.id]);
+  });
+
+  test("an owner's key does not end with a membership that the owner does not need", async () => {
+    const end = world.clock.time + 5;
+    await as("ann").projectMembers.add({ ...at, userId: "ann", role: "member", expiresAt: end });
+    const { key } = await as("ann").keys.create(at);
+    expect((await as("ann").keys.list({ orgId: ORG, expiringBefore: end + 1 })).items).toEqual([]);
+    await as("ann").keys.update({ keyId: key.id, expiresAt: end + 100 });
+    expect(await as("ann").keys.get({ keyId: key.id })).toMatchObject({ expiresAt: end + 100 });
+  });
+
+  test("effective names the lowest of the limits above, and none that refuses nothing", async () => {
+    await as("ann").orgs.update({ orgId: ORG, limits: { rpm: 9, tpm: 1, mode: "shadow" } });
+    const { key } = await as("cem").keys.create({ ...at, limits: { rpm: 20, tpm: 20 } });
+    const within = async () => {
+      const { limits } = await as("cem").keys.effective({ keyId: key.id });
+      return limits.filter(({ scope }) => scope === "key").map((limit) => limit.within);
+    };
+    expect(await within()).toEqual([undefined, undefined]);
+    await as("ann").orgs.update({ orgId: ORG, limits: { rpm: 9 } });
+    await as("ann").projects.update({ projectId: "p0", limits: { rpm: 5 } });
+    expect(await within()).toEqual(["project", undefined]);
+  });
+
   test("a write through a gate is seen by its very next call, also where the storage tells of nothing", async () => {
     const { watch, ...mute } = memoryStorage();
     const gate = createGate({ storage: mute });
@@ -240,4 +341,55 @@ describe("keys", () => {
       reason: "key_disabled",
     });
   });
+});
+
+test("a write begins again where something of it changed that is no write of the org: a key was used", async () => {
+  const storage = memoryStorage();
+  const gate = createGate({ storage });
+  const ann = gate.as({ userId: "ann" });
+  await ann.orgs.create({ id: ORG, name: "Acme" });
+  await ann.projects.create({ orgId: ORG, id: "p0", name: "p0" });
+  const { key } = await ann.keys.create(at);
+  const use = (version: number) =>
+    storage.commit([
+      {
+        kind: "keyUse",
+        id: key.id,
+        expectedVersion: version - 1,
+        record: { id: key.id, orgId: ORG, version, usedAt: version },
+      },
+    ]);
+  await use(1);
+  const { commit } = storage;
+  storage.commit = async (changes) => {
+    storage.commit = commit;
+    await use(2);
+    return commit(changes);
+  };
+  await ann.projects.delete({ projectId: "p0" });
+  expect(await storage.find("keyUse", { orgId: ORG })).toEqual([]);
+});
+
+test("the orgs of somebody come page by page", async () => {
+  const { gates } = await createWorld();
+  const { orgs } = gates[0].as({ userId: "ann" });
+  for (const id of ["beta", "zeta"]) await orgs.create({ id, name: id });
+  const seen: string[] = [];
+  for (let after: string | undefined; ; ) {
+    const page = await orgs.list({ limit: 1, after });
+    seen.push(...page.items.map(({ id }) => id));
+    if (page.next === undefined) break;
+    after = page.next;
+  }
+  expect(seen).toEqual([ORG, "beta", "zeta"]);
+});
+
+test("a write that failed does not fail the one behind it", async () => {
+  const queue = new OrgQueue();
+  const failing = queue.run(ORG, async () => {
+    throw new Error("the first one");
+  });
+  const next = queue.run(ORG, async () => "done");
+  await expect(failing).rejects.toThrow("the first one");
+  expect(await next).toBe("done");
 });

@@ -6,6 +6,7 @@ import {
   PermissionError,
   ValidationError,
 } from "../../../src/model/errors.js";
+import { recordKinds } from "../../../src/model/records.js";
 import { createWorld, ORG, type World } from "./world.js";
 
 describe("the org's own", () => {
@@ -161,6 +162,53 @@ describe("deleting an org", () => {
   });
 });
 
+test("an org or a project that is deleted leaves nothing behind but its trail", async () => {
+  const { gates, storage } = await createWorld();
+  const ann = gates[0].as({ userId: "ann" });
+  const at = { orgId: ORG, projectId: "p0" };
+  const { token, key } = await ann.keys.create(at);
+  await gates[0].admit(token, { model: "a" });
+  await gates[0].close();
+  const other = gates[1].as({ userId: "ann" });
+  expect(await storage.get("keyUse", key.id)).toBeDefined();
+  await other.invitations.create({ orgId: ORG, role: "member" });
+  await other.externalKeys.create({ ...at, provider: "openai", secretRef: "vault:x" });
+  await other.projects.delete({ projectId: "p0" });
+  for (const kind of ["key", "keyUse", "externalKey", "projectMember"] as const)
+    expect([kind, await storage.find(kind, { orgId: ORG })]).toEqual([kind, []]);
+  const { items } = await other.audit.list({ orgId: ORG, action: "project.delete" });
+  expect(items.flatMap(({ changes }) => changes).map(({ kind }) => kind)).not.toContain("keyUse");
+  await other.orgs.delete({ orgId: ORG, confirm: ORG });
+  const kinds = recordKinds.filter((kind) => kind !== "trail" && kind !== "auditEvent");
+  for (const kind of kinds) expect([kind, await storage.find(kind, { orgId: ORG })]).toEqual([kind, []]);
+});
+
+test("the use of a key goes with its org", async () => {
+  const { gates, storage } = await createWorld();
+  const { token } = await gates[0].as({ userId: "ann" }).keys.create({ orgId: ORG, projectId: "p0" });
+  await gates[0].admit(token, { model: "a" });
+  await gates[0].close();
+  await gates[1].as({ userId: "ann" }).orgs.delete({ orgId: ORG, confirm: ORG });
+  expect(await storage.find("keyUse", { orgId: ORG })).toEqual([]);
+});
+
+test("a project or an org that is beyond a limit which was tightened can be renamed all the same", async () => {
+  const { gates } = await createWorld();
+  const ann = gates[0].as({ userId: "ann" });
+  await ann.projects.update({ projectId: "p0", limits: { rpm: 50 } });
+  await ann.orgs.update({ orgId: ORG, limits: { rpm: 10 } });
+  await ann.projects.update({ projectId: "p0", name: "a name gives nothing" });
+  await expect(ann.projects.update({ projectId: "p0", limits: { rpm: 11 } })).rejects.toThrow(LimitError);
+});
+
+test("credits come to 9,000,000 US dollars, and not to a nano-USD more", async () => {
+  const { gates } = await createWorld();
+  const { credits } = gates[0].as({ userId: "ann" });
+  await credits.grant({ orgId: ORG, usd: 8_999_999 });
+  await expect(credits.grant({ orgId: ORG, usd: "1.000000001" })).rejects.toThrow(LimitError);
+  await credits.grant({ orgId: ORG, usd: 1 });
+});
+
 describe("the audit trail", () => {
   test("says who did what to what, when, from which value to which", async () => {
     const { gates, clock } = await createWorld();
@@ -225,6 +273,31 @@ describe("the audit trail", () => {
       ["project.view", "p0"],
       ["projectMember.view", "p0"],
     ]);
+  });
+
+  test("of an org that never was stays empty, whatever is tried on it", async () => {
+    const { gates, storage } = await createWorld({ auditDenied: true });
+    await gates[0]
+      .as({ userId: "dan" })
+      .orgs.update({ orgId: "none", name: "x" })
+      .catch(() => {});
+    for (const kind of ["trail", "auditEvent"] as const)
+      expect(await storage.find(kind, { orgId: "none" })).toEqual([]);
+  });
+
+  test("has no hash in it, of a token before a rotation neither", async () => {
+    const { gates, storage } = await createWorld();
+    const { keys, audit } = gates[0].as({ userId: "ann" });
+    const { key } = await keys.create({ orgId: ORG, projectId: "p0" });
+    const rotated = await keys.rotate({ keyId: key.id, graceMs: 5 });
+    const stored = await storage.get("key", key.id);
+    const shown = JSON.stringify([
+      rotated.key,
+      await keys.get({ keyId: key.id }),
+      await audit.list({ orgId: ORG }),
+    ]);
+    expect(stored?.previousHash).toMatch(/^[0-9a-f]{64}$/);
+    for (const hash of [stored?.hash, stored?.previousHash]) expect(shown).not.toContain(hash);
   });
 
   test("has no denied attempts unless the gate is told to", async () => {

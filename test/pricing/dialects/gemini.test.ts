@@ -21,6 +21,11 @@ describe("fromGemini", () => {
     });
   });
 
+  it("takes no less than the thoughts for the output, where the total has less left", () => {
+    const usage = { promptTokenCount: 10, thoughtsTokenCount: 5, totalTokenCount: 12 };
+    expect(fromGemini(usage)).toEqual({ inputTokens: 10, outputTokens: 5, reasoningTokens: 5 });
+  });
+
   it("tells audio and images apart from text, less what was cached of them", () => {
     const usage = {
       promptTokenCount: 1_000,

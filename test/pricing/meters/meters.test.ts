@@ -302,6 +302,19 @@ describe("a client that hangs up", () => {
   });
 });
 
+it("the first event is read behind a byte order mark, also of a stream that comes as text", () => {
+  const meter = openAIMeter();
+  meter.push(`\ufeffdata: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n`);
+  expect(meter.actual()).toMatchObject({ inputTokens: 3, outputTokens: 4 });
+});
+
+it("what is counted on top of the provider's count is no more than a settle takes", () => {
+  const meter = openAIMeter();
+  meter.push({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 1_000_000_000_000 } });
+  meter.push({ choices: [{ delta: { content: "and so on and on", reasoning_content: "hm" } }] });
+  expect(actualSchema.safeParse(meter.actual()).success).toBe(true);
+});
+
 describe("a stream without usage", () => {
   it("is never complete, and its text is counted", () => {
     const meter = openAIMeter({ tokenCounter: perCharacter });

@@ -41,6 +41,13 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
     });
   });
 
+  it("are not found by a half of a surrogate pair, which a driver turns into another character", async () => {
+    const storage = sqliteStorage({ database: openDatabase() });
+    await storage.commit([change("key", "k", 0, keyRecord("k", { hash: "\ufffd" }))]);
+    expect(await storage.find("key", { hash: "\ufffd" })).toHaveLength(1);
+    expect(await storage.find("key", { hash: "\ud800" })).toEqual([]);
+  });
+
   it("swap a unique value between two of them in one commit", async () => {
     const storage = sqliteStorage({ database: openDatabase() });
     await storage.commit(["a", "b"].map((id) => change("key", id, 0, keyRecord(id, { hash: id }))));
