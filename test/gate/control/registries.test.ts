@@ -183,6 +183,16 @@ test("an org or a project that is deleted leaves nothing behind but its trail", 
   for (const kind of kinds) expect([kind, await storage.find(kind, { orgId: ORG })]).toEqual([kind, []]);
 });
 
+test("an org is neither changed nor deleted by whoever has seen an older version of it", async () => {
+  const { gates } = await createWorld();
+  const { orgs } = gates[0].as({ userId: "ann" });
+  await orgs.update({ orgId: ORG, name: "Acme Ltd", version: 1 });
+  const stale = { orgId: ORG, version: 1 };
+  await expect(orgs.update({ ...stale, name: "x" })).rejects.toThrow(ConflictError);
+  await expect(orgs.delete({ ...stale, confirm: ORG })).rejects.toThrow(ConflictError);
+  await orgs.delete({ ...stale, version: 2, confirm: ORG });
+});
+
 test("the use of a key goes with its org", async () => {
   const { gates, storage } = await createWorld();
   const { token } = await gates[0].as({ userId: "ann" }).keys.create({ orgId: ORG, projectId: "p0" });
