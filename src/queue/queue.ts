@@ -20,7 +20,7 @@ import {
   type WaitOptions,
   waitOf,
 } from "./options.js";
-import { chargedBy, isCharged, queueRefusal, sameLimit, shortOf } from "./refusals.js";
+import { chargedBy, limitsOf, queueRefusal, sameLimit, shortOf } from "./refusals.js";
 
 /** How full a queue is. */
 export interface QueueStatus {
@@ -85,6 +85,7 @@ class CallQueue {
   #arrived = 0;
   #settlements = 0;
   #stopTimer: (() => void) | undefined;
+  #isSweepDue = false;
   #isClosed = false;
 
   constructor(gate: QueuedGate, settings: QueueSettings) {
@@ -150,7 +151,7 @@ class CallQueue {
   /** The short way of a call that nobody waits before. */
   async #askFirst(call: Call): Promise<void> {
     await this.#ask(call);
-    if (this.#lines.size > 0) this.#sweep();
+    if (this.#lines.size > 0) this.#sweepSoon();
   }
 
   /**
@@ -223,7 +224,7 @@ class CallQueue {
     let line = this.#lines.get(name);
     if (line === undefined) {
       line = new Line(name, {
-        onTurn: () => this.#sweep(),
+        onTurn: () => this.#sweepSoon(),
         onBroken: ({ waiting }, error) => {
           for (const one of waiting.all()) this.#leave(one, { outcome: "failed", error });
         },
@@ -265,6 +266,7 @@ class CallQueue {
     call.state = "done";
     this.#calls.delete(call);
     call.stopTimer?.();
+    call.heldBy?.holds?.delete(call); // whoever holds it may wait for long yet
     const { line, priority } = call;
     if (line !== undefined) {
       this.#waiting--;
@@ -280,7 +282,7 @@ class CallQueue {
       this.events.emit("left", { outcome, priority, waitedMs, depth: this.#waiting, ...keyIdOf(call) });
     }
     // The call behind it may have room at once, for it may have another amount or model; so may those that waited behind this one.
-    if (this.#letGo(call) || line?.head !== undefined) this.#sweep();
+    if (this.#letGo(call) || line?.head !== undefined) this.#sweepSoon();
   }
 
   /** Releases the calls of other keys that wait behind a call, to be asked about. Returns whether there were any. */
@@ -292,6 +294,16 @@ class CallQueue {
       held.askAt = Number.NEGATIVE_INFINITY;
     }
     return holds !== undefined;
+  }
+
+  /** Sweeps once for all that happens in this turn: a sweep goes through every line, and one answer gives several reasons for it. */
+  #sweepSoon(): void {
+    if (this.#isSweepDue) return;
+    this.#isSweepDue = true;
+    queueMicrotask(() => {
+      this.#isSweepDue = false;
+      this.#sweep();
+    });
   }
 
   /**
@@ -336,7 +348,7 @@ class CallQueue {
   async #askHead(line: Line, head: Call): Promise<void> {
     await this.#ask(head);
     line.arrange();
-    this.#sweep();
+    this.#sweepSoon();
   }
 
   /** Asks the gate about one call, and gives it its answer or the moment at which to ask again. */
@@ -419,16 +431,14 @@ class CallQueue {
     this.#settlements++;
     this.#open.close(reservation);
     if (this.#lines.size === 0) return;
-    this.#sweep();
+    this.#sweepSoon();
     if (settlement.settled) this.#track(this.#offer(reservation));
   }
 
   /** Asks again about the calls that wait for a limit of one that has ended: one after the other, while there is room. */
   async #offer(reservation: Reservation): Promise<void> {
-    const kept = [...this.#lines.values()].filter(({ first }) => {
-      const limit = first?.refusal?.limit;
-      return limit !== undefined && isCharged(limit, reservation);
-    });
+    const charged = limitsOf(reservation);
+    const kept = [...this.#lines.values()].filter(({ first }) => first?.short && charged.has(first.short));
     for (const line of kept) {
       const { head, first } = line;
       if (head === undefined && first !== undefined) first.askAt = Number.NEGATIVE_INFINITY; // once it has the turn
@@ -469,9 +479,9 @@ function holderOf(call: Call): Call {
  */
 function shortBy(call: Call): string | undefined {
   const { state, refusal, short } = holderOf(call);
+  if (state !== "asking") return short;
   const meter = refusal?.limit?.meter;
-  const isOneEach = meter === "requests" || meter === "inFlight";
-  return state === "asking" && isOneEach ? undefined : short;
+  return meter === "requests" || meter === "inFlight" ? undefined : short;
 }
 
 /** A token and an id are told apart; which key a token is of, only the gate knows. */
@@ -480,5 +490,5 @@ function nameOf(key: KeyRef): string {
 }
 
 function keyIdOf({ key }: Call): { readonly keyId?: string } {
-  return typeof key === "string" ? {} : { keyId: key.keyId };
+  return typeof key === "string" ? {} : { keyId: Object(key).keyId };
 }

@@ -20,16 +20,9 @@ export function queueRefusal(reason: "queue_full" | "queue_timeout", refusal: Re
   };
 }
 
-/** Whether a limit is one of those that a reservation was charged to. */
-export function isCharged(limit: LimitReading, { charges }: Reservation): boolean {
-  return charges.limits.some(
-    ({ scope, scopeId, meter, perModel, window }) =>
-      scope === limit.scope &&
-      scopeId === limit.scopeId &&
-      meter === limit.meter &&
-      perModel === limit.perModel &&
-      window.name === limit.window,
-  );
+/** The limits that a reservation was charged to, by name. */
+export function limitsOf({ charges }: Reservation): ReadonlySet<string> {
+  return new Set(charges.limits.map((limit) => limitName(limit, limit.window.name)));
 }
 
 /** Tells limits apart, in whichever answer they are read. */

@@ -1,4 +1,6 @@
 import { getEventListeners } from "node:events";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { createQueue, type Queue, type QueueOptions } from "tollgate/queue";
 import { describe, expect, it, vi } from "vitest";
 import type { Counters } from "../../src/counters/counters.js";
@@ -753,6 +755,35 @@ describe("the time of a queue", () => {
   });
 });
 
+describe("a queue that is full", () => {
+  it("tells a caller without a token what is wrong, as one with room does", async () => {
+    const { queue } = setUp(limited({ key: { inFlight: 1 } }), { maxInFlight: 1 });
+    passed(await queue.admit(KEY, CALL));
+    for (const key of [undefined, null]) {
+      await expect(queue.admit(key as never, CALL)).rejects.toThrow(ValidationError);
+    }
+    expect(queue.status().waiting).toBe(0);
+  });
+
+  it("keeps nothing of the calls that it has turned away", async () => {
+    const { queue } = setUp(keysOf(["k1", "k2", "k3"], 1), { maxQueued: 1, maxWaitMs: 10 * 60_000 });
+    passed(await queue.admit(KEY, CALL));
+    const waiting = watch(queue.admit({ keyId: "k2" }, CALL));
+    await pass(A_TURN_MS);
+    const turnedAway = await Promise.all(
+      Array.from({ length: 3 }, async () => {
+        const usage = { ...CALL };
+        expect(refusedBy(await queue.admit({ keyId: "k3" }, usage)).reason).toBe("queue_full");
+        return new WeakRef(usage);
+      }),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+    expect(turnedAway.map((usage) => usage.deref())).toEqual([undefined, undefined, undefined]);
+    expect(outcomes([waiting])).toEqual(["waits"]);
+  });
+});
+
 describe("options", () => {
   it.each([
     [{ maxWaitMs: 0 }, "options.maxWaitMs"],
@@ -770,4 +801,10 @@ describe("options", () => {
 
 function fail(): never {
   throw new Error("there is no such call");
+}
+
+/** A whole garbage collection, by a function that Node shows to whoever asks for it. */
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
 }
