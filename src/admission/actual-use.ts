@@ -2,6 +2,7 @@ import { nanoUsd } from "../model/money.js";
 import { type Actual, type CallParts, partsOf } from "../model/usage.js";
 import { costNanoUsd } from "../pricing/cost.js";
 import type { Use } from "./amounts.js";
+import type { Charges } from "./charge.js";
 import type { Pricing } from "./estimated-use.js";
 
 /** What of a reservation a settle has to know. */
@@ -14,13 +15,16 @@ export interface Estimate {
   readonly costNanoUsd: number;
   readonly byok: boolean;
   readonly parts?: CallParts | undefined;
+  /** What was charged; absent where nothing was counted. */
+  readonly charges?: Pick<Charges, "limits"> | undefined;
 }
 
 /**
  * What a call has really used. What is not said stays as it was estimated; an explicit zero is zero. Whoever says how much
  * input or output there was says with it what parts it had. The cost stays too where nothing is said about tokens, model or
- * cost, and where no price is known. A fallback to a permitted target without a price costs what `unpriced` says; any other
- * name without one, such as a dated snapshot, is taken for one of the model that was reserved for.
+ * cost, and where no price is known. Of several permitted targets, one without a price costs what `unpriced` says: the
+ * estimate is that of the dearest. Any other name without a price, such as a dated snapshot, is taken for one of the model
+ * that was reserved for.
  *
  * @param at The moment it was settled, in epoch milliseconds, for prices that depend on the time of the day.
  */
@@ -45,14 +49,25 @@ function actualCost(
   const model = actual.model ?? estimate.model;
   if (isSilent(actual) || model === undefined) return estimate.costNanoUsd;
   const own = prices.price(model);
-  const isFallback = model !== estimate.model && estimate.models.includes(model);
-  if (own === undefined && isFallback && unpriced !== "deny") return unpriced;
+  if (own === undefined && estimate.models.length > 1 && estimate.models.includes(model)) {
+    if (unpriced !== "deny") return unpriced;
+    // As it was estimated: nothing, where no budget applies. Where one does, the caller said what the call costs.
+    if (model === estimate.model && !isBudgeted(estimate)) return 0;
+  }
   const price = own ?? (estimate.model === undefined ? undefined : prices.price(estimate.model));
   if (price === undefined) return estimate.costNanoUsd;
   const { cachedInputTokens, reasoningTokens } = used;
   const tokens = { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, at };
   const parts = partsOf(used);
   return costNanoUsd(price, parts === undefined ? tokens : { ...tokens, ...parts });
+}
+
+/** Whether an enforced budget applies, which lets no call pass whose cost is not known. */
+function isBudgeted({ charges, byok }: Estimate): boolean {
+  const limits = charges?.limits ?? [];
+  return limits.some(
+    ({ meter, mode, countByok }) => meter === "cost" && mode === "enforce" && (!byok || countByok === true),
+  );
 }
 
 /** The actual, and of what it says nothing about, the parts that were estimated. */

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { actualUse, type Estimate } from "../../src/admission/actual-use.js";
+import type { Limits } from "../../src/model/limits.js";
 import type { Actual, CallParts } from "../../src/model/usage.js";
 import { priceCatalog } from "../../src/pricing/catalog.js";
+import { limitsAt } from "../counters/limits.js";
 
 /** Every kind of token and thing has a power of ten of nano-USD of its own, so that a cost shows what was counted. */
 const OWN_DIGITS = {
@@ -196,7 +198,8 @@ describe("the price of what was used", () => {
   it("leaves the cost as it was estimated where no model is known, or none has a price", () => {
     expect(cost({ inputTokens: 5, outputTokens: 0 }, { model: undefined })).toBe(77);
     expect(cost({ model: "unheard-of", inputTokens: 5 }, { model: undefined })).toBe(77);
-    expect(cost({ inputTokens: 5, outputTokens: 0 }, { model: "unheard-of" })).toBe(77);
+    const alone = { model: "unheard-of", models: ["unheard-of"] };
+    expect(cost({ inputTokens: 5, outputTokens: 0 }, alone)).toBe(77);
   });
 
   it("of a fallback to a target without one is what `unpriced` says, if that is an amount", () => {
@@ -206,6 +209,34 @@ describe("the price of what was used", () => {
     expect(priced("unheard-of").costNanoUsd).toBe(5_000);
     expect(priced("m-2026-05-15").costNanoUsd).toBe(5);
     expect(cost({ model: "unheard-of", inputTokens: 5, outputTokens: 0 })).toBe(5);
+  });
+
+  it("of the first of several targets without one is what `unpriced` says, not that of the dearest", () => {
+    const first = { ...RESERVED, model: "unheard-of" };
+    const priced = (unpriced: number, actual: Actual, estimate: Estimate = first) =>
+      actualUse(estimate, actual, { ...pricing, unpriced }, NOON).costNanoUsd;
+    for (const unpriced of [0, 5_000]) {
+      expect(priced(unpriced, { inputTokens: 5, outputTokens: 0 })).toBe(unpriced);
+      expect(priced(unpriced, { model: "unheard-of", inputTokens: 5 })).toBe(unpriced);
+      expect(priced(unpriced, { model: "m", inputTokens: 5, outputTokens: 0 })).toBe(5);
+      expect(priced(unpriced, {})).toBe(77);
+      expect(priced(unpriced, { inputTokens: 5 }, { ...first, models: ["unheard-of"] })).toBe(77);
+    }
+  });
+
+  it("of the first of several without one is nothing under `deny`, unless a budget applies", () => {
+    const first = { model: "unheard-of", models: ["unheard-of", "m"] };
+    expect(cost({ inputTokens: 5 }, first)).toBe(0);
+    expect(cost({ inputTokens: 5 }, { ...first, models: ["unheard-of"] })).toBe(77);
+
+    const budget = { budget: { usd: 1, reset: "never" } } as const;
+    const chargedTo = (limits: Limits, byok = false) =>
+      cost({ inputTokens: 5 }, { ...first, byok, charges: { limits: limitsAt("key", limits) } });
+    expect(chargedTo({ ...budget, rpm: 1 })).toBe(77);
+    expect(chargedTo({ rpm: 1 })).toBe(0);
+    expect(chargedTo({ ...budget, mode: "shadow" })).toBe(0);
+    expect(chargedTo(budget, true)).toBe(0);
+    expect(chargedTo({ budget: { ...budget.budget, countByok: true } }, true)).toBe(77);
   });
 
   it("is asked for by name, and not where there is none", () => {

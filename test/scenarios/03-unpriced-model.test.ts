@@ -74,6 +74,21 @@ describe.each(everyCounters)(
       }
     });
 
+    it("is charged what it costs where it is the first target, not what its dear fallback would", async () => {
+      const chain = limited({ key: { budget: { usd: 9, reset: "monthly" } } });
+      const org = { ...chain.org, virtualModels: { smart: ["brand-new", "gpt-4o"] } };
+      const { gate } = world({ ...chain, org }, { counters: make(), unpriced: "free" });
+      const call = { model: "smart", inputTokens: 100_000, maxOutputTokens: 100_000 };
+      for (const model of [undefined, "brand-new"]) {
+        const { reservation } = passed(await gate.admit(KEY, call));
+        expect((await readingOf(gate, "cost")).usd?.used).toBe(1.25);
+        passed(await gate.extend(reservation, { maxOutputTokens: 100_000 }));
+        expect((await readingOf(gate, "cost")).usd?.used).toBe(2.25);
+        await gate.settle(reservation, { model, inputTokens: 1_000, outputTokens: 1_000 });
+        expect((await readingOf(gate, "cost")).usd?.used).toBe(0);
+      }
+    });
+
     it("gets no more tokens by an extension, unless somebody says what they cost", async () => {
       const { gate } = budgeted();
       const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.01 }));
