@@ -11,7 +11,7 @@ const RESPONSES = { input: "input_tokens", output: "output_tokens" };
  * a provider that answers like them.
  *
  * The input counts contain what was read from and written to the cache, and audio and images; the output counts contain
- * the reasoning. The service tier, and the searches of a response, stand beside the usage: they are known of a whole answer.
+ * the reasoning. xAI's do not: where the total is the input, the output and the reasoning, that is added. The service tier, and the searches of a response, stand beside the usage: they are known of a whole answer.
  *
  * @param answer The whole answer, or its `usage` alone. A usage that is absent or null is `{}`: nothing is known, and
  *   nothing is not zero.
@@ -49,6 +49,7 @@ function fromUsage(usage: unknown): Actual {
   counts.needsOneOf([CHAT.input, CHAT.output, RESPONSES.input, RESPONSES.output, "total_tokens"]);
   const names = namesIn(counts);
   const inputTokens = counts.count(names.input);
+  const total = counts.count("total_tokens");
   const input = counts.object(`${names.input}_details`);
   const output = counts.object(`${names.output}_details`);
 
@@ -58,14 +59,15 @@ function fromUsage(usage: unknown): Actual {
   const uncached = Math.max(0, (inputTokens ?? 0) - cached - written);
   const audio = Math.min(input.count("audio_tokens") ?? 0, uncached);
   const images = Math.min(input.count("image_tokens") ?? 0, uncached - audio);
+  const reasoning = output.count("reasoning_tokens") ?? 0;
   return known({
     inputTokens,
     cachedInputTokens: some(cached),
     cacheWriteTokens: some(written),
     audioInputTokens: some(audio),
     imageInputTokens: some(images),
-    outputTokens: counts.count(names.output) ?? remainder(counts.count("total_tokens"), inputTokens),
-    reasoningTokens: some(output.count("reasoning_tokens")),
+    outputTokens: outputOf(counts.count(names.output), reasoning, total, inputTokens),
+    reasoningTokens: some(reasoning),
     audioOutputTokens: some(output.count("audio_tokens")),
     imageOutputTokens: some(output.count("image_tokens")),
   });
@@ -78,7 +80,14 @@ function namesIn(counts: UsageObject): typeof CHAT {
   return chat && (told(CHAT) > 0 || told(RESPONSES) === 0) ? CHAT : RESPONSES;
 }
 
-/** An embedding tells its total, and no output. */
-function remainder(total: number | undefined, input: number | undefined): number | undefined {
-  return total === undefined || input === undefined ? undefined : Math.max(0, total - input);
+function outputOf(
+  told: number | undefined,
+  reasoning: number,
+  total: number | undefined,
+  input: number | undefined,
+): number | undefined {
+  if (total === undefined || input === undefined) return told;
+  // An embedding tells its total, and no output.
+  if (told === undefined) return Math.max(0, total - input);
+  return total === input + told + reasoning ? told + reasoning : told;
 }

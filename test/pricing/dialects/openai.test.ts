@@ -52,6 +52,30 @@ describe("fromOpenAI", () => {
     expect(fromOpenAI(usage)).toMatchObject({ imageInputTokens: 40, imageOutputTokens: 4_160 });
   });
 
+  it("adds reasoning that the output does not contain, as xAI's, where the total says so", () => {
+    const xai = {
+      prompt_tokens: 10_120,
+      completion_tokens: 1_499,
+      total_tokens: 14_428,
+      prompt_tokens_details: { cached_tokens: 128 },
+      completion_tokens_details: { reasoning_tokens: 2_809 },
+    };
+    expect(fromOpenAI(xai)).toEqual({
+      inputTokens: 10_120,
+      cachedInputTokens: 128,
+      outputTokens: 4_308,
+      reasoningTokens: 2_809,
+    });
+    const told = { outputTokens: 1_499, reasoningTokens: 2_809 };
+    expect(fromOpenAI({ ...xai, total_tokens: 11_619 })).toMatchObject(told);
+    expect(fromOpenAI({ ...xai, total_tokens: undefined })).toMatchObject(told);
+    expect(fromOpenAI({ ...xai, prompt_tokens: undefined, total_tokens: 4_308 })).toMatchObject(told);
+
+    const response = { input_tokens: 7, output_tokens: 2, output_tokens_details: { reasoning_tokens: 3 } };
+    expect(fromOpenAI({ ...response, total_tokens: 12 })).toMatchObject({ outputTokens: 5 });
+    expect(fromOpenAI({ ...response, total_tokens: 9 })).toMatchObject({ outputTokens: 2 });
+  });
+
   it("gives the total of an embedding as its input, and no output", () => {
     expect(fromOpenAI({ prompt_tokens: 8, total_tokens: 8 })).toEqual({ inputTokens: 8, outputTokens: 0 });
   });
