@@ -50,8 +50,8 @@ function fromUsage(usage: unknown): Actual {
   const names = namesIn(counts);
   const inputTokens = counts.count(names.input);
   const total = counts.count("total_tokens");
-  const input = counts.object(`${names.input}_details`);
-  const output = counts.object(`${names.output}_details`);
+  const input = detailsOf(counts, names.input);
+  const output = detailsOf(counts, names.output);
 
   const cached = input.count("cached_tokens") ?? 0;
   const written = input.count("cache_write_tokens") ?? 0;
@@ -71,6 +71,13 @@ function fromUsage(usage: unknown): Actual {
     audioOutputTokens: some(output.count("audio_tokens")),
     imageOutputTokens: some(output.count("image_tokens")),
   });
+}
+
+/** The parts of a count. Transcriptions and realtime sessions name them after one token. */
+function detailsOf(counts: UsageObject, tokens: string): UsageObject {
+  const details = `${tokens}_details`;
+  const ofOneToken = `${tokens.replace(/s$/, "")}_details`;
+  return counts.object(counts.has(details) ? details : ofOneToken);
 }
 
 /** Whose names the counts have. Some answer with both, and zeros under one of them. */

@@ -52,6 +52,30 @@ describe("fromOpenAI", () => {
     expect(fromOpenAI(usage)).toMatchObject({ imageInputTokens: 40, imageOutputTokens: 4_160 });
   });
 
+  it("takes the parts that transcriptions and realtime sessions name after one token", () => {
+    const parts = { text_tokens: 100, audio_tokens: 900 };
+    const realtime = {
+      total_tokens: 2_000,
+      input_tokens: 1_000,
+      output_tokens: 1_000,
+      input_token_details: { ...parts, cached_tokens: 100 },
+      output_token_details: parts,
+    };
+    const told = {
+      inputTokens: 1_000,
+      cachedInputTokens: 100,
+      audioInputTokens: 900,
+      outputTokens: 1_000,
+      audioOutputTokens: 900,
+    };
+    expect(fromOpenAI(realtime)).toEqual(told);
+    const chat = { prompt_tokens: 9, completion_tokens: 5, prompt_token_details: { cached_tokens: 8 } };
+    expect(fromOpenAI(chat)).toMatchObject({ cachedInputTokens: 8 });
+    const both = { ...realtime, input_tokens_details: { cached_tokens: 7 } };
+    expect(fromOpenAI(both)).toMatchObject({ cachedInputTokens: 7 });
+    expect(() => fromOpenAI({ ...realtime, output_token_details: 5 })).toThrow("usage.output_token_details");
+  });
+
   it("adds reasoning that the output does not contain, as xAI's, where the total says so", () => {
     const xai = {
       prompt_tokens: 10_120,
