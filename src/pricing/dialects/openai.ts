@@ -7,20 +7,20 @@ const CHAT = { input: "prompt_tokens", output: "completion_tokens" };
 const RESPONSES = { input: "input_tokens", output: "output_tokens" };
 
 /**
- * What a call has used, from the `usage` of OpenAI's chat completions, completions, embeddings, images or responses, or of
- * a provider that answers like them.
+ * What a call has used, from the `usage` of OpenAI's chat completions, completions, embeddings, images, transcriptions or
+ * responses, or of a provider that answers like them.
  *
  * The input counts contain what was read from and written to the cache, and audio and images; the output counts contain
  * the reasoning. xAI's do not: where the total is the input, the output and the reasoning, that is added. The service tier, and the searches of a response, stand beside the usage: they are known of a whole answer.
  *
- * @param answer The whole answer, or its `usage` alone. A usage that is absent or null is `{}`: nothing is known, and
- *   nothing is not zero.
+ * @param answer The whole answer, or its `usage` alone. A usage that is absent, null or of seconds is `{}`: nothing is known,
+ *   and nothing is not zero.
  * @throws ValidationError naming the field that is wrong, and for an object without any count of OpenAI's
  * @see https://platform.openai.com/docs/api-reference/chat/object
  * @see https://platform.openai.com/docs/api-reference/responses/object
  */
 export function fromOpenAI(answer: unknown): Actual {
-  if (isWhole(answer, "usage", "choices", "object"))
+  if (isWhole(answer, "usage", "choices", "object", "data", "text"))
     return { ...fromUsage(fieldOf(answer, "usage")), ...besideUsage(answer) };
   return fromUsage(answer);
 }
@@ -44,7 +44,7 @@ function isSearch(item: unknown): boolean {
 }
 
 function fromUsage(usage: unknown): Actual {
-  if (usage === undefined || usage === null) return {};
+  if (usage === undefined || usage === null || fieldOf(usage, "type") === "duration") return {};
   const counts = new UsageObject(usage, "usage", "the usage object of an OpenAI answer");
   counts.needsOneOf([CHAT.input, CHAT.output, RESPONSES.input, RESPONSES.output, "total_tokens"]);
   const names = namesIn(counts);

@@ -128,6 +128,16 @@ describe("fromOpenAI", () => {
     });
   });
 
+  it("says nothing of answers that are charged by the image or the second", () => {
+    expect(fromOpenAI({ created: 1, data: [{ url: "https://images.example/1" }] })).toEqual({});
+    const seconds = { type: "duration", seconds: 12 };
+    expect(fromOpenAI({ text: "Hello", usage: seconds })).toEqual({});
+    expect(fromOpenAI(seconds)).toEqual({});
+    expect(fromOpenAI({ text: "Hello" })).toEqual({});
+    const usage = { type: "tokens", input_tokens: 14, output_tokens: 2, total_tokens: 16 };
+    expect(fromOpenAI({ text: "Hello", usage })).toEqual({ inputTokens: 14, outputTokens: 2 });
+  });
+
   it("passes over fields that it does not know", () => {
     const usage = { prompt_tokens: 1, completion_tokens: 1, queue_time: 0.5, cost: "x" };
     expect(fromOpenAI(usage)).toEqual({ inputTokens: 1, outputTokens: 1 });
