@@ -118,11 +118,18 @@ describe("the gateway of the guide", () => {
   it.each<[what: string, answer: (response: ServerResponse) => void]>([
     ["is no JSON", (response) => response.end("<html>")],
     ["breaks off", (response) => response.write("{", () => response.destroy())],
-    ["has a usage that cannot be read", (response) => response.end('{"usage":{"prompt_tokens":-1}}')],
   ])("charges the estimate for an answer that %s", async (_what, answer) => {
     provide(answer);
     const told = await call();
     expect(told).toMatchObject({ status: 502, code: "upstream_failed", requests: 1 });
+    expect(told.tokens).toBeGreaterThan(50);
+  });
+
+  it("charges the estimate for an answer whose usage cannot be read, and the client gets it", async () => {
+    const answer = '{"choices":[],"usage":{"prompt_tokens":-1}}';
+    provide((response) => response.end(answer));
+    const told = await call();
+    expect(told).toMatchObject({ status: 200, text: answer, requests: 1 });
     expect(told.tokens).toBeGreaterThan(50);
   });
 

@@ -1,5 +1,5 @@
 import type { Actual } from "../../model/usage.js";
-import { known, some, sumOf, UsageObject } from "./counts.js";
+import { known, type Reading, some, sumOf, UsageObject } from "./counts.js";
 import { fieldOf, isWhole } from "./json.js";
 
 /**
@@ -17,8 +17,13 @@ import { fieldOf, isWhole } from "./json.js";
  */
 export function fromAnthropic(answer: unknown): Actual {
   const usage = isWhole(answer, "usage", "content", "stop_reason") ? fieldOf(answer, "usage") : answer;
+  return anthropicUsage(usage, "strict");
+}
+
+/** What a `usage` alone says. */
+export function anthropicUsage(usage: unknown, reading: Reading): Actual {
   if (usage === undefined || usage === null) return {};
-  const counts = new UsageObject(usage, "usage", "the usage object of an Anthropic answer");
+  const counts = new UsageObject(usage, "usage", "the usage object of an Anthropic answer", reading);
   counts.needsOneOf([
     "input_tokens",
     "output_tokens",
@@ -30,11 +35,11 @@ export function fromAnthropic(answer: unknown): Actual {
   const sum = (count: keyof Pass) => sumOf("usage", ...passes.map((pass) => pass[count]));
   return known({
     // The cached parts alone are not the whole input.
-    inputTokens: counts.has("input_tokens") ? sum("input") : undefined,
+    inputTokens: counts.count("input_tokens") === undefined ? undefined : sum("input"),
     cachedInputTokens: some(sum("read")),
     cacheWriteTokens: some(sum("written")),
     cacheWrite1hTokens: some(sum("written1h")),
-    outputTokens: counts.has("output_tokens") ? sum("output") : undefined,
+    outputTokens: counts.count("output_tokens") === undefined ? undefined : sum("output"),
     reasoningTokens: some(sum("thinking")),
     searches: counts.object("server_tool_use").count("web_search_requests"),
     serviceTier: counts.name("service_tier"),

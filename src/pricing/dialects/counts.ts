@@ -1,17 +1,26 @@
 import { ValidationError } from "../../model/errors.js";
 import { TOKENS_MAX } from "../../model/usage.js";
 
-/** An object of a provider's JSON, or a place in it that must be one. */
+/**
+ * What becomes of a field that is wrong: it is an error, or it counts as absent. The second is for a stream, which goes on
+ * whatever it says: one odd detail shall not cost the counts beside it.
+ */
+export type Reading = "strict" | "lenient";
+
+/** An object of a provider's JSON, or a place in it that must be one. Errors are those of a strict reading. */
 export class UsageObject {
   readonly #fields: Readonly<Record<string, unknown>>;
   readonly #path: string;
+  readonly #reading: Reading;
 
   /** @throws ValidationError naming `path` for anything but an object */
-  constructor(value: unknown, path: string, expected: string) {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong(path, expected);
-    // Sound: an object that is no array has fields by name, of whatever kind.
-    this.#fields = value as Readonly<Record<string, unknown>>;
+  constructor(value: unknown, path: string, expected: string, reading: Reading) {
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    this.#reading = reading;
     this.#path = path;
+    if (!isObject) this.#isWrong(path, expected);
+    // Sound: an object that is no array has fields by name, of whatever kind.
+    this.#fields = isObject ? (value as Readonly<Record<string, unknown>>) : {};
   }
 
   has(field: string): boolean {
@@ -24,32 +33,42 @@ export class UsageObject {
     const value = this.#fields[field];
     if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= TOKENS_MAX)
       return value;
-    throw wrong(`${this.#path}.${field}`, `a whole number from 0 to ${TOKENS_MAX}`);
+    return this.#isWrong(`${this.#path}.${field}`, `a whole number from 0 to ${TOKENS_MAX}`);
   }
 
   /** One of the provider's names for something. */
   name(field: string): string | undefined {
     if (!this.has(field)) return undefined;
     const value = this.#fields[field];
-    if (isName(value)) return value;
-    throw wrong(`${this.#path}.${field}`, "a name of at most 100 characters");
+    return isName(value)
+      ? value
+      : this.#isWrong(`${this.#path}.${field}`, "a name of at most 100 characters");
   }
 
   /** An object inside this one; one without fields where there is none. */
   object(field: string): UsageObject {
-    return new UsageObject(this.#fields[field] ?? {}, `${this.#path}.${field}`, "an object");
+    return this.#inner(this.#fields[field] ?? {}, field);
   }
 
   /** Objects in a list inside this one. */
   objects(field: string): UsageObject[] {
     const value = this.#fields[field] ?? [];
-    if (!Array.isArray(value)) throw wrong(`${this.#path}.${field}`, "a list");
-    return value.map((item, i) => new UsageObject(item, `${this.#path}.${field}[${i}]`, "an object"));
+    if (Array.isArray(value)) return value.map((item, i) => this.#inner(item, `${field}[${i}]`));
+    this.#isWrong(`${this.#path}.${field}`, "a list");
+    return [];
   }
 
   /** @throws ValidationError where none of the fields is there: the usage of another dialect, most likely */
   needsOneOf(fields: readonly string[]): void {
-    if (!fields.some((field) => this.has(field))) throw wrong(this.#path, `one of ${fields.join(", ")}`);
+    if (!fields.some((field) => this.has(field))) this.#isWrong(this.#path, `one of ${fields.join(", ")}`);
+  }
+
+  #inner(value: unknown, place: string): UsageObject {
+    return new UsageObject(value, `${this.#path}.${place}`, "an object", this.#reading);
+  }
+
+  #isWrong(field: string, expected: string): undefined {
+    if (this.#reading === "strict") throw wrong(field, expected);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Actual } from "../../model/usage.js";
-import { known, some, sumOf, UsageObject } from "./counts.js";
+import { known, type Reading, some, sumOf, UsageObject } from "./counts.js";
 import { fieldOf, isWhole } from "./json.js";
 
 /** Which price a call had, as Vertex AI names the kinds of traffic. */
@@ -24,8 +24,18 @@ export function fromGemini(answer: unknown): Actual {
   const usage = isWhole(answer, "usageMetadata", "candidates", "promptFeedback")
     ? fieldOf(answer, "usageMetadata")
     : answer;
+  return geminiUsage(usage, "strict");
+}
+
+/** What a `usageMetadata` alone says. */
+export function geminiUsage(usage: unknown, reading: Reading): Actual {
   if (usage === undefined || usage === null) return {};
-  const counts = new UsageObject(usage, "usageMetadata", "the usageMetadata object of a Gemini answer");
+  const counts = new UsageObject(
+    usage,
+    "usageMetadata",
+    "the usageMetadata object of a Gemini answer",
+    reading,
+  );
   counts.needsOneOf(["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount"]);
   const prompt = counts.count("promptTokenCount");
   const toolUse = counts.count("toolUsePromptTokenCount");

@@ -1,5 +1,5 @@
 import type { Actual } from "../../model/usage.js";
-import { isName, known, some, UsageObject } from "./counts.js";
+import { isName, known, type Reading, some, UsageObject } from "./counts.js";
 import { fieldOf, isWhole } from "./json.js";
 
 /** What each of the two APIs calls its counts. */
@@ -21,8 +21,8 @@ const RESPONSES = { input: "input_tokens", output: "output_tokens" };
  */
 export function fromOpenAI(answer: unknown): Actual {
   if (isWhole(answer, "usage", "choices", "object", "data", "text"))
-    return { ...fromUsage(fieldOf(answer, "usage")), ...besideUsage(answer) };
-  return fromUsage(answer);
+    return { ...openAIUsage(fieldOf(answer, "usage"), "strict"), ...besideUsage(answer) };
+  return openAIUsage(answer, "strict");
 }
 
 /** What a whole answer, or an event of a stream, tells beside its usage. */
@@ -43,9 +43,10 @@ function isSearch(item: unknown): boolean {
   );
 }
 
-function fromUsage(usage: unknown): Actual {
+/** What a `usage` alone says. */
+export function openAIUsage(usage: unknown, reading: Reading): Actual {
   if (usage === undefined || usage === null || fieldOf(usage, "type") === "duration") return {};
-  const counts = new UsageObject(usage, "usage", "the usage object of an OpenAI answer");
+  const counts = new UsageObject(usage, "usage", "the usage object of an OpenAI answer", reading);
   counts.needsOneOf([CHAT.input, CHAT.output, RESPONSES.input, RESPONSES.output, "total_tokens"]);
   const names = namesIn(counts);
   const inputTokens = counts.count(names.input);

@@ -1,4 +1,4 @@
-import { fromAnthropic } from "../dialects/anthropic.js";
+import { anthropicUsage } from "../dialects/anthropic.js";
 import { fieldOf, readOrNothing, textOf } from "../dialects/json.js";
 import { type MeterOptions, type Told, type UsageMeter, usageMeter } from "./usage-meter.js";
 
@@ -17,7 +17,7 @@ export function anthropicMeter(options: MeterOptions = {}): UsageMeter {
   function usageOf(usage: unknown) {
     const told = Object.entries(Object(usage)).filter(([, value]) => value !== null);
     const merged = { ...counts, ...Object.fromEntries(told) };
-    const read = readOrNothing(() => fromAnthropic(merged));
+    const read = readOrNothing(() => anthropicUsage(merged, "lenient"));
     if (read !== undefined) counts = merged;
     return read;
   }

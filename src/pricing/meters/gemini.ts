@@ -1,5 +1,5 @@
 import type { Actual } from "../../model/usage.js";
-import { fromGemini } from "../dialects/gemini.js";
+import { geminiUsage } from "../dialects/gemini.js";
 import { fieldOf, itemsOf, readOrNothing, textOf } from "../dialects/json.js";
 import { type MeterOptions, type UsageMeter, usageMeter } from "./usage-meter.js";
 
@@ -44,7 +44,7 @@ function callOf(part: unknown): string {
 
 /** The first events tell the prompt alone: then their output is not zero, but not told yet. */
 function usageOf(usageMetadata: unknown, ended: boolean): Actual | undefined {
-  const usage = readOrNothing(() => fromGemini(usageMetadata));
+  const usage = readOrNothing(() => geminiUsage(usageMetadata, "lenient"));
   const told = fieldOf(usageMetadata, "candidatesTokenCount") !== undefined;
   if (usage === undefined || told || ended) return usage;
   const { outputTokens: _, ...input } = usage;

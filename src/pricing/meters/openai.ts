@@ -1,6 +1,6 @@
 import type { Actual } from "../../model/usage.js";
 import { fieldOf, itemsOf, readOrNothing, textOf } from "../dialects/json.js";
-import { besideUsage, fromOpenAI } from "../dialects/openai.js";
+import { besideUsage, openAIUsage } from "../dialects/openai.js";
 import { type MeterOptions, type Told, type UsageMeter, usageMeter } from "./usage-meter.js";
 
 /**
@@ -78,5 +78,5 @@ function responsesEvent(type: string, event: unknown): Told | undefined {
 
 /** The usage of a chunk or a response, and what stands beside it, which is told earlier. */
 function usageOf(value: unknown): Actual {
-  return { ...readOrNothing(() => fromOpenAI(fieldOf(value, "usage"))), ...besideUsage(value) };
+  return { ...readOrNothing(() => openAIUsage(fieldOf(value, "usage"), "lenient")), ...besideUsage(value) };
 }

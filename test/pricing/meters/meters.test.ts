@@ -4,6 +4,7 @@ import {
   anthropicMeter,
   characterCounter,
   fromAnthropic,
+  fromGemini,
   fromOpenAI,
   geminiMeter,
   type MeterOptions,
@@ -331,6 +332,83 @@ describe("a stream without usage", () => {
     const usage = { prompt_tokens: -1, completion_tokens: "many" };
     meter.push(`data: ${JSON.stringify({ choices: [{ delta: { content: "Hello" } }], usage })}\n\n`);
     expect(meter.actual()).toEqual({ outputTokens: 5 });
+  });
+});
+
+describe("a usage of which a part is wrong", () => {
+  const eventsOf = (...events: object[]) => events.map((one) => `data: ${JSON.stringify(one)}\n\n`).join("");
+  const actualOf = (meter: UsageMeter, ...events: object[]) => {
+    meter.push(eventsOf(...events));
+    return meter.actual();
+  };
+
+  it.each<[what: string, wrong: object, told?: object]>([
+    [
+      "a negative detail",
+      { completion_tokens_details: { reasoning_tokens: 4_990, audio_tokens: -1 } },
+      { reasoningTokens: 4_990 },
+    ],
+    ["details in a list", { prompt_tokens_details: [], completion_tokens_details: [] }],
+    [
+      "details in words",
+      { prompt_tokens_details: "none", completion_tokens_details: { reasoning_tokens: "12" } },
+    ],
+    ["half a token", { prompt_tokens_details: { cached_tokens: 0.5 } }],
+  ])("is told without that part by a meter of OpenAI's: %s", (_what, wrong, told) => {
+    const usage = { prompt_tokens: 800, completion_tokens: 5_000, total_tokens: 5_800, ...wrong };
+    const choices = [{ delta: { content: "42" }, finish_reason: "stop" }];
+    const expected = { inputTokens: 800, outputTokens: 5_000, ...told };
+    expect(actualOf(openAIMeter({ inputTokens: 700 }), { choices }, { choices: [], usage })).toEqual(
+      expected,
+    );
+    expect(() => fromOpenAI(usage)).toThrow();
+  });
+
+  it("is told without that part by a meter of Anthropic's", () => {
+    const usage = { input_tokens: 9_000, output_tokens: 1, service_tier: "a b", cache_creation: [] };
+    const told = actualOf(
+      anthropicMeter({ inputTokens: 700 }),
+      { type: "message_start", message: { usage } },
+      { type: "content_block_delta", delta: { type: "text_delta", text: "42" } },
+      { type: "message_delta", delta: {}, usage: { output_tokens: 5_000, iterations: "none" } },
+    );
+    expect(told).toEqual({ inputTokens: 9_000, outputTokens: 5_000 });
+    expect(() => fromAnthropic(usage)).toThrow();
+  });
+
+  it("is told without that part by a meter of Gemini's", () => {
+    const usageMetadata = {
+      promptTokenCount: 800,
+      candidatesTokenCount: 5_000,
+      trafficType: 5,
+      promptTokensDetails: [
+        null,
+        { modality: "AUDIO", tokenCount: -1 },
+        { modality: "IMAGE", tokenCount: 7 },
+      ],
+      candidatesTokensDetails: {},
+    };
+    const told = actualOf(geminiMeter({ inputTokens: 700 }), { usageMetadata });
+    expect(told).toEqual({ inputTokens: 800, outputTokens: 5_000, imageInputTokens: 7 });
+    expect(() => fromGemini(usageMetadata)).toThrow();
+  });
+
+  it("is unknown where the whole is wrong, and only there", () => {
+    const choices = [{ delta: { content: "42" } }];
+    const told = (usage: object) =>
+      actualOf(openAIMeter({ inputTokens: 700, tokenCounter: perCharacter }), { choices, usage });
+    expect(told({ prompt_tokens: -1, completion_tokens: 50 })).toEqual({
+      inputTokens: 700,
+      outputTokens: 50,
+    });
+    expect(told({ prompt_tokens: 800, completion_tokens: -1 })).toEqual({
+      inputTokens: 800,
+      outputTokens: 2,
+    });
+    expect(told({ prompt_tokens: 800, completion_tokens: -1, total_tokens: 900 })).toEqual({
+      inputTokens: 800,
+      outputTokens: 100,
+    });
   });
 });
 
