@@ -54,8 +54,7 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
   const input = detailsOf(counts, names.input);
   const output = detailsOf(counts, names.output);
 
-  const cached = input.count("cached_tokens") ?? 0;
-  const written = input.count("cache_write_tokens") ?? 0;
+  const { cached, written } = cacheOf(counts, names, input, inputTokens ?? 0);
   // The counts do not say which of the audio and images was cached: text first, so that no dear token counts as a cached one.
   const uncached = Math.max(0, (inputTokens ?? 0) - cached - written);
   const audio = Math.min(input.count("audio_tokens") ?? 0, uncached);
@@ -72,6 +71,29 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
     audioOutputTokens: some(output.count("audio_tokens")),
     imageOutputTokens: some(output.count("image_tokens")),
   });
+}
+
+/**
+ * What of the input was read from and written to the cache. DeepSeek and Kimi tell the one, and LiteLLM the other, beside the
+ * count of the prompt. There it counts as part of that if it can be one; beside `input_tokens`, names like Anthropic's are of
+ * tokens that those do not contain.
+ */
+function cacheOf(counts: UsageObject, names: typeof CHAT, details: UsageObject, inputTokens: number) {
+  const beside = (name: string, most: number) => {
+    const count = names === CHAT ? counts.count(name) : undefined;
+    return count !== undefined && count <= most ? count : undefined;
+  };
+  const cached =
+    details.count("cached_tokens") ??
+    beside("prompt_cache_hit_tokens", inputTokens) ??
+    beside("cached_tokens", inputTokens) ??
+    0;
+  const written =
+    details.count("cache_write_tokens") ??
+    details.count("cache_creation_tokens") ??
+    beside("cache_creation_input_tokens", inputTokens - cached) ??
+    0;
+  return { cached, written };
 }
 
 /** The parts of a count. Transcriptions and realtime sessions name them after one token. */

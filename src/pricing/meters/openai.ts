@@ -56,7 +56,7 @@ function chatChunk(chunk: unknown): Told {
     reasoning += textOf(fieldOf(delta, "reasoning_content") ?? fieldOf(delta, "reasoning"));
     ended ||= typeof fieldOf(choice, "finish_reason") === "string";
   }
-  return { text, reasoning, usage: usageOf(chunk), ended };
+  return { text, reasoning, usage: usageOf(chunk, usageIn(chunk, choices)), ended };
 }
 
 /** Deltas that are no text of the model's. */
@@ -77,6 +77,13 @@ function responsesEvent(type: string, event: unknown): Told | undefined {
 }
 
 /** The usage of a chunk or a response, and what stands beside it, which is told earlier. */
-function usageOf(value: unknown): Actual {
-  return { ...readOrNothing(() => openAIUsage(fieldOf(value, "usage"), "lenient")), ...besideUsage(value) };
+function usageOf(value: unknown, usage = fieldOf(value, "usage")): Actual {
+  return { ...readOrNothing(() => openAIUsage(usage, "lenient")), ...besideUsage(value) };
+}
+
+/** Where the usage of a chunk stands: Kimi's is in the choice that ends, Groq's in an object of its own. */
+function usageIn(chunk: unknown, choices: readonly unknown[]): unknown {
+  const inChoices = choices.map((choice) => fieldOf(choice, "usage"));
+  const places = [fieldOf(chunk, "usage"), ...inChoices, fieldOf(fieldOf(chunk, "x_groq"), "usage")];
+  return places.find((usage) => usage !== undefined && usage !== null);
 }

@@ -76,6 +76,61 @@ describe("fromOpenAI", () => {
     expect(() => fromOpenAI({ ...realtime, output_token_details: 5 })).toThrow("usage.output_token_details");
   });
 
+  const CHAT = { prompt_tokens: 100, completion_tokens: 5, total_tokens: 105 };
+
+  it.each<[whose: string, usage: object, cached: number | undefined]>([
+    ["DeepSeek's", { ...CHAT, prompt_cache_hit_tokens: 64, prompt_cache_miss_tokens: 36 }, 64],
+    ["Kimi's", { ...CHAT, cached_tokens: 90 }, 90],
+    [
+      "all",
+      { ...CHAT, cached_tokens: 9, prompt_cache_hit_tokens: 8, prompt_tokens_details: { cached_tokens: 7 } },
+      7,
+    ],
+    ["two", { ...CHAT, cached_tokens: 9, prompt_cache_hit_tokens: 8, prompt_tokens_details: {} }, 8],
+    ["one of zero", { ...CHAT, cached_tokens: 9, prompt_tokens_details: { cached_tokens: 0 } }, undefined],
+    ["one too many for the prompt", { ...CHAT, cached_tokens: 101 }, undefined],
+    ["one beside other names", { input_tokens: 100, output_tokens: 5, cached_tokens: 90 }, undefined],
+  ])("takes what was read from the cache where it stands beside the prompt: %s", (_whose, usage, cached) => {
+    expect(fromOpenAI(usage)).toMatchObject({ inputTokens: 100 });
+    expect(fromOpenAI(usage).cachedInputTokens).toBe(cached);
+  });
+
+  it.each<[whose: string, usage: object, written: number | undefined]>([
+    ["LiteLLM's", { ...CHAT, cache_creation_input_tokens: 90, cache_read_input_tokens: 0 }, 90],
+    [
+      "LiteLLM's details",
+      { ...CHAT, prompt_tokens_details: { cached_tokens: 10, cache_creation_tokens: 80 } },
+      80,
+    ],
+    [
+      "all",
+      {
+        ...CHAT,
+        cache_creation_input_tokens: 9,
+        prompt_tokens_details: { cache_write_tokens: 7, cache_creation_tokens: 8 },
+      },
+      7,
+    ],
+    [
+      "two",
+      { ...CHAT, cache_creation_input_tokens: 9, prompt_tokens_details: { cache_creation_tokens: 8 } },
+      8,
+    ],
+    [
+      "one too many for the prompt",
+      { ...CHAT, cache_creation_input_tokens: 91, cached_tokens: 10 },
+      undefined,
+    ],
+    [
+      "one beside other names",
+      { input_tokens: 100, output_tokens: 5, cache_creation_input_tokens: 90 },
+      undefined,
+    ],
+  ])("takes what was written to the cache under the names of others: %s", (_whose, usage, written) => {
+    expect(fromOpenAI(usage)).toMatchObject({ inputTokens: 100 });
+    expect(fromOpenAI(usage).cacheWriteTokens).toBe(written);
+  });
+
   it("adds reasoning that the output does not contain, as xAI's, where the total says so", () => {
     const xai = {
       prompt_tokens: 10_120,

@@ -316,6 +316,27 @@ it("what is counted on top of the provider's count is no more than a settle take
   expect(actualSchema.safeParse(meter.actual()).success).toBe(true);
 });
 
+it.each<[whose: string, last: object]>([
+  [
+    "Kimi's",
+    { choices: [{ finish_reason: "stop", usage: { prompt_tokens: 800, completion_tokens: 5_000 } }] },
+  ],
+  [
+    "Groq's",
+    {
+      choices: [{ finish_reason: "stop" }],
+      usage: null,
+      x_groq: { id: "req_1", usage: { prompt_tokens: 800, completion_tokens: 5_000 } },
+    },
+  ],
+])("a meter of OpenAI's finds %s usage where it stands", (_whose, last) => {
+  const meter = openAIMeter({ inputTokens: 700 });
+  meter.push({ choices: [{ delta: { content: "Hello" } }] });
+  meter.push(last);
+  expect(meter.actual()).toEqual({ inputTokens: 800, outputTokens: 5_000 });
+  expect(meter.complete).toBe(true);
+});
+
 describe("a stream without usage", () => {
   it("is never complete, and its text is counted", () => {
     const meter = openAIMeter({ tokenCounter: perCharacter });
