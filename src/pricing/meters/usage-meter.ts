@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Actual, TOKENS_MAX } from "../../model/usage.js";
 import { having, parse, wholeNumber } from "../../model/validation.js";
+import { known as knownOf } from "../dialects/counts.js";
 import { characterCounter, type TokenCounter } from "../token-counter.js";
 import { EventReader } from "./server-sent-events.js";
 import { TextCount } from "./text-count.js";
@@ -16,7 +17,8 @@ export interface UsageMeter {
   readonly complete: boolean;
   /**
    * What has been used as far as it was seen: the provider's own counts, and for text that came after the last of them
-   * what the token counter makes of it. To be settled with, also when the client has hung up.
+   * what the token counter makes of it. Counts of zero are the provider's where there is neither text nor any other count.
+   * To be settled with, also when the client has hung up.
    */
   actual(): Actual;
 }
@@ -60,6 +62,9 @@ export function usageMeter(
   const text = new TextCount(tokenCounter);
   const reasoning = new TextCount(tokenCounter);
   let usage: Actual = {};
+  /** Counts of zero, which some providers put into every chunk: true only of a stream that has nothing else. */
+  let zeros: Actual = {};
+  let hasText = false;
   let ended = false;
   /** Whether the provider's counts are of all the text there was. */
   let upToDate = false;
@@ -71,17 +76,39 @@ export function usageMeter(
     const told = read(event);
     if (told === undefined) return;
     known++;
-    if (told.text || told.reasoning) upToDate = false;
+    if (told.text || told.reasoning) {
+      hasText = true;
+      upToDate = false;
+    }
     text.add(told.text ?? "");
     reasoning.add(told.reasoning ?? "");
-    usage = { ...usage, ...told.usage };
-    if (told.usage?.outputTokens !== undefined) {
+    if (told.usage !== undefined) take(told.usage);
+    if (told.ended) ended = true;
+  }
+
+  function take(told: Actual): void {
+    const { inputTokens, outputTokens, ...beside } = told;
+    if (!hasTokens(told)) {
+      zeros = { ...zeros, ...knownOf({ inputTokens, outputTokens }) };
+      usage = { ...usage, ...beside };
+      return;
+    }
+    // Where there is text, an output of zero is one that the provider does not know yet.
+    const isOutputTold = outputTokens !== undefined && !(outputTokens === 0 && hasText);
+    usage = {
+      ...usage,
+      ...beside,
+      ...knownOf({ inputTokens, outputTokens: isOutputTold ? outputTokens : undefined }),
+    };
+    if (isOutputTold) {
       upToDate = true;
       text.clear();
     }
-    if (told.usage?.outputTokens !== undefined || told.usage?.reasoningTokens !== undefined)
-      reasoning.clear();
-    if (told.ended) ended = true;
+    if (isOutputTold || told.reasoningTokens !== undefined) reasoning.clear();
+  }
+
+  function hasOnlyZeros(): boolean {
+    return !hasText && !hasTokens(usage);
   }
 
   const reader = new EventReader((data) => {
@@ -98,11 +125,11 @@ export function usageMeter(
     },
     get complete() {
       reader.flush();
-      return ended && upToDate;
+      return ended && (upToDate || (zeros.outputTokens !== undefined && hasOnlyZeros()));
     },
     actual() {
       reader.flush();
-      const actual = { ...usage };
+      const actual = hasOnlyZeros() ? { ...zeros, ...usage } : { ...usage };
       if (inputTokens !== undefined) actual.inputTokens ??= inputTokens;
       const reasoned = reasoning.tokens;
       // Events of which none is of this dialect say nothing about the output, and nothing is not zero.
@@ -116,6 +143,11 @@ export function usageMeter(
       return actual;
     },
   };
+}
+
+/** Whether any tokens are counted. */
+function hasTokens(usage: Actual): boolean {
+  return Object.entries(usage).some(([count, value]) => count.endsWith("Tokens") && Number(value) > 0);
 }
 
 function isBytes(chunk: object): chunk is Uint8Array {

@@ -337,6 +337,59 @@ it.each<[whose: string, last: object]>([
   expect(meter.complete).toBe(true);
 });
 
+describe("a usage of zeros", () => {
+  const zero = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
+  const real = { prompt_tokens: 50, completion_tokens: 30, total_tokens: 80 };
+  const said = (content: string, usage: object) => ({ choices: [{ delta: { content } }], usage });
+  const last = (usage: object) => ({ choices: [{ finish_reason: "stop" }], usage });
+  const meterOf = (...events: object[]) => {
+    const meter = openAIMeter({ inputTokens: 700, tokenCounter: perCharacter });
+    for (const event of events) meter.push(event);
+    return meter;
+  };
+
+  it("in every chunk does not make text free, nor the input", () => {
+    const meter = meterOf(said("", zero), said("Hel", zero), said("lo", zero));
+    expect(meter.actual()).toEqual({ inputTokens: 700, outputTokens: 5 });
+    expect(meter.complete).toBe(false);
+  });
+
+  it("does not take the place of counts, before it or after it", () => {
+    const meter = meterOf(said("Hello", zero), last(real), last(zero));
+    expect(meter.actual()).toEqual({ inputTokens: 50, outputTokens: 30 });
+    expect(meter.complete).toBe(true);
+  });
+
+  it("of the output alone does not make text free", () => {
+    const early = { ...real, completion_tokens: 0, total_tokens: 50 };
+    const meter = meterOf(said("Hel", early), said("lo", early));
+    expect(meter.actual()).toEqual({ inputTokens: 50, outputTokens: 5 });
+    meter.push(last(real));
+    meter.push(last(early));
+    expect(meter.actual()).toEqual({ inputTokens: 50, outputTokens: 30 });
+  });
+
+  it("is zero where there is nothing else", () => {
+    const meter = meterOf({ ...last(zero), service_tier: "flex" });
+    expect(meter.actual()).toEqual({ inputTokens: 0, outputTokens: 0, serviceTier: "flex" });
+    expect(meter.complete).toBe(true);
+  });
+
+  it("does not count in messages and in Gemini's answers either", () => {
+    const usage = { input_tokens: 0, output_tokens: 0 };
+    const messages = anthropicMeter({ inputTokens: 700, tokenCounter: perCharacter });
+    messages.push({ type: "message_start", message: { usage } });
+    messages.push({ type: "content_block_delta", delta: { type: "text_delta", text: "Hello" } });
+    messages.push({ type: "message_delta", delta: { stop_reason: "end_turn" }, usage });
+    expect(messages.actual()).toEqual({ inputTokens: 700, outputTokens: 5 });
+
+    const generate = geminiMeter({ inputTokens: 700, tokenCounter: perCharacter });
+    const usageMetadata = { promptTokenCount: 0, candidatesTokenCount: 0, totalTokenCount: 0 };
+    generate.push({ candidates: [{ content: { parts: [{ text: "Hello" }] } }], usageMetadata });
+    expect(generate.actual()).toEqual({ inputTokens: 700, outputTokens: 5 });
+  });
+});
+
 describe("a stream without usage", () => {
   it("is never complete, and its text is counted", () => {
     const meter = openAIMeter({ tokenCounter: perCharacter });
