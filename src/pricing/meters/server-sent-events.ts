@@ -1,18 +1,24 @@
 /** Most characters of one event that are kept. The last event of a response repeats the whole answer. */
 const EVENT_MAX = 8_388_608;
 
-/** What an event held, and whether whoever got it could make something of it. */
-type OnData = (data: string) => boolean;
+/** Whoever is told what a stream holds. */
+export interface Listener {
+  /** What an event held; answers whether something could be made of it. */
+  event(data: string): boolean;
+  /** An event was too long, and what it held is lost. */
+  lost(): void;
+}
 
 /**
  * Reads the data of server-sent events from a stream as it passes, in pieces cut at any byte.
  *
- * It keeps the event under way and nothing else. An event of more than 8,388,608 characters is passed over.
+ * It keeps the event under way and nothing else. An event of more than 8,388,608 characters is passed over, and
+ * told as lost.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
 export class EventReader {
-  readonly #onData: OnData;
+  readonly #listener: Listener;
   readonly #decoder = new TextDecoder();
   /** The line under way. */
   #line = "";
@@ -22,9 +28,8 @@ export class EventReader {
   #skipping = false;
   #afterCarriageReturn = false;
 
-  /** @param onData is told the data of each event */
-  constructor(onData: OnData) {
-    this.#onData = onData;
+  constructor(listener: Listener) {
+    this.#listener = listener;
   }
 
   push(chunk: Uint8Array | string): void {
@@ -52,7 +57,7 @@ export class EventReader {
    */
   flush(): void {
     const data = joined(this.#data, this.#skipping ? undefined : dataOf(this.#line));
-    if (data === undefined || !this.#onData(data)) return;
+    if (data === undefined || !this.#listener.event(data)) return;
     this.#data = undefined;
     this.#skipping ||= this.#line !== "";
     this.#line = "";
@@ -64,6 +69,7 @@ export class EventReader {
     if (this.#line.length <= EVENT_MAX) return;
     this.#line = "";
     this.#skipping = true;
+    this.#listener.lost();
   }
 
   #endLine(): void {
@@ -75,11 +81,13 @@ export class EventReader {
     if (line === "") {
       const data = this.#data;
       this.#data = undefined;
-      if (data !== undefined) this.#onData(data);
+      if (data !== undefined) this.#listener.event(data);
       return;
     }
     const data = joined(this.#data, dataOf(line));
-    this.#data = data !== undefined && data.length > EVENT_MAX ? undefined : data;
+    const isTooLong = data !== undefined && data.length > EVENT_MAX;
+    this.#data = isTooLong ? undefined : data;
+    if (isTooLong) this.#listener.lost();
   }
 }
 

@@ -10,7 +10,8 @@ import { TextCount } from "./text-count.js";
 export interface UsageMeter {
   /**
    * Looks at the next piece of the stream, cut at any byte, or at an event as the provider's library has parsed it. It keeps
-   * the event under way and nothing else, changes nothing, and never throws.
+   * the event under way and nothing else, changes nothing, and never throws. An event of more than 8,388,608 characters is
+   * passed over.
    */
   push(chunk: Uint8Array | string | object): void;
   /** Whether the provider has told the final usage. */
@@ -18,7 +19,8 @@ export interface UsageMeter {
   /**
    * What has been used as far as it was seen: the provider's own counts, and for text that came after the last of them
    * what the token counter makes of it. Counts of zero are the provider's where there is neither text nor any other count.
-   * To be settled with, also when the client has hung up.
+   * Output of which something was passed over is left out, until the provider tells it again: then a settle charges the
+   * estimate. To be settled with, also when the client has hung up.
    */
   actual(): Actual;
 }
@@ -68,6 +70,8 @@ export function usageMeter(
   let ended = false;
   /** Whether the provider's counts are of all the text there was. */
   let upToDate = false;
+  /** Whether something came that could not be read, after the last counts. */
+  let hasLost = false;
   let events = 0;
   let known = 0;
 
@@ -102,6 +106,7 @@ export function usageMeter(
     };
     if (isOutputTold) {
       upToDate = true;
+      hasLost = false;
       text.clear();
     }
     if (isOutputTold || told.reasoningTokens !== undefined) reasoning.clear();
@@ -111,10 +116,15 @@ export function usageMeter(
     return !hasText && !hasTokens(usage);
   }
 
-  const reader = new EventReader((data) => {
-    const event = eventOf(data);
-    if (event !== undefined) look(event);
-    return event !== undefined;
+  const reader = new EventReader({
+    event(data) {
+      const event = eventOf(data);
+      if (event !== undefined) look(event);
+      return event !== undefined;
+    },
+    lost() {
+      hasLost = true;
+    },
   });
 
   return {
@@ -125,15 +135,16 @@ export function usageMeter(
     },
     get complete() {
       reader.flush();
-      return ended && (upToDate || (zeros.outputTokens !== undefined && hasOnlyZeros()));
+      return ended && !hasLost && (upToDate || (zeros.outputTokens !== undefined && hasOnlyZeros()));
     },
     actual() {
       reader.flush();
       const actual = hasOnlyZeros() ? { ...zeros, ...usage } : { ...usage };
       if (inputTokens !== undefined) actual.inputTokens ??= inputTokens;
       const reasoned = reasoning.tokens;
-      // Events of which none is of this dialect say nothing about the output, and nothing is not zero.
-      if (events === 0 || known > 0) {
+      // What was not read, or is not of this dialect, says nothing about the output, and nothing is not zero.
+      if (hasLost) delete actual.outputTokens;
+      else if (events === 0 || known > 0) {
         const told = usage.outputTokens ?? usage.reasoningTokens ?? 0;
         actual.outputTokens = Math.min(TOKENS_MAX, told + text.tokens + reasoned);
       }

@@ -487,14 +487,44 @@ describe("a usage of which a part is wrong", () => {
 });
 
 describe("an event that is too long", () => {
-  it("is passed over, however it is cut, and the next one is read", () => {
-    const long = `data: ${JSON.stringify({ choices: [{ delta: { content: "x".repeat(8_388_608) } }] })}\n\n`;
-    const text = `${long}data: ${JSON.stringify({ choices: [{ delta: { content: "Hello" } }] })}\n\n`;
-    const bytes = bytesOf(text);
+  const said = (content: string) => `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`;
+  const long = said("x".repeat(8_388_608));
+  const lines = `data: {\ndata: "x": "${"x".repeat(4_194_304)}",\ndata: "y": "${"y".repeat(4_194_304)}"}\n\n`;
+
+  it.each([
+    ["in one line", long],
+    ["over several lines", lines],
+  ])("%s leaves the output untold, however it is cut, until the provider tells it", (_how, tooLong) => {
+    const bytes = bytesOf(`${said("Good day")}${tooLong}${said("Hello")}`);
     for (const size of [bytes.length, 1_000_003]) {
-      const meter = openAIMeter({ tokenCounter: perCharacter });
+      const meter = openAIMeter({ inputTokens: 7, tokenCounter: perCharacter });
       for (let i = 0; i < bytes.length; i += size) meter.push(bytes.subarray(i, i + size));
-      expect(meter.actual()).toEqual({ outputTokens: 5 });
+      expect(meter.actual()).toEqual({ inputTokens: 7 });
+
+      const usage = { prompt_tokens: 9, completion_tokens: 5_000 };
+      meter.push({ choices: [{ finish_reason: "stop" }], usage });
+      expect(meter.actual()).toEqual({ inputTokens: 9, outputTokens: 5_000 });
+      expect(meter.complete).toBe(true);
+      meter.push(said("Hello"));
+      expect(meter.actual()).toEqual({ inputTokens: 9, outputTokens: 5_005 });
     }
+  });
+
+  it("takes back what the provider had told until then, and the whole is not complete", () => {
+    const meter = geminiMeter();
+    const text = { candidates: [{ content: { parts: [{ text: "Here it is" }] }, finishReason: "STOP" }] };
+    meter.push({ ...text, usageMetadata: { promptTokenCount: 9, candidatesTokenCount: 4 } });
+    expect(meter.complete).toBe(true);
+    meter.push(long.slice(0, -10));
+    expect(meter.actual()).toEqual({ inputTokens: 9 });
+    expect(meter.complete).toBe(false);
+  });
+
+  it("of which the end was read already is not lost", () => {
+    const meter = openAIMeter({ tokenCounter: perCharacter });
+    meter.push(said("Hello").trimEnd());
+    expect(meter.actual()).toEqual({ outputTokens: 5 });
+    meter.push(" ".repeat(8_388_609));
+    expect(meter.actual()).toEqual({ outputTokens: 5 });
   });
 });
