@@ -33,7 +33,8 @@ export interface HttpAnswer {
  * that was refused, all of the answer.
  *
  * - A wait that is known is told in `retry-after` (seconds, rounded up) and `retry-after-ms`, until a budget's next period
- *   too; whatever a client should not try again by itself, or only after more than a minute, carries `x-should-retry: false`.
+ *   too; whatever a client should not try again by itself, or only after more than the 61 seconds that a limit per minute may
+ *   take, carries `x-should-retry: false`. `retry-after-ms` of a minute is 59999, the most that every SDK waits for.
  * - A 401 does not say what is wrong with the token.
  * - Limits in shadow mode are not told.
  *

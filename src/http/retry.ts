@@ -7,20 +7,30 @@ import type { Refusal } from "../admission/refusal.js";
  */
 const SLOT_RETRY_MS = 1_000;
 
-/** The longest wait that a client should sit out by itself. Vercel's AI SDK and OpenAI's Python SDK ignore a longer one and retry early. */
-const WAIT_MAX_MS = 60_000;
+/** The longest wait that a client should sit out by itself: that of a sliding minute, which is 61 of its sub-buckets. */
+const WAIT_MAX_MS = 61_000;
 
-/** The header fields that say whether, and when, the same call may be sent again. */
+/**
+ * The longest `retry-after-ms` that every SDK sleeps for. OpenAI's for Python ignores more than 60,000, Vercel's AI SDK 60,000
+ * itself, and both then come back within seconds and give up. A client that comes back early is refused once more and told the
+ * little that is left: it has two retries.
+ */
+const HONOURED_MS = 59_999;
+
+/**
+ * The header fields that say whether, and when, the same call may be sent again. `retry-after` is the standard's, and exact to the
+ * second; `retry-after-ms` is the SDKs', and of a wait that they should sit out tells as much as they honour.
+ */
 export function retryHeaders(
   status: number,
   { reason, retryAfterMs }: Pick<Refusal, "reason" | "retryAfterMs">,
 ): Record<string, string> {
   const waitMs = hintMs(reason, retryAfterMs);
+  if (waitMs === undefined) return retriedByItself(status);
+  const toldMs = waitMs > WAIT_MAX_MS ? waitMs : Math.min(waitMs, HONOURED_MS);
   return {
-    ...(waitMs !== undefined && {
-      "retry-after": String(Math.ceil(waitMs / 1000)),
-      "retry-after-ms": String(Math.ceil(waitMs)),
-    }),
+    "retry-after": String(Math.ceil(waitMs / 1000)),
+    "retry-after-ms": String(Math.ceil(toldMs)),
     ...retriedByItself(status, waitMs),
   };
 }

@@ -1,8 +1,15 @@
 import Anthropic from "@anthropic-ai/sdk";
 import fc from "fast-check";
 import OpenAI from "openai";
-import { ConflictError, CountersUnavailableError, REFUSAL_REASONS, ValidationError } from "tollgate";
+import {
+  ConflictError,
+  CountersUnavailableError,
+  createGate,
+  REFUSAL_REASONS,
+  ValidationError,
+} from "tollgate";
 import { Failure, type HttpAnswer, type Profile, toErrorResponse, toResponse } from "tollgate/http";
+import { aKeyChain, directoryOf, ManualClock } from "tollgate/testing";
 import { describe, expect, it } from "vitest";
 import { anAdmission, aReading, aRefusal, NOW, refusedByLimit } from "./refusals.js";
 
@@ -66,11 +73,38 @@ describe("whether and when to try again", () => {
     expect(hintsOf("rate_limited", 1)).toEqual(["1", "1", undefined]);
     expect(hintsOf("rate_limited", 1_000)).toEqual(["1", "1000", undefined]);
     expect(hintsOf("rate_limited", 1_001)).toEqual(["2", "1001", undefined]);
-    expect(hintsOf("rate_limited", 60_000)).toEqual(["60", "60000", undefined]);
+    expect(hintsOf("rate_limited", 59_999)).toEqual(["60", "59999", undefined]);
   });
 
-  it("a wait of over a minute is told, but is none that a client should sit out by itself", () => {
-    expect(hintsOf("rate_limited", 60_001)).toEqual(["61", "60001", "false"]);
+  it("the whole wait of a sliding minute is one to sit out, in milliseconds that every SDK honours", () => {
+    expect(hintsOf("rate_limited", 60_000)).toEqual(["60", "59999", undefined]);
+    expect(hintsOf("rate_limited", 61_000)).toEqual(["61", "59999", undefined]);
+  });
+
+  it("a client that waits as told passes a limit per minute at its second retry at the latest", async () => {
+    for (const startMs of [0, 1, 500, 999]) {
+      const clock = new ManualClock(NOW + startMs);
+      const directory = directoryOf(aKeyChain({ key: { limits: { rpm: 1 } } }));
+      const gate = createGate({ directory, clock });
+      const call = { model: "m", inputTokens: 1 };
+      const passes = async () => {
+        const admission = await gate.admit(directory.tokenOf("key"), call);
+        const { headers } = toResponse(admission, { profile: "openai", now: clock.now() });
+        expect(headers["x-should-retry"]).toBeUndefined();
+        clock.advance(Number(headers["retry-after-ms"] ?? 0));
+        return admission.admitted;
+      };
+      expect(await passes()).toBe(true);
+      const answers = [await passes(), await passes(), await passes()];
+      expect([startMs, answers.indexOf(true)]).toEqual([
+        startMs,
+        expect.toSatisfy((at) => at === 1 || at === 2),
+      ]);
+    }
+  });
+
+  it("a wait that is longer than any of a minute is told, but is none that a client should sit out by itself", () => {
+    expect(hintsOf("rate_limited", 61_001)).toEqual(["62", "61001", "false"]);
     expect(hintsOf("rate_limited", 86_400_000)).toEqual(["86400", "86400000", "false"]);
   });
 
