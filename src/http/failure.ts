@@ -36,11 +36,20 @@ export function failureOf(error: unknown): Pick<Failure, "status" | "code" | "me
   if (error instanceof TollgateError && !isOurs(error)) {
     return { status: STATUS[error.code], code: error.code, message: error.message };
   }
-  const { expose, status, message } = Object(error);
-  // As Express, Koa and their body parsers throw of a request: by the convention of http-errors this is for the client.
-  if (expose === true && Number.isInteger(status) && status >= 400 && status < 500)
-    return { status, code: "invalid_request", message };
+  const status = requestStatusOf(error);
+  if (status !== undefined) return { status, code: "invalid_request", message: Object(error).message };
   return { status: 500, code: "internal_error", message: "Internal error." };
+}
+
+/**
+ * The status of what a framework has thrown about a request, which is for its client: Express, Koa and their body parsers
+ * say so by the convention of http-errors, Fastify by a code of its own.
+ */
+function requestStatusOf(error: unknown): number | undefined {
+  const { expose, status, code, statusCode } = Object(error);
+  const isFastify = typeof code === "string" && code.startsWith("FST_ERR_");
+  const told = expose === true ? status : isFastify ? statusCode : undefined;
+  return Number.isInteger(told) && told >= 400 && told < 500 ? told : undefined;
 }
 
 /** Roots of fields that no client fills in: options, what a directory answered, what the gateway settles with. */

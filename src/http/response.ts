@@ -58,9 +58,9 @@ export function toResponse(admission: Admission, options: ResponseOptions): Http
 }
 
 /**
- * An error as HTTP: one of ours by its code, a {@link Failure} of the gateway's own as it stands, one that http-errors
- * exposes to the client (Express: a body that is no JSON, or too large) by its status, anything else as 500 without a word
- * about it.
+ * An error as HTTP: one of ours by its code, a {@link Failure} of the gateway's own as it stands, what Express, Koa or Fastify
+ * themselves have thrown about a request (a body that is no JSON, or too large) by its status, anything else as 500 without a
+ * word about it.
  */
 export function toErrorResponse(error: unknown, options: Pick<ResponseOptions, "profile">): HttpAnswer {
   const failure = failureOf(error);

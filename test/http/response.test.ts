@@ -1,5 +1,6 @@
 import Anthropic from "@anthropic-ai/sdk";
 import fc from "fast-check";
+import fastify from "fastify";
 import OpenAI from "openai";
 import {
   ConflictError,
@@ -426,6 +427,32 @@ describe("an error", () => {
       { expose: false },
       { expose: true, status: 500 },
       { expose: true, status: "413" },
+    ]) {
+      expect(told(thrown(more))).toEqual([500, "internal_error", undefined]);
+    }
+  });
+
+  it.each<[status: number, what: string, type: string, body: string]>([
+    [400, "no JSON", "application/json", "{"],
+    [413, "too large", "application/json", JSON.stringify("x".repeat(200))],
+    [415, "of a type that nobody reads", "text/csv", "a,b"],
+  ])("of Fastify itself is %i for a body that is %s", async (status, _what, type, body) => {
+    const app = fastify({ bodyLimit: 100 });
+    app.setErrorHandler((error, _request, reply) => reply.code(202).send(told(error)));
+    app.post("/", () => expect.unreachable());
+    const answer = await app.inject({ method: "POST", url: "/", headers: { "content-type": type }, body });
+    expect(answer.json()).toEqual([status, "invalid_request", "false"]);
+    await app.close();
+  });
+
+  it("with a status that is not Fastify's own, or that is none of the client's, is 500", () => {
+    const thrown = (more: object) => Object.assign(new Error("of the account org-ours"), more);
+    for (const more of [
+      { statusCode: 404 },
+      { statusCode: 404, code: "ENOENT" },
+      { statusCode: 500, code: "FST_ERR_REP_ALREADY_SENT" },
+      { statusCode: "413", code: "FST_ERR_CTP_BODY_TOO_LARGE" },
+      { code: "FST_ERR_CTP_BODY_TOO_LARGE" },
     ]) {
       expect(told(thrown(more))).toEqual([500, "internal_error", undefined]);
     }
