@@ -57,5 +57,11 @@ const OURS = /^(?:options|chain|principal|reservation|actual|query)\b/;
 
 /** Whether an error is about the gateway's own code or data, which concerns no client. */
 function isOurs(error: TollgateError): boolean {
-  return error instanceof ValidationError && error.problems.some(({ field }) => OURS.test(field));
+  if (!(error instanceof ValidationError)) return false;
+  return error.problems.some(({ field, expected }) => OURS.test(field) || isOmission(field, expected));
+}
+
+/** Whether the gate misses a count that no client sends: an estimate of the gateway's, of a body that it can read. */
+function isOmission(field: string, expected: string): boolean {
+  return field === "usage.inputTokens" && expected.startsWith("the call's input tokens: ");
 }

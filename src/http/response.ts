@@ -60,7 +60,7 @@ export function toResponse(admission: Admission, options: ResponseOptions): Http
 /**
  * An error as HTTP: one of ours by its code, a {@link Failure} of the gateway's own as it stands, what Express, Koa or Fastify
  * themselves have thrown about a request (a body that is no JSON, or too large) by its status, anything else as 500 without a
- * word about it.
+ * word about it. So is what the gateway itself has left out or got wrong: an option, a settle, `inputTokens` that a limit counts.
  */
 export function toErrorResponse(error: unknown, options: Pick<ResponseOptions, "profile">): HttpAnswer {
   const failure = failureOf(error);

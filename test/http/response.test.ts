@@ -445,6 +445,15 @@ describe("an error", () => {
     await app.close();
   });
 
+  it("of a count that the gateway has left out is its own, and of one that it has taken from a client is the client's", async () => {
+    const directory = directoryOf(aKeyChain({ key: { limits: { tpm: 100 } } }));
+    const gate = createGate({ directory });
+    const thrown = (inputTokens?: number) =>
+      gate.admit(directory.tokenOf("key"), { model: "m", inputTokens }).catch(told);
+    expect(await thrown()).toEqual([500, "internal_error", undefined]);
+    expect(await thrown(-1)).toEqual([400, "validation", "false"]);
+  });
+
   it("with a status that is not Fastify's own, or that is none of the client's, is 500", () => {
     const thrown = (more: object) => Object.assign(new Error("of the account org-ours"), more);
     for (const more of [
