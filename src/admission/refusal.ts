@@ -6,7 +6,12 @@ import type { Limit } from "./limit.js";
 import { type LimitReading, limitReading } from "./limit-reading.js";
 import { type LimitReason, MESSAGES, type RefusalReason } from "./reasons.js";
 
-/** Why a call may not pass, and when it may. */
+/**
+ * Why a call may not pass, and when it may.
+ *
+ * `message`, `limit` and `limits` are getters where a limit refused, which make their text and readings when they are read:
+ * `{ ...refusal }` and `structuredClone` leave them out. JSON has them, so a copy is `JSON.parse(JSON.stringify(refusal))`.
+ */
 export interface Refusal {
   readonly reason: RefusalReason;
   /** For a person: which scope, which limit, used and max. */
@@ -23,7 +28,7 @@ export interface Refusal {
   readonly retryAfterMs?: number;
 }
 
-/** The answer of `admit` for a call that may not pass. */
+/** The answer of `admit` for a call that may not pass. Some fields are getters: copy one as {@link Refusal} says. */
 export type Refused = { readonly admitted: false } & Refusal;
 
 /** A refusal that no limit caused. */

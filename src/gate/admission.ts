@@ -6,7 +6,12 @@ import type { Refusal, Refused } from "../admission/refusal.js";
 import { emptyAfter } from "../admission/sliding-count.js";
 import type { Degraded, Reservation } from "./reservation.js";
 
-/** The answer of `admit` for a call that may pass. */
+/**
+ * The answer of `admit` for a call that may pass.
+ *
+ * `limits` is a getter, which makes its readings when it is read: `{ ...admitted }` and `structuredClone` leave it out. JSON has it,
+ * so a copy is `JSON.parse(JSON.stringify(admitted))`.
+ */
 export interface Admitted {
   readonly admitted: true;
   readonly reservation: Reservation;
@@ -29,6 +34,10 @@ export interface Admitted {
   readonly replayed?: true;
 }
 
+/**
+ * The answer of `admit`, `check` and `extend`: may the call pass? `admitted` tells the two apart. Some fields are getters: copy one
+ * as {@link Admitted} says.
+ */
 export type Admission = Admitted | Refused;
 
 /** What a reserve left on the counts of its charges. */

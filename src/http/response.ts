@@ -38,7 +38,7 @@ export interface HttpAnswer {
  * - A 401 does not say what is wrong with the token.
  * - Limits in shadow mode are not told.
  *
- * @throws ValidationError where there is no such profile
+ * @throws ValidationError where there is no such profile, or for what is no whole admission
  */
 export function toResponse(admission: Admission, options: ResponseOptions): HttpAnswer {
   const form = formOf(options);
@@ -46,12 +46,17 @@ export function toResponse(admission: Admission, options: ResponseOptions): Http
   if (typeof Object(admission).admitted !== "boolean") {
     throw new ValidationError([{ field: "admission", expected: "an admission; of a promise, its value" }]);
   }
-  if (admission.admitted) {
-    return { status: 200, headers: form.limitHeaders(admission.limits, undefined, now) };
+  const { limits } = admission;
+  // It may be a getter, which a spread copy has not.
+  if (!Array.isArray(limits)) {
+    const expected =
+      "the admission itself, or a copy that JSON made of it: { ...admission } leaves out limits and message";
+    throw new ValidationError([{ field: "admission.limits", expected }]);
   }
+  if (admission.admitted) return { status: 200, headers: form.limitHeaders(limits, undefined, now) };
   const told = toldOf(admission);
   const headers = {
-    ...form.limitHeaders(admission.limits, told.limit, now),
+    ...form.limitHeaders(limits, told.limit, now),
     ...retryHeaders(told.status, admission),
   };
   return answerOf(told, form, headers);

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import fastify from "fastify";
 import OpenAI from "openai";
 import {
+  type Admission,
   ConflictError,
   CountersUnavailableError,
   createGate,
@@ -375,6 +376,30 @@ describe("no answer", () => {
     for (const profile of ["azure", "constructor"]) {
       const options = { profile: profile as Profile };
       expect(() => toResponse(anAdmission([]), options)).toThrow(ValidationError);
+    }
+  });
+});
+
+describe("a copy of a decision", () => {
+  const decisions = async () => {
+    const directory = directoryOf(aKeyChain({ key: { limits: { rpm: 1 } } }));
+    const gate = createGate({ directory, clock: new ManualClock(NOW) });
+    const admit = () => gate.admit(directory.tokenOf("key"), { model: "m", inputTokens: 1 });
+    return [await admit(), await admit()];
+  };
+  const answer = (admission: Admission) => toResponse(admission, { profile: "problem", now: NOW });
+
+  it("that JSON made is answered as the decision itself", async () => {
+    for (const admission of await decisions()) {
+      expect(answer(JSON.parse(JSON.stringify(admission)))).toEqual(answer(admission));
+    }
+  });
+
+  it("by spreading is refused with what it leaves out", async () => {
+    for (const admission of await decisions()) {
+      const spread = () => answer({ ...admission });
+      expect(spread).toThrow(ValidationError);
+      expect(spread).toThrow(/^admission\.limits: .*\{ \.\.\.admission \} leaves out limits and message$/);
     }
   });
 });
