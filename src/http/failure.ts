@@ -9,9 +9,13 @@ export class Failure extends Error {
   /**
    * @param status 400 to 599
    * @param message for the client: no secret, and nothing of anybody else
+   * @throws ValidationError for another status
    */
   constructor(status: number, code: string, message: string) {
     super(message);
+    if (!(Number.isInteger(status) && status >= 400 && status <= 599)) {
+      throw new ValidationError([{ field: "status", expected: "a status of an error, from 400 to 599" }]);
+    }
     this.name = "Failure";
     this.status = status;
     this.code = code;

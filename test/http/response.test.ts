@@ -443,6 +443,13 @@ describe("an error", () => {
     ]);
   });
 
+  it("that the gateway makes has the status of one", () => {
+    for (const status of [200, 399, 600, 404.5, Number.NaN]) {
+      expect(() => new Failure(status, "x", "m")).toThrow(/^status: a status of an error, from 400 to 599$/);
+    }
+    expect([new Failure(400, "x", "m").status, new Failure(599, "x", "m").status]).toEqual([400, 599]);
+  });
+
   it("of a request, as Express and Koa expose it, is told by its status, and one that they do not expose is not", () => {
     const thrown = (more: object) =>
       Object.assign(new Error("request entity too large"), { status: 413, ...more });
