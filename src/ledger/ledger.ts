@@ -97,7 +97,11 @@ export interface Ledger {
    * @throws LedgerUnavailableError where the sink did not take all of it in `closeTimeoutMs`, or the ledger is closed first
    */
   flush(): Promise<void>;
-  /** Adds a listener; the returned function removes it. */
+  /**
+   * Adds a listener; the returned function removes it.
+   *
+   * @throws ValidationError where there is no such event, or the listener is no function
+   */
   on<E extends keyof LedgerEvents>(event: E, listener: (event: LedgerEvents[E]) => void): () => void;
   /**
    * Writes what is pending and closes the sink.
@@ -194,6 +198,13 @@ export function createLedger(options: LedgerOptions): Ledger {
         throw new LedgerUnavailableError(`${pending.size} usage events are not written yet`);
     },
     on(event, listener) {
+      if (!Object.hasOwn(listeners, event)) {
+        const expected = `one of ${Object.keys(listeners).join(", ")}`;
+        throw new ValidationError([{ field: "event", expected }]);
+      }
+      if (typeof listener !== "function") {
+        throw new ValidationError([{ field: "listener", expected: "a function" }]);
+      }
       // Sound: each set holds the listeners of the event that it is found under.
       const set = listeners[event] as Set<typeof listener>;
       set.add(listener);

@@ -448,6 +448,14 @@ describe("a ledger", () => {
     warned.mockRestore();
   });
 
+  it("refuses a listener to an event that there is not, and one that is no function", () => {
+    const ledger = createLedger({ sink: async () => {} });
+    const on = ledger.on as (event: string, listener?: unknown) => unknown; // what a caller without types does
+    expect(() => on("nope", () => {})).toThrow(/^event: one of full, failing$/);
+    expect(() => on("constructor", () => {})).toThrow(ValidationError);
+    expect(() => on("full")).toThrow(/^listener: a function$/);
+  });
+
   it("names the option that is wrong", () => {
     const wrong: readonly (readonly [object, string])[] = [
       [{}, "options.sink"],
