@@ -177,7 +177,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     await flushed();
     const lost = pending.stop();
     await sink.close?.();
-    if (lost > 0) throw new LedgerUnavailableError(`${lost} usage events were not written`);
+    if (lost > 0) throw new LedgerUnavailableError(`${counted(lost, "was", "were")} not written`);
   }
 
   return {
@@ -195,7 +195,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     },
     async flush() {
       if (!(await flushed()))
-        throw new LedgerUnavailableError(`${pending.size} usage events are not written yet`);
+        throw new LedgerUnavailableError(`${counted(pending.size, "is", "are")} not written yet`);
     },
     on(event, listener) {
       if (!Object.hasOwn(listeners, event)) {
@@ -215,6 +215,11 @@ export function createLedger(options: LedgerOptions): Ledger {
       return closed;
     },
   };
+}
+
+/** Such as "1 usage event was", "2 usage events were". */
+function counted(events: number, one: string, many: string): string {
+  return events === 1 ? `1 usage event ${one}` : `${events} usage events ${many}`;
 }
 
 type Listener<E extends keyof LedgerEvents> = (event: LedgerEvents[E]) => void;

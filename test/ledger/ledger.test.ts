@@ -168,7 +168,7 @@ describe("a ledger", () => {
     settle(ledger, "poison");
     for (const id of good) settle(ledger, id);
     await eventually(() => expect(kept.toSorted()).toEqual(good.toSorted()));
-    await expect(ledger.close()).rejects.toThrow("1 usage events were not written");
+    await expect(ledger.close()).rejects.toThrow("1 usage event was not written");
   });
 
   it("writes the end of a call that came while its beginning was being written", async () => {
@@ -313,7 +313,7 @@ describe("a ledger", () => {
     const down = () => createLedger({ sink: () => Promise.reject(new Error("down")), closeTimeoutMs: 20 });
     const ledger = down();
     settle(ledger, "a");
-    await expect(ledger.flush()).rejects.toThrow("1 usage events are not written yet");
+    await expect(ledger.flush()).rejects.toThrow("1 usage event is not written yet");
     const closing = down();
     settle(closing, "a");
     const [closed, flushed] = await Promise.allSettled([closing.close(), closing.flush()]);
