@@ -1,5 +1,5 @@
 import { migrate, migrationText } from "../postgres/migration.js";
-import { type PostgresOptions, type PostgresRow, poolOf } from "../postgres/pool.js";
+import { notMigrated, type PostgresOptions, type PostgresRow, poolOf } from "../postgres/pool.js";
 import { schemaName } from "../postgres/schema.js";
 import type { ReadableSink } from "./sink.js";
 import {
@@ -41,13 +41,16 @@ export function postgresLedgerSink(options: PostgresOptions): PostgresLedgerSink
     select ${columns} from json_to_recordset($1::json) as event(${COLUMN_NAMES.map((column) => `${column} ${TYPES[column]}`).join(", ")})
     ${onConflict("usage_event")}`;
   const rowsOf = async ({ text, values }: { text: string; values: readonly unknown[] }) => {
-    const { rows } = await pool.query(text, [...values]);
+    const { rows } = await pool.query(text, [...values]).catch((error: unknown) => {
+      const advice = notMigrated(error, "postgresLedgerSink");
+      throw advice === undefined ? error : new Error(`the ledger's sink failed: ${advice}`, { cause: error });
+    });
     return rows as PostgresRow[]; // sound: both clients give objects unless told otherwise
   };
   return {
     migrate: () => migrate(pool, postgresLedgerSql(name)),
     async write(events) {
-      await pool.query(insert, [rowsJson(events)]);
+      await rowsOf({ text: insert, values: [rowsJson(events)] });
     },
     async sum(query) {
       return (await rowsOf(sumStatement(query, dialect))).map((row) => sumsOf(row, query));

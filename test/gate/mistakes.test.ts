@@ -5,6 +5,7 @@ import { sqliteCounters } from "../../src/counters/sqlite/counters.js";
 import { createGate } from "../../src/gate/gate.js";
 import type { GateOptions } from "../../src/gate/options.js";
 import { toResponse } from "../../src/http/response.js";
+import { createLedger } from "../../src/ledger/ledger.js";
 import { postgresLedgerSink } from "../../src/ledger/postgres-sink.js";
 import { sqliteLedgerSink } from "../../src/ledger/sqlite-sink.js";
 import { definePolicy } from "../../src/policy/policy.js";
@@ -104,6 +105,20 @@ it("an end in seconds is over before it begins", async () => {
   await expect(added).rejects.toThrow("projectMember.expiresAt");
   const { key } = await olga.keys.create({ ...at, expiresAt: expiresAt * 1_000 });
   expect(key.expiresAt).toBe(expiresAt * 1_000);
+});
+
+it("a ledger in Postgres whose table nobody made says what to do", async () => {
+  const missing = Object.assign(new Error("relation does not exist"), { code: "42P01" });
+  const sink = postgresLedgerSink({ pool: { query: () => Promise.reject(missing) } });
+  const ledger = createLedger({ sink, closeTimeoutMs: 20 });
+  const failing = new Promise<unknown>((resolve) => ledger.on("failing", ({ error }) => resolve(error)));
+  const { gate } = world(aChain(), { ledger });
+  passed(await gate.admit({ keyId: "k1" }, { model: "gpt-4o" }));
+  const advice = "call migrate() of postgresLedgerSink";
+  await ledger.flush().catch(() => {});
+  expect(await failing).toMatchObject({ message: expect.stringContaining(advice), cause: missing });
+  const query = { org: "o1", from: 0, to: NOON, groupBy: "model" } as const;
+  await expect(ledger.report(query)).rejects.toThrow(advice);
 });
 
 it("counters and records in Postgres whose tables nobody made say what to do", async () => {
