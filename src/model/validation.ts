@@ -31,15 +31,25 @@ function problemsOf(issue: z.core.$ZodIssue, root: string): FieldProblem[] {
     if (inner) return problemsOf({ ...inner, path: issue.path }, root);
   }
   if (issue.code === "invalid_union") {
-    // Of the shapes that were allowed, the one that came furthest is the one that was meant.
+    // Of the shapes that were allowed, the one that came furthest, with the fewest problems there, is the one that was meant.
     const depth = (issues: readonly z.core.$ZodIssue[]) =>
       Math.max(0, ...issues.map(({ path }) => path.length));
-    const [meant] = [...issue.errors].sort((a, b) => depth(b) - depth(a));
+    const [meant] = [...issue.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
     if (meant && depth(meant) > 0) {
       return meant.flatMap((inner) => problemsOf({ ...inner, path: [...issue.path, ...inner.path] }, root));
     }
   }
+  if (issue.code === "invalid_value" && issue.message.startsWith("Invalid ")) {
+    return [{ field, expected: oneOf(issue.values) }];
+  }
   return [{ field, expected: issue.message.replace(/^Invalid input: /, "") }];
+}
+
+/** Such as `"daily", "weekly", "monthly" or "never"`. */
+function oneOf(values: readonly unknown[]): string {
+  const texts = values.map((value) => (typeof value === "string" ? JSON.stringify(value) : String(value)));
+  const last = texts.pop() ?? "nothing";
+  return texts.length === 0 ? last : `${texts.join(", ")} or ${last}`;
 }
 
 /** A path as a person writes it; parts are cut at 64 characters, so that no input can flood a log. */

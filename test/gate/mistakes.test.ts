@@ -107,6 +107,23 @@ it("an end in seconds is over before it begins", async () => {
   expect(key.expiresAt).toBe(expiresAt * 1_000);
 });
 
+it.each([
+  [undefined, "actor: an object with userId, or with token"],
+  [{}, "actor: an object with userId, or with token"],
+  [{ userId: "olga", token: "sk-tg-x" }, "actor: an object with userId, or with token"],
+  [{ token: 1 }, "actor.token: a token, as text"],
+  [{ userId: undefined }, "actor.userId: text of 1 to 200 characters, well-formed"],
+])("an actor %j is told what one is", (actor, expected) => {
+  const gate = createGate();
+  let told = "";
+  try {
+    gate.as(wrong(actor));
+  } catch (error) {
+    told = String(error);
+  }
+  expect(told).toBe(`ValidationError: ${expected}`);
+});
+
 it("a ledger in Postgres whose table nobody made says what to do", async () => {
   const missing = Object.assign(new Error("relation does not exist"), { code: "42P01" });
   const sink = postgresLedgerSink({ pool: { query: () => Promise.reject(missing) } });

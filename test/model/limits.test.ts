@@ -30,6 +30,17 @@ describe("limits", () => {
     expect(parse(limitsSchema, limits)).toEqual(limits);
   });
 
+  it.each([
+    [
+      { budget: { usd: 1, reset: "hourly" } },
+      /^limits.budget.reset: "daily", "weekly", "monthly" or "never"$/,
+    ],
+    [{ budget: [{ usd: 1 }] }, /^limits.budget\[0\].reset: "daily", "weekly", "monthly" or "never"$/],
+    [{ mode: "observe" }, /^limits.mode: "enforce" or "shadow"$/],
+  ])("with the wrong one of a few words, %j, say which there are", (input, told) => {
+    expect(() => parse(limitsSchema, input, "limits")).toThrow(told);
+  });
+
   it.each<[string, unknown, string[]]>([
     ["an unknown field", { rpmm: 5 }, ["limits.rpmm"]],
     ["an unknown field of a budget", { budget: { usd: 1, reset: "daily", max: 2 } }, ["limits.budget.max"]],

@@ -22,15 +22,20 @@ export type Actor =
 /** Which conditions hold, as a caller says it; nothing said is nothing that holds. */
 export const conditionsSchema = recordOf(z.string(), z.boolean().optional()).optional();
 
-export const actorSchema = z.union(
-  [
-    z.strictObject({ userId: idSchema, conditions: conditionsSchema }),
-    z.strictObject({ token: z.string(), conditions: conditionsSchema }),
-  ],
-  {
-    error: "an object with userId or token",
-  },
-);
+/** Either of the two fields, so that whoever gives none is not told of one of them alone. */
+function isSomebody(actor: unknown): boolean {
+  return Object.hasOwn(Object(actor), "userId") !== Object.hasOwn(Object(actor), "token");
+}
+
+export const actorSchema = z
+  .unknown()
+  .refine(isSomebody, { error: "an object with userId, or with token" })
+  .pipe(
+    z.union([
+      z.strictObject({ userId: idSchema, conditions: conditionsSchema }),
+      z.strictObject({ token: z.string({ error: "a token, as text" }), conditions: conditionsSchema }),
+    ]),
+  );
 
 /** Somebody of whom it is asked what they may do. */
 export interface Asking {
