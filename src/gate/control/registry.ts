@@ -55,10 +55,16 @@ export function registryOf<K extends Registered>(control: Control, { kind, permi
       );
     },
 
-    async update(ref: Ref, patch: Parameters<typeof Draft.prototype.replace<K>>[2]): Promise<View<K>> {
-      return control.writeTo({ action: `${kind}.update`, permission }, kind, ref, async (record, draft) =>
-        viewOf<K>(kind, draft.replace<K>(kind, record, patch)),
-      );
+    async update(
+      ref: Ref,
+      patch: Parameters<typeof Draft.prototype.replace<K>>[2],
+      check: (draft: Draft, after: Records[K]) => Promise<void> = async () => {},
+    ): Promise<View<K>> {
+      return control.writeTo({ action: `${kind}.update`, permission }, kind, ref, async (record, draft) => {
+        const after = draft.replace<K>(kind, record, patch);
+        await check(draft, after);
+        return viewOf<K>(kind, after);
+      });
     },
 
     async delete(ref: Ref): Promise<void> {

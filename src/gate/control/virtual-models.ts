@@ -1,7 +1,10 @@
 import { z } from "zod";
+import { ConflictError } from "../../model/errors.js";
+import type { Records } from "../../model/records.js";
 import { idSchema, modelSchema } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import type { Control } from "./control.js";
+import type { Draft } from "./draft.js";
 import { orgField, patchOf, versionField } from "./fields.js";
 import { type Listed, pageFields } from "./paging.js";
 import { registryOf } from "./registry.js";
@@ -41,10 +44,11 @@ export const virtualModelDeleteSchema = z.strictObject({ ...ref, ...versionField
 
 /** Names of an org's own for ordered lists of models. */
 export interface VirtualModels {
-  /** @throws ConflictError where the org has the alias */
+  /** @throws ConflictError where the org has the alias, or a virtual model would name another one: they resolve once */
   create(input: z.input<typeof virtualModelCreateSchema>): Promise<VirtualModel>;
   get(input: z.input<typeof virtualModelGetSchema>): Promise<VirtualModel>;
   list(input: z.input<typeof virtualModelListSchema>): Promise<Listed<VirtualModel>>;
+  /** @throws ConflictError as for {@link VirtualModels.create} */
   update(input: z.input<typeof virtualModelUpdateSchema>): Promise<VirtualModel>;
   delete(input: z.input<typeof virtualModelDeleteSchema>): Promise<void>;
 }
@@ -54,7 +58,7 @@ export function virtualModelsOf(control: Control): VirtualModels {
   return {
     async create(input) {
       const { orgId, id, ...made } = parse(virtualModelCreateSchema, input, "virtualModel");
-      return registry.create({ orgId, id }, made);
+      return registry.create({ orgId, id }, made, (draft) => requireNoChain(draft, made));
     },
 
     async get(input) {
@@ -74,7 +78,7 @@ export function virtualModelsOf(control: Control): VirtualModels {
         version,
         ...given
       } = parse(virtualModelUpdateSchema, input, "virtualModel");
-      return registry.update({ id, orgId, version }, patchOf(given));
+      return registry.update({ id, orgId, version }, patchOf(given), requireNoChain);
     },
 
     async delete(input) {
@@ -82,4 +86,26 @@ export function virtualModelsOf(control: Control): VirtualModels {
       return registry.delete({ id, ...of });
     },
   };
+}
+
+type Named = Pick<Records["virtualModel"], "alias" | "models">;
+
+/**
+ * A call resolves one alias: a target that is an alias again would go to the provider as a model that there is not. An alias
+ * that names itself is the name of a model as well, and may be a target.
+ *
+ * @throws ConflictError where a virtual model would name another one, whichever of the two is being written
+ */
+async function requireNoChain(draft: Draft, written: Named & { readonly id?: string }): Promise<void> {
+  const stored = await draft.find("virtualModel", {});
+  for (const other of stored.filter(({ id, alias }) => id !== written.id && alias !== written.alias)) {
+    requireNotNamed(written, other);
+    requireNotNamed(other, written);
+  }
+}
+
+function requireNotNamed(by: Named, { alias, models }: Named): void {
+  if (!by.models.includes(alias) || models.includes(alias)) return;
+  const [naming, named] = [by.alias, alias].map((name) => JSON.stringify(name));
+  throw new ConflictError(`virtual model ${naming} may not name ${named}, which is another virtual model`);
 }

@@ -32,6 +32,35 @@ describe("the org's own", () => {
     expect(await call(token, { model: "fast" })).toMatchObject({ models: ["fast"] });
   });
 
+  test("no virtual model names another one, whichever of the two is written last", async () => {
+    const { virtualModels } = as("ann");
+    const fast = await virtualModels.create({ orgId: ORG, alias: "fast", models: ["a", "b"] });
+    const chained = virtualModels.create({ orgId: ORG, alias: "smart", models: ["c", "fast"] });
+    await expect(chained).rejects.toThrow(
+      new ConflictError('virtual model "smart" may not name "fast", which is another virtual model'),
+    );
+    const smart = await virtualModels.create({ orgId: ORG, alias: "smart", models: ["c"] });
+    const refused = [
+      virtualModels.update({ virtualModelId: smart.id, models: ["fast"] }),
+      virtualModels.update({ virtualModelId: smart.id, alias: "a" }),
+      virtualModels.create({ orgId: ORG, alias: "b", models: ["c"] }),
+    ];
+    for (const write of refused) await expect(write).rejects.toThrow(ConflictError);
+    expect((await virtualModels.list({ orgId: ORG })).items).toEqual(expect.arrayContaining([fast, smart]));
+  });
+
+  test("an alias that names itself is the name of a model as well, which others may name", async () => {
+    const { virtualModels, keys } = as("ann");
+    const { token } = await keys.create({ orgId: ORG, projectId: "p0" });
+    const own = await virtualModels.create({ orgId: ORG, alias: "a", models: ["a", "b"] });
+    await virtualModels.update({ virtualModelId: own.id, models: ["a", "c"] });
+    await virtualModels.create({ orgId: ORG, alias: "fast", models: ["a"] });
+    expect(await call(token, { model: "a" })).toMatchObject({ models: ["a", "c"] });
+    expect(await call(token, { model: "fast" })).toMatchObject({ models: ["a"] });
+    const only = virtualModels.update({ virtualModelId: own.id, models: ["c"] });
+    await expect(only).rejects.toThrow('"fast" may not name "a"');
+  });
+
   test.each(["__proto__", "a/*", "", "x".repeat(301)])("no virtual model is called %j", async (alias) => {
     const create = as("ann").virtualModels.create({ orgId: ORG, alias, models: ["a"] });
     await expect(create).rejects.toThrow(ValidationError);
