@@ -21,7 +21,7 @@ export interface ReportQuery {
   /** Epoch milliseconds, exclusive. */
   readonly to: number;
   readonly groupBy: ReportGroup;
-  /** IANA zone of days and hours; UTC by default. */
+  /** IANA zone of days and hours. By default UTC for `ledger.report`, and the org's zone for `gate.as(who).ledger.report`. */
   readonly timeZone?: string | undefined;
 }
 
