@@ -45,6 +45,11 @@ export function reserve(
   );
 }
 
+/** Whether an outcome is the reservation of this very request: made now or, where the client has sent it again, the first time. */
+function isOwn(outcome: ReserveOutcome, { id }: ReserveRequest): boolean {
+  return outcome.outcome === "reserved" || (outcome.outcome === "replayed" && outcome.id === id);
+}
+
 /**
  * Gives back what counters charged after the gate had given up waiting: a client may have kept the command until it was connected
  * again, or the server hung. With a request id the reservation is left for the next try to take over, unless the call has been
@@ -56,7 +61,7 @@ function undoLate(
   request: ReserveRequest,
   outcome: ReserveOutcome,
 ): void {
-  if (outcome.outcome !== "reserved" || request.dryRun) return;
+  if (!isOwn(outcome, request) || request.dryRun) return;
   if (request.idempotency !== undefined && engine.settings.onCountersDown !== "local") return;
   const { id, orgId } = request;
   const amounts = request.charges.map((charge) => ({ ...charge, amount: 0 }));

@@ -19,6 +19,8 @@ class Store implements Counters {
   error: Error = new Error("ECONNREFUSED");
   asked = 0;
   readonly behind = memoryCounters();
+  /** Does each step twice, and gives the second answer: as a client does that was connected again. */
+  sendsAgain = false;
   /** Lets what was held back reach the store and answer. */
   late: (() => void)[] = [];
 
@@ -36,8 +38,9 @@ class Store implements Counters {
 
   async close() {}
 
-  #answer<T>(step: () => Promise<T>): Promise<T> {
+  #answer<T>(once: () => Promise<T>): Promise<T> {
     this.asked++;
+    const step = this.sendsAgain ? () => once().then(once) : once;
     switch (this.health) {
       case "up":
         return step();
@@ -347,14 +350,23 @@ describe("countersTimeoutMs", () => {
 });
 
 describe("counters that answer too late", () => {
-  it.each(["deny", "allow", "local"] as const)(
-    "give back what they charged for a call that nobody waited for: %s",
-    async (onCountersDown) => {
+  it.each([
+    ["deny", false],
+    ["allow", false],
+    ["local", false],
+    ["deny", true],
+    ["allow", true],
+    ["local", true],
+  ] as const)(
+    "give back what they charged for a call that nobody waited for: %s, sent again by the client: %s",
+    async (onCountersDown, sendsAgain) => {
       const { gate, store } = setUp({ onCountersDown });
+      store.sendsAgain = sendsAgain;
       store.health = "answers after it was given up";
       for (let call = 0; call < 3; call++) await afterTimeout(gate.admit(KEY, CALL));
       store.health = "up";
       for (const answer of store.late) answer();
+      store.sendsAgain = false;
       await eventually(async () => {
         for (const meter of ["requests", "tokens", "cost"] as const) {
           expect(await readingOf(gate, meter, "project")).toMatchObject({ used: 0 });
