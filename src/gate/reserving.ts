@@ -21,8 +21,8 @@ export interface Asked {
   readonly dryRun: boolean;
 }
 
-/** One reserve over every limit, on the ordinary way of counters. */
-export function reserve(
+/** One reserve over every limit, on the ordinary way of counters. What the client has sent again is answered as sent once. */
+export async function reserve(
   engine: Engine,
   counters: Counters,
   { call, compiled, use, charges, now, dryRun }: Asked,
@@ -37,18 +37,21 @@ export function reserve(
       call.requestId === undefined ? undefined : idempotencyOf(compiled, call, use, call.requestId),
     dryRun,
   };
-  return answerOf(
+  const answer = await answerOf(
     engine,
     counters,
     () => counters.reserve(request),
     (outcome) => undoLate(engine, counters, request, outcome),
   );
+  return isOwn(answer, request) ? { ...answer, outcome: "reserved" } : answer;
 }
 
 /** Whether an outcome is the reservation of this very request: made now or, where the client has sent it again, the first time. */
-function isOwn(outcome: ReserveOutcome, { id }: ReserveRequest): boolean {
+function isOwn(outcome: ReserveOutcome, { id }: ReserveRequest): outcome is Reserved {
   return outcome.outcome === "reserved" || (outcome.outcome === "replayed" && outcome.id === id);
 }
+
+type Reserved = Extract<ReserveOutcome, { readonly id: string }>;
 
 /**
  * Gives back what counters charged after the gate had given up waiting: a client may have kept the command until it was connected

@@ -429,6 +429,32 @@ describe("counters that answer too late", () => {
   });
 });
 
+it.each([
+  ["without a request id", {}],
+  ["with one", { requestId: "r" }],
+])(
+  "a reserve that the client sends again is an admission as any, told to whoever listens: %s",
+  async (_, id) => {
+    const chain = limited({ key: { rpm: 9, budget: { usd: 1, reset: "daily", alertAt: [0.5] } } });
+    const { gate, store } = setUp({}, chain);
+    const heard: unknown[] = [];
+    gate.on("budgetThreshold", ({ threshold, context }) => heard.push({ threshold, keyId: context.keyId }));
+    store.sendsAgain = true;
+    const call = { ...CALL, costUsd: 0.6, ...id };
+    const admission = passed(await gate.admit(KEY, call));
+    expect("replayed" in admission).toBe(false);
+    expect(heard).toEqual([{ threshold: 0.5, keyId: "k1" }]);
+    expect(admission.limits).toMatchObject([
+      { meter: "requests", used: 1 },
+      { meter: "cost", usd: { used: 0.6 } },
+    ]);
+    store.sendsAgain = false;
+    if ("requestId" in id) expect(passed(await gate.admit(KEY, call)).replayed).toBe(true);
+    settled(await gate.settle(admission.reservation, { costUsd: 0.1 }));
+    expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.1 } });
+  },
+);
+
 describe("a defect is no outage", () => {
   it("of counters in this process: it rejects as it is, whatever onCountersDown says", async () => {
     for (const onCountersDown of ["deny", "allow", "local"] as const) {
