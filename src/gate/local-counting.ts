@@ -1,5 +1,4 @@
-import type { Charge, Charges } from "../admission/charge.js";
-import { type Limit, sameCount } from "../admission/limit.js";
+import type { Charges } from "../admission/charge.js";
 import type {
   Counters,
   ReadQuery,
@@ -10,24 +9,10 @@ import type {
 } from "../counters/counters.js";
 import { memoryCounters } from "../counters/memory.js";
 import type { ReservationIds } from "../counters/reservation-ids.js";
+import { LocalAccount, type Store } from "./local-account.js";
 
-type Store = Pick<Counters, "reserve" | "settle">;
-
-/** A reservation that was made here while the store did not answer. */
-interface LocalReservation {
-  readonly orgId: string;
-  readonly expiresAt: number;
-  readonly charges: readonly Charge[];
-  /** The store takes it over under the same key, so that a request that comes again finds it. */
-  readonly idempotency: ReserveRequest["idempotency"];
-}
-
-/** What closed reservations of an org came to, on its way to the store under an id that makes a second try harmless. */
-interface Debt {
-  readonly id: string;
-  readonly orgId: string;
-  readonly charges: readonly Charge[];
-}
+/** Orgs of which the store is given something at a time. */
+const AT_A_TIME = 32;
 
 /**
  * Counts in this process while the store does not answer, against a share of each limit, and remembers what it counted
@@ -41,14 +26,10 @@ export class LocalCounting implements Counters {
   readonly #counters = memoryCounters();
   readonly #share: number;
   readonly #ids: ReservationIds;
-  readonly #open = new Map<string, LocalReservation>();
-  /** Reservations that the store was asked to take over and has not said that it did: it may hold them. */
-  readonly #offered = new Map<string, LocalReservation>();
+  /** What the store does not know of yet, by org; those first whose turn it is. */
+  readonly #accounts = new Map<string, LocalAccount>();
   /** Reservations that the store has taken over, until they would have ended; they are settled there. */
   readonly #moved = new Map<string, number>();
-  /** What closed reservations came to, by org. */
-  #closed = new Map<string, readonly Charge[]>();
-  #debts: Debt[] = [];
   #giving: Promise<void> | undefined;
 
   /**
@@ -75,16 +56,16 @@ export class LocalCounting implements Counters {
 
   /** Whether there is something that the store does not know of. */
   get owes(): boolean {
-    const owed = this.#open.size + this.#offered.size + this.#closed.size + this.#debts.length;
-    return owed > 0;
+    return this.#accounts.size > 0;
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
     const outcome = await this.#counters.reserve(request);
     if (outcome.outcome === "reserved" && !request.dryRun) {
       const { id, charges, expiresAt } = outcome;
-      const idempotency = request.idempotency ?? this.#open.get(id)?.idempotency;
-      this.#open.set(id, { orgId: request.orgId, expiresAt, charges, idempotency });
+      const account = this.#accountOf(request.orgId);
+      const idempotency = request.idempotency ?? account.get(id)?.idempotency;
+      account.open(id, { expiresAt, charges, idempotency });
     }
     return outcome;
   }
@@ -92,8 +73,9 @@ export class LocalCounting implements Counters {
   async settle(request: SettleRequest): Promise<SettleOutcome> {
     const outcome = await this.#counters.settle(request);
     if (outcome.outcome === "settled") {
-      this.#open.delete(request.id);
-      this.#add(request.orgId, request.amounts);
+      const account = this.#accountOf(request.orgId);
+      account.close(request.id, request.amounts);
+      this.#forgetPaid(account);
     }
     return outcome;
   }
@@ -108,8 +90,10 @@ export class LocalCounting implements Counters {
 
   /**
    * Gives the store what was counted here: what is closed as one sum for each org, what is open as reservations that it
-   * holds from now on. Where the store fails again, the rest is kept for the next time. Whoever asks while it is being given
-   * waits for that.
+   * holds from now on. Where the store fails again for an org, the rest of that one is kept for the next time, and the others
+   * are given theirs: in a cluster, some may lie on a node that is down. Whoever asks while it is being given waits for that.
+   *
+   * @throws what the store has thrown first
    */
   giveBack(store: Store, now: number): Promise<void> {
     this.#giving ??= this.#give(store, now).finally(() => {
@@ -120,91 +104,41 @@ export class LocalCounting implements Counters {
 
   async #give(store: Store, now: number): Promise<void> {
     for (const [id, endsAt] of this.#moved) if (endsAt <= now) this.#moved.delete(id);
-    for (const [id, reservation] of this.#open) {
-      if (reservation.expiresAt > now) await this.#offer(store, id, reservation, now);
+    const failures: unknown[] = [];
+    const accounts = [...this.#accounts.values()];
+    for (let at = 0; at < accounts.length; at += AT_A_TIME) {
+      const some = accounts.slice(at, at + AT_A_TIME);
+      const before = failures.length;
+      await Promise.all(
+        some.map((account) =>
+          account.give(store, now).catch((error: unknown) => {
+            failures.push(error);
+            this.#putLast(account);
+          }),
+        ),
+      );
+      for (const account of some) this.#forgetPaid(account);
+      // Not a node but the store is down, and each that is left would be waited for.
+      if (failures.length - before === some.length) break;
     }
-    for (const [id, reservation] of this.#offered) await this.#takeBack(store, id, reservation, now);
-    for (const [id, { orgId, expiresAt, charges }] of this.#open) {
-      if (expiresAt > now) continue;
-      this.#open.delete(id);
-      this.#add(orgId, charges);
-    }
-    for (const [orgId, charges] of this.#closed) this.#debts.push({ id: this.#ids.next(), orgId, charges });
-    this.#closed = new Map();
-    for (let debt = this.#debts[0]; debt !== undefined; debt = this.#debts[0]) {
-      await pay(store, debt, now);
-      this.#debts.shift();
-    }
+    if (failures.length > 0) throw failures[0];
   }
 
-  async #offer(store: Store, id: string, reservation: LocalReservation, now: number): Promise<void> {
-    const { orgId, expiresAt, charges, idempotency } = reservation;
-    this.#offered.set(id, reservation);
-    const offer = { id, orgId, now, ttlMs: expiresAt - now, charges: charges.map(unrefused) };
-    const answer = await store.reserve({ ...offer, idempotency });
-    const isHeld = answer.outcome === "reserved" || (answer.outcome === "replayed" && answer.id === id);
-    // Another reservation, from before the outage, has the idempotency key. Both calls were made, so both count.
-    if (!isHeld) await store.reserve(offer);
-    if (!this.#open.delete(id)) return; // settled here meanwhile
-    this.#offered.delete(id);
-    this.#moved.set(id, expiresAt);
+  #putLast(account: LocalAccount): void {
+    this.#accounts.delete(account.orgId);
+    this.#accounts.set(account.orgId, account);
   }
 
-  /** Undoes at the store what was counted here after all: a call that ended before the store said that it holds it. */
-  async #takeBack(
-    store: Store,
-    id: string,
-    { orgId, charges }: LocalReservation,
-    now: number,
-  ): Promise<void> {
-    const { outcome } = await store.settle({ id, orgId, now, amounts: charges.map(undone) });
-    this.#offered.delete(id);
-    // A reservation that the store let expire stays charged there, and must not be charged a second time.
-    if (outcome === "expired") this.#open.delete(id);
+  #forgetPaid(account: LocalAccount): void {
+    if (!account.owes) this.#accounts.delete(account.orgId);
   }
 
-  #add(orgId: string, charges: readonly Charge[]): void {
-    const sum = [...(this.#closed.get(orgId) ?? [])];
-    // A slot of a call that has ended is free: there is nothing to give.
-    for (const charge of charges.filter(({ amount, limit }) => amount > 0 && limit.meter !== "inFlight")) {
-      const place = sum.findIndex((one) => isSame(one, charge));
-      const before = sum[place];
-      if (before === undefined) sum.push(charge);
-      else sum[place] = { ...before, amount: before.amount + charge.amount };
-    }
-    if (sum.length > 0) this.#closed.set(orgId, sum);
+  /** The one of an org, until it owes nothing. */
+  #accountOf(orgId: string): LocalAccount {
+    const known = this.#accounts.get(orgId);
+    if (known !== undefined) return known;
+    const made = new LocalAccount(orgId, this.#ids, (id, endsAt) => this.#moved.set(id, endsAt));
+    this.#accounts.set(orgId, made);
+    return made;
   }
-}
-
-function isSame(a: Charge, b: Charge): boolean {
-  return sameCount(a.limit, b.limit) && a.period?.index === b.period?.index;
-}
-
-/** Pays in rounds: one reserve charges a count for one period only, so a second period of a count has to wait for the next round. */
-async function pay(store: Store, { id, orgId, charges }: Debt, now: number): Promise<void> {
-  const rounds: Charge[][] = [];
-  for (const charge of charges) {
-    const round = rounds.find((one) => !one.some(({ limit }) => sameCount(limit, charge.limit)));
-    if (round) round.push(charge);
-    else rounds.push([charge]);
-  }
-  for (const [i, round] of rounds.entries()) {
-    await store.reserve({ id: `${id}.${i}`, orgId, now, ttlMs: DEBT_TTL_MS, charges: round.map(unrefused) });
-  }
-}
-
-/**
- * A debt is a reservation that nobody settles: what it has charged stays charged. Until it ends, a second try, after an answer
- * that was lost and however long the outage went on, finds it there.
- */
-const DEBT_TTL_MS = 86_400_000;
-
-function undone({ limit, period }: Charge): Charge {
-  return { limit, amount: 0, period };
-}
-
-/** A charge that is made whatever its limit says. */
-function unrefused({ limit, amount, period }: Charge): Charge {
-  const shadow: Limit = { ...limit, mode: "shadow" };
-  return { limit: shadow, amount, period };
 }

@@ -727,6 +727,76 @@ describe("what was counted locally", () => {
     settled(await gate.settle(reservation, {}));
   });
 
+  /** Gates over a store of many orgs, each of which has its own key; what of the orgs in `down` fails, as those of a node of a cluster. */
+  function manyOrgs(orgIds: readonly string[]) {
+    const down = new Set(orgIds);
+    let asked = 0;
+    const behind = memoryCounters();
+    const reached = async (orgId: string) => {
+      asked++;
+      if (down.has(orgId)) throw new Error("CLUSTERDOWN");
+      return behind;
+    };
+    const counters: Counters = {
+      reserve: async (request) => (await reached(request.orgId)).reserve(request),
+      settle: async (request) => (await reached(request.orgId)).settle(request),
+      read: async (query) => (await reached(query.orgId)).read(query),
+      close: async () => {},
+    };
+    const chains = orgIds.map((id) =>
+      aChain({
+        org: { id },
+        project: { id: `p-${id}` },
+        key: { id: `k-${id}`, limits: { budget: { usd: 10, reset: "daily" } } },
+      }),
+    );
+    const { gate } = world(chains, { ...local, counters, localShare: 1 });
+    const spend = async (orgId: string) => {
+      const { reservation } = passed(await gate.admit({ keyId: `k-${orgId}` }, { ...CALL, costUsd: 1 }));
+      settled(await gate.settle(reservation, { costUsd: 1 }));
+    };
+    const spentBy = async (orgId: string) =>
+      (await readingOf(gate, "cost", "key", { orgId, keyId: `k-${orgId}` })).usd?.used;
+    return { gate, down, spend, spentBy, asked: () => asked };
+  }
+
+  it("is given for an org whose counters answer again, while those of other orgs do not", async () => {
+    const { gate, down, spend, spentBy } = manyOrgs(["a", "b", "c"]);
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    for (const orgId of ["a", "b"]) await spend(orgId);
+    down.delete("b");
+    down.delete("c");
+    await spend("c");
+    await eventually(async () => expect(await spentBy("b")).toBe(1));
+    expect(restored).not.toHaveBeenCalled();
+    down.delete("a");
+    await spend("c");
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
+    expect([await spentBy("a"), await spentBy("b"), await spentBy("c")]).toEqual([1, 1, 2]);
+  });
+
+  it("is given in the end for an org that is behind any number of others whose counters stay away", async () => {
+    const others = Array.from({ length: 70 }, (_, i) => `o${i}`);
+    const { down, spend, spentBy } = manyOrgs([...others, "last", "c"]);
+    for (const orgId of [...others, "last"]) await spend(orgId);
+    down.delete("last");
+    down.delete("c");
+    await eventually(async () => {
+      await spend("c");
+      expect(await spentBy("last")).toBe(1);
+    });
+  });
+
+  it("is not tried for every org where the counters answer for none", async () => {
+    const orgIds = Array.from({ length: 100 }, (_, i) => `o${i}`);
+    const { gate, spend, asked } = manyOrgs(orgIds);
+    for (const orgId of orgIds) await spend(orgId);
+    const before = asked();
+    await expect(gate.close()).rejects.toThrow(CountersUnavailableError);
+    expect(asked() - before).toBeLessThan(50);
+  });
+
   it("is given over a max if need be: the calls were made", async () => {
     const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ project: { rpm: 3 } }));
     for (let i = 0; i < 2; i++) passed(await gate.admit(KEY, CALL));

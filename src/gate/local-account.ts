@@ -1,0 +1,142 @@
+import type { Charge } from "../admission/charge.js";
+import { type Limit, sameCount } from "../admission/limit.js";
+import type { Counters, ReserveRequest } from "../counters/counters.js";
+import type { ReservationIds } from "../counters/reservation-ids.js";
+
+export type Store = Pick<Counters, "reserve" | "settle">;
+
+/** A reservation that was made here while the store did not answer. */
+export interface LocalReservation {
+  readonly expiresAt: number;
+  readonly charges: readonly Charge[];
+  /** The store takes it over under the same key, so that a request that comes again finds it. */
+  readonly idempotency: ReserveRequest["idempotency"];
+}
+
+/** What closed reservations came to, on its way to the store under an id that makes a second try harmless. */
+interface Debt {
+  readonly id: string;
+  readonly charges: readonly Charge[];
+}
+
+/** What was counted here for one org and is not in the store yet. */
+export class LocalAccount {
+  readonly orgId: string;
+  readonly #ids: ReservationIds;
+  readonly #onMoved: (id: string, endsAt: number) => void;
+  readonly #open = new Map<string, LocalReservation>();
+  /** Reservations that the store was asked to take over and has not said that it did: it may hold them. */
+  readonly #offered = new Map<string, LocalReservation>();
+  /** What closed reservations came to. */
+  #closed: readonly Charge[] = [];
+  #debts: Debt[] = [];
+
+  /** @param onMoved is told of each reservation that the store has taken over, and until when it lives */
+  constructor(orgId: string, ids: ReservationIds, onMoved: (id: string, endsAt: number) => void) {
+    this.orgId = orgId;
+    this.#ids = ids;
+    this.#onMoved = onMoved;
+  }
+
+  /** Whether there is something that the store does not know of. */
+  get owes(): boolean {
+    return this.#open.size + this.#offered.size + this.#closed.length + this.#debts.length > 0;
+  }
+
+  get(id: string): LocalReservation | undefined {
+    return this.#open.get(id);
+  }
+
+  /** Notes a reservation that was made or extended here. */
+  open(id: string, reservation: LocalReservation): void {
+    this.#open.set(id, reservation);
+  }
+
+  /** Notes that a reservation has ended here, and what it came to. */
+  close(id: string, charges: readonly Charge[]): void {
+    this.#open.delete(id);
+    this.#add(charges);
+  }
+
+  /** Gives the store all of it, step by step; where one fails, what is left is kept for the next time. */
+  async give(store: Store, now: number): Promise<void> {
+    for (const [id, reservation] of this.#open) {
+      if (reservation.expiresAt > now) await this.#offer(store, id, reservation, now);
+    }
+    for (const [id, reservation] of this.#offered) await this.#takeBack(store, id, reservation, now);
+    for (const [id, { expiresAt, charges }] of this.#open) if (expiresAt <= now) this.close(id, charges);
+    if (this.#closed.length > 0) this.#debts.push({ id: this.#ids.next(), charges: this.#closed });
+    this.#closed = [];
+    for (let debt = this.#debts[0]; debt !== undefined; debt = this.#debts[0]) {
+      await pay(store, this.orgId, debt, now);
+      this.#debts.shift();
+    }
+  }
+
+  async #offer(store: Store, id: string, reservation: LocalReservation, now: number): Promise<void> {
+    const { expiresAt, charges, idempotency } = reservation;
+    this.#offered.set(id, reservation);
+    const offer = { id, orgId: this.orgId, now, ttlMs: expiresAt - now, charges: charges.map(unrefused) };
+    const answer = await store.reserve({ ...offer, idempotency });
+    const isHeld = answer.outcome === "reserved" || (answer.outcome === "replayed" && answer.id === id);
+    // From before the outage, another reservation has the key. Both calls were made, so both count.
+    if (!isHeld) await store.reserve(offer);
+    if (!this.#open.delete(id)) return; // settled here meanwhile
+    this.#offered.delete(id);
+    this.#onMoved(id, expiresAt);
+  }
+
+  /** Undoes at the store what was counted here after all: a call that ended before the store said that it holds it. */
+  async #takeBack(store: Store, id: string, { charges }: LocalReservation, now: number): Promise<void> {
+    const request = { id, orgId: this.orgId, now, amounts: charges.map(undone) };
+    const { outcome } = await store.settle(request);
+    this.#offered.delete(id);
+    // What it let expire stays charged there.
+    if (outcome === "expired") this.#open.delete(id);
+  }
+
+  #add(charges: readonly Charge[]): void {
+    const sum = [...this.#closed];
+    // A slot of a call that has ended is free: there is nothing to give.
+    for (const charge of charges.filter(({ amount, limit }) => amount > 0 && limit.meter !== "inFlight")) {
+      const place = sum.findIndex((one) => isSame(one, charge));
+      const before = sum[place];
+      if (before === undefined) sum.push(charge);
+      else sum[place] = { ...before, amount: before.amount + charge.amount };
+    }
+    this.#closed = sum;
+  }
+}
+
+function isSame(a: Charge, b: Charge): boolean {
+  return sameCount(a.limit, b.limit) && a.period?.index === b.period?.index;
+}
+
+/** Pays in rounds: one reserve charges a count for one period only, so a second period of a count has to wait for the next round. */
+async function pay(store: Store, orgId: string, { id, charges }: Debt, now: number): Promise<void> {
+  const rounds: Charge[][] = [];
+  for (const charge of charges) {
+    const round = rounds.find((one) => !one.some(({ limit }) => sameCount(limit, charge.limit)));
+    if (round) round.push(charge);
+    else rounds.push([charge]);
+  }
+  for (const [i, round] of rounds.entries()) {
+    await store.reserve({ id: `${id}.${i}`, orgId, now, ttlMs: DEBT_TTL_MS, charges: round.map(unrefused) });
+  }
+}
+
+/**
+ * A debt is a reservation that nobody settles: what it has charged stays charged. Until it ends, a second try, after an answer
+ * that was lost and however long the outage went on, finds it there.
+ */
+const DEBT_TTL_MS = 86_400_000;
+
+function undone({ limit, period }: Charge): Charge {
+  return { limit, amount: 0, period };
+}
+
+/** A charge that is made whatever its limit says. */
+function unrefused({ limit, amount, period }: Charge): Charge {
+  const shadow: Limit = { ...limit, mode: "shadow" };
+  return { limit: shadow, amount, period };
+}
