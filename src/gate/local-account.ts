@@ -13,6 +13,9 @@ export interface LocalReservation {
   readonly idempotency: ReserveRequest["idempotency"];
 }
 
+/** Ends a reservation here that the store has taken over. */
+export type EndHere = (id: string, reservation: LocalReservation, now: number) => void;
+
 /** What closed reservations came to, on its way to the store under an id that makes a second try harmless. */
 interface Debt {
   readonly id: string;
@@ -23,7 +26,7 @@ interface Debt {
 export class LocalAccount {
   readonly orgId: string;
   readonly #ids: ReservationIds;
-  readonly #onMoved: (id: string, endsAt: number) => void;
+  readonly #endHere: EndHere;
   readonly #open = new Map<string, LocalReservation>();
   /** Reservations that the store was asked to take over and has not said that it did: it may hold them. */
   readonly #offered = new Map<string, LocalReservation>();
@@ -31,11 +34,10 @@ export class LocalAccount {
   #closed: readonly Charge[] = [];
   #debts: Debt[] = [];
 
-  /** @param onMoved is told of each reservation that the store has taken over, and until when it lives */
-  constructor(orgId: string, ids: ReservationIds, onMoved: (id: string, endsAt: number) => void) {
+  constructor(orgId: string, ids: ReservationIds, endHere: EndHere) {
     this.orgId = orgId;
     this.#ids = ids;
-    this.#onMoved = onMoved;
+    this.#endHere = endHere;
   }
 
   /** Whether there is something that the store does not know of. */
@@ -81,9 +83,11 @@ export class LocalAccount {
     const isHeld = answer.outcome === "reserved" || (answer.outcome === "replayed" && answer.id === id);
     // From before the outage, another reservation has the key. Both calls were made, so both count.
     if (!isHeld) await store.reserve(offer);
-    if (!this.#open.delete(id)) return; // settled here meanwhile
+    const held = this.#open.get(id);
+    if (held === undefined) return; // settled here meanwhile
+    this.#open.delete(id);
     this.#offered.delete(id);
-    this.#onMoved(id, expiresAt);
+    this.#endHere(id, held, now);
   }
 
   /** Undoes at the store what was counted here after all: a call that ended before the store said that it holds it. */

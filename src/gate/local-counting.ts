@@ -1,4 +1,4 @@
-import type { Charges } from "../admission/charge.js";
+import type { Charges, Reading } from "../admission/charge.js";
 import type {
   Counters,
   ReadQuery,
@@ -7,9 +7,11 @@ import type {
   SettleOutcome,
   SettleRequest,
 } from "../counters/counters.js";
-import { memoryCounters } from "../counters/memory.js";
+import { Counting } from "../counters/counting.js";
+import { OpenReservations } from "../counters/open-reservations.js";
 import type { ReservationIds } from "../counters/reservation-ids.js";
-import { LocalAccount, type Store } from "./local-account.js";
+import { ScopeCounts } from "../counters/scope-counts.js";
+import { LocalAccount, type LocalReservation, type Store } from "./local-account.js";
 
 /** Orgs of which the store is given something at a time. */
 const AT_A_TIME = 32;
@@ -23,9 +25,13 @@ const AT_A_TIME = 32;
  */
 export class LocalCounting implements Counters {
   readonly inProcess = true;
-  readonly #counters = memoryCounters();
   readonly #share: number;
   readonly #ids: ReservationIds;
+  /**
+   * INVARIANT: what it decides is noted in the same step. Were there a moment between the two, the store could take a
+   * reservation over in it that has ended or was extended.
+   */
+  readonly #counting: Counting;
   /** What the store does not know of yet, by org; those first whose turn it is. */
   readonly #accounts = new Map<string, LocalAccount>();
   /** Reservations that the store has taken over, until they would have ended; they are settled there. */
@@ -39,6 +45,7 @@ export class LocalCounting implements Counters {
   constructor(share: number, ids: ReservationIds) {
     this.#share = share;
     this.#ids = ids;
+    this.#counting = new Counting(new ScopeCounts(), new OpenReservations(ids));
   }
 
   /** The charges against this process's share of each limit that refuses: rounded up, so that no limit becomes nothing. */
@@ -60,7 +67,7 @@ export class LocalCounting implements Counters {
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
-    const outcome = await this.#counters.reserve(request);
+    const outcome = this.#counting.reserve(request);
     if (outcome.outcome === "reserved" && !request.dryRun) {
       const { id, charges, expiresAt } = outcome;
       const account = this.#accountOf(request.orgId);
@@ -71,7 +78,7 @@ export class LocalCounting implements Counters {
   }
 
   async settle(request: SettleRequest): Promise<SettleOutcome> {
-    const outcome = await this.#counters.settle(request);
+    const outcome = this.#counting.settle(request);
     if (outcome.outcome === "settled") {
       const account = this.#accountOf(request.orgId);
       account.close(request.id, request.amounts);
@@ -80,13 +87,11 @@ export class LocalCounting implements Counters {
     return outcome;
   }
 
-  read(query: ReadQuery) {
-    return this.#counters.read(query);
+  async read(query: ReadQuery): Promise<Reading[]> {
+    return this.#counting.read(query);
   }
 
-  close(): Promise<void> {
-    return this.#counters.close();
-  }
+  async close(): Promise<void> {}
 
   /**
    * Gives the store what was counted here: what is closed as one sum for each org, what is open as reservations that it
@@ -124,6 +129,15 @@ export class LocalCounting implements Counters {
     if (failures.length > 0) throw failures[0];
   }
 
+  /** From now on the store is asked for it. Its slots are free here, or the next outage would find them taken; the rest was used here. */
+  #endHere(orgId: string, id: string, { expiresAt, charges }: LocalReservation, now: number): void {
+    this.#moved.set(id, expiresAt);
+    const amounts = charges.map((charge) =>
+      charge.limit.meter === "inFlight" ? { ...charge, amount: 0 } : charge,
+    );
+    this.#counting.settle({ id, orgId, now, amounts });
+  }
+
   #putLast(account: LocalAccount): void {
     this.#accounts.delete(account.orgId);
     this.#accounts.set(account.orgId, account);
@@ -137,7 +151,7 @@ export class LocalCounting implements Counters {
   #accountOf(orgId: string): LocalAccount {
     const known = this.#accounts.get(orgId);
     if (known !== undefined) return known;
-    const made = new LocalAccount(orgId, this.#ids, (id, endsAt) => this.#moved.set(id, endsAt));
+    const made = new LocalAccount(orgId, this.#ids, (id, held, now) => this.#endHere(orgId, id, held, now));
     this.#accounts.set(orgId, made);
     return made;
   }

@@ -713,6 +713,57 @@ describe("what was counted locally", () => {
     expect(clock.at).toBe(NOON);
   });
 
+  it("takes no slot here once the counters have the call: the next outage finds those free that have ended there", async () => {
+    const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ key: { inFlight: 2, rpm: 5 } }));
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    store.health = "rejects";
+    const open = [passed(await gate.admit(KEY, CALL)), passed(await gate.admit(KEY, CALL))];
+    passed(await gate.extend(open[0]?.reservation ?? "", { maxOutputTokens: 1 }));
+    expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("in_flight_limited");
+    store.health = "up";
+    settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, {}));
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
+    for (const { reservation } of open) settled(await gate.settle(reservation, {}));
+
+    store.health = "rejects";
+    for (const used of [1, 2]) {
+      const { limits } = passed(await gate.admit(KEY, CALL));
+      expect(limits.find(({ meter }) => meter === "inFlight")?.used).toBe(used);
+      expect(limits.find(({ meter }) => meter === "requests")?.used).toBe(2 + used);
+    }
+    expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("in_flight_limited");
+  });
+
+  it("is settled once where a call ends in any moment of the counters' answer", async () => {
+    for (let steps = 0; steps < 30; steps++) {
+      const { gate, store } = setUp(
+        { ...local, localShare: 1 },
+        limited({ key: { tpm: 9_000, inFlight: 9 } }),
+      );
+      store.health = "rejects";
+      const { reservation } = passed(await gate.admit(KEY, CALL));
+      const reserve = store.behind.reserve.bind(store.behind);
+      let ending: Promise<unknown> | undefined;
+      vi.spyOn(store.behind, "reserve").mockImplementation(async (request) => {
+        const answer = await reserve(request);
+        if (request.id === reservation.id) ending ??= end(steps);
+        return answer;
+      });
+      const end = async (after: number) => {
+        for (let step = 0; step < after; step++) await undefined;
+        settled(await gate.settle(reservation, { outputTokens: 1 }));
+      };
+      store.health = "up";
+      settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, { outputTokens: 0 }));
+      await eventually(async () => {
+        expect(await readingOf(gate, "tokens")).toMatchObject({ used: 101 + 100 });
+        expect(await readingOf(gate, "inFlight")).toMatchObject({ used: 0 });
+      });
+      await ending;
+    }
+  });
+
   it("counts both where a request came before the outage and in it", async () => {
     const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ project: { rpm: 90 } }));
     const named = { ...CALL, requestId: "r1" };
