@@ -79,15 +79,40 @@ export class LocalAccount {
     const { expiresAt, charges, idempotency } = reservation;
     this.#offered.set(id, reservation);
     const offer = { id, orgId: this.orgId, now, ttlMs: expiresAt - now, charges: charges.map(unrefused) };
-    const answer = await store.reserve({ ...offer, idempotency });
+    let answer = await store.reserve({ ...offer, idempotency });
     const isHeld = answer.outcome === "reserved" || (answer.outcome === "replayed" && answer.id === id);
     // From before the outage, another reservation has the key. Both calls were made, so both count.
-    if (!isHeld) await store.reserve(offer);
-    const held = this.#open.get(id);
-    if (held === undefined) return; // settled here meanwhile
-    this.#open.delete(id);
-    this.#offered.delete(id);
-    this.#endHere(id, held, now);
+    if (!isHeld) answer = await store.reserve(offer);
+    await this.#handOver(store, id, "charges" in answer ? answer.charges : charges, now);
+  }
+
+  /**
+   * Adds to a reservation of the store what extensions here have added meanwhile, or after an answer that was lost; once
+   * nothing is missing it is the store's, in the same step.
+   */
+  async #handOver(store: Store, id: string, held: readonly Charge[], now: number): Promise<void> {
+    let known: readonly Charge[] | undefined = held;
+    // Until it is settled here. Another round is only for another extension.
+    for (let open = this.#open.get(id); open !== undefined; open = this.#open.get(id)) {
+      const missing = known === undefined ? [] : beyond(open.charges, known);
+      if (missing.length === 0) {
+        this.#open.delete(id);
+        this.#offered.delete(id);
+        this.#endHere(id, open, now);
+        return;
+      }
+      this.#offered.set(id, open);
+      const charges = missing.map(unrefused);
+      const { outcome } = await store.reserve({
+        id,
+        orgId: this.orgId,
+        now,
+        ttlMs: 1,
+        charges,
+        extend: true,
+      });
+      known = outcome === "reserved" ? open.charges : undefined; // another process has settled it there
+    }
   }
 
   /** Undoes at the store what was counted here after all: a call that ended before the store said that it holds it. */
@@ -137,6 +162,14 @@ const DEBT_TTL_MS = 86_400_000;
 
 function undone({ limit, period }: Charge): Charge {
   return { limit, amount: 0, period };
+}
+
+/** What of charges is above what is held. */
+function beyond(charges: readonly Charge[], held: readonly Charge[]): Charge[] {
+  return charges.flatMap((charge) => {
+    const amount = charge.amount - (held.find((one) => sameCount(one.limit, charge.limit))?.amount ?? 0);
+    return amount > 0 ? [{ ...charge, amount }] : [];
+  });
 }
 
 /** A charge that is made whatever its limit says. */

@@ -764,6 +764,58 @@ describe("what was counted locally", () => {
     }
   });
 
+  it("is held by the counters with all that was added to it in any moment of their answers", async () => {
+    for (let steps = 0; steps < 40; steps++) {
+      const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ key: { budget } }));
+      store.health = "rejects";
+      const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.1 }));
+      const reserve = store.behind.reserve.bind(store.behind);
+      let extending: Promise<unknown> | undefined;
+      const extend = async () => {
+        for (let step = 0; step < steps; step++) await undefined;
+        passed(await gate.extend(reservation, { costUsd: 0.2 }));
+        passed(await gate.extend(reservation, { costUsd: 0.3 }));
+      };
+      vi.spyOn(store.behind, "reserve").mockImplementation(async (request) => {
+        if (request.id === reservation.id) extending ??= extend();
+        return reserve(request);
+      });
+      store.health = "up";
+      passed(await gate.admit(KEY, { ...CALL, costUsd: 0.01 }));
+      await eventually(async () => expect(await readingOf(gate, "cost")).toMatchObject({ used: 0.61e9 }));
+      await extending;
+      settled(await gate.settle(reservation, { costUsd: 0.1 }));
+      expect(await readingOf(gate, "cost")).toMatchObject({ used: 0.11e9 });
+    }
+  });
+
+  it.each([
+    [2, "of the reserve"],
+    [3, "of its extension"],
+  ])(
+    "is held by the counters with all that was added to it where an answer is lost: %i, %s",
+    async (lost) => {
+      const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ key: { budget } }));
+      store.health = "rejects";
+      const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.1 }));
+      let extending: Promise<unknown> | undefined;
+      loseAnswer(store, lost); // the first step is the admit itself
+      const reserve = store.reserve.bind(store);
+      vi.spyOn(store, "reserve").mockImplementation((request) => {
+        if (request.id === reservation.id) extending ??= gate.extend(reservation, { costUsd: 0.2 });
+        return reserve(request);
+      });
+      store.health = "up";
+      passed(await gate.admit(KEY, { ...CALL, costUsd: 0.01 }));
+      await extending;
+      await vi.advanceTimersByTimeAsync(0);
+      passed(await gate.admit(KEY, { ...CALL, costUsd: 0.01 }));
+      await eventually(async () => expect(await readingOf(gate, "cost")).toMatchObject({ used: 0.32e9 }));
+      settled(await gate.settle(reservation, { costUsd: 0.1 }));
+      expect(await readingOf(gate, "cost")).toMatchObject({ used: 0.12e9 });
+    },
+  );
+
   it("counts both where a request came before the outage and in it", async () => {
     const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ project: { rpm: 90 } }));
     const named = { ...CALL, requestId: "r1" };
