@@ -89,6 +89,7 @@ export interface Gate<P extends Permissions = StandardPermissions> {
    *
    * @throws ValidationError where the gate has no ledger that can be read
    * @throws LedgerUnavailableError where what is pending in this process could not be written first
+   * @throws CountersUnavailableError where the counters do not answer
    */
   reconcile(query: ReconcileQuery): Promise<Reconciliation>;
   /** Permission-checked writes as a person, or as a key acting for its holder. */

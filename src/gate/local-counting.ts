@@ -66,6 +66,11 @@ export class LocalCounting implements Counters {
     return this.#accounts.size > 0;
   }
 
+  /** Whether there is something of an org that the store does not know of. */
+  owesOf(orgId: string): boolean {
+    return this.#accounts.has(orgId);
+  }
+
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
     const outcome = this.#counting.reserve(request);
     if (outcome.outcome === "reserved" && !request.dryRun) {

@@ -10,6 +10,7 @@ import { parse } from "../model/validation.js";
 import { type Budget, budgetsOf, type Spent, spentOf, startOf } from "./budget-sums.js";
 import type { Engine } from "./engine.js";
 import { answerOf } from "./guarded-counters.js";
+import { giveBack } from "./outage.js";
 import { heldFor, raise, turnToRebuild } from "./rebuilding.js";
 
 /** Which budgets to compare. */
@@ -22,7 +23,8 @@ export interface ReconcileQuery {
   readonly keyIds?: readonly string[] | undefined;
   /**
    * Raise counts that are below the ledger to what it says: to the calls that have ended, and those under way that the
-   * counters hold. No count is ever lowered. Not done by default.
+   * counters hold. No count is ever lowered. Not done by default. After an outage that was counted with `onCountersDown: "local"`,
+   * wait until every process has told `restored`: what one has yet to give the counters would be charged twice.
    */
   readonly rebuild?: boolean | undefined;
   /**
@@ -95,9 +97,11 @@ const DAY_MS = 86_400_000;
 
 /**
  * Compares the budgets of an org with what its ledger adds up to. What is pending in this process is written first; what
- * is pending in another shows as a difference.
+ * is pending in another shows as a difference. What this process counted without the counters they are given first; what
+ * another did shows as a difference until that one tells `restored`.
  *
  * @throws ValidationError where the gate has no ledger that can be read
+ * @throws CountersUnavailableError where the counters do not answer, or do not take what was counted of the org without them
  * @throws LedgerUnavailableError where what is pending could not be written
  * @throws NotFoundError where the org has no such key
  */
@@ -119,10 +123,24 @@ export async function reconcile(engine: Engine, given: ReconcileQuery): Promise<
   // INVARIANT: the ledger is read before the counters. A call is counted before it is recorded, so what is missing from
   // the counters then was lost, and is not a call that ended meanwhile.
   const compared = budgets.map((budget, i) => ({ budget, spent: spent[i] ?? NOTHING }));
+  await giveBackOf(engine, orgId, now);
   const differences = query.rebuild
     ? await rebuilt(engine, sink, query, compared, now)
     : differencesOf(compared, await readingsOf(engine, orgId, budgets, now), now);
   return { at: now, budgets: budgets.length, differences, unended: unended.map(unendedOf(now)) };
+}
+
+/**
+ * Gives the counters what this process counted of the org without them. It is in the ledger: a rebuild would add it, and it
+ * would be given after that.
+ */
+async function giveBackOf(engine: Engine, orgId: string, now: number): Promise<void> {
+  try {
+    await giveBack(engine, now);
+  } catch (error) {
+    // What they do not take of another org is nothing to this one.
+    if (engine.local.owesOf(orgId)) throw error;
+  }
 }
 
 interface Compared {

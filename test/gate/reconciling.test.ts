@@ -1,6 +1,9 @@
 import {
+  type Counters,
+  CountersUnavailableError,
   createGate,
   createLedger,
+  type Gate,
   type KeyChain,
   LedgerUnavailableError,
   memoryCounters,
@@ -192,6 +195,89 @@ describe("reconcile", () => {
     const { differences } = await gate.reconcile({ ...ORG, rebuild: true });
     expect(differences).toMatchObject([{ rebuiltNanoUsd: 0.2e9 }]);
     expect((await readingOf(gate, "cost")).usd?.used).toBe(0.3);
+  });
+
+  describe("after an outage that a process counted by itself", () => {
+    /** A gate over counters that can be down, and what a look at the store says. */
+    function withOutages(chain = limited({ key: { budget: { usd: 100, reset: "monthly" } } })) {
+      const behind = memoryCounters();
+      const down = new Set<string>();
+      const reached = async (orgId: string) => {
+        if (down.has(orgId)) throw new Error("ECONNREFUSED");
+        return behind;
+      };
+      const counters: Counters = {
+        reserve: async (request) => (await reached(request.orgId)).reserve(request),
+        settle: async (request) => (await reached(request.orgId)).settle(request),
+        read: async (query) => (await reached(query.orgId)).read(query),
+        close: async () => {},
+      };
+      const sink = memoryLedgerSink();
+      const clock = { at: NOON, now: () => clock.at };
+      const open = (over = sink) => {
+        const ledger = createLedger({ sink: over, clock });
+        const local = { onCountersDown: "local", localShare: 1 } as const;
+        const chains = [
+          chain,
+          aChain({ org: { id: "o2" }, project: { id: "p2" }, key: { id: "k2", limits: BUDGET } }),
+        ];
+        return { ...world(chains, { ledger, clock, counters, unpriced: "free", ...local }), ledger };
+      };
+      const spend = async (gate: Gate, costUsd: number, key = KEY) => {
+        const { reservation } = passed(await gate.admit(key, { model: "gpt-4o", costUsd }));
+        await gate.settle(reservation, { costUsd });
+      };
+      const store = world(chain, { counters: behind, clock }).gate;
+      const used = async () => (await readingOf(store, "cost")).usd?.used;
+      return { open, spend, used, sink, down };
+    }
+
+    it("gives the counters what is theirs before it compares, so that no call is charged twice", async () => {
+      const { open, spend, used, down } = withOutages();
+      const { gate } = open();
+      down.add("o1");
+      await spend(gate, 10);
+      passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 5 })); // under way
+      down.clear();
+      expect((await gate.reconcile({ ...ORG, rebuild: true })).differences).toEqual([]);
+      await spend(gate, 1);
+      expect(await used()).toBe(16);
+    });
+
+    it("gives it after it has read the ledger: a call that is counted here meanwhile is in both or in the counters alone", async () => {
+      const { open, spend, used, sink, down } = withOutages();
+      let spent: Promise<void> | undefined;
+      const racing = {
+        ...sink,
+        async sum(query: Parameters<typeof sink.sum>[0]) {
+          spent ??= outage();
+          await spent;
+          return sink.sum(query);
+        },
+      };
+      const { gate, ledger } = open(racing);
+      const outage = async () => {
+        down.add("o1");
+        await spend(gate, 10);
+        await ledger.flush();
+        down.clear();
+      };
+      expect((await gate.reconcile({ ...ORG, rebuild: true })).differences).toEqual([]);
+      await spend(gate, 1);
+      expect(await used()).toBe(11);
+    });
+
+    it("rejects where the counters do not take it, but for what is of another org", async () => {
+      const { open, spend, used, down } = withOutages();
+      const { gate } = open();
+      down.add("o1").add("o2");
+      await spend(gate, 10);
+      await spend(gate, 1, { keyId: "k2" });
+      await expect(gate.reconcile({ ...ORG, rebuild: true })).rejects.toThrow(CountersUnavailableError);
+      down.delete("o1");
+      expect((await gate.reconcile({ ...ORG, rebuild: true })).differences).toEqual([]);
+      expect(await used()).toBe(10);
+    });
   });
 
   it("does not add the estimate of a call whose end the ledger has lost to counts that hold what it came to", async () => {
