@@ -8,7 +8,7 @@ import type { Reservation } from "./reservation.js";
  * The answer of counters, waited for at most `countersTimeoutMs`. Counters in this process cannot be down: what they
  * throw is a defect and passes as it is.
  *
- * @param onLate is given the answer that comes after nobody waits for it any more
+ * @param onLate is given the answer that comes after nobody waits for it any more; what it throws or rejects with is nobody's
  * @throws CountersUnavailableError where they fail, answer nothing that is an answer, or do not answer in time. A charge
  * may have been made all the same: it errs on the side of refusing later calls.
  */
@@ -16,7 +16,7 @@ export function answerOf<T>(
   engine: Engine,
   counters: Counters,
   ask: () => Promise<T>,
-  onLate?: (answer: T) => void,
+  onLate?: (answer: T) => unknown,
 ): Promise<T> {
   return counters.inProcess ? ask() : answered(ask, engine.settings.countersTimeoutMs, onLate);
 }
@@ -24,9 +24,9 @@ export function answerOf<T>(
 async function answered<T>(
   ask: () => Promise<T>,
   timeoutMs: number,
-  onLate?: (answer: T) => void,
+  onLate?: (answer: T) => unknown,
 ): Promise<T> {
-  const answer = await withinTime(ask, timeoutMs, onLate);
+  const answer = await withinTime(ask, timeoutMs, onLate && ((late) => isAnswer(late) && onLate(late)));
   if (isAnswer(answer)) return answer;
   throw new CountersUnavailableError("the counters failed: what they answered has not the form of an answer");
 }
@@ -51,7 +51,7 @@ export function closeCounters({ settings: { counters, countersTimeoutMs } }: Eng
 async function withinTime<T>(
   ask: () => Promise<T>,
   timeoutMs: number,
-  onLate?: (answer: T) => void,
+  onLate?: (answer: T) => unknown,
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   let isLate = false;

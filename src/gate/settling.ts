@@ -92,27 +92,40 @@ async function closeElsewhere(
 ): Promise<Settlement> {
   engine.underWay.start();
   try {
-    const outcome = await settleCounted(engine, reservation, charges, ending.at);
+    const conclude = ({ used }: Settled) => closed(engine, reservation, use, charges, used, ending);
+    const outcome = await settleCounted(engine, reservation, charges, ending.at, conclude);
     if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
-    const answer = closed(engine, reservation, use, charges, outcome.used, ending);
+    const answer = conclude(outcome);
     return answer instanceof Promise ? await engine.underWay.aside(answer) : answer;
   } finally {
     engine.underWay.end();
   }
 }
 
-/** The ordinary way of counters, unless they did not answer when the call was admitted. */
+type Settled = Extract<SettleOutcome, { readonly outcome: "settled" }>;
+
+/**
+ * The ordinary way of counters, unless they did not answer when the call was admitted.
+ *
+ * @param onLate is told where they have settled it after the caller was told that they do not answer: no second try will
+ */
 function settleCounted(
   engine: Engine,
   reservation: Reservation,
   charges: Charges,
   now: number,
+  onLate: (outcome: Settled) => unknown,
 ): Promise<SettleOutcome> {
   if (reservation.degraded === "uncounted") return Promise.resolve(engine.outage.close(reservation, now));
   const counters = countersOf(engine, reservation);
   const { id, orgId } = reservation;
   const request = { id, orgId, now, amounts: chargeList(charges) };
-  return answerOf(engine, counters, () => counters.settle(request));
+  return answerOf(
+    engine,
+    counters,
+    () => counters.settle(request),
+    (outcome) => (outcome.outcome === "settled" ? onLate(outcome) : undefined),
+  );
 }
 
 /** Tells of a call that the counters have closed, and answers it: later where the ledger has to make room first. */

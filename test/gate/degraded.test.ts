@@ -3,6 +3,8 @@ import type { Counters } from "../../src/counters/counters.js";
 import { memoryCounters } from "../../src/counters/memory.js";
 import type { GateEvents } from "../../src/gate/events.js";
 import type { GateOptions } from "../../src/gate/options.js";
+import { createLedger } from "../../src/ledger/ledger.js";
+import { memoryLedgerSink } from "../../src/ledger/memory-sink.js";
 import { CountersUnavailableError, ValidationError } from "../../src/model/errors.js";
 import { eventually } from "../eventually.js";
 import { passed, readingOf, refusedBy, settled } from "../scenarios/answers.js";
@@ -411,6 +413,33 @@ describe("counters that answer too late", () => {
     expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 1 });
     expect(await readingOf(gate, "tokens", "project")).toMatchObject({ used: 100 });
   });
+
+  it.each(["settled", "released"] as const)(
+    "have closed the call all the same, and the ledger and whoever listens are told so: %s",
+    async (how) => {
+      const sink = memoryLedgerSink();
+      const ledger = createLedger({ sink });
+      const chain = limited({ key: { budget: { usd: 1, reset: "daily" }, rpd: 5 } });
+      const { gate, store } = setUp({ ledger }, chain);
+      const heard: unknown[] = [];
+      gate.on("overdraft", ({ limits }) => heard.push(limits.map(({ meter }) => meter)));
+      const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.5 }));
+      store.health = "answers after it was given up";
+      const end = () =>
+        how === "settled" ? gate.settle(reservation, { costUsd: 1.5 }) : gate.release(reservation);
+      await expect(afterTimeout(end())).rejects.toThrow(CountersUnavailableError);
+      store.health = "up";
+      const [late] = store.late;
+      late?.();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(await end()).toEqual({ settled: false, reason: "already_settled" });
+      await ledger.flush();
+      expect(sink.events()).toMatchObject([
+        { id: reservation.id, outcome: how, costNanoUsd: how === "settled" ? 1.5e9 : 0 },
+      ]);
+      expect(heard).toEqual(how === "settled" ? [["cost"]] : []);
+    },
+  );
 
   it("have settled all the same, so that the second try is told already_settled and charges nothing", async () => {
     const { gate, store } = setUp();
