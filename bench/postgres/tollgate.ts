@@ -40,7 +40,7 @@ export async function admitAndSettle(parameter: string): Promise<Served> {
   const setting = settingFrom(parameter);
   const pool = poolWith(setting.durability);
   const schema = schemaOf("tollgate");
-  const counters = postgresCounters({ pool, schema });
+  const counters = postgresCounters({ pool, schema, reserveWaitMs: 60_000 });
   await drop(pool, schema);
   await counters.migrate();
   const gate = createGate({

@@ -36,3 +36,6 @@ export async function dropSchema(pool: PostgresPool, schema: string): Promise<vo
   await pool.query(`SET client_min_messages = error`);
   await pool.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
 }
+
+/** For counters whose calls wait for each other as long as a busy machine takes. */
+export const PATIENT = { reserveWaitMs: 60_000 } as const;

@@ -30,7 +30,7 @@ export async function connect(store: StoreName, name: string): Promise<Connected
     };
   }
   const pool = new pg.Pool({ connectionString: DATABASE_URL, max: 4 });
-  const counters = postgresCounters({ pool, schema: name });
+  const counters = postgresCounters({ pool, schema: name, reserveWaitMs: 60_000 });
   await counters.migrate();
   return { counters, close: () => pool.end() };
 }

@@ -43,6 +43,14 @@ export interface PostgresCountersOptions extends PostgresOptions {
    * @defaultValue `"server"`
    */
   readonly clock?: "server" | "caller" | undefined;
+  /**
+   * How long a reserve may wait in this process until it is sent to the database, in milliseconds; then it rejects with
+   * CountersUnavailableError, and nothing was charged. Where more calls come than the database takes, this is how long each of
+   * them waits, so it has to stay well below `countersTimeoutMs` of the gate: by default it is half of that one's default.
+   *
+   * @defaultValue 500
+   */
+  readonly reserveWaitMs?: number | undefined;
 }
 
 /** Counters in Postgres, shared by all processes that use the same schema. */
@@ -55,6 +63,14 @@ export interface PostgresCounters extends Counters {
 }
 
 const clockSchema = z.enum(["server", "caller"], { error: '"server" or "caller"' }).optional();
+
+const RESERVE_WAIT = "a whole number of milliseconds from 1 to 3,600,000";
+
+const reserveWaitSchema = z
+  .int({ error: RESERVE_WAIT })
+  .min(1, { error: RESERVE_WAIT })
+  .max(3_600_000, { error: RESERVE_WAIT })
+  .default(500);
 
 /** The SQL of {@link PostgresCounters.migrate}, for those who run it themselves: one statement that may be run again. */
 export function postgresCountersSql(schema?: string): string {
@@ -73,9 +89,15 @@ export function postgresCountersSql(schema?: string): string {
  */
 export function postgresCounters(options: PostgresCountersOptions): PostgresCounters {
   const pool = poolOf(options);
-  const { schema, clock } = options;
+  const { schema, clock, reserveWaitMs } = options;
   const name = schemaName(schema);
-  return new CountersInPostgres(pool, name, parse(clockSchema, clock, "clock") !== "caller");
+  const onServerClock = parse(clockSchema, clock, "clock") !== "caller";
+  return new CountersInPostgres(
+    pool,
+    name,
+    onServerClock,
+    parse(reserveWaitSchema, reserveWaitMs, "reserveWaitMs"),
+  );
 }
 
 class CountersInPostgres implements PostgresCounters {
@@ -88,12 +110,12 @@ class CountersInPostgres implements PostgresCounters {
   /** Since what is over was last forgotten; it begins somewhere, so that processes that make few reserves forget as well. */
   #reserves = Math.floor(Math.random() * FORGET_EVERY);
 
-  constructor(pool: PostgresPool, schema: string, onServerClock: boolean) {
+  constructor(pool: PostgresPool, schema: string, onServerClock: boolean, reserveWaitMs: number) {
     this.#pool = pool;
     this.#schema = schema;
     this.#onServerClock = onServerClock;
     this.#texts = textsOf(schema);
-    this.#calls = new GroupedCalls((calls) => this.#count(calls), isAboutValues);
+    this.#calls = new GroupedCalls((calls) => this.#count(calls), isAboutValues, reserveWaitMs);
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveOutcome> {

@@ -1,3 +1,4 @@
+import { CountersUnavailableError } from "../../model/errors.js";
 import type { Reply } from "../wire/reply.js";
 import type { RowName } from "./postgres-layout.js";
 
@@ -6,6 +7,13 @@ const UNDER_WAY_MAX = 2;
 
 /** A statement that takes longer is held up, by locks of others or a lost connection, and does not keep the next one waiting. */
 const HELD_UP_MS = 200;
+
+/**
+ * Longer than that no statement that is well takes, and a gate has given up its calls, by default after a second: its connection may be
+ * gone without a word. Later calls of its rows no longer wait for it here; where it is still done, it and they lock each other out in the
+ * database.
+ */
+const LET_GO_MS = 3_000;
 
 /** Calls of one statement, which holds the locks of all of them until it is over. */
 const GROUP_MAX = 64;
@@ -34,6 +42,8 @@ export type SendCalls = (calls: readonly CountingCall[]) => Promise<readonly Rep
 
 interface Waiting {
   readonly call: CountingCall;
+  /** By the clock of the process that only goes forward, in milliseconds. */
+  readonly since: number;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -48,26 +58,33 @@ interface Group {
  * Sends a call at once while few are under way; the calls that come meanwhile go together in one statement, since a statement and
  * its transaction cost more than what a call does in them. Calls with the same first row are done in the order in which they came.
  *
- * A call that would wait in the database for one that is under way waits here, where it holds neither a connection nor locks.
+ * A call that would wait in the database for one that is under way waits here, where it holds neither a connection nor locks. A reserve that
+ * waits too long is not sent any more, but fails: after a stall, and under more load than the database can take, statements would else be
+ * full of calls that their callers have given up, for good. A settle is always sent: it is of a call that was made.
  */
 export class GroupedCalls {
   readonly #send: SendCalls;
   readonly #isAboutValues: (error: unknown) => boolean;
+  readonly #reserveWaitMs: number;
   #waiting: Waiting[] = [];
   #underWay = 0;
   /** The first rows of what is under way. */
   readonly #held = new Set<string>();
   #isDue = false;
 
-  /** @param isAboutValues whether an error says that nothing was done because of a value of one of the calls */
-  constructor(send: SendCalls, isAboutValues: (error: unknown) => boolean) {
+  /**
+   * @param isAboutValues whether an error says that nothing was done because of a value of one of the calls
+   * @param reserveWaitMs how long a reserve may wait to be sent
+   */
+  constructor(send: SendCalls, isAboutValues: (error: unknown) => boolean, reserveWaitMs: number) {
     this.#send = send;
     this.#isAboutValues = isAboutValues;
+    this.#reserveWaitMs = reserveWaitMs;
   }
 
   run(call: CountingCall): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ call, resolve, reject });
+      this.#waiting.push({ call, since: performance.now(), resolve, reject });
       this.#sendSoon();
     });
   }
@@ -90,13 +107,25 @@ export class GroupedCalls {
     }
   }
 
-  /** Takes the first of those that can be sent: a share of all, and what has its first row in common with one of them. */
+  /**
+   * Takes the first of those that can be sent: a share of all, and what has its first row in common with one of them. Reserves that have
+   * waited too long fail.
+   */
   #taken(share: number): Group {
     const calls: Waiting[] = [];
     const left: Waiting[] = [];
     const firstRows = new Set<string>();
+    const tooLate = performance.now() - this.#reserveWaitMs;
     let locks = 0;
     for (const [i, one] of this.#waiting.entries()) {
+      if (one.since < tooLate && one.call.name === "reserve") {
+        one.reject(
+          new CountersUnavailableError(
+            `the counters could not be asked within ${this.#reserveWaitMs} ms: nothing was charged`,
+          ),
+        );
+        continue;
+      }
       const { rows, locks: more } = one.call;
       const first = rows[0]?.name ?? "";
       const isFull =
@@ -119,19 +148,29 @@ export class GroupedCalls {
 
   async #sendGroup({ calls, firstRows }: Group): Promise<void> {
     for (const row of firstRows) this.#held.add(row);
-    let isCounted = true;
     this.#underWay++;
-    const countNoMore = () => {
-      if (isCounted) this.#underWay--;
-      isCounted = false;
+    const countNoMore = this.#once(() => this.#underWay--);
+    // The callers are not answered by it: what their calls were charged, if it comes after all, a gate gives back.
+    const letGo = this.#once(() => {
+      for (const row of firstRows) this.#held.delete(row);
+    });
+    const timers = [setTimeout(countNoMore, HELD_UP_MS), setTimeout(letGo, LET_GO_MS)];
+    for (const timer of timers) timer.unref();
+    await this.#answer(calls);
+    for (const timer of timers) clearTimeout(timer);
+    letGo();
+    countNoMore();
+  }
+
+  /** Gives something back, the first time that it is called, and sends what has waited for that. */
+  #once(giveBack: () => void): () => void {
+    let isDone = false;
+    return () => {
+      if (isDone) return;
+      isDone = true;
+      giveBack();
       this.#sendSoon();
     };
-    const timer = setTimeout(countNoMore, HELD_UP_MS);
-    timer.unref();
-    await this.#answer(calls);
-    clearTimeout(timer);
-    for (const row of firstRows) this.#held.delete(row);
-    countNoMore();
   }
 
   async #answer(calls: readonly Waiting[]): Promise<void> {

@@ -2,7 +2,7 @@ import { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Charge } from "../../../src/admission/charge.js";
 import { postgresCounters } from "../../../src/postgres.js";
-import { dropSchema, newSchema, serverAnswers, serverPool } from "../../postgres/server.js";
+import { dropSchema, newSchema, PATIENT, serverAnswers, serverPool } from "../../postgres/server.js";
 import { DATABASE_URL } from "../../services.js";
 import { limitsAt } from "../limits.js";
 
@@ -37,8 +37,8 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
   it("pass no limit and meet no deadlock, whatever scopes calls share and in whatever order they name them", async () => {
     const { watched, failures } = watch();
     // As two processes would: what one sends together locks what the other does.
-    const counters = postgresCounters({ pool: watched, schema });
-    const others = postgresCounters({ pool: watched, schema });
+    const counters = postgresCounters({ pool: watched, schema, ...PATIENT });
+    const others = postgresCounters({ pool: watched, schema, ...PATIENT });
     const scopes = Array.from({ length: 8 }, (_, i) =>
       limitsAt(
         "key",
@@ -97,7 +97,7 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
   it("meet no deadlock where calls of several processes share reservations and idempotency keys under other limits", async () => {
     const { watched, failures } = watch();
     const processes = ["a", "b"].map((name) => ({
-      counters: postgresCounters({ pool: watched, schema }),
+      counters: postgresCounters({ pool: watched, schema, ...PATIENT }),
       charges: limitsAt("key", { rpd: 1e6 }, `crosswise ${name}`).map((limit) => ({ limit, amount: 1 })),
     }));
     const at = { orgId: "o1", now: Date.now() };
@@ -127,7 +127,7 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
   }, 60_000);
 
   it("admit to the last one and never one more, from several connections on one limit", async () => {
-    const counters = postgresCounters({ pool, schema });
+    const counters = postgresCounters({ pool, schema, ...PATIENT });
     const [limit] = limitsAt("org", { rpd: 50 }, "one limit");
     if (!limit) throw new Error("one limit");
     const outcomes = await Promise.all(
@@ -146,7 +146,7 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
   }, 60_000);
 
   it("give an idempotency key that has expired to one of many calls, whatever their limits", async () => {
-    const counters = postgresCounters({ pool, schema });
+    const counters = postgresCounters({ pool, schema, ...PATIENT });
     for (let round = 0; round < 150; round++) {
       const idempotency = { key: `key ${round}`, fingerprint: "f" };
       const call = (id: string, ttlMs: number) => {
@@ -166,7 +166,7 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
       max: 3,
       options: "-c default_transaction_isolation=repeatable\\ read",
     });
-    const counters = postgresCounters({ pool: strict, schema });
+    const counters = postgresCounters({ pool: strict, schema, ...PATIENT });
     const [limit] = limitsAt("org", { rpd: 30 }, "repeatable");
     if (!limit) throw new Error("one limit");
     let reserved = 0;

@@ -3,7 +3,7 @@ import { countersConformance } from "tollgate/testing";
 import { afterAll, describe, it } from "vitest";
 import { postgresCounters } from "../../../src/postgres.js";
 import { databases } from "../../postgres/databases.js";
-import { dropSchema, newSchema } from "../../postgres/server.js";
+import { dropSchema, newSchema, PATIENT } from "../../postgres/server.js";
 
 /** A trace takes seconds here; these have found something. */
 const SEEDS = [2, 6, 10];
@@ -18,7 +18,7 @@ describe.each(databases)("counters: Postgres, on %s", (name, open) => {
 
   /** Empty counters in the one schema: to make one for each case takes longer than the case. */
   async function make(clock: "caller" | "server"): Promise<Counters> {
-    const counters = postgresCounters({ pool, schema, clock });
+    const counters = postgresCounters({ pool, schema, clock, ...PATIENT });
     await counters.migrate();
     const tables = ["counts", "reservation", "clock"].map((table) => `"${schema}".${table}`);
     await pool.query(`TRUNCATE ${tables.join(", ")}`);

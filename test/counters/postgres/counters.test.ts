@@ -3,7 +3,7 @@ import type { Charge } from "../../../src/admission/charge.js";
 import { ValidationError } from "../../../src/model/errors.js";
 import { postgresCounters } from "../../../src/postgres.js";
 import { databases } from "../../postgres/databases.js";
-import { dropSchema, newSchema } from "../../postgres/server.js";
+import { dropSchema, newSchema, PATIENT } from "../../postgres/server.js";
 import { charge, limitOf, limitsAt } from "../limits.js";
 
 const TTL = 3_600_000;
@@ -11,7 +11,7 @@ const TTL = 3_600_000;
 describe.each(databases)("counters in %s", (_, open) => {
   const { pool, end } = open();
   const schema = newSchema();
-  const counters = postgresCounters({ pool, schema });
+  const counters = postgresCounters({ pool, schema, ...PATIENT });
   beforeAll(() => counters.migrate(), 60_000);
   afterAll(async () => {
     await dropSchema(pool, schema);
@@ -137,7 +137,7 @@ describe.each(databases)("counters in %s", (_, open) => {
 
   it("forget, on the way of reserves, reservations and counts that matter no more, and nothing else", async () => {
     const own = newSchema();
-    const forgetful = postgresCounters({ pool, schema: own, clock: "caller" });
+    const forgetful = postgresCounters({ pool, schema: own, clock: "caller", ...PATIENT });
     await forgetful.migrate();
     try {
       const start = Date.UTC(2026, 0, 1);
@@ -170,7 +170,7 @@ describe.each(databases)("counters in %s", (_, open) => {
 
   it("look, when they forget, at nothing but what may be forgotten, however much is kept", async () => {
     const own = newSchema();
-    const busy = postgresCounters({ pool, schema: own });
+    const busy = postgresCounters({ pool, schema: own, ...PATIENT });
     await busy.migrate();
     try {
       const many = Array.from({ length: 300 }, (_, i) => `('kept ${i}', 9e15, 9e15)`);
@@ -191,7 +191,7 @@ describe.each(databases)("counters in %s", (_, open) => {
 
   it("go by the caller's clock before 1970 too", async () => {
     const own = newSchema();
-    const early = postgresCounters({ pool, schema: own, clock: "caller" });
+    const early = postgresCounters({ pool, schema: own, clock: "caller", ...PATIENT });
     await early.migrate();
     try {
       const charges = [charge(limit({ rpm: 1 }), 1, 0)];
@@ -241,7 +241,7 @@ describe.each(databases)("counters in %s", (_, open) => {
           throw Object.assign(new Error("lost"), { code });
         },
       };
-      const broken = postgresCounters({ pool: failing, schema });
+      const broken = postgresCounters({ pool: failing, schema, ...PATIENT });
       const charges = [charge(limit({ tpm: 1_000 }), 7, 0)];
       const id = `failing ${code}`;
       await reserve(id, charges);
@@ -259,7 +259,7 @@ describe.each(databases)("counters in %s", (_, open) => {
 
   it("forget with what is reserved alone: a settle that goes where nothing is leaves the rest as it was", async () => {
     const own = newSchema();
-    const settling = postgresCounters({ pool, schema: own });
+    const settling = postgresCounters({ pool, schema: own, ...PATIENT });
     await settling.migrate();
     try {
       await settling.reserve({ id: "open", orgId: "o1", now: Date.now(), ttlMs: TTL, charges: [] });
@@ -286,7 +286,7 @@ describe.each(databases)("counters in %s", (_, open) => {
         return pool.query(text, values);
       },
     };
-    const watched = postgresCounters({ pool: counting, schema });
+    const watched = postgresCounters({ pool: counting, schema, ...PATIENT });
     const charges = [charge(limit({ tpm: 1_000 }), 1, 0)];
     const call = { orgId: "o1", now: Date.now(), charges };
     const ids = Array.from({ length: 100 }, (_, i) => `one of many ${i}`);
@@ -305,7 +305,7 @@ describe.each(databases)("counters in %s", (_, open) => {
         return pool.query(text, values);
       },
     };
-    const watched = postgresCounters({ pool: counting, schema });
+    const watched = postgresCounters({ pool: counting, schema, ...PATIENT });
     const charges = ["org", "project", "key"].flatMap((kind) =>
       limitsAt(kind as "org", { rpm: 9, tpm: 9, inFlight: 9 }, `statements ${kind}`).map((one) =>
         charge(one, 1, 0),

@@ -4,11 +4,12 @@ import {
   GroupedCalls,
   type SendCalls,
 } from "../../../src/counters/postgres/grouped-calls.js";
+import { CountersUnavailableError } from "../../../src/model/errors.js";
 
 /** A call that is told from others by its id, under limits of an org. */
-function callOf(id: string, org?: string): CountingCall {
+function callOf(id: string, org?: string, name: CountingCall["name"] = "reserve"): CountingCall {
   const rows = org === undefined ? [] : [{ name: org, lock: org, scope: org, models: "=" }];
-  return { name: "reserve", rows, locks: [`id ${id}`], told: "", values: [id] };
+  return { name, rows, locks: [`id ${id}`], told: "", values: [id] };
 }
 
 interface Sent {
@@ -37,7 +38,7 @@ function recorder() {
         },
       });
     });
-  const calls = new GroupedCalls(send, (error) => error instanceof RangeError);
+  const calls = new GroupedCalls(send, (error) => error instanceof RangeError, 500);
   return { sent, calls, ids: () => sent.map(({ ids }) => ids) };
 }
 
@@ -168,10 +169,54 @@ describe("calls of counters in Postgres", () => {
     await Promise.all(later);
   });
 
+  it("that waited unsent for too long fail with nothing charged, but for settles: nobody waits for them any more", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const { sent, calls, ids } = recorder();
+    const stalled = calls.run(callOf("stalled", "acme"));
+    await turn();
+    const old = namesOf(3).map((id) => calls.run(callOf(id, "acme")));
+    const given = Promise.allSettled(old);
+    const settling = calls.run(callOf("settling", "acme", "settle"));
+    vi.advanceTimersByTime(1);
+    const justInTime = calls.run(callOf("just in time", "acme"));
+    vi.advanceTimersByTime(500);
+    await sent[0]?.answer();
+    expect(ids().slice(1)).toEqual([["settling", "just in time"]]);
+    await sent[1]?.answer();
+    await Promise.all([stalled, settling, justInTime]);
+    for (const one of await given) {
+      expect(one).toMatchObject({ status: "rejected", reason: expect.any(CountersUnavailableError) });
+    }
+  });
+
+  it("go on after a statement whose connection is gone without a word, a few seconds later; they are not kept back for good", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const { sent, calls, ids } = recorder();
+    const gone = ["acme", "globex"].map((org) => calls.run(callOf(`gone of ${org}`, org)));
+    await turn();
+    const settling = calls.run(callOf("settling", "acme", "settle"));
+    vi.advanceTimersByTime(2_900);
+    await turn();
+    expect(sent).toHaveLength(2);
+    vi.advanceTimersByTime(200);
+    await turn();
+    expect(ids().slice(2)).toEqual([["settling"]]);
+    // What is let go and ends at last gives back nothing that another has by now.
+    await sent[0]?.answer();
+    const next = calls.run(callOf("next", "acme"));
+    await turn();
+    expect(sent).toHaveLength(3);
+    await sent[2]?.answer();
+    expect(ids().slice(3)).toEqual([["next"]]);
+    for (const one of sent) await one.answer();
+    expect(await Promise.all([...gone, settling, next])).toHaveLength(4);
+  });
+
   it("that are not answered fail: no answer is made up", async () => {
     const calls = new GroupedCalls(
       async () => [["c0"]],
       () => false,
+      500,
     );
     const answers = await Promise.allSettled(namesOf(2).map((id) => calls.run(callOf(id, "acme"))));
     expect(answers.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);

@@ -7,7 +7,7 @@ import { memoryCounters } from "../../../src/counters/memory.js";
 import { postgresCounters } from "../../../src/counters/postgres/counters.js";
 import type { Limits } from "../../../src/model/limits.js";
 import { databases } from "../../postgres/databases.js";
-import { dropSchema, newSchema } from "../../postgres/server.js";
+import { dropSchema, newSchema, PATIENT } from "../../postgres/server.js";
 import { charge, clockStep, limitsAt, START } from "../limits.js";
 
 const PROJECT: Limits = {
@@ -156,7 +156,7 @@ describe.each(databases)("counters in %s", (_, open) => {
           return answer;
         },
       };
-      const counters = postgresCounters({ pool: inTurn, schema, clock: "caller" });
+      const counters = postgresCounters({ pool: inTurn, schema, clock: "caller", ...PATIENT });
       await counters.migrate();
       let refused = 0;
       await fc.assert(

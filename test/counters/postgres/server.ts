@@ -1,7 +1,7 @@
 import { afterAll } from "vitest";
 import type { Counters } from "../../../src/counters/counters.js";
 import { postgresCounters } from "../../../src/postgres.js";
-import { dropSchema, newSchema, serverAnswers, serverPool } from "../../postgres/server.js";
+import { dropSchema, newSchema, PATIENT, serverAnswers, serverPool } from "../../postgres/server.js";
 
 /**
  * Makes counters on the caller's clock, one after the other; nothing where no server answers. To make tables takes longest, so that
@@ -12,7 +12,7 @@ export async function makePostgresCounters(): Promise<(() => Counters) | undefin
   // One connection, as Redis has: scenarios count on calls being run in the order in which they are made.
   const pool = serverPool(1);
   const schema = newSchema();
-  const counters = postgresCounters({ pool, schema, clock: "caller" });
+  const counters = postgresCounters({ pool, schema, clock: "caller", ...PATIENT });
   let tables: Promise<void> | undefined;
   let latest = 0;
   afterAll(async () => {
