@@ -1,6 +1,9 @@
 /** A notification takes fewer than 8,000 bytes. */
 const PAYLOAD_MAX = 7_900;
 
+/** The changes of one, which leaves room for who tells of them. */
+const CHANGES_MAX = PAYLOAD_MAX - 100;
+
 /**
  * The function that commits changes, in the named schema: one statement, so one transaction, over any connection.
  *
@@ -8,20 +11,30 @@ const PAYLOAD_MAX = 7_900;
  * orgId}, ...]}`, or, with nothing written, `{"stale": {kind, id, expected, present}}`. The trail of an org comes first, so that
  * writers of one org wait for each other there and nowhere else; the rest comes in the order of ids.
  *
- * Whoever listens on the channel, named as the schema, is told `{"by": writer, "changed": [...]}`, or without `changed` where
- * that is too long.
+ * Whoever listens on the channel, named as the schema, is told `{"by": writer, "changed": [...]}`, in as many notifications as all changes
+ * take; without `changed` of one that is too long by itself.
  */
 export function commitSql(schema: string): string {
   const s = `"${schema}"`;
   return `
+CREATE FUNCTION ${s}.tell(writer text, part json[]) RETURNS void LANGUAGE plpgsql AS $fn$
+DECLARE
+  told text := json_build_object('by', writer, 'changed', part);
+BEGIN
+  IF octet_length(told) > ${PAYLOAD_MAX} THEN told := json_build_object('by', writer); END IF;
+  PERFORM pg_notify('${schema}', told);
+END $fn$;
+
 CREATE FUNCTION ${s}.commit(writer text, changes json) RETURNS json LANGUAGE plpgsql AS $fn$
 DECLARE
   change record;
   present record;
   done bigint;
   orgs text[] := '{}';
-  changed json;
-  told text;
+  changed json[];
+  one json;
+  part json[] := '{}';
+  bytes integer := 0;
 BEGIN
   FOR change IN
     SELECT g.*, g.record ->> 'orgId' AS org_id
@@ -56,13 +69,20 @@ BEGIN
     END IF;
   END LOOP;
 
-  changed := (
-    SELECT json_agg(json_build_object('kind', g.kind, 'id', g.id, 'orgId', orgs[g.place]))
+  changed := ARRAY(
+    SELECT json_build_object('kind', g.kind, 'id', g.id, 'orgId', orgs[g.place])
     FROM (SELECT kind, id, row_number() OVER (ORDER BY kind <> 'trail', kind, id COLLATE "C") AS place
-          FROM json_to_recordset(changes) AS g (kind text, id text)) g);
-  told := json_build_object('by', writer, 'changed', changed);
-  IF octet_length(told) > ${PAYLOAD_MAX} THEN told := json_build_object('by', writer); END IF;
-  PERFORM pg_notify('${schema}', told);
+          FROM json_to_recordset(changes) AS g (kind text, id text)) g ORDER BY g.place);
+  FOREACH one IN ARRAY changed LOOP
+    IF cardinality(part) > 0 AND bytes + octet_length(one::text) + 1 > ${CHANGES_MAX} THEN
+      PERFORM ${s}.tell(writer, part);
+      part := '{}';
+      bytes := 0;
+    END IF;
+    part := array_append(part, one);
+    bytes := bytes + octet_length(one::text) + 1;
+  END LOOP;
+  PERFORM ${s}.tell(writer, part);
   RETURN json_build_object('changed', changed);
 END $fn$;
 `;

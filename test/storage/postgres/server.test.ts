@@ -67,12 +67,37 @@ describe.runIf(await serverAnswers())("storage on a Postgres server", () => {
     await writer.commit([change("project", "p", 0, made)]);
     await expect.poll(() => told, { timeout: 20_000 }).toEqual(["org watched watched", "project p watched"]);
 
-    const many = Array.from({ length: 300 }, (_, i) => `many ${i}`);
-    await writer.commit(many.map((id) => change("project", id, 0, projectRecord(id, { orgId: "watched" }))));
-    await expect.poll(() => missed, { timeout: 20_000 }).toBe(3); // more than a notification holds
     stop();
     await writer.commit([change("project", "p", 1, undefined)]);
     expect(told).toHaveLength(2);
+  }, 60_000);
+
+  it("tells other processes of every change of a long commit, and that they have missed only one that fits no notification", async () => {
+    const writer = postgresStorage({ pool: admin, schema });
+    const told: string[] = [];
+    let missed = 0;
+    const stop = storage.watch(
+      (changed) => told.push(...changed.map(({ id }) => id)),
+      () => missed++,
+    );
+    await expect.poll(() => missed, { timeout: 20_000 }).toBe(1);
+    const many = Array.from({ length: 300 }, (_, i) => `many ${i} ${"ß".repeat(i)}`);
+    await writer.commit([
+      change("org", "long", 0, orgRecord("long")),
+      ...many.map((id) => change("project", id, 0, projectRecord(id, { orgId: "long" }))),
+    ]);
+    await expect.poll(() => told.length, { timeout: 20_000 }).toBe(301);
+    expect(told.toSorted()).toEqual(["long", ...many].toSorted());
+    expect(missed).toBe(1);
+
+    const tooLong = "\u0001".repeat(1_400); // six characters each, as JSON
+    await writer.commit([
+      change("project", tooLong, 0, projectRecord(tooLong, { orgId: "long" })),
+      change("project", "short", 0, projectRecord("short", { orgId: "long" })),
+    ]);
+    await expect.poll(() => told.length, { timeout: 20_000 }).toBe(302);
+    await expect.poll(() => missed, { timeout: 20_000 }).toBe(2);
+    stop();
   }, 60_000);
 
   it("takes whatever else somebody notifies on its channel for changes that it has missed", async () => {
