@@ -16,7 +16,7 @@ import { authorize } from "./authorizing.js";
 import type { Actor } from "./control/actor.js";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.js";
 import { type Directory, heldToItsWord } from "./directory.js";
-import { createEngine } from "./engine.js";
+import { createEngine, type Engine } from "./engine.js";
 import type { GateEvents, Listener } from "./events.js";
 import { extend } from "./extending.js";
 import { closeCounters } from "./guarded-counters.js";
@@ -102,8 +102,8 @@ export interface Gate<P extends Permissions = StandardPermissions> {
   on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void;
   /**
    * Waits for what is under way, at most `countersTimeoutMs`, gives the counters what was counted without them, and closes the
-   * ledger, the counters, for which it waits as long, and the storage. Later calls, of a control plane too, reject with
-   * ClosedError; a second close is the first one.
+   * ledger, the counters, for which it waits as long, and the storage, once it has written when keys were last used, in five seconds
+   * at most. Later calls, of a control plane too, reject with ClosedError; a second close is the first one.
    *
    * @throws LedgerUnavailableError where the ledger could not write all that was pending, CountersUnavailableError where
    * the counters did not take what was counted without them or could not be closed in time, and what a storage throws that
@@ -149,11 +149,11 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
     const steps = [
       () => unwatch?.(),
       () => unwatchDirectory?.(),
-      () => engine.lastUsed?.flush(),
       () => engine.underWay.none(settings.countersTimeoutMs),
       () => giveBack(engine, settings.clock.now()),
       () => ledger?.close(),
       () => closeCounters(engine),
+      () => lastUsesWritten(engine),
       () => storage?.close(),
     ];
     // What is still to come is done whatever fails. Of what fails, events that are lost are told before all.
@@ -233,6 +233,25 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
       return closing;
     },
   };
+}
+
+/** How long a gate that closes waits until the last uses of keys are written: of all that it writes they matter least. */
+const LAST_USES_MS = 5_000;
+
+/** Writes when keys were last used, by the calls that were under way too. */
+async function lastUsesWritten({ lastUsed }: Engine): Promise<void> {
+  if (lastUsed === undefined) return;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`when keys were last used could not be written within ${LAST_USES_MS} ms`));
+    }, LAST_USES_MS);
+  });
+  try {
+    await Promise.race([lastUsed.flush(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function directoryFrom({ directory, storage, clock }: GateSettings): Directory {

@@ -56,6 +56,20 @@ function accounting(options: Partial<LedgerOptions> = {}) {
   return { ...made, sink, ledger, hand, admit };
 }
 
+/** A gate with storage and a ledger, and a key that was made by its control plane. */
+async function storedKey() {
+  const hand = countersByHand();
+  const sink = memoryLedgerSink();
+  const storage = { ...memoryStorage(), close: vi.fn(async () => {}) };
+  const ledger = createLedger({ sink, maxDelayMs: 60_000 });
+  const gate = createGate({ storage, counters: hand.counters, ledger, unpriced: "free" });
+  const olga = gate.as({ userId: "olga" });
+  const { id: orgId } = await olga.orgs.create({ name: "Acme" });
+  const { id: projectId } = await olga.projects.create({ orgId, name: "Search" });
+  const { key, token } = await olga.keys.create({ orgId, projectId });
+  return { hand, sink, storage, gate, token, keyId: key.id };
+}
+
 describe("a gate that is closed", () => {
   it("writes the end of every call whose settle or release was under way, and the extension", async () => {
     const { gate, sink, ledger, hand, admit } = accounting();
@@ -172,23 +186,44 @@ describe("a gate that is closed", () => {
   });
 
   it("drains the ledger and closes the counters where the storage cannot be written to", async () => {
-    const sink = memoryLedgerSink();
-    const { counters } = countersByHand();
-    const storage = { ...memoryStorage(), close: vi.fn(async () => {}) };
-    const ledger = createLedger({ sink, maxDelayMs: 60_000 });
-    const gate = createGate({ storage, counters, ledger, unpriced: "free" });
-    const olga = gate.as({ userId: "olga" });
-    const { id: orgId } = await olga.orgs.create({ name: "Acme" });
-    const { id: projectId } = await olga.projects.create({ orgId, name: "Search" });
-    const { token } = await olga.keys.create({ orgId, projectId });
+    const { hand, gate, storage, sink, token } = await storedKey();
     await gate.settle(passed(await gate.admit(token, CALL)).reservation, { costUsd: 1 });
     storage.commit = async () => {
       throw new Error("storage is down");
     };
     await expect(gate.close()).rejects.toThrow("storage is down");
     expect(sink.events()).toMatchObject([{ outcome: "settled" }]);
-    expect(counters.close).toHaveBeenCalledTimes(1);
+    expect(hand.counters.close).toHaveBeenCalledTimes(1);
     expect(storage.close).toHaveBeenCalledTimes(1);
+  });
+
+  it("writes when the keys of calls that were under way were last used", async () => {
+    const { hand, gate, storage, token, keyId } = await storedKey();
+    hand.hold();
+    const admitting = gate.admit(token, CALL);
+    await eventually(() => expect(hand.held).toHaveLength(1));
+    const closing = gate.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    hand.letGo();
+    await Promise.all([closing, admitting]);
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ id: keyId });
+  });
+
+  it("writes the ledger and closes everything where the storage hangs while it is told when keys were last used", async () => {
+    const { hand, gate, storage, sink, token } = await storedKey();
+    await gate.settle(passed(await gate.admit(token, CALL)).reservation, { costUsd: 1 });
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      storage.commit = () => new Promise(() => {});
+      const closing = expect(gate.close()).rejects.toThrow("last used");
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(sink.events()).toMatchObject([{ outcome: "settled" }]);
+      expect(hand.counters.close).toHaveBeenCalledTimes(1);
+      expect(storage.close).toHaveBeenCalledTimes(1);
+      await closing;
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 
