@@ -44,6 +44,19 @@ interface Compiling {
 /** How often a load starts again because something was written meanwhile; then its answer is used but not kept. */
 const RELOADS_MAX = 3;
 
+/** A load that takes longer may never end, its connection gone without a word: later calls ask anew. */
+const JOINED_MS = 1_000;
+
+/** Longer than that nobody waits for the directory. */
+const LOAD_MS = 10_000;
+
+interface Load {
+  readonly writes: number;
+  /** By the clock of the process that only goes forward, in milliseconds. */
+  readonly since: number;
+  readonly entry: Promise<CachedChain | undefined>;
+}
+
 /**
  * The chains of the keys in use, by key id and by token hash.
  *
@@ -56,7 +69,7 @@ export class ChainCache {
   readonly #byId: LRUCache<string, CachedChain>;
   readonly #byDigest: LRUCache<string, CachedChain>;
   readonly #stamps: LRUCache<string, Stamp>;
-  readonly #loads = new Map<string, { writes: number; entry: Promise<CachedChain | undefined> }>();
+  readonly #loads = new Map<string, Load>();
   #writes = 0;
 
   constructor(directory: Directory, compiling: Compiling, options: { maxKeys: number; maxAgeMs: number }) {
@@ -84,15 +97,20 @@ export class ChainCache {
     return atHand(this.#byDigest, digest, this.#maxAgeMs, now);
   }
 
-  /** The chain of a key id or a token hash from the directory; loads of the same one at the same time are one. */
+  /**
+   * The chain of a key id or a token hash from the directory; loads of the same one at the same time are one.
+   *
+   * @throws Error where the directory does not answer within ten seconds
+   */
   async load(
     ref: { readonly hash: string } | { readonly keyId: string },
     now: number,
   ): Promise<CachedChain | undefined> {
     const name = "hash" in ref ? `hash ${ref.hash}` : `id ${ref.keyId}`;
     const running = this.#loads.get(name);
-    if (running && running.writes === this.#writes) return running.entry;
-    const load = { writes: this.#writes, entry: this.#load(ref, now) };
+    const since = performance.now();
+    if (running && running.writes === this.#writes && since - running.since < JOINED_MS) return running.entry;
+    const load = { writes: this.#writes, since, entry: answeredInTime(this.#load(ref, now)) };
     this.#loads.set(name, load);
     try {
       return await load.entry;
@@ -141,6 +159,18 @@ export class ChainCache {
       this.#stamps.set(orgId, stamp);
     }
     return stamp;
+  }
+}
+
+async function answeredInTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the directory did not answer within ${LOAD_MS} ms`)), LOAD_MS);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

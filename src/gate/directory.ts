@@ -16,7 +16,10 @@ export interface ScopeChain {
  * undefined.
  */
 export interface Directory {
-  /** The chain of a key, by the SHA-256 of its token in hexadecimal or by its id; undefined where there is none. */
+  /**
+   * The chain of a key, by the SHA-256 of its token in hexadecimal or by its id; undefined where there is none. A gate waits ten
+   * seconds for it at most.
+   */
   key(ref: { readonly hash: string } | { readonly keyId: string }): Promise<KeyChain | undefined>;
   /** A person as a member of an org; undefined where they are not one. */
   principal(userId: string, orgId: string): Promise<Principal | undefined>;

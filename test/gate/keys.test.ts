@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { KeyRefusalReason } from "../../src/admission/reasons.js";
 import type { Directory } from "../../src/gate/directory.js";
 import { createGate } from "../../src/gate/gate.js";
@@ -268,6 +268,34 @@ describe("the cache of keys", () => {
     registry.before = async () => {};
     passed(await gate.admit(token, CALL));
     expect(registry.asked).toHaveLength(2);
+  });
+
+  it("asks anew a second after a look-up that has no answer, which nobody waits for longer than ten seconds", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    try {
+      const { registry, gate } = setUp();
+      const token = registry.put(aChain());
+      registry.before = () => new Promise(() => {});
+      const hung = Promise.allSettled([gate.admit(token, CALL), gate.admit(token, CALL)]);
+      await vi.advanceTimersByTimeAsync(999);
+      const joined = Promise.allSettled([gate.admit(token, CALL)]);
+      expect(registry.asked).toHaveLength(1);
+      await vi.advanceTimersByTimeAsync(1);
+      registry.before = async () => {};
+      passed(await gate.admit(token, CALL));
+      expect(registry.asked).toHaveLength(2);
+      await vi.advanceTimersByTimeAsync(9_000);
+      for (const call of [...(await hung), ...(await joined)]) {
+        expect(call).toMatchObject({
+          status: "rejected",
+          reason: { message: expect.stringContaining("did not answer") },
+        });
+      }
+      passed(await gate.admit(token, CALL));
+      expect(registry.asked).toHaveLength(2);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("keeps no absence: a key that is made later works at once", async () => {
