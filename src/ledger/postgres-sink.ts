@@ -37,9 +37,10 @@ export function postgresLedgerSink(options: PostgresOptions): PostgresLedgerSink
     tagText: "tag.name || '=' || tag.value",
   };
   const columns = COLUMN_NAMES.join(", ");
+  // Locked in one order by every process: two that write the same events never wait for each other in a circle.
   const insert = `insert into ${table} (${columns})
     select ${columns} from json_to_recordset($1::json) as event(${COLUMN_NAMES.map((column) => `${column} ${TYPES[column]}`).join(", ")})
-    ${onConflict("usage_event")}`;
+    order by id collate "C" ${onConflict("usage_event")}`;
   const rowsOf = async ({ text, values }: { text: string; values: readonly unknown[] }) => {
     const { rows } = await pool.query(text, [...values]).catch((error: unknown) => {
       const advice = notMigrated(error, "postgresLedgerSink");

@@ -5,6 +5,7 @@ import { memoryLedgerSink } from "tollgate";
 import { postgresLedgerSink } from "tollgate/postgres";
 import { sqliteLedgerSink } from "tollgate/sqlite";
 import { afterAll, describe, expect, it } from "vitest";
+import { eventually } from "../eventually.js";
 import { DATABASE_URL, serviceAnswers } from "../services.js";
 import { openEvent, settledEvent } from "./events.js";
 import { sinkSuite } from "./sink-suite.js";
@@ -53,6 +54,31 @@ describe.skipIf(!answers)("the table in PostgreSQL", () => {
       Array.from({ length: 10 }, () => postgresLedgerSink({ pool, schema: fresh }).migrate()),
     );
     await pool.query(`drop schema "${fresh}" cascade`);
+  });
+
+  it("is written by processes that have the same events in other orders without a deadlock", async () => {
+    const own = `${schema}_order`;
+    const sink = postgresLedgerSink({ pool, schema: own });
+    await sink.migrate();
+    await sink.write([openEvent({ id: "a" }), openEvent({ id: "b" })]);
+    const other = await pool.connect();
+    try {
+      const { rows } = await other.query("select pg_backend_pid() as pid");
+      const lock = (id: string) =>
+        other.query(`select from "${own}".usage_event where id = $1 for update nowait`, [id]);
+      await other.query("begin");
+      await lock("a");
+      const writing = sink.write([settledEvent({ id: "b" }), settledEvent({ id: "a" })]);
+      const blocked = "select from pg_stat_activity where $1 = any(pg_blocking_pids(pid))";
+      await eventually(async () => expect((await pool.query(blocked, [rows[0].pid])).rowCount).toBe(1));
+      await lock("b"); // free: who waits for the first of them has none yet
+      await other.query("commit");
+      await writing;
+    } finally {
+      await other.query("rollback");
+      other.release();
+    }
+    await pool.query(`drop schema "${own}" cascade`);
   });
 
   it("may be partitioned by month, made by hand before it is migrated", async () => {
