@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { errorName } from "../../model/error-name.js";
 import type { PostgresClient, PostgresPool } from "../../postgres/pool.js";
 import { fromStorableJson } from "../../postgres/text.js";
@@ -16,8 +17,6 @@ interface ChangeFeedOptions {
   readonly pool: PostgresPool;
   /** What the commits notify; a name that needs no escape between double quotes. */
   readonly channel: string;
-  /** Who notifies from here: what it has committed is told without the way through the database. */
-  readonly writer: string;
   /** Opens a connection that can listen. */
   readonly listen: (() => Promise<PostgresClient>) | undefined;
 }
@@ -31,6 +30,7 @@ interface ChangeFeedOptions {
 export class ChangeFeed {
   readonly #options: ChangeFeedOptions;
   readonly #watchers = new Set<Watcher>();
+  #writer = newWriter();
   #stop: (() => void) | undefined;
   #listening: Promise<void> = Promise.resolve();
 
@@ -48,12 +48,26 @@ export class ChangeFeed {
     };
   }
 
+  /** Who notifies from here: what it has committed is told without the way through the database. */
+  get writer(): string {
+    return this.#writer;
+  }
+
   tell(changed: readonly Changed[]): void {
     for (const watcher of [...this.#watchers]) watcher.changed(changed);
   }
 
   tellMissed(): void {
     for (const { missed } of [...this.#watchers]) missed?.();
+  }
+
+  /**
+   * A commit failed, and it may have been done, or may be done yet: its notification is heeded as those of others, so this process
+   * notifies by another name from now on. What else is under way by the old one is told twice.
+   */
+  doubt(): void {
+    this.#writer = newWriter();
+    this.tellMissed();
   }
 
   /** Stops listening, and waits until the connection is given back. */
@@ -112,10 +126,14 @@ export class ChangeFeed {
 
   #hear(payload: string | undefined): void {
     const told = toldIn(payload);
-    if (told.by === this.#options.writer) return;
+    if (told.by === this.#writer) return;
     if (told.changed) this.tell(told.changed);
     else this.tellMissed();
   }
+}
+
+function newWriter(): string {
+  return randomBytes(9).toString("base64url");
 }
 
 /** What the commit function says. Anybody who may connect may notify on the channel: of what it has not said, nothing is known. */

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { ConflictError, ValidationError } from "../../model/errors.js";
 import type { RecordKind, Records } from "../../model/records.js";
 import { migrate, migrationText } from "../../postgres/migration.js";
@@ -54,12 +53,10 @@ export function postgresStorage(options: PostgresStorageOptions): PostgresStorag
   const pool = poolOf(options);
   const { schema, listen } = options;
   const name = schemaName(schema);
-  const writer = randomBytes(9).toString("base64url");
   const { connect } = pool;
   const feed = new ChangeFeed({
     pool,
     channel: name,
-    writer,
     listen: listen ?? (connect && !hasOneConnection(pool) ? () => connect.call(pool) : undefined),
   });
 
@@ -81,7 +78,7 @@ export function postgresStorage(options: PostgresStorageOptions): PostgresStorag
     async commit(changes) {
       checkChanges(changes);
       if (changes.length === 0) return;
-      feed.tell(await commit(pool, name, writer, changes, feed));
+      feed.tell(await commit(pool, name, changes, feed));
     },
     watch: (listener, missed) => feed.watch(listener, missed),
     migrate: () => migrate(pool, postgresStorageSql(name)),
@@ -94,7 +91,6 @@ export function postgresStorage(options: PostgresStorageOptions): PostgresStorag
 async function commit(
   pool: PostgresPool,
   schema: string,
-  writer: string,
   changes: readonly Change[],
   feed: ChangeFeed,
 ): Promise<readonly Changed[]> {
@@ -107,7 +103,7 @@ async function commit(
   }));
   try {
     const [answer] = await answersOfStatement(pool, `SELECT "${schema}".commit($1, $2)::text`, [
-      writer,
+      feed.writer,
       storableJson(wire),
     ]);
     const { stale, changed = [] } = commitAnswerFrom(answer);
@@ -116,7 +112,7 @@ async function commit(
   } catch (error) {
     const conflict = conflictOf(error);
     // It may have been done all the same: the connection was lost, say, before the answer came.
-    if (!(conflict instanceof ConflictError || conflict instanceof ValidationError)) feed.tellMissed();
+    if (!(conflict instanceof ConflictError || conflict instanceof ValidationError)) feed.doubt();
     throw conflict;
   }
 }

@@ -1,0 +1,64 @@
+import { EventEmitter } from "node:events";
+import { describe, expect, it } from "vitest";
+import type { PostgresClient } from "../../../src/postgres/pool.js";
+import { postgresStorage } from "../../../src/postgres.js";
+import { change, project } from "../../../src/testing/conformance/storage-records.js";
+
+const CHANGED = [{ kind: "project", id: "web", orgId: "acme" }];
+
+/** A connection that listens and hears what a test says. */
+class ListeningClient extends EventEmitter implements PostgresClient {
+  async query(): Promise<void> {}
+  release(): void {}
+  hear(by: unknown): void {
+    this.emit("notification", {
+      channel: "tollgate",
+      payload: JSON.stringify({ by, changed: CHANGED }),
+    });
+  }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A storage over a database that answers commits as a test says, and what its watcher is told. */
+async function watched(answer: () => Promise<{ rows: unknown[] }>) {
+  const client = new ListeningClient();
+  const writers: unknown[] = [];
+  const query = (text: string, values: unknown[] = []) => {
+    if (text.includes(".commit(")) writers.push(values[0]);
+    return answer();
+  };
+  const storage = postgresStorage({ pool: { query, connect: async () => client } });
+  const told: string[] = [];
+  storage.watch(
+    (changed) => told.push(...changed.map(({ id }) => id)),
+    () => told.push("missed"),
+  );
+  await turn();
+  expect(told.splice(0)).toEqual(["missed"]); // it listens
+  const commit = () => storage.commit([change("project", "web", 0, project("web"))]);
+  return { client, writers, told, commit, storage };
+}
+
+describe("the changes that a process is told of", () => {
+  it("are its own once, when its commit is answered", async () => {
+    const rows = [{ commit: JSON.stringify({ changed: CHANGED }) }];
+    const { client, writers, told, commit, storage } = await watched(async () => ({ rows }));
+    await commit();
+    client.hear(writers[0]);
+    client.hear("another process");
+    expect(told).toEqual(["web", "web"]);
+    await storage.close();
+  });
+
+  it("are also those of a commit of its own that was told as failed, and was done later all the same", async () => {
+    const { client, writers, told, commit, storage } = await watched(async () => {
+      throw new Error("Query read timeout");
+    });
+    await expect(commit()).rejects.toThrow("Query read timeout");
+    expect(told.splice(0)).toEqual(["missed"]);
+    client.hear(writers[0]);
+    expect(told).toEqual(["web"]);
+    await storage.close();
+  });
+});
