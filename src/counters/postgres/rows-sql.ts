@@ -106,15 +106,25 @@ CREATE FUNCTION ${s}.forget(at_most integer, moment bigint) RETURNS void LANGUAG
 DECLARE
   server_now CONSTANT bigint := ${s}.server_now(); -- in the query itself it would keep the index from being used
   last ${s}.sweep;
+  forgot_from bigint;
   seen record;
   is_end boolean := true;
 BEGIN
-  DELETE FROM ${s}.reservation WHERE id = ANY (ARRAY(
-    SELECT o.id FROM ${s}.reservation o WHERE o.forget_at <= server_now AND o.expires_at <= moment
-    ORDER BY o.forget_at LIMIT at_most FOR UPDATE SKIP LOCKED));
-
   SELECT w.* INTO last FROM ${s}.sweep w FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN RETURN; END IF; -- somebody else is at it
+  -- From where the last one came to: as long as any transaction is open that began before, the index still has all that was forgotten,
+  -- and to pass over it takes longer and longer. What was not forgotten in its turn is found once an hour.
+  IF last.begun_at + ${KEPT_MS} <= server_now THEN
+    last.begun_at := server_now;
+    last.forgot_to := 0;
+  END IF;
+  forgot_from := last.forgot_to;
+  WITH forgotten AS (
+    DELETE FROM ${s}.reservation WHERE id = ANY (ARRAY(
+      SELECT o.id FROM ${s}.reservation o WHERE o.forget_at BETWEEN forgot_from AND server_now AND o.expires_at <= moment
+      ORDER BY o.forget_at LIMIT at_most FOR UPDATE SKIP LOCKED)) RETURNING forget_at)
+  SELECT greatest(forgot_from, max(f.forget_at)) INTO last.forgot_to FROM forgotten f;
+
   -- Of the next rows, those that may be idle, and the last one: to pass each here would take most of the time.
   FOR seen IN
     SELECT * FROM (
@@ -140,7 +150,7 @@ BEGIN
     last.scope := ''; -- the next one begins anew
     last.models := '';
   END IF;
-  UPDATE ${s}.sweep SET scope = last.scope, models = last.models;
+  UPDATE ${s}.sweep SET scope = last.scope, models = last.models, forgot_to = last.forgot_to, begun_at = last.begun_at;
 END $fn$;
 
 CREATE FUNCTION ${s}.are_idle(counts ${s}.one_count[], moment bigint) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $fn$

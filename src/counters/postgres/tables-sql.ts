@@ -48,11 +48,13 @@ CREATE INDEX reservation_forget ON ${s}.reservation (forget_at);
 -- The clock of callers that bring their own, in one row: the latest moment that they told.
 CREATE TABLE ${s}.clock (one boolean PRIMARY KEY DEFAULT true CHECK (one), at bigint NOT NULL);
 
--- How far the counts have been looked through for those that matter no more, in one row.
+-- How far reservations and counts have been looked through for those that matter no more, in one row.
 CREATE TABLE ${s}.sweep (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
   scope text COLLATE "C" NOT NULL,
-  models text COLLATE "C" NOT NULL
+  models text COLLATE "C" NOT NULL,
+  forgot_to bigint NOT NULL DEFAULT 0,  -- the latest forget_at that was forgotten
+  begun_at bigint NOT NULL DEFAULT 0    -- when that began at the first of them
 );
 INSERT INTO ${s}.sweep (scope, models) VALUES ('', '');
 `;

@@ -189,6 +189,36 @@ describe.each(databases)("counters in %s", (_, open) => {
     }
   });
 
+  it("look for what may be forgotten from where they came to last, and from the first once an hour", async () => {
+    const own = newSchema();
+    await postgresCounters({ pool, schema: own }).migrate();
+    try {
+      const keep = (id: string, forgetAt: number) =>
+        pool.query(`INSERT INTO "${own}".reservation (id, expires_at, forget_at) VALUES ($1, 1, $2)`, [
+          id,
+          forgetAt,
+        ]);
+      const forget = async () => {
+        await pool.query(`SELECT "${own}".forget(1, 2)`);
+        return (await rows(`SELECT id FROM "${own}".reservation ORDER BY forget_at`)).map(
+          (row) => (row as { id: unknown }).id,
+        );
+      };
+      await keep("first", 10);
+      await keep("second", 10);
+      await keep("third", 20);
+      expect(await forget()).toHaveLength(2);
+      await keep("before", 5); // as one that was locked by others in its turn
+      expect(await forget()).toEqual(["before", "third"]);
+      expect(await forget()).toEqual(["before"]);
+      expect(await forget()).toEqual(["before"]);
+      await pool.query(`UPDATE "${own}".sweep SET begun_at = begun_at - 3600000`);
+      expect(await forget()).toEqual([]);
+    } finally {
+      await dropSchema(pool, own);
+    }
+  });
+
   it("go by the caller's clock before 1970 too", async () => {
     const own = newSchema();
     const early = postgresCounters({ pool, schema: own, clock: "caller", ...PATIENT });
