@@ -1,7 +1,7 @@
 import type { Meter, ScopeKind } from "../model/limits.js";
 import { usdOf } from "../model/money.js";
 import type { Reading } from "./charge.js";
-import type { Limit } from "./limit.js";
+import type { Limit, Window } from "./limit.js";
 
 /** What a person is shown of one limit. `max`, `used` and `remaining` of `cost` are nano-USD; `usd` is the same in dollars. */
 export interface LimitReading {
@@ -15,8 +15,8 @@ export interface LimitReading {
   /** Never below zero. */
   readonly remaining: number;
   readonly usd?: { readonly max: number; readonly used: number; readonly remaining: number };
-  /** `minute`, `day` (both sliding), `daily`, `weekly`, `monthly`, `lifetime`, `credits` or `in-flight`. */
-  readonly window: string;
+  /** `minute` and `day` are sliding; `daily`, `weekly` and `monthly` are periods of the org's calendar. */
+  readonly window: Window["name"];
   /** Epoch milliseconds at which the count is zero if nothing else happens; absent where waiting does not do that. */
   readonly resetsAt?: number;
   /** The pattern of the models it is about; absent for all. */

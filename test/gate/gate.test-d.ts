@@ -51,3 +51,10 @@ void plane.orgs.create({ name: "Acme", limits: "lots" });
 void plane.keys.update({ keyId: "k", limits: { budget: { usd: 1, reset: "yearly" } } });
 // @ts-expect-error a limit per model is no limit
 void plane.projects.update({ projectId: "web", limits: { perModel: { "openai/*": 5 } } });
+
+// A reading says which windows there are.
+void gate.usage(org).then(([reading]) => {
+  void (reading?.window === "monthly");
+  // @ts-expect-error no limit has such a window
+  void (reading?.window === "yearly");
+});

@@ -1,6 +1,6 @@
 import { CompiledChain } from "../../admission/compiled-chain.js";
 import { keyRefusal } from "../../admission/key-checks.js";
-import type { Limit } from "../../admission/limit.js";
+import type { Limit, Window } from "../../admission/limit.js";
 import { type KeyRefusalReason, MESSAGES } from "../../admission/reasons.js";
 import { NotFoundError } from "../../model/errors.js";
 import type { Meter, ScopeKind } from "../../model/limits.js";
@@ -18,8 +18,8 @@ export interface EffectiveLimit {
   /** Nano-USD for `cost`. */
   readonly max: number;
   readonly usd?: number;
-  /** `minute`, `day` (both sliding), `daily`, `weekly`, `monthly`, `lifetime` or `in-flight`. */
-  readonly window: string;
+  /** `minute` and `day` are sliding; `daily`, `weekly` and `monthly` are periods of the org's calendar. */
+  readonly window: Window["name"];
   readonly perModel?: string;
   readonly mode: "enforce" | "shadow";
   /** The scope whose limit of the same kind is lower, so that this one can never be reached first. */
