@@ -135,6 +135,20 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
     expect(await Promise.all(keys.map((key) => admin.pttl(key)))).not.toContain(-1);
   });
 
+  it.each(["daily", "weekly", "monthly"] as const)(
+    "hold a budget whose period is long over by the server's clock, of a gate whose clock is far behind: %s",
+    async (reset) => {
+      const counters = redisCounters({ client: admin, prefix: "t:" });
+      const now = Date.now() - 60 * 86_400_000;
+      const charges = [charge(limitOf({ budget: { usd: 1, reset } }), 0.6e9, now)];
+      const request = { orgId: "o1", now, ttlMs: TTL_MS, charges };
+      expect(await counters.reserve({ id: "a", ...request })).toMatchObject({ outcome: "reserved" });
+      const [key = ""] = (await keysOf(admin, "t:")).filter((name) => name.includes(":s:"));
+      expect(await admin.pttl(key)).toBeGreaterThan(80_000_000);
+      expect(await counters.reserve({ id: "b", ...request })).toMatchObject({ outcome: "refused" });
+    },
+  );
+
   it("remember a closed reservation for the time they are told", async () => {
     const counters = redisCounters({ client: admin, prefix: "t:", rememberClosedMs: 2_000 });
     await reserve(counters, 1, { id: "a" });

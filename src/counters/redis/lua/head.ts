@@ -5,7 +5,7 @@ import { SUB_BUCKETS } from "../../../admission/sliding-count.js";
 export const HEAD = `
 local call, floor, pack, unpacked, sub, byte = redis.call, math.floor, struct.pack, struct.unpack, string.sub, string.byte
 local RESERVED, REFUSED, RESERVED_IN_SHADOW, LOOK, SETTLED_ALREADY, EXPIRED, UNKNOWN, FORESEEN = 0, 1, 2, 3, 4, 5, 6, 7
-local SUB_BUCKETS, FOREVER, ZONES_APART_MS, EXPIRE_AGAIN_MS = ${SUB_BUCKETS}, 1e18, ${ZONES_APART_MS}, 60000
+local SUB_BUCKETS, FOREVER, ZONES_APART_MS, EXPIRE_AGAIN_MS, DAY_MS = ${SUB_BUCKETS}, 1e18, ${ZONES_APART_MS}, 60000, 86400000
 
 local function serverNow()
   local time = call('TIME')
@@ -18,8 +18,9 @@ local function prolong(key, expiry, isNew, now, leastMs)
     if not isNew then call('PERSIST', key) end
     return
   end
-  -- At least a moment: what ends before now is no longer needed, and must not be kept for ever.
-  local ms = math.max(1, math.ceil(math.max(expiry - now, leastMs)))
+  local ms = math.ceil(math.max(expiry - now, leastMs))
+  -- A period that is over by the server's clock is charged where the gate's is far behind. For a day, as it must not be kept for ever.
+  if ms < 1 then ms = DAY_MS end
   local left = isNew and 0 or call('PTTL', key)
   if left >= 0 and left < ms then call('PEXPIRE', key, ms) end
 end
