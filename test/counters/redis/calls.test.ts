@@ -189,6 +189,24 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
     expect(outcome.readings[0]?.waitMs).toBeLessThanOrEqual(92_000);
   });
 
+  it.each(["before the clock was set back", "after it"])(
+    "keep every count of a call until it matters no more, where a scope's clock is ahead of the server's: made %s",
+    async (made) => {
+      const counters = redisCounters({ client: admin, prefix: "t:" });
+      const ahead = redisCounters({ client: admin, prefix: "t:", clock: "caller" });
+      const now = Date.now();
+      const org = { limit: limitOf({ rpm: 9 }, "org"), amount: 1 };
+      const request = { orgId: "o1", now, ttlMs: TTL_MS };
+      const both = { ...request, charges: [org, { limit: limitOf({ rpm: 9 }), amount: 1 }] };
+      if (made === "before the clock was set back") await counters.reserve({ id: "a", ...both });
+      await ahead.reserve({ id: "b", ...request, now: now + 300_000, charges: [org] });
+      expect(await counters.reserve({ id: "c", ...both })).toMatchObject({ outcome: "reserved" });
+      const key = (await keysOf(admin, "t:")).find((name) => name.includes('"key"')) ?? "";
+      // It counts from the clock of the org on, for a minute.
+      expect(await admin.pttl(key)).toBeGreaterThan(300_000 + 60_000 - (Date.now() - now));
+    },
+  );
+
   it("of several clients at once never pass a limit", async () => {
     const others = await Promise.all([nodeRedisClient(server.url), nodeRedisClient(server.url)]);
     const own = [ioredisClient(server.url), ioredisClient(server.url)];

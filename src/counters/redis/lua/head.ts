@@ -12,13 +12,14 @@ local function serverNow()
   return time[1] * 1000 + floor(time[2] / 1000)
 end
 
--- Moves the expiry of a key on, where it ends before a moment. One that is there without an end stays so.
-local function prolong(key, expiry, isNew, now, leastMs)
+-- Moves the expiry of a key on, where it ends before a moment. One that is there without an end stays so. The key is expired by
+-- the server's own clock, so raw is that: now may be ahead of it, and the counts matter by now.
+local function prolong(key, expiry, isNew, raw, leastMs)
   if expiry >= FOREVER then
     if not isNew then call('PERSIST', key) end
     return
   end
-  local ms = math.ceil(math.max(expiry - now, leastMs))
+  local ms = math.ceil(math.max(expiry - raw, leastMs))
   -- A period that is over by the server's clock is charged where the gate's is far behind. For a day, as it must not be kept for ever.
   if ms < 1 then ms = DAY_MS end
   local left = isNew and 0 or call('PTTL', key)

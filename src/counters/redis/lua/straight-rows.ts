@@ -178,7 +178,7 @@ local expiry${r} = ${matters(countsOf(row, r))}
 if expiry${r} > deadline${r} then
   if expiry${r} < FOREVER then expiry${r} = expiry${r} + EXPIRE_AGAIN_MS end
   deadline${r} = expiry${r}
-  prolong(key${r}, expiry${r}, false, now, leastMs)
+  prolong(key${r}, expiry${r}, false, raw, leastMs)
 end
 ${lengths.join("\n")}
 row${r} = pack('${formatOf(variables)}', ${values})${slots.join("")}

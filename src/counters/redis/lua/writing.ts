@@ -105,7 +105,7 @@ local function writeRow(row, leastMs)
   end
   if #gone > 0 then call('HDEL', row.key, unpack(gone)) end
   call('HSET', row.key, unpack(fields))
-  if moves then prolong(row.key, row.expiry, isFresh, now, leastMs) end
+  if moves then prolong(row.key, row.expiry, isFresh, raw, leastMs) end
 end
 
 -- Writes the state after the call of every count. The expiry of a key moves on once a minute at most.
