@@ -207,6 +207,15 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
     },
   );
 
+  it("tell what they have done at any moment of the caller's clock, the first milliseconds of the epoch too", async () => {
+    const counters = redisCounters({ client: admin, prefix: "t:", clock: "caller" });
+    for (let now = 0; now < 10; now++) {
+      const charges = [{ limit: rpm, amount: 1 }];
+      const outcome = await counters.reserve({ id: `r${now}`, orgId: "o1", now, ttlMs: TTL_MS, charges });
+      expect(outcome).toMatchObject({ outcome: "reserved", used: [now + 1], reservedAt: now });
+    }
+  });
+
   it("of several clients at once never pass a limit", async () => {
     const others = await Promise.all([nodeRedisClient(server.url), nodeRedisClient(server.url)]);
     const own = [ioredisClient(server.url), ioredisClient(server.url)];

@@ -69,7 +69,7 @@ if not call('SET', KEYS[1], made, 'PX', numbers[2], 'NX') then return {LOOK, ''}
 if fingerprint ~= '' then call('SET', KEYS[2], id, 'PX', math.max(numbers[1], leastMs)) end
 ${writeRows(shape)}
 ${isAnyNothing === "" ? "" : `if empties then return {RESERVED, now, raw, ${used}, unpack(empties)} end`}
-if now == raw then return {now, ${used}} end
+if now == raw and now > FORESEEN then return {now, ${used}} end
 do return {RESERVED, now, raw, ${used}} end
 until true
 `;
