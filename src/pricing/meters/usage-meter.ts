@@ -18,7 +18,7 @@ export interface UsageMeter {
   readonly complete: boolean;
   /**
    * What has been used as far as it was seen: the provider's own counts, and for text that came after the last of them
-   * what the token counter makes of it. Counts of zero are the provider's where there is neither text nor any other count.
+   * what the token counter makes of it. An output of zero is the provider's where it comes at the end alone, or there is nothing else.
    * Output of which something was passed over is left out, until the provider tells it again: then a settle charges the
    * estimate. To be settled with, also when the client has hung up.
    */
@@ -64,8 +64,9 @@ export function usageMeter(
   const text = new TextCount(tokenCounter);
   const reasoning = new TextCount(tokenCounter);
   let usage: Actual = {};
-  /** Counts of zero, which some providers put into every chunk: true only of a stream that has nothing else. */
+  /** Counts of zero that are not believed: see {@link take}. */
   let zeros: Actual = {};
+  let hasEarlyZeros = false;
   let hasText = false;
   let ended = false;
   /** Whether the provider's counts are of all the text there was. */
@@ -86,19 +87,25 @@ export function usageMeter(
     }
     text.add(told.text ?? "");
     reasoning.add(told.reasoning ?? "");
-    if (told.usage !== undefined) take(told.usage);
     if (told.ended) ended = true;
+    if (told.usage !== undefined) take(told.usage);
   }
 
+  /**
+   * Takes over what the provider tells. Some put zeros into every chunk: an output of zero is believed where there is neither
+   * text nor any other count, or where it comes at the end and did not before.
+   */
   function take(told: Actual): void {
     const { inputTokens, outputTokens, ...beside } = told;
-    if (!hasTokens(told)) {
+    if (outputTokens === 0 && !ended) hasEarlyZeros = true;
+    const isLast = ended && !hasEarlyZeros;
+    if (!hasTokens(told) && (!isLast || hasTokens(usage))) {
       zeros = { ...zeros, ...knownOf({ inputTokens, outputTokens }) };
       usage = { ...usage, ...beside };
       return;
     }
-    // Where there is text, an output of zero is one that the provider does not know yet.
-    const isOutputTold = outputTokens !== undefined && !(outputTokens === 0 && hasText);
+    const mayBeZero = !usage.outputTokens && (isLast || !hasText);
+    const isOutputTold = outputTokens !== undefined && (outputTokens > 0 || mayBeZero);
     usage = {
       ...usage,
       ...beside,

@@ -367,6 +367,18 @@ describe("a usage of zeros", () => {
     meter.push(last(real));
     meter.push(last(early));
     expect(meter.actual()).toEqual({ inputTokens: 50, outputTokens: 30 });
+    expect(meterOf(last(real), last(early)).actual()).toEqual({ inputTokens: 50, outputTokens: 30 });
+  });
+
+  it("is zero where it comes once, at the end, also after text", () => {
+    for (const usage of [zero, { ...zero, prompt_tokens: 50 }]) {
+      const text = { choices: [{ delta: { content: "Hello" } }] };
+      const meter = meterOf(text, { choices: [{ finish_reason: "stop" }] }, { choices: [], usage });
+      expect(meter.actual()).toEqual({ inputTokens: usage.prompt_tokens, outputTokens: 0 });
+      expect(meter.complete).toBe(true);
+    }
+    const meter = meterOf(said("Hello", zero), last(zero));
+    expect(meter.actual()).toEqual({ inputTokens: 700, outputTokens: 5 });
   });
 
   it("is zero where there is nothing else", () => {
@@ -380,7 +392,7 @@ describe("a usage of zeros", () => {
     const messages = anthropicMeter({ inputTokens: 700, tokenCounter: perCharacter });
     messages.push({ type: "message_start", message: { usage } });
     messages.push({ type: "content_block_delta", delta: { type: "text_delta", text: "Hello" } });
-    messages.push({ type: "message_delta", delta: { stop_reason: "end_turn" }, usage });
+    messages.push({ type: "message_delta", delta: {}, usage });
     expect(messages.actual()).toEqual({ inputTokens: 700, outputTokens: 5 });
 
     const generate = geminiMeter({ inputTokens: 700, tokenCounter: perCharacter });
