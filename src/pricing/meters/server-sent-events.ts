@@ -27,9 +27,15 @@ export class EventReader {
   /** Passing over the rest of a line that is too long or has been told already. */
   #skipping = false;
   #afterCarriageReturn = false;
+  #hasContent = false;
 
   constructor(listener: Listener) {
     this.#listener = listener;
+  }
+
+  /** Whether anything came but blanks and comments, which keep a connection open: an event, or what is no stream of events. */
+  get hasContent(): boolean {
+    return this.#hasContent;
   }
 
   push(chunk: Uint8Array | string): void {
@@ -66,6 +72,7 @@ export class EventReader {
   #keep(piece: string): void {
     if (this.#skipping) return;
     this.#line += piece;
+    this.#hasContent ||= isContent(this.#line);
     if (this.#line.length <= EVENT_MAX) return;
     this.#line = "";
     this.#skipping = true;
@@ -103,9 +110,19 @@ function lineEnd(text: string, start: number): number {
   return carriageReturn === -1 ? end : start + carriageReturn;
 }
 
+function isContent(line: string): boolean {
+  const text = unmarked(line);
+  return text[0] !== ":" && text.trim() !== "";
+}
+
+/** The line without the mark that a text may begin with. */
+function unmarked(line: string): string {
+  return line.charCodeAt(0) === 0xfeff ? line.slice(1) : line;
+}
+
 /** What a line adds to the data of its event; undefined for a comment or another field. */
 function dataOf(line: string): string | undefined {
-  const text = line.charCodeAt(0) === 0xfeff ? line.slice(1) : line;
+  const text = unmarked(line);
   if (!text.startsWith("data")) return undefined;
   if (text.length === 4) return "";
   if (text[4] !== ":") return undefined;

@@ -18,9 +18,10 @@ export interface UsageMeter {
   readonly complete: boolean;
   /**
    * What has been used as far as it was seen: the provider's own counts, and for text that came after the last of them
-   * what the token counter makes of it. An output of zero is the provider's where it comes at the end alone, or there is nothing else.
-   * Output of which something was passed over is left out, until the provider tells it again: then a settle charges the
-   * estimate. To be settled with, also when the client has hung up.
+   * what the token counter makes of it. An output of zero is the provider's where it comes at the end alone, or there is
+   * nothing else. Output of which something was passed over is left out, until the provider tells it again, and so is that of
+   * a stream in which there is no event to read: then a settle charges the estimate. To be settled with, also when the client
+   * has hung up.
    */
   actual(): Actual;
 }
@@ -151,7 +152,7 @@ export function usageMeter(
       const reasoned = reasoning.tokens;
       // What was not read, or is not of this dialect, says nothing about the output, and nothing is not zero.
       if (hasLost) delete actual.outputTokens;
-      else if (events === 0 || known > 0) {
+      else if (known > 0 || (events === 0 && !reader.hasContent)) {
         const told = usage.outputTokens ?? usage.reasoningTokens ?? 0;
         actual.outputTokens = Math.min(TOKENS_MAX, told + text.tokens + reasoned);
       }

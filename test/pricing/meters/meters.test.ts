@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import {
   actualSchema,
@@ -147,6 +148,26 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
     const meter = meterOf({ inputTokens: 40 });
     expect(meter.actual()).toEqual({ inputTokens: 40, outputTokens: 0 });
     expect(meterOf().actual()).toEqual({ outputTokens: 0 });
+  });
+
+  it("tells no output where nothing came but what keeps the connection open", () => {
+    const meter = meterOf({ inputTokens: 40 });
+    for (const piece of ["\ufeff", ":", " keep-alive", "\n\n", "\r\n", " \n", ":\n"])
+      meter.push(bytesOf(piece));
+    expect(meter.actual()).toEqual({ inputTokens: 40, outputTokens: 0 });
+  });
+
+  it.each<[what: string, body: Uint8Array]>([
+    ["compressed bytes", gzipSync(stream)],
+    ["an answer that is no stream", bytesOf(JSON.stringify({ usage: { output_tokens: 5_000 } }))],
+    ["a list in lines", bytesOf(JSON.stringify([{ candidates: [{ content: {} }] }], null, 2))],
+    ["a page", bytesOf(": \n\n\n<html>")],
+    ["data that is no JSON", bytesOf("data: Hello\n\n")],
+    ["half an event", bytesOf(stream.slice(0, stream.indexOf("data: ") + 10))],
+  ])("says nothing of the output of %s", (_what, body) => {
+    const meter = meterOf({ inputTokens: 40 });
+    meter.push(body);
+    expect(meter.actual()).toEqual({ inputTokens: 40 });
   });
 
   it("says nothing of the output where no event is of its dialect", () => {
