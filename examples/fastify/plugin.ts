@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from "fastify";
 import type { Gate } from "tollgate";
-import { Failure, type Profile, toErrorResponse, tokenFrom, toResponse } from "tollgate/http";
+import { type Profile, toErrorResponse, tokenFrom, toResponse } from "tollgate/http";
 import type { Endpoint } from "../gateway/endpoint.js";
 import { refusalOf } from "../gateway/key-info.js";
 import { readRequest } from "../gateway/model-request.js";
@@ -43,13 +43,7 @@ export function authenticated(gate: Gate, { profile }: Endpoint): preHandlerAsyn
 export function errors(profileOf: (path: string) => Profile) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const profile = profileOf(request.routeOptions.url ?? "");
-    const { status, headers, body } = toErrorResponse(fromFastify(error), { profile });
+    const { status, headers, body } = toErrorResponse(error, { profile });
     return reply.code(status).headers(headers).send(body);
   };
-}
-
-/** What Fastify itself has thrown about a request, such as one that is too large. */
-function fromFastify(error: FastifyError): unknown {
-  const { statusCode = 500, message } = error;
-  return statusCode < 500 ? new Failure(statusCode, "invalid_request", message) : error;
 }
