@@ -155,13 +155,13 @@ describe("metrics of a gate", () => {
   });
 
   it("time admit and settle in seconds, by outcome", async () => {
-    const now = vi.spyOn(performance, "now");
+    const { gate, points } = measured();
+    await gate.check(KEY, { model: "gpt-4o", costUsd: 4 }); // so that the chain is at hand
     let at = 0;
-    now.mockImplementation(() => {
+    const now = vi.spyOn(performance, "now").mockImplementation(() => {
       at += 250;
       return at;
     });
-    const { gate, points } = measured();
     const { reservation } = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 4 }));
     await gate.settle(reservation, { costUsd: 4 });
     refusedBy(await gate.admit("sk-tg-nonsense", { model: "gpt-4o" }));
