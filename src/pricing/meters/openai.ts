@@ -34,9 +34,10 @@ function chatChunk(chunk: unknown): Told {
   for (const choice of choices) {
     const delta = fieldOf(choice, "delta");
     const call = fieldOf(delta, "function_call");
+    const content = partsOf(fieldOf(delta, "content"));
     text += textOf(
       fieldOf(choice, "text"),
-      fieldOf(delta, "content"),
+      content.text,
       fieldOf(delta, "refusal"),
       fieldOf(fieldOf(delta, "audio"), "transcript"),
       fieldOf(call, "name"),
@@ -53,10 +54,23 @@ function chatChunk(chunk: unknown): Told {
       );
     }
     // Not OpenAI's own: two names that others have for the same text.
-    reasoning += textOf(fieldOf(delta, "reasoning_content") ?? fieldOf(delta, "reasoning"));
+    reasoning += textOf(
+      content.reasoning,
+      fieldOf(delta, "reasoning_content") ?? fieldOf(delta, "reasoning"),
+    );
     ended ||= typeof fieldOf(choice, "finish_reason") === "string";
   }
   return { text, reasoning, usage: usageOf(chunk, usageIn(chunk, choices)), ended };
+}
+
+/** What a content says. Mistral's is a list, where the model reasons: of texts, and of thoughts that are lists of texts. */
+function partsOf(content: unknown): { text: string; reasoning: string } {
+  const parts = itemsOf(content);
+  const thoughts = parts.flatMap((part) => itemsOf(fieldOf(part, "thinking")));
+  return {
+    text: textOf(content, ...parts.map((part) => fieldOf(part, "text"))),
+    reasoning: textOf(...thoughts.map((thought) => fieldOf(thought, "text"))),
+  };
 }
 
 /** Deltas that are no text of the model's. */

@@ -358,6 +358,18 @@ it.each<[whose: string, last: object]>([
   expect(meter.complete).toBe(true);
 });
 
+it("a content of Mistral's in parts counts as text and as reasoning", () => {
+  const meter = openAIMeter({ tokenCounter: perCharacter });
+  const thinking = [{ type: "text", text: "Hm, " }, { type: "text", text: "so" }, null, "x"];
+  const content = [
+    { type: "thinking", thinking },
+    { type: "text", text: "Hello" },
+    { type: "reference", ids: [1] },
+  ];
+  meter.push({ choices: [{ delta: { content } }] });
+  expect(meter.actual()).toEqual({ outputTokens: 11, reasoningTokens: 6 });
+});
+
 describe("a usage of zeros", () => {
   const zero = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
   const real = { prompt_tokens: 50, completion_tokens: 30, total_tokens: 80 };
