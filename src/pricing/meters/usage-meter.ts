@@ -137,9 +137,15 @@ export function usageMeter(
 
   return {
     push(chunk) {
-      if (typeof chunk === "string" || isBytes(chunk)) reader.push(chunk);
-      // Sound: any object may be read so. What is none of these, from JavaScript, says nothing.
-      else if (typeof chunk === "object" && chunk !== null) look(chunk as Readonly<Record<string, unknown>>);
+      try {
+        if (typeof chunk === "string" || isBytes(chunk)) reader.push(chunk);
+        // Sound: any object may be read so. What is none of these, from JavaScript, says nothing.
+        else if (typeof chunk === "object" && chunk !== null)
+          look(chunk as Readonly<Record<string, unknown>>);
+      } catch {
+        // An object that does not let itself be read: the answer is on its way to the client.
+        hasLost = true;
+      }
     },
     get complete() {
       reader.flush();

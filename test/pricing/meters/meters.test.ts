@@ -144,6 +144,25 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
     );
   });
 
+  it("does not throw at an object that throws when it is read, and leaves the output untold", () => {
+    const fails = () => {
+      throw new Error("not to be read");
+    };
+    const guarded = new Proxy({}, { get: fails, has: fails, getPrototypeOf: fails });
+    const names = ["type", "choices", "candidates", "usage"];
+    const withGetters = Object.defineProperties(
+      {},
+      Object.fromEntries(names.map((name) => [name, { get: fails }])),
+    );
+    for (const chunk of [guarded, withGetters]) {
+      const meter = meterOf({ inputTokens: 40 });
+      expect(() => meter.push(chunk)).not.toThrow();
+      expect(meter.actual()).toEqual({ inputTokens: 40 });
+      meter.push(bytesOf(stream));
+      expect(meter.actual()).toEqual(actual);
+    }
+  });
+
   it("tells no output where the client hung up before the first event, and the input that was estimated", () => {
     const meter = meterOf({ inputTokens: 40 });
     expect(meter.actual()).toEqual({ inputTokens: 40, outputTokens: 0 });
