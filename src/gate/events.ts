@@ -48,7 +48,10 @@ export interface GateEvents {
     readonly windowMs: number;
     /** What it has spent on one of the days before, on average. */
     readonly dailyAverageNanoUsd: number;
-    /** How many times that average a day at this pace would be; `Infinity` where nothing was spent before. */
+    /**
+     * How many times that average a day at this pace would be. Never infinite: an average below one nano-USD, of a key that
+     * spent nothing in days, is taken for one.
+     */
     readonly times: number;
   };
   /** So many usage events wait for the ledger's sink that one found no room. Once each time it comes to that. */

@@ -11,6 +11,9 @@ const DAY_MS = 24 * HOUR_MS;
 /** Parts of a window. Spending is kept in those and the one that has begun: a window reaches back at most one part too far. */
 const PARTS = 12;
 
+/** The least that an average is taken for, so that a key that spent nothing before has a pace that JSON can tell. */
+const LEAST_NANO_USD = 1;
+
 /** Keys watched. One that falls out begins anew, without a history. */
 const KEYS_MAX = 10_000;
 
@@ -81,7 +84,7 @@ export class SpendPace {
       spentNanoUsd,
       windowMs,
       dailyAverageNanoUsd,
-      times: perDay / dailyAverageNanoUsd,
+      times: perDay / Math.max(LEAST_NANO_USD, dailyAverageNanoUsd),
     });
   }
 
