@@ -24,7 +24,9 @@ export interface Connection {
 /** Whether a value is one of the clients that {@link connectionOf} knows. */
 export function isRedisClient(value: unknown): value is RedisClient {
   const has = (name: string) => typeof Reflect.get(Object(value), name) === "function";
-  return has("eval") && (has("evalsha") || has("evalSha"));
+  // `legacy()` of node-redis has commands of the same names, which take callbacks. Of all its clients it alone cannot connect.
+  const isLegacy = has("sendCommand") && !has("connect");
+  return has("eval") && (has("evalsha") || has("evalSha")) && !isLegacy;
 }
 
 export function connectionOf(client: RedisClient): Connection {

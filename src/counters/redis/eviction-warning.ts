@@ -18,12 +18,20 @@ export class EvictionWarning {
     this.#key = key;
   }
 
-  /** Looks beside the first call, once that was answered. Where the server does not tell, says nothing. */
-  look(firstReply: Promise<unknown>): void {
+  /** Looks beside the first call that is answered, once it was. Where the server does not tell, says nothing. */
+  look(reply: Promise<unknown>): void {
     if (this.#looked) return;
     this.#looked = true;
-    const policy = firstReply.then(() => this.#connection.eval(POLICY, [this.#key], []));
-    policy.then((told) => warn(String(told))).catch(() => {});
+    reply.then(
+      () =>
+        this.#connection
+          .eval(POLICY, [this.#key], [])
+          .then((told) => warn(String(told)))
+          .catch(() => {}),
+      () => {
+        this.#looked = false; // not connected yet
+      },
+    );
   }
 }
 

@@ -25,7 +25,9 @@ export interface RedisCountersOptions {
 const REMEMBER = "a whole number of milliseconds from 1 to 86,400,000";
 
 const optionsSchema = z.strictObject({
-  client: z.custom<RedisClient>(isRedisClient, { error: "a client of ioredis or node-redis" }),
+  client: z.custom<RedisClient>(isRedisClient, {
+    error: "a client of ioredis or node-redis whose commands answer with promises",
+  }),
   prefix: z
     .string()
     .regex(/^[^{}\s]{1,64}$/, { error: "1 to 64 characters without braces and white space" })

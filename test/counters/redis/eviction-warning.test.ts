@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { countersOver, used } from "./calls.js";
 import { OwnServer, serversCanBeStarted } from "./own-server.js";
@@ -27,6 +29,23 @@ describe.skipIf(!(await serversCanBeStarted()))("a server that may evict counter
 
   it.each(["allkeys-lru", "volatile-ttl"])("is warned of once: %s", async (policy) => {
     expect(await warnings(policy)).toEqual([expect.stringContaining(`maxmemory-policy ${policy}`)]);
+  });
+
+  it("is warned of where the first call was made before the client was connected", async () => {
+    const emitted = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    await client.config("SET", "maxmemory-policy", "allkeys-lru");
+    const late = new Redis(server.url, { enableOfflineQueue: false, lazyConnect: true });
+    const isReady = once(late, "ready");
+    try {
+      const counters = countersOver(late);
+      await expect(used(counters)).rejects.toThrow(); // it connects from now on
+      await isReady;
+      for (let i = 0; i < 3; i++) await used(counters);
+      await late.ping(); // answered after the look, which was sent before
+      expect(emitted).toHaveBeenCalledOnce();
+    } finally {
+      late.disconnect();
+    }
   });
 
   it("is not warned of where it does not", async () => {

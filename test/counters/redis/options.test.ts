@@ -1,3 +1,4 @@
+import { createClient } from "redis";
 import { describe, expect, it } from "vitest";
 import { type RedisCountersOptions, redisCounters } from "../../../src/redis.js";
 
@@ -7,6 +8,7 @@ describe("redisCounters", () => {
   it.each([
     ["client", { client: {} }],
     ["client", { client: null }],
+    ["client", { client: createClient().legacy() }],
     ["prefix", { client, prefix: "a{b" }],
     ["prefix", { client, prefix: "" }],
     ["clock", { client, clock: "mine" }],
