@@ -96,6 +96,7 @@ export class ChangeFeed {
     const end = stopped.then(() => {
       over = true;
     });
+    let isWarned = false; // once for each time that it is without a connection
     for (let waitMs = FIRST_WAIT_MS; !over; waitMs = Math.min(2 * waitMs, LAST_WAIT_MS)) {
       try {
         const hear = (payload: string | undefined) => this.#hear(payload);
@@ -104,6 +105,7 @@ export class ChangeFeed {
           if (client === undefined) break;
           await listenOn(client, channel, hear, end, () => {
             waitMs = FIRST_WAIT_MS;
+            isWarned = false;
             this.tellMissed();
           });
         } else if (pool.listen) {
@@ -113,7 +115,8 @@ export class ChangeFeed {
           await unlisten();
         }
       } catch (error) {
-        if (waitMs === FIRST_WAIT_MS) {
+        if (!isWarned) {
+          isWarned = true;
           process.emitWarning(
             `No connection listens for the changes of other processes (${errorName(error)}): they are seen when caches expire`,
             "TollgateWarning",

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { PostgresClient } from "../../../src/postgres/pool.js";
 import { postgresStorage } from "../../../src/postgres.js";
 import { change, project } from "../../../src/testing/conformance/storage-records.js";
@@ -61,4 +61,33 @@ describe("the changes that a process is told of", () => {
     expect(told).toEqual(["web"]);
     await storage.close();
   });
+});
+
+it("a connection for the changes of others that cannot be had is warned of once each time, also after one was lost", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const warning = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+  try {
+    let client: ListeningClient | undefined;
+    const listen = async () => {
+      if (client === undefined) throw new Error("no connection");
+      return client;
+    };
+    const storage = postgresStorage({ pool: { query: async () => ({ rows: [] }) }, listen });
+    storage.watch(() => {});
+    for (let outages = 1; outages <= 3; outages++) {
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(warning).toHaveBeenCalledTimes(outages);
+      client = new ListeningClient();
+      const listened = vi.spyOn(client, "query");
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(listened).toHaveBeenCalledOnce();
+      const lost = client;
+      client = undefined;
+      lost.emit("end");
+    }
+    await storage.close();
+  } finally {
+    warning.mockRestore();
+    vi.useRealTimers();
+  }
 });
