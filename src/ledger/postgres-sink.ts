@@ -35,6 +35,7 @@ export function postgresLedgerSink(options: PostgresOptions): PostgresLedgerSink
     placeholder: (n) => `$${n}`,
     joinTags: "left join lateral jsonb_each_text(tags) as tag(name, value) on true",
     tagText: "tag.name || '=' || tag.value",
+    textsIn: (placeholder) => `select json_array_elements_text(${placeholder}::json)`,
   };
   const columns = COLUMN_NAMES.join(", ");
   // Locked in one order by every process: two that write the same events never wait for each other in a circle.

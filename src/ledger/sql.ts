@@ -12,6 +12,8 @@ export interface Dialect {
   readonly joinTags: string;
   /** `name=value` of the joined tag; null where there is none. */
   readonly tagText: string;
+  /** The rows of a JSON array of texts, which a placeholder stands for. */
+  textsIn(placeholder: string): string;
 }
 
 /** The columns in the order of the table, each with the field of an event that it holds. */
@@ -175,7 +177,7 @@ function tokensOf(row: Readonly<Record<string, unknown>>): Tokens {
 /** The open calls of an org, all columns, latest admission first. */
 export function openStatement(
   { orgId, keyIds, from, limit }: OpenQuery,
-  { table, placeholder }: Dialect,
+  { table, placeholder, textsIn }: Dialect,
 ): Statement {
   const values: (string | number)[] = [];
   const bind = (value: string | number) => placeholder(values.push(value));
@@ -185,7 +187,11 @@ export function openStatement(
     `admitted_at >= ${bind(from)}`,
   ];
   if (keyIds?.length === 0) conditions.push("false");
-  else if (keyIds) conditions.push(`key_id in (${keyIds.map((id) => bind(storedText(id))).join(", ")})`);
+  else if (keyIds) {
+    // As one value: a statement takes 65,535 of them in one database, 32,766 in the other.
+    const texts = JSON.stringify(keyIds.map((id) => storedText(id.toWellFormed())));
+    conditions.push(`key_id in (${textsIn(bind(texts))})`);
+  }
   const text = `select ${COLUMN_NAMES.join(", ")} from ${table} where ${conditions.join(" and ")}
     order by admitted_at desc, id limit ${bind(limit)}`;
   return { text, values };

@@ -51,6 +51,7 @@ const DIALECT: Dialect = {
   placeholder: () => "?",
   joinTags: "left join json_each(tags) as tag",
   tagText: "tag.key || '=' || tag.value",
+  textsIn: (placeholder) => `select value from json_each(${placeholder})`,
 };
 
 const INTEGER = /_at$|_tokens$|_nano_usd$|^mcp$|^byok$/;

@@ -231,6 +231,8 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
       expect(await open(["'k2"])).toEqual([two]);
       expect(await open(["'k2", "k1"])).toEqual([one, two]);
       expect(await open([])).toEqual([]);
+      const many = Array.from({ length: 70_000 }, (_, i) => `another ${i}`);
+      expect(await open([...many, "'k2", "k\ud800"])).toEqual([two]);
     });
 
     it("adds up the calls under way by themselves, and tells those that expired from those that ended", async () => {
