@@ -86,12 +86,15 @@ export function eventOf(row: Readonly<Record<string, unknown>>): UsageEvent {
     const value = row[column];
     const field = COLUMNS[column];
     if (field === "tags") event[field] = loadedTags(value);
-    else if (field === "mcp" || field === "byok") event[field] = Boolean(value);
+    else if (field === "mcp" || field === "byok") event[field] = TRUE.has(String(value));
     else if (NUMBERS.has(column)) event[field] = value === null ? undefined : Number(value);
     else event[field] = loadedText(String(value));
   }
   return event as unknown as UsageEvent; // sound: every field was set, from a column that holds its type
 }
+
+/** As drivers give it: SQLite has numbers, and a driver of Postgres may be told to leave the text. */
+const TRUE: ReadonlySet<string> = new Set(["true", "t", "1"]);
 
 const NUMBERS = new Set<Column>(COLUMN_NAMES.filter((column) => /_at$|_tokens$|_nano_usd$/.test(column)));
 

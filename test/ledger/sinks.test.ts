@@ -47,6 +47,25 @@ if (answers) {
   });
 }
 
+it("a sink over a driver that leaves truth values as text takes `f` for false", async () => {
+  const asText = {
+    query: async (text: string, values?: unknown[]) => {
+      const { rows } = await lite.query<Record<string, unknown>>(text, values);
+      const shown = (value: unknown) => (typeof value === "boolean" ? String(value).slice(0, 1) : value);
+      return {
+        rows: rows.map((row) =>
+          Object.fromEntries(Object.entries(row).map(([name, value]) => [name, shown(value)])),
+        ),
+      };
+    },
+  };
+  const sink = postgresLedgerSink({ pool: asText, schema: "truth" });
+  await sink.migrate();
+  const events = [openEvent({ id: "a" }), openEvent({ id: "b", byok: true })];
+  await sink.write(events);
+  expect(await sink.open({ orgId: "o1", from: 0, limit: 10 })).toEqual(events);
+});
+
 describe.skipIf(!answers)("the table in PostgreSQL", () => {
   it("can be made by ten processes at once", async () => {
     const fresh = `${schema}_once`;
