@@ -70,6 +70,14 @@ describe.skipIf(!existsSync(join(dist, "index.js")))(
       expect(naming.sort()).toEqual(["arbitraries.d.cts", "arbitraries.d.ts"]);
     });
 
+    it("names no type of Node in its declarations: a project without @types/node compiles", () => {
+      const types = readdirSync(dist).filter((file) => /\.d\.c?ts$/.test(file));
+      const code = types.map((file) =>
+        readFileSync(join(dist, file), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, ""),
+      );
+      expect(types.filter((_, i) => /\bBuffer\b|\bNodeJS\b|["']node:/.test(code[i] ?? ""))).toEqual([]);
+    });
+
     it("names no path of the machine that built it", () => {
       const texts = readdirSync(dist).map((file) => readFileSync(join(dist, file), "utf8"));
       expect(texts.filter((text) => text.includes(root))).toEqual([]);

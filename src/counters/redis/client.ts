@@ -1,5 +1,5 @@
 /** What a script is called with. */
-export type Argument = string | Buffer;
+export type Argument = string;
 
 /** As much of a client or Cluster of ioredis as is needed. */
 export interface IoredisClient {
