@@ -23,6 +23,7 @@ export const REFUSAL_REASONS = [
   "queue_timeout",
 ] as const;
 
+/** Why a call was refused; stable, to branch on. See {@link REFUSAL_REASONS}. */
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
 /** The reasons that are about the key itself and its place, not about one call. */

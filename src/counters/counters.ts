@@ -34,6 +34,7 @@ export interface ReserveRequest {
   readonly dryRun?: boolean;
 }
 
+/** What became of a reserve. Only `reserved` has charged anything, and not in a dry run. */
 export type ReserveOutcome =
   | {
       readonly outcome: "reserved" | "replayed";
@@ -84,6 +85,7 @@ export interface ReadQuery {
   readonly charges: readonly Charge[];
 }
 
+/** What became of a settle: the count of each amount after it, or why nothing was changed. */
 export type SettleOutcome =
   | { readonly outcome: "settled"; readonly used: readonly number[] }
   | { readonly outcome: NotOpen };

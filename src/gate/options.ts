@@ -18,6 +18,7 @@ import { type SpendVelocity, type Velocity, velocityFrom, velocitySchema } from 
 /** What becomes of a call that a budget applies to and whose price is not known. */
 export type Unpriced = "deny" | "free" | { readonly usd: number | string };
 
+/** What a gate is made of. Every option has a default: `createGate()` runs in memory, with the standard policy and without prices. */
 export interface GateOptions<Given extends StandardPolicy = StandardPolicy> {
   /** Records at rest; in memory by default. */
   readonly storage?: Storage | undefined;
@@ -29,6 +30,7 @@ export interface GateOptions<Given extends StandardPolicy = StandardPolicy> {
   readonly ledger?: Ledger | undefined;
   /** The standard policy by default, or an extension of it. */
   readonly policy?: Given | undefined;
+  /** What tokens cost, by model; no price is known by default. See `priceCatalog`, and `unpriced` for what it does not know. */
   readonly prices?: PriceCatalog | undefined;
   /** `deny` by default. An amount in US dollars is charged for each such call. */
   readonly unpriced?: Unpriced | undefined;
@@ -37,6 +39,7 @@ export interface GateOptions<Given extends StandardPolicy = StandardPolicy> {
    * reach, and the most counts.
    */
   readonly estimate?: Estimator | undefined;
+  /** Tells the time in epoch milliseconds, by which keys end and periods begin; `Date` by default. */
   readonly clock?: Clock | undefined;
   /** What tokens begin with: letters, digits and `-`, `_`; `sk-tg-` by default. */
   readonly keyPrefix?: string | undefined;

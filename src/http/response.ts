@@ -13,7 +13,9 @@ export type Profile = "openai" | "anthropic" | "problem";
 
 const FORMS: Readonly<Record<Profile, Form>> = { openai, anthropic, problem };
 
+/** How to tell a decision. */
 export interface ResponseOptions {
+  /** In whose manner: that of the API that the client has called. */
   readonly profile: Profile;
   /** Epoch milliseconds on the gate's clock, for durations until a reset; the time of this machine by default. */
   readonly now?: number | undefined;

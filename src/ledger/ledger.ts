@@ -8,6 +8,7 @@ import { type Report, type ReportQuery, type ReportScope, reportOver } from "./r
 import type { LedgerSink, ReadableSink } from "./sink.js";
 import type { CallEnd, LedgerCall, UsageEvent } from "./usage-event.js";
 
+/** How a ledger is made. Only `sink` has to be given. */
 export interface LedgerOptions {
   /** Where events are kept: a sink, or a function that takes events over and resolves once they are kept. */
   readonly sink: LedgerSink | ((events: readonly UsageEvent[]) => Promise<void>);

@@ -10,6 +10,7 @@ export interface MemoryLedgerSink extends ReadableSink {
   events(): UsageEvent[];
 }
 
+/** Makes a sink that keeps usage events in the memory of this process; they end with it. */
 export function memoryLedgerSink(): MemoryLedgerSink {
   const kept = new Map<string, UsageEvent>();
   return {

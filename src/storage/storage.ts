@@ -38,6 +38,7 @@ export interface Changed {
  * passes `storageConformance` of `tollgate/testing`, which says the rest.
  */
 export interface Storage {
+  /** The record of a kind with an id, or undefined. Ids are unique within their kind, over all orgs. */
   get<K extends RecordKind>(kind: K, id: string): Promise<Records[K] | undefined>;
   /**
    * The records that match, sorted by id. An adapter may choose the order of ids, as long as it is total and the same

@@ -27,6 +27,7 @@ export const auditListSchema = z.strictObject({
   ...pageFields,
 });
 
+/** The audit trail. Every write of the control plane appends to it, in the commit of the write. */
 export interface Audit {
   /** The events of an org in the order of its writes. */
   list(input: z.input<typeof auditListSchema>): Promise<Listed<AuditEvent>>;

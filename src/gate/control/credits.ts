@@ -34,6 +34,7 @@ export interface CreditBalance {
   readonly remainingUsd: number;
 }
 
+/** Money that an org has paid in advance. An org that was never granted any is bound by its budgets alone. */
 export interface Credits {
   /**
    * Gives the org money to spend. From its first grant on an org spends credit only.
@@ -41,10 +42,13 @@ export interface Credits {
    * @throws LimitError where the grants come to more than 9,000,000 US dollars
    */
   grant(input: z.input<typeof creditGrantSchema>): Promise<CreditGrant>;
+  /** The grants of an org by id, revoked ones included. */
   list(input: z.input<typeof creditListSchema>): Promise<Listed<CreditGrant>>;
   /** Takes a grant back. What was spent of it stays spent. */
   revoke(input: z.input<typeof creditRevokeSchema>): Promise<CreditGrant>;
   /**
+   * What was granted, spent and is left, in US dollars.
+   *
    * @throws NotFoundError where the org does not work with credits
    * @throws CountersUnavailableError where the counters did not answer
    */

@@ -44,9 +44,13 @@ export const externalKeyDeleteSchema = z.strictObject({ ...ref, ...versionField 
 export interface ExternalKeys {
   /** @throws ConflictError where the project has one for the provider */
   create(input: z.input<typeof externalKeyCreateSchema>): Promise<ExternalKey>;
+  /** @throws NotFoundError where there is none, or none that the actor may see */
   get(input: z.input<typeof externalKeyGetSchema>): Promise<ExternalKey>;
+  /** The external keys of an org that match, by id. */
   list(input: z.input<typeof externalKeyListSchema>): Promise<Listed<ExternalKey>>;
+  /** Changes what is given; `name: null` takes the name away. */
   update(input: z.input<typeof externalKeyUpdateSchema>): Promise<ExternalKey>;
+  /** Deletes the reference. The secret is wherever the gateway keeps it. */
   delete(input: z.input<typeof externalKeyDeleteSchema>): Promise<void>;
 }
 

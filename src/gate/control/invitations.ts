@@ -82,6 +82,7 @@ export interface Accepted {
   readonly notGranted: readonly { readonly projectId: string; readonly why: string }[];
 }
 
+/** Invitations to an org, for people who are not in it yet. Tokens are returned once and kept as hashes. */
 export interface Invitations {
   /**
    * Invites somebody who is not in the org. The token is seen this once.
@@ -90,9 +91,15 @@ export interface Invitations {
    * @throws ConflictError where `userId` is in the org already
    */
   create(input: z.input<typeof invitationCreateSchema>): Promise<{ invitation: Invitation; token: string }>;
+  /** @throws NotFoundError where there is none, or none that the actor may see */
   get(input: z.input<typeof invitationGetSchema>): Promise<Invitation>;
+  /** The invitations of an org, by id. */
   list(input: z.input<typeof invitationListSchema>): Promise<Listed<Invitation>>;
-  /** @throws ConflictError where it was accepted */
+  /**
+   * Takes an invitation back.
+   *
+   * @throws ConflictError where it was accepted
+   */
   revoke(input: z.input<typeof invitationRevokeSchema>): Promise<Invitation>;
   /**
    * Makes the actor a member, once. What the inviter may give is asked again now.

@@ -39,6 +39,7 @@ export interface IssuedKey {
   readonly token: string;
 }
 
+/** The keys of an org: made for a member of a project, who is the holder. Tokens are returned once and kept as hashes. */
 export interface Keys {
   /**
    * Makes a key for oneself, or, as an admin, for another member of the project.
@@ -48,6 +49,7 @@ export interface Keys {
    * @throws NotFoundError where the holder is not in the project
    */
   create(input: z.input<typeof keyCreateSchema>): Promise<IssuedKey>;
+  /** @throws NotFoundError where there is none, or none that the actor may see */
   get(input: z.input<typeof keyGetSchema>): Promise<Key>;
   /** The keys of an org that the actor may see. */
   list(input: z.input<typeof keyListSchema>): Promise<Listed<Key>>;

@@ -34,9 +34,17 @@ export const mcpServerDeleteSchema = z.strictObject({ ...ref, ...versionField })
 export interface McpServers {
   /** @throws ConflictError where the org has the name */
   create(input: z.input<typeof mcpServerCreateSchema>): Promise<McpServer>;
+  /** @throws NotFoundError where there is none, or none that the actor may see */
   get(input: z.input<typeof mcpServerGetSchema>): Promise<McpServer>;
+  /** The MCP servers of an org, by id. */
   list(input: z.input<typeof mcpServerListSchema>): Promise<Listed<McpServer>>;
+  /**
+   * Changes what is given; `null` takes the address or the description away.
+   *
+   * @throws ConflictError where the org has the name
+   */
   update(input: z.input<typeof mcpServerUpdateSchema>): Promise<McpServer>;
+  /** Deletes it from the list. What may be called stays as it is. */
   delete(input: z.input<typeof mcpServerDeleteSchema>): Promise<void>;
 }
 

@@ -34,6 +34,7 @@ export interface OrgMembers {
    * @throws LimitError where the role goes beyond what the actor may do
    */
   add(input: z.input<typeof orgMemberAddSchema>): Promise<OrgMember>;
+  /** The members of an org by id, those of one role where it is given. */
   list(input: z.input<typeof orgMemberListSchema>): Promise<Listed<OrgMember>>;
   /**
    * @throws LastOwnerError where the org would be left without an owner

@@ -43,6 +43,7 @@ export const orgDeleteSchema = z.strictObject({
   confirm: text(1, 200),
 });
 
+/** The orgs. What is in one has a noun of its own. */
 export interface Orgs {
   /**
    * Makes an org whose first owner is the actor. Anybody may, but not through a key.
@@ -50,8 +51,9 @@ export interface Orgs {
    * @throws ConflictError where an org has the id, or had it: what was counted and audited under it is not mixed
    */
   create(input: z.input<typeof orgCreateSchema>): Promise<Org>;
+  /** @throws PermissionError where the actor may not see it, or there is none: by the standard policy, only owners may */
   get(input: z.input<typeof orgGetSchema>): Promise<Org>;
-  /** The orgs that the actor may see. */
+  /** The orgs that the actor is in and may see: by the standard policy, those that they own. */
   list(input?: z.input<typeof orgListSchema>): Promise<Listed<Org>>;
   /** Changes what is given, `limits` as a whole; `limits: null` takes them away. */
   update(input: z.input<typeof orgUpdateSchema>): Promise<Org>;

@@ -37,12 +37,16 @@ export const projectUpdateSchema = z.strictObject({
 });
 export const projectDeleteSchema = z.strictObject({ ...ref, ...versionField });
 
+/** The projects of an org, each with limits and lists of its own. */
 export interface Projects {
   /**
+   * Makes a project. What is left out it inherits from the org; it has no members yet.
+   *
    * @throws ConflictError where a project has the id; ids of projects are unique over all orgs
    * @throws LimitError where a limit is above the org's
    */
   create(input: z.input<typeof projectCreateSchema>): Promise<Project>;
+  /** @throws NotFoundError where there is none, or none that the actor may see */
   get(input: z.input<typeof projectGetSchema>): Promise<Project>;
   /** The projects of an org that the actor may see. */
   list(input: z.input<typeof projectListSchema>): Promise<Listed<Project>>;

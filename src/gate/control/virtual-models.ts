@@ -46,10 +46,17 @@ export const virtualModelDeleteSchema = z.strictObject({ ...ref, ...versionField
 export interface VirtualModels {
   /** @throws ConflictError where the org has the alias, or a virtual model would name another one: they resolve once */
   create(input: z.input<typeof virtualModelCreateSchema>): Promise<VirtualModel>;
+  /** @throws NotFoundError where there is none, or none that the actor may see */
   get(input: z.input<typeof virtualModelGetSchema>): Promise<VirtualModel>;
+  /** The virtual models of an org, by id. */
   list(input: z.input<typeof virtualModelListSchema>): Promise<Listed<VirtualModel>>;
-  /** @throws ConflictError as for {@link VirtualModels.create} */
+  /**
+   * Changes what is given, `models` as a whole.
+   *
+   * @throws ConflictError as for {@link VirtualModels.create}
+   */
   update(input: z.input<typeof virtualModelUpdateSchema>): Promise<VirtualModel>;
+  /** Deletes it. A call that names the alias then asks for a model of that name. */
   delete(input: z.input<typeof virtualModelDeleteSchema>): Promise<void>;
 }
 
