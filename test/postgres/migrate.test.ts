@@ -1,11 +1,17 @@
+import { Pool } from "pg";
 import { afterAll, describe, expect, it } from "vitest";
 import { ValidationError } from "../../src/model/errors.js";
 import {
   postgresCounters,
   postgresCountersSql,
+  postgresLedgerSink,
   postgresStorage,
   postgresStorageSql,
 } from "../../src/postgres.js";
+import { put } from "../../src/testing/conformance/storage-records.js";
+import { charge, limitsAt } from "../counters/limits.js";
+import { openEvent } from "../ledger/events.js";
+import { DATABASE_URL } from "../services.js";
 import { databases } from "./databases.js";
 import { dropSchema, newSchema, serverAnswers, serverPool } from "./server.js";
 
@@ -55,6 +61,34 @@ describe.each(databases)("migrate on %s", (_, open) => {
 });
 
 describe.runIf(await serverAnswers())("migrate on a server", () => {
+  it("makes functions that a server which checks them in every way takes, and runs", async () => {
+    const schema = newSchema();
+    const pool = new Pool({ connectionString: DATABASE_URL, max: 1, options: "-c plpgsql.extra_errors=all" });
+    const counters = postgresCounters({ pool, schema, clock: "caller" });
+    const storage = postgresStorage({ pool, schema });
+    const sink = postgresLedgerSink({ pool, schema });
+    const acme = { id: "acme", orgId: "acme", version: 1, createdAt: 0 };
+    try {
+      for (const part of [counters, storage, sink]) await part.migrate();
+      const limits = limitsAt("org", { rpm: 9, inFlight: 9, budget: { usd: 1, reset: "monthly" } });
+      const charges = limits.map((limit) => charge(limit, 1, 0));
+      const call = { id: "one", orgId: "o1", now: 0, charges };
+      await counters.reserve({ ...call, ttlMs: 1_000, dryRun: true });
+      await counters.reserve({ ...call, ttlMs: 1_000 });
+      await counters.reserve({ ...call, ttlMs: 1_000, extend: true });
+      expect(await counters.settle({ ...call, amounts: charges })).toMatchObject({ outcome: "settled" });
+      expect(await counters.read(call)).toMatchObject(charges.map(() => ({ used: 1 })));
+      await pool.query(`SELECT "${schema}".forget(9, 9)`);
+      await storage.commit([
+        put("org", { ...acme, name: "Acme", status: "active", timeZone: "UTC", contentLogging: true }),
+      ]);
+      await sink.write([openEvent()]);
+    } finally {
+      await dropSchema(pool, schema);
+      await pool.end();
+    }
+  });
+
   it("of 8 processes at once makes the tables once, and all of them can go on", async () => {
     const schema = newSchema();
     const pools = Array.from({ length: 8 }, () => serverPool(1));

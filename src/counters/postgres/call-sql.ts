@@ -303,7 +303,7 @@ DECLARE
   sizes integer[];
   fields text[];
   shape bigint[];
-  found ${s}.outcome;
+  answer ${s}.outcome;
   has_reserved boolean := false;
   is_written boolean[];
   written ${s}.counts[] := '{}';
@@ -333,15 +333,15 @@ BEGIN
     END LOOP;
     IF on_caller_clock THEN raw := ${s}.caller_clock(call.numbers[3], true); ELSE raw := ${s}.server_now(); END IF;
     IF call.name = 'reserve' THEN
-      found := ${s}.reserve(mine, raw, call.id, call.extends, false, sizes, fields, shape, call.numbers, call.tags, call.plan, call.key,
+      answer := ${s}.reserve(mine, raw, call.id, call.extends, false, sizes, fields, shape, call.numbers, call.tags, call.plan, call.key,
         call.fingerprint);
-      has_reserved := has_reserved OR found.written IS NOT NULL;
+      has_reserved := has_reserved OR answer.written IS NOT NULL;
     ELSE
-      found := ${s}.settle(mine, raw, call.id, sizes, fields, shape, call.numbers, call.tags);
+      answer := ${s}.settle(mine, raw, call.id, sizes, fields, shape, call.numbers, call.tags);
     END IF;
-    RETURN NEXT found.reply;
-    CONTINUE WHEN found.written IS NULL;
-    mine := found.written;
+    RETURN NEXT answer.reply;
+    CONTINUE WHEN answer.written IS NULL;
+    mine := answer.written;
     FOR r IN 1..cardinality(mine) LOOP
       held[places[r]] := mine[r];
       is_written[places[r]] := true;
@@ -361,11 +361,11 @@ CREATE FUNCTION ${s}.foresee(
 ) RETURNS text LANGUAGE plpgsql ${PLANNING} AS $fn$
 DECLARE
   raw bigint := CASE WHEN on_caller_clock THEN ${s}.caller_clock(numbers[3], false) ELSE ${s}.server_now() END;
-  found ${s}.outcome;
+  answer ${s}.outcome;
 BEGIN
-  found := ${s}.reserve(
+  answer := ${s}.reserve(
     ${s}.rows_of(scopes, models), raw, wanted, extends, true, sizes, fields, shape, numbers, tags, plan, wanted_key, fingerprint);
-  RETURN found.reply;
+  RETURN answer.reply;
 END $fn$;
 
 -- Counters.read. The third of the numbers is the caller's moment.

@@ -72,7 +72,7 @@ CREATE FUNCTION ${s}.readings(
 ) RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE AS $fn$
 DECLARE
   counts ${s}.one_count[];
-  found bigint[] := '{}';
+  told bigint[] := '{}';
   i integer := 0;
   max bigint;
 BEGIN
@@ -82,11 +82,11 @@ BEGIN
       i := i + 1;
       max := shape[4 * i - 2];
       IF max < 0 THEN max := -1 - max; END IF;
-      found := found || ${s}.reading(counts[${s}.place_of(counts, fields[i])], shape[4 * i - 3], numbers[shape[4 * i - 1]], max,
+      told := told || ${s}.reading(counts[${s}.place_of(counts, fields[i])], shape[4 * i - 3], numbers[shape[4 * i - 1]], max,
         numbers[nullif(shape[4 * i], 0)], numbers[nullif(shape[4 * i], 0) + 2], moment);
     END LOOP;
   END LOOP;
-  RETURN found;
+  RETURN told;
 END $fn$;
 
 -- Writes rows, those that were not there too. Their locks are held.
