@@ -1,5 +1,7 @@
+import { z } from "zod";
+import { parse } from "../model/validation.js";
 import { migrate, migrationText } from "../postgres/migration.js";
-import { notMigrated, type PostgresOptions, type PostgresRow, poolOf } from "../postgres/pool.js";
+import { notMigrated, type PostgresOptions, type PostgresRow, postgresOptions } from "../postgres/pool.js";
 import { schemaName } from "../postgres/schema.js";
 import type { ReadableSink } from "./sink.js";
 import {
@@ -12,6 +14,8 @@ import {
   sumStatement,
   sumsOf,
 } from "./sql.js";
+
+const optionsSchema = z.strictObject(postgresOptions);
 
 /** Usage events in PostgreSQL. */
 export interface PostgresLedgerSink extends ReadableSink {
@@ -27,8 +31,8 @@ export interface PostgresLedgerSink extends ReadableSink {
  * @throws ValidationError naming the option that is wrong
  */
 export function postgresLedgerSink(options: PostgresOptions): PostgresLedgerSink {
-  const pool = poolOf(options);
-  const name = schemaName(options.schema);
+  const { pool, schema } = parse(optionsSchema, options ?? {}, "options");
+  const name = schemaName(schema);
   const table = `"${name}".usage_event`;
   const dialect: Dialect = {
     table,

@@ -1,5 +1,5 @@
 import { connect } from "../sqlite/connection.js";
-import { checkDatabase, type SqliteDatabase } from "../sqlite/database.js";
+import { databaseOf, type SqliteDatabase } from "../sqlite/database.js";
 import { migrate } from "../sqlite/migrate.js";
 import type { ReadableSink } from "./sink.js";
 import {
@@ -22,12 +22,10 @@ export interface SqliteLedgerOptions {
  * Keeps usage events in the table `tollgate_usage_event` of a file of SQLite, one row for each reservation, and makes it where it
  * is missing.
  *
- * @throws ValidationError for what is no connection; whatever the driver throws where the file cannot be opened for writing
+ * @throws ValidationError naming the option that is wrong; whatever the driver throws where the file cannot be opened for writing
  */
 export function sqliteLedgerSink(options: SqliteLedgerOptions): ReadableSink {
-  const database: unknown = Object(options).database;
-  checkDatabase(database);
-  const connection = connect(database);
+  const connection = connect(databaseOf(options));
   migrate(connection, "ledger", MIGRATIONS);
   return {
     async write(events) {

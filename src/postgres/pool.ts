@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
-import { ValidationError } from "../model/errors.js";
+import { z } from "zod";
+import { schemaSchema } from "./schema.js";
 
 /** A row as a driver gives it: values by the names of the columns. */
 export type PostgresRow = Readonly<Record<string, unknown>>;
@@ -77,16 +78,13 @@ export function notMigrated(error: unknown, adapter: string): string | undefined
   return `its tables are not in the database: call migrate() of ${adapter} before the first call, or run the SQL that it runs`;
 }
 
-/**
- * The pool of an adapter's options.
- *
- * @throws ValidationError where it is none
- */
-export function poolOf(options: PostgresOptions): PostgresPool {
-  const pool: unknown = Object(options).pool;
-  if (typeof Object(pool).query === "function") return pool as PostgresPool; // sound: as far as anybody can look
-  throw new ValidationError([{ field: "pool", expected: "a Pool of pg, a PGlite, or an object with query" }]);
-}
+/** What the options of every adapter have. */
+export const postgresOptions = {
+  pool: z.custom<PostgresPool>((pool) => typeof Object(pool).query === "function", {
+    error: "a Pool of pg, a PGlite, or an object with query",
+  }),
+  schema: schemaSchema.optional(),
+};
 
 /** The SQLSTATE of an error of the database. */
 export function codeOf(error: unknown): string | undefined {

@@ -3,7 +3,9 @@ import { parse } from "../model/validation.js";
 
 const EXPECTED = "a schema's name: lower-case letters, digits and _, at most 63";
 
-const schemaSchema = z.string({ error: EXPECTED }).regex(/^[a-z_][a-z0-9_]{0,62}$/, { error: EXPECTED });
+export const schemaSchema = z
+  .string({ error: EXPECTED })
+  .regex(/^[a-z_][a-z0-9_]{0,62}$/, { error: EXPECTED });
 
 /**
  * The name of a schema, which may stand in SQL between double or single quotes as it is.

@@ -1,4 +1,5 @@
-import { ValidationError } from "../model/errors.js";
+import { z } from "zod";
+import { parse } from "../model/validation.js";
 
 /** What is bound to a `?` of a statement. */
 export type SqliteValue = string | number | null;
@@ -15,10 +16,22 @@ export interface SqliteDatabase {
   prepare(sql: string): SqliteStatement;
 }
 
-/** @throws ValidationError for what is no connection */
-export function checkDatabase(database: unknown): asserts database is SqliteDatabase {
-  const { exec, prepare } = (database ?? {}) as Partial<SqliteDatabase>; // sound: both are looked at before they are used
-  if (typeof exec === "function" && typeof prepare === "function") return;
-  const expected = "a DatabaseSync of node:sqlite or a Database of better-sqlite3";
-  throw new ValidationError([{ field: "database", expected }]);
+const optionsSchema = z.strictObject({
+  database: z.custom<SqliteDatabase>(isDatabase, {
+    error: "a DatabaseSync of node:sqlite or a Database of better-sqlite3",
+  }),
+});
+
+/**
+ * The connection of an adapter's options.
+ *
+ * @throws ValidationError for what is no connection, and for options that there are not
+ */
+export function databaseOf(options: { readonly database: SqliteDatabase }): SqliteDatabase {
+  return parse(optionsSchema, options ?? {}, "options").database;
+}
+
+function isDatabase(database: unknown): boolean {
+  const { exec, prepare } = Object(database);
+  return typeof exec === "function" && typeof prepare === "function";
 }

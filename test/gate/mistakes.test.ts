@@ -41,11 +41,27 @@ describe("an option that is wrong is told as what it should be", () => {
   it("a pool, a database or a gate that is none, or left out", () => {
     for (const pool of [undefined, {}, { pool: "postgres://localhost" }, { connectionString: "" }]) {
       for (const make of [postgresStorage, postgresCounters, postgresLedgerSink])
-        expect(() => make(wrong(pool))).toThrow("pool: a Pool of pg");
+        expect(() => make(wrong(pool))).toThrow("options.pool: a Pool of pg");
     }
     for (const make of [sqliteStorage, sqliteCounters, sqliteLedgerSink])
-      expect(() => make(wrong(undefined))).toThrow("database: a DatabaseSync");
+      expect(() => make(wrong(undefined))).toThrow("options.database: a DatabaseSync");
     expect(() => createQueue(wrong(undefined))).toThrow("gate: an object with admit");
+  });
+
+  it("an option that an adapter has not", () => {
+    const pool = { query: async () => ({ rows: [] }) };
+    const given = { pool, schemas: "mine" };
+    for (const make of [postgresStorage, postgresCounters, postgresLedgerSink])
+      expect(() => make(given)).toThrow("options.schemas: no such field");
+    expect(() => postgresCounters({ pool, reserveWaitMs: 0.5 })).toThrow(
+      "options.reserveWaitMs: a whole number",
+    );
+    expect(() => postgresStorage({ pool, listen: wrong("past the pooler") })).toThrow(
+      "options.listen: a function",
+    );
+    const database = { exec: () => {}, prepare: () => {} };
+    for (const make of [sqliteStorage, sqliteCounters, sqliteLedgerSink])
+      expect(() => make(wrong({ database, wal: true }))).toThrow("options.wal: no such field");
   });
 
   it("a budget that is a number", async () => {

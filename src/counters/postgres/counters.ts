@@ -9,7 +9,7 @@ import {
   notMigrated,
   type PostgresOptions,
   type PostgresPool,
-  poolOf,
+  postgresOptions,
 } from "../../postgres/pool.js";
 import { schemaName } from "../../postgres/schema.js";
 import { fromStorableJson } from "../../postgres/text.js";
@@ -62,15 +62,17 @@ export interface PostgresCounters extends Counters {
   migrate(): Promise<void>;
 }
 
-const clockSchema = z.enum(["server", "caller"], { error: '"server" or "caller"' }).optional();
-
 const RESERVE_WAIT = "a whole number of milliseconds from 1 to 3,600,000";
 
-const reserveWaitSchema = z
-  .int({ error: RESERVE_WAIT })
-  .min(1, { error: RESERVE_WAIT })
-  .max(3_600_000, { error: RESERVE_WAIT })
-  .default(500);
+const optionsSchema = z.strictObject({
+  ...postgresOptions,
+  clock: z.enum(["server", "caller"], { error: '"server" or "caller"' }).optional(),
+  reserveWaitMs: z
+    .int({ error: RESERVE_WAIT })
+    .min(1, { error: RESERVE_WAIT })
+    .max(3_600_000, { error: RESERVE_WAIT })
+    .optional(),
+});
 
 /** The SQL of {@link PostgresCounters.migrate}, for those who run it themselves: one statement that may be run again. */
 export function postgresCountersSql(schema?: string): string {
@@ -88,16 +90,8 @@ export function postgresCountersSql(schema?: string): string {
  * @throws ValidationError naming the option that is wrong
  */
 export function postgresCounters(options: PostgresCountersOptions): PostgresCounters {
-  const pool = poolOf(options);
-  const { schema, clock, reserveWaitMs } = options;
-  const name = schemaName(schema);
-  const onServerClock = parse(clockSchema, clock, "clock") !== "caller";
-  return new CountersInPostgres(
-    pool,
-    name,
-    onServerClock,
-    parse(reserveWaitSchema, reserveWaitMs, "reserveWaitMs"),
-  );
+  const { pool, schema, clock, reserveWaitMs = 500 } = parse(optionsSchema, options ?? {}, "options");
+  return new CountersInPostgres(pool, schemaName(schema), clock !== "caller", reserveWaitMs);
 }
 
 class CountersInPostgres implements PostgresCounters {

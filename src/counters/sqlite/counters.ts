@@ -1,7 +1,7 @@
 import type { Reading } from "../../admission/charge.js";
 import { CountersUnavailableError } from "../../model/errors.js";
 import { connect } from "../../sqlite/connection.js";
-import { checkDatabase, type SqliteDatabase } from "../../sqlite/database.js";
+import { databaseOf, type SqliteDatabase } from "../../sqlite/database.js";
 import { migrate } from "../../sqlite/migrate.js";
 import type {
   Counters,
@@ -33,12 +33,10 @@ export interface SqliteCountersOptions {
  *
  * Calls that arrive together share one commit, and each is answered after it.
  *
- * @throws ValidationError for what is no connection; whatever the driver throws where the file cannot be opened for writing
+ * @throws ValidationError naming the option that is wrong; whatever the driver throws where the file cannot be opened for writing
  */
 export function sqliteCounters(options: SqliteCountersOptions): Counters {
-  const database: unknown = Object(options).database;
-  checkDatabase(database);
-  const connection = connect(database);
+  const connection = connect(databaseOf(options));
   migrate(connection, "counters", COUNTERS_MIGRATIONS);
   return new SqliteCounters(new Transactions(connection));
 }

@@ -1,5 +1,7 @@
+import { z } from "zod";
 import { ConflictError, ValidationError } from "../../model/errors.js";
 import type { RecordKind, Records } from "../../model/records.js";
+import { parse } from "../../model/validation.js";
 import { migrate, migrationText } from "../../postgres/migration.js";
 import {
   answersOfStatement,
@@ -8,7 +10,7 @@ import {
   type PostgresOptions,
   type PostgresPool,
   type PostgresRow,
-  poolOf,
+  postgresOptions,
 } from "../../postgres/pool.js";
 import { schemaName } from "../../postgres/schema.js";
 import { fromStorableJson, storable, storableJson } from "../../postgres/text.js";
@@ -30,6 +32,15 @@ export interface PostgresStorageOptions extends PostgresOptions {
   readonly listen?: (() => Promise<PostgresClient>) | undefined;
 }
 
+const optionsSchema = z.strictObject({
+  ...postgresOptions,
+  listen: z
+    .custom<() => Promise<PostgresClient>>((listen) => typeof listen === "function", {
+      error: "a function that opens a connection",
+    })
+    .optional(),
+});
+
 /** Records in Postgres, shared by all processes that use the same schema. */
 export interface PostgresStorage extends Storage {
   /** As in {@link Storage.watch}; changes of other processes are heard of by LISTEN, over one connection. */
@@ -50,8 +61,7 @@ export function postgresStorageSql(schema?: string): string {
  * @throws ValidationError naming the option that is wrong
  */
 export function postgresStorage(options: PostgresStorageOptions): PostgresStorage {
-  const pool = poolOf(options);
-  const { schema, listen } = options;
+  const { pool, schema, listen } = parse(optionsSchema, options ?? {}, "options");
   const name = schemaName(schema);
   const { connect } = pool;
   const feed = new ChangeFeed({

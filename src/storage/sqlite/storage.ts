@@ -1,6 +1,6 @@
 import type { RecordKind, Records } from "../../model/records.js";
 import { type Connection, connect } from "../../sqlite/connection.js";
-import { checkDatabase, type SqliteDatabase } from "../../sqlite/database.js";
+import { databaseOf, type SqliteDatabase } from "../../sqlite/database.js";
 import { migrate } from "../../sqlite/migrate.js";
 import { checkChanges, checkWhere, staleVersion, takenValue } from "../checks.js";
 import { INDEXES } from "../indexes.js";
@@ -25,12 +25,10 @@ export interface SqliteStorageOptions {
  *
  * `watch` tells of the commits of other processes within 100 ms, as long as somebody watches.
  *
- * @throws ValidationError for what is no connection; whatever the driver throws where the file cannot be opened for writing
+ * @throws ValidationError naming the option that is wrong; whatever the driver throws where the file cannot be opened for writing
  */
 export function sqliteStorage(options: SqliteStorageOptions): Storage {
-  const database: unknown = Object(options).database;
-  checkDatabase(database);
-  const connection = connect(database);
+  const connection = connect(databaseOf(options));
   migrate(connection, "storage", STORAGE_MIGRATIONS);
   const log = new ChangeLog(connection);
   const watch = new Watch(log);

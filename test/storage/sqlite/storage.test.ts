@@ -166,6 +166,6 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
   it("cannot be kept in what is no connection", () => {
     const options = { database: "tollgate.db" } as unknown as SqliteStorageOptions; // what a caller without types hands in
     expect(() => sqliteStorage(options)).toThrow(ValidationError);
-    expect(() => sqliteStorage(options)).toThrow(/^database: /);
+    expect(() => sqliteStorage(options)).toThrow(/^options\.database: /);
   });
 });
