@@ -13,6 +13,7 @@ import { ExpiryNotices } from "./key-expiry.js";
 import { KeyResolver } from "./key-resolver.js";
 import { LastUsed } from "./last-used.js";
 import { LocalCounting } from "./local-counting.js";
+import { LostReserves } from "./lost-reserves.js";
 import type { GateSettings } from "./options.js";
 import { Outage } from "./outage.js";
 import { SpendPace } from "./spend-velocity.js";
@@ -37,6 +38,7 @@ export interface Engine {
   /** Counts in this process while the shared counters do not answer and `onCountersDown` is `local`. */
   readonly local: LocalCounting;
   readonly outage: Outage;
+  readonly lostReserves: LostReserves;
   /** Lets the control plane's writes of one org wait for each other. */
   readonly orgQueue: OrgQueue;
   /** When keys were last used; absent where there is no storage to keep it in. */
@@ -69,6 +71,7 @@ export function createEngine(settings: GateSettings, directory: Directory, ids: 
     expiry: new ExpiryNotices(events),
     local: new LocalCounting(settings.localShare, ids),
     outage: new Outage(),
+    lostReserves: new LostReserves(),
     orgQueue: new OrgQueue(),
     lastUsed: settings.storage && new LastUsed(settings.storage),
     underWay: new UnderWay(),

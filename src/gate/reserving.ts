@@ -6,7 +6,7 @@ import type { Counters, ReserveOutcome, ReserveRequest } from "../counters/count
 import { nanoUsd } from "../model/money.js";
 import type { Usage } from "../model/usage.js";
 import type { Engine } from "./engine.js";
-import { answerOf } from "./guarded-counters.js";
+import { answerOf, guarded } from "./guarded-counters.js";
 
 /** One call on its way through the last step. */
 export interface Asked {
@@ -40,10 +40,19 @@ export async function reserve(
   const answer = await answerOf(
     engine,
     counters,
-    () => counters.reserve(request),
+    () => sent(engine, counters, request),
     (outcome) => undoLate(engine, counters, request, outcome),
   );
+  if (!counters.inProcess) engine.lostReserves.undo(guarded(engine, counters), request.orgId, now);
   return isOwn(answer, request) ? { ...answer, outcome: "reserved" } : answer;
+}
+
+/** Asks counters to reserve. With a request id a failure is left to the try that takes the reservation over, if there is one. */
+function sent(engine: Engine, counters: Counters, request: ReserveRequest): Promise<ReserveOutcome> {
+  const answer = counters.reserve(request);
+  const isToBeUndone = !(counters.inProcess || request.dryRun || request.idempotency);
+  if (isToBeUndone) answer.catch((error: unknown) => engine.lostReserves.note(request, error));
+  return answer;
 }
 
 /** Whether an outcome is the reservation of this very request: made now or, where the client has sent it again, the first time. */

@@ -5,6 +5,7 @@ import type { GateEvents } from "../../src/gate/events.js";
 import type { GateOptions } from "../../src/gate/options.js";
 import { createLedger } from "../../src/ledger/ledger.js";
 import { memoryLedgerSink } from "../../src/ledger/memory-sink.js";
+import type { KeyChain } from "../../src/model/chain.js";
 import { CountersUnavailableError, ValidationError } from "../../src/model/errors.js";
 import { eventually } from "../eventually.js";
 import { passed, readingOf, refusedBy, settled } from "../scenarios/answers.js";
@@ -13,7 +14,14 @@ import { aChain, limited, NOON, world } from "./world.js";
 const KEY = { keyId: "k1" };
 const CALL = { model: "gpt-4o", inputTokens: 100, maxOutputTokens: 100 };
 
-type Health = "up" | "rejects" | "throws" | "hangs" | "answers after it was given up";
+type Health =
+  | "up"
+  | "rejects"
+  | "throws"
+  | "hangs"
+  | "answers after it was given up"
+  | "does it and loses the answer"
+  | "does it and loses the answer after it was given up";
 
 /** Counters in another process that can be down in every way. */
 class Store implements Counters {
@@ -52,6 +60,10 @@ class Store implements Counters {
         throw this.error;
       case "hangs":
         return new Promise(() => {});
+      case "does it and loses the answer":
+        return step().then(() => Promise.reject(this.error));
+      case "does it and loses the answer after it was given up":
+        return new Promise((_, reject) => this.late.push(() => step().then(() => reject(this.error))));
       case "answers after it was given up":
         return new Promise((resolve, reject) => this.late.push(() => step().then(resolve, reject)));
     }
@@ -62,7 +74,10 @@ const OUTAGES = ["rejects", "throws", "hangs"] as const;
 
 const LIMITS = { rpm: 2, tpm: 1_000, budget: { usd: 1, reset: "daily" as const } };
 
-function setUp(options: GateOptions = {}, chain = limited({ project: LIMITS, key: { inFlight: 5 } })) {
+function setUp(
+  options: GateOptions = {},
+  chain: KeyChain | readonly KeyChain[] = limited({ project: LIMITS, key: { inFlight: 5 } }),
+) {
   const store = new Store();
   // As long as a gate waits that nobody told how long.
   const made = world(chain, { counters: store, countersTimeoutMs: undefined, ...options });
@@ -455,6 +470,87 @@ describe("counters that answer too late", () => {
       reason: "already_settled",
     });
     expect(await readingOf(gate, "tokens", "project")).toMatchObject({ used: 101 });
+  });
+});
+
+describe("counters whose answer to a reserve is lost", () => {
+  const LOSSES = [
+    "does it and loses the answer",
+    "does it and loses the answer after it was given up",
+  ] as const;
+  const chain = limited({ key: { rpm: 2_000, inFlight: 2_000 } });
+
+  it.each(
+    (["deny", "allow", "local"] as const).flatMap((mode) => LOSSES.map((loss) => [mode, loss] as const)),
+  )(
+    "give back what they charged once they answer again, as nobody waits for it: %s, %s",
+    async (onCountersDown, loss) => {
+      const { gate, store } = setUp({ onCountersDown, localShare: 1 }, chain);
+      store.health = loss;
+      const calls: unknown[] = [];
+      for (let call = 0; call < 40; call++) calls.push(await afterTimeout(gate.admit(KEY, CALL)));
+      for (const answer of store.late) answer();
+      await vi.advanceTimersByTimeAsync(0);
+      store.health = "up";
+      const counted = onCountersDown === "local" ? 40 : 0;
+      passed(await gate.admit(KEY, CALL));
+      await eventually(async () => {
+        expect(await readingOf(gate, "requests")).toMatchObject({ used: counted + 1 });
+        expect(await readingOf(gate, "inFlight")).toMatchObject({ used: counted + 1 });
+      });
+    },
+  );
+
+  it("keep it with a request id for the try that takes the reservation over", async () => {
+    const { gate, store } = setUp({}, chain);
+    const named = { ...CALL, requestId: "r" };
+    store.health = "does it and loses the answer";
+    refusedBy(await gate.admit(KEY, named));
+    store.health = "up";
+    passed(await gate.admit(KEY, CALL));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(passed(await gate.admit(KEY, named)).replayed).toBe(true);
+    expect(await readingOf(gate, "requests")).toMatchObject({ used: 2 });
+  });
+
+  it("are asked again where that fails, a few at a time, and for no more than a few hundred reserves of one org", async () => {
+    const { gate, store } = setUp({}, chain);
+    store.health = "does it and loses the answer";
+    for (let call = 0; call < 1_000; call++) refusedBy(await gate.admit(KEY, CALL));
+    store.health = "up";
+    let asked = 0;
+    let fails = true;
+    const settle = store.behind.settle.bind(store.behind);
+    vi.spyOn(store.behind, "settle").mockImplementation((request) => {
+      asked++;
+      return fails ? Promise.reject(new Error("ECONNRESET")) : settle(request);
+    });
+    passed(await gate.admit(KEY, CALL));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(asked).toBe(16);
+    fails = false;
+    passed(await gate.admit(KEY, CALL));
+    await eventually(async () =>
+      expect(await readingOf(gate, "requests")).toMatchObject({ used: 1_000 - 256 + 2 }),
+    );
+    expect(asked).toBe(16 + 256);
+    passed(await gate.admit(KEY, CALL));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(asked).toBe(16 + 256);
+  });
+
+  it("are asked for an org only once they answer for that one: others may lie on another node", async () => {
+    const { gate, store } = setUp({}, [chain, { ...chain, org: { id: "o2" }, key: { id: "k2" } }]);
+    const settles = vi.spyOn(store.behind, "settle");
+    store.health = "does it and loses the answer";
+    refusedBy(await gate.admit(KEY, CALL));
+    store.health = "up";
+    passed(await gate.admit({ keyId: "k2" }, CALL));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(settles).not.toHaveBeenCalled();
+    passed(await gate.admit(KEY, CALL));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(settles).toHaveBeenCalledOnce();
   });
 });
 
@@ -983,9 +1079,10 @@ describe("what was counted locally", () => {
 
   it("is counted once where the answer is lost and the next one comes after closed reservations are forgotten", async () => {
     const { gate, store, clock } = setUp({ ...local, localShare: 1 }, limited({ project: { budget } }));
-    const closes = vi.spyOn(store.behind, "settle");
     store.health = "rejects";
     settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, { outputTokens: 0 }));
+    const reserves = vi.spyOn(store, "reserve");
+    const closes = vi.spyOn(store, "settle");
     store.health = "up";
     loseAnswer(store, 2);
     const { reservation } = passed(await gate.admit(KEY, CALL));
@@ -993,7 +1090,8 @@ describe("what was counted locally", () => {
     clock.at += 3 * 3_600_000; // as long as the outage goes on; a store need not know closed ones for longer than an hour
     passed(await gate.admit(KEY, CALL));
     await vi.advanceTimersByTimeAsync(0);
-    expect(closes).not.toHaveBeenCalled(); // what is open is found again
+    const open = reserves.mock.calls.map(([{ id }]) => id);
+    for (const [{ id }] of closes.mock.calls) expect(open).not.toContain(id); // what is open is found again
     expect(reservation.charges.amounts).toEqual([1_250_000]);
     expect(await readingOf(gate, "cost", "project")).toMatchObject({ used: 250_000 + 2 * 1_250_000 });
   });

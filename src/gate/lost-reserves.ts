@@ -1,0 +1,55 @@
+import type { Counters, ReserveRequest } from "../counters/counters.js";
+import { CountersUnavailableError, TollgateError } from "../model/errors.js";
+
+/** More than a process has under way for one org when a connection breaks. What comes after those in an outage was hardly ever sent. */
+const OF_ONE_ORG_MAX = 256;
+
+/** Of all orgs together: a few megabytes. */
+const ALL_MAX = 4_096;
+
+/** Settles at a time: counters that have just come back have enough to do. */
+const AT_A_TIME = 16;
+
+/**
+ * Reserves that failed without an answer, as when a connection breaks: counters may have made them or not. Their calls were
+ * refused or counted elsewhere, so they are undone once the counters answer for their org again. Where one was never made, or is
+ * done only later by a client that kept it, that changes nothing.
+ */
+export class LostReserves {
+  /** By org, as those of one may lie on a node of a cluster that stays away for longer than others. */
+  readonly #byOrg = new Map<string, ReserveRequest[]>();
+  #size = 0;
+
+  /** Notes a reserve that has failed, unless it was answered: with the mistake of a caller. Beyond the bounds it keeps its charge. */
+  note(request: ReserveRequest, error: unknown): void {
+    const isAnswered = error instanceof TollgateError && !(error instanceof CountersUnavailableError);
+    const kept = this.#byOrg.get(request.orgId) ?? [];
+    if (isAnswered || kept.length >= OF_ONE_ORG_MAX || this.#size >= ALL_MAX) return;
+    this.#byOrg.set(request.orgId, [...kept, request]);
+    this.#size++;
+  }
+
+  /** Undoes those of an org. Where that fails, what is left is kept for the next time. Never rejects. */
+  async undo(counters: Pick<Counters, "settle">, orgId: string, now: number): Promise<void> {
+    let left = this.#byOrg.get(orgId);
+    if (left === undefined) return;
+    this.#take(orgId);
+    try {
+      for (; left.length > 0; left = left.slice(AT_A_TIME)) {
+        await Promise.all(
+          left.slice(0, AT_A_TIME).map(({ id, charges }) => {
+            const amounts = charges.map((charge) => ({ ...charge, amount: 0 }));
+            return counters.settle({ id, orgId, now, amounts });
+          }),
+        );
+      }
+    } catch (error) {
+      for (const request of left) this.note(request, error);
+    }
+  }
+
+  #take(orgId: string): void {
+    this.#size -= this.#byOrg.get(orgId)?.length ?? 0;
+    this.#byOrg.delete(orgId);
+  }
+}
