@@ -133,3 +133,21 @@ describe("the pace at which a key spends", () => {
     }
   });
 });
+
+it("the pace of a key forgets nothing where a clock is set back for a moment", async () => {
+  const told: number[] = [];
+  const { gate, clock } = world(aChain(), { unpriced: "free" });
+  gate.on("spendVelocity", ({ spentNanoUsd }) => told.push(spentNanoUsd));
+  const spend = async (costUsd: number) => {
+    const { reservation } = passed(await gate.admit({ keyId: "k1" }, { model: "m", costUsd }));
+    await gate.settle(reservation, { costUsd });
+  };
+  await spend(1);
+  clock.at += 86_400_000 + 1_800_000;
+  await spend(0.4);
+  clock.at -= 1_200_000;
+  await spend(0.2);
+  clock.at += 1_200_000;
+  await spend(0.5);
+  expect(told).toEqual([1.1e9]);
+});

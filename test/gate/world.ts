@@ -1,3 +1,4 @@
+import type { Counters } from "../../src/counters/counters.js";
 import { memoryCounters } from "../../src/counters/memory.js";
 import type { Gate } from "../../src/gate/gate.js";
 import { createGate } from "../../src/gate/gate.js";
@@ -85,4 +86,15 @@ export function countedWorld(chain: KeyChain, options: GateOptions = {}): World 
   const counters = memoryCounters();
   const made = world(chain, { counters, cache: { maxAgeMs: 1, maxKeys: 10 }, ...options });
   return { ...made, dump: () => structuredClone(counters.dump()) };
+}
+
+/** Counters in memory that answer as those of a store do: by the ordinary way alone. */
+export function elsewhere(): Counters {
+  const counters = memoryCounters();
+  return {
+    reserve: (request) => counters.reserve(request),
+    settle: (request) => counters.settle(request),
+    read: (query) => counters.read(query),
+    close: () => counters.close(),
+  };
 }
