@@ -2,7 +2,7 @@ import { expect, it, vi } from "vitest";
 import { createGate } from "../../src/gate/gate.js";
 import { memoryStorage } from "../../src/storage/memory.js";
 import { passed } from "../scenarios/answers.js";
-import { aChain, limited, NOON } from "./world.js";
+import { aChain, NOON } from "./world.js";
 
 const KEY = { keyId: "k1" };
 const CALL = { model: "gpt-4o", inputTokens: 10, maxOutputTokens: 10, costUsd: 0.1 };

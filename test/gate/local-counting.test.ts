@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Counters } from "../../src/counters/counters.js";
 import { eventually } from "../eventually.js";
 import { passed, readingOf, settled } from "../scenarios/answers.js";
-import { elsewhere, limited, NOON, world } from "./world.js";
+import { elsewhere, limited, world } from "./world.js";
 
 const KEY = { keyId: "k1" };
 const CALL = { model: "gpt-4o", inputTokens: 10, maxOutputTokens: 10, costUsd: 0.1 };
