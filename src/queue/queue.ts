@@ -9,6 +9,7 @@ import { ClosedError } from "../model/errors.js";
 import type { Usage } from "../model/usage.js";
 import type { Answer, Call } from "./call.js";
 import type { QueueEvents } from "./events.js";
+import { hold, holderOf, letGo, shortBy, unhold } from "./holding.js";
 import { Line } from "./line.js";
 import { OpenCalls } from "./open-calls.js";
 import {
@@ -266,7 +267,7 @@ class CallQueue {
     call.state = "done";
     this.#calls.delete(call);
     call.stopTimer?.();
-    call.heldBy?.holds?.delete(call); // whoever holds it may wait for long yet
+    unhold(call);
     const { line, priority } = call;
     if (line !== undefined) {
       this.#waiting--;
@@ -282,18 +283,7 @@ class CallQueue {
       this.events.emit("left", { outcome, priority, waitedMs, depth: this.#waiting, ...keyIdOf(call) });
     }
     // The call behind it may have room at once, for it may have another amount or model; so may those that waited behind this one.
-    if (this.#letGo(call) || line?.head !== undefined) this.#sweepSoon();
-  }
-
-  /** Releases the calls of other keys that wait behind a call, to be asked about. Returns whether there were any. */
-  #letGo(call: Call): boolean {
-    const { holds } = call;
-    call.holds = undefined;
-    for (const held of holds ?? []) {
-      held.heldBy = undefined;
-      held.askAt = Number.NEGATIVE_INFINITY;
-    }
-    return holds !== undefined;
+    if (letGo(call) || line?.head !== undefined) this.#sweepSoon();
   }
 
   /** Sweeps once for all that happens in this turn: a sweep goes through every line, and one answer gives several reasons for it. */
@@ -407,7 +397,7 @@ class CallQueue {
     call.refusal = refusal;
     call.short = shortOf(refusal);
     call.charged ??= chargedBy(refusal);
-    this.#letGo(call); // it may be short of another limit now
+    letGo(call); // it may be short of another limit now
     const { timers, pollMs } = this.#settings;
     const now = timers.now();
     const { reason, retryAfterMs = 0 } = refusal;
@@ -453,35 +443,6 @@ class CallQueue {
     this.#asks.add(ask);
     ask.finally(() => this.#asks.delete(ask));
   }
-}
-
-/** Has a call wait behind one of another key, until that one has another answer or is gone. */
-function hold(call: Call, before: Call): void {
-  call.heldBy = before;
-  call.askAt = Number.POSITIVE_INFINITY;
-  before.holds ??= new Set();
-  before.holds.add(call);
-}
-
-/**
- * The call at the end of the chain of those it waits behind; itself where it waits behind none. A head that waits behind that one
- * closes no circle.
- */
-function holderOf(call: Call): Call {
-  let holder = call;
-  while (holder.heldBy) holder = holder.heldBy;
-  return holder;
-}
-
-/**
- * The limit for which a call makes others wait, if any: the one that it is short of, or that the call it waits behind is short of.
- * While the gate is asked about that call, none if every call takes the same from the limit: no other has room where it has none.
- */
-function shortBy(call: Call): string | undefined {
-  const { state, refusal, short } = holderOf(call);
-  if (state !== "asking") return short;
-  const meter = refusal?.limit?.meter;
-  return meter === "requests" || meter === "inFlight" ? undefined : short;
 }
 
 /** A token and an id are told apart; which key a token is of, only the gate knows. */
