@@ -174,7 +174,7 @@ describe("estimateInputTokens", () => {
     onTestFinished(() => write.mockRestore());
     for (const field of ["input", "args", "response"]) {
       write.mockClear();
-      const deep = JSON.parse(`${`{"${field}":`.repeat(6_000)}1${"}".repeat(6_000)}`);
+      const deep = JSON.parse(`${`{"${field}":`.repeat(100_000)}1${"}".repeat(100_000)}`);
       expect(estimateInputTokens({ messages: [deep, deep] })).toBe(8);
       expect(write).toHaveBeenCalledTimes(1);
     }
