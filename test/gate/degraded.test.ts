@@ -9,7 +9,7 @@ import type { KeyChain } from "../../src/model/chain.js";
 import { CountersUnavailableError, ValidationError } from "../../src/model/errors.js";
 import { eventually } from "../eventually.js";
 import { passed, readingOf, refusedBy, settled } from "../scenarios/answers.js";
-import { aChain, limited, NOON, world } from "./world.js";
+import { aChain, elsewhere, limited, NOON, world } from "./world.js";
 
 const KEY = { keyId: "k1" };
 const CALL = { model: "gpt-4o", inputTokens: 100, maxOutputTokens: 100 };
@@ -959,18 +959,10 @@ describe("what was counted locally", () => {
   function manyOrgs(orgIds: readonly string[]) {
     const down = new Set(orgIds);
     let asked = 0;
-    const behind = memoryCounters();
-    const reached = async (orgId: string) => {
+    const counters = elsewhere((orgId) => {
       asked++;
       if (down.has(orgId)) throw new Error("CLUSTERDOWN");
-      return behind;
-    };
-    const counters: Counters = {
-      reserve: async (request) => (await reached(request.orgId)).reserve(request),
-      settle: async (request) => (await reached(request.orgId)).settle(request),
-      read: async (query) => (await reached(query.orgId)).read(query),
-      close: async () => {},
-    };
+    });
     const chains = orgIds.map((id) =>
       aChain({
         org: { id },

@@ -1,5 +1,4 @@
 import {
-  type Counters,
   CountersUnavailableError,
   createGate,
   createLedger,
@@ -12,7 +11,7 @@ import {
 } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { passed, readingOf } from "../scenarios/answers.js";
-import { aChain, limited, NOON, world } from "./world.js";
+import { aChain, elsewhere, limited, NOON, world } from "./world.js";
 
 const KEY = { keyId: "k1" };
 const BUDGET = { budget: { usd: 1, reset: "monthly" as const } };
@@ -200,18 +199,11 @@ describe("reconcile", () => {
   describe("after an outage that a process counted by itself", () => {
     /** A gate over counters that can be down, and what a look at the store says. */
     function withOutages(chain = limited({ key: { budget: { usd: 100, reset: "monthly" } } })) {
-      const behind = memoryCounters();
       const down = new Set<string>();
-      const reached = async (orgId: string) => {
+      const behind = memoryCounters();
+      const counters = elsewhere((orgId) => {
         if (down.has(orgId)) throw new Error("ECONNREFUSED");
-        return behind;
-      };
-      const counters: Counters = {
-        reserve: async (request) => (await reached(request.orgId)).reserve(request),
-        settle: async (request) => (await reached(request.orgId)).settle(request),
-        read: async (query) => (await reached(query.orgId)).read(query),
-        close: async () => {},
-      };
+      }, behind);
       const sink = memoryLedgerSink();
       const clock = { at: NOON, now: () => clock.at };
       const open = (over = sink) => {

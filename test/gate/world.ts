@@ -88,13 +88,23 @@ export function countedWorld(chain: KeyChain, options: GateOptions = {}): World 
   return { ...made, dump: () => structuredClone(counters.dump()) };
 }
 
-/** Counters in memory that answer as those of a store do: by the ordinary way alone. */
-export function elsewhere(): Counters {
-  const counters = memoryCounters();
+/**
+ * Counters in memory that answer as those of a store do: by the ordinary way alone.
+ *
+ * @param reach what happens on the way to them; where it throws for an org, that one is not reached
+ */
+export function elsewhere(
+  reach: (orgId: string) => void = () => {},
+  counters: Counters = memoryCounters(),
+): Counters {
+  const reached = async (orgId: string) => {
+    reach(orgId);
+    return counters;
+  };
   return {
-    reserve: (request) => counters.reserve(request),
-    settle: (request) => counters.settle(request),
-    read: (query) => counters.read(query),
+    reserve: async (request) => (await reached(request.orgId)).reserve(request),
+    settle: async (request) => (await reached(request.orgId)).settle(request),
+    read: async (query) => (await reached(query.orgId)).read(query),
     close: () => counters.close(),
   };
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Reading } from "../../admission/charge.js";
 import { CountersUnavailableError } from "../../model/errors.js";
-import { parse } from "../../model/validation.js";
+import { parse, wholeNumber } from "../../model/validation.js";
 import { migrate, migrationText } from "../../postgres/migration.js";
 import {
   answersOfStatement,
@@ -62,16 +62,10 @@ export interface PostgresCounters extends Counters {
   migrate(): Promise<void>;
 }
 
-const RESERVE_WAIT = "a whole number of milliseconds from 1 to 3,600,000";
-
 const optionsSchema = z.strictObject({
   ...postgresOptions,
   clock: z.enum(["server", "caller"], { error: '"server" or "caller"' }).optional(),
-  reserveWaitMs: z
-    .int({ error: RESERVE_WAIT })
-    .min(1, { error: RESERVE_WAIT })
-    .max(3_600_000, { error: RESERVE_WAIT })
-    .optional(),
+  reserveWaitMs: wholeNumber(1, 3_600_000, "a whole number of milliseconds").optional(),
 });
 
 /** The SQL of {@link PostgresCounters.migrate}, for those who run it themselves: one statement that may be run again. */

@@ -11,7 +11,8 @@ const RESPONSES = { input: "input_tokens", output: "output_tokens" };
  * responses, or of a provider that answers like them.
  *
  * The input counts contain what was read from and written to the cache, and audio and images; the output counts contain
- * the reasoning. xAI's do not: where the total is the input, the output and the reasoning, that is added. The service tier, and the searches of a response, stand beside the usage: they are known of a whole answer.
+ * the reasoning. xAI's do not: where the total is the input, the output and the reasoning, that is added. The service tier,
+ * and the searches of a response, stand beside the usage: they are known of a whole answer.
  *
  * @param answer The whole answer, or its `usage` alone. A usage that is absent, null or of seconds is `{}`: nothing is known,
  *   and nothing is not zero.
