@@ -1,6 +1,6 @@
 import { nanoUsd } from "../model/money.js";
 import { type Actual, type CallParts, partsOf } from "../model/usage.js";
-import { costNanoUsd, plainCostNanoUsd } from "../pricing/cost.js";
+import { costNanoUsd } from "../pricing/cost.js";
 import type { Use } from "./amounts.js";
 import type { Charges } from "./charge.js";
 import type { Pricing } from "./estimated-use.js";
@@ -57,11 +57,9 @@ function actualCost(
   const price = own ?? (estimate.model === undefined ? undefined : prices.price(estimate.model));
   if (price === undefined) return estimate.costNanoUsd;
   const { cachedInputTokens, reasoningTokens } = used;
+  const tokens = { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, at };
   const parts = partsOf(used);
-  if (parts === undefined && cachedInputTokens === undefined && reasoningTokens === undefined) {
-    return plainCostNanoUsd(price, inputTokens, outputTokens, at);
-  }
-  return costNanoUsd(price, { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, ...parts, at });
+  return costNanoUsd(price, parts === undefined ? tokens : { ...tokens, ...parts });
 }
 
 /** Whether an enforced budget applies, which lets no call pass whose cost is not known. */

@@ -2,7 +2,7 @@ import { ValidationError } from "../model/errors.js";
 import { nanoUsd } from "../model/money.js";
 import { type CallParts, partsOf, type Usage } from "../model/usage.js";
 import type { PriceCatalog } from "../pricing/catalog.js";
-import { mostNanoUsd, plainMostNanoUsd } from "../pricing/cost.js";
+import { mostNanoUsd } from "../pricing/cost.js";
 import type { ModelPrice } from "../pricing/price.js";
 import type { Use } from "./amounts.js";
 import type { Charges } from "./charge.js";
@@ -91,27 +91,15 @@ export function dearestCost(
   parts: CallParts | undefined,
   unpriced: Pricing["unpriced"],
 ): number {
+  const tokens =
+    parts === undefined ? { inputTokens, outputTokens } : { inputTokens, outputTokens, ...parts };
   let most = 0;
   for (const price of prices) {
-    const cost =
-      price === undefined
-        ? unpriced === "deny"
-          ? 0
-          : unpriced
-        : mostCost(price, inputTokens, outputTokens, parts);
+    const otherwise = unpriced === "deny" ? 0 : unpriced;
+    const cost = price === undefined ? otherwise : mostNanoUsd(price, tokens);
     if (cost > most) most = cost;
   }
   return most;
-}
-
-function mostCost(
-  price: ModelPrice,
-  inputTokens: number,
-  outputTokens: number,
-  parts: CallParts | undefined,
-): number {
-  if (parts === undefined) return plainMostNanoUsd(price, inputTokens, outputTokens);
-  return mostNanoUsd(price, { inputTokens, outputTokens, ...parts });
 }
 
 /** The most that any of the models is expected to put out. */

@@ -39,34 +39,6 @@ export function mostNanoUsd(price: ModelPrice, tokens: TokenCounts): number {
   return Math.max(most, cost(price, price.offPeak.tiers, tokens, true));
 }
 
-/** {@link costNanoUsd} of a call of which nothing is priced apart: of nearly every one, so it looks at nothing else. */
-export function plainCostNanoUsd(
-  price: ModelPrice,
-  inputTokens: number,
-  outputTokens: number,
-  at: number,
-): number {
-  if (price.offPeak !== undefined) return costNanoUsd(price, { inputTokens, outputTokens, at });
-  const tier = tierOf(price.tiers, inputTokens);
-  const { input, output, request } = tier.rates;
-  const sum = inputTokens * input + outputTokens * output + request;
-  return isExact(sum)
-    ? Math.ceil(sum / price.denominator)
-    : exactCost(price, tier, { inputTokens, outputTokens }, false);
-}
-
-/** {@link mostNanoUsd} of such a call. */
-export function plainMostNanoUsd(price: ModelPrice, inputTokens: number, outputTokens: number): number {
-  if (price.offPeak !== undefined) return mostNanoUsd(price, { inputTokens, outputTokens });
-  const tier = tierOf(price.tiers, inputTokens);
-  const { input, cachedInput, output, reasoning, request } = tier.rates;
-  const sum =
-    inputTokens * Math.max(input, cachedInput) + outputTokens * Math.max(output, reasoning) + request;
-  return isExact(sum)
-    ? Math.ceil(sum / price.denominator)
-    : exactCost(price, tier, { inputTokens, outputTokens }, true);
-}
-
 function tiersFor(
   { tiers, serviceTiers, offPeak }: ModelPrice,
   { serviceTier, at }: TokenCounts,
@@ -109,19 +81,12 @@ function cost(price: ModelPrice, tiers: PriceTiers, tokens: TokenCounts, most: b
     (tokens.outputImages ?? 0) * rates.outputImages +
     (tokens.searches ?? 0) * rates.searches +
     rates.request;
-  return isExact(sum) ? Math.ceil(sum / price.denominator) : exactCost(price, tier, tokens, most);
-}
-
-/**
- * Whether a sum of counts times rates is what it would be in integers of any size, and so is its quotient by the denominator,
- * rounded up.
- *
- * INVARIANT: nothing in it is negative, and rounding keeps order, so once a term or a partial sum leaves the safe integers,
- * the sum is outside them too. Inside them it is exact, and the quotient of two safe integers that do not divide never rounds
- * onto an integer below it, so one `ceil` is exact as well.
- */
-function isExact(sum: number): boolean {
-  return sum <= Number.MAX_SAFE_INTEGER;
+  // INVARIANT: nothing here is negative, and rounding keeps order, so once a term or a partial sum leaves the safe
+  // integers, `sum` is outside them too. Inside them `sum` is exact, and the quotient of two safe integers that do
+  // not divide never rounds onto an integer below it, so one `ceil` is exact as well.
+  return sum <= Number.MAX_SAFE_INTEGER
+    ? Math.ceil(sum / price.denominator)
+    : exactCost(price, tier, tokens, most);
 }
 
 /** The highest tier that the prompt exceeds. */

@@ -1,13 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { usdOf } from "../../src/model/money.js";
-import {
-  costNanoUsd,
-  mostNanoUsd,
-  plainCostNanoUsd,
-  plainMostNanoUsd,
-  type TokenCounts,
-} from "../../src/pricing/cost.js";
+import { costNanoUsd, type TokenCounts } from "../../src/pricing/cost.js";
 import { modelPrice, type PriceInput, type RatesInput } from "../../src/pricing/price.js";
 import { priceInputs, priceInputsWithoutTiers, tokenCounts } from "./arbitraries.js";
 
@@ -222,28 +216,5 @@ describe("a tier above 272,000 input tokens (litellm PR 40002)", () => {
     expect(
       costNanoUsd(tiered, { inputTokens: 1, cachedInputTokens: 1, outputTokens: 1, reasoningTokens: 1 }),
     ).toBe(5_000);
-  });
-});
-
-describe("the cost of a call of which nothing is priced apart", () => {
-  const offPeak = fc.constantFrom(undefined, {
-    windows: [{ hoursUtc: "06:00-18:00" }],
-    inputUsdPerMillion: 0.1,
-    outputUsdPerMillion: 900,
-  });
-
-  test("law: is what it costs with all that could be priced apart at zero", () => {
-    fc.assert(
-      fc.property(priceInputs, offPeak, tokenCounts, fc.nat(86_400_000), (input, hours, counts, at) => {
-        const price = modelPrice({ ...input, offPeak: hours });
-        const { inputTokens, outputTokens } = counts;
-        const tokens = { inputTokens, outputTokens, at };
-        expect(plainCostNanoUsd(price, inputTokens, outputTokens, at)).toBe(costNanoUsd(price, tokens));
-        expect(plainMostNanoUsd(price, inputTokens, outputTokens)).toBe(
-          mostNanoUsd(price, { inputTokens, outputTokens }),
-        );
-      }),
-      { numRuns: 5_000 },
-    );
   });
 });
