@@ -1,4 +1,4 @@
-import { amountOf, type Use } from "./amounts.js";
+import { meterOf } from "./amounts.js";
 import type { Limit } from "./limit.js";
 import type { Calendar, Period, PeriodClock } from "./period.js";
 
@@ -13,13 +13,10 @@ export class LimitShape {
   readonly cost: CostRule;
   /** The same for a call on the customer's own provider key. */
   readonly byokCost: CostRule;
-  /** One of the lists: whatever is asked of it here has the same answer for all of them. */
-  readonly #limits: readonly Limit[];
-  /**
-   * One number for each limit, to be copied for each call. NaN and not 0: V8 keeps a list of small integers in another form
-   * than one of doubles, and would convert each copy at the first amount that is no small integer.
-   */
-  readonly #amounts: readonly number[];
+  /** For each limit, which amount of a use counts against it: see {@link meterOf}. */
+  readonly meters: readonly number[];
+  /** One number for each limit, to be copied. */
+  readonly #blank: readonly number[];
   readonly #clocks: readonly (PeriodClock | undefined)[];
   /** The latest list of maxes. */
   #maxes: readonly number[] = [];
@@ -34,8 +31,8 @@ export class LimitShape {
     );
     this.cost = costRule(limits.filter(({ meter }) => meter === "cost"));
     this.byokCost = costRule(limits.filter(({ countByok }) => countByok));
-    this.#limits = limits;
-    this.#amounts = limits.map(() => Number.NaN);
+    this.meters = limits.map(meterOf);
+    this.#blank = limits.map(() => Number.NaN);
     this.#clocks = limits.map((limit) => calendar.clockOf(limit));
   }
 
@@ -47,13 +44,12 @@ export class LimitShape {
     return this.#maxes;
   }
 
-  /** How much of a call counts against each limit. */
-  amounts(use: Use): number[] {
-    const amounts = this.#amounts.slice();
-    for (let i = 0; i < amounts.length; i++) {
-      amounts[i] = amountOf(this.#limits[i] as Limit, use); // sound: they are as long
-    }
-    return amounts;
+  /**
+   * A list with a number for each limit, to be written over. They are NaN and not 0: V8 keeps a list of small integers in another
+   * form than one of doubles, and would convert it at the first amount that is no small integer.
+   */
+  blank(): number[] {
+    return this.#blank.slice();
   }
 
   /** The calendar period of each limit that holds a moment. */

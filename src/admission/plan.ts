@@ -1,4 +1,4 @@
-import type { Use } from "./amounts.js";
+import { amountsByMeter, type Use } from "./amounts.js";
 import type { Charges } from "./charge.js";
 import type { CountKind } from "./count.js";
 import type { Limit } from "./limit.js";
@@ -81,6 +81,9 @@ export class Plan {
 
   /** What a call counts, in the periods that hold `at`. */
   charges(use: Use, at: number): Charges {
-    return { limits: this.limits, amounts: this.shape.amounts(use), periods: this.shape.periodsAt(at) };
+    const { limits, shape } = this;
+    const byMeter = amountsByMeter(use);
+    const amounts = shape.meters.map((meter) => byMeter[meter] as number); // sound: each meter has its place
+    return { limits, amounts, periods: shape.periodsAt(at) };
   }
 }

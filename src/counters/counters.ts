@@ -1,3 +1,4 @@
+import type { Use } from "../admission/amounts.js";
 import type { Charge, Charges, Reading } from "../admission/charge.js";
 import type { Part } from "../admission/count.js";
 import type { Plan } from "../admission/plan.js";
@@ -121,27 +122,29 @@ export interface Counters {
 export interface DirectCounters {
   /** Makes the ids of what is reserved here. A gate takes its own from it too, so that all are in one order. */
   readonly ids: ReservationIds;
-  /** Charges every charge, where there is room for all of them. */
-  reserve(now: number, ttlMs: number, plan: Plan, charges: Charges): DirectReservation | undefined;
-  /** What each count would be after {@link reserve}, which is not done: nothing is charged and the clock stays where it is. */
-  foresee(now: number, plan: Plan, charges: Charges): Foreseen | undefined;
+  /** Charges a use against every limit of the plan, where there is room in all of them. */
+  reserve(now: number, ttlMs: number, plan: Plan, use: Use): DirectReservation | undefined;
+  /** What {@link reserve} would come to, which is not done: nothing is charged and the clock stays where it is. */
+  foresee(now: number, plan: Plan, use: Use): DirectCharge | undefined;
   /** A reading for each charge, where at least one enforced limit is short of room. Asked after one of the two, at its `now`. */
   refuse(now: number, plan: Plan, charges: Charges): readonly Reading[] | undefined;
-  /** Closes what {@link reserve} gave, with one amount for each limit that was charged. Answers what each count then is. */
-  settle(held: DirectReservation, now: number, amounts: readonly number[]): readonly number[] | undefined;
+  /**
+   * Corrects what {@link reserve} gave to what was really used, and closes it. Answers the count of each limit that was charged,
+   * after it; an empty list where none was charged more than was reserved, for then nobody has to be told.
+   */
+  settle(held: DirectReservation, now: number, use: Use): readonly number[] | undefined;
 }
 
-export interface DirectReservation extends Part {
+/** What a use came to, or would come to. */
+export interface DirectCharge {
+  /** The moment it is charged at. */
+  readonly at: number;
+  readonly charges: Charges;
+  /** The count of each charge, after it. */
+  readonly used: readonly number[];
+}
+
+export interface DirectReservation extends DirectCharge, Part {
   /** Made by the counters; the ordinary way knows the reservation by it. */
   readonly id: string;
-  /** The count of each charge, after it. */
-  readonly used: readonly number[];
-}
-
-/** What a reserve would come to. */
-export interface Foreseen {
-  /** The moment it would be charged at. */
-  readonly at: number;
-  /** The count of each charge, after it. */
-  readonly used: readonly number[];
 }

@@ -74,7 +74,7 @@ export class Counting {
       // Not the count that was charged: that may have been forgotten as empty, and another begun.
       const count = this.#counts.obtain(limit, now);
       if (open.extensions) delta = giveBack(count, open.extensions, amount, i, delta, now);
-      used.push(count.correct(delta, open, now, period));
+      used.push(delta === 0 ? count.used(now, period) : count.correct(delta, open, now, period));
     }
     return { outcome: "settled", used };
   }

@@ -1,12 +1,15 @@
+import { amountsByMeter, type Use } from "../admission/amounts.js";
 import { addToLatest, isLatest, USED } from "../admission/cells.js";
 import { type Charges, chargeList, type Reading } from "../admission/charge.js";
 import { Count, type CountKind } from "../admission/count.js";
 import type { Plan } from "../admission/plan.js";
-import type { DirectCounters, DirectReservation, Foreseen } from "./counters.js";
+import type { DirectCharge, DirectCounters, DirectReservation } from "./counters.js";
 import { readingOf } from "./counting.js";
 import type { NumberedReservation, OpenReservations } from "./open-reservations.js";
 import type { ReservationIds } from "./reservation-ids.js";
 import type { ScopeCounts } from "./scope-counts.js";
+
+const NO_COUNTS: readonly number[] = Object.freeze([]);
 
 /**
  * The short way of the counters in memory, for the ordinary call: each of its limits has been counted before and has room, and
@@ -24,20 +27,23 @@ export class MemoryDirect implements DirectCounters {
     this.ids = ids;
   }
 
-  reserve(callerNow: number, ttlMs: number, plan: Plan, charges: Charges): DirectReservation | undefined {
+  reserve(callerNow: number, ttlMs: number, plan: Plan, use: Use): DirectReservation | undefined {
     if (!this.#counts.locate(plan)) return undefined;
-    const { places, maxes } = plan;
+    const { places, maxes, shape } = plan;
     const { kinds } = places;
+    const { meters } = shape;
     const { cells } = this.#counts;
     const { numbers } = cells;
-    const { amounts, periods } = charges;
+    const byMeter = amountsByMeter(use);
+    const periods = shape.periodsAt(callerNow);
+    const amounts = shape.blank();
     const now = this.#reservations.advance(callerNow);
     // Here and below the loops are written out, with a branch for each case, and not shared by a function. V8 learns for each
     // place in the code which types it sees: a shared place sees several, and then V8 allocates an object for each number.
     for (let i = 0; i < kinds.length; i++) {
       const at = plan.address(places, i);
       const period = periods[i];
-      const amount = amounts[i] as number; // sound, as all below: they are as long as the kinds
+      const amount = byMeter[meters[i] as number] as number; // sound, as all below: there is a meter for each kind
       // Nothing to charge needs no room, but when such a limit is empty is told from the count itself: left to `Counting`.
       if (amount === 0) return undefined;
       if (isLatest(numbers, at, period, now, now)) {
@@ -45,9 +51,11 @@ export class MemoryDirect implements DirectCounters {
       } else if (!((kinds[i] as CountKind).used(cells, at, now, period) + amount <= (maxes[i] as number))) {
         return undefined;
       }
+      amounts[i] = amount;
     }
-    const used = amounts.slice(); // a list of doubles of the right length, each overwritten below
+    const used = shape.blank();
     const number = this.ids.take();
+    const charges = { limits: plan.limits, amounts, periods };
     const made = new Made(this.ids.textOf(number), number, now, now + ttlMs, plan, charges, used);
     for (let i = 0; i < kinds.length; i++) {
       const at = plan.address(places, i);
@@ -60,21 +68,23 @@ export class MemoryDirect implements DirectCounters {
     return made;
   }
 
-  foresee(callerNow: number, plan: Plan, charges: Charges): Foreseen | undefined {
+  foresee(callerNow: number, plan: Plan, use: Use): DirectCharge | undefined {
     if (!this.#counts.locate(plan)) return undefined;
-    const { places, maxes } = plan;
-    const { amounts, periods } = charges;
+    const { places, maxes, shape } = plan;
+    const { kinds } = places;
+    const { cells } = this.#counts;
+    const charges = plan.charges(use, callerNow);
+    const used = shape.blank();
     const now = this.#at(callerNow);
-    const used = amounts.slice();
-    for (let i = 0; i < amounts.length; i++) {
-      const amount = amounts[i] as number; // sound, as below: there is an amount, a kind and a max for each limit
+    for (let i = 0; i < kinds.length; i++) {
+      const kind = kinds[i] as CountKind;
+      const amount = charges.amounts[i] as number;
       if (amount === 0) return undefined;
-      const kind = places.kinds[i] as CountKind;
-      const after = kind.used(this.#counts.cells, plan.address(places, i), now, periods[i]) + amount;
+      const after = kind.used(cells, plan.address(places, i), now, charges.periods[i]) + amount;
       if (!(after <= (maxes[i] as number))) return undefined;
       used[i] = after;
     }
-    return { at: now, used };
+    return { at: now, charges, used };
   }
 
   refuse(callerNow: number, plan: Plan, charges: Charges): readonly Reading[] | undefined {
@@ -94,33 +104,34 @@ export class MemoryDirect implements DirectCounters {
       : undefined;
   }
 
-  settle(
-    held: DirectReservation,
-    callerNow: number,
-    amounts: readonly number[],
-  ): readonly number[] | undefined {
+  settle(held: DirectReservation, callerNow: number, use: Use): readonly number[] | undefined {
     const now = this.#reservations.advance(callerNow);
     // Other counters may have made it, under the same number.
     if (!(held instanceof Made && this.#reservations.holds(held))) return undefined;
     const { plan, charges, extensions } = held;
     // A surcharge needs a count that is kept, and extensions are given back first.
     if (extensions !== undefined || !this.#counts.locate(plan)) return undefined;
-    const { places } = plan;
-    const { kinds } = places;
-    if (amounts.length !== kinds.length) return undefined;
     this.#reservations.closeNumbered(held, "already_settled");
+    const { places, shape } = plan;
+    const { kinds } = places;
+    const { meters } = shape;
+    const { amounts, periods } = charges;
     const { cells } = this.#counts;
     const { numbers } = cells;
-    const used = charges.amounts.slice(); // as in `reserve`
+    const byMeter = amountsByMeter(use);
+    let isRaised = false;
     for (let i = 0; i < kinds.length; i++) {
-      const address = plan.address(places, i);
-      const period = charges.periods[i];
-      const delta = (amounts[i] as number) - (charges.amounts[i] as number);
+      const delta = (byMeter[meters[i] as number] as number) - (amounts[i] as number);
+      if (delta === 0) continue;
+      if (delta > 0) isRaised = true;
+      const at = plan.address(places, i);
+      const period = periods[i];
       // It was charged to the latest part, and that is still the current one.
-      if (isLatest(numbers, address, period, held.at, now)) used[i] = addToLatest(numbers, address, delta);
-      else used[i] = (kinds[i] as CountKind).correct(cells, address, delta, held, now, period);
+      if (isLatest(numbers, at, period, held.at, now)) addToLatest(numbers, at, delta);
+      else (kinds[i] as CountKind).correct(cells, at, delta, held, now, period);
     }
-    return used;
+    if (!isRaised) return NO_COUNTS;
+    return kinds.map((kind, i) => kind.used(cells, plan.address(places, i), now, periods[i]));
   }
 
   /** The counters' clock as of a call that does not move it. */

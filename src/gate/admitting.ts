@@ -70,9 +70,8 @@ function decide(
   // Where the first target has no price, the limits of the next one count.
   const isFirst = plan.models === undefined || use.models[0] === plan.models[0];
   const counted = isFirst ? plan : compiled.forTargets(use.models, requested);
-  const charges = counted.charges(use, now);
-  const asked: Asked = { call, requested, compiled, plan: counted, use, charges, now, dryRun };
-  return answerDirectly(engine, asked) ?? reserveElsewhere(engine, asked);
+  const asked: Asked = { call, requested, compiled, plan: counted, use, now, dryRun };
+  return answerDirectly(engine, asked) ?? reserveElsewhere(engine, asked, counted.charges(use, now));
 }
 
 /** A refusal, told to whoever listens unless it is one of a dry run. */
@@ -85,10 +84,10 @@ function refuse(
 }
 
 /** A step that the gate waits for when it closes. */
-async function reserveElsewhere(engine: Engine, asked: Asked): Promise<Admission> {
+async function reserveElsewhere(engine: Engine, asked: Asked, charges: Charges): Promise<Admission> {
   engine.underWay.start();
   try {
-    const answer = await reserveOrDegrade(engine, asked);
+    const answer = await reserveOrDegrade(engine, asked, charges);
     if (!answer.admitted) return refuse(engine, answer, asked);
     if (!asked.dryRun) engine.settings.ledger?.opened(answer.reservation);
     return answer;
@@ -98,28 +97,31 @@ async function reserveElsewhere(engine: Engine, asked: Asked): Promise<Admission
 }
 
 /** The ordinary way of counters, and what happens where they do not answer. */
-async function reserveOrDegrade(engine: Engine, asked: Asked): Promise<Admission> {
+async function reserveOrDegrade(engine: Engine, asked: Asked, charges: Charges): Promise<Admission> {
   try {
-    const outcome = await reserve(engine, engine.settings.counters, asked);
+    const outcome = await reserve(engine, engine.settings.counters, asked, charges);
     recover(engine, asked.now);
-    return concluded(engine, asked, outcome);
+    return concluded(engine, asked, charges, outcome);
   } catch (error) {
     if (!(error instanceof CountersUnavailableError)) throw error;
-    return whileDown(engine, asked, error);
+    return whileDown(engine, asked, charges, error);
   }
 }
 
 /** What `onCountersDown` says. */
-async function whileDown(engine: Engine, asked: Asked, error: CountersUnavailableError): Promise<Admission> {
+async function whileDown(
+  engine: Engine,
+  asked: Asked,
+  charges: Charges,
+  error: CountersUnavailableError,
+): Promise<Admission> {
   const { compiled } = asked;
   const mode = degrade(engine, asked.now, error);
   if (mode === "deny") return plainRefusal("counters_unavailable");
   if (mode === "local") {
-    const shares = { ...asked, charges: engine.local.shared(asked.charges) };
-    const outcome = await reserve(engine, engine.local, shares);
-    if (outcome.outcome === "refused")
-      return refusedLocally(engine, compiled.orgId, asked.now, asked.charges);
-    return concluded(engine, asked, outcome, "local");
+    const outcome = await reserve(engine, engine.local, asked, engine.local.shared(charges));
+    if (outcome.outcome === "refused") return refusedLocally(engine, compiled.orgId, asked.now, charges);
+    return concluded(engine, asked, charges, outcome, "local");
   }
   const expiresAt = asked.now + engine.settings.reservationTtlMs;
   const times = { reservedAt: asked.now, expiresAt };
@@ -133,18 +135,19 @@ function answerDirectly(engine: Engine, asked: Asked): AdmittedCall | Refused | 
   if (direct === undefined || asked.call.requestId !== undefined) return undefined;
   const admission = asked.dryRun ? foreseen(engine, direct, asked) : reserved(engine, direct, asked);
   if (admission !== undefined) return admission;
-  const { plan, charges, now } = asked;
+  const { plan, use, now } = asked;
+  const charges = plan.charges(use, now);
   const readings = direct.refuse(now, plan, charges);
   return readings && refuse(engine, limitRefusal(chargeList(charges), readings, now), asked);
 }
 
 function reserved(engine: Engine, direct: DirectCounters, asked: Asked): AdmittedCall | undefined {
-  const { compiled, plan, charges, now } = asked;
+  const { compiled, plan, use, now } = asked;
   const { reservationTtlMs, ledger } = engine.settings;
-  const held = direct.reserve(now, reservationTtlMs, plan, charges);
+  const held = direct.reserve(now, reservationTtlMs, plan, use);
   if (held === undefined) return undefined;
-  tell(engine, compiled, charges, held.used, now);
-  const { id, at: reservedAt, expiresAt, used } = held;
+  const { id, at: reservedAt, expiresAt, charges, used } = held;
+  tell(engine, compiled, charges, used, now);
   const counted = { reservedAt, expiresAt, charges, used, resetMs: undefined, held };
   const answer = admitted(asked, id, NO_REFUSALS, undefined, counted);
   ledger?.opened(answer.reservation);
@@ -153,10 +156,10 @@ function reserved(engine: Engine, direct: DirectCounters, asked: Asked): Admitte
 
 /** What {@link reserved} would answer; its reservation is one that nobody has made. */
 function foreseen({ settings, ids }: Engine, direct: DirectCounters, asked: Asked): AdmittedCall | undefined {
-  const { plan, charges, now } = asked;
-  const held = direct.foresee(now, plan, charges);
-  if (held === undefined) return undefined;
-  const { at: reservedAt, used } = held;
+  const { plan, use, now } = asked;
+  const foreseen = direct.foresee(now, plan, use);
+  if (foreseen === undefined) return undefined;
+  const { at: reservedAt, charges, used } = foreseen;
   const expiresAt = reservedAt + settings.reservationTtlMs;
   const counted = { reservedAt, expiresAt, charges, used, resetMs: undefined };
   return admitted(asked, ids.next(), NO_REFUSALS, undefined, counted);
@@ -176,8 +179,14 @@ function tell(
 }
 
 /** The admission that the outcome of a reserve makes. */
-function concluded(engine: Engine, asked: Asked, outcome: ReserveOutcome, degraded?: Degraded): Admission {
-  const { charges, compiled, now, dryRun } = asked;
+function concluded(
+  engine: Engine,
+  asked: Asked,
+  charges: Charges,
+  outcome: ReserveOutcome,
+  degraded?: Degraded,
+): Admission {
+  const { compiled, now, dryRun } = asked;
   switch (outcome.outcome) {
     case "reserved": {
       const shadow = outcome.shadow ? shadowRefusals(chargeList(charges), outcome.shadow, now) : NO_REFUSALS;
@@ -204,7 +213,7 @@ function concluded(engine: Engine, asked: Asked, outcome: ReserveOutcome, degrad
 }
 
 function admitted(
-  { call, requested, compiled, plan, use, charges, now }: Asked,
+  { call, requested, compiled, use, now }: Asked,
   id: string,
   shadow: readonly Refusal[],
   degraded: Degraded | undefined,
@@ -230,11 +239,7 @@ function admitted(
     degraded,
     charges: counted.charges,
   };
-  const reservation = new IssuedReservation(
-    made,
-    counted.charges === charges ? plan : undefined,
-    counted.held,
-  );
+  const reservation = new IssuedReservation(made, counted.held);
   const { used, resetMs } = counted;
   return new AdmittedCall(
     reservation,

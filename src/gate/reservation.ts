@@ -1,7 +1,5 @@
 import { z } from "zod";
-import { amountOf, type Use } from "../admission/amounts.js";
 import type { Charges } from "../admission/charge.js";
-import type { Plan } from "../admission/plan.js";
 import type { DirectReservation } from "../counters/counters.js";
 import { ValidationError } from "../model/errors.js";
 import { type CallParts, callPartsSchema } from "../model/usage.js";
@@ -58,15 +56,13 @@ export class IssuedReservation implements Reservation {
   readonly tags: Readonly<Record<string, string>> | undefined;
   readonly degraded: Degraded | undefined;
   readonly charges: Charges;
-  /** Of the first reserve; absent where more was asked for since. */
-  readonly #plan: Plan | undefined;
   /** What the short way of counters gave for it. */
   readonly #held: DirectReservation | undefined;
   /** The same with what an extension added. */
   #extended: IssuedReservation | undefined;
 
   // Field by field: it is made on every call, and Object.assign takes ten times as long.
-  constructor(made: Reservation, plan?: Plan, held?: DirectReservation) {
+  constructor(made: Reservation, held?: DirectReservation) {
     this.id = made.id;
     this.orgId = made.orgId;
     this.projectId = made.projectId;
@@ -85,7 +81,6 @@ export class IssuedReservation implements Reservation {
     this.tags = made.tags;
     this.degraded = made.degraded;
     this.charges = made.charges;
-    this.#plan = plan;
     this.#held = held;
     this.#extended = undefined;
   }
@@ -105,12 +100,6 @@ export class IssuedReservation implements Reservation {
   /** What the short way of counters gave for a reservation, where that was made in this process and so. */
   static held(reservation: Reservation): DirectReservation | undefined {
     return reservation instanceof IssuedReservation ? reservation.#held : undefined;
-  }
-
-  /** How much of a use counts against each limit that was charged. */
-  static amounts(reservation: Reservation, use: Use): number[] {
-    const plan = reservation instanceof IssuedReservation ? reservation.#plan : undefined;
-    return plan?.shape.amounts(use) ?? reservation.charges.limits.map((limit) => amountOf(limit, use));
   }
 }
 

@@ -15,7 +15,6 @@ export interface Asked {
   readonly compiled: CompiledChain;
   readonly plan: Plan;
   readonly use: EstimatedUse;
-  readonly charges: Charges;
   /** The one moment of the whole decision. */
   readonly now: number;
   readonly dryRun: boolean;
@@ -25,7 +24,8 @@ export interface Asked {
 export async function reserve(
   engine: Engine,
   counters: Counters,
-  { call, compiled, use, charges, now, dryRun }: Asked,
+  { call, compiled, use, now, dryRun }: Asked,
+  charges: Charges,
 ): Promise<ReserveOutcome> {
   const request: ReserveRequest = {
     id: engine.ids.next(),

@@ -29,8 +29,7 @@ export function settle(engine: Engine, given: unknown, actual: Actual): Promise<
     if (model !== undefined && model !== reservation.model) {
       return settleFallback(engine, reservation, use, model, ending);
     }
-    const charges = withAmounts(reservation.charges, IssuedReservation.amounts(reservation, use));
-    return close(engine, reservation, use, charges, ending);
+    return close(engine, reservation, use, ending);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -39,12 +38,8 @@ export function settle(engine: Engine, given: unknown, actual: Actual): Promise<
 /** Undoes a reservation, for a call that was never sent. */
 export async function release(engine: Engine, given: unknown): Promise<Settlement> {
   const reservation = reservationFrom(given);
-  const charges = withAmounts(
-    reservation.charges,
-    reservation.charges.amounts.map(() => 0),
-  );
   const at = engine.settings.clock.now();
-  return close(engine, reservation, NOTHING, charges, { outcome: "released", at, actual: {} });
+  return close(engine, reservation, NOTHING, { outcome: "released", at, actual: {} });
 }
 
 async function settleFallback(
@@ -57,29 +52,28 @@ async function settleFallback(
   engine.underWay.start();
   try {
     const charges = await chargesOfFallback(engine, reservation, model, use, ending.at);
-    // Not awaited: `close` is a step of its own where it has to wait, and waiting for room in the ledger must be part of none.
-    return close(engine, reservation, use, charges, ending);
+    // Not awaited: that is a step of its own, and waiting for room in the ledger must be part of none.
+    return closeElsewhere(engine, reservation, use, charges, ending);
   } finally {
     engine.underWay.end();
   }
 }
 
-function withAmounts({ limits, periods }: Charges, amounts: readonly number[]): Charges {
-  return { limits, amounts, periods };
+/** Closes a reservation: at once where that is in this process, as `admit` answers. */
+function close(engine: Engine, reservation: Reservation, use: Use, ending: Ending): Promise<Settlement> {
+  const held = IssuedReservation.held(reservation);
+  const used = held && engine.settings.counters.direct?.settle(held, ending.at, use);
+  if (used === undefined) {
+    return closeElsewhere(engine, reservation, use, chargesOf(reservation, use), ending);
+  }
+  if (used.length === 0) return Promise.resolve(closed(engine, reservation, use, NO_READINGS, ending));
+  const overdraft = counted(engine, reservation, chargesOf(reservation, use), used, ending.at);
+  return Promise.resolve(closed(engine, reservation, use, overdraft, ending));
 }
 
-/** Closes a reservation: at once where that is in this process, as `admit` answers. */
-function close(
-  engine: Engine,
-  reservation: Reservation,
-  use: Use,
-  charges: Charges,
-  ending: Ending,
-): Promise<Settlement> {
-  const held = IssuedReservation.held(reservation);
-  const used = held && engine.settings.counters.direct?.settle(held, ending.at, charges.amounts);
-  if (used === undefined) return closeElsewhere(engine, reservation, use, charges, ending);
-  return Promise.resolve(closed(engine, reservation, use, charges, used, ending));
+/** What a use comes to against each limit that was charged. */
+function chargesOf({ charges: { limits, periods } }: Reservation, use: Use): Charges {
+  return { limits, amounts: limits.map((limit) => amountOf(limit, use)), periods };
 }
 
 /** A step that the gate waits for when it closes. */
@@ -92,7 +86,10 @@ async function closeElsewhere(
 ): Promise<Settlement> {
   engine.underWay.start();
   try {
-    const conclude = ({ used }: Settled) => closed(engine, reservation, use, charges, used, ending);
+    const conclude = ({ used }: Settled) => {
+      const overdraft = counted(engine, reservation, charges, used, ending.at);
+      return closed(engine, reservation, use, overdraft, ending);
+    };
     const outcome = await settleCounted(engine, reservation, charges, ending.at, conclude);
     if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
     const answer = conclude(outcome);
@@ -128,20 +125,30 @@ function settleCounted(
   );
 }
 
+/** Tells of what a settle left on the counts. Returns the limits that it overdrew. */
+function counted(
+  engine: Engine,
+  reservation: Reservation,
+  charges: Charges,
+  used: readonly number[],
+  now: number,
+): readonly LimitReading[] {
+  const overdraft = overdraftOf(reservation, charges, used, now);
+  if (overdraft.length > 0 && engine.events.wants("overdraft")) {
+    engine.events.emit("overdraft", { at: now, limits: overdraft, context: contextOf(reservation) });
+  }
+  engine.alerts.look(charges, used, now, reservation);
+  return overdraft;
+}
+
 /** Tells of a call that the counters have closed, and answers it: later where the ledger has to make room first. */
 function closed(
   engine: Engine,
   reservation: Reservation,
   use: Use,
-  charges: Charges,
-  used: readonly number[],
+  overdraft: readonly LimitReading[],
   ending: Ending,
 ): Settlement | Promise<Settlement> {
-  const overdraft = overdraftOf(reservation, charges, used, ending.at);
-  if (overdraft.length > 0 && engine.events.wants("overdraft")) {
-    engine.events.emit("overdraft", { at: ending.at, limits: overdraft, context: contextOf(reservation) });
-  }
-  engine.alerts.look(charges, used, ending.at, reservation);
   const settlement: Settlement = { settled: true, charged: chargedBy(use), overdraft };
   const room = ended(engine, reservation, use, ending);
   return room === undefined ? settlement : room.then(() => settlement);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import { amountOf } from "../../src/admission/amounts.js";
+import type { Use } from "../../src/admission/amounts.js";
 import type { Limit } from "../../src/admission/limit.js";
 import { LimitShape, LimitShapes } from "../../src/admission/limit-shape.js";
 import { Calendar, periodAt } from "../../src/admission/period.js";
@@ -24,7 +24,14 @@ const ALL: Limits = {
   ],
 };
 
-const USE = { requests: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0, slots: 0, byok: false };
+/** How much of a use counts against a limit, written out once more. */
+function counted({ meter, countByok }: Limit, use: Use): number {
+  const { requests, inputTokens, outputTokens, slots } = use;
+  const cost = use.byok && !countByok ? 0 : use.costNanoUsd;
+  return { requests, tokens: inputTokens + outputTokens, inputTokens, outputTokens, cost, inFlight: slots }[
+    meter
+  ];
+}
 
 const shapeOf = (...limits: readonly Limits[]) =>
   new LimitShape(
@@ -55,7 +62,7 @@ describe("the shape of limits", () => {
           now += move;
           expect(plan.charges(used, now)).toEqual({
             limits,
-            amounts: limits.map((limit) => amountOf(limit, used)),
+            amounts: limits.map((limit) => counted(limit, used)),
             periods: limits.map(({ window }) =>
               window.kind === "calendar" ? periodAt(window.name, window.timeZone, now) : undefined,
             ),
@@ -129,9 +136,9 @@ describe("shapes", () => {
     const made = others.map((limits) => shapes.of(limits));
     expect(new Set([shape, ...made]).size).toBe(1 + others.length);
     expect(shapes.of(rpm())).not.toBe(shapes.of(rpm("shadow")));
-    const amounts = shapes.of(rpm()).amounts({ ...USE, requests: 3 });
-    expect(shapes.of(rpm()).amounts({ ...USE, requests: 4 })).toEqual([4]);
-    expect(amounts).toEqual([3]); // each call has a list of its own
+    const [one, other] = [shape.blank(), shape.blank()];
+    one.fill(3);
+    expect(other).toEqual(limitsAt("key", ALL).map(() => Number.NaN)); // each call has a list of its own
     const daily = (countByok: boolean) =>
       shapes.of(limitsAt("key", { budget: { usd: 1, reset: "daily", countByok } }));
     expect(daily(true).byokCost).toBe("enforce");
@@ -147,7 +154,7 @@ describe("shapes", () => {
     expect(shapes.of(listOf(0))).toBe(made[0]);
     expect(shapes.of(listOf(999))).toBe(made[999]);
     expect(shapes.of(listOf(1_000))).not.toBe(made[1_000]);
-    expect(shapes.of(listOf(1_000)).amounts({ ...USE, requests: 1 })).toHaveLength(10);
+    expect(shapes.of(listOf(1_000)).meters).toHaveLength(10);
   });
 });
 

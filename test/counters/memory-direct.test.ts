@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { amountOf, type Use } from "../../src/admission/amounts.js";
 import { sideBySide } from "../../src/admission/charge.js";
 import { LimitShape } from "../../src/admission/limit-shape.js";
 import { Calendar } from "../../src/admission/period.js";
@@ -24,18 +25,41 @@ function planOf(): Plan {
   return new Plan(true, undefined, limits, new LimitShape(limits, new Calendar()));
 }
 
-const amounts = fc.tuple(
-  ...limits.map(({ max }) =>
-    fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 1, max: max / 10 }) }, fc.integer({ min: 0, max })),
+/** One of everything that the limits count. */
+const ONE: Use = { requests: 1, inputTokens: 1, outputTokens: 0, costNanoUsd: 1, slots: 1, byok: false };
+
+/** Mostly a tenth of a max at most, now and then up to the whole of it or nothing. */
+const upTo = (max: number) =>
+  fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 1, max: max / 10 }) }, fc.integer({ min: 0, max }));
+
+const use: fc.Arbitrary<Use> = fc.record({
+  requests: upTo(60),
+  inputTokens: upTo(300),
+  outputTokens: upTo(300),
+  costNanoUsd: upTo(500),
+  slots: upTo(60),
+  byok: fc.oneof({ weight: 20, arbitrary: fc.constant(false) }, fc.constant(true)),
+});
+
+/** What one was reserved for comes to: often the same of some meters, and nothing where it was released. */
+const actual = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: use.map((other) => (reserved: Use) => ({ ...other, requests: reserved.requests })),
+  },
+  fc.constantFrom(
+    (reserved: Use) => reserved,
+    (reserved: Use) => ({ ...reserved, outputTokens: 0 }),
+    () => ({ ...ONE, requests: 0, inputTokens: 0, costNanoUsd: 0, slots: 0 }),
   ),
 );
 
 const step = fc.record({
   skipMs: clockStep,
-  amounts,
+  use,
   /** Which of the open reservations to settle; above their number, none. */
   settle: fc.nat({ max: 5 }),
-  actual: amounts,
+  actual,
 });
 
 /** Both counters side by side: one asked the short way where it answers, the other never. */
@@ -45,21 +69,22 @@ interface Pair {
   readonly plan: Plan;
 }
 
-function listOf(values: readonly number[], at: number) {
-  return limits.map((limit, i) => charge(limit, values[i] ?? 0, at));
+function chargesOf(use: Use, at: number) {
+  return limits.map((limit) => charge(limit, amountOf(limit, use), at));
 }
 
-async function reserve({ short, long, plan }: Pair, id: string, now: number, values: readonly number[]) {
-  const charges = listOf(values, now);
+async function reserve({ short, long, plan }: Pair, id: string, now: number, use: Use) {
+  const charges = chargesOf(use, now);
   const request = { id, orgId: "o1", now, ttlMs: TTL, charges };
-  await foresee({ short, long, plan }, request);
-  const direct = shortWay(short).reserve(now, TTL, plan, sideBySide(charges));
+  await foresee({ short, long, plan }, request, use);
+  const direct = shortWay(short).reserve(now, TTL, plan, use);
   const expected = await long.reserve(request);
   const readings = direct ? undefined : shortWay(short).refuse(now, plan, sideBySide(charges));
   if (readings) expect({ outcome: "refused", readings }).toEqual(expected);
   else if (direct === undefined) expect(await short.reserve(request)).toEqual(expected);
   else {
     const { at, expiresAt, used } = direct;
+    expect(direct.charges).toEqual(sideBySide(charges));
     expect(expected).toMatchObject({
       outcome: "reserved",
       shadow: undefined,
@@ -72,9 +97,9 @@ async function reserve({ short, long, plan }: Pair, id: string, now: number, val
 }
 
 /** What would come of a reserve, where the short way says it, is what the ordinary way says; neither does it. */
-async function foresee({ short, long, plan }: Pair, request: ReserveRequest) {
+async function foresee({ short, long, plan }: Pair, request: ReserveRequest, use: Use) {
   const before = short.dump();
-  const foreseen = shortWay(short).foresee(request.now, plan, sideBySide(request.charges));
+  const foreseen = shortWay(short).foresee(request.now, plan, use);
   const expected = await long.reserve({ ...request, dryRun: true });
   expect(short.dump()).toEqual(before);
   const hasZero = request.charges.some(({ amount }) => amount === 0);
@@ -83,7 +108,8 @@ async function foresee({ short, long, plan }: Pair, request: ReserveRequest) {
     if (!isOrdinary) expect(expected).toSatisfy(isRefusedOrShadowed);
     return;
   }
-  const { at: reservedAt, used } = foreseen;
+  const { at: reservedAt, charges, used } = foreseen;
+  expect(charges).toEqual(sideBySide(request.charges));
   expect(expected).toMatchObject({ outcome: "reserved", shadow: undefined, reservedAt, used });
 }
 
@@ -100,10 +126,9 @@ describe("the short way of counters in memory", () => {
   it("tells of what it made by its id: expired, settled, or never made", async () => {
     const counters = memoryCounters();
     const plan = planOf();
-    const one = limits.map(() => 1);
-    const charges = listOf(one, START);
+    const charges = chargesOf(ONE, START);
     await counters.reserve({ id: "first", orgId: "o1", now: START, ttlMs: TTL, charges });
-    const make = () => given(shortWay(counters).reserve(START, TTL, plan, sideBySide(charges)));
+    const make = () => given(shortWay(counters).reserve(START, TTL, plan, ONE));
     const settle = async (id: string, now: number) =>
       (await counters.settle({ id, orgId: "o1", now, amounts: charges })).outcome;
     const [settled, expired, open] = [make(), make(), make()];
@@ -111,7 +136,7 @@ describe("the short way of counters in memory", () => {
     expect(await settle(settled.id, START)).toBe("already_settled");
     expect(await settle(open.id, START + TTL - 1)).toBe("settled");
     expect(await settle(expired.id, START + TTL)).toBe("expired");
-    expect(shortWay(counters).settle(expired, START + TTL, one)).toBeUndefined();
+    expect(shortWay(counters).settle(expired, START + TTL, ONE)).toBeUndefined();
     // Nothing that it has not made passes for its own: a number to come, a number in another writing.
     const prefix = open.id.slice(0, -1);
     for (const forged of [
@@ -129,26 +154,32 @@ describe("the short way of counters in memory", () => {
   it("law: leaves every count and gives every answer as the ordinary way does", async () => {
     let direct = 0;
     let refused = 0;
+    let raised = 0;
+    let kept = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
         const pair = { short: memoryCounters(), long: memoryCounters(), plan: planOf() };
-        const open: { id: string; at: number; held: DirectReservation | undefined }[] = [];
+        const open: { id: string; at: number; use: Use; held: DirectReservation | undefined }[] = [];
         let now = START;
-        for (const [i, { skipMs, amounts, settle, actual }] of steps.entries()) {
+        for (const [i, { skipMs, use, settle, actual }] of steps.entries()) {
           now += skipMs;
-          const answer = await reserve(pair, `r${i}`, now, amounts);
-          if (answer.reserved) open.push({ id: `r${i}`, at: now, held: answer.direct });
+          const answer = await reserve(pair, `r${i}`, now, use);
+          if (answer.reserved) open.push({ id: `r${i}`, at: now, use, held: answer.direct });
           if (answer.direct) direct++;
           if (answer.refused) refused++;
           const [ended] = open.splice(settle, 1);
           if (ended !== undefined) {
             const { id, held } = ended;
-            const request = { id, orgId: "o1", now, amounts: listOf(actual, ended.at) };
-            const used = held && shortWay(pair.short).settle(held, now, actual);
+            const used = actual(ended.use);
+            const request = { id, orgId: "o1", now, amounts: chargesOf(used, ended.at) };
+            const counts = held && shortWay(pair.short).settle(held, now, used);
             const expected = await pair.long.settle(request);
-            if (used === undefined) {
+            const isRaised = limits.some((limit) => amountOf(limit, used) > amountOf(limit, ended.use));
+            if (counts === undefined) {
               expect(await pair.short.settle({ ...request, id: held?.id ?? id })).toEqual(expected);
-            } else expect(expected).toEqual({ outcome: "settled", used });
+            } else if (isRaised) expect(expected).toEqual({ outcome: "settled", used: counts });
+            else expect([expected.outcome, counts]).toEqual(["settled", []]);
+            if (counts) isRaised ? raised++ : kept++;
           }
           expect(pair.short.dump()).toEqual(pair.long.dump());
         }
@@ -157,25 +188,32 @@ describe("the short way of counters in memory", () => {
     );
     expect(direct).toBeGreaterThan(20);
     expect(refused).toBeGreaterThan(20);
+    expect(raised).toBeGreaterThan(20);
+    expect(kept).toBeGreaterThan(20);
   });
 
   it("refuses where an enforced limit is short, whichever others are, and changes nothing", async () => {
     const counters = memoryCounters();
     const plan = planOf();
-    const one = limits.map(() => 1);
-    const ask = (values: readonly number[]) =>
-      shortWay(counters).refuse(START, plan, sideBySide(listOf(values, START)));
-    expect(ask([61, 1, 1, 1, 1, 1])).toBeUndefined(); // nothing was counted: the ordinary way finds out
-    await counters.reserve({ id: "first", orgId: "o1", now: START, ttlMs: TTL, charges: listOf(one, START) });
+    const ask = (more: Partial<Use>) =>
+      shortWay(counters).refuse(START, plan, sideBySide(chargesOf({ ...ONE, ...more }, START)));
+    expect(ask({ requests: 61 })).toBeUndefined(); // nothing was counted: the ordinary way finds out
+    await counters.reserve({
+      id: "first",
+      orgId: "o1",
+      now: START,
+      ttlMs: TTL,
+      charges: chargesOf(ONE, START),
+    });
     const before = counters.dump();
-    expect(ask(one)).toBeUndefined();
-    expect(ask([1, 1, 1, 900, 61, 501])).toBeUndefined(); // these are in shadow mode
-    expect(ask([60, 0, 1, 900, 0, 1])).toMatchObject([
+    expect(ask({})).toBeUndefined();
+    expect(ask({ slots: 61, costNanoUsd: 500 })).toBeUndefined(); // these are in shadow mode
+    expect(ask({ requests: 60, inputTokens: 0, slots: 61 })).toMatchObject([
       { used: 1, waitMs: 61_000 - (START % 1_000) },
       { used: 1, waitMs: 0 },
       { used: 1, waitMs: 0 },
-      { used: 1, waitMs: expect.any(Number) },
       { used: 1, waitMs: 0 },
+      { used: 1, waitMs: expect.any(Number) },
       { used: 1, waitMs: 0 },
     ]);
     expect(counters.dump()).toEqual(before);
@@ -184,51 +222,52 @@ describe("the short way of counters in memory", () => {
   it("is not gone where a limit is short, has counted nothing yet or is asked for nothing", async () => {
     const counters = memoryCounters();
     const plan = planOf();
-    const ask = (values: readonly number[]) =>
-      shortWay(counters).reserve(START, TTL, plan, sideBySide(listOf(values, START)));
-    const one = limits.map(() => 1);
-    expect(ask(one)).toBeUndefined();
-    await counters.reserve({ id: "first", orgId: "o1", now: START, ttlMs: TTL, charges: listOf(one, START) });
-    expect(ask(one)).toMatchObject({ used: limits.map(() => 2) });
+    const ask = (more: Partial<Use>) => shortWay(counters).reserve(START, TTL, plan, { ...ONE, ...more });
+    expect(ask({})).toBeUndefined();
+    await counters.reserve({
+      id: "first",
+      orgId: "o1",
+      now: START,
+      ttlMs: TTL,
+      charges: chargesOf(ONE, START),
+    });
+    expect(ask({})).toMatchObject({ used: limits.map(() => 2) });
     const before = counters.dump();
-    expect(ask([0, 1, 1, 1, 1, 1])).toBeUndefined();
-    expect(ask([1, 1_000, 1, 1, 1, 1])).toBeUndefined();
+    expect(ask({ requests: 0 })).toBeUndefined();
+    expect(ask({ outputTokens: 1_000 })).toBeUndefined();
     expect(counters.dump()).toEqual(before);
   });
 
   it("does not settle what was extended, is closed or was never made", async () => {
     const counters = memoryCounters();
     const plan = planOf();
-    const one = limits.map(() => 1);
-    const at = { orgId: "o1", now: START, ttlMs: TTL, charges: listOf(one, START) };
+    const at = { orgId: "o1", now: START, ttlMs: TTL, charges: chargesOf(ONE, START) };
     await counters.reserve({ id: "first", ...at });
-    const charges = sideBySide(at.charges);
-    const held = given(shortWay(counters).reserve(START, TTL, plan, charges));
+    const held = given(shortWay(counters).reserve(START, TTL, plan, ONE));
     const { id } = held;
     expect(await counters.reserve({ id, ...at, extend: true })).toMatchObject({ outcome: "reserved" });
-    expect(shortWay(counters).settle(held, START, one)).toBeUndefined();
+    expect(shortWay(counters).settle(held, START, ONE)).toBeUndefined();
     expect(await counters.settle({ id, orgId: "o1", now: START, amounts: at.charges })).toMatchObject({
       outcome: "settled",
     });
-    expect(shortWay(counters).settle(held, START, one)).toBeUndefined();
-    expect(shortWay(counters).settle({ ...held }, START, one)).toBeUndefined();
+    expect(shortWay(counters).settle(held, START, ONE)).toBeUndefined();
+    expect(shortWay(counters).settle({ ...held }, START, ONE)).toBeUndefined();
 
     const others = memoryCounters();
     await others.reserve({ id: "first", ...at });
-    const theirs = given(shortWay(others).reserve(START, TTL, planOf(), charges));
-    given(shortWay(counters).reserve(START, TTL, plan, charges));
-    expect(shortWay(counters).settle(theirs, START, one)).toBeUndefined();
-    expect(shortWay(others).settle(theirs, START, one)).toBeDefined();
+    const theirs = given(shortWay(others).reserve(START, TTL, planOf(), ONE));
+    given(shortWay(counters).reserve(START, TTL, plan, ONE));
+    expect(shortWay(counters).settle(theirs, START, ONE)).toBeUndefined();
+    expect(shortWay(others).settle(theirs, START, ONE)).toBeDefined();
   });
 
   it("closes what it settles: a second settle answers already_settled", async () => {
     const counters = memoryCounters();
     const plan = planOf();
-    const one = limits.map(() => 1);
-    const charges = listOf(one, START);
+    const charges = chargesOf(ONE, START);
     await counters.reserve({ id: "first", orgId: "o1", now: START, ttlMs: TTL, charges });
-    const held = given(shortWay(counters).reserve(START, TTL, plan, sideBySide(charges)));
-    expect(shortWay(counters).settle(held, START, one)).toEqual(limits.map(() => 2));
+    const held = given(shortWay(counters).reserve(START, TTL, plan, ONE));
+    expect(shortWay(counters).settle(held, START, ONE)).toEqual([]);
     const again = await counters.settle({ id: held.id, orgId: "o1", now: START, amounts: charges });
     expect(again).toEqual({ outcome: "already_settled" });
   });
@@ -240,15 +279,16 @@ describe("the short way of counters in memory", () => {
     const plan = new Plan(true, undefined, [limit], new LimitShape([limit], new Calendar()));
     const at = { orgId: "o1", ttlMs: 3_600_000 };
     await counters.reserve({ id: "first", ...at, now: START, charges: [charge(limit, 1, START)] });
-    const charges = sideBySide([charge(limit, 10, START)]);
-    const held = given(shortWay(counters).reserve(START, at.ttlMs, plan, charges));
+    const held = given(
+      shortWay(counters).reserve(START, at.ttlMs, plan, { ...ONE, inputTokens: 10, requests: 0, slots: 0 }),
+    );
     const later = START + 120_000;
     for (let i = 0; i < 4; i++) {
       const others = limitsAt("key", { tpm: 100 }, `other${i}`).map((other) => charge(other, 1, later));
       await counters.reserve({ id: `other${i}`, ...at, now: later, charges: others });
     }
     expect(Object.keys(counters.dump())).not.toContain(limit.scopeKey);
-    expect(shortWay(counters).settle(held, later, [40])).toBeUndefined();
+    expect(shortWay(counters).settle(held, later, { ...ONE, inputTokens: 40 })).toBeUndefined();
     await counters.settle({ id: held.id, orgId: "o1", now: later, amounts: [charge(limit, 40, START)] });
     expect(
       await counters.read({ orgId: "o1", now: later, charges: [charge(limit, 0, later)] }),
