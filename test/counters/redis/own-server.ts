@@ -30,10 +30,18 @@ export class OwnServer {
     this.#options = options;
   }
 
+  /** @throws where it ends before it answers, such as on a port that somebody else has taken by now, three times in a row */
   static async start(...options: string[]): Promise<OwnServer> {
-    const server = new OwnServer(await freePort(), options);
-    await server.start();
-    return server;
+    for (let tries = 1; ; tries++) {
+      const server = new OwnServer(await freePort(), options);
+      try {
+        await server.start();
+        return server;
+      } catch (error) {
+        await server.remove();
+        if (tries === 3) throw error;
+      }
+    }
   }
 
   get url(): string {
@@ -42,11 +50,17 @@ export class OwnServer {
 
   async start(): Promise<void> {
     const where = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#directory];
-    this.#process = spawn(COMMAND, [...where, ...this.#options], { stdio: "ignore" });
+    const started = spawn(COMMAND, [...where, ...this.#options], { stdio: "ignore" });
+    this.#process = started;
     const client = new Redis(this.port, { retryStrategy: () => 50, maxRetriesPerRequest: null });
     client.on("error", () => {}); // until it listens
+    const ended = once(started, "exit").then(([code]) => {
+      this.#process = undefined;
+      throw new Error(`a server ended before it answered, with ${code}`);
+    });
+    ended.catch(() => {}); // later, whoever kills it knows
     try {
-      await client.ping();
+      await Promise.race([client.ping(), ended]);
     } finally {
       client.disconnect();
     }
@@ -77,14 +91,19 @@ export class OwnServer {
   }
 }
 
+/**
+ * A port on which nobody listens. It and the port 10,000 above, which the bus of a cluster takes, lie below those that systems give
+ * to outgoing connections: such a connection could take it before the server does, or while a test has stopped the server.
+ */
 async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
+  const port = 12_000 + Math.floor(Math.random() * 10_000);
+  const server = createServer().listen(port, "127.0.0.1");
+  try {
+    await once(server, "listening");
+  } catch {
+    return freePort();
+  }
   server.close();
   await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("a port");
-  // The bus of a cluster takes the port 10,000 above.
-  return address.port > 55_000 ? freePort() : address.port;
+  return port;
 }
