@@ -48,3 +48,13 @@ export function limitReading(
   if (perModel !== undefined) reading.perModel = perModel;
   return reading;
 }
+
+/** What of a reading says which limit it is of. */
+type LimitIdentity = Pick<LimitReading, "scope" | "scopeId" | "meter" | "window"> & {
+  readonly perModel?: string | undefined;
+};
+
+/** Names a limit, whatever its max: of the limits over one key, each has another name. */
+export function limitName({ scope, scopeId, meter, window, perModel }: LimitIdentity): string {
+  return JSON.stringify([scope, scopeId, meter, window, perModel]);
+}

@@ -1,4 +1,5 @@
-import type { LimitReading } from "../admission/limit-reading.js";
+import type { Limit } from "../admission/limit.js";
+import { limitName } from "../admission/limit-reading.js";
 import { plainRefusal, type Refused } from "../admission/refusal.js";
 import type { Admission } from "../gate/admission.js";
 import type { Reservation } from "../gate/reservation.js";
@@ -22,20 +23,12 @@ export function queueRefusal(reason: "queue_full" | "queue_timeout", refusal: Re
 
 /** The limits that a reservation was charged to, by name. */
 export function limitsOf({ charges }: Reservation): ReadonlySet<string> {
-  return new Set(charges.limits.map((limit) => limitName(limit, limit.window.name)));
+  return new Set(charges.limits.map(nameOf));
 }
 
-/** Tells limits apart, in whichever answer they are read. */
-function limitName(
-  {
-    scope,
-    scopeId,
-    meter,
-    perModel,
-  }: { [K in "scope" | "scopeId" | "meter" | "perModel"]?: LimitReading[K] | undefined },
-  window: string,
-): string {
-  return JSON.stringify([scope, scopeId, meter, window, perModel]);
+/** The name that readings of a limit have too. */
+function nameOf({ scope, scopeId, meter, window, perModel }: Limit): string {
+  return limitName({ scope, scopeId, meter, window: window.name, perModel });
 }
 
 /**
@@ -43,14 +36,14 @@ function limitName(
  * are, so of a call that was never let through it is all that apply to it.
  */
 export function chargedBy(answer: Admission): string[] {
-  if (!answer.admitted) return answer.limits.map((limit) => limitName(limit, limit.window));
+  if (!answer.admitted) return answer.limits.map(limitName);
   const { limits, amounts } = answer.reservation.charges;
-  return limits.flatMap((limit, i) => ((amounts[i] ?? 0) > 0 ? [limitName(limit, limit.window.name)] : []));
+  return limits.flatMap((limit, i) => ((amounts[i] ?? 0) > 0 ? [nameOf(limit)] : []));
 }
 
 /** The limit that a refusal names, by its name. */
 export function shortOf(refusal: Refused | undefined): string | undefined {
-  return refusal?.limit && limitName(refusal.limit, refusal.limit.window);
+  return refusal?.limit && limitName(refusal.limit);
 }
 
 /** Whether two refusals name the same limit. */

@@ -1,3 +1,4 @@
+import { limitName } from "../admission/limit-reading.js";
 import type { RefusalReason } from "../admission/reasons.js";
 import type { Admission } from "../gate/admission.js";
 import { ValidationError } from "../model/errors.js";
@@ -177,10 +178,9 @@ function limitsOf(before: ReplayResult, after: ReplayResult): LimitComparison[] 
   return [...found.values()].sort((a, b) => rank(a) - rank(b));
 }
 
-/** Names a limit whatever its max, which may be what the two setups differ in. */
+/** Names a limit over all callers. The max may be what the two setups differ in. */
 function idOf({ orgId, projectId, reading }: LimitResult): string {
-  const { scope, scopeId, meter, window, perModel } = reading;
-  return JSON.stringify([orgId, projectId, scope, scopeId, meter, window, perModel]);
+  return JSON.stringify([orgId, projectId, limitName(reading)]);
 }
 
 function money(costNanoUsd: number) {

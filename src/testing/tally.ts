@@ -1,4 +1,4 @@
-import type { LimitReading } from "../admission/limit-reading.js";
+import { type LimitReading, limitName } from "../admission/limit-reading.js";
 import { ValidationError } from "../model/errors.js";
 import { usdOf } from "../model/money.js";
 import { isSameLimit, LimitUse, ReasonTally } from "./limit-use.js";
@@ -127,11 +127,8 @@ export class Tally {
 }
 
 /** Names a limit uniquely over all callers: a user may be a member of several projects. */
-function limitId(
-  { orgId, projectId }: Caller,
-  { scope, scopeId, meter, window, perModel }: LimitReading,
-): string {
-  return JSON.stringify([orgId, scope, scope === "org" ? "" : projectId, scopeId, meter, window, perModel]);
+function limitId({ orgId, projectId }: Caller, reading: LimitReading): string {
+  return JSON.stringify([orgId, reading.scope === "org" ? "" : projectId, limitName(reading)]);
 }
 
 const SCOPES = ["org", "project", "member", "key"];
