@@ -1,6 +1,7 @@
 import { type Charge, type Charges, chargeList, type Reading, sideBySide } from "../admission/charge.js";
 import { type Count, createCount, type Part } from "../admission/count.js";
 import { type Limit, sameCount } from "../admission/limit.js";
+import type { Period } from "../admission/period.js";
 import { emptyAfter } from "../admission/sliding-count.js";
 import type {
   Amount,
@@ -11,7 +12,7 @@ import type {
   SettleOutcome,
   SettleRequest,
 } from "./counters.js";
-import type { OpenReservation, OpenReservations } from "./open-reservations.js";
+import type { OpenReservation, OpenReservations, ReservationExtension } from "./open-reservations.js";
 import type { ScopeCounts } from "./scope-counts.js";
 
 /** The counts that decisions are made on, wherever they are kept. */
@@ -70,10 +71,11 @@ export class Counting {
     for (let i = 0; i < amounts.length; i++) {
       const amount = amounts[i] as Amount; // sound: i is below the length
       const { limit, period } = amount;
-      let delta = amount.amount - reservedFor(open.charges, limit, i);
+      const place = placeOf(open.charges, limit, i);
+      let delta = amount.amount - (open.charges.amounts[place] ?? 0);
       // Not the count that was charged: that may have been forgotten as empty, and another begun.
       const count = this.#counts.obtain(limit, now);
-      if (open.extensions) delta = giveBack(count, open.extensions, amount, i, delta, now);
+      if (open.extensions) delta = giveBack(count, open.extensions, place, delta, now, period);
       used.push(delta === 0 ? count.used(now, period) : count.correct(delta, open, now, period));
     }
     return { outcome: "settled", used };
@@ -110,7 +112,8 @@ export class Counting {
     if (dryRun) return { outcome: "reserved", ...extended, ...this.#foresee(charges, callerNow) };
     const part = { at: now, expiresAt: open.expiresAt };
     const { used, resetMs } = this.#add(charges, part, callerNow);
-    open.extensions = [...(open.extensions ?? []), { part, charges: added }];
+    const amounts = whole.limits.map((limit) => added.amounts[placeOf(added, limit)] ?? 0);
+    open.extensions = [...(open.extensions ?? []), { part, amounts }];
     open.charges = whole;
     this.#reservations.add(id, open);
     return { outcome: "reserved", ...extended, used, resetMs };
@@ -221,33 +224,32 @@ function waitMs(charge: Charge, count: Count, now: number, callerNow: number): n
  */
 function giveBack(
   count: Count,
-  extensions: NonNullable<OpenReservation["extensions"]>,
-  { limit, period }: Amount,
-  hint: number,
+  extensions: readonly ReservationExtension[],
+  place: number,
   delta: number,
   now: number,
+  period: Period | undefined,
 ): number {
   let left = delta;
-  for (const { part, charges } of extensions.toReversed()) {
+  for (const { part, amounts } of extensions.toReversed()) {
     if (left >= 0) break;
-    const back = Math.max(left, -reservedFor(charges, limit, hint));
+    const back = Math.max(left, -(amounts[place] ?? 0));
     count.correct(back, part, now, period);
     left -= back;
   }
   return left;
 }
 
-/** What stands reserved against a limit; `hint` is where it most likely is. */
-function reservedFor({ limits, amounts }: Charges, limit: Limit, hint: number): number {
-  const place = limits[hint] === limit ? hint : limits.findIndex((one) => sameCount(one, limit));
-  return amounts[place] ?? 0;
+/** Where a limit is among those that were charged, -1 where it is not; `hint` is where it most likely is. */
+function placeOf({ limits }: Charges, limit: Limit, hint = 0): number {
+  return limits[hint] === limit ? hint : limits.findIndex((one) => sameCount(one, limit));
 }
 
 /** The charges with what was added to them. */
 function sum(charges: Charges, added: Charges): Charges {
   const summed = chargeList(charges).map((charge) => ({
     ...charge,
-    amount: charge.amount + reservedFor(added, charge.limit, 0),
+    amount: charge.amount + (added.amounts[placeOf(added, charge.limit)] ?? 0),
   }));
   const fresh = chargeList(added).filter(({ limit }) => !charges.limits.some((one) => sameCount(one, limit)));
   return sideBySide([...summed, ...fresh]);

@@ -12,8 +12,15 @@ export interface OpenReservation extends Part {
   readonly idempotency: Idempotency | undefined;
   /** Everything charged so far, extensions included. */
   charges: Charges;
-  /** The extensions, latest last; what is not in them was charged at `at`. */
-  extensions: readonly { readonly part: Part; readonly charges: Charges }[] | undefined;
+  /** Latest last; what is not in them was charged at `at`. */
+  extensions: readonly ReservationExtension[] | undefined;
+}
+
+/** What one extension has added. */
+export interface ReservationExtension {
+  readonly part: Part;
+  /** For each limit of the reservation's `charges`; those that a later extension has brought are missing at the end. */
+  readonly amounts: readonly number[];
 }
 
 /** A reservation whose id was made here: it is kept by the number of that. */

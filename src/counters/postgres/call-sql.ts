@@ -36,17 +36,13 @@ BEGIN
   RETURN NULL;
 END $fn$;
 
--- A reservation as callers are told it, see record.ts.
-CREATE FUNCTION ${s}.told(expires_at bigint, parts ${s}.part[]) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $fn$
-DECLARE
-  p ${s}.part;
-  told json[] := ARRAY[to_json(expires_at)];
-BEGIN
-  FOREACH p IN ARRAY parts LOOP
-    told := told || ARRAY[to_json(p.at), to_json(p.label), to_json('[' || array_to_string(p.numbers, ',') || ']'), to_json(p.plan)];
-  END LOOP;
-  RETURN array_to_json(told);
-END $fn$;
+-- A reservation as callers are told it, see record.ts: a plan that is the one of the part before is left out.
+CREATE FUNCTION ${s}.told(expires_at bigint, parts ${s}.part[]) RETURNS text LANGUAGE sql IMMUTABLE AS $fn$
+  SELECT format('[%s%s]', expires_at, string_agg(format(',%s,%s,"[%s]",%s', at, to_json(label), array_to_string(numbers, ','),
+      to_json(CASE WHEN plan = before THEN '' ELSE plan END)), '' ORDER BY place))
+    FROM (SELECT *, lag(plan) OVER (ORDER BY place) AS before
+      FROM unnest(parts) WITH ORDINALITY AS p (at, label, tags, numbers, plan, place)) AS parts_in_order
+$fn$;
 
 -- What is known of the id or the idempotency key of a reserve, as the reply to it; NULL for nothing.
 CREATE FUNCTION ${s}.known(wanted text, wanted_key text, moment bigint) RETURNS text LANGUAGE plpgsql AS $fn$
@@ -63,7 +59,7 @@ BEGIN
     status := ${s}.closed_as(o, moment);
     IF status IS NOT NULL THEN RETURN format('[%s]', status); END IF;
   END IF;
-  RETURN json_build_array(${STATUS.look}, o.id, ${s}.told(o.expires_at, o.parts));
+  RETURN format('[%s,%s,%s]', ${STATUS.look}, to_json(o.id), ${s}.told(o.expires_at, o.parts));
 END $fn$;
 
 -- What a call makes of the rows that it counts in: the reply, and the rows after it where anything is counted.
@@ -206,6 +202,7 @@ DECLARE
   c ${s}.one_count;
   o ${s}.reservation;
   part ${s}.part;
+  extension ${s}.part;
   reserved bigint[];
   is_extended boolean;
   status integer;
@@ -250,7 +247,10 @@ BEGIN
       IF is_extended THEN
         parts_of := '{}';
         FOR p IN 2..cardinality(o.parts) LOOP
-          parts_of[p] := ${s}.amount_in(o.parts[p], h.scope, fields[i]);
+          extension := o.parts[p];
+          IF extension.tags = wanted_tags THEN parts_of[p] := extension.numbers[shape[4 * i - 1]];
+          ELSE parts_of[p] := ${s}.amount_in(extension, h.scope, fields[i]);
+          END IF;
           delta := delta - parts_of[p];
         END LOOP;
         -- Back goes what was charged last, so that each part keeps min(estimate, actual) of its own moment.

@@ -115,15 +115,8 @@ export class ReservationRows implements KeptReservations {
 
 /** A reservation as it was written, with what JSON has no form for put back. */
 function reservationIn(text: string): OpenReservation {
-  const { charges, extensions, ...rest } = JSON.parse(text);
-  return {
-    ...rest,
-    charges: chargesIn(charges),
-    extensions: extensions?.map(({ part, charges }: { part: object; charges: Charges }) => ({
-      part,
-      charges: chargesIn(charges),
-    })),
-  };
+  const { charges, ...rest } = JSON.parse(text);
+  return { ...rest, charges: chargesIn(charges) };
 }
 
 /** JSON has null for a period that is not there. */

@@ -14,7 +14,8 @@ export interface ReservationRecord {
 
 /**
  * Reads a record as a store tells it: when it ends by itself, on the counters' clock, and for each part of it (what it reserved,
- * and each extension) when it was made, on the same; label, which of the first is the fingerprint; numbers; plan.
+ * and each extension) when it was made, on the same; label, which of the first is the fingerprint; numbers; plan, which is empty
+ * where it is that of the part before.
  *
  * @param onServerClock whether the counters go by the server's clock; its caller is told of times on its own
  */
@@ -22,8 +23,10 @@ export function recordFrom(told: unknown, onServerClock: boolean): ReservationRe
   const [expiresAt, ...parts] = told as readonly unknown[]; // sound: a store tells an array here
   const [at, fingerprint, numbers] = parts;
   const charges: Charge[] = [];
+  let plan = planFrom(String(parts[3]));
   for (let part = 0; part < parts.length; part += 4) {
-    addTo(charges, chargesFrom(String(parts[part + 2]), String(parts[part + 3])));
+    if (part > 0 && parts[part + 3] !== "") plan = planFrom(String(parts[part + 3]));
+    addTo(charges, chargesFrom(String(parts[part + 2]), plan));
   }
   const reservedAt = onServerClock ? (numbersFrom(String(numbers))[2] ?? 0) : Number(at);
   return {
@@ -35,10 +38,9 @@ export function recordFrom(told: unknown, onServerClock: boolean): ReservationRe
 }
 
 /** The charges of one part of a reservation, from what the call said. */
-function chargesFrom(told: string, plan: string): Charge[] {
+function chargesFrom(told: string, { limits, places }: ReturnType<typeof planFrom>): Charge[] {
   const numbers = numbersFrom(told);
   const at = (place: number) => numbers[place - 1] as number; // sound: the plan names places in the numbers
-  const { limits, places } = planFrom(plan);
   const charges = limits.map(({ limit, amount, period }) => {
     if (period === 0) return { limit, amount: at(amount) };
     const of = { index: at(period), startsAt: at(period + 1), endsAt: at(period + 2) };

@@ -223,6 +223,33 @@ export const settling: Cases<CountersTrial> = {
     check("settle", (await trial.settled("a", [[tokens, 0]])).used, [0]);
   },
 
+  "extensions of other limits in between, as after limits were changed, are told and given back as what they are":
+    async (trial) => {
+      await trial.reserved("a", [[tokens, 1]]);
+      const extend = (...parts: readonly (readonly [typeof tokens, number])[]) =>
+        trial.reserved("a", parts, { extend: true });
+      await extend([tokens, 2]);
+      await extend([tokens, 4], [month, 5]);
+      await extend([month, 6], [tokens, 8]);
+      await extend([month, 7]);
+      await extend([month, 9]);
+      const { charges, used } = await extend([tokens, 16]);
+      check("used", used, [31]);
+      check(
+        "amounts of the whole reservation",
+        charges.map(({ limit: { field }, amount }) => [field, amount]),
+        [
+          [tokens.field, 31],
+          [month.field, 27],
+        ],
+      );
+      const settled = await trial.settled("a", [
+        [tokens, 3],
+        [month, 20],
+      ]);
+      check("settle", settled.used, [3, 20]);
+    },
+
   "what is settled cannot be extended, and nothing is charged": async (trial) => {
     await trial.reserved("a", [[tokens, 10]]);
     await trial.settled("a", [[tokens, 10]]);

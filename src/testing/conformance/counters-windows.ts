@@ -195,6 +195,37 @@ export const windows: Cases<CountersTrial> = {
     await trial.holds("when the first extension is over", [[tokens, 0]]);
   },
 
+  "each limit is given back what extensions at other moments charged to it, whichever limits each of them had":
+    async (trial) => {
+      const requests = limitOf({ rpm: 1_000 });
+      await trial.reserved("a", [[tokens, 30]]);
+      trial.now = START + 20_000;
+      await trial.reserved("a", [[requests, 50]], { extend: true });
+      trial.now = START + 40_000;
+      await trial.reserved(
+        "a",
+        [
+          [requests, 6],
+          [tokens, 20],
+        ],
+        { extend: true },
+      );
+      await trial.settled("a", [
+        [tokens, 40],
+        [requests, 52],
+      ]);
+      trial.now = START + 61_000;
+      await trial.holds("when the first part is over", [
+        [tokens, 10],
+        [requests, 52],
+      ]);
+      trial.now = START + 81_000;
+      await trial.holds("when the first extension is over", [
+        [tokens, 10],
+        [requests, 2],
+      ]);
+    },
+
   "a clock that goes back gives no room: a reserve counts at the latest moment": async (trial) => {
     await trial.reserved("a", [[tokens, 60]]);
     trial.now = START - 30_000;

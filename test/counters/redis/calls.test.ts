@@ -160,6 +160,27 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
     expect(await used(counters)).toEqual([1, 1]);
   });
 
+  it("keep of a call that is extended many times the amounts of each extension, and the limits once", async () => {
+    const counters = countersOver(admin);
+    const now = Date.now();
+    const limits = (["org", "project", "key"] as const).flatMap((scope) =>
+      limitsAt(scope, { rpm: 1_000, tpm: 1_000_000, budget: { usd: 100, reset: "monthly" } }),
+    );
+    const charges = limits.map((limit) => charge(limit, 1, now));
+    const call = { id: "a", orgId: "o1", now, ttlMs: TTL_MS, charges };
+    const extend = async (times: number) => {
+      for (let i = 0; i < times; i++) await counters.reserve({ ...call, extend: true });
+      const sizes = await Promise.all((await admin.keys("*")).map((key) => admin.strlen(key).catch(() => 0)));
+      return Math.max(...sizes); // of the record: all else are hashes
+    };
+    await counters.reserve(call);
+    const few = await extend(1);
+    expect((await extend(100)) - few).toBeLessThan(100 * 300);
+    expect(few).toBeGreaterThan(500);
+    const { used } = Object(await counters.settle({ ...call, amounts: charges }));
+    expect(used).toEqual(limits.map(() => 1));
+  });
+
   it("go by the server's clock, however far off that of the caller is", async () => {
     const counters = countersOver(admin);
     const one = [{ limit: limitOf({ rpm: 1 }), amount: 1 }];

@@ -52,6 +52,23 @@ describe(`counters in SQLite, on ${driverName}`, () => {
     expect(outcome).toMatchObject({ outcome: "reserved", reservedAt: START + 90_000 });
   });
 
+  it("keep of a call that is extended many times the amounts of each extension, and the limits once", async () => {
+    const database = openDatabase();
+    const counters = sqliteCounters({ database });
+    const charges = [charge(limitOf({ budget: { usd: 1, reset: "monthly" } }), 1, START)];
+    const extend = async (times: number) => {
+      for (let i = 0; i < times; i++)
+        await counters.reserve({ id: "a", ...at(START), charges, extend: true });
+      const [row] = database.prepare("SELECT length(reservation) AS size FROM tollgate_reservation").all();
+      return Number(Object(row).size);
+    };
+    await counters.reserve({ id: "a", ...at(START), charges });
+    const few = await extend(1);
+    expect((await extend(100)) - few).toBeLessThan(100 * 100);
+    expect(few).toBeGreaterThan(300);
+    expect(await counters.settle({ id: "a", ...at(START), amounts: charges })).toMatchObject({ used: [1] });
+  });
+
   it("make one commit for all calls that arrive together", async () => {
     const { connection, seen } = watched(openDatabase());
     const counters = sqliteCounters({ database: connection });

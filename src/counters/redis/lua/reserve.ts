@@ -66,7 +66,7 @@ if extend then
   for part = 2, #record do
     if record[part].label == id then return {LOOK, ''} end
   end
-  held = held .. partOf(now, id)
+  held = held .. partOf(now, id, record[#record].plan)
   record = recordOf(held)
 end
 

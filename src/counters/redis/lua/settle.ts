@@ -48,27 +48,31 @@ local record = recordOf(held)
 local expiresAt = record.expiresAt
 if expiresAt <= now then return {-EXPIRED} end
 
-local function planned(text, visit)
-  local place = 0
+-- The charges of a plan in order: the name of each and the place of its amount in the numbers.
+local function planned(text)
+  local charges = {}
   for _, scope in ipairs(cjson.decode(string.match(text, '^[^\\n]*'))) do
     for r = 2, #scope do
       for i = 3, #scope[r] do
-        place = place + 1
-        visit(place, scope[1] .. '\\0' .. scope[r][i][1], scope[r][i][2])
+        charges[#charges + 1] = {name = scope[1] .. '\\0' .. scope[r][i][1], amount = scope[r][i][2]}
       end
     end
   end
+  return charges
 end
 
 -- What a part of the reservation charged, by the places of the amounts. Those of the same limits stand in the same order.
+local wanted, others = planned(ARGV[4]), {}
 local function chargesOf(part)
-  local was, charges, byName = cjson.decode(part.numbers), {}, {}
+  local was, charges = cjson.decode(part.numbers), {}
   if part.tags == ARGV[3] then
-    planned(ARGV[4], function(place, _, amount) charges[place] = was[amount] end)
+    for place, charge in ipairs(wanted) do charges[place] = was[charge.amount] end
     return charges
   end
-  planned(part.plan, function(_, name, amount) byName[name] = was[amount] end)
-  planned(ARGV[4], function(place, name) charges[place] = byName[name] or 0 end)
+  others[part.plan] = others[part.plan] or planned(part.plan)
+  local byName = {}
+  for _, charge in ipairs(others[part.plan]) do byName[charge.name] = was[charge.amount] end
+  for place, charge in ipairs(wanted) do charges[place] = byName[charge.name] or 0 end
   return charges
 end
 
