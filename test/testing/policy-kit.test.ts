@@ -233,6 +233,33 @@ describe("diff", () => {
     ]);
   });
 
+  it("tells both halves of a cap that has moved to another project or org", () => {
+    const frozen = (projectId: string): Policy =>
+      standardPolicy.extend({
+        caps: {
+          freeze: {
+            at: "project",
+            projects: [{ orgId: "acme", projectId }],
+            permissions: ["project.update"],
+          },
+        },
+      });
+    const { changes, gained, lost } = diff(frozen("web"), frozen("ml"));
+    expect(gained).toBe(lost);
+    expect(changes.map(({ words }) => words.slice(words.indexOf("asks"))).sort()).toEqual([
+      ...Array(2).fill("asks for project.update on the project ml"),
+      ...Array(2).fill("asks for project.update on the project web"),
+    ]);
+    const closed = (orgId: string): Policy =>
+      standardPolicy.extend({
+        caps: { closed: { at: "org", orgIds: [orgId], permissions: ["project.create"] } },
+      });
+    expect(diff(closed("acme"), closed("globex")).changes.map(({ words }) => words)).toEqual([
+      "an org owner asks for project.create on the org acme",
+      "an org owner asks for project.create on the org globex",
+    ]);
+  });
+
   it("knows names that only one of the two has", () => {
     const { changes } = diff(
       standardPolicy,

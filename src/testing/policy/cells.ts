@@ -46,10 +46,7 @@ export function cellsOf(shape: Shape, only?: string): Cell[] {
     permissions: asked.filter((entry) => entry[1] === kind).map(([id]) => id),
   }));
   const projectRoles = [null, ...shape.projectRoles];
-  const places = placesOf(shape);
-  const orgs = places.filter(
-    ({ orgCaps }, at) => places.findIndex((other) => other.orgCaps.join() === orgCaps.join()) === at,
-  );
+  const { places, orgs } = placesOf(shape);
   for (const conditions of combinations(shape.conditions)) {
     for (const key of [null, "here", "elsewhere"] as const) {
       for (const otherProjectRole of projectRoles) {
@@ -60,7 +57,7 @@ export function cellsOf(shape: Shape, only?: string): Cell[] {
                 for (const { kind, permissions } of kinds) {
                   // A permission about the org is asked about no project, so the two projects are alike.
                   if (kind === "org" && (otherProjectRole !== null || key === "elsewhere")) continue;
-                  if (kind === "org" && !orgs.includes(place)) continue;
+                  if (kind === "org" && !orgs.has(place)) continue;
                   for (const own of kind === "owned" ? [true, false] : [false]) {
                     const who = { orgRole, projectRole, otherProjectRole, key, sameOrg, own, conditions };
                     add(found, who, kind, permissions, place);
@@ -105,32 +102,42 @@ function add(
   }
 }
 
-/** One place for each set of caps that hold somewhere together; the first is where none does that names a scope. */
-function placesOf({ caps }: Shape): Place[] {
+/**
+ * One place for each set of caps that hold somewhere together; the first is where none does that names a scope. `orgs` are
+ * those of them whose orgs are capped differently.
+ */
+function placesOf({ caps }: Shape): { readonly places: readonly Place[]; readonly orgs: ReadonlySet<Place> } {
   const named = caps.flatMap(([, cap]): readonly { readonly orgId: string; readonly projectId?: string }[] =>
     cap.at === "project" ? cap.projects : (cap.orgIds ?? []).map((orgId) => ({ orgId })),
   );
   const taken = new Set(named.flatMap(({ orgId, projectId }) => [orgId, projectId ?? orgId]));
   const fresh = (name: string): string => (taken.has(name) ? fresh(`${name}'`) : name);
   const [anyOrg, anyProject] = [fresh("org"), fresh("project")];
+  // By position, not by id: of two policies that are compared, each may have a cap of one id in another scope.
+  const signatureOf = (some: Shape["caps"]) => some.map((entry) => caps.indexOf(entry)).join();
+  const idsOf = (some: Shape["caps"]) => [...new Set(some.map(([id]) => id))];
   const places = new Map<string, Place>();
+  const orgs = new Map<string, Place>();
   for (const one of [{ orgId: anyOrg }, ...named]) {
     const { orgId, projectId = anyProject } = one;
-    const here = caps.filter(([, cap]) => isIn(cap, orgId, projectId)).map(([id]) => id);
-    const signature = JSON.stringify(here);
+    const here = caps.filter(([, cap]) => isIn(cap, orgId, projectId));
+    const onOrg = here.filter(([, cap]) => cap.at === "org");
+    const signature = signatureOf(here);
     if (places.has(signature)) continue;
-    places.set(signature, {
+    const place: Place = {
       orgId,
       projectId,
       otherOrgId: `not-${orgId}`,
       otherProjectId: `not-${projectId}`,
-      caps: here,
-      orgCaps: caps.filter(([id, cap]) => cap.at === "org" && here.includes(id)).map(([id]) => id),
+      caps: idsOf(here),
+      orgCaps: idsOf(onOrg),
       orgWords: orgId === anyOrg ? "their org" : `the org ${orgId}`,
       projectWords: one.projectId === undefined ? "the project" : `the project ${projectId}`,
-    });
+    };
+    places.set(signature, place);
+    if (!orgs.has(signatureOf(onOrg))) orgs.set(signatureOf(onOrg), place);
   }
-  return [...places.values()];
+  return { places: [...places.values()], orgs: new Set(orgs.values()) };
 }
 
 function isIn(cap: Cap, orgId: string, projectId: string): boolean {
