@@ -260,6 +260,22 @@ describe("diff", () => {
     ]);
   });
 
+  it("is a table of a line for each change whatever the ids, and names the org that is capped", () => {
+    const [orgId, projectId] = ["a|b\n| c", "web|\r\nmobile"];
+    const after: Policy = standardPolicy.extend({
+      caps: {
+        still: { at: "project", projects: [{ orgId, projectId }], permissions: ["project.delete"] },
+        hold: { at: "org", orgIds: [orgId], permissions: ["project.delete"] },
+      },
+    });
+    expect(diffToMarkdown(diff(standardPolicy, after)).split("\n").slice(4)).toEqual([
+      "| an org owner asks for project.delete on the project web\\|\\r\\nmobile " +
+        "| allowed by org:owner/project.delete | denied (capped by cap:still) | 18 |",
+      "| an org owner asks for project.delete on a project of the org a\\|b\\n\\| c " +
+        "| allowed by org:owner/project.delete | denied (capped by cap:hold) | 18 |",
+    ]);
+  });
+
   it("knows names that only one of the two has", () => {
     const { changes } = diff(
       standardPolicy,

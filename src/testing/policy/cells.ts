@@ -3,6 +3,7 @@ import { combinations } from "../../policy/condition.js";
 import type { Kind } from "../../policy/permission.js";
 import type { Policy } from "../../policy/policy.js";
 import { type Cell, type Facts, type NamesOf, type Place, questionOf } from "./cell.js";
+import { onOneLine } from "./words.js";
 
 /** What the cells of a policy depend on: its names, and where its caps are. */
 export interface Shape {
@@ -131,13 +132,22 @@ function placesOf({ caps }: Shape): { readonly places: readonly Place[]; readonl
       otherProjectId: `not-${projectId}`,
       caps: idsOf(here),
       orgCaps: idsOf(onOrg),
-      orgWords: orgId === anyOrg ? "their org" : `the org ${orgId}`,
-      projectWords: one.projectId === undefined ? "the project" : `the project ${projectId}`,
+      ...wordsOf(one, orgId === anyOrg),
     };
     places.set(signature, place);
     if (!orgs.has(signatureOf(onOrg))) orgs.set(signatureOf(onOrg), place);
   }
   return { places: [...places.values()], orgs: new Set(orgs.values()) };
+}
+
+/** How people call a place; what is capped as an org names its org with the project, too. */
+function wordsOf(
+  { orgId, projectId }: { readonly orgId: string; readonly projectId?: string },
+  isAnyOrg: boolean,
+): Pick<Place, "orgWords" | "projectWords"> {
+  const orgWords = isAnyOrg ? "their org" : `the org ${onOneLine(orgId)}`;
+  if (projectId !== undefined) return { orgWords, projectWords: `the project ${onOneLine(projectId)}` };
+  return { orgWords, projectWords: isAnyOrg ? "the project" : `a project of ${orgWords}` };
 }
 
 function isIn(cap: Cap, orgId: string, projectId: string): boolean {

@@ -76,7 +76,7 @@ export function diffToMarkdown({ changes, gained, lost }: PolicyDiff): string {
   if (changes.length === 0) return "No cell of the policy changes.";
   const rows = changes.map(
     ({ words, cells, before, after }) =>
-      `| ${words} | ${verdictInWords(before)} | ${verdictInWords(after)} | ${cells} |`,
+      `| ${words.replaceAll("|", "\\|")} | ${verdictInWords(before)} | ${verdictInWords(after)} | ${cells} |`,
   );
   return [
     `${gained} cells gained, ${lost} lost.`,

@@ -37,3 +37,8 @@ export function verdictInWords(verdict: Verdict): string {
   const needs = verdict.needs === undefined ? "" : `, needs ${verdict.needs}`;
   return `denied (${verdict.reason}${by}${needs})`;
 }
+
+/** An id as JSON has it: it may be any text, and a line break in it must not look like the next counterexample. */
+export function onOneLine(id: string): string {
+  return JSON.stringify(id).slice(1, -1);
+}
