@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { definePolicy, type Policy, type Principal, standardPolicy } from "../../src/policy/index.js";
 import {
@@ -18,6 +19,7 @@ import {
   snapshot,
   survivors,
 } from "../../src/testing.js";
+import { raisedPolicy } from "../policy/arbitraries.js";
 
 const small = definePolicy({
   permissions: { "doc.read": "owned", "doc.print": "project", "org.audit": "org" },
@@ -310,6 +312,54 @@ it("a snapshot says who may do what at the least", () => {
     "org.sell",
     "  nobody",
   ]);
+});
+
+describe("a snapshot is another text for a policy that allows anything else", () => {
+  const frozen = (...projects: { orgId: string; projectId: string }[]): Policy =>
+    standardPolicy.extend({ caps: { freeze: { at: "project", projects, permissions: ["key.create"] } } });
+  const web = { orgId: "acme", projectId: "web" };
+  const ml = { orgId: "acme", projectId: "ml" };
+
+  it("whatever a cap denies, and wherever it holds", () => {
+    const everywhere: Policy = standardPolicy.extend({
+      caps: { freeze: { at: "org", permissions: ["key.create"] } },
+    });
+    const texts = [
+      standardPolicy,
+      frozen(web),
+      frozen(ml),
+      frozen(web, ml),
+      frozen({ ...web, orgId: "globex" }),
+      everywhere,
+    ].map(snapshot);
+    expect(new Set(texts).size).toBe(texts.length);
+    expect(texts[3]?.split("\n").slice(-4)).toEqual([
+      "cap:freeze",
+      "  key.create",
+      "  in the project web of the org acme",
+      "  in the project ml of the org acme",
+    ]);
+    expect(texts[5]?.split("\n").slice(-3)).toEqual(["cap:freeze", "  key.create", "  in every org"]);
+  });
+
+  it("also where it is another org role that may do what the base org role may", () => {
+    const letting = (grants: { "doc.print"?: "all" }) =>
+      definePolicy({
+        permissions: { "doc.print": "project" },
+        orgRoles: { base: { "doc.print": "all" }, guest: grants },
+        baseOrgRole: "base",
+      });
+    expect(snapshot(letting({}))).toBe("doc.print\n  an org base");
+    expect(snapshot(letting({ "doc.print": "all" }))).toBe("doc.print\n  an org base\n  an org guest");
+  });
+
+  it("for every raise of what a random policy grants that makes any difference", () => {
+    fc.assert(
+      fc.property(raisedPolicy, ({ before, after }) => {
+        expect(snapshot(before) === snapshot(after)).toBe(diff(before, after).gained === 0);
+      }),
+    );
+  });
 });
 
 describe("explain", () => {

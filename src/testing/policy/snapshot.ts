@@ -1,20 +1,38 @@
+import type { Cap } from "../../policy/cap.js";
 import type { Policy } from "../../policy/policy.js";
 import type { Cell } from "./cell.js";
 import { cellsOf, shapeOf } from "./cells.js";
-import { whoInWords } from "./words.js";
+import { onOneLine, whoInWords } from "./words.js";
 
 /**
  * Who may do what at the least, as text for a snapshot test: a policy that allows anything else has another text.
  *
  * For each permission, whoever may do it and could not with one role or one condition less. Where a cap is on a project
- * or an org, those who still may there have lines of their own.
+ * or an org, those who still may there have lines of their own. Then each cap, with what it denies and where.
  */
 export function snapshot(policy: Policy): string {
-  const { permissions } = policy.spec;
+  const { permissions, caps } = policy.spec;
   const shape = shapeOf(policy);
-  return Object.keys(permissions)
-    .map((permission) => [permission, ...linesOf(policy, cellsOf(shape, permission))].join("\n  "))
+  return [
+    ...Object.keys(permissions).map((permission) => [
+      permission,
+      ...linesOf(policy, cellsOf(shape, permission)),
+    ]),
+    ...Object.entries<Cap>(caps).map(([id, cap]) => [`cap:${id}`, ...capLines(cap)]),
+  ]
+    .map((lines) => lines.join("\n  "))
     .join("\n");
+}
+
+/** All that a cap says: one project stands above for all that are capped alike, and where nobody may there is no line. */
+function capLines(cap: Cap): string[] {
+  const unless = cap.unless === undefined ? "" : `, unless ${cap.unless}`;
+  const inOrg = (orgId: string) => `the org ${onOneLine(orgId)}`;
+  const scopes =
+    cap.at === "project"
+      ? cap.projects.map(({ orgId, projectId }) => `the project ${onOneLine(projectId)} of ${inOrg(orgId)}`)
+      : (cap.orgIds?.map(inOrg) ?? ["every org"]);
+  return [...cap.permissions.map((id) => `${id}${unless}`), ...scopes.map((scope) => `in ${scope}`)];
 }
 
 function linesOf(policy: Policy, all: readonly Cell[]): string[] {
@@ -26,28 +44,33 @@ function linesOf(policy: Policy, all: readonly Cell[]): string[] {
   );
   // Cells come from few conditions to many, and without a project role before with one.
   const least: Cell[] = [];
-  for (const cell of allowed) {
+  for (const cell of [...allowed.filter(({ own }) => !own), ...allowed.filter(({ own }) => own)]) {
     if (!least.some((other) => needsNoMore(other, cell, policy.spec.baseOrgRole))) least.push(cell);
   }
-  const lines = least.map((cell) => {
-    const scope =
-      cell.place === all[0]?.place
-        ? ""
-        : ` in ${cell.kind === "org" ? cell.place.orgWords : cell.place.projectWords}`;
-    const held = Object.keys(cell.conditions)
-      .map((name) => `, with ${name}`)
-      .join("");
-    return `${whoInWords(cell)}${held}${cell.own ? ", their own" : ""}${scope}`;
-  });
+  const lines = allowed
+    .filter((cell) => least.includes(cell))
+    .map((cell) => {
+      const scope =
+        cell.place === all[0]?.place
+          ? ""
+          : ` in ${cell.kind === "org" ? cell.place.orgWords : cell.place.projectWords}`;
+      const held = Object.keys(cell.conditions)
+        .map((name) => `, with ${name}`)
+        .join("");
+      return `${whoInWords(cell)}${held}${cell.own ? ", their own" : ""}${scope}`;
+    });
   return lines.length === 0 ? ["nobody"] : lines;
 }
 
-/** Whether `a` asks for what `b` does, or more, with no more roles and conditions. */
+/**
+ * Whether `a` asks for what `b` does, or more, with no more roles and conditions. What a project role gives on top of the
+ * base org role it gives on top of any; what the base org role gives by itself, another need not give.
+ */
 function needsNoMore(a: Cell, b: Cell, baseOrgRole: string): boolean {
   return (
     a.place === b.place &&
     (a.own === b.own || b.own) &&
-    (a.orgRole === b.orgRole || a.orgRole === baseOrgRole) &&
+    (a.orgRole === b.orgRole || (a.orgRole === baseOrgRole && a.projectRole !== null)) &&
     (a.projectRole === b.projectRole || a.projectRole === null) &&
     Object.keys(a.conditions).every((name) => b.conditions[name] === true)
   );
