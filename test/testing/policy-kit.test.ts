@@ -129,6 +129,43 @@ describe("prove", () => {
     expect(proved({ denied: { orgRole: [null], projectRole: null } })).not.toThrow();
   });
 
+  it("refuses a claim of which a part would be passed over", () => {
+    const proved = (claim: unknown) => () => prove(small, { "as I say": claim as never });
+    const forms = 'claims["as I say"]: a function, or an object with allowed, denied, or of and';
+    const audits = { permission: "org.audit", orgRole: "boss", caps: [] } as const;
+    expect(() => prove(small, { both: { allowed: audits, denied: audits } })).toThrow(
+      forms.replace("as I say", "both"),
+    );
+    expect(proved({ of: {}, onlyIf: {}, exactlyIf: audits })).toThrow(forms);
+    expect(proved({ of: audits, denied: {} })).toThrow(forms);
+    expect(proved({ onlyIf: audits })).toThrow(forms);
+    expect(proved({ allowed: audits, denied: undefined })).not.toThrow();
+  });
+
+  it.each<[string, object | string, string]>([
+    ["a fact that no cell has", { permision: "org.audit" }, ".permision: one of permission, kind, orgRole, "],
+    ["a key that there is not", { key: "her" }, ".key: of here, elsewhere, null"],
+    ["no role where there is always one", { kind: null }, ".kind: of org, project, owned"],
+    ["the name of a permission alone", "org.audit", ": a pattern, a list of them, or a function"],
+  ])("refuses %s, also beside a pattern that is right", (_, odd, expected) => {
+    const right = { permission: "org.audit", orgRole: "base" };
+    expect(() => prove(small, { claim: { denied: [right, odd] as never } })).toThrow(
+      `claims["claim"].denied${expected}`,
+    );
+  });
+
+  it("takes what is undefined in a pattern for what is left out", () => {
+    const left = { sameOrg: undefined, key: undefined, orgRole: undefined } as object;
+    const denied = {
+      permission: "org.audit",
+      projectRole: "editor",
+      conditions: { mfa: undefined },
+    } as const;
+    const found = (more: object) => counterexamples(small, { nobody: { denied: { ...denied, ...more } } });
+    expect(found({})[0]?.cell?.orgRole).toBe("boss");
+    expect(found(left)).toEqual(found({}));
+  });
+
   it("takes functions, which may ask about other cells", () => {
     prove(small, {
       "bosses do what bases do": (_, ask) =>

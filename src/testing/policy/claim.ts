@@ -95,11 +95,11 @@ function matcher(where: Where): Matcher {
 }
 
 function patternMatcher({ conditions, caps, ...facts }: Pattern): Matcher {
-  const wanted = Object.entries({ sameOrg: true, key: null, ...facts }).map(
+  const wanted = Object.entries({ sameOrg: true, key: null, ...Object.fromEntries(said(facts)) }).map(
     // Sound: a pattern's other fields are fields of a cell.
     ([fact, values]) => ({ fact: fact as keyof Cell, values: listOf<unknown>(values) }),
   );
-  const held = Object.entries(conditions ?? {});
+  const held = said(conditions ?? {});
   const capIds = caps === undefined ? undefined : listOf(caps);
   return (cell) => {
     for (const { fact, values } of wanted) if (!values.includes(cell[fact])) return false;
@@ -107,6 +107,11 @@ function patternMatcher({ conditions, caps, ...facts }: Pattern): Matcher {
     if (capIds === undefined) return true;
     return capIds.length === 0 ? cell.caps.length === 0 : capIds.some((id) => cell.caps.includes(id));
   };
+}
+
+/** What is not left out: `undefined` is no value that a cell could have. */
+function said(facts: object): [string, unknown][] {
+  return Object.entries(facts).filter(([, value]) => value !== undefined);
 }
 
 function listOf<T>(values: OneOf<T>): readonly T[] {
