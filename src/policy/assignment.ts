@@ -1,7 +1,8 @@
+import { ValidationError } from "../model/errors.js";
 import { type Conditions, combinations } from "./condition.js";
 import { grantOf, reachUnder } from "./grant.js";
 import { isWider, type Reach } from "./permission.js";
-import { type Principal, projectRoleOf, projectsOf } from "./principal.js";
+import { isId, type Principal, projectRoleOf, projectsOf } from "./principal.js";
 import type { PolicyData } from "./spec.js";
 
 /** A role that somebody is to be given. */
@@ -23,13 +24,22 @@ export type Assignment =
       readonly projectId?: string;
     };
 
-/** Decides whether giving a role hands out more than the actor holds. */
+/**
+ * Decides whether giving a role hands out more than the actor holds.
+ *
+ * @throws ValidationError for a role that is not one: compared in no project, or only one of two, it would seem harmless
+ */
 export function canAssign(
   spec: PolicyData,
   actor: Principal,
   target: Principal,
   role: RoleGiven,
 ): Assignment {
+  if (!isOneRole(role)) {
+    throw new ValidationError([
+      { field: "role", expected: "orgRole alone, or projectRole and the projectId it is for" },
+    ]);
+  }
   const [roles, name] =
     role.orgRole === undefined ? [spec.projectRoles, role.projectRole] : [spec.orgRoles, role.orgRole];
   if (!Object.hasOwn(roles, name)) return { allowed: false, reason: "unknown_role" };
@@ -48,6 +58,12 @@ export function canAssign(
     return { allowed: false, reason: "beyond_actor", permission, ...place };
   }
   return { allowed: true };
+}
+
+function isOneRole({ orgRole, projectId, projectRole }: Partial<Record<keyof RoleGiven, unknown>>): boolean {
+  return orgRole === undefined
+    ? isId(projectId) && projectRole !== undefined
+    : projectId === undefined && projectRole === undefined;
 }
 
 /** Where a role counts. Project roles without a known org role count for nothing, and begin to with one. */

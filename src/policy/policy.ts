@@ -65,6 +65,7 @@ export interface Policy<
    * @param actor Trusted: who gives it, as the directory knows them now.
    * @param target Trusted: who gets it, as they are now; without `orgRole` where they are not in the org yet.
    * @param role An org role, which is for the org and every project of it; or a project role, for its project.
+   * @throws ValidationError if the role is neither, or both.
    */
   canAssign(actor: Principal, target: Principal, role: RoleGiven<OrgRole, ProjectRole>): Assignment;
 

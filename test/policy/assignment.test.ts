@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ValidationError } from "../../src/model/errors.js";
 import { firstBeyond } from "../../src/policy/assignment.js";
 import { type Policy, type Principal, type RoleGiven, standardPolicy } from "../../src/policy/index.js";
 import { anyPolicy, principalOf } from "./arbitraries.js";
@@ -113,6 +114,19 @@ describe("an actor hands out", () => {
     const loose: Policy = policy;
     for (const role of ["toString", "admin", ""]) {
       expect(loose.canAssign(owner, nobody, { orgRole: role })).toEqual(denied("unknown_role"));
+    }
+  });
+
+  it.each([
+    ["no project", { projectRole: "admin" }],
+    ["a project without an id", { projectId: "", projectRole: "admin" }],
+    ["no role", { projectId: "web" }],
+    ["a project role beside an org role", { orgRole: "member", projectId: "ml", projectRole: "admin" }],
+    ["a project beside an org role", { orgRole: "member", projectId: "ml" }],
+  ])("nothing of a role that is not one: %s", (_, role) => {
+    for (const actor of [owner, admin, nobody]) {
+      // Sound: plain JavaScript may pass anything, such as what a request says.
+      expect(() => policy.canAssign(actor, nobody, role as never)).toThrow(ValidationError);
     }
   });
 
