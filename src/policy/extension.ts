@@ -5,7 +5,7 @@ import type { Cap } from "./cap.js";
 import { goesBeyond, grantOf } from "./grant.js";
 import type { Permissions } from "./permission.js";
 import type { OrgGrants, PolicyData, ProjectGrants, Row } from "./spec.js";
-import { grantProblems, parseSpec, partSchemas, type Roles, refuse } from "./spec-schema.js";
+import { grantProblems, parseSpec, partSchemas, type Roles, refuse, rowProblems } from "./spec-schema.js";
 
 /** The permissions of a policy and of its extension. */
 export type Extended<P extends Permissions, Q extends Permissions> = {
@@ -109,6 +109,7 @@ export function extended(spec: PolicyData, input: unknown): PolicyData {
     ...raiseProblems(spec.orgRoles, raise.orgRoles, "raise.orgRoles"),
     ...raiseProblems(spec.projectRoles, raise.projectRoles, "raise.projectRoles"),
     ...askProblems(spec.rows, extension.rows),
+    ...rowProblems(permissions, extension.rows, spec.rows),
   ]);
   return parseSpec({
     permissions,

@@ -169,17 +169,30 @@ function conditionProblems(conditions: object, name: string | undefined, field: 
     : [{ field, expected: "one of the conditions" }];
 }
 
-function rowProblems(permissions: Permissions, rows: readonly Row[]): FieldProblem[] {
-  const labels = rows.map(({ label }) => label);
+/**
+ * What is wrong with rows.
+ *
+ * @param present rows that there are already; one that has a label of theirs, and asks as they do, adds to that
+ */
+export function rowProblems(
+  permissions: Permissions,
+  rows: readonly Row[],
+  present: readonly Row[] = [],
+): FieldProblem[] {
   return rows.flatMap((row, index) => {
-    const repeated = labels.indexOf(row.label) < index;
+    const alike = ({ label }: Row) => label === row.label;
+    const joined = present.filter((other) => alike(other) && other.ask === row.ask);
+    const before = rows.slice(0, index).filter(alike);
+    const repeated = joined.length === 0 && before.length > 0;
     const label = repeated ? [{ field: `rows[${index}].label`, expected: "a label of its own" }] : [];
+    const governed = repeated ? [] : [...joined, ...before].flatMap((other) => other.permissions);
     const misfits = row.permissions.flatMap((permission, place) => {
       const field = `rows[${index}].permissions[${place}]`;
       const kind = askKinds[row.ask];
       if (kindOf(permissions, permission) !== kind)
         return [{ field, expected: `a permission of kind ${kind}` }];
-      if (row.permissions.indexOf(permission) < place) return [{ field, expected: "each permission once" }];
+      if (governed.includes(permission) || row.permissions.indexOf(permission) < place)
+        return [{ field, expected: "each permission once" }];
       return [];
     });
     return [...label, ...misfits];

@@ -300,6 +300,24 @@ describe("an extension", () => {
     expect(wrongFields(standardPolicy.extend, other)).toEqual(["rows[0].ask"]);
   });
 
+  it("with rows that do not fit names them by their place in the extension", () => {
+    const billing = { label: "Billing & credits", ask: "org" };
+    const fresh = { label: "Publish prompts", ask: "org", permissions: ["prompt.publish"] };
+    const rows = [
+      { ...billing, permissions: ["prompt.publish", "billing.view"] },
+      { ...billing, permissions: ["prompt.publish", "prompt.burn"] },
+      fresh,
+      { ...fresh, permissions: ["key.view"] },
+    ];
+    expect(wrongFields(standardPolicy.extend, { permissions: { "prompt.publish": "org" }, rows })).toEqual([
+      "rows[0].permissions[1]",
+      "rows[1].permissions[0]",
+      "rows[1].permissions[1]",
+      "rows[3].label",
+      "rows[3].permissions[0]",
+    ]);
+  });
+
   it("with a row of a new label has it behind those that are there", () => {
     const extended = standardPolicy.extend({
       permissions: { "prompt.publish": "org", "usage.export": "owned" },
