@@ -1,3 +1,4 @@
+import { ID_MAX } from "../model/text.js";
 import type { Conditions } from "./condition.js";
 import type { Policy } from "./policy.js";
 import type { Principal, Resource } from "./principal.js";
@@ -12,10 +13,13 @@ export interface Matrix {
   readonly rows: readonly { readonly label: string; readonly cells: readonly MatrixCell[] }[];
 }
 
+/** An id of nothing that there is, longer than one may be: no cap on some org or project is for everybody's table. */
+const unnamed = (word: string): string => word.padEnd(ID_MAX + 1, "-");
+
 const principalId = "principal";
-const org = { orgId: "org" };
-const here = { ...org, projectId: "here" };
-const elsewhere = { ...org, projectId: "elsewhere" };
+const org = { orgId: unnamed("org") };
+const here = { ...org, projectId: unnamed("here") };
+const elsewhere = { ...org, projectId: unnamed("elsewhere") };
 const mine = { ...here, userId: principalId };
 const theirs = { ...here, userId: "other" };
 const theirsElsewhere = { ...elsewhere, userId: "other" };

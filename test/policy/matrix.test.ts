@@ -44,6 +44,16 @@ it("a matrix is what the policy answers, not what its spec says", () => {
   expect(cells).toHaveLength(64);
 });
 
+it("a matrix is of orgs and projects that no cap names, whatever the caps name", () => {
+  const capped = standardPolicy.extend({
+    caps: {
+      org: { at: "org", orgIds: ["org"], permissions: ["project.create"] },
+      project: { at: "project", projects: [{ orgId: "org", projectId: "here" }], permissions: ["key.view"] },
+    },
+  });
+  expect(toMarkdown(matrix(capped))).toBe(table);
+});
+
 describe("each way to ask", () => {
   const policy = definePolicy({
     permissions: { audit: "org", open: "project", note: "owned" },
