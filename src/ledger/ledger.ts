@@ -225,15 +225,20 @@ function counted(events: number, one: string, many: string): string {
 
 type Listener<E extends keyof LedgerEvents> = (event: LedgerEvents[E]) => void;
 
-/** What a listener throws is kept from the calls that are recorded. */
-function tell<T>(listeners: ReadonlySet<(event: T) => void>, event: T): void {
+/** What a listener throws is kept from the calls that are recorded. One may be async, whatever its type says. */
+function tell<T>(listeners: ReadonlySet<(event: T) => unknown>, event: T): void {
   for (const listener of [...listeners]) {
     try {
-      listener(event);
+      const answer = listener(event);
+      if (answer instanceof Promise) answer.catch(warn);
     } catch (error) {
-      process.emitWarning(`A listener of the ledger threw: ${errorName(error)}`, "TollgateWarning");
+      warn(error);
     }
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(`A listener of the ledger threw: ${errorName(error)}`, "TollgateWarning");
 }
 
 function isReadable(sink: LedgerSink): sink is ReadableSink {

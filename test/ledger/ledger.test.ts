@@ -448,6 +448,21 @@ describe("a ledger", () => {
     warned.mockRestore();
   });
 
+  it("keeps what an async listener rejects with from the process, which that would end", async () => {
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    const { sink } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxPending: 1 });
+    ledger.on("full", async () => {
+      throw new Error("mine");
+    });
+    settle(ledger, "a");
+    settle(ledger, "b");
+    await vi.waitFor(() =>
+      expect(warned).toHaveBeenCalledWith("A listener of the ledger threw: Error", "TollgateWarning"),
+    );
+    warned.mockRestore();
+  });
+
   it("refuses a listener to an event that there is not, and one that is no function", () => {
     const ledger = createLedger({ sink: async () => {} });
     const on = ledger.on as (event: string, listener?: unknown) => unknown; // what a caller without types does
