@@ -30,7 +30,10 @@ export interface LedgerOptions {
    * that a sink which hangs is noticed.
    */
   readonly writeTimeoutMs?: number | undefined;
-  /** How long `close` and `flush` try to write what is pending, in milliseconds; 10,000 by default. */
+  /**
+   * How long `close` and `flush` try to write what is pending, in milliseconds; 10,000 by default. `close` waits as long again
+   * for the sink to close.
+   */
   readonly closeTimeoutMs?: number | undefined;
   /** Tells the time in epoch milliseconds; `Date` by default. */
   readonly clock?: { now(): number } | undefined;
@@ -107,7 +110,8 @@ export interface Ledger {
   /**
    * Writes what is pending and closes the sink.
    *
-   * @throws LedgerUnavailableError where the sink did not take all of it in `closeTimeoutMs`
+   * @throws LedgerUnavailableError where the sink did not take all of it in `closeTimeoutMs`, which is told before all, or was
+   * not closed in that time; what the sink throws when it is closed
    */
   close(): Promise<void>;
 }
@@ -177,8 +181,23 @@ export function createLedger(options: LedgerOptions): Ledger {
   async function drain(): Promise<void> {
     await flushed();
     const lost = pending.stop();
-    await sink.close?.();
+    const failed = await sinkClosed().catch((error: unknown) => ({ error }));
+    // Told before what the sink throws: one that takes no events seldom closes without an error.
     if (lost > 0) throw new LedgerUnavailableError(`${counted(lost, "was", "were")} not written`);
+    if (failed) throw failed.error;
+  }
+
+  async function sinkClosed(): Promise<void> {
+    const closed = new AbortController();
+    const timer = wait(closeTimeoutMs, closed.signal);
+    const late = timer.then(() => {
+      throw new LedgerUnavailableError(`the sink was not closed within ${closeTimeoutMs} ms`);
+    });
+    try {
+      await Promise.race([sink.close?.(), late]);
+    } finally {
+      closed.abort();
+    }
   }
 
   return {

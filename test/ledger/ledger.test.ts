@@ -421,6 +421,22 @@ describe("a ledger", () => {
     await expect(ledger.close()).rejects.toThrow("2 usage events were not written");
   });
 
+  it("says how many events are lost also where the sink cannot be closed", async () => {
+    const down = () => Promise.reject(new Error("down"));
+    const ledger = createLedger({ sink: { write: down, close: down }, closeTimeoutMs: 20 });
+    settle(ledger, "a");
+    await expect(ledger.close()).rejects.toThrow("1 usage event was not written");
+    await expect(createLedger({ sink: { write: down, close: down } }).close()).rejects.toThrow("down");
+  });
+
+  it("waits at most `closeTimeoutMs` for a sink that does not close", async () => {
+    const never = () => new Promise<void>(() => {});
+    const hanging = createLedger({ sink: { ...memoryLedgerSink(), close: never }, closeTimeoutMs: 20 });
+    settle(hanging, "a");
+    await expect(hanging.close()).rejects.toThrow(LedgerUnavailableError);
+    await expect(hanging.close()).rejects.toThrow("the sink was not closed within 20 ms");
+  });
+
   it("takes any function as a sink; what cannot be read gives no report", async () => {
     const events: UsageEvent[] = [];
     const ledger = createLedger({
