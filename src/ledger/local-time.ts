@@ -13,12 +13,53 @@ export interface LocalPart {
   readonly startsAt: number;
 }
 
-export function localDay(at: number, timeZone: string): LocalPart {
-  const day = zoned(at, timeZone).startOfDay();
-  return { name: day.toPlainDate().toString(), startsAt: day.epochMilliseconds };
+/** Names the part of a time zone's calendar that holds a moment. */
+export type LocalPartOf = (at: number) => LocalPart;
+
+const HOUR_MS = 3_600_000;
+
+const DAY_MS = 24 * HOUR_MS;
+
+interface LocalDay extends LocalPart {
+  readonly endsAt: number;
+  /** `+02:00`; absent where clocks change on that day. */
+  readonly offset?: string;
 }
 
-export function localHour(at: number, timeZone: string): LocalPart {
+/**
+ * The days of a zone. One is looked up once for all moments in it that follow one another: a look-up takes some 50
+ * microseconds, a report on a year has 35,000 quarters, and the calls of the process wait.
+ */
+export function localDaysOf(timeZone: string): (at: number) => LocalDay {
+  let day: LocalDay | undefined;
+  return (at) => {
+    if (day === undefined || at < day.startsAt || at >= day.endsAt) day = localDay(at, timeZone);
+    return day;
+  };
+}
+
+/** The hours of a zone, likewise. */
+export function localHoursOf(timeZone: string): LocalPartOf {
+  const dayOf = localDaysOf(timeZone);
+  return (at) => {
+    const day = dayOf(at);
+    if (day.offset === undefined) return localHour(at, timeZone);
+    const hour = Math.floor((at - day.startsAt) / HOUR_MS);
+    const name = `${day.name}T${String(hour).padStart(2, "0")}:00${day.offset}`;
+    return { name, startsAt: day.startsAt + hour * HOUR_MS };
+  };
+}
+
+function localDay(at: number, timeZone: string): LocalDay {
+  const start = zoned(at, timeZone).startOfDay();
+  const next = start.add({ days: 1 }).startOfDay();
+  const { epochMilliseconds: startsAt, offset } = start;
+  const isPlain = next.offset === offset && next.epochMilliseconds === startsAt + DAY_MS;
+  const name = start.toPlainDate().toString();
+  return { name, startsAt, endsAt: next.epochMilliseconds, ...(isPlain && { offset }) };
+}
+
+function localHour(at: number, timeZone: string): LocalPart {
   const { minute, offset } = zoned(at, timeZone);
   let start = zoned(at - minute * 60_000, timeZone);
   // Where clocks change by half an hour, an hour may begin in its middle.

@@ -3,7 +3,7 @@ import { decimalUsd } from "../model/money.js";
 import { idSchema, momentSchema } from "../model/text.js";
 import { timeZoneSchema } from "../model/time-zone.js";
 import { parse } from "../model/validation.js";
-import { type LocalPart, localDay, localHour } from "./local-time.js";
+import { type LocalPartOf, localDaysOf, localHoursOf } from "./local-time.js";
 import type { ReadableSink, SumField, SumQuery, Sums } from "./sink.js";
 import { TOKEN_KINDS, type Tokens } from "./usage-event.js";
 
@@ -98,9 +98,9 @@ const FIELDS: Readonly<Record<ReportGroup, SumField>> = {
   hour: "quarter",
 };
 
-const LOCAL_PARTS: Partial<Record<ReportGroup, (at: number, timeZone: string) => LocalPart>> = {
-  day: localDay,
-  hour: localHour,
+const LOCAL_PARTS: Partial<Record<ReportGroup, (timeZone: string) => LocalPartOf>> = {
+  day: localDaysOf,
+  hour: localHoursOf,
 };
 
 /** See `Ledger.report`. */
@@ -147,11 +147,11 @@ function narrowed(
 }
 
 function rowsOf(sums: readonly Sums[], groupBy: ReportGroup, timeZone: string): ReportRow[] {
-  const localPart = LOCAL_PARTS[groupBy];
+  const localPart = LOCAL_PARTS[groupBy]?.(timeZone);
   const groups = new Map<string, { readonly startsAt?: number; readonly sums: Sums[] }>();
   const inOrder = localPart === undefined ? sums : [...sums].sort((a, b) => quarterOf(a) - quarterOf(b));
   for (const one of inOrder) {
-    const part = localPart?.(quarterOf(one), timeZone);
+    const part = localPart?.(quarterOf(one));
     const name = part?.name ?? one.group[0] ?? "";
     const group = groups.get(name) ?? { ...(part && { startsAt: part.startsAt }), sums: [] };
     group.sums.push(one);

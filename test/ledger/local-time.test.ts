@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
-import { localHour } from "../../src/ledger/local-time.js";
+import { Temporal } from "temporal-polyfill";
+import { describe, expect, it, vi } from "vitest";
+import { localDaysOf, localHoursOf } from "../../src/ledger/local-time.js";
 
 const QUARTER_MS = 900_000;
 
@@ -7,8 +8,9 @@ const QUARTER_MS = 900_000;
 function hours(from: string, to: string, timeZone: string): (readonly [string, string, number])[] {
   const minutes = new Map<string, number>();
   const starts = new Map<string, number>();
+  const hourOf = localHoursOf(timeZone);
   for (let at = Date.parse(from); at < Date.parse(to); at += QUARTER_MS) {
-    const { name, startsAt } = localHour(at, timeZone);
+    const { name, startsAt } = hourOf(at);
     minutes.set(name, (minutes.get(name) ?? 0) + 15);
     expect(starts.get(name) ?? startsAt).toBe(startsAt);
     starts.set(name, startsAt);
@@ -44,5 +46,35 @@ describe("a local hour", () => {
     expect(hours(from, to, timeZone).map(([, , length]) => length)).toEqual(
       Array.from({ length: (Date.parse(to) - Date.parse(from)) / 3_600_000 }, () => 60),
     );
+  });
+});
+
+describe("days and hours of a zone", () => {
+  const JANUARY = Date.UTC(2026, 0, 1);
+  const march = Array.from({ length: 31 * 96 }, (_, i) => Date.UTC(2026, 2, 1) + i * QUARTER_MS);
+
+  it("are looked up once a day: a report on a year must not hold up the calls of its process", () => {
+    const lookUp = vi.spyOn(Temporal.Instant, "fromEpochMilliseconds");
+    const dayOf = localDaysOf("Europe/Berlin");
+    for (const at of march) dayOf(at);
+    expect(lookUp).toHaveBeenCalledTimes(32); // 1 April has begun there
+    lookUp.mockClear();
+    const hourOf = localHoursOf("Europe/Berlin");
+    for (const at of march) hourOf(at);
+    expect(lookUp.mock.calls.length).toBeLessThan(32 + 2 * 96); // but on the day on which clocks change
+    lookUp.mockRestore();
+  });
+
+  it("are the same whatever was looked up before", () => {
+    for (const timeZone of ["Europe/Berlin", "Australia/Lord_Howe", "America/Havana", "Asia/Beirut"]) {
+      for (const of of [localDaysOf, localHoursOf]) {
+        const inOrder = of(timeZone);
+        for (const at of march.filter((_, i) => i % 7 === 0)) {
+          const [alone, backwards] = [of(timeZone), of(timeZone)];
+          backwards(JANUARY);
+          expect([inOrder(at), backwards(at)]).toEqual([alone(at), alone(at)]);
+        }
+      }
+    }
   });
 });
