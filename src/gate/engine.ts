@@ -67,7 +67,7 @@ export function createEngine(settings: GateSettings, directory: Directory, ids: 
     shapes,
     events,
     alerts: new BudgetAlerts(events),
-    pace: new SpendPace(events, settings.spendVelocity),
+    pace: new SpendPace(events, settings.spendVelocity, settings.cache.maxKeys),
     expiry: new ExpiryNotices(events),
     local: new LocalCounting(settings.localShare, ids),
     outage: new Outage(),

@@ -14,10 +14,13 @@ const PARTS = 12;
 /** The least that an average is taken for, so that a key that spent nothing before has a pace that JSON can tell. */
 const LEAST_NANO_USD = 1;
 
-/** Keys watched. One that falls out begins anew, without a history. */
-const KEYS_MAX = 10_000;
+/** Keys watched at least. One that falls out begins anew, without a history. */
+const LEAST_KEYS = 10_000;
 
-/** When a key spends so fast that somebody should know. */
+/**
+ * When a key spends so fast that somebody should know. A process watches the `cache.maxKeys` keys that spent last, 10,000 at
+ * least. Where more spend in turn, each is forgotten before it spends again, and none is told of: raise `cache.maxKeys`.
+ */
 export interface SpendVelocity {
   /** How many times its daily average a key's pace has to be; 10 by default. */
   readonly times?: number | undefined;
@@ -55,16 +58,19 @@ export function velocityFrom({ times, windowMs, days, minUsd }: SpendVelocity): 
 
 /**
  * Watches the pace at which keys spend, where somebody listens. Every process tells of what was settled through it, and
- * remembers nothing after a restart. A key takes a few hundred bytes, whatever it spends.
+ * remembers nothing after a restart. A key takes a kilobyte or two, whatever it spends.
  */
 export class SpendPace {
   readonly #events: EventHub;
   readonly #velocity: Velocity;
+  readonly #maxKeys: number;
   #keys: LRUCache<string, KeyPace> | undefined;
 
-  constructor(events: EventHub, velocity: Velocity) {
+  /** @param maxKeys chains kept: who keeps those of more keys has more to watch */
+  constructor(events: EventHub, velocity: Velocity, maxKeys: number) {
     this.#events = events;
     this.#velocity = velocity;
+    this.#maxKeys = Math.max(LEAST_KEYS, maxKeys);
   }
 
   /** Looks at what a call came to, in nano-USD. */
@@ -89,7 +95,7 @@ export class SpendPace {
   }
 
   #paceOf(key: string, at: number): KeyPace {
-    this.#keys ??= new LRUCache({ max: KEYS_MAX }); // with the first listener: it takes its memory at once
+    this.#keys ??= new LRUCache({ max: this.#maxKeys }); // with the first listener: it takes its memory at once
     const known = this.#keys.get(key);
     if (known !== undefined) return known;
     const pace = new KeyPace(this.#velocity, at);

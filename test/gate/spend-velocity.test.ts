@@ -96,6 +96,21 @@ describe("the pace at which a key spends", () => {
     expect(told.map(({ context }) => context.keyId)).toEqual(["k1"]);
   });
 
+  it("is watched for as many keys as `cache.maxKeys` keeps chains of", async () => {
+    const keys = Array.from({ length: 10_001 }, (_, i) => aChain({ key: { id: `k${i}` } }));
+    const { gate, clock, tokens } = world(keys, { unpriced: "free", cache: { maxKeys: keys.length } });
+    const told: string[] = [];
+    gate.on("spendVelocity", ({ context }) => told.push(context.keyId));
+    const spend = async (keyId: string, costUsd: number) => {
+      const { reservation } = passed(await gate.admit({ keyId }, { model: "m", costUsd }));
+      await gate.settle(reservation, { costUsd });
+    };
+    for (const keyId of tokens.keys()) await spend(keyId, 1);
+    clock.at += DAY_MS;
+    await spend("k0", 50);
+    expect(told).toEqual(["k0"]);
+  });
+
   it("has the whole of its window, wherever in a part of it a call comes", async () => {
     for (let minute = 1; minute < 60; minute++) {
       const { clock, told, spend } = spender();
