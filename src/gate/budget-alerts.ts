@@ -6,17 +6,23 @@ import { readingAfter } from "./admission.js";
 import type { EventHub } from "./event-hub.js";
 import type { CallContext } from "./events.js";
 
-/** Periods of budgets remembered. One that falls out may be told of twice; none goes untold. */
-const BUDGETS_MAX = 10_000;
+/**
+ * Periods of budgets remembered at least: four for each key of the 10,000 whose chains are kept by default. One that falls out
+ * may be told of twice, and with every call where more have reached a threshold than are remembered; none goes untold.
+ */
+const LEAST_BUDGETS = 40_000;
 
 /** Tells once per period, max and threshold that a budget has reached it. Every process tells for itself. */
 export class BudgetAlerts {
   readonly #events: EventHub;
+  readonly #maxBudgets: number;
   /** The highest threshold told, by budget and period. */
   #told: LRUCache<string, number> | undefined;
 
-  constructor(events: EventHub) {
+  /** @param maxKeys chains kept: who keeps those of more keys has more budgets */
+  constructor(events: EventHub, maxKeys: number) {
     this.#events = events;
+    this.#maxBudgets = Math.max(LEAST_BUDGETS, maxKeys);
   }
 
   /** Looks at what a charge or a settle left on the counts. */
@@ -44,7 +50,7 @@ export class BudgetAlerts {
   #isNew(limit: Limit, period: Period | undefined, threshold: number): boolean {
     // With the max: a budget that was raised after an alert is told of again.
     const name = `${limit.scopeKey} ${limit.field} ${period?.index} ${limit.max}`;
-    this.#told ??= new LRUCache({ max: BUDGETS_MAX }); // at the first alert: it takes its memory at once
+    this.#told ??= new LRUCache({ max: this.#maxBudgets }); // at the first alert: it takes its memory at once
     const told = this.#told.get(name);
     if (told !== undefined && told >= threshold) return false;
     this.#told.set(name, threshold);

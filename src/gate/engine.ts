@@ -66,7 +66,7 @@ export function createEngine(settings: GateSettings, directory: Directory, ids: 
     limitCache,
     shapes,
     events,
-    alerts: new BudgetAlerts(events),
+    alerts: new BudgetAlerts(events, settings.cache.maxKeys),
     pace: new SpendPace(events, settings.spendVelocity, settings.cache.maxKeys),
     expiry: new ExpiryNotices(events),
     local: new LocalCounting(settings.localShare, ids),

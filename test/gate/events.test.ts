@@ -170,6 +170,16 @@ describe("budgetThreshold", () => {
     expect(told()).toEqual([]);
   });
 
+  it("is told once of each budget also where those of 10,001 keys have reached it", async () => {
+    const keys = Array.from({ length: 10_001 }, (_, i) => aChain({ key: { id: `k${i}`, limits: budget() } }));
+    const { gate } = world(keys);
+    const heard = hear(gate, "budgetThreshold");
+    for (const costUsd of [8, 0.1]) {
+      for (const { key } of keys) passed(await gate.admit({ keyId: key.id }, dollars(costUsd)));
+    }
+    expect(heard).toHaveLength(keys.length);
+  });
+
   it("that was reached while nobody listened is told at the next call", async () => {
     const { gate } = world(limited({ key: budget() }));
     passed(await gate.admit(KEY, dollars(9)));
