@@ -14,6 +14,7 @@ import { KeyResolver } from "./key-resolver.js";
 import { LastUsed } from "./last-used.js";
 import { LocalCounting } from "./local-counting.js";
 import { LostReserves } from "./lost-reserves.js";
+import { LostSettles } from "./lost-settles.js";
 import type { GateSettings } from "./options.js";
 import { Outage } from "./outage.js";
 import { SpendPace } from "./spend-velocity.js";
@@ -39,6 +40,7 @@ export interface Engine {
   readonly local: LocalCounting;
   readonly outage: Outage;
   readonly lostReserves: LostReserves;
+  readonly lostSettles: LostSettles;
   /** Lets the control plane's writes of one org wait for each other. */
   readonly orgQueue: OrgQueue;
   /** When keys were last used; absent where there is no storage to keep it in. */
@@ -72,6 +74,7 @@ export function createEngine(settings: GateSettings, directory: Directory, ids: 
     local: new LocalCounting(settings.localShare, ids),
     outage: new Outage(),
     lostReserves: new LostReserves(),
+    lostSettles: new LostSettles(),
     orgQueue: new OrgQueue(),
     lastUsed: settings.storage && new LastUsed(settings.storage),
     underWay: new UnderWay(),

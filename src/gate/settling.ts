@@ -87,13 +87,18 @@ async function closeElsewhere(
   engine.underWay.start();
   try {
     const conclude = ({ used }: Settled) => {
+      engine.lostSettles.forget(reservation.id);
       const overdraft = counted(engine, reservation, charges, used, ending.at);
       return closed(engine, reservation, use, overdraft, ending);
     };
     const outcome = await settleCounted(engine, reservation, charges, ending.at, conclude);
+    if (outcome.outcome === "already_settled") engine.lostSettles.tell(reservation.id);
     if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
     const answer = conclude(outcome);
     return answer instanceof Promise ? await engine.underWay.aside(answer) : answer;
+  } catch (error) {
+    engine.lostSettles.note(reservation.id, error, () => ended(engine, reservation, use, ending));
+    throw error;
   } finally {
     engine.underWay.end();
   }

@@ -456,6 +456,42 @@ describe("counters that answer too late", () => {
     },
   );
 
+  it.each(["settled", "released"] as const)(
+    "or lose the answer have closed the call, and the ledger is told what came of it with the next try: %s",
+    async (how) => {
+      const sink = memoryLedgerSink();
+      const ledger = createLedger({ sink });
+      const { gate, store } = setUp({ ledger }, limited({ key: { budget: { usd: 5, reset: "daily" } } }));
+      const end = async (lost: "does it and loses the answer" | "rejects") => {
+        const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 1 }));
+        const tryIt = (costUsd: number) =>
+          how === "settled" ? gate.settle(reservation, { costUsd }) : gate.release(reservation);
+        store.health = lost;
+        await expect(tryIt(0.5)).rejects.toThrow(CountersUnavailableError);
+        store.health = "up";
+        return tryIt(0.7);
+      };
+      expect(await end("does it and loses the answer")).toEqual({
+        settled: false,
+        reason: "already_settled",
+      });
+      settled(await end("rejects"));
+      await ledger.flush();
+      expect(sink.events().map(({ outcome, costNanoUsd }) => [outcome, costNanoUsd])).toEqual(
+        how === "settled"
+          ? [
+              [how, 0.5e9],
+              [how, 0.7e9],
+            ]
+          : [
+              [how, 0],
+              [how, 0],
+            ],
+      );
+      expect(await gate.reconcile({ orgId: "o1" })).toMatchObject({ differences: [], unended: [] });
+    },
+  );
+
   it("have settled all the same, so that the second try is told already_settled and charges nothing", async () => {
     const { gate, store } = setUp();
     const { reservation } = passed(await gate.admit(KEY, CALL));

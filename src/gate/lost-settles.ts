@@ -1,0 +1,34 @@
+import { CountersUnavailableError, TollgateError } from "../model/errors.js";
+
+/** A few megabytes. An end that falls out is missing in the ledger, where its call expires with its estimate. */
+const ENDS_MAX = 4_096;
+
+/**
+ * Settles and releases that failed without an answer, as when a connection breaks. Counters may have made them; the next try
+ * is then `already_settled`, and the ledger has to be told of the end all the same. Where another process has settled the
+ * call meanwhile, there are two ends, and a sink keeps the one that it has first.
+ */
+export class LostSettles {
+  readonly #ends = new Map<string, () => unknown>();
+
+  /** Notes one that has failed, unless it was answered. Of several tries the first may be the one that was made. */
+  note(id: string, error: unknown, tell: () => unknown): void {
+    const isAnswered = error instanceof TollgateError && !(error instanceof CountersUnavailableError);
+    if (isAnswered || this.#ends.has(id)) return;
+    this.#ends.set(id, tell);
+    const [oldest = id] = this.#ends.keys();
+    if (this.#ends.size > ENDS_MAX) this.#ends.delete(oldest);
+  }
+
+  /** Tells of an end that the counters have had since. */
+  tell(id: string): void {
+    const tell = this.#ends.get(id);
+    this.forget(id);
+    tell?.();
+  }
+
+  /** For an end that was told of. */
+  forget(id: string): void {
+    this.#ends.delete(id);
+  }
+}
