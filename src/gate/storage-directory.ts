@@ -63,11 +63,11 @@ export function principalOf(
 }
 
 async function keyOfHash(storage: Storage, hash: string): Promise<Records["key"] | undefined> {
-  const [[current], [previous]] = await Promise.all([
-    storage.find("key", { hash }, { limit: 1 }),
-    storage.find("key", { previousHash: hash }, { limit: 1 }),
-  ]);
-  return current ?? previous;
+  // INVARIANT: in this order. A rotation in between makes the current token the one before, never the other way round.
+  const [current] = await storage.find("key", { hash }, { limit: 1 });
+  if (current !== undefined) return current;
+  const [previous] = await storage.find("key", { previousHash: hash }, { limit: 1 });
+  return previous;
 }
 
 async function orgOf(storage: Storage, orgId: string): Promise<KeyChain["org"] | undefined> {

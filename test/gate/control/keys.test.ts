@@ -370,6 +370,25 @@ test("a write begins again where something of it changed that is no write of the
   expect(await storage.find("keyUse", { orgId: ORG })).toEqual([]);
 });
 
+test("a token that another process rotates while it is looked up works as long as its time of grace", async () => {
+  const storage = memoryStorage();
+  const ann = createGate({ storage }).as({ userId: "ann" });
+  await ann.orgs.create({ id: ORG, name: "Acme" });
+  await ann.projects.create({ orgId: ORG, id: "p0", name: "p0" });
+  const { key, token } = await ann.keys.create(at);
+  const { watch, find, ...rest } = storage;
+  let isRotated = false;
+  const slow: typeof find = async (kind, where, page) => {
+    if ("hash" in where && !isRotated) {
+      isRotated = true;
+      await ann.keys.rotate({ keyId: key.id, graceMs: 1_000 });
+    }
+    return find(kind, where, page);
+  };
+  const other = createGate({ storage: { ...rest, find: slow } });
+  expect(await other.admit(token, { model: "a" })).toMatchObject({ admitted: true });
+});
+
 test("the orgs of somebody come page by page", async () => {
   const { gates } = await createWorld();
   const { orgs } = gates[0].as({ userId: "ann" });
