@@ -21,7 +21,12 @@ export function storageDirectory(storage: Storage, clock: Clock): Directory {
         holderOf(storage, orgId, projectId, userId),
       ]);
       if (org === undefined || project?.orgId !== orgId) return undefined;
-      return { org, project: projectOf(project), holder, key: keyPart(key, holder, clock.now()) };
+      const found = { org, project: projectOf(project), holder, key: keyPart(key) };
+      const isAway = !holder.active || (holder.expiresAt !== undefined && clock.now() >= holder.expiresAt);
+      if (!key.revokedWithHolder || !isAway) return found;
+      // The holder's absence is why it stopped, and refuses it by itself; once they are back, it is a revoked key. Whoever asks
+      // may have read the clock before: with an end to come, nothing would refuse it.
+      return { ...found, holder: { ...holder, active: false }, key: { ...found.key, status: "active" } };
     },
 
     async principal(userId, orgId) {
@@ -125,11 +130,9 @@ async function holderOf(
   };
 }
 
-function keyPart(key: Records["key"], holder: KeyChain["holder"], now: number): KeyChain["key"] {
-  const { id, expiresAt, models, mcpServers, limits, contentLogging, previousHash, previousExpiresAt } = key;
-  const away = !holder.active || (holder.expiresAt !== undefined && now >= holder.expiresAt);
-  // The holder's absence is why it stopped, and refuses it by itself; once they are back, it is a revoked key.
-  const status = key.revokedWithHolder && away ? "active" : key.status;
+function keyPart(key: Records["key"]): KeyChain["key"] {
+  const { id, status, expiresAt, models, mcpServers, limits, contentLogging } = key;
+  const { previousHash, previousExpiresAt } = key;
   return {
     id,
     status,

@@ -295,6 +295,28 @@ describe("keys", () => {
     expect(await call(token)).toMatchObject({ reason: "key_revoked" });
   });
 
+  test("one that its holder's leaving revoked passes no call, though their new membership ends while it is looked up", async () => {
+    const storage = memoryStorage();
+    const { clock } = world;
+    const gate = createGate({ clock, storage });
+    const ann = gate.as({ userId: "ann" });
+    await ann.orgs.create({ id: ORG, name: "Acme" });
+    await ann.projects.create({ orgId: ORG, id: "p0", name: "p0" });
+    await ann.orgMembers.add({ orgId: ORG, userId: "cem", role: "member" });
+    const member = { ...at, userId: "cem" };
+    await ann.projectMembers.add({ ...member, role: "member" });
+    const { token } = await gate.as({ userId: "cem" }).keys.create(at);
+    await ann.projectMembers.remove(member);
+    const expiresAt = clock.time + 1;
+    await ann.projectMembers.add({ ...member, role: "member", expiresAt });
+    const { find } = storage;
+    storage.find = (...query) => {
+      clock.time = expiresAt;
+      return find(...query);
+    };
+    expect(await gate.admit(token, { model: "a" })).toMatchObject({ admitted: false });
+  });
+
   test("list knows no tag that objects inherit, and no key is unused since before it was made", async () => {
     const { key } = await as("cem").keys.create({ ...at, tags: { purpose: "batch" } });
     const ids = async (query: object) =>
