@@ -33,23 +33,27 @@ export class ChangeLog {
   }
 
   /**
-   * What was changed after number `after`. Where some of that is no longer known, every org is told as changed: it is
-   * more than was, never less.
+   * What was changed after number `after`. Where some of that is no longer known, every org that there is is told as changed, and
+   * `isWhole` is false: one that is gone by now may have changed too.
    */
-  since(after: number): { readonly last: number; readonly changed: readonly Changed[] } {
+  since(after: number): {
+    readonly last: number;
+    readonly changed: readonly Changed[];
+    readonly isWhole: boolean;
+  } {
     const rows = this.#connection.all(
       "SELECT sequence, kind, id, org_id FROM tollgate_change WHERE sequence > ? ORDER BY sequence",
       after,
     );
     const first = Number(rows[0]?.sequence ?? after + 1);
     const last = Number(rows.at(-1)?.sequence ?? after);
-    if (first > after + 1) return { last, changed: this.#everyOrg() };
+    if (first > after + 1) return { last, changed: this.#everyOrg(), isWhole: false };
     const changed = rows.map(({ kind, id, org_id }) => ({
       kind: kind as RecordKind, // sound: only kinds are appended
       id: textIn(id),
       orgId: textIn(org_id),
     }));
-    return { last, changed };
+    return { last, changed, isWhole: true };
   }
 
   #everyOrg(): Changed[] {

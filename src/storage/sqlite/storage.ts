@@ -55,7 +55,7 @@ export function sqliteStorage(options: SqliteStorageOptions): Storage {
       connection.transaction("IMMEDIATE", () => log.append(write(connection, changes)));
       watch.look();
     },
-    watch: (listener) => watch.add(listener),
+    watch: (listener, missed) => watch.add(listener, missed),
     async close() {
       watch.close();
     },

@@ -4,12 +4,15 @@ import type { ChangeLog } from "./change-log.js";
 /** How often the log is looked at for the commits of others: a look is one search in an index. */
 const LOOK_EVERY_MS = 100;
 
-type Listener = (changed: readonly Changed[]) => void;
+interface Watcher {
+  readonly changed: (changed: readonly Changed[]) => void;
+  readonly missed: (() => void) | undefined;
+}
 
-/** Tells listeners of what is new in the log: at once after a commit of this storage, soon after one of another. */
+/** Tells watchers of what is new in the log: at once after a commit of this storage, soon after one of another. */
 export class Watch {
   readonly #log: ChangeLog;
-  readonly #listeners = new Set<Listener>();
+  readonly #watchers = new Set<Watcher>();
   #last = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -18,16 +21,17 @@ export class Watch {
   }
 
   /** @returns what stops it */
-  add(listener: Listener): () => void {
+  add(changed: Watcher["changed"], missed?: () => void): () => void {
     if (this.#timer === undefined) {
       this.#last = this.#log.last;
       this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS);
       this.#timer.unref();
     }
-    this.#listeners.add(listener);
+    const watcher = { changed, missed };
+    this.#watchers.add(watcher);
     return () => {
-      this.#listeners.delete(listener);
-      if (this.#listeners.size === 0) this.close();
+      this.#watchers.delete(watcher);
+      if (this.#watchers.size === 0) this.close();
     };
   }
 
@@ -41,13 +45,15 @@ export class Watch {
       return;
     }
     this.#last = found.last;
-    if (found.changed.length === 0) return;
-    for (const listener of [...this.#listeners]) listener(found.changed);
+    for (const { changed, missed } of [...this.#watchers]) {
+      if (!found.isWhole) missed?.();
+      if (found.changed.length > 0) changed(found.changed);
+    }
   }
 
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#listeners.clear();
+    this.#watchers.clear();
   }
 }

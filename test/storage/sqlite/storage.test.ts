@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { createGate, type Gate } from "../../../src/gate/gate.js";
 import { ConflictError, ValidationError } from "../../../src/model/errors.js";
 import { type RecordKind, recordKinds } from "../../../src/model/records.js";
 import { INDEXES } from "../../../src/storage/indexes.js";
@@ -94,6 +95,30 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
     );
     await eventually(() => expect(told).toEqual(["org acme"]));
     await storage.close();
+  });
+
+  it("of an org that was deleted with more than the log keeps let no key of it through in another process", async () => {
+    await withFile(async (path) => {
+      const databases = [openDatabase(path), openDatabase(path)];
+      const [one, other] = databases.map((database) =>
+        createGate({ storage: sqliteStorage({ database }), cache: { maxAgeMs: 3_600_000 } }),
+      ) as [Gate, Gate];
+      const olga = one.as({ userId: "olga" });
+      await olga.orgs.create({ id: "acme", name: "Acme" });
+      await olga.projects.create({ orgId: "acme", id: "web", name: "Web" });
+      const { token } = await olga.keys.create({ orgId: "acme", projectId: "web" });
+      expect(await other.admit(token, { model: "m" })).toMatchObject({ admitted: true });
+      await olga.orgs.delete({ orgId: "acme", confirm: "acme" });
+      // As if so many records had gone with it that the first of them are no longer kept.
+      databases[0]?.exec(
+        `DELETE FROM tollgate_change; INSERT INTO tollgate_change VALUES (20000, 'key', '"k"', '"acme"')`,
+      );
+      await eventually(async () =>
+        expect(await other.admit(token, { model: "m" })).toMatchObject({ reason: "invalid_key" }),
+      );
+      for (const gate of [one, other]) await gate.close();
+      for (const database of databases) database.close();
+    });
   });
 
   it("have a column for each indexed field and a unique constraint for each unique one", () => {
