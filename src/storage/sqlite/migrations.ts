@@ -142,4 +142,6 @@ CREATE TABLE tollgate_change (
   org_id TEXT NOT NULL
 ) STRICT;
 `,
+  // The orgs of somebody, whichever they are: without it, every member of every org would be looked at.
+  "CREATE INDEX tollgate_org_member_by_user_id ON tollgate_org_member (user_id, id);",
 ];

@@ -144,6 +144,7 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
     ["key", { orgId: "o", projectId: "p" }],
     ["projectMember", { orgId: "o", userId: "u" }],
     ["orgMember", { orgId: "o", role: "owner" }],
+    ["orgMember", { userId: "u" }],
     ["auditEvent", { orgId: "o" }],
   ] as const satisfies [RecordKind, object][])(
     "of %s by %o are found by an index, not by a scan",
