@@ -97,10 +97,9 @@ export function orgsOf(control: Control): Orgs {
       const after = page.after && membershipId(page.after, userId);
       const members = await listPage(control.storage, "orgMember", { userId }, { ...page, after }, maySee);
       const orgs = await Promise.all(members.items.map(({ orgId }) => control.storage.get("org", orgId)));
-      const items = orgs.filter((org) => org !== undefined);
-      return mapped({ items, ...(members.next && { next: items.at(-1)?.id ?? "" }) }, (org) =>
-        viewOf("org", org),
-      );
+      const items = orgs.filter((org) => org !== undefined); // one may have been deleted meanwhile
+      const next = members.next && members.items.at(-1)?.orgId;
+      return mapped({ items, ...(next !== undefined && { next }) }, (org) => viewOf("org", org));
     },
 
     async update(input) {

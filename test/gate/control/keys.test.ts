@@ -425,6 +425,22 @@ test("the orgs of somebody come page by page", async () => {
   expect(seen).toEqual([ORG, "beta", "zeta"]);
 });
 
+test("the orgs of somebody go on after a page whose orgs were deleted while it was read", async () => {
+  const storage = memoryStorage();
+  const { orgs } = createGate({ storage }).as({ userId: "ann" });
+  for (const id of ["alpha", "beta"]) await orgs.create({ id, name: id });
+  const { get } = storage;
+  storage.get = async (kind, id) => {
+    if (kind !== "org") return get(kind, id);
+    storage.get = get;
+    await orgs.delete({ orgId: "alpha", confirm: "alpha" });
+    return get(kind, id);
+  };
+  const { items, next } = await orgs.list({ limit: 1 });
+  expect(items).toEqual([]);
+  expect((await orgs.list({ limit: 1, after: next })).items.map(({ id }) => id)).toEqual(["beta"]);
+});
+
 test("a write that failed does not fail the one behind it", async () => {
   const queue = new OrgQueue();
   const failing = queue.run(ORG, async () => {
