@@ -15,7 +15,7 @@ export type Authentication =
       readonly userId: string;
       /** The holder as they are now, acting through the key: confined to its project. */
       readonly principal: Principal;
-      /** Epoch milliseconds at which the key ends; absent where it does not. */
+      /** Epoch milliseconds at which the key ends, by itself or with its holder's membership; absent where it does not. */
       readonly expiresAt?: number;
     }
   | { readonly authenticated: false; readonly reason: KeyRefusalReason; readonly message: string };
@@ -31,10 +31,9 @@ export async function authenticate(engine: Engine, token: string): Promise<Authe
   if (found === undefined || tokenEnded(found, now)) return failed("invalid_key");
   const reason = found.refusalAt(now);
   if (reason !== undefined) return failed(reason);
-  const { keyId, orgId, projectId, userId, chain } = found;
+  const { keyId, orgId, projectId, userId, endsAt } = found;
   const holder = await engine.directory.principal(userId, orgId);
   if (holder === undefined) return failed("holder_removed");
-  const { expiresAt } = chain.key;
   return {
     authenticated: true,
     keyId,
@@ -42,7 +41,7 @@ export async function authenticate(engine: Engine, token: string): Promise<Authe
     projectId,
     userId,
     principal: { ...holder, via: { keyId, projectId } },
-    ...(expiresAt !== undefined && { expiresAt }),
+    ...(endsAt !== undefined && { expiresAt: endsAt }),
   };
 }
 

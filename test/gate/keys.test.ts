@@ -166,6 +166,19 @@ describe("authenticate", () => {
     });
   });
 
+  it("tells when the key ends, by itself or with its holder's membership, whichever is first", async () => {
+    const { registry, gate } = setUp();
+    const endOf = async (ofKey: number | undefined, ofHolder: number | undefined) => {
+      const token = registry.put(aChain({ key: { expiresAt: ofKey }, holder: { expiresAt: ofHolder } }));
+      const answer = await gate.authenticate(token);
+      return "expiresAt" in answer && answer.expiresAt;
+    };
+    expect(await endOf(undefined, NOON + 5)).toBe(NOON + 5);
+    expect(await endOf(NOON + 9, NOON + 5)).toBe(NOON + 5);
+    expect(await endOf(NOON + 3, NOON + 5)).toBe(NOON + 3);
+    expect(await endOf(undefined, undefined)).toBe(false);
+  });
+
   const REASONS: readonly (readonly [KeyRefusalReason, KeyChain])[] = [
     ["key_revoked", aChain({ key: { status: "revoked" } })],
     ["key_disabled", aChain({ key: { status: "disabled" } })],
