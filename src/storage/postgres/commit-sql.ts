@@ -30,8 +30,7 @@ DECLARE
   change record;
   present record;
   done bigint;
-  orgs text[] := '{}';
-  changed json[];
+  changed json[] := '{}';
   one json;
   part json[] := '{}';
   bytes integer := 0;
@@ -47,7 +46,8 @@ BEGIN
       RETURN json_build_object('stale', json_build_object(
         'kind', change.kind, 'id', change.id, 'expected', change.expected, 'present', coalesce(present.version, 0)));
     END IF;
-    orgs := orgs || coalesce(change.org_id, present.org_id);
+    changed := array_append(changed, json_build_object(
+      'kind', change.kind, 'id', change.id, 'orgId', coalesce(change.org_id, present.org_id)));
   END LOOP;
 
   FOR change IN
@@ -69,10 +69,6 @@ BEGIN
     END IF;
   END LOOP;
 
-  changed := ARRAY(
-    SELECT json_build_object('kind', g.kind, 'id', g.id, 'orgId', orgs[g.place])
-    FROM (SELECT kind, id, row_number() OVER (ORDER BY kind <> 'trail', kind, id COLLATE "C") AS place
-          FROM json_to_recordset(changes) AS g (kind text, id text)) g ORDER BY g.place);
   FOREACH one IN ARRAY changed LOOP
     IF cardinality(part) > 0 AND bytes + octet_length(one::text) + 1 > ${CHANGES_MAX} THEN
       PERFORM ${s}.tell(writer, part);
