@@ -54,7 +54,8 @@ async function answerOf(upstream: Upstream, call: OpenCall, headers: IncomingHtt
     call.seen = () => ({ model });
     try {
       const response = await send(upstream, call.request.endpoint, bytes, headers, call.signal);
-      if (response.status >= 400) call.seen = () => NOTHING;
+      // An earlier one that was lost on its way may be billed all the same.
+      if (response.status >= 400) call.seen = before ?? (() => NOTHING);
       const wrong = failureOf(response.status);
       if (wrong === undefined) return { model, response };
       failure = wrong;

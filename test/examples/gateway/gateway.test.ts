@@ -80,6 +80,18 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect(await arena.used("requests")).toBe(1);
   });
 
+  it("charges the estimate of a call that was lost on its way, also where the model after it fails", async () => {
+    const arena = await startArena(start);
+    await providerThat(arena, (_req, res, body) => {
+      if (JSON.parse(body).model === "gpt-4o") res.destroy();
+      else res.writeHead(500).end();
+    });
+    expect((await post(arena, ask({ model: "smart" }))).status).toBe(502);
+    const inputTokens = estimateInputTokens(ask());
+    expect(await spent(arena)).toEqual({ requests: 1, inputTokens, outputTokens: 4, inFlight: 0 });
+    expect(await arena.used("cost")).toBe(inputTokens * 2_500 + 4 * 10_000);
+  });
+
   it("tells an error of the provider's without its text, and charges no tokens for it", async () => {
     const arena = await startArena(start);
     for (const [status, told, code] of [
