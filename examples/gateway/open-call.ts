@@ -48,7 +48,13 @@ export class OpenCall {
 
   /** Closes the call with its answer; a client that has not taken all of it has hung up. */
   closeWith(res: ServerResponse): void {
-    res.once("close", () => this.close({ disconnected: !res.writableFinished }));
+    const { socket } = res.req;
+    const close = () => this.close({ disconnected: !res.writableFinished });
+    res.once("close", close);
+    // An answer that stands behind another one on its connection is not told when that is gone.
+    if (socket.destroyed) close();
+    else socket.once("close", close);
+    this.#ended.then(() => socket.off("close", close));
   }
 
   async #close(how: { readonly disconnected?: boolean }): Promise<void> {

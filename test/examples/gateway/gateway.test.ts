@@ -328,6 +328,21 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect(received).toBeGreaterThan(pieces * piece.length);
   });
 
+  it("ends every call of a client that hangs up, also those whose answers wait for the first on one connection", async () => {
+    const arena = await startArena(start);
+    heldAfterThreeWords(arena);
+    const body = JSON.stringify(ask({ ...STREAM, max_tokens: 10 }));
+    const request =
+      `POST ${CHAT} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer ${arena.token}\r\n` +
+      `content-length: ${body.length}\r\n\r\n${body}`;
+    const socket = connect(Number(new URL(arena.url).port), "127.0.0.1");
+    socket.write(request.repeat(3));
+    await eventually(() => expect(arena.provider.received).toHaveLength(3));
+    socket.destroy();
+    await eventually(async () => expect(await arena.used("inFlight")).toBe(0));
+    await eventually(() => expect(arena.provider.cutOff()).toBe(3));
+  });
+
   it("settles what is in flight when it shuts down, with what was seen", async () => {
     const arena = await startArena(start);
     heldAfterThreeWords(arena);
