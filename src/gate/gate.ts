@@ -65,6 +65,7 @@ export interface Gate<P extends Permissions = StandardPermissions> {
    * Corrects a reservation to what was really used, once, and closes it. Never refuses: the money is spent.
    *
    * @param reservation the object, its JSON, or what that parses to
+   * @throws ValidationError naming the field that is wrong; nothing is settled
    * @throws CountersUnavailableError where the counters did not answer; it may be tried again
    */
   settle(reservation: Reservation | string, actual: Actual): Promise<Settlement>;
@@ -75,12 +76,17 @@ export interface Gate<P extends Permissions = StandardPermissions> {
    * @throws ConflictError where the reservation is no longer open
    */
   extend(reservation: Reservation | string, more: More): Promise<Admission>;
-  /** Undoes a reservation, for a call that was never sent. After dispatch, settle with what was seen. */
+  /**
+   * Undoes a reservation, for a call that was never sent. After dispatch, settle with what was seen.
+   *
+   * @throws CountersUnavailableError where the counters did not answer; it may be tried again
+   */
   release(reservation: Reservation | string): Promise<Settlement>;
   /**
    * What every limit of the named scopes has used.
    *
    * @throws NotFoundError where the org has no such project, member or key
+   * @throws CountersUnavailableError where the counters do not answer
    */
   usage(query: UsageQuery): Promise<LimitReading[]>;
   /**

@@ -41,9 +41,12 @@ export interface GateOptions<Given extends StandardPolicy = StandardPolicy> {
   readonly estimate?: Estimator | undefined;
   /** Tells the time in epoch milliseconds, by which keys end and periods begin; `Date` by default. */
   readonly clock?: Clock | undefined;
-  /** What tokens begin with: letters, digits and `-`, `_`; `sk-tg-` by default. */
+  /** What tokens begin with: 1 to 32 letters, digits, `-` and `_`; `sk-tg-` by default. */
   readonly keyPrefix?: string | undefined;
-  /** `maxKeys`: chains kept, 10,000 by default. `maxAgeMs`: how old one may be, 30,000 by default. */
+  /**
+   * `maxKeys`: chains kept, from 1 to 10,000,000; 10,000 by default. `maxAgeMs`: how old one may be, in milliseconds from 1 to
+   * 2,147,483,647; 30,000 by default.
+   */
   readonly cache?:
     | { readonly maxKeys?: number | undefined; readonly maxAgeMs?: number | undefined }
     | undefined;
@@ -55,9 +58,12 @@ export interface GateOptions<Given extends StandardPolicy = StandardPolicy> {
    * A call that fits its limits and only not the share of one is refused as `counters_unavailable`.
    */
   readonly localShare?: number | undefined;
-  /** How long a call waits for the counters, in milliseconds; 1,000 by default. */
+  /** How long a call waits for the counters, in milliseconds from 1 to 2,147,483,647; 1,000 by default. */
   readonly countersTimeoutMs?: number | undefined;
-  /** How long a reservation lives, in milliseconds; an hour by default. */
+  /**
+   * How long a reservation lives, in milliseconds from 1 to 2,147,483,647; an hour by default. Longer than the longest call: after it
+   * a settle answers `expired`, and the estimate stays charged.
+   */
   readonly reservationTtlMs?: number | undefined;
   /** From when on the pace at which a key spends is a `spendVelocity` event. */
   readonly spendVelocity?: SpendVelocity | undefined;

@@ -22,11 +22,11 @@ const LEAST_KEYS = 10_000;
  * least. Where more spend in turn, each is forgotten before it spends again, and none is told of: raise `cache.maxKeys`.
  */
 export interface SpendVelocity {
-  /** How many times its daily average a key's pace has to be; 10 by default. */
+  /** How many times its daily average a key's pace has to be, above 1; 10 by default. */
   readonly times?: number | undefined;
-  /** The pace is what was spent in so many milliseconds, carried on for a day; an hour by default, a day at most. */
+  /** The pace is what was spent in so many milliseconds, carried on for a day: from a minute to a day, an hour by default. */
   readonly windowMs?: number | undefined;
-  /** The average is over the days before, at most so many; 7 by default, 31 at most. A key without one day is not judged. */
+  /** The average is over the days before, at most so many, from 1 to 31; 7 by default. A key without one day is not judged. */
   readonly days?: number | undefined;
   /** Less than this in a window is nobody's concern, in US dollars; 1 by default. */
   readonly minUsd?: number | string | undefined;

@@ -29,7 +29,10 @@ export interface Budget {
   /** US dollars, at most 9,000,000; a decimal string where a number would not be exact. */
   usd: number | string;
   reset: BudgetReset;
-  /** Shares of the budget at which a `budgetThreshold` event is emitted, once per period each: `[0.8, 1]`. */
+  /**
+   * Shares of the budget at which a `budgetThreshold` event is emitted, once per period each: `[0.8, 1]`. At most ten, each above 0
+   * and at most 10.
+   */
   alertAt?: number[] | undefined;
   /** Whether calls on the customer's own provider key count here too; they do not by default. */
   countByok?: boolean | undefined;
@@ -53,7 +56,7 @@ const budgetsSchema = z
     error: "budgets with different resets",
   });
 
-/** What may be said of one model: {@link Limits} without `perModel`. */
+/** What may be said of one model: {@link Limits} without `perModel`. Counts are whole numbers up to 10^15. */
 export interface ModelLimits {
   /** Requests per minute. */
   rpm?: number | undefined;
@@ -69,7 +72,7 @@ export interface ModelLimits {
   tpd?: number | undefined;
   /** Calls at the same time. */
   inFlight?: number | undefined;
-  /** One budget, or several with different resets. */
+  /** One budget, or a list with one for each reset. */
   budget?: Budget | Budget[] | undefined;
   /** `shadow` counts and reports but never refuses; `enforce` by default. */
   mode?: "enforce" | "shadow" | undefined;
@@ -77,7 +80,7 @@ export interface ModelLimits {
 
 /** The limits of one scope, as a person writes them. An unknown field is an error: it would be a limit nobody holds. */
 export interface Limits extends ModelLimits {
-  /** Limits per model: each counts the calls to the models that its pattern matches, all together. */
+  /** Limits per model: each counts the calls to the models that its pattern matches, all together. At most 100. */
   perModel?: Record<string, ModelLimits> | undefined;
 }
 

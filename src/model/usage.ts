@@ -40,13 +40,13 @@ export interface CallParts {
   serviceTier?: string | undefined;
 }
 
-/** What a call is about to use, as far as the gateway knows before it is sent. */
+/** What a call is about to use, as far as the gateway knows before it is sent. Tokens are whole numbers up to 10^12. */
 export interface Usage extends CallParts {
   /** The model, or a virtual model. Either this or `mcpServer`. */
   model?: string | undefined;
   /** The MCP server. Such a call costs nothing unless `costUsd` says so, and no tokens unless they are given. */
   mcpServer?: string | undefined;
-  /** All input tokens, cached ones included. Needed where a limit counts input or cost. */
+  /** All input tokens, cached ones included. Needed where a limit counts them, or money and `costUsd` is not given. */
   inputTokens?: number | undefined;
   /** Most output tokens the call asks for; without it the gate's `estimate` decides. */
   maxOutputTokens?: number | undefined;
@@ -54,12 +54,12 @@ export interface Usage extends CallParts {
   costUsd?: number | string | undefined;
   /**
    * Makes a retry of `admit` safe: while the first reservation is open, the same id of the same key gets that one and
-   * one charge. Make it up in the gateway: a client that could choose it could send many calls on one charge.
+   * one charge. 1 to 200 characters. Make it up in the gateway: a client that could choose it could send many calls on one charge.
    */
   requestId?: string | undefined;
-  /** The call runs on the customer's own provider key and costs the org nothing. */
+  /** The call runs on the customer's own provider key: its cost counts only for budgets with `countByok`. */
   byok?: boolean | undefined;
-  /** Labels for reports: at most 50. */
+  /** Labels for reports: at most 50, names of 1 to 100 characters and values of up to 200. */
   tags?: Record<string, string> | undefined;
 }
 

@@ -16,7 +16,7 @@ export interface RedisCountersOptions {
    */
   readonly clock?: "server" | "caller" | undefined;
   /**
-   * How long a closed reservation is remembered, in milliseconds; ten minutes by default. Until then a second settle answers
+   * How long a closed reservation is remembered, in milliseconds: a day at most, ten minutes by default. Until then a second settle answers
    * `already_settled` or `expired`, after it `unknown_reservation`; it changes nothing either way.
    */
   readonly rememberClosedMs?: number | undefined;
