@@ -1,7 +1,17 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { describe, expect, it } from "vitest";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 
 const root = resolve(import.meta.dirname, "../..");
 const dist = join(root, "dist");
@@ -84,3 +94,22 @@ describe.skipIf(!existsSync(join(dist, "index.js")))(
     });
   },
 );
+
+describe("what is packed", () => {
+  it("has the guides, and not the API reference that was built beside them", () => {
+    const folder = mkdtempSync(join(tmpdir(), "tollgate-packed-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    copyFileSync(join(root, "package.json"), join(folder, "package.json"));
+    for (const file of ["docs/guides/limits.md", "docs/api/index.html"]) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
+      writeFileSync(join(folder, file), "");
+    }
+    const packed = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    const [{ files }] = JSON.parse(packed);
+    const paths: string[] = files.map(({ path }: { path: string }) => path);
+    expect(paths.sort()).toEqual(["docs/guides/limits.md", "package.json"]);
+  });
+});
