@@ -10,6 +10,7 @@ const RETRY_MS = 1_000;
 export class LateEnds {
   readonly #waiting: { readonly reservation: Reservation; readonly end: () => Promise<unknown> }[] = [];
   #retrying: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   /** Ends a call now, or else later. Never rejects. */
   async end(reservation: Reservation, end: () => Promise<unknown>): Promise<void> {
@@ -36,8 +37,12 @@ export class LateEnds {
     }
   }
 
+  /** In one timer for all that wait: counters that are away are asked once in a while, however many calls have ended. */
   #retryLater(): void {
-    setTimeout(() => this.retry(), RETRY_MS).unref();
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.retry();
+    }, RETRY_MS).unref();
   }
 }
 
