@@ -73,6 +73,9 @@ function chargesOf(use: Use, at: number) {
   return limits.map((limit) => charge(limit, amountOf(limit, use), at));
 }
 
+/** The call with which every limit is counted: the short way is for those after it. */
+const FIRST = { id: "first", orgId: "o1", now: START, ttlMs: TTL, charges: chargesOf(ONE, START) };
+
 async function reserve({ short, long, plan }: Pair, id: string, now: number, use: Use) {
   const charges = chargesOf(use, now);
   const request = { id, orgId: "o1", now, ttlMs: TTL, charges };
@@ -126,11 +129,10 @@ describe("the short way of counters in memory", () => {
   it("tells of what it made by its id: expired, settled, or never made", async () => {
     const counters = memoryCounters();
     const plan = planOf();
-    const charges = chargesOf(ONE, START);
-    await counters.reserve({ id: "first", orgId: "o1", now: START, ttlMs: TTL, charges });
+    await counters.reserve(FIRST);
     const make = () => given(shortWay(counters).reserve(START, TTL, plan, ONE));
     const settle = async (id: string, now: number) =>
-      (await counters.settle({ id, orgId: "o1", now, amounts: charges })).outcome;
+      (await counters.settle({ id, orgId: "o1", now, amounts: FIRST.charges })).outcome;
     const [settled, expired, open] = [make(), make(), make()];
     expect(await settle(settled.id, START)).toBe("settled");
     expect(await settle(settled.id, START)).toBe("already_settled");
@@ -198,13 +200,7 @@ describe("the short way of counters in memory", () => {
     const ask = (more: Partial<Use>) =>
       shortWay(counters).refuse(START, plan, sideBySide(chargesOf({ ...ONE, ...more }, START)));
     expect(ask({ requests: 61 })).toBeUndefined(); // nothing was counted: the ordinary way finds out
-    await counters.reserve({
-      id: "first",
-      orgId: "o1",
-      now: START,
-      ttlMs: TTL,
-      charges: chargesOf(ONE, START),
-    });
+    await counters.reserve(FIRST);
     const before = counters.dump();
     expect(ask({})).toBeUndefined();
     expect(ask({ slots: 61, costNanoUsd: 500 })).toBeUndefined(); // these are in shadow mode
@@ -224,13 +220,7 @@ describe("the short way of counters in memory", () => {
     const plan = planOf();
     const ask = (more: Partial<Use>) => shortWay(counters).reserve(START, TTL, plan, { ...ONE, ...more });
     expect(ask({})).toBeUndefined();
-    await counters.reserve({
-      id: "first",
-      orgId: "o1",
-      now: START,
-      ttlMs: TTL,
-      charges: chargesOf(ONE, START),
-    });
+    await counters.reserve(FIRST);
     expect(ask({})).toMatchObject({ used: limits.map(() => 2) });
     const before = counters.dump();
     expect(ask({ requests: 0 })).toBeUndefined();
@@ -241,20 +231,19 @@ describe("the short way of counters in memory", () => {
   it("does not settle what was extended, is closed or was never made", async () => {
     const counters = memoryCounters();
     const plan = planOf();
-    const at = { orgId: "o1", now: START, ttlMs: TTL, charges: chargesOf(ONE, START) };
-    await counters.reserve({ id: "first", ...at });
+    await counters.reserve(FIRST);
     const held = given(shortWay(counters).reserve(START, TTL, plan, ONE));
     const { id } = held;
-    expect(await counters.reserve({ id, ...at, extend: true })).toMatchObject({ outcome: "reserved" });
+    expect(await counters.reserve({ ...FIRST, id, extend: true })).toMatchObject({ outcome: "reserved" });
     expect(shortWay(counters).settle(held, START, ONE)).toBeUndefined();
-    expect(await counters.settle({ id, orgId: "o1", now: START, amounts: at.charges })).toMatchObject({
+    expect(await counters.settle({ id, orgId: "o1", now: START, amounts: FIRST.charges })).toMatchObject({
       outcome: "settled",
     });
     expect(shortWay(counters).settle(held, START, ONE)).toBeUndefined();
     expect(shortWay(counters).settle({ ...held }, START, ONE)).toBeUndefined();
 
     const others = memoryCounters();
-    await others.reserve({ id: "first", ...at });
+    await others.reserve(FIRST);
     const theirs = given(shortWay(others).reserve(START, TTL, planOf(), ONE));
     given(shortWay(counters).reserve(START, TTL, plan, ONE));
     expect(shortWay(counters).settle(theirs, START, ONE)).toBeUndefined();
@@ -264,11 +253,10 @@ describe("the short way of counters in memory", () => {
   it("closes what it settles: a second settle answers already_settled", async () => {
     const counters = memoryCounters();
     const plan = planOf();
-    const charges = chargesOf(ONE, START);
-    await counters.reserve({ id: "first", orgId: "o1", now: START, ttlMs: TTL, charges });
+    await counters.reserve(FIRST);
     const held = given(shortWay(counters).reserve(START, TTL, plan, ONE));
     expect(shortWay(counters).settle(held, START, ONE)).toEqual([]);
-    const again = await counters.settle({ id: held.id, orgId: "o1", now: START, amounts: charges });
+    const again = await counters.settle({ id: held.id, orgId: "o1", now: START, amounts: FIRST.charges });
     expect(again).toEqual({ outcome: "already_settled" });
   });
 
