@@ -51,6 +51,7 @@ export function nanoUsd(usd: number | string, field = "usd"): number {
   if (typeof usd === "number") {
     // Below 1e15 nano-USD the quotient has at most 15 significant digits. Decimals that short are distinct as
     // doubles, so if it is the same double as `usd`, it is the shortest text of `usd`: no digit was rounded off.
+    if (usd === 0) return 0;
     const nano = Math.round(usd * NANO_PER_USD);
     if (nano > 0 && nano < 1e15 && nano / NANO_PER_USD === usd) return nano;
   }
@@ -76,9 +77,15 @@ export function decimalUsd(nano: bigint): string {
 
 /** An amount {@link nanoUsd} takes, left as it was written. */
 export const usdSchema: z.ZodType<number | string, number | string> = z.custom<number | string>(
-  (value) => exactNanoUsd(value) !== undefined,
+  isUsd,
   EXPECTED,
 );
+
+/** What {@link nanoUsd} takes. */
+export function isUsd(value: unknown): boolean {
+  if (typeof value === "number") return value >= 0 && value <= MAX_USD;
+  return exactNanoUsd(value) !== undefined;
+}
 
 function exactNanoUsd(usd: unknown): number | undefined {
   const decimal = decimalOf(usd);

@@ -28,7 +28,17 @@ export const modelSchema = text(1, MODEL_MAX);
 
 /** What {@link modelSchema} takes. */
 export function isModel(value: unknown): boolean {
-  return typeof value === "string" && value.length > 0 && value.length <= MODEL_MAX && value.isWellFormed();
+  return isText(value, 1, MODEL_MAX);
+}
+
+/** What {@link idSchema} takes. */
+export function isId(value: unknown): boolean {
+  return isText(value, 1, ID_MAX);
+}
+
+/** What {@link text} takes, without asking a schema. */
+function isText(value: unknown, min: number, max: number): value is string {
+  return typeof value === "string" && value.length >= min && value.length <= max && value.isWellFormed();
 }
 
 /** A moment: milliseconds since 1970-01-01T00:00Z, up to the year 9999. */
@@ -39,8 +49,29 @@ export const momentSchema = z
 
 const TAGS_MAX = 50;
 
+const TAG_NAME_MAX = 100;
+
+const TAG_MAX = 200;
+
 /** Free labels of a key or a call, such as `{ purpose: "batch" }`: at most 50. */
-export const tagsSchema = recordOf(text(1, 100), text(0, 200)).refine(
+export const tagsSchema = recordOf(text(1, TAG_NAME_MAX), text(0, TAG_MAX)).refine(
   (tags) => Object.keys(tags).length <= TAGS_MAX,
   { error: `at most ${TAGS_MAX} tags` },
 );
+
+/** The copy that {@link tagsSchema} makes of tags in a plain object; undefined where something is wrong or odd. */
+export function plainTags(tags: unknown): Record<string, string> | undefined {
+  if (typeof tags !== "object" || tags === null) return undefined;
+  const prototype: unknown = Object.getPrototypeOf(tags);
+  if (prototype !== Object.prototype && prototype !== null) return undefined;
+  const names = Reflect.ownKeys(tags);
+  if (names.length > TAGS_MAX) return undefined;
+  const copy: Record<string, string> = {};
+  for (const name of names) {
+    if (!isText(name, 1, TAG_NAME_MAX) || name === "__proto__") return undefined;
+    const tag: unknown = Reflect.get(tags, name);
+    if (!isText(tag, 0, TAG_MAX)) return undefined;
+    copy[name] = tag;
+  }
+  return copy;
+}

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { usdSchema } from "./money.js";
-import { idSchema, isModel, modelSchema, tagsSchema } from "./text.js";
+import { idSchema, modelSchema, tagsSchema } from "./text.js";
 import { wholeNumber } from "./validation.js";
 
 /** Most tokens one call may name; keeps sums exact. */
@@ -9,7 +9,7 @@ export const TOKENS_MAX = 1_000_000_000_000;
 const tokensSchema = wholeNumber(0, TOKENS_MAX, "a whole number of tokens");
 
 /** Most images or searches one call may name. */
-const ITEMS_MAX = 1_000_000;
+export const ITEMS_MAX = 1_000_000;
 
 const itemsSchema = wholeNumber(0, ITEMS_MAX);
 
@@ -80,8 +80,9 @@ export function partsOf(call: CallParts): CallParts | undefined {
   ) {
     return undefined;
   }
-  const named = Object.entries(call).filter(([field, value]) => field in partsFields && value !== undefined);
-  return Object.fromEntries(named);
+  const named: Record<string, unknown> = {};
+  for (const field of PARTS) if (call[field] !== undefined) named[field] = call[field];
+  return named;
 }
 
 const partsFields = {
@@ -96,6 +97,8 @@ const partsFields = {
   searches: itemsSchema.optional(),
   serviceTier: modelSchema.optional(),
 };
+
+const PARTS = Object.keys(partsFields) as (keyof CallParts)[]; // sound: its fields are these
 
 /** {@link CallParts} */
 export const callPartsSchema: z.ZodType<CallParts> = z.strictObject(partsFields);
@@ -171,80 +174,3 @@ export const moreSchema: z.ZodType<More> = z.strictObject({
   maxOutputTokens: tokensSchema.optional(),
   costUsd: usdSchema.optional(),
 });
-
-/**
- * A usage that names only a model and tokens, where all of it is right; else undefined.
- *
- * Nearly every call is such a one, and asking the schema would be a fifth of its cost. Whatever is not goes to the schema,
- * which alone says what is wrong. Like the schema it reads each field once, whether it is the object's own or a getter of
- * its class, and what it has read is what counts.
- */
-export function plainUsage(input: Usage): Usage | undefined {
-  for (const field in input)
-    if (field !== "model" && field !== "inputTokens" && field !== "maxOutputTokens") return undefined;
-  if (typeof input !== "object" || input === null) return undefined;
-  const { model, inputTokens, maxOutputTokens } = input;
-  if (!isModel(model) || !mayBeTokens(inputTokens) || !mayBeTokens(maxOutputTokens)) return undefined;
-  const { mcpServer, costUsd, requestId, byok, tags } = input;
-  if (isAnyGiven(mcpServer, costUsd, requestId, byok, tags) || partsOf(input) !== undefined) return undefined;
-  // A copy, as the schema makes one: the caller may change its own while the chain is being loaded.
-  return { model, inputTokens, maxOutputTokens };
-}
-
-/** An actual that gives only what the dialects make of nearly every answer, all of it right; see {@link plainUsage}. */
-export function plainActual(input: Actual): Actual | undefined {
-  for (const field in input) if (!isPlainField(field)) return undefined;
-  if (typeof input !== "object" || input === null || Array.isArray(input)) return undefined;
-  const { inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens, reasoningTokens } = input;
-  if (!mayBeTokens(inputTokens) || !mayBeTokens(outputTokens) || !mayBeTokens(cachedInputTokens))
-    return undefined;
-  if (!mayBeTokens(cacheWriteTokens) || !mayBeTokens(reasoningTokens)) return undefined;
-  const { searches, serviceTier } = input;
-  if (!mayBeTokens(searches) || (searches !== undefined && searches > ITEMS_MAX)) return undefined;
-  if (serviceTier !== undefined && !isModel(serviceTier)) return undefined;
-  const { model, costUsd, disconnected, cacheWrite1hTokens, audioInputTokens, imageInputTokens } = input;
-  const { audioOutputTokens, imageOutputTokens, inputImages, outputImages } = input;
-  if (isAnyGiven(model, costUsd, disconnected, cacheWrite1hTokens, audioInputTokens)) return undefined;
-  if (isAnyGiven(imageInputTokens, audioOutputTokens, imageOutputTokens, inputImages, outputImages))
-    return undefined;
-  // Where nothing is said there may be nothing to read: a promise, say.
-  const isAnySaid =
-    isAnyGiven(inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens, reasoningTokens) ||
-    isAnyGiven(searches, serviceTier);
-  if (!isAnySaid) return undefined;
-  return {
-    inputTokens,
-    outputTokens,
-    cachedInputTokens,
-    cacheWriteTokens,
-    reasoningTokens,
-    searches,
-    serviceTier,
-  };
-}
-
-function isAnyGiven(a: unknown, b: unknown, c?: unknown, d?: unknown, e?: unknown): boolean {
-  return a !== undefined || b !== undefined || c !== undefined || d !== undefined || e !== undefined;
-}
-
-function isPlainField(field: string): boolean {
-  switch (field) {
-    case "inputTokens":
-    case "outputTokens":
-    case "cachedInputTokens":
-    case "cacheWriteTokens":
-    case "reasoningTokens":
-    case "searches":
-    case "serviceTier":
-      return true;
-    default:
-      return false;
-  }
-}
-
-function mayBeTokens(value: unknown): boolean {
-  return (
-    value === undefined ||
-    (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= TOKENS_MAX)
-  );
-}

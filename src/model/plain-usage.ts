@@ -1,0 +1,173 @@
+import { isUsd } from "./money.js";
+import { isId, isModel, plainTags } from "./text.js";
+import { type Actual, type CallParts, ITEMS_MAX, TOKENS_MAX, type Usage } from "./usage.js";
+
+/**
+ * What {@link usageSchema} makes of a usage in which all is right; else undefined.
+ *
+ * Every call comes by, and asking the schema would take longer than the rest of it. Whatever is wrong or odd goes to the
+ * schema, which alone says what it is. Like the schema it reads each field once, whether it is the object's own or a getter
+ * of its class, and what it has read is what counts: the caller may change its own while the chain is being loaded.
+ */
+export function plainUsage(input: Usage): Usage | undefined {
+  for (const field in input) if (!isUsageField(field)) return undefined;
+  if (typeof input !== "object" || input === null) return undefined;
+  const { model, mcpServer, inputTokens, maxOutputTokens, costUsd, requestId, byok, tags } = input;
+  if (!mayBe(isModel, model) || !mayBe(isModel, mcpServer)) return undefined;
+  if ((model === undefined) === (mcpServer === undefined)) return undefined;
+  if (!mayBe(isTokens, inputTokens) || !mayBe(isTokens, maxOutputTokens)) return undefined;
+  const parts = plainParts(input);
+  if (parts === undefined) return undefined;
+  if (parts === NO_PARTS && !isAnyGiven(mcpServer, costUsd, requestId, byok, tags)) {
+    return { model, inputTokens, maxOutputTokens };
+  }
+  if (!mayBe(isUsd, costUsd) || !mayBe(isId, requestId) || !mayBe(isBoolean, byok)) return undefined;
+  const copied = tags === undefined ? undefined : plainTags(tags);
+  if (copied === undefined && tags !== undefined) return undefined;
+  const usage = { model, mcpServer, inputTokens, maxOutputTokens, costUsd, requestId, byok, tags: copied };
+  return withParts(usage, parts);
+}
+
+/** What {@link actualSchema} makes of what was really used, where all of it is right; see {@link plainUsage}. */
+export function plainActual(input: Actual): Actual | undefined {
+  for (const field in input) if (!isActualField(field)) return undefined;
+  if (typeof input !== "object" || input === null || Array.isArray(input)) return undefined;
+  const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens } = input;
+  const { model, costUsd, disconnected } = input;
+  if (!mayBe(isTokens, inputTokens) || !mayBe(isTokens, outputTokens)) return undefined;
+  if (!mayBe(isTokens, cachedInputTokens) || !mayBe(isTokens, reasoningTokens)) return undefined;
+  const parts = plainParts(input);
+  if (parts === undefined) return undefined;
+  const tokens = { inputTokens, outputTokens, cachedInputTokens, reasoningTokens };
+  if (!isAnyGiven(model, costUsd, disconnected)) {
+    if (parts !== NO_PARTS) return withParts(tokens, parts);
+    // Where nothing is said there may be nothing to read: a promise, say.
+    return isAnyGiven(inputTokens, outputTokens, cachedInputTokens, reasoningTokens) ? tokens : undefined;
+  }
+  if (!mayBe(isModel, model) || !mayBe(isUsd, costUsd) || !mayBe(isBoolean, disconnected)) return undefined;
+  const actual = {
+    inputTokens,
+    outputTokens,
+    cachedInputTokens,
+    reasoningTokens,
+    model,
+    costUsd,
+    disconnected,
+  };
+  return withParts(actual, parts);
+}
+
+const NO_PARTS: CallParts = Object.freeze({});
+
+/** Not by spreading, which takes longer than all the rest. */
+function withParts<T extends object>(call: T, parts: CallParts): T & CallParts {
+  return parts === NO_PARTS ? call : Object.assign(call, parts);
+}
+
+/** The parts that are named; undefined where one of them is wrong. */
+function plainParts(input: CallParts): CallParts | undefined {
+  const { cacheWriteTokens, cacheWrite1hTokens, audioInputTokens, imageInputTokens } = input;
+  const { audioOutputTokens, imageOutputTokens, inputImages, outputImages, searches, serviceTier } = input;
+  if (
+    !isAnyGiven(
+      cacheWriteTokens,
+      cacheWrite1hTokens,
+      audioInputTokens,
+      imageInputTokens,
+      audioOutputTokens,
+    ) &&
+    !isAnyGiven(imageOutputTokens, inputImages, outputImages, searches, serviceTier)
+  ) {
+    return NO_PARTS;
+  }
+  if (!mayBe(isTokens, cacheWriteTokens) || !mayBe(isTokens, cacheWrite1hTokens)) return undefined;
+  if (!mayBe(isTokens, audioInputTokens) || !mayBe(isTokens, imageInputTokens)) return undefined;
+  if (!mayBe(isTokens, audioOutputTokens) || !mayBe(isTokens, imageOutputTokens)) return undefined;
+  if (!mayBe(isItems, inputImages) || !mayBe(isItems, outputImages)) return undefined;
+  if (!mayBe(isItems, searches) || !mayBe(isModel, serviceTier)) return undefined;
+  return {
+    cacheWriteTokens,
+    cacheWrite1hTokens,
+    audioInputTokens,
+    imageInputTokens,
+    audioOutputTokens,
+    imageOutputTokens,
+    inputImages,
+    outputImages,
+    searches,
+    serviceTier,
+  };
+}
+
+function isAnyGiven(a: unknown, b: unknown, c: unknown, d?: unknown, e?: unknown): boolean {
+  return a !== undefined || b !== undefined || c !== undefined || d !== undefined || e !== undefined;
+}
+
+function isUsageField(field: string): boolean {
+  switch (field) {
+    case "model":
+    case "inputTokens":
+    case "maxOutputTokens":
+    case "requestId":
+    case "tags":
+    case "costUsd":
+    case "byok":
+    case "mcpServer":
+      return true;
+    default:
+      return isPart(field);
+  }
+}
+
+function isActualField(field: string): boolean {
+  switch (field) {
+    case "inputTokens":
+    case "outputTokens":
+    case "cachedInputTokens":
+    case "reasoningTokens":
+    case "model":
+    case "costUsd":
+    case "disconnected":
+      return true;
+    default:
+      return isPart(field);
+  }
+}
+
+function isPart(field: string): boolean {
+  switch (field) {
+    case "cacheWriteTokens":
+    case "cacheWrite1hTokens":
+    case "audioInputTokens":
+    case "imageInputTokens":
+    case "audioOutputTokens":
+    case "imageOutputTokens":
+    case "inputImages":
+    case "outputImages":
+    case "searches":
+    case "serviceTier":
+      return true;
+    default:
+      return false;
+  }
+}
+
+function mayBe(is: (value: unknown) => boolean, value: unknown): boolean {
+  return value === undefined || is(value);
+}
+
+function isTokens(value: unknown): boolean {
+  return isWhole(value, TOKENS_MAX);
+}
+
+function isItems(value: unknown): boolean {
+  return isWhole(value, ITEMS_MAX);
+}
+
+function isWhole(value: unknown, max: number): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= max;
+}
+
+function isBoolean(value: unknown): boolean {
+  return typeof value === "boolean";
+}
