@@ -2,7 +2,7 @@ import { ValidationError } from "../model/errors.js";
 import { decimalOf } from "../model/money.js";
 import { parse } from "../model/validation.js";
 import { compile } from "./compile.js";
-import { type ModelPrice, type PriceInput, priceInputSchema } from "./price.js";
+import { type ModelPrice, type PriceInput, priceInputSchema, type RatesInput } from "./price.js";
 
 /** One model of a price list. */
 export interface Entry {
@@ -25,6 +25,27 @@ export function pricesByName(entries: readonly Entry[]): ReadonlyMap<string, Mod
 /** A price as {@link priceInputSchema} has it: a list of its own form may still write one that is too large. */
 export function checkedPrice(price: PriceInput, field: string): PriceInput {
   return parse(priceInputSchema, price, field);
+}
+
+type Rate = keyof RatesInput;
+
+/** Prices of parts, and the price of the whole that each has where none is written. */
+const PARTS: readonly (readonly [part: Rate, whole: Rate])[] = [
+  ["audioInputUsdPerMillion", "inputUsdPerMillion"],
+  ["imageInputUsdPerMillion", "inputUsdPerMillion"],
+  ["reasoningUsdPerMillion", "outputUsdPerMillion"],
+  ["audioOutputUsdPerMillion", "outputUsdPerMillion"],
+  ["imageOutputUsdPerMillion", "outputUsdPerMillion"],
+];
+
+/**
+ * Rates for all prompts without the parts that are as dear as their whole. Lists repeat a price so, and leave the part out where the
+ * whole is priced anew, for long prompts or a service tier: there it is to cost what the whole does, and not what it did before.
+ */
+export function withoutRepeats(rates: RatesInput): RatesInput {
+  const own = { ...rates };
+  for (const [part, whole] of PARTS) if (own[part] === own[whole]) delete own[part];
+  return own;
 }
 
 /** Fields by name of an object from outside, such as a list's JSON. Its own fields alone: `constructor` is no price. */

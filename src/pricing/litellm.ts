@@ -1,5 +1,14 @@
 import { ValidationError } from "../model/errors.js";
-import { checkedPrice, dearer, type Entry, type Fields, fieldsOf, priceOf, tokensOf } from "./entries.js";
+import {
+  checkedPrice,
+  dearer,
+  type Entry,
+  type Fields,
+  fieldsOf,
+  priceOf,
+  tokensOf,
+  withoutRepeats,
+} from "./entries.js";
 import type { OffPeakWindow } from "./off-peak.js";
 import type { OffPeakInput, PriceInput, RatesInput, ServiceTierInput, TierInput } from "./price.js";
 
@@ -71,7 +80,7 @@ function priceInput(fields: Fields, path: string): PriceInput | undefined {
   const usdPerSearch = searchPrice(fields.get("search_context_cost_per_query"), path);
   if (prices.length === 0 && ranges.length === 0 && usdPerSearch === undefined) return undefined;
 
-  const base = ratesOf(prices.filter(isStandard), undefined);
+  const base = withoutRepeats(ratesOf(prices.filter(isStandard), undefined));
   const [first, ...longer] = ranges.map((range) => withDefaults(range, base));
   const standard = { ...base, ...(first && ratesAlone(first)) };
   const serviceTiers = serviceTiersOf(prices);

@@ -1,7 +1,15 @@
 import { z } from "zod";
 import { ValidationError } from "../model/errors.js";
 import { parse } from "../model/validation.js";
-import { checkedPrice, type Entry, type Fields, fieldsOf, priceOf, tokensOf } from "./entries.js";
+import {
+  checkedPrice,
+  type Entry,
+  type Fields,
+  fieldsOf,
+  priceOf,
+  tokensOf,
+  withoutRepeats,
+} from "./entries.js";
 import type { PriceInput, RatesInput, TierInput } from "./price.js";
 
 export interface ModelsDevOptions {
@@ -72,7 +80,7 @@ function priceInput(fields: Fields, path: string): PriceInput | undefined {
   const limit = fieldsOf(fields.get("limit") ?? {}, `${path}.limit`, "limits");
   const maxOutputTokens = tokensOf(limit.get("output"));
   return {
-    ...rates,
+    ...withoutRepeats(rates),
     inputUsdPerMillion,
     outputUsdPerMillion,
     tiers: tiersOf(cost, `${path}.cost`),

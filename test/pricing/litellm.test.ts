@@ -89,6 +89,28 @@ describe("priceCatalog.fromLiteLLM", () => {
     expect(cost(model, { outputTokens: 1, serviceTier: "batch" })).toBe(4_000);
   });
 
+  it("takes a part that is as dear as its whole for no price of its own, in tiers and variants too", () => {
+    const model = {
+      ...plain,
+      output_cost_per_reasoning_token: 4e-6,
+      input_cost_per_audio_token: 1e-6,
+      output_cost_per_image_token: 9e-6,
+      output_cost_per_token_priority: 8e-6,
+      output_cost_per_token_flex: 2e-6,
+      output_cost_per_reasoning_token_flex: 3e-6,
+      input_cost_per_token_above_200k_tokens: 2e-6,
+      output_cost_per_token_above_200k_tokens: 6e-6,
+    };
+    const reasoning = { outputTokens: 1, reasoningTokens: 1 };
+    expect(cost(model, reasoning)).toBe(4_000);
+    expect(cost(model, { ...reasoning, serviceTier: "priority" })).toBe(8_000);
+    expect(cost(model, { ...reasoning, serviceTier: "flex" })).toBe(3_000);
+    expect(cost(model, { ...reasoning, inputTokens: 200_001, audioInputTokens: 1 })).toBe(
+      200_001 * 2_000 + 6_000,
+    );
+    expect(cost(model, { outputTokens: 1, imageOutputTokens: 1, serviceTier: "priority" })).toBe(9_000);
+  });
+
   it("reads tiered_pricing: a range's start is not within it, and the last holds above its end", () => {
     const model = {
       output_cost_per_token: 4e-6,

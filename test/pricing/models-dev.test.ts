@@ -48,6 +48,13 @@ function cost(name: string, tokens: Partial<TokenCounts>, options?: ModelsDevOpt
 }
 
 describe("priceCatalog.fromModelsDev", () => {
+  it("takes reasoning that is as dear as the output for no price of its own, above 200,000 tokens too", () => {
+    const prices = { input: 2, output: 12, reasoning: 12, context_over_200k: { input: 4, output: 18 } };
+    const price = priceCatalog.fromModelsDev({ p: { models: { m: { cost: prices } } } }).price("m");
+    const tokens = { inputTokens: 200_001, outputTokens: 1, reasoningTokens: 1 };
+    expect(price && costNanoUsd(price, tokens)).toBe(200_001 * 4_000 + 18_000);
+  });
+
   it("prices each kind of token in US dollars per million", () => {
     const nano = (tokens: Partial<TokenCounts>) => cost("gpt-5.5", tokens);
     expect(nano({ inputTokens: 1 })).toBe(5_000);

@@ -30,9 +30,17 @@ function tiersOf(model: Model) {
   return tiers;
 }
 
+/** A part that is priced like its whole is not priced apart: where a tier or a variant prices the whole anew, so is the part. */
+const WHOLES: Readonly<Record<string, string>> = {
+  output_cost_per_reasoning_token: "output_cost_per_token",
+  input_cost_per_audio_token: "input_cost_per_token",
+};
+
 /** The price that a call has by the names of LiteLLM's fields: by variant and by tier of the prompt. */
 function rate(model: Model, name: string, prompt: number, variant: string): number | undefined {
-  const price = (field: string) => (typeof model[field] === "number" ? model[field] : undefined);
+  const isApart = (field: string) => model[field] !== model[WHOLES[field] ?? ""];
+  const price = (field: string) =>
+    typeof model[field] === "number" && isApart(field) ? model[field] : undefined;
   const passed = tiersOf(model)
     .filter(({ tokens }) => prompt > tokens)
     .sort((a, b) => b.tokens - a.tokens);
@@ -108,6 +116,26 @@ const GRID: readonly TokenCounts[] = [
     ];
   }),
 );
+
+test("reasoning of the shared price list's Gemini models costs what their output does, in every variant", ({
+  skip,
+}) => {
+  if (!existsSync(LIST)) skip();
+  const catalog = priceCatalog.fromLiteLLM(JSON.parse(readFileSync(LIST, "utf8")));
+  const cost = (serviceTier: string | undefined, tokens: Partial<TokenCounts>) => {
+    const price = catalog.price("gemini/gemini-3.6-flash") ?? catalog.price("gemini-3.6-flash");
+    return price && costNanoUsd(price, { inputTokens: 0, outputTokens: 1_000, serviceTier, ...tokens });
+  };
+  for (const [serviceTier, nanoUsd] of [
+    [undefined, 7_500_000],
+    ["batch", 3_750_000],
+    ["flex", 3_750_000],
+    ["priority", 13_500_000],
+  ] as const) {
+    expect(cost(serviceTier, {})).toBe(nanoUsd);
+    expect(cost(serviceTier, { reasoningTokens: 900 })).toBe(nanoUsd);
+  }
+});
 
 test("every model of the shared price list costs what plain fractions say, in every variant and over a grid of usages", ({
   skip,
