@@ -22,7 +22,8 @@ export function readRequest(endpoint: Endpoint, bytes: unknown): ModelRequest {
     model,
     inputTokens: estimateInputTokens(asked),
     maxOutputTokens: endpoint.maxOutputTokens(asked) ?? undefined,
-    serviceTier: asked.service_tier ?? undefined,
+    // Anthropic asks for its fast mode by `speed`.
+    serviceTier: asked.speed === "fast" ? "fast" : (asked.service_tier ?? undefined),
   } as Usage; // sound: what the client filled in is unknown here, and admit checks it
   return { endpoint, body: endpoint.bodyOf?.(asked) ?? asked, usage };
 }

@@ -36,7 +36,10 @@ export interface CallParts {
   outputImages?: number | undefined;
   /** Searches of the web that the provider charges one by one. */
   searches?: number | undefined;
-  /** `batch`, `flex` or `priority`, where the provider prices them apart; any other has the standard price. */
+  /**
+   * `batch`, `flex`, `priority` or `fast`, where the provider prices them apart; any other has the standard price. `fast` is
+   * `priority` where it has no price of its own, since OpenAI has both names for one tier.
+   */
   serviceTier?: string | undefined;
 }
 

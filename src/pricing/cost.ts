@@ -39,12 +39,17 @@ export function mostNanoUsd(price: ModelPrice, tokens: TokenCounts): number {
   return Math.max(most, cost(price, price.offPeak.tiers, tokens, true));
 }
 
+/** What OpenAI has renamed its tier `priority` to, and takes either name for; Anthropic has a tier of this name. */
+const FAST = "fast";
+const PRIORITY = "priority";
+
 function tiersFor(
   { tiers, serviceTiers, offPeak }: ModelPrice,
   { serviceTier, at }: TokenCounts,
 ): PriceTiers {
   if (serviceTier !== undefined) {
-    const own = serviceTiers?.get(serviceTier);
+    const own =
+      serviceTiers?.get(serviceTier) ?? (serviceTier === FAST ? serviceTiers?.get(PRIORITY) : undefined);
     if (own !== undefined) return own;
   }
   return offPeak !== undefined && at !== undefined && isOffPeak(offPeak.hours, at) ? offPeak.tiers : tiers;

@@ -1,5 +1,5 @@
 import { ValidationError } from "../model/errors.js";
-import { decimalOf } from "../model/money.js";
+import { type Decimal, decimalOf } from "../model/money.js";
 import { parse } from "../model/validation.js";
 import { compile } from "./compile.js";
 import { type ModelPrice, type PriceInput, priceInputSchema, type RatesInput } from "./price.js";
@@ -70,6 +70,13 @@ export function priceOf(value: unknown, field: string, shift = 0): string | unde
     throw new ValidationError([{ field, expected: "a non-negative finite number of US dollars" }]);
   }
   return `${decimal.digits}e${shift - decimal.places}`;
+}
+
+/** A price that {@link priceOf} gave, so many times. */
+export function multiplied(price: string, times: Decimal): string {
+  const decimal = decimalOf(price);
+  if (decimal === undefined) throw new TypeError("a price that was not read");
+  return `${decimal.digits * times.digits}e${-decimal.places - times.places}`;
 }
 
 /** A count of tokens where it is one; a list may write anything there, and no price hangs on it. */

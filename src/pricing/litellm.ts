@@ -1,10 +1,12 @@
 import { ValidationError } from "../model/errors.js";
+import { decimalOf } from "../model/money.js";
 import {
   checkedPrice,
   dearer,
   type Entry,
   type Fields,
   fieldsOf,
+  multiplied,
   priceOf,
   tokensOf,
   withoutRepeats,
@@ -75,7 +77,8 @@ function namesOf(id: string, fields: Fields): string[] {
 }
 
 function priceInput(fields: Fields, path: string): PriceInput | undefined {
-  const prices = priceFields(fields, path);
+  const listed = priceFields(fields, path);
+  const prices = [...listed, ...fastFields(listed, fields.get("provider_specific_entry"), path)];
   const ranges = tieredPricing(fields.get("tiered_pricing"), `${path}.tiered_pricing`);
   const usdPerSearch = searchPrice(fields.get("search_context_cost_per_query"), path);
   if (prices.length === 0 && ranges.length === 0 && usdPerSearch === undefined) return undefined;
@@ -144,6 +147,19 @@ function priceFields(fields: Fields, path: string): PriceField[] {
     const serviceTier = variant === undefined ? undefined : SERVICE_TIERS.get(variant);
     return [{ rate, value: usd, aboveInputTokens, serviceTier }];
   });
+}
+
+/** Anthropic's fast mode as a service tier: so many times the standard price of every token, also of long prompts. */
+function fastFields(prices: readonly PriceField[], entry: unknown, path: string): PriceField[] {
+  const factor: unknown = Object(entry).fast;
+  if (factor === undefined) return [];
+  const times = typeof factor === "number" ? decimalOf(factor) : undefined;
+  if (times === undefined) {
+    const expected = "a non-negative finite number of times the standard price";
+    throw new ValidationError([{ field: `${path}.provider_specific_entry.fast`, expected }]);
+  }
+  const perToken = prices.filter((price) => isStandard(price) && price.rate.endsWith("PerMillion"));
+  return perToken.map((price) => ({ ...price, value: multiplied(price.value, times), serviceTier: "fast" }));
 }
 
 /** The prices for prompts above that many tokens, or for all. */

@@ -218,3 +218,23 @@ describe("a tier above 272,000 input tokens (litellm PR 40002)", () => {
     ).toBe(5_000);
   });
 });
+
+describe("the service tier fast", () => {
+  const plain = { inputUsdPerMillion: 1, outputUsdPerMillion: 2 };
+  const cost = (tiers: readonly string[], serviceTier: string) => {
+    const prices = { priority: { outputUsdPerMillion: 4 }, fast: { outputUsdPerMillion: 12 } };
+    const serviceTiers = Object.fromEntries(Object.entries(prices).filter(([name]) => tiers.includes(name)));
+    const tokens = { inputTokens: 0, outputTokens: 1, serviceTier };
+    return costNanoUsd(modelPrice({ ...plain, serviceTiers }), tokens);
+  };
+
+  it("has its own price, else that of priority, else the standard price", () => {
+    expect(cost(["priority", "fast"], "fast")).toBe(12_000);
+    expect(cost(["priority"], "fast")).toBe(4_000);
+    expect(cost([], "fast")).toBe(2_000);
+  });
+
+  it("is not what priority costs where that has no price", () => {
+    expect(cost(["fast"], "priority")).toBe(2_000);
+  });
+});

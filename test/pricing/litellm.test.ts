@@ -111,6 +111,25 @@ describe("priceCatalog.fromLiteLLM", () => {
     expect(cost(model, { outputTokens: 1, imageOutputTokens: 1, serviceTier: "priority" })).toBe(9_000);
   });
 
+  it("has Anthropic's fast mode as a tier: so many times each token, of long prompts too, and no search", () => {
+    const model = {
+      ...plain,
+      cache_read_input_token_cost: 1e-7,
+      output_cost_per_token_above_200k_tokens: 6e-6,
+      search_context_cost_per_query: { search_context_size_medium: 0.01 },
+      provider_specific_entry: { fast: 2.5, us: 1.1 },
+    };
+    const fast = (tokens: Partial<TokenCounts>) => cost(model, { ...tokens, serviceTier: "fast" });
+    expect(fast({ inputTokens: 2, cachedInputTokens: 1, outputTokens: 1 })).toBe(2_500 + 250 + 10_000);
+    expect(fast({ inputTokens: 200_001, outputTokens: 1 })).toBe(200_001 * 2_500 + 15_000);
+    expect(fast({ searches: 1 })).toBe(10_000_000);
+    expect(cost(model, { outputTokens: 1, serviceTier: "us" })).toBe(4_000);
+    for (const provider_specific_entry of [null, "fast", { us: 1.1 }])
+      expect(cost({ ...plain, provider_specific_entry }, { outputTokens: 1, serviceTier: "fast" })).toBe(
+        4_000,
+      );
+  });
+
   it("reads tiered_pricing: a range's start is not within it, and the last holds above its end", () => {
     const model = {
       output_cost_per_token: 4e-6,
@@ -206,6 +225,7 @@ describe("priceCatalog.fromLiteLLM", () => {
     [{ ...plain, input_cost_per_token: -1e-6 }, "prices.m.input_cost_per_token"],
     [{ ...plain, output_cost_per_token: "0.01" }, "prices.m.output_cost_per_token"],
     [{ ...plain, cache_read_input_token_cost: Number.NaN }, "prices.m.cache_read_input_token_cost"],
+    [{ ...plain, provider_specific_entry: { fast: "6" } }, "prices.m.provider_specific_entry.fast"],
     [{ ...plain, input_cost_per_token_flex: Number.POSITIVE_INFINITY }, "prices.m.input_cost_per_token_flex"],
     [
       { ...plain, input_cost_per_token_above_7k_tokens: null },

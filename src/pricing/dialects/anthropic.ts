@@ -7,7 +7,7 @@ import { fieldOf, isWhole } from "./json.js";
  *
  * `input_tokens` contains neither what was read from the cache nor what was written to it: the three are added up. Thinking
  * is part of `output_tokens`. A compaction stands in `iterations` alone and is added. What an advisor or a fallback used is
- * not: it is the use of another model.
+ * not: it is the use of another model. The fast mode, which the usage calls a speed, is the service tier `fast`.
  *
  * @param answer The whole answer, or its `usage` alone. A usage that is absent or null is `{}`: nothing is known, and
  *   nothing is not zero.
@@ -42,7 +42,7 @@ export function anthropicUsage(usage: unknown, reading: Reading): Actual {
     outputTokens: counts.count("output_tokens") === undefined ? undefined : sum("output"),
     reasoningTokens: some(sum("thinking")),
     searches: counts.object("server_tool_use").count("web_search_requests"),
-    serviceTier: counts.name("service_tier"),
+    serviceTier: counts.name("speed") === "fast" ? "fast" : counts.name("service_tier"),
   });
 }
 

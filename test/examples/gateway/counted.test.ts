@@ -70,11 +70,13 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     const settled = vi.spyOn(arena.gate, "settle");
     await (await post(arena, ask())).text();
     await (await post(arena, ask({ service_tier: "priority" }))).text();
-    const [standard = 0, priority = 0] = settled.mock.calls.map(([reservation]) =>
+    await (await post(arena, ask({ speed: "fast" }))).text();
+    const [standard = 0, priority = 0, fast = 0] = settled.mock.calls.map(([reservation]) =>
       Number(Object(reservation).costNanoUsd),
     );
     expect(standard).toBeGreaterThan(0);
     expect(priority).toBe(2 * standard);
+    expect(fast).toBe(priority); // What `fast` costs where it has no price of its own.
     expect((await post(arena, ask({ service_tier: 7 }), CHAT)).status).toBe(400);
   });
 });

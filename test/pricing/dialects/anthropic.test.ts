@@ -25,6 +25,14 @@ describe("fromAnthropic", () => {
     });
   });
 
+  it("takes the fast mode for a service tier", () => {
+    const usage = { input_tokens: 1, output_tokens: 2, service_tier: "standard" };
+    expect(fromAnthropic({ ...usage, speed: "fast" }).serviceTier).toBe("fast");
+    expect(fromAnthropic({ ...usage, speed: "standard" }).serviceTier).toBe("standard");
+    expect(fromAnthropic({ ...usage, speed: null }).serviceTier).toBe("standard");
+    expect(() => fromAnthropic({ ...usage, speed: 5 })).toThrow("usage.speed: a name");
+  });
+
   it("takes what was written to the cache as short-lived where nothing else is said", () => {
     const usage = {
       input_tokens: 1,

@@ -377,6 +377,15 @@ it.each<[whose: string, last: object]>([
   expect(meter.complete).toBe(true);
 });
 
+it("messages in fast mode are told as such, also where the client hangs up", () => {
+  const meter = anthropicMeter();
+  const usage = { input_tokens: 9, output_tokens: 1, service_tier: "standard", speed: "fast" };
+  meter.push({ type: "message_start", message: { usage } });
+  expect(meter.actual().serviceTier).toBe("fast");
+  meter.push({ type: "message_delta", delta: { stop_reason: "end_turn" }, usage: { output_tokens: 5 } });
+  expect(meter.actual()).toEqual({ inputTokens: 9, outputTokens: 5, serviceTier: "fast" });
+});
+
 it("a content of Mistral's in parts counts as text and as reasoning", () => {
   const meter = openAIMeter({ tokenCounter: perCharacter });
   const thinking = [{ type: "text", text: "Hm, " }, { type: "text", text: "so" }, null, "x"];
