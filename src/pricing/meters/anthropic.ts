@@ -15,7 +15,10 @@ export function anthropicMeter(options: MeterOptions = {}): UsageMeter {
   let counts: Readonly<Record<string, unknown>> = {};
 
   function usageOf(usage: unknown) {
-    const told = Object.entries(Object(usage)).filter(([, value]) => value !== null);
+    // Some tell the input in the first event, and zeros for it in the last.
+    const isTold = (name: string, value: unknown) =>
+      value !== null && (value !== 0 || name === "output_tokens" || !counts[name]);
+    const told = Object.entries(Object(usage)).filter(([name, value]) => isTold(name, value));
     const merged = { ...counts, ...Object.fromEntries(told) };
     const read = readOrNothing(() => anthropicUsage(merged, "lenient"));
     if (read !== undefined) counts = merged;

@@ -94,7 +94,7 @@ export function usageMeter(
 
   /**
    * Takes over what the provider tells. Some put zeros into every chunk: an output of zero is believed where there is neither
-   * text nor any other count, or where it comes at the end and did not before.
+   * text nor any other count, or where it comes at the end and did not before; an input of zero, where none was told before.
    */
   function take(told: Actual): void {
     const { inputTokens, outputTokens, ...beside } = told;
@@ -110,7 +110,10 @@ export function usageMeter(
     usage = {
       ...usage,
       ...beside,
-      ...knownOf({ inputTokens, outputTokens: isOutputTold ? outputTokens : undefined }),
+      ...knownOf({
+        inputTokens: inputTokens || (usage.inputTokens ?? inputTokens),
+        outputTokens: isOutputTold ? outputTokens : undefined,
+      }),
     };
     if (isOutputTold) {
       upToDate = true;

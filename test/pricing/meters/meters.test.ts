@@ -448,6 +448,27 @@ describe("a usage of zeros", () => {
     expect(meter.complete).toBe(true);
   });
 
+  it("of the input alone does not take back what was told of it", () => {
+    const meter = meterOf(
+      said("Hello", { ...real, completion_tokens: 2 }),
+      last({ ...real, prompt_tokens: 0 }),
+    );
+    expect(meter.actual()).toEqual({ inputTokens: 50, outputTokens: 30 });
+    expect(meterOf(last({ ...real, prompt_tokens: 0 })).actual()).toMatchObject({ inputTokens: 0 });
+  });
+
+  it("of the input at the end of messages does not take back what their beginning told", () => {
+    const told = { input_tokens: 500, cache_read_input_tokens: 1_000, output_tokens: 1 };
+    for (const zeros of [{ input_tokens: 0 }, { input_tokens: 0, cache_read_input_tokens: 0 }]) {
+      const meter = anthropicMeter();
+      meter.push({ type: "message_start", message: { usage: told } });
+      const usage = { ...zeros, output_tokens: 30 };
+      meter.push({ type: "message_delta", delta: { stop_reason: "end_turn" }, usage });
+      expect(meter.actual()).toEqual({ inputTokens: 1_500, cachedInputTokens: 1_000, outputTokens: 30 });
+      expect(meter.complete).toBe(true);
+    }
+  });
+
   it("does not count in messages and in Gemini's answers either", () => {
     const usage = { input_tokens: 0, output_tokens: 0 };
     const messages = anthropicMeter({ inputTokens: 700, tokenCounter: perCharacter });
