@@ -1,6 +1,6 @@
 import type { Actual } from "../../model/usage.js";
 import { isName, known, type Reading, some, UsageObject } from "./counts.js";
-import { fieldOf, isWhole } from "./json.js";
+import { fieldOf, isWhole, itemsOf } from "./json.js";
 
 /** What each of the two APIs calls its counts. */
 const CHAT = { input: "prompt_tokens", output: "completion_tokens" };
@@ -11,8 +11,8 @@ const RESPONSES = { input: "input_tokens", output: "output_tokens" };
  * responses, or of a provider that answers like them.
  *
  * The input counts contain what was read from and written to the cache, and audio and images; the output counts contain
- * the reasoning. xAI's do not: where the total is the input, the output and the reasoning, that is added. The service tier,
- * and the searches of a response, stand beside the usage: they are known of a whole answer.
+ * the reasoning. xAI's do not, nor do those of Gemini: what the total has beyond input and output is added to the output. The
+ * service tier, and the searches of a response, stand beside the usage: they are known of a whole answer.
  *
  * @param answer The whole answer, or its `usage` alone. A usage that is absent, null or of seconds is `{}`: nothing is known,
  *   and nothing is not zero.
@@ -21,9 +21,17 @@ const RESPONSES = { input: "input_tokens", output: "output_tokens" };
  * @see https://platform.openai.com/docs/api-reference/responses/object
  */
 export function fromOpenAI(answer: unknown): Actual {
-  if (isWhole(answer, "usage", "choices", "object", "data", "text"))
-    return { ...openAIUsage(fieldOf(answer, "usage"), "strict"), ...besideUsage(answer) };
-  return openAIUsage(answer, "strict");
+  if (!isWhole(answer, "usage", "choices", "object", "data", "text")) return openAIUsage(answer, "strict");
+  const usage = openAIUsage(fieldOf(answer, "usage"), "strict");
+  const isOfImages = itemsOf(fieldOf(answer, "data")).some(
+    (item) => typeof fieldOf(item, "b64_json") === "string",
+  );
+  return { ...(isOfImages ? withOutputOf("imageOutputTokens", usage) : usage), ...besideUsage(answer) };
+}
+
+/** The usage of an output that is all images or all audio, where it does not tell the parts of the output. */
+export function withOutputOf(part: "imageOutputTokens" | "audioOutputTokens", usage: Actual): Actual {
+  return usage[part] === undefined && usage.outputTokens ? { ...usage, [part]: usage.outputTokens } : usage;
 }
 
 /** What a whole answer, or an event of a stream, tells beside its usage. */
@@ -67,7 +75,7 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
     cacheWriteTokens: some(written),
     audioInputTokens: some(audio),
     imageInputTokens: some(images),
-    outputTokens: outputOf(counts.count(names.output), reasoning, total, inputTokens),
+    outputTokens: outputOf(counts.count(names.output), total, inputTokens, cached + written),
     reasoningTokens: some(reasoning),
     audioOutputTokens: some(output.count("audio_tokens")),
     imageOutputTokens: some(output.count("image_tokens")),
@@ -111,14 +119,19 @@ function namesIn(counts: UsageObject): typeof CHAT {
   return chat && (told(CHAT) > 0 || told(RESPONSES) === 0) ? CHAT : RESPONSES;
 }
 
+/**
+ * The output, and what the total has beyond it and the input: reasoning that the output does not contain, whether it is told or
+ * not. Where it is as much as the cache had, or no input is told, it is input.
+ */
 function outputOf(
   told: number | undefined,
-  reasoning: number,
   total: number | undefined,
   input: number | undefined,
+  cache: number,
 ): number | undefined {
   if (total === undefined || input === undefined) return told;
   // An embedding tells its total, and no output.
   if (told === undefined) return Math.max(0, total - input);
-  return total === input + told + reasoning ? told + reasoning : told;
+  const beyond = total - input - told;
+  return input === 0 || beyond === cache ? told : told + Math.max(0, beyond);
 }

@@ -1,11 +1,11 @@
 import type { Actual } from "../../model/usage.js";
 import { fieldOf, itemsOf, readOrNothing, textOf } from "../dialects/json.js";
-import { besideUsage, openAIUsage } from "../dialects/openai.js";
+import { besideUsage, openAIUsage, withOutputOf } from "../dialects/openai.js";
 import { type MeterOptions, type Told, type UsageMeter, usageMeter } from "./usage-meter.js";
 
 /**
- * A meter of OpenAI's streams: chat completions, completions and responses, told apart by their events, and those of
- * providers that answer like them.
+ * A meter of OpenAI's streams: chat completions, completions and responses, images, speech and transcriptions, told apart by
+ * their events, and those of providers that answer like them.
  *
  * Chat completions tell their usage only where the request says `stream_options: { include_usage: true }`; without it the
  * text is counted. What is counted: text, refusals, reasoning, transcripts, and the arguments of tool calls; and, of
@@ -19,9 +19,10 @@ export function openAIMeter(options: MeterOptions = {}): UsageMeter {
   let searches = 0;
   return usageMeter(options, (event) => {
     if (event === "[DONE]") return { ended: true };
-    if (event.type === "response.web_search_call.completed") return { usage: { searches: ++searches } };
-    if (typeof event.type === "string") return responsesEvent(event.type, event);
     if (Array.isArray(event.choices)) return chatChunk(event);
+    if (event.type === "response.web_search_call.completed") return { usage: { searches: ++searches } };
+    if (typeof event.type === "string")
+      return responsesEvent(event.type, event) ?? mediaEvent(event.type, event);
     return event.usage ? { usage: usageOf(event) } : "error" in event ? {} : undefined;
   });
 }
@@ -88,6 +89,22 @@ function responsesEvent(type: string, event: unknown): Told | undefined {
   }
   const ended = type === "response.completed" || type === "response.incomplete" || type === "response.failed";
   return { usage: usageOf(fieldOf(event, "response")), ended };
+}
+
+const MEDIA_END = /^(?:(image)_(?:generation|edit)\.completed|(speech)\.audio\.done|transcript\.text\.done)$/;
+
+/**
+ * Images, speech and transcriptions tell their usage in the event that ends them. Of images and speech that end before, no
+ * output can be counted.
+ */
+function mediaEvent(type: string, event: unknown): Told | undefined {
+  if (type === "transcript.text.delta") return { text: textOf(fieldOf(event, "delta")) };
+  const end = MEDIA_END.exec(type);
+  if (end === null || !fieldOf(event, "usage")) return undefined;
+  const usage = usageOf(event);
+  const [, image, speech] = end;
+  if (image) return { usage: withOutputOf("imageOutputTokens", usage), ended: true };
+  return { usage: speech ? withOutputOf("audioOutputTokens", usage) : usage, ended: true };
 }
 
 /** The usage of a chunk or a response, and what stands beside it, which is told earlier. */

@@ -155,6 +155,32 @@ describe("fromOpenAI", () => {
     expect(fromOpenAI({ ...response, total_tokens: 9 })).toMatchObject({ outputTokens: 2 });
   });
 
+  it("adds what the total has beyond input and output, as Gemini's thoughts of which nothing else is told", () => {
+    const gemini = { prompt_tokens: 20, completion_tokens: 198, total_tokens: 623 };
+    expect(fromOpenAI(gemini)).toEqual({ inputTokens: 20, outputTokens: 603 });
+    const reasoned = { ...gemini, completion_tokens_details: { reasoning_tokens: 100 } };
+    expect(fromOpenAI(reasoned)).toEqual({ inputTokens: 20, outputTokens: 603, reasoningTokens: 100 });
+    expect(fromOpenAI({ ...gemini, total_tokens: 100 })).toEqual({ inputTokens: 20, outputTokens: 198 });
+  });
+
+  it("adds nothing to the output that may be input: what the cache had, or where no input is told", () => {
+    const cached = { prompt_tokens: 20, completion_tokens: 5, prompt_tokens_details: { cached_tokens: 800 } };
+    expect(fromOpenAI({ ...cached, total_tokens: 825 })).toMatchObject({ outputTokens: 5 });
+    const untold = { prompt_tokens: 0, completion_tokens: 5, total_tokens: 805 };
+    expect(fromOpenAI(untold)).toMatchObject({ outputTokens: 5 });
+  });
+
+  it("takes the output of images for images where its parts are not told", () => {
+    const usage = { input_tokens: 50, output_tokens: 4_160, total_tokens: 4_210 };
+    const told = { ...usage, output_tokens_details: { image_tokens: 4_000, text_tokens: 160 } };
+    const data = [{ b64_json: "iVBORw0KGgo=" }];
+    expect(fromOpenAI({ created: 1, data, usage }).imageOutputTokens).toBe(4_160);
+    expect(fromOpenAI({ created: 1, data, usage: told }).imageOutputTokens).toBe(4_000);
+    expect(fromOpenAI({ object: "list", data: [{ embedding: [1] }], usage })).not.toHaveProperty(
+      "imageOutputTokens",
+    );
+  });
+
   it("gives the total of an embedding as its input, and no output", () => {
     expect(fromOpenAI({ prompt_tokens: 8, total_tokens: 8 })).toEqual({ inputTokens: 8, outputTokens: 0 });
   });

@@ -386,6 +386,64 @@ it("messages in fast mode are told as such, also where the client hangs up", () 
   expect(meter.actual()).toEqual({ inputTokens: 9, outputTokens: 5, serviceTier: "fast" });
 });
 
+describe("a stream of OpenAI's of something else than text", () => {
+  const usage = { input_tokens: 50, output_tokens: 400, total_tokens: 450 };
+  const told = { inputTokens: 50, outputTokens: 400 };
+
+  it.each<[what: string, events: readonly [object, object], actual: object]>([
+    [
+      "an image",
+      [
+        { type: "image_generation.partial_image", b64_json: "iVBO" },
+        { type: "image_generation.completed", b64_json: "iVBORw0KGgo=", usage },
+      ],
+      { ...told, imageOutputTokens: 400 },
+    ],
+    [
+      "an edited image",
+      [
+        { type: "image_edit.partial_image", b64_json: "iVBO" },
+        { type: "image_edit.completed", b64_json: "iVBORw0KGgo=", usage },
+      ],
+      { ...told, imageOutputTokens: 400 },
+    ],
+    [
+      "speech",
+      [
+        { type: "speech.audio.delta", audio: "UklGRg==" },
+        { type: "speech.audio.done", usage },
+      ],
+      { ...told, audioOutputTokens: 400 },
+    ],
+  ])(
+    "%s has the usage of its last event, and before that no output that could be counted",
+    (_what, events, actual) => {
+      const meter = openAIMeter({ inputTokens: 40, tokenCounter: perCharacter });
+      meter.push(events[0]);
+      expect(meter.actual()).toEqual({ inputTokens: 40 });
+      meter.push(events[1]);
+      expect(meter.actual()).toEqual(actual);
+      expect(meter.complete).toBe(true);
+    },
+  );
+
+  it("a transcription has the usage of its last event, and before that its text", () => {
+    const meter = openAIMeter({ inputTokens: 40, tokenCounter: perCharacter });
+    meter.push({ type: "transcript.text.delta", delta: "Hello" });
+    expect(meter.actual()).toEqual({ inputTokens: 40, outputTokens: 5 });
+    const details = { input_token_details: { audio_tokens: 45, text_tokens: 5 } };
+    meter.push({ type: "transcript.text.done", text: "Hello", usage: { ...usage, ...details } });
+    expect(meter.actual()).toEqual({ ...told, audioInputTokens: 45 });
+    expect(meter.complete).toBe(true);
+  });
+});
+
+it("a chunk of a chat is one whatever type it says it has", () => {
+  const meter = openAIMeter({ tokenCounter: perCharacter });
+  meter.push({ type: "message", choices: [{ delta: { content: "Hello" } }] });
+  expect(meter.actual()).toEqual({ outputTokens: 5 });
+});
+
 it("a content of Mistral's in parts counts as text and as reasoning", () => {
   const meter = openAIMeter({ tokenCounter: perCharacter });
   const thinking = [{ type: "text", text: "Hm, " }, { type: "text", text: "so" }, null, "x"];
