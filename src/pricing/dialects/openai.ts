@@ -8,7 +8,7 @@ const RESPONSES = { input: "input_tokens", output: "output_tokens" };
 
 /**
  * What a call has used, from the `usage` of OpenAI's chat completions, completions, embeddings, images, transcriptions or
- * responses, or of a provider that answers like them.
+ * responses, or of a provider that answers like them, rankings included.
  *
  * The input counts contain what was read from and written to the cache, and audio and images; the output counts contain
  * the reasoning. xAI's do not, nor do those of Gemini: what the total has beyond input and output is added to the output. The
@@ -21,12 +21,21 @@ const RESPONSES = { input: "input_tokens", output: "output_tokens" };
  * @see https://platform.openai.com/docs/api-reference/responses/object
  */
 export function fromOpenAI(answer: unknown): Actual {
-  if (!isWhole(answer, "usage", "choices", "object", "data", "text")) return openAIUsage(answer, "strict");
-  const usage = openAIUsage(fieldOf(answer, "usage"), "strict");
-  const isOfImages = itemsOf(fieldOf(answer, "data")).some(
-    (item) => typeof fieldOf(item, "b64_json") === "string",
-  );
-  return { ...(isOfImages ? withOutputOf("imageOutputTokens", usage) : usage), ...besideUsage(answer) };
+  if (!isWhole(answer, "usage", "choices", "object", "data", "text", "results"))
+    return openAIUsage(answer, "strict");
+  const usage = fieldOf(answer, "usage");
+  return { ...ofKind(answer, usage, openAIUsage(usage, "strict")), ...besideUsage(answer) };
+}
+
+/** What the kind of an answer says of its usage: embeddings and rankings have no output, and some tell their total alone. */
+function ofKind(answer: unknown, usage: unknown, actual: Actual): Actual {
+  const items = itemsOf(fieldOf(answer, "data") ?? fieldOf(answer, "results"));
+  if (items.some((item) => typeof fieldOf(item, "b64_json") === "string"))
+    return withOutputOf("imageOutputTokens", actual);
+  const total = fieldOf(usage, "total_tokens");
+  const isTotalAlone = actual.inputTokens === undefined && actual.outputTokens === undefined;
+  const isTold = items.length > 0 && isTotalAlone && typeof total === "number";
+  return isTold ? { ...actual, inputTokens: total, outputTokens: 0 } : actual;
 }
 
 /** The usage of an output that is all images or all audio, where it does not tell the parts of the output. */

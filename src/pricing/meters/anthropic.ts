@@ -5,7 +5,8 @@ import { type MeterOptions, type Told, type UsageMeter, usageMeter } from "./usa
 /**
  * A meter of Anthropic's message streams. The first event tells the input, the last but one the output.
  *
- * What is counted of a stream that ends before: text, thinking as far as it is shown, and the input of tools.
+ * What is counted of a stream that ends before: text, thinking as far as it is shown, the input of tools, and the searches of
+ * the web.
  *
  * @throws ValidationError naming the option that is wrong
  * @see https://docs.claude.com/en/docs/build-with-claude/streaming
@@ -13,6 +14,8 @@ import { type MeterOptions, type Told, type UsageMeter, usageMeter } from "./usa
 export function anthropicMeter(options: MeterOptions = {}): UsageMeter {
   /** The counts of all events so far: each event replaces those that it names. */
   let counts: Readonly<Record<string, unknown>> = {};
+  /** Searches that were answered so far: the last event tells them, too. */
+  let searches = 0;
 
   function usageOf(usage: unknown) {
     // Some tell the input in the first event, and zeros for it in the last.
@@ -35,6 +38,9 @@ export function anthropicMeter(options: MeterOptions = {}): UsageMeter {
       }
       case "content_block_start": {
         const { content_block: block } = event;
+        // One that failed has an error for its content, and costs nothing.
+        if (fieldOf(block, "type") === "web_search_tool_result" && Array.isArray(fieldOf(block, "content")))
+          return { usage: { searches: ++searches } };
         return { text: textOf(fieldOf(block, "text"), fieldOf(block, "name")) };
       }
       case "content_block_delta": {

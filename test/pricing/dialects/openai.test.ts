@@ -185,6 +185,17 @@ describe("fromOpenAI", () => {
     expect(fromOpenAI({ prompt_tokens: 8, total_tokens: 8 })).toEqual({ inputTokens: 8, outputTokens: 0 });
   });
 
+  it("takes the total for the input where an embedding or a ranking tells it alone, and no other answer's", () => {
+    const usage = { total_tokens: 26 };
+    const told = { inputTokens: 26, outputTokens: 0 };
+    expect(fromOpenAI({ object: "list", data: [{ embedding: [0.5] }], usage })).toEqual(told);
+    expect(fromOpenAI({ model: "rerank", results: [{ index: 0, relevance_score: 0.9 }], usage })).toEqual(
+      told,
+    );
+    expect(fromOpenAI({ choices: [], usage })).toEqual({});
+    expect(fromOpenAI(usage)).toEqual({});
+  });
+
   it("counts cached tokens as text first: no audio is cheaper than it may be", () => {
     const usage = (cached_tokens: number) => ({
       prompt_tokens: 100,

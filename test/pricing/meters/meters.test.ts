@@ -377,6 +377,23 @@ it.each<[whose: string, last: object]>([
   expect(meter.complete).toBe(true);
 });
 
+it("messages whose client hangs up are charged for the searches that were answered", () => {
+  const meter = anthropicMeter({ inputTokens: 9, tokenCounter: perCharacter });
+  const start = (content_block: object) => meter.push({ type: "content_block_start", content_block });
+  const result = { type: "web_search_tool_result", content: [{ type: "web_search_result", title: "A" }] };
+  start({ type: "server_tool_use", name: "web_search" });
+  start(result);
+  start({ ...result, content: { type: "web_search_tool_result_error", error_code: "unavailable" } });
+  start(result);
+  expect(meter.actual()).toEqual({ inputTokens: 9, outputTokens: "web_search".length, searches: 2 });
+  meter.push({
+    type: "message_delta",
+    delta: { stop_reason: "end_turn" },
+    usage: { input_tokens: 9_000, output_tokens: 40, server_tool_use: { web_search_requests: 3 } },
+  });
+  expect(meter.actual()).toEqual({ inputTokens: 9_000, outputTokens: 40, searches: 3 });
+});
+
 it("messages in fast mode are told as such, also where the client hangs up", () => {
   const meter = anthropicMeter();
   const usage = { input_tokens: 9, output_tokens: 1, service_tier: "standard", speed: "fast" };
