@@ -226,9 +226,10 @@ export function createLedger(options: LedgerOptions): Ledger {
         throw new ValidationError([{ field: "listener", expected: "a function" }]);
       }
       // Sound: each set holds the listeners of the event that it is found under.
-      const set = listeners[event] as Set<typeof listener>;
-      set.add(listener);
-      return () => set.delete(listener);
+      const set = listeners[event] as Set<{ readonly listener: typeof listener }>;
+      const entry = { listener };
+      set.add(entry);
+      return () => set.delete(entry);
     },
     close() {
       closed ??= drain();
@@ -242,11 +243,17 @@ function counted(events: number, one: string, many: string): string {
   return events === 1 ? `1 usage event ${one}` : `${events} usage events ${many}`;
 }
 
-type Listener<E extends keyof LedgerEvents> = (event: LedgerEvents[E]) => void;
+/** A function that was added twice is two of them, and each is removed by itself. */
+interface Listener<E extends keyof LedgerEvents> {
+  readonly listener: (event: LedgerEvents[E]) => unknown;
+}
 
 /** What a listener throws is kept from the calls that are recorded. One may be async, whatever its type says. */
-function tell<T>(listeners: ReadonlySet<(event: T) => unknown>, event: T): void {
-  for (const listener of [...listeners]) {
+function tell<E extends keyof LedgerEvents>(
+  listeners: ReadonlySet<Listener<E>>,
+  event: LedgerEvents[E],
+): void {
+  for (const { listener } of [...listeners]) {
     try {
       const answer = listener(event);
       if (answer instanceof Promise) answer.catch(warn);

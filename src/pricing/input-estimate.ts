@@ -26,7 +26,11 @@ const MEDIA_TOKENS = 1_600;
 const MESSAGE_TOKENS = 4;
 
 /** What of a request is read by the model, in all dialects. Tools and schemas are read as their JSON. */
-const PROMPT_FIELDS = ["system", "instructions", "systemInstruction", "system_instruction", "prompt"];
+const PROMPT_FIELDS = [
+  ...["system", "instructions", "systemInstruction", "system_instruction", "prompt"],
+  // Of embeddings and rankings.
+  ...["query", "documents", "texts", "content", "requests"],
+];
 const MESSAGE_FIELDS = ["messages", "input", "contents"];
 const JSON_FIELDS = ["tools", "functions", "toolConfig", "response_format", "text", "output_config"];
 
@@ -53,7 +57,7 @@ const MEDIA = new Set([
 
 /**
  * Estimates the input tokens of a request, for `usage.inputTokens`: OpenAI's chat completions, responses and embeddings,
- * Anthropic's messages, Gemini's `generateContent`.
+ * Anthropic's messages, Gemini's `generateContent` and `embedContent`, Cohere's embeddings, rankings by a query.
  *
  * It reads the text of the prompt, of the messages and of the tools. What the provider adds (a tool prompt, a
  * conversation that it keeps) is not in the request and not in the estimate. The settle corrects it either way.

@@ -242,6 +242,26 @@ describe("a ledger", () => {
     writes[1]?.end();
   });
 
+  it("tells a function that was added twice of each event twice, until each is removed", async () => {
+    const { sink, writes } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxPending: 1 });
+    const full = vi.fn();
+    const remove = [ledger.on("full", full), ledger.on("full", full)];
+    const fill = async (ids: readonly string[], write: number) => {
+      for (const id of ids) settle(ledger, id);
+      await eventually(() => expect(writes).toHaveLength(write));
+      writes[write - 1]?.end();
+      await eventually(() => expect(ledger.status().pending).toBe(0));
+      return full.mock.calls.length;
+    };
+    expect(await fill(["a", "b"], 1)).toBe(2);
+    remove[0]?.();
+    remove[0]?.();
+    expect(await fill(["c", "d"], 2)).toBe(3);
+    remove[1]?.();
+    expect(await fill(["e", "f"], 3)).toBe(3);
+  });
+
   it("makes settles wait for room under `block`, and loses none of them", async () => {
     const { sink, writes, kept } = sinkByHand();
     const ledger = createLedger({ ...quick, sink, maxPending: 2, whenFull: "block" });

@@ -97,6 +97,13 @@ describe("estimateInputTokens", () => {
   const tokenCounter = { count: (text: string) => text.replaceAll("\n", "").length };
   const estimate = (body: unknown) => estimateInputTokens(body, { tokenCounter, mediaTokens: 1_000 });
 
+  it("reads what is to be embedded or ranked, in the forms of Cohere, Jina, Voyage and Gemini", () => {
+    expect(estimate({ model: "m", query: "abc", documents: ["de", { text: "f" }], top_n: 3 })).toBe(6);
+    expect(estimate({ model: "m", texts: ["abc", "de"], input_type: "search_query" })).toBe(5);
+    expect(estimate({ content: { parts: [{ text: "abc" }] } })).toBe(3);
+    expect(estimate({ requests: [{ content: { parts: [{ text: "abc" }] } }] })).toBe(3);
+  });
+
   it("reads the messages of chat completions, and the tools as their JSON", () => {
     const tools = [{ type: "function", function: { name: "f" } }];
     const body = {

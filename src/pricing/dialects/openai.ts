@@ -73,10 +73,12 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
   const output = detailsOf(counts, names.output);
 
   const { cached, written } = cacheOf(counts, names, input, inputTokens ?? 0);
-  // The counts do not say which of the audio and images was cached: text first, so that no dear token counts as a cached one.
+  // Only realtime sessions say which of the audio and images was cached. Else text first, so that no dear token counts as cached.
   const uncached = Math.max(0, (inputTokens ?? 0) - cached - written);
-  const audio = Math.min(input.count("audio_tokens") ?? 0, uncached);
-  const images = Math.min(input.count("image_tokens") ?? 0, uncached - audio);
+  const ofCache = input.object("cached_tokens_details");
+  const rest = (kind: string) => Math.max(0, (input.count(kind) ?? 0) - (ofCache.count(kind) ?? 0));
+  const audio = Math.min(rest("audio_tokens"), uncached);
+  const images = Math.min(rest("image_tokens"), uncached - audio);
   const reasoning = output.count("reasoning_tokens") ?? 0;
   return known({
     inputTokens,

@@ -108,7 +108,7 @@ export function usageMeter(
     const mayBeZero = !usage.outputTokens && (isLast || !hasText);
     const isOutputTold = outputTokens !== undefined && (outputTokens > 0 || mayBeZero);
     usage = {
-      ...usage,
+      ...withoutPartsOf(told, usage),
       ...beside,
       ...knownOf({
         inputTokens: inputTokens || (usage.inputTokens ?? inputTokens),
@@ -171,6 +171,16 @@ export function usageMeter(
       return actual;
     },
   };
+}
+
+const INPUT_PART = /^cache|InputTokens$/;
+const OUTPUT_PART = /^reasoning|OutputTokens$/;
+
+/** What was told before, without the parts of an input or an output that is told anew: whoever tells a whole tells its parts. */
+function withoutPartsOf(told: Actual, before: Actual): Actual {
+  const isReplaced = (count: string) =>
+    (told.inputTokens && INPUT_PART.test(count)) || (told.outputTokens && OUTPUT_PART.test(count));
+  return Object.fromEntries(Object.entries(before).filter(([count]) => !isReplaced(count)));
 }
 
 /** Whether any tokens are counted. */

@@ -76,6 +76,26 @@ describe("fromOpenAI", () => {
     expect(() => fromOpenAI({ ...realtime, output_token_details: 5 })).toThrow("usage.output_token_details");
   });
 
+  it("takes what of the cache was audio and images from realtime sessions, which tell it", () => {
+    const realtime = (cached_tokens_details?: object) => ({
+      input_tokens: 1_000,
+      output_tokens: 5,
+      input_token_details: {
+        text_tokens: 100,
+        audio_tokens: 700,
+        image_tokens: 200,
+        cached_tokens: 800,
+        cached_tokens_details,
+      },
+    });
+    expect(fromOpenAI(realtime({ text_tokens: 50, audio_tokens: 600, image_tokens: 150 }))).toMatchObject({
+      cachedInputTokens: 800,
+      audioInputTokens: 100,
+      imageInputTokens: 50,
+    });
+    expect(fromOpenAI(realtime())).toMatchObject({ cachedInputTokens: 800, audioInputTokens: 200 });
+  });
+
   const CHAT = { prompt_tokens: 100, completion_tokens: 5, total_tokens: 105 };
 
   it.each<[whose: string, usage: object, cached: number | undefined]>([

@@ -394,6 +394,25 @@ it("messages whose client hangs up are charged for the searches that were answer
   expect(meter.actual()).toEqual({ inputTokens: 9_000, outputTokens: 40, searches: 3 });
 });
 
+it("a usage that tells the whole anew takes the place of its parts as they were told before", () => {
+  const generate = geminiMeter();
+  const audio = [{ modality: "AUDIO", tokenCount: 80 }];
+  const first = { promptTokenCount: 100, totalTokenCount: 100, promptTokensDetails: audio };
+  generate.push({ candidates: [{ content: { parts: [{ text: "Hm" }] } }], usageMetadata: first });
+  const cached = { cachedContentTokenCount: 100, cacheTokensDetails: audio };
+  generate.push({ usageMetadata: { ...first, ...cached, candidatesTokenCount: 5, totalTokenCount: 105 } });
+  expect(generate.actual()).toEqual({ inputTokens: 100, cachedInputTokens: 100, outputTokens: 5 });
+
+  const chat = openAIMeter();
+  const details = {
+    completion_tokens_details: { reasoning_tokens: 40 },
+    prompt_tokens_details: { cached_tokens: 9 },
+  };
+  chat.push({ choices: [], usage: { prompt_tokens: 9, completion_tokens: 50, ...details } });
+  chat.push({ choices: [], usage: { completion_tokens: 30 } });
+  expect(chat.actual()).toEqual({ inputTokens: 9, cachedInputTokens: 9, outputTokens: 30 });
+});
+
 it("messages in fast mode are told as such, also where the client hangs up", () => {
   const meter = anthropicMeter();
   const usage = { input_tokens: 9, output_tokens: 1, service_tier: "standard", speed: "fast" };
