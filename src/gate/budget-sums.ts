@@ -3,6 +3,7 @@ import type { Period } from "../admission/period.js";
 import type { ReadableSink, SumField, SumQuery } from "../ledger/sink.js";
 import type { UsageEvent } from "../ledger/usage-event.js";
 import { NotFoundError } from "../model/errors.js";
+import { masked } from "../model/masked.js";
 import { matches } from "../model/patterns.js";
 import type { Engine } from "./engine.js";
 import type { ReconcileQuery } from "./reconciling.js";
@@ -155,10 +156,14 @@ function scopeKeysOf({ orgId, projectId, userId, keyId }: Whose): string[] {
   ];
 }
 
-/** Whether a limit of one of its scopes is about a call. */
+/**
+ * Whether a limit of one of its scopes is about a call. The ledger masks what may be a token in the names of models, so the
+ * pattern is masked, too: of two names that differ in nothing else, each counts for the other.
+ */
 function concerns({ perModel }: Limit, { mcp, countedAs, requested, model }: Whose): boolean {
   if (perModel === undefined) return true;
-  return !mcp && [countedAs, requested, model].some((name) => matches(perModel, name));
+  const pattern = masked(perModel);
+  return !mcp && [countedAs, requested, model].some((name) => matches(pattern, name));
 }
 
 export function startOf({ period, from }: Budget): number {

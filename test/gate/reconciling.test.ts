@@ -387,6 +387,18 @@ describe("reconcile", () => {
     expect([differences, budgets]).toEqual([[], 5]);
   });
 
+  it("counts for a budget of a model whose name may be a token what the ledger has masked", async () => {
+    const model = `tuned/${"a1".repeat(24)}`;
+    const chain = aChain({
+      org: { limits: { perModel: { [model]: BUDGET, [`tuned/${"b2".repeat(24)}`]: BUDGET } } },
+    });
+    const { open, spend } = accounting(chain);
+    const before = open();
+    await spend(before, 0.01, { model });
+    const { differences, budgets } = await before.gate.reconcile(ORG);
+    expect([differences, budgets]).toEqual([[], 2]);
+  });
+
   it("asks for a ledger that can be read, and for a key that there is", async () => {
     const without = world().gate;
     await expect(without.reconcile(ORG)).rejects.toThrow("options.ledger: a ledger to compare with");
