@@ -12,7 +12,7 @@ const SERVICE_TIERS = new Map([
  * What a call has used, from the `usageMetadata` of Gemini's `generateContent`, on the Gemini API and on Vertex AI.
  *
  * `promptTokenCount` contains the cached content, but not the prompts of tool use; `candidatesTokenCount` does not contain
- * the thoughts. A count of zero is left out by the API, so where a total is told, the output that is not told is what
+ * the thoughts, unless the total is the prompt and the candidates alone. A count of zero is left out by the API, so where a total is told, the output that is not told is what
  * the total has left.
  *
  * @param answer The whole answer, or its `usageMetadata` alone. A usage that is absent or null is `{}`: nothing is known,
@@ -67,8 +67,13 @@ export function geminiUsage(usage: unknown, reading: Reading): Actual {
 function outputOf(counts: UsageObject, inputTokens: number | undefined): number | undefined {
   const candidates = counts.count("candidatesTokenCount");
   const thoughts = counts.count("thoughtsTokenCount");
-  if (candidates !== undefined) return sumOf("usageMetadata", candidates, thoughts);
   const total = counts.count("totalTokenCount");
+  if (candidates !== undefined) {
+    const hasThoughtsWithin = inputTokens !== undefined && total === inputTokens + candidates;
+    return hasThoughtsWithin
+      ? Math.max(candidates, thoughts ?? 0)
+      : sumOf("usageMetadata", candidates, thoughts);
+  }
   if (total !== undefined && inputTokens !== undefined) return Math.max(total - inputTokens, thoughts ?? 0);
   return thoughts;
 }

@@ -21,6 +21,14 @@ describe("fromGemini", () => {
     });
   });
 
+  it("adds no thoughts that the candidates contain, as the total says", () => {
+    const usage = { promptTokenCount: 1_000, candidatesTokenCount: 500, thoughtsTokenCount: 300 };
+    const told = { inputTokens: 1_000, reasoningTokens: 300 };
+    expect(fromGemini({ ...usage, totalTokenCount: 1_500 })).toEqual({ ...told, outputTokens: 500 });
+    expect(fromGemini({ ...usage, totalTokenCount: 1_800 })).toEqual({ ...told, outputTokens: 800 });
+    expect(fromGemini(usage)).toEqual({ ...told, outputTokens: 800 });
+  });
+
   it("takes no less than the thoughts for the output, where the total has less left", () => {
     const usage = { promptTokenCount: 10, thoughtsTokenCount: 5, totalTokenCount: 12 };
     expect(fromGemini(usage)).toEqual({ inputTokens: 10, outputTokens: 5, reasoningTokens: 5 });
