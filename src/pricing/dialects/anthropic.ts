@@ -33,6 +33,7 @@ export function anthropicUsage(usage: unknown, reading: Reading): Actual {
   const compactions = counts.objects("iterations").filter((pass) => pass.name("type") === "compaction");
   const passes = [counts, ...compactions].map(passOf);
   const sum = (count: keyof Pass) => sumOf("usage", ...passes.map((pass) => pass[count]));
+  const speed = counts.name("speed");
   return known({
     // The cached parts alone are not the whole input.
     inputTokens: counts.count("input_tokens") === undefined ? undefined : sum("input"),
@@ -42,7 +43,7 @@ export function anthropicUsage(usage: unknown, reading: Reading): Actual {
     outputTokens: counts.count("output_tokens") === undefined ? undefined : sum("output"),
     reasoningTokens: some(sum("thinking")),
     searches: counts.object("server_tool_use").count("web_search_requests"),
-    serviceTier: counts.name("speed") === "fast" ? "fast" : counts.name("service_tier"),
+    serviceTier: speed === "fast" ? speed : (counts.name("service_tier") ?? speed),
   });
 }
 

@@ -30,6 +30,7 @@ describe("fromAnthropic", () => {
     expect(fromAnthropic({ ...usage, speed: "fast" }).serviceTier).toBe("fast");
     expect(fromAnthropic({ ...usage, speed: "standard" }).serviceTier).toBe("standard");
     expect(fromAnthropic({ ...usage, speed: null }).serviceTier).toBe("standard");
+    expect(fromAnthropic({ output_tokens: 2, speed: "standard" }).serviceTier).toBe("standard");
     expect(() => fromAnthropic({ ...usage, speed: 5 })).toThrow("usage.speed: a name");
   });
 

@@ -394,6 +394,66 @@ it("messages whose client hangs up are charged for the searches that were answer
   expect(meter.actual()).toEqual({ inputTokens: 9_000, outputTokens: 40, searches: 3 });
 });
 
+describe("law: a last usage that tells input and output is charged like a whole answer, whatever came before it", () => {
+  const few = fc.integer({ min: 0, max: 50 });
+  const some = fc.integer({ min: 1, max: 50 });
+  const parts = (names: readonly string[]) =>
+    fc.record(Object.fromEntries(names.map((name) => [name, few])), { requiredKeys: [] });
+
+  test("of chat completions", () => {
+    const usages = (requiredKeys: ["prompt_tokens", "completion_tokens"] | []) =>
+      fc.record(
+        {
+          prompt_tokens: some,
+          completion_tokens: some,
+          total_tokens: fc.integer({ min: 0, max: 150 }),
+          prompt_tokens_details: parts(["cached_tokens", "audio_tokens", "image_tokens"]),
+          completion_tokens_details: parts(["reasoning_tokens", "audio_tokens"]),
+        },
+        { requiredKeys },
+      );
+    const whole = usages(["prompt_tokens", "completion_tokens"]);
+    fc.assert(
+      fc.property(fc.array(usages([]), { maxLength: 2 }), whole, (before, usage) => {
+        const meter = openAIMeter();
+        for (const early of before) meter.push({ choices: [{ delta: { content: "x" } }], usage: early });
+        meter.push({ choices: [{ finish_reason: "stop" }], usage });
+        expect(meter.actual()).toEqual(fromOpenAI(usage));
+      }),
+    );
+  });
+
+  test("of Gemini", () => {
+    const modality = fc.constantFrom("TEXT", "AUDIO", "IMAGE");
+    const details = fc.array(fc.record({ modality, tokenCount: few }), { maxLength: 2 });
+    const usages = (requiredKeys: ["promptTokenCount", "candidatesTokenCount"] | []) =>
+      fc.record(
+        {
+          promptTokenCount: some,
+          candidatesTokenCount: some,
+          totalTokenCount: fc.integer({ min: 0, max: 150 }),
+          thoughtsTokenCount: few,
+          toolUsePromptTokenCount: few,
+          cachedContentTokenCount: few,
+          promptTokensDetails: details,
+          cacheTokensDetails: details,
+          candidatesTokensDetails: details,
+        },
+        { requiredKeys },
+      );
+    const whole = usages(["promptTokenCount", "candidatesTokenCount"]);
+    fc.assert(
+      fc.property(fc.array(usages([]), { maxLength: 2 }), whole, (before, usageMetadata) => {
+        const meter = geminiMeter();
+        const said = [{ content: { parts: [{ text: "x" }] } }];
+        for (const early of before) meter.push({ candidates: said, usageMetadata: early });
+        meter.push({ candidates: [{ finishReason: "STOP" }], usageMetadata });
+        expect(meter.actual()).toEqual(fromGemini(usageMetadata));
+      }),
+    );
+  });
+});
+
 it("a usage that tells the whole anew takes the place of its parts as they were told before", () => {
   const generate = geminiMeter();
   const audio = [{ modality: "AUDIO", tokenCount: 80 }];
