@@ -13,8 +13,13 @@ export interface LocalReservation {
   readonly idempotency: ReserveRequest["idempotency"];
 }
 
-/** Ends a reservation here that the store has taken over. */
-export type EndHere = (id: string, reservation: LocalReservation, now: number) => void;
+/** The counts of this process. */
+export interface CountsHere {
+  /** Ends a reservation that the store has taken over. */
+  end(id: string, reservation: LocalReservation, now: number): void;
+  /** What stands on the counts of charges. */
+  used(charges: readonly Charge[], now: number): readonly number[];
+}
 
 /** What closed reservations came to, on its way to the store under an id that makes a second try harmless. */
 interface Debt {
@@ -26,7 +31,7 @@ interface Debt {
 export class LocalAccount {
   readonly orgId: string;
   readonly #ids: ReservationIds;
-  readonly #endHere: EndHere;
+  readonly #here: CountsHere;
   readonly #open = new Map<string, LocalReservation>();
   /** Reservations that the store was asked to take over and has not said that it did: it may hold them. */
   readonly #offered = new Map<string, LocalReservation>();
@@ -34,10 +39,10 @@ export class LocalAccount {
   #closed: readonly Charge[] = [];
   #debts: Debt[] = [];
 
-  constructor(orgId: string, ids: ReservationIds, endHere: EndHere) {
+  constructor(orgId: string, ids: ReservationIds, here: CountsHere) {
     this.orgId = orgId;
     this.#ids = ids;
-    this.#endHere = endHere;
+    this.#here = here;
   }
 
   /** Whether there is something that the store does not know of. */
@@ -70,7 +75,7 @@ export class LocalAccount {
     if (this.#closed.length > 0) this.#debts.push({ id: this.#ids.next(), charges: this.#closed });
     this.#closed = [];
     for (let debt = this.#debts[0]; debt !== undefined; debt = this.#debts[0]) {
-      await pay(store, this.orgId, debt, now);
+      await pay(store, this.orgId, { ...debt, charges: this.#stillCounted(debt.charges, now) }, now);
       this.#debts.shift();
     }
   }
@@ -98,7 +103,7 @@ export class LocalAccount {
       if (missing.length === 0) {
         this.#open.delete(id);
         this.#offered.delete(id);
-        this.#endHere(id, open, now);
+        this.#here.end(id, open, now);
         return;
       }
       this.#offered.set(id, open);
@@ -122,6 +127,15 @@ export class LocalAccount {
     this.#offered.delete(id);
     // What it let expire stays charged there.
     if (outcome === "expired") this.#open.delete(id);
+  }
+
+  /** Of a sliding window no more than what is in it now: an outage of an hour would else use up the minute after it sixty times. */
+  #stillCounted(charges: readonly Charge[], now: number): Charge[] {
+    const used = this.#here.used(charges, now);
+    return charges.map((charge, i) => {
+      if (charge.limit.window.kind !== "sliding") return charge;
+      return { ...charge, amount: Math.min(charge.amount, used[i] ?? 0) };
+    });
   }
 
   #add(charges: readonly Charge[]): void {

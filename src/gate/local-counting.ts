@@ -156,7 +156,10 @@ export class LocalCounting implements Counters {
   #accountOf(orgId: string): LocalAccount {
     const known = this.#accounts.get(orgId);
     if (known !== undefined) return known;
-    const made = new LocalAccount(orgId, this.#ids, (id, held, now) => this.#endHere(orgId, id, held, now));
+    const made = new LocalAccount(orgId, this.#ids, {
+      end: (id, held, now) => this.#endHere(orgId, id, held, now),
+      used: (charges, now) => this.#counting.read({ orgId, now, charges }).map(({ used }) => used),
+    });
     this.#accounts.set(orgId, made);
     return made;
   }

@@ -90,6 +90,24 @@ describe("what this process counted by itself", () => {
     expect(await readingOf(gate, "requests")).toMatchObject({ used: 1 });
   });
 
+  it("does not use up a minute that was over before the counters were back", async () => {
+    const { gate, clock, health } = local({ key: { rpm: 9, rpd: 90 } });
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    health.isDown = true;
+    for (let call = 1; call <= 20; call++) {
+      settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, {}));
+      clock.at += 10_000;
+    }
+    health.isDown = false;
+    passed(await gate.check(KEY, CALL));
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
+    const [perMinute, perDay] = await gate.usage({ orgId: "o1", ...KEY });
+    expect(perDay).toMatchObject({ window: "day", used: 20 });
+    expect(perMinute).toMatchObject({ window: "minute", used: 6 });
+    passed(await gate.admit(KEY, CALL));
+  });
+
   it("is told of as restored once, however many calls are answered while it is being given", async () => {
     const { gate, health, slow } = local({ key: { rpm: 9 } });
     const restored = vi.fn();
