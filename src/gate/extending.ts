@@ -49,7 +49,11 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const charges = chargeList(added);
   const extended = { reservation, use, compiled, now, engine };
   const before = reservation.charges;
-  if (reservation.degraded === "uncounted") return admitted(extended, "uncounted");
+  if (reservation.degraded === "uncounted") {
+    const reason = engine.outage.whyNotOpen(reservation, now);
+    if (reason !== undefined) throw notOpen(reason);
+    return admitted(extended, "uncounted");
+  }
 
   const counters = countersOf(engine, reservation);
   const isLocal = counters === engine.local;
@@ -82,8 +86,12 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
       if (isLocal) return refused(engine, await refusedLocally(engine, orgId, now, added), now, compiled);
       return refused(engine, limitRefusal(charges, outcome.readings, now), now, compiled);
     default:
-      throw new ConflictError(`the reservation cannot be extended: ${outcome.outcome}`);
+      throw notOpen(outcome.outcome);
   }
+}
+
+function notOpen(reason: string): ConflictError {
+  return new ConflictError(`the reservation cannot be extended: ${reason}`);
 }
 
 /** What refuses an extension while the counters are down: with `local`, more than this process may use of a limit by itself. */

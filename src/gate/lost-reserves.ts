@@ -25,8 +25,15 @@ export class LostReserves {
     const isAnswered = error instanceof TollgateError && !(error instanceof CountersUnavailableError);
     const kept = this.#byOrg.get(request.orgId) ?? [];
     if (isAnswered || kept.length >= OF_ONE_ORG_MAX || this.#size >= ALL_MAX) return;
-    this.#byOrg.set(request.orgId, [...kept, request]);
-    this.#size++;
+    this.#keep(request);
+  }
+
+  /** For one that another try has found under its request id: it is that one's now. */
+  forget(orgId: string, id: string): void {
+    const kept = this.#byOrg.get(orgId);
+    if (kept === undefined) return;
+    this.#take(orgId);
+    for (const request of kept) if (request.id !== id) this.#keep(request);
   }
 
   /** Undoes those of an org. Where that fails, what is left is kept for the next time. Never rejects. */
@@ -46,6 +53,11 @@ export class LostReserves {
     } catch (error) {
       for (const request of left) this.note(request, error);
     }
+  }
+
+  #keep(request: ReserveRequest): void {
+    this.#byOrg.set(request.orgId, [...(this.#byOrg.get(request.orgId) ?? []), request]);
+    this.#size++;
   }
 
   #take(orgId: string): void {

@@ -1,3 +1,4 @@
+import { RecentIds } from "../counters/recent-ids.js";
 import { CountersUnavailableError, TollgateError } from "../model/errors.js";
 
 /** A few megabytes. An end that falls out is missing in the ledger, where its call expires with its estimate. */
@@ -10,6 +11,7 @@ const ENDS_MAX = 4_096;
  */
 export class LostSettles {
   readonly #ends = new Map<string, () => unknown>();
+  readonly #told = new RecentIds<string, true>();
 
   /** Notes one that has failed, unless it was answered. Of several tries the first may be the one that was made. */
   note(id: string, error: unknown, tell: () => unknown): void {
@@ -23,8 +25,15 @@ export class LostSettles {
   /** Tells of an end that the counters have had since. */
   tell(id: string): void {
     const tell = this.#ends.get(id);
+    if (tell === undefined) return;
     this.forget(id);
-    tell?.();
+    this.#told.add(id, true);
+    tell();
+  }
+
+  /** Whether {@link tell} has told of an end, which an answer that comes late must not do once more. */
+  wasTold(id: string): boolean {
+    return this.#told.get(id) === true;
   }
 
   /** For an end that was told of. */

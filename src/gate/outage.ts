@@ -1,6 +1,6 @@
 import { type Charges, chargeList } from "../admission/charge.js";
 import { plainRefusal, type Refused } from "../admission/refusal.js";
-import type { SettleOutcome } from "../counters/counters.js";
+import type { NotOpen, SettleOutcome } from "../counters/counters.js";
 import { RecentIds } from "../counters/recent-ids.js";
 import type { CountersUnavailableError } from "../model/errors.js";
 import type { Engine } from "./engine.js";
@@ -17,11 +17,17 @@ export class Outage {
   readonly #closed = new RecentIds<string, true>();
 
   /** Closes a reservation that nothing counted: once, as far as this process knows, and not after its end. */
-  close({ id, expiresAt }: Reservation, now: number): SettleOutcome {
-    if (this.#closed.get(id)) return { outcome: "already_settled" };
-    if (now >= expiresAt) return { outcome: "expired" };
-    this.#closed.add(id, true);
+  close(reservation: Reservation, now: number): SettleOutcome {
+    const outcome = this.whyNotOpen(reservation, now);
+    if (outcome !== undefined) return { outcome };
+    this.#closed.add(reservation.id, true);
     return { outcome: "settled", used: [] };
+  }
+
+  /** Why a reservation that nothing counted is not open; undefined where it is. */
+  whyNotOpen({ id, expiresAt }: Reservation, now: number): NotOpen | undefined {
+    if (this.#closed.get(id)) return "already_settled";
+    return now >= expiresAt ? "expired" : undefined;
   }
 }
 

@@ -43,14 +43,19 @@ export async function reserve(
     () => sent(engine, counters, request),
     (outcome) => undoLate(engine, counters, request, outcome),
   );
+  if (answer.outcome === "replayed") engine.lostReserves.forget(request.orgId, answer.id);
   if (!counters.inProcess) engine.lostReserves.undo(guarded(engine, counters), request.orgId, now);
   return isOwn(answer, request) ? { ...answer, outcome: "reserved" } : answer;
 }
 
-/** Asks counters to reserve. With a request id a failure is left to the try that takes the reservation over, if there is one. */
+/**
+ * Asks counters to reserve. A failure with a request id is left to the try that takes the reservation over, unless the call is counted
+ * in this process meanwhile.
+ */
 function sent(engine: Engine, counters: Counters, request: ReserveRequest): Promise<ReserveOutcome> {
   const answer = counters.reserve(request);
-  const isToBeUndone = !(counters.inProcess || request.dryRun || request.idempotency);
+  const isLeft = request.idempotency && engine.settings.onCountersDown !== "local";
+  const isToBeUndone = !(counters.inProcess || request.dryRun || isLeft);
   if (isToBeUndone) answer.catch((error: unknown) => engine.lostReserves.note(request, error));
   return answer;
 }
@@ -67,17 +72,21 @@ type Reserved = Extract<ReserveOutcome, { readonly id: string }>;
  * again, or the server hung. With a request id the reservation is left for the next try to take over, unless the call has been
  * counted in this process meanwhile.
  */
-function undoLate(
+async function undoLate(
   engine: Engine,
   counters: Counters,
   request: ReserveRequest,
   outcome: ReserveOutcome,
-): void {
+): Promise<void> {
   if (!isOwn(outcome, request) || request.dryRun) return;
   if (request.idempotency !== undefined && engine.settings.onCountersDown !== "local") return;
   const { id, orgId } = request;
   const amounts = request.charges.map((charge) => ({ ...charge, amount: 0 }));
-  counters.settle({ id, orgId, now: engine.settings.clock.now(), amounts }).catch(() => {}); // it ends by itself
+  try {
+    await counters.settle({ id, orgId, now: engine.settings.clock.now(), amounts });
+  } catch (error) {
+    engine.lostReserves.note(request, error);
+  }
 }
 
 /** A request id is the key's own; two keys may use the same one. The same usage written otherwise is the same. */

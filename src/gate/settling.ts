@@ -92,7 +92,11 @@ async function closeElsewhere(
       const overdraft = counted(engine, reservation, charges, used, ending.at);
       return closed(engine, reservation, use, overdraft, ending);
     };
-    const outcome = await settleCounted(engine, reservation, charges, ending.at, conclude);
+    const concludeLate = (outcome: Settled) =>
+      engine.lostSettles.wasTold(reservation.id)
+        ? counted(engine, reservation, charges, outcome.used, ending.at)
+        : conclude(outcome);
+    const outcome = await settleCounted(engine, reservation, charges, ending.at, concludeLate);
     if (outcome.outcome === "already_settled") engine.lostSettles.tell(reservation.id);
     if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
     const answer = conclude(outcome);

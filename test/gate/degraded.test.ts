@@ -174,6 +174,17 @@ describe.each(OUTAGES)("while the counters are down (%s)", (outage) => {
     expect(settlements.filter(Boolean)).toHaveLength(1);
   });
 
+  it("allow extends nothing of what was not counted once that is settled or over", async () => {
+    const { gate, store, clock } = setUp({ onCountersDown: "allow", reservationTtlMs: 1_000 });
+    store.health = outage;
+    const ended = passed(await afterTimeout(gate.admit(KEY, CALL))).reservation;
+    const late = passed(await afterTimeout(gate.admit(KEY, CALL))).reservation;
+    settled(await gate.settle(ended, { outputTokens: 7 }));
+    await expect(gate.extend(ended, { maxOutputTokens: 1 })).rejects.toThrow(/already_settled/);
+    clock.at += 1_000;
+    await expect(gate.extend(late, { maxOutputTokens: 1 })).rejects.toThrow(/expired/);
+  });
+
   it("local refuses an extension by more than this process may use by itself", async () => {
     const { gate, store } = setUp({ onCountersDown: "local", localShare: 0.5 });
     const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.1 }));
@@ -395,7 +406,7 @@ describe("counters that answer too late", () => {
   );
 
   it.each(["rejects", "throws"] as const)(
-    "and fail at giving it back (%s) keep the charge until the reservation ends, and no rejection is left unhandled",
+    "and fail at giving it back (%s) keep the charge until they answer again, and no rejection is left unhandled",
     async (outage) => {
       const unhandled: unknown[] = [];
       const note = (reason: unknown) => unhandled.push(reason);
@@ -410,6 +421,10 @@ describe("counters that answer too late", () => {
         await new Promise((resolve) => setImmediate(resolve));
         store.health = "up";
         expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 1 });
+        settled(await gate.release(passed(await gate.admit(KEY, CALL)).reservation));
+        await eventually(async () =>
+          expect(await readingOf(gate, "requests", "project")).toMatchObject({ used: 0 }),
+        );
       } finally {
         process.off("unhandledRejection", note);
       }
@@ -536,6 +551,38 @@ describe("counters whose answer to a reserve is lost", () => {
       });
     },
   );
+
+  it.each(LOSSES)(
+    "give it back also with a request id, where the call was counted here: %s",
+    async (loss) => {
+      const { gate, store } = setUp({ onCountersDown: "local", localShare: 1 }, chain);
+      store.health = loss;
+      const { reservation } = passed(await afterTimeout(gate.admit(KEY, { ...CALL, requestId: "r" })));
+      for (const answer of store.late) answer();
+      await vi.advanceTimersByTimeAsync(0);
+      store.health = "up";
+      passed(await gate.admit(KEY, CALL));
+      await eventually(async () => {
+        expect(await readingOf(gate, "requests")).toMatchObject({ used: 2 });
+        expect(await readingOf(gate, "inFlight")).toMatchObject({ used: 2 });
+      });
+      settled(await gate.settle(reservation, {}));
+    },
+  );
+
+  it("keep it for a try of the same request id that finds it, though the one before was counted here", async () => {
+    const { gate, store } = setUp({ onCountersDown: "local", localShare: 1 }, chain);
+    const named = { ...CALL, requestId: "r" };
+    store.health = "does it and loses the answer";
+    const first = passed(await gate.admit(KEY, named));
+    settled(await gate.settle(first.reservation, {}));
+    store.health = "up";
+    const second = passed(await gate.admit(KEY, named));
+    expect(second.replayed).toBe(true);
+    await vi.advanceTimersByTimeAsync(0);
+    settled(await gate.settle(second.reservation, {}));
+    await eventually(async () => expect(await readingOf(gate, "requests")).toMatchObject({ used: 2 }));
+  });
 
   it("keep it with a request id for the try that takes the reservation over", async () => {
     const { gate, store } = setUp({}, chain);

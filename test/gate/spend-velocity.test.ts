@@ -1,7 +1,7 @@
-import { createGate, type GateEvents, type GateOptions, ValidationError } from "tollgate";
+import { type Counters, createGate, type GateEvents, type GateOptions, ValidationError } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { passed } from "../scenarios/answers.js";
-import { aChain, world } from "./world.js";
+import { aChain, elsewhere, world } from "./world.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -132,6 +132,40 @@ describe("the pace at which a key spends", () => {
       clock.at += 13 * 60_000;
     }
     expect(told).toEqual([]);
+  });
+
+  it("has a call once, where its settle was tried again before the counters answered the first time", async () => {
+    const store = elsewhere();
+    const answers: (() => void)[] = [];
+    const counters: Counters = {
+      ...store,
+      async settle(request) {
+        const outcome = await store.settle(request);
+        if (outcome.outcome === "settled") await new Promise<void>((resolve) => answers.push(resolve));
+        return outcome;
+      },
+    };
+    const { gate, clock } = world(aChain(), {
+      unpriced: "free",
+      counters,
+      countersTimeoutMs: 20,
+      spendVelocity: { times: 2 },
+    });
+    const told: unknown[] = [];
+    gate.on("spendVelocity", ({ spentNanoUsd, dailyAverageNanoUsd }) =>
+      told.push({ spentNanoUsd, dailyAverageNanoUsd }),
+    );
+    const spend = async () => {
+      const { reservation } = passed(await gate.admit({ keyId: "k1" }, { model: "m", costUsd: 1 }));
+      await expect(gate.settle(reservation, { costUsd: 1 })).rejects.toThrow("did not answer");
+      await gate.settle(reservation, { costUsd: 1 });
+      for (const answer of answers.splice(0)) answer();
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    await spend();
+    clock.at += DAY_MS;
+    await spend();
+    expect(told).toEqual([{ spentNanoUsd: 1e9, dailyAverageNanoUsd: 1e9 }]);
   });
 
   it("names the option that is wrong", () => {
