@@ -65,14 +65,14 @@ export class Line {
     return new Promise((resolve) => {
       this.#turn = { priority, end: resolve };
       this.arrange();
-      if (this.#turn !== undefined) this.#hooks.onTurn();
+      if (this.#turn !== undefined) this.#hooks.onTurn(this);
     });
   }
 }
 
 interface LineHooks {
   /** A line has a head again. */
-  readonly onTurn: () => void;
+  readonly onTurn: (line: Line) => void;
   /** Its turns cannot be given any more. */
   readonly onBroken: (line: Line, error: unknown) => void;
 }

@@ -7,6 +7,7 @@ import type { Reservation } from "../gate/reservation.js";
 import { errorName } from "../model/error-name.js";
 import { ClosedError } from "../model/errors.js";
 import type { Usage } from "../model/usage.js";
+import { Alarm, NOW } from "./alarm.js";
 import type { Answer, Call } from "./call.js";
 import type { QueueEvents } from "./events.js";
 import { hold, holderOf, letGo, shortBy, unhold } from "./holding.js";
@@ -85,14 +86,17 @@ class CallQueue {
   #waiting = 0;
   #arrived = 0;
   #settlements = 0;
-  #stopTimer: (() => void) | undefined;
-  #isSweepDue = false;
+  /** Has the next sweep come: one for all that happens in a turn of the process, since each goes through every line. */
+  readonly #nextSweep: Alarm;
+  /** Whether the last sweep has left lines out for want of room. */
+  #isFull = false;
   #isClosed = false;
 
   constructor(gate: QueuedGate, settings: QueueSettings) {
     this.#gate = gate;
     this.#settings = settings;
     this.#open = new OpenCalls(settings.maxInFlight);
+    this.#nextSweep = new Alarm(settings.timers, () => this.#sweep());
     this.#unlisten = gate.on("settlement", (event) => this.#onSettlement(event));
   }
 
@@ -145,14 +149,14 @@ class CallQueue {
     for (const call of [...this.#calls]) {
       this.#leave(call, { outcome: "closed", error: new ClosedError("queue") });
     }
-    this.#stopTimer?.();
     await Promise.all(this.#asks);
+    this.#nextSweep.stop();
   }
 
   /** The short way of a call that nobody waits before. */
   async #askFirst(call: Call): Promise<void> {
     await this.#ask(call);
-    if (this.#lines.size > 0) this.#sweepSoon();
+    if (this.#isFull) this.#nextSweep.by(NOW);
   }
 
   /**
@@ -225,7 +229,7 @@ class CallQueue {
     let line = this.#lines.get(name);
     if (line === undefined) {
       line = new Line(name, {
-        onTurn: () => this.#sweepSoon(),
+        onTurn: (given) => this.#wake(given),
         onBroken: ({ waiting }, error) => {
           for (const one of waiting.all()) this.#leave(one, { outcome: "failed", error });
         },
@@ -283,17 +287,13 @@ class CallQueue {
       this.events.emit("left", { outcome, priority, waitedMs, depth: this.#waiting, ...keyIdOf(call) });
     }
     // The call behind it may have room at once, for it may have another amount or model; so may those that waited behind this one.
-    if (letGo(call) || line?.head !== undefined) this.#sweepSoon();
+    if (letGo(call)) this.#nextSweep.by(NOW);
+    if (line !== undefined) this.#wake(line);
   }
 
-  /** Sweeps once for all that happens in this turn: a sweep goes through every line, and one answer gives several reasons for it. */
-  #sweepSoon(): void {
-    if (this.#isSweepDue) return;
-    this.#isSweepDue = true;
-    queueMicrotask(() => {
-      this.#isSweepDue = false;
-      this.#sweep();
-    });
+  /** Sees to it that the head of a line, which may be another one now, is asked about when its time has come. */
+  #wake({ head }: Line): void {
+    if (head?.state === "waiting") this.#nextSweep.by(head.askAt);
   }
 
   /**
@@ -301,44 +301,36 @@ class CallQueue {
    * head passes a call of a line before it that is short of a limit from which the head would take.
    */
   #sweep(): void {
-    if (this.#isClosed) return;
     const now = this.#settings.timers.now();
     this.#open.expire(now);
     const waiting = new Map<string, Call>();
+    let next = Number.POSITIVE_INFINITY;
+    this.#isFull = false;
     for (const line of [...this.#lines.values()]) {
-      if (!this.#open.hasRoom) break;
+      if (!this.#open.hasRoom) {
+        this.#isFull = true;
+        next = this.#open.nextEnd ?? next;
+        break;
+      }
       const { head } = line;
       if (head?.state === "waiting" && head.askAt <= now) {
         const before = head.charged?.map((limit) => waiting.get(limit)).find((call) => call && call !== head);
         if (before === undefined) this.#track(this.#askHead(line, head));
         else hold(head, before);
       }
+      if (head?.state === "waiting") next = Math.min(next, head.askAt);
       const { first } = line;
       const short = first && shortBy(first);
       if (first && short !== undefined && !waiting.has(short)) waiting.set(short, holderOf(first));
     }
-    this.#arm(now);
-  }
-
-  /** Sets the one timer to the next moment at which something can be done. */
-  #arm(now: number): void {
-    this.#stopTimer?.();
-    this.#stopTimer = undefined;
-    let next = Number.POSITIVE_INFINITY;
-    if (!this.#open.hasRoom) next = this.#open.nextEnd ?? next;
-    else {
-      for (const { head } of this.#lines.values()) {
-        if (head?.state === "waiting") next = Math.min(next, head.askAt);
-      }
-    }
-    if (this.#lines.size === 0 || next === Number.POSITIVE_INFINITY) return;
-    this.#stopTimer = this.#settings.timers.after(Math.max(0, next - now), () => this.#sweep());
+    this.#nextSweep.by(next);
   }
 
   async #askHead(line: Line, head: Call): Promise<void> {
     await this.#ask(head);
     line.arrange();
-    this.#sweepSoon();
+    this.#wake(line);
+    if (this.#isFull) this.#nextSweep.by(NOW);
   }
 
   /** Asks the gate about one call, and gives it its answer or the moment at which to ask again. */
@@ -397,7 +389,7 @@ class CallQueue {
     call.refusal = refusal;
     call.short = shortOf(refusal);
     call.charged ??= chargedBy(refusal);
-    letGo(call); // it may be short of another limit now
+    if (letGo(call)) this.#nextSweep.by(NOW); // it may be short of another limit now
     const { timers, pollMs } = this.#settings;
     const now = timers.now();
     const { reason, retryAfterMs = 0 } = refusal;
@@ -420,9 +412,8 @@ class CallQueue {
   #onSettlement({ settlement, reservation }: GateEvents["settlement"]): void {
     this.#settlements++;
     this.#open.close(reservation);
-    if (this.#lines.size === 0) return;
-    this.#sweepSoon();
-    if (settlement.settled) this.#track(this.#offer(reservation));
+    if (this.#isFull) this.#nextSweep.by(NOW);
+    if (settlement.settled && this.#lines.size > 0) this.#track(this.#offer(reservation));
   }
 
   /** Asks again about the calls that wait for a limit of one that has ended: one after the other, while there is room. */

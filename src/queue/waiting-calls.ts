@@ -5,6 +5,7 @@ import { PRIORITIES } from "./turns.js";
 export class WaitingCalls {
   readonly #byPriority: Call[][] = Array.from({ length: PRIORITIES }, () => []);
   #size = 0;
+  #best: number | undefined;
 
   get size(): number {
     return this.#size;
@@ -17,6 +18,7 @@ export class WaitingCalls {
     while (place > 0 && (calls[place - 1]?.order ?? 0) > call.order) place--;
     calls.splice(place, 0, call);
     this.#size++;
+    this.#best = Math.min(this.#best ?? call.priority, call.priority);
   }
 
   /** Takes a call out; false where it is not there. */
@@ -26,6 +28,7 @@ export class WaitingCalls {
     if (place < 0) return false;
     calls.splice(place, 1);
     this.#size--;
+    if (calls.length === 0 && this.#best === call.priority) this.#best = this.#findBest();
     return true;
   }
 
@@ -36,8 +39,12 @@ export class WaitingCalls {
     return calls;
   }
 
-  /** The best priority that somebody waits with. */
+  /** The best priority that somebody waits with. Known at any moment: every sweep asks every line. */
   get best(): number | undefined {
+    return this.#best;
+  }
+
+  #findBest(): number | undefined {
     const found = this.#byPriority.findIndex((calls) => calls.length > 0);
     return found < 0 ? undefined : found;
   }

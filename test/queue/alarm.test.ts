@@ -1,0 +1,51 @@
+import fc from "fast-check";
+import { expect, it, vi } from "vitest";
+import { Alarm, NOW } from "../../src/queue/alarm.js";
+import { systemTimers } from "../../src/queue/timers.js";
+import { onVirtualTime, pass } from "./virtual-time.js";
+
+onVirtualTime();
+
+it("rings once for all that it is asked for in one turn, and not within the call", async () => {
+  const ring = vi.fn();
+  const alarm = new Alarm(systemTimers, ring);
+  for (const at of [systemTimers.now() + 5, systemTimers.now(), NOW, NOW]) alarm.by(at);
+  expect(ring).not.toHaveBeenCalled();
+  await pass(10);
+  expect(ring).toHaveBeenCalledOnce();
+});
+
+it("rings no more once it is stopped, also where it was about to", async () => {
+  const ring = vi.fn();
+  const alarm = new Alarm(systemTimers, ring);
+  for (const ms of [0, 5]) {
+    alarm.by(systemTimers.now() + ms);
+    alarm.stop();
+  }
+  expect(vi.getTimerCount()).toBe(0);
+  await pass(10);
+  expect(ring).not.toHaveBeenCalled();
+});
+
+it("no moment that it is asked for passes without a ring at it or before, since it was asked", () =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ inMs: fc.integer({ min: -5, max: 50 }), afterMs: fc.nat(20) }), { maxLength: 20 }),
+      async (asked) => {
+        let waiting: number[] = [];
+        const alarm = new Alarm(systemTimers, () => {
+          waiting = [];
+        });
+        for (const { inMs, afterMs } of asked) {
+          const at = systemTimers.now() + inMs;
+          alarm.by(at);
+          waiting.push(at);
+          await pass(afterMs);
+          expect(waiting.filter((moment) => moment <= systemTimers.now())).toEqual([]);
+        }
+        await pass(100);
+        expect(waiting).toEqual([]);
+        expect(vi.getTimerCount()).toBe(0);
+      },
+    ),
+  ));
