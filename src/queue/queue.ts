@@ -22,7 +22,7 @@ import {
   type WaitOptions,
   waitOf,
 } from "./options.js";
-import { chargedBy, limitsOf, queueRefusal, sameLimit, shortOf } from "./refusals.js";
+import { chargedBy, limitsOf, queueRefusal, shortOf } from "./refusals.js";
 
 /** How full a queue is. */
 export interface QueueStatus {
@@ -279,6 +279,7 @@ class CallQueue {
       const isServed = answer.outcome === "admitted";
       if (isServed || line.waiting.size === 0) this.#lines.delete(line.name);
       if (isServed && line.waiting.size > 0) this.#lines.set(line.name, line);
+      if (this.#lines.size === 0) this.#nextSweep.stop();
     }
     call.finish(answer);
     if (line !== undefined || answer.outcome === "full") {
@@ -416,17 +417,20 @@ class CallQueue {
     if (settlement.settled && this.#lines.size > 0) this.#track(this.#offer(reservation));
   }
 
-  /** Asks again about the calls that wait for a limit of one that has ended: one after the other, while there is room. */
+  /** Asks again about the calls that wait for a limit of one that has ended: of each limit one after the other, while it has room. */
   async #offer(reservation: Reservation): Promise<void> {
-    const charged = limitsOf(reservation);
-    const kept = [...this.#lines.values()].filter(({ first }) => first?.short && charged.has(first.short));
-    for (const line of kept) {
+    const freed = limitsOf(reservation);
+    for (const line of [...this.#lines.values()]) {
       const { head, first } = line;
-      if (head === undefined && first !== undefined) first.askAt = Number.NEGATIVE_INFINITY; // once it has the turn
-      if (head?.state !== "waiting" || !this.#open.hasRoom) continue;
-      const before = head.refusal;
-      await this.#askHead(line, head);
-      if (this.#calls.has(head) && sameLimit(before, head.refusal)) return;
+      const short = first?.short;
+      if (first === undefined || short === undefined || !freed.has(short) || first.heldBy) continue;
+      if (head === undefined || !this.#open.hasRoom) {
+        first.askAt = NOW; // once it has the turn, or there is room in the queue
+        this.#wake(line);
+      } else if (head.state === "waiting") {
+        await this.#askHead(line, head);
+        if (this.#calls.has(head) && head.short === short) freed.delete(short);
+      }
     }
   }
 

@@ -22,7 +22,7 @@ export function queueRefusal(reason: "queue_full" | "queue_timeout", refusal: Re
 }
 
 /** The limits that a reservation was charged to, by name. */
-export function limitsOf({ charges }: Reservation): ReadonlySet<string> {
+export function limitsOf({ charges }: Reservation): Set<string> {
   return new Set(charges.limits.map(nameOf));
 }
 
@@ -42,11 +42,6 @@ export function chargedBy(answer: Admission): string[] {
 }
 
 /** The limit that a refusal names, by its name. */
-export function shortOf(refusal: Refused | undefined): string | undefined {
-  return refusal?.limit && limitName(refusal.limit);
-}
-
-/** Whether two refusals name the same limit. */
-export function sameLimit(a: Refused | undefined, b: Refused | undefined): boolean {
-  return shortOf(a) !== undefined && shortOf(a) === shortOf(b);
+export function shortOf(refusal: Refused): string | undefined {
+  return refusal.limit && limitName(refusal.limit);
 }

@@ -125,6 +125,25 @@ describe("a call that the gate refuses for now", () => {
     expect(outcomes([second])).toEqual(["admitted"]);
   });
 
+  it("is admitted by a settle though it frees too little of another limit, for which an earlier call waits", async () => {
+    const org = { limits: { inputTpm: 200 } };
+    const chains = [
+      aChain({ org, project: { limits: { inputTpm: 100 } } }),
+      aChain({ org, project: { id: "p2" }, key: { id: "k2" } }),
+    ];
+    const { gate, queue } = setUp(chains, { maxWaitMs: 120_000 });
+    const first = passed(await queue.admit(KEY, { ...CALL, inputTokens: 90 }));
+    passed(await queue.admit({ keyId: "k2" }, { ...CALL, inputTokens: 80 }));
+    const ofProject = watch(queue.admit(KEY, { ...CALL, inputTokens: 30 }));
+    await pass(A_TURN_MS);
+    const ofOrg = watch(queue.admit({ keyId: "k2" }, { ...CALL, inputTokens: 40 }));
+    await pass(A_TURN_MS);
+    expect(outcomes([ofProject, ofOrg])).toEqual(["waits", "waits"]);
+    await gate.settle(first.reservation, { inputTokens: 75, outputTokens: 0 });
+    await pass(A_TURN_MS);
+    expect(outcomes([ofProject, ofOrg])).toEqual(["waits", "admitted"]);
+  });
+
   it("gets what the gate throws", async () => {
     const { queue } = setUp(aChain());
     await expect(queue.admit({ keyId: 5 } as never, CALL)).rejects.toThrow(ValidationError);
@@ -257,6 +276,28 @@ describe("maxInFlight", () => {
     expect(outcomes(calls)).toEqual(["admitted", "admitted", "admitted", "admitted"]);
   });
 
+  it("keeps no call waiting that a settle had room for, once another one makes room in the queue", async () => {
+    const project = { limits: { inputTpm: 100 } };
+    const chains = [
+      ...["k1", "k2", "k3"].map((id) => aChain({ project, key: { id } })),
+      aChain({ project: { id: "p2" }, key: { id: "k4" } }),
+    ];
+    const { gate, queue } = setUp(chains, { maxInFlight: 3, maxWaitMs: 120_000 });
+    const large = passed(await queue.admit(KEY, { ...CALL, inputTokens: 100 }));
+    // At the same moment, so that neither waits behind the other.
+    const small = ["k2", "k3"].map((keyId) => watch(queue.admit({ keyId }, { ...CALL, inputTokens: 30 })));
+    await pass(A_TURN_MS);
+    const others = admits(queue, 2, { keyId: "k4" });
+    await pass(A_TURN_MS);
+    expect(outcomes([...others, ...small])).toEqual(["admitted", "admitted", "waits", "waits"]);
+    await gate.settle(large.reservation, { inputTokens: 0, outputTokens: 0 });
+    await pass(A_TURN_MS);
+    expect(outcomes(small)).toEqual(["admitted", "waits"]);
+    await gate.settle(passed(await (others[0]?.promise ?? fail())).reservation, {});
+    await pass(A_TURN_MS);
+    expect(outcomes(small)).toEqual(["admitted", "admitted"]);
+  });
+
   it("counts a call that nobody settles until its reservation ends", async () => {
     const { queue } = setUp(aChain(), { maxInFlight: 1, maxWaitMs: 100_000 }, { reservationTtlMs: 60_000 });
     passed(await queue.admit(KEY, CALL));
@@ -360,6 +401,28 @@ describe("a key whose calls come while another waits for a limit of both", () =>
     expect(outcomes([waiting])).toEqual(["admitted"]);
     await pass(5 * 61_000);
     expect(outcomes(many)).toEqual(many.map(() => "admitted"));
+  });
+
+  it("does not pass it by a settle that frees enough of another limit, for which it waits as well", async () => {
+    const project = { limits: { inputTpm: 100 } };
+    const chains = [
+      aChain({ project, key: { limits: { inFlight: 1 } } }),
+      aChain({ project, key: { id: "k2" } }),
+    ];
+    const { gate, queue } = setUp(chains, { maxWaitMs: 120_000 });
+    const first = passed(await queue.admit(KEY, { ...CALL, inputTokens: 90 }));
+    const waiting = watch(queue.admit({ keyId: "k2" }, big));
+    await pass(A_TURN_MS);
+    const leaving = new AbortController();
+    const held = [watch(queue.admit(KEY, CALL, { signal: leaving.signal }))];
+    await pass(A_TURN_MS);
+    held.push(watch(queue.admit(KEY, CALL)));
+    await pass(A_TURN_MS);
+    leaving.abort(new Error("gone"));
+    await pass(A_TURN_MS);
+    await gate.settle(first.reservation, { inputTokens: 80, outputTokens: 0 });
+    await pass(A_TURN_MS);
+    expect(outcomes([waiting, ...held])).toEqual(["waits", "threw", "waits"]);
   });
 
   it("is served at once when that one goes", async () => {
@@ -606,6 +669,18 @@ describe("an abort", () => {
     expect(outcomes([small])).toEqual(["admitted"]);
     expect(queue.status().waiting).toBe(0);
     await expect(readingOf(gate, "inputTokens")).resolves.toMatchObject({ used: 100 });
+  });
+
+  it("of the last one that waits leaves no timer behind, which would keep the process", async () => {
+    const { queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 120_000 });
+    passed(await queue.admit(KEY, CALL));
+    const abort = new AbortController();
+    const call = watch(queue.admit(KEY, CALL, { signal: abort.signal }));
+    await pass(A_TURN_MS);
+    abort.abort("gone");
+    await pass(A_TURN_MS);
+    expect(outcomes([call])).toEqual(["threw"]);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it("while the gate is being asked releases what was reserved", async () => {
