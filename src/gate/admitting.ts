@@ -3,7 +3,7 @@ import type { CompiledChain } from "../admission/compiled-chain.js";
 import { estimatedUse, heldUse } from "../admission/estimated-use.js";
 import { plainRefusal, type Refusal, type Refused, unpricedRefusal } from "../admission/refusal.js";
 import type { DirectCounters, DirectReservation, ReserveOutcome } from "../counters/counters.js";
-import { ConflictError, CountersUnavailableError } from "../model/errors.js";
+import { ClosedError, ConflictError, CountersUnavailableError } from "../model/errors.js";
 import { plainUsage } from "../model/plain-usage.js";
 import { type Usage, usageSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
@@ -33,14 +33,19 @@ export function admit(engine: Engine, key: KeyRef, usage: Usage, dryRun: boolean
   }
 }
 
-async function admitLoaded(
+/** A step that the gate waits for when it closes; what is found only after that is charged to nobody. */
+function admitLoaded(
   engine: Engine,
   key: KeyRef,
   call: Usage,
   now: number,
   dryRun: boolean,
 ): Promise<Admission> {
-  return decide(engine, await engine.keys.load(key, now), call, now, dryRun);
+  return engine.underWay.during(async () => {
+    const found = await engine.keys.load(key, now);
+    if (engine.underWay.isOver) throw new ClosedError();
+    return decide(engine, found, call, now, dryRun);
+  });
 }
 
 /** The checks in their order, the first that fails answers, and at the end one `reserve` over every limit. */

@@ -13,7 +13,7 @@ import { sameCount } from "../admission/limit.js";
 import type { Plan } from "../admission/plan.js";
 import { plainRefusal, type Refused, unpricedRefusal } from "../admission/refusal.js";
 import type { ReserveOutcome } from "../counters/counters.js";
-import { ConflictError, CountersUnavailableError, ValidationError } from "../model/errors.js";
+import { ClosedError, ConflictError, CountersUnavailableError, ValidationError } from "../model/errors.js";
 import { nanoUsd } from "../model/money.js";
 import { type More, moreSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
@@ -35,6 +35,7 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const reservation = reservationFrom(given);
   const use = addedUse(reservation, parse(moreSchema, more, "more"), engine);
   const compiled = await engine.keys.find({ keyId: reservation.keyId }, now);
+  if (engine.underWay.isOver) throw new ClosedError();
   if (compiled === undefined) return refused(engine, plainRefusal("invalid_key"), now);
   const reason = compiled.refusalAt(now);
   if (reason !== undefined) return refused(engine, plainRefusal(reason), now, compiled);
@@ -60,7 +61,6 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const asked = isLocal ? chargeList(engine.local.shared(added)) : charges;
   const request = { id, orgId, now, ttlMs: engine.settings.reservationTtlMs, charges: asked, extend: true };
   let outcome: ReserveOutcome;
-  engine.underWay.start();
   try {
     outcome = await answerOf(engine, counters, () => counters.reserve(request));
   } catch (error) {
@@ -69,8 +69,6 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
     if (refusal) return refused(engine, refusal, now, compiled);
     // The call is under way and its reservation stays where it is; the settle charges what it has really used.
     return admitted(extended, "uncounted");
-  } finally {
-    engine.underWay.end(); // whoever waits for it goes on after this step, in which the ledger is told
   }
   switch (outcome.outcome) {
     case "reserved":

@@ -109,7 +109,8 @@ export interface Gate<P extends Permissions = StandardPermissions> {
   /**
    * Waits for what is under way, at most `countersTimeoutMs`, gives the counters what was counted without them, and closes the
    * ledger, the counters, for which it waits as long, and the storage, once it has written when keys were last used, in five seconds
-   * at most. Later calls, of a control plane too, reject with ClosedError; a second close is the first one.
+   * at most. Later calls, of a control plane too, reject with ClosedError, and so does one whose key is found too late; a second
+   * close is the first one.
    *
    * @throws LedgerUnavailableError where the ledger could not write all that was pending, CountersUnavailableError where
    * the counters did not take what was counted without them or could not be closed in time, and what a storage throws that
@@ -181,17 +182,18 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
     if (closed) throw new ClosedError();
   }
 
+  /** A call that closing waits for, where the gate is open. */
+  async function whileOpen<T>(call: () => Promise<T>): Promise<T> {
+    open();
+    return engine.underWay.during(call);
+  }
+
   return {
     // Sound: it is the one that was given, or the standard one where the type says that.
     policy: settings.policy as Gate<PermissionsOf<Given>>["policy"],
-    async authorize(who, permission, resource, conditions) {
-      open();
-      return authorize(engine, who, permission, resource, conditions);
-    },
-    async authenticate(token) {
-      open();
-      return authenticate(engine, token);
-    },
+    authorize: (who, permission, resource, conditions) =>
+      whileOpen(() => authorize(engine, who, permission, resource, conditions)),
+    authenticate: (token) => whileOpen(() => authenticate(engine, token)),
     // The two of every call are passed on as they are: another promise around each would cost a tenth of it.
     admit(key, usage) {
       if (closed) return Promise.reject(new ClosedError());
@@ -207,23 +209,14 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
       if (engine.events.wants("settlement")) return toldSettle(engine, reservation, actual);
       return settle(engine, reservation, actual);
     },
-    async extend(reservation, more) {
-      open();
-      return extend(engine, reservation, more);
-    },
+    extend: (reservation, more) => whileOpen(() => extend(engine, reservation, more)),
     async release(reservation) {
       open();
       if (engine.events.wants("settlement")) return toldRelease(engine, reservation);
       return release(engine, reservation);
     },
-    async usage(query) {
-      open();
-      return readUsage(engine, query);
-    },
-    async reconcile(query) {
-      open();
-      return reconcile(engine, query);
-    },
+    usage: (query) => whileOpen(() => readUsage(engine, query)),
+    reconcile: (query) => whileOpen(() => reconcile(engine, query)),
     as(actor) {
       open();
       if (storage === undefined) {
@@ -231,7 +224,7 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
           { field: "options.storage", expected: "a storage: a directory alone is read only" },
         ]);
       }
-      return createControlPlane(engine, storage, actor, open);
+      return createControlPlane(engine, storage, actor, whileOpen);
     },
     on: (event, listener) => engine.events.on(event, listener),
     close() {

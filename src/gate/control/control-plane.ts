@@ -38,46 +38,43 @@ export interface ControlPlane {
 }
 
 /**
- * @param open throws once the gate is closed
+ * @param whileOpen makes a call that closing the gate waits for, or rejects once it is closed
  * @throws ValidationError where the actor is neither a user id nor a token
  */
 export function createControlPlane(
   engine: Engine,
   storage: Storage,
   actor: Actor,
-  open: () => void,
+  whileOpen: Door,
 ): ControlPlane {
   const control = new Control(engine, storage, actor);
   return {
-    orgs: behind(open, orgsOf(control)),
-    orgMembers: behind(open, orgMembersOf(control)),
-    invitations: behind(open, invitationsOf(control)),
-    projects: behind(open, projectsOf(control)),
-    projectMembers: behind(open, projectMembersOf(control)),
-    keys: behind(open, keysOf(control)),
-    virtualModels: behind(open, virtualModelsOf(control)),
-    mcpServers: behind(open, mcpServersOf(control)),
-    externalKeys: behind(open, externalKeysOf(control)),
-    credits: behind(open, creditsOf(control)),
-    audit: behind(open, auditOf(control)),
-    ledger: behind(open, ledgerOf(control)),
+    orgs: behind(whileOpen, orgsOf(control)),
+    orgMembers: behind(whileOpen, orgMembersOf(control)),
+    invitations: behind(whileOpen, invitationsOf(control)),
+    projects: behind(whileOpen, projectsOf(control)),
+    projectMembers: behind(whileOpen, projectMembersOf(control)),
+    keys: behind(whileOpen, keysOf(control)),
+    virtualModels: behind(whileOpen, virtualModelsOf(control)),
+    mcpServers: behind(whileOpen, mcpServersOf(control)),
+    externalKeys: behind(whileOpen, externalKeysOf(control)),
+    credits: behind(whileOpen, creditsOf(control)),
+    audit: behind(whileOpen, auditOf(control)),
+    ledger: behind(whileOpen, ledgerOf(control)),
   };
 }
 
+/** Makes a call, or rejects before it. */
+type Door = <T>(call: () => Promise<T>) => Promise<T>;
+
 type Method = (...input: unknown[]) => Promise<unknown>;
 
-/** The methods of a noun, each behind a door: it rejects with what `open` throws, before it looks at anything. */
-function behind<T extends Record<keyof T, (...input: never[]) => Promise<unknown>>>(
-  open: () => void,
-  noun: T,
-): T {
+/** The methods of a noun, each behind a door: where that is closed it rejects before it looks at anything. */
+function behind<T extends Record<keyof T, (...input: never[]) => Promise<unknown>>>(door: Door, noun: T): T {
   const methods: [string, Method][] = Object.entries(noun);
   const guarded = methods.map(([name, method]): [string, Method] => [
     name,
-    async (...input) => {
-      open();
-      return method(...input);
-    },
+    (...input) => door(() => method(...input)),
   ]);
   return { ...noun, ...Object.fromEntries(guarded) };
 }
