@@ -20,7 +20,7 @@ export class EventHub<Events extends object = GateEvents> {
    * @throws ValidationError where there is no such event: a listener would wait for it for ever
    */
   on<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): () => void {
-    if (!Object.hasOwn(this.#known, event)) {
+    if (typeof event !== "string" || !Object.hasOwn(this.#known, event)) {
       const expected = `one of ${Object.keys(this.#known).join(", ")}`;
       throw new ValidationError([{ field: "event", expected }]);
     }

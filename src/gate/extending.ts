@@ -133,7 +133,7 @@ function admitted(
     costNanoUsd: before.costNanoUsd + use.costNanoUsd,
     charges: counted?.charges ?? before.charges,
   });
-  if (before instanceof IssuedReservation) IssuedReservation.extend(before, whole);
+  if (IssuedReservation.is(before)) IssuedReservation.extend(before, whole);
   engine.settings.ledger?.opened(whole);
   const { added, used, resetMs, shadowed } = counted ?? UNCOUNTED;
   const shadow = shadowed ? shadowRefusals(chargeList(added), shadowed, now) : [];

@@ -30,7 +30,8 @@ export class KeyResolver {
     if (typeof key === "string") {
       return key.length <= TOKEN_MAX ? this.#chains.byDigest(digestOfToken(key), now) : undefined;
     }
-    return isKeyIdAlone(key) ? this.#chains.byId(key.keyId, now) : undefined;
+    const keyId = keyIdAlone(key);
+    return keyId === undefined ? undefined : this.#chains.byId(keyId, now);
   }
 
   /** The chain: the one at hand, else as {@link load}. */
@@ -57,8 +58,13 @@ export function tokenEnded({ tokenExpiresAt }: CachedChain, now: number): boolea
   return tokenExpiresAt !== undefined && now >= tokenExpiresAt;
 }
 
-/** Whether nothing else was said that the cache would pass over and {@link KeyResolver.load} refuse. */
-function isKeyIdAlone(key: { readonly keyId: string }): boolean {
-  for (const field in key) if (field !== "keyId") return false;
-  return typeof key?.keyId === "string";
+/** The id, where nothing else was said that the cache would pass over and {@link KeyResolver.load} refuse. */
+function keyIdAlone(key: { readonly keyId: string }): string | undefined {
+  try {
+    for (const field in key) if (field !== "keyId") return undefined;
+    const keyId: unknown = key?.keyId;
+    return typeof keyId === "string" ? keyId : undefined;
+  } catch {
+    return undefined; // what a getter threw
+  }
 }

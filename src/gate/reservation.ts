@@ -85,6 +85,11 @@ export class IssuedReservation implements Reservation {
     this.#extended = undefined;
   }
 
+  /** Whether it was made here. A proxy of such a one has none of its private fields, so its form is checked like any other's. */
+  static is(value: unknown): value is IssuedReservation {
+    return typeof value === "object" && value !== null && #extended in value;
+  }
+
   /** The reservation with all that extensions in this process added to it. */
   static whole(reservation: IssuedReservation): IssuedReservation {
     let whole = reservation;
@@ -99,11 +104,15 @@ export class IssuedReservation implements Reservation {
 
   /** What the short way of counters gave for a reservation, where that was made in this process and so. */
   static held(reservation: Reservation): DirectReservation | undefined {
-    return reservation instanceof IssuedReservation ? reservation.#held : undefined;
+    return IssuedReservation.is(reservation) ? reservation.#held : undefined;
   }
 }
 
 const amount = z.int().min(0);
+
+/** What a `Date` holds: further out there is no calendar. */
+const MOMENT_MAX = 8_640_000_000_000_000;
+const moment = z.number().min(-MOMENT_MAX).max(MOMENT_MAX);
 
 const windowSchema = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -167,8 +176,8 @@ const reservationSchema: z.ZodType<Reservation> = z.strictObject({
   requested: z.string(),
   model: z.string().optional(),
   models: z.array(z.string()),
-  reservedAt: z.number(),
-  expiresAt: z.number(),
+  reservedAt: moment,
+  expiresAt: moment,
   inputTokens: amount,
   outputTokens: amount,
   costNanoUsd: amount,
@@ -186,7 +195,7 @@ const reservationSchema: z.ZodType<Reservation> = z.strictObject({
  * @throws ValidationError where it is none
  */
 export function reservationFrom(input: unknown): Reservation {
-  if (input instanceof IssuedReservation) return IssuedReservation.whole(input);
+  if (IssuedReservation.is(input)) return IssuedReservation.whole(input);
   const value = typeof input === "string" ? jsonOf(input) : input;
   const mistake = mistakeIn(value);
   if (mistake !== undefined) throw new ValidationError([{ field: "reservation", expected: mistake }]);
@@ -195,9 +204,13 @@ export function reservationFrom(input: unknown): Reservation {
 
 /** What was handed in instead, where that is a usual mistake: its fourteen missing fields would not tell. */
 function mistakeIn(value: unknown): string | undefined {
-  const { admitted, then } = Object(value);
-  if (typeof then === "function") return "the reservation of an admission that was awaited";
-  if (admitted !== undefined) return "the admission's reservation, not the admission";
+  try {
+    const { admitted, then } = Object(value);
+    if (typeof then === "function") return "the reservation of an admission that was awaited";
+    if (admitted !== undefined) return "the admission's reservation, not the admission";
+  } catch {
+    return "a reservation whose fields can be read";
+  }
   return typeof value === "object" && value !== null ? undefined : "a reservation, or its JSON";
 }
 

@@ -10,6 +10,14 @@ import { type Actual, type CallParts, ITEMS_MAX, TOKENS_MAX, type Usage } from "
  * of its class, and what it has read is what counts: the caller may change its own while the chain is being loaded.
  */
 export function plainUsage(input: Usage): Usage | undefined {
+  try {
+    return readUsage(input);
+  } catch {
+    return undefined; // what a getter threw; the schema says that it cannot be read
+  }
+}
+
+function readUsage(input: Usage): Usage | undefined {
   for (const field in input) if (!isUsageField(field)) return undefined;
   if (typeof input !== "object" || input === null) return undefined;
   const { model, mcpServer, inputTokens, maxOutputTokens, costUsd, requestId, byok, tags } = input;
@@ -30,6 +38,14 @@ export function plainUsage(input: Usage): Usage | undefined {
 
 /** What {@link actualSchema} makes of what was really used, where all of it is right; see {@link plainUsage}. */
 export function plainActual(input: Actual): Actual | undefined {
+  try {
+    return readActual(input);
+  } catch {
+    return undefined; // what a getter threw; the schema says that it cannot be read
+  }
+}
+
+function readActual(input: Actual): Actual | undefined {
   for (const field in input) if (!isActualField(field)) return undefined;
   if (typeof input !== "object" || input === null || Array.isArray(input)) return undefined;
   const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens } = input;

@@ -11,9 +11,15 @@ const PROBLEMS_MAX = 20;
  * @throws ValidationError naming each wrong field and what was expected. Values are left out: they may be secrets.
  */
 export function parse<T>(schema: z.ZodType<T>, input: unknown, root = ""): T {
-  const result = schema.safeParse(input);
-  if (result.success) return result.data;
-  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, root));
+  let problems: FieldProblem[];
+  try {
+    const result = schema.safeParse(input);
+    if (result.success) return result.data;
+    problems = result.error.issues.flatMap((issue) => problemsOf(issue, root));
+  } catch {
+    // What a getter or a proxy of the caller's throws may hold anything, so it is left out too.
+    problems = [{ field: root, expected: "a value whose fields can be read" }];
+  }
   throw new ValidationError(problems.slice(0, PROBLEMS_MAX));
 }
 

@@ -374,7 +374,8 @@ describe("a listener", () => {
 
   it("is refused for an event that there is not, and where it is no function", () => {
     const { gate } = world();
-    for (const event of ["refused", "constructor", "__proto__"])
+    const nameless = Object.create(null);
+    for (const event of ["refused", "constructor", "__proto__", Symbol("refusal"), nameless])
       expect(() => gate.on(event as never, () => {})).toThrow(/^event: one of admission, /);
     expect(() => gate.on("refusal", undefined as never)).toThrow("listener: a function");
   });

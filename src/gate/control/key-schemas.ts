@@ -28,7 +28,11 @@ export const keyListSchema = z.strictObject({
   userId: idSchema.optional(),
   status: z.enum(["active", "disabled", "revoked"]).optional(),
   /** The name of a tag that it has, or a name and its value. */
-  tag: z.union([text(1, 100), z.strictObject({ name: text(1, 100), value: text(0, 200) })]).optional(),
+  tag: z
+    .union([text(1, 100), z.strictObject({ name: text(1, 100), value: text(0, 200) })], {
+      error: "the name of a tag, or an object with name and value",
+    })
+    .optional(),
   /** Only keys that end before this moment, by themselves or with their holder's membership. */
   expiringBefore: momentSchema.optional(),
   /** Only keys that were made and last used before this moment. */
