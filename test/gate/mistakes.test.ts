@@ -121,6 +121,13 @@ it("an end in seconds is over before it begins", async () => {
   await expect(added).rejects.toThrow("projectMember.expiresAt");
   const { key } = await olga.keys.create({ ...at, expiresAt: expiresAt * 1_000 });
   expect(key.expiresAt).toBe(expiresAt * 1_000);
+  const moved = olga.keys.update({ keyId: key.id, expiresAt: expiresAt + 60 });
+  await expect(moved).rejects.toThrow(/^key\.expiresAt: a moment since it was made, in milliseconds/);
+  await olga.projectMembers.add({ ...at, userId: "mel", role: "member" });
+  const ended = olga.projectMembers.setExpiry({ ...at, userId: "mel", expiresAt });
+  await expect(ended).rejects.toThrow("projectMember.expiresAt");
+  await olga.keys.update({ keyId: key.id, expiresAt: NOON }); // it ends now
+  expect(refusedBy(await gate.admit({ keyId: key.id }, { model: "gpt-4o" })).reason).toBe("key_expired");
 });
 
 it.each([

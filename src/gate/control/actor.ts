@@ -83,7 +83,13 @@ export async function resolveActor(
   const home = await directory.principal(userId, chain.org.id);
   if (home === undefined) throw refused(asked, "holder_removed");
   const record = await storage.get("key", chain.key.id);
-  const handedTo = (isPrevious ? record?.previousIssuedTo : record?.issuedTo) ?? userId;
+  const hash = hashToken(actor.token);
+  // A rotation in between: whoever has the new token is not who has this one.
+  if (record && record.hash !== hash && record.previousHash !== hash) {
+    await chainOf(engine, actor.token, asked);
+  }
+  const isBefore = record?.hash !== hash && (record?.previousHash === hash || isPrevious);
+  const handedTo = (isBefore ? record?.previousIssuedTo : record?.issuedTo) ?? userId;
   const acting: Acting = { principal: { ...home, via }, handedTo, chain, ...situation };
   if (handedTo === userId) return acting;
   const issuer = await directory.principal(handedTo, chain.org.id);

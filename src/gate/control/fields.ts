@@ -57,3 +57,16 @@ export function requireLater(field: string, moment: number | undefined, now: num
     ]);
   }
 }
+
+/**
+ * Refuses to move an end to before what ends was made, for the same reason. One that is over, but not as long, ends it now.
+ *
+ * @throws ValidationError naming `field`
+ */
+export function requireSinceMade(field: string, end: number | null | undefined, createdAt: number): void {
+  if (end != null && end < createdAt) {
+    throw new ValidationError([
+      { field, expected: "a moment since it was made, in milliseconds since 1970" },
+    ]);
+  }
+}

@@ -11,7 +11,7 @@ import { checkKey, grantOf } from "./bounds.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { type EffectiveKey, effectiveKey } from "./effective-key.js";
-import { grantedBy, patchOf, requireLater } from "./fields.js";
+import { grantedBy, patchOf, requireLater, requireSinceMade } from "./fields.js";
 import { listKeys } from "./key-list.js";
 import {
   keyCreateSchema,
@@ -138,6 +138,7 @@ export function keysOf(control: Control): Keys {
       const { keyId, orgId, version, ...given } = parse(keyUpdateSchema, input, "key");
       const ask = { action: "key.update", permission: "key.update" } as const;
       return control.writeTo(ask, "key", { id: keyId, orgId, version }, async (key, draft, acting) => {
+        requireSinceMade("key.expiresAt", given.expiresAt, key.createdAt);
         const patch = patchOf(given, ["limits", "expiresAt", "name"]);
         const { contentLogging } = given;
         const grant = {

@@ -11,7 +11,7 @@ import { firstBeyond, requireReach, requireRole } from "./authority.js";
 import { checkMembership, checkMoreOfRole } from "./bounds.js";
 import { type Ask, type Control, requireVersion } from "./control.js";
 import type { Draft } from "./draft.js";
-import { expiryPatch, limitsPatch, requireLater, versionField } from "./fields.js";
+import { expiryPatch, limitsPatch, requireLater, requireSinceMade, versionField } from "./fields.js";
 import { revokeKeysLeft } from "./leaving.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
 import { type View, viewOf } from "./views.js";
@@ -162,6 +162,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
     async setExpiry(input) {
       const { version, expiresAt, ...of } = parse(projectMemberSetExpirySchema, input, "projectMember");
       return writeTo(of, version, "setExpiry", async (present, draft, acting) => {
+        requireSinceMade("projectMember.expiresAt", expiresAt, present.createdAt);
         const patch = { expiresAt: expiresAt ?? undefined };
         const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
         if (orgMember)

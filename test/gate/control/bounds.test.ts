@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { createGate, type Gate } from "../../../src/gate/gate.js";
-import { LimitError } from "../../../src/model/errors.js";
+import { LimitError, PermissionError } from "../../../src/model/errors.js";
 import { standardPolicy } from "../../../src/policy/standard.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
 
@@ -280,4 +280,34 @@ describe("somebody who leaves a project", () => {
     await olga.projectMembers.add({ ...ORG, projectId: "api", userId: "ota", role: "member" });
     expect(await call(api.token)).toMatchObject({ reason: "key_revoked" });
   });
+});
+
+it.each([
+  [0, "is one that works no more"],
+  [60_000, "is still bound by what whoever has it may do"],
+])("a token that is rotated, with %i ms of grace, while it is looked up %s", async (graceMs) => {
+  const storage = memoryStorage();
+  const { get } = storage;
+  let meanwhile: (() => Promise<unknown>) | undefined;
+  storage.get = async (kind, id) => {
+    const first = kind === "key" ? meanwhile : undefined;
+    if (first) meanwhile = undefined;
+    await first?.();
+    return get(kind, id);
+  };
+  const gate = createGate({ storage });
+  const olga = gate.as({ userId: "olga" });
+  await olga.orgs.create({ id: "acme", name: "Acme" });
+  await olga.projects.create({ ...ORG, id: "web", name: "Web" });
+  for (const userId of ["ada", "mel"]) await olga.orgMembers.add({ ...ORG, userId, role: "member" });
+  await olga.projectMembers.add({ ...WEB, userId: "ada", role: "admin" });
+  await olga.projectMembers.add({ ...WEB, userId: "mel", role: "member" });
+  const { key, token } = await gate.as({ userId: "ada" }).keys.create({ ...WEB, userId: "mel" });
+  await olga.projectMembers.remove({ ...WEB, userId: "ada" });
+  const list = () => gate.as({ token }).keys.list(ORG);
+  expect(await list()).toEqual({ items: [] });
+
+  meanwhile = () => gate.as({ userId: "mel" }).keys.rotate({ keyId: key.id, graceMs });
+  if (graceMs > 0) expect(await list()).toEqual({ items: [] });
+  else await expect(list()).rejects.toThrow(PermissionError);
 });
