@@ -32,7 +32,10 @@ export interface GateEvents {
   refusal: { readonly at: number; readonly refusal: Refusal; readonly context?: CallContext };
   /** A settle put a count above its max. */
   overdraft: { readonly at: number; readonly limits: readonly LimitReading[]; readonly context: CallContext };
-  /** A budget has reached one of its `alertAt` shares, open reservations included. Once per period and threshold. */
+  /**
+   * A budget has reached one of its `alertAt` shares, open reservations included. Once per period and threshold, and anew where the
+   * budget itself was raised or lowered.
+   */
   budgetThreshold: {
     readonly at: number;
     readonly threshold: number;

@@ -1,4 +1,4 @@
-import { createLedger, memoryLedgerSink } from "tollgate";
+import { createLedger, memoryLedgerSink, priceCatalog } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { ValidationError } from "../../src/model/errors.js";
 import { passed, readingOf, settled } from "../scenarios/answers.js";
@@ -17,6 +17,18 @@ describe("an extension", () => {
     const extended = passed(await gate.extend(reservation, { maxOutputTokens: 10 })).reservation;
     expect(extended).toMatchObject({ costNanoUsd: 0.5 * USD });
     expect(await readingOf(gate, "cost")).toMatchObject({ used: 0.5 * USD });
+  });
+
+  it("is priced with the parts that the call was said to have", async () => {
+    const price = { inputUsdPerMillion: 1, cacheWriteUsdPerMillion: 2, outputUsdPerMillion: 1 };
+    const budget = { usd: 9, reset: "daily" } as const;
+    const { gate } = world(limited({ key: { budget } }), { prices: priceCatalog.of({ m: price }) });
+    const call = { model: "m", inputTokens: 1_000_000, cacheWriteTokens: 1_000_000, maxOutputTokens: 0 };
+    const { reservation } = passed(await gate.admit(KEY, call));
+    expect(reservation.costNanoUsd).toBe(2 * USD);
+    const extended = passed(await gate.extend(reservation, { maxOutputTokens: 1_000_000 })).reservation;
+    expect(extended.costNanoUsd).toBe(3 * USD);
+    expect(await readingOf(gate, "cost")).toMatchObject({ used: 3 * USD });
   });
 
   it("after midnight is charged to the budgets of the admission's day, also to one that is new since", async () => {

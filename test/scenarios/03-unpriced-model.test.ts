@@ -49,8 +49,10 @@ describe.each(everyCounters)(
     );
 
     it("passes where no budget applies to it", async () => {
-      const { gate } = world(limited({ key: { rpm: 5 } }), { counters: make() });
-      passed(await gate.admit(KEY, CALL));
+      for (const unpriced of ["deny", "free", { usd: 2 }] as const) {
+        const { gate } = world(limited({ key: { rpm: 5 } }), { counters: make(), unpriced });
+        expect(passed(await gate.admit(KEY, CALL)).reservation.costNanoUsd).toBe(0);
+      }
     });
 
     it("is left out of the targets of a virtual model, of which the priced ones remain", async () => {

@@ -64,6 +64,14 @@ describe("a member of a project", () => {
     await as("max").keys.create({ ...web, models: ["openai/gpt-4o", "fast"], limits });
   });
 
+  it("mints a key with more for a longer time than the project's, which bounds it all the same", async () => {
+    for (const reset of ["monthly", "never"] as const) {
+      const minted = as("max").keys.create({ ...web, limits: { budget: { usd: 500, reset } } });
+      if (reset === "never") await minted;
+      else await expect(minted).rejects.toThrow(LimitError);
+    }
+  });
+
   it("mints no key for another user (litellm#7336)", async () => {
     await expect(as("max").keys.create({ ...web, userId: "mia" })).rejects.toThrow(PermissionError);
     await expect(as("max").keys.create({ ...web, userId: "olga" })).rejects.toThrow(PermissionError);
