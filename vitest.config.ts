@@ -19,7 +19,7 @@ export default defineConfig({
     expect: { poll: { timeout: 30_000 } },
     // One more than two cores: many tests wait for servers and processes.
     maxWorkers: Math.max(3, availableParallelism() - 1),
-    // Files share their process, which saves a quarter of the time; the setup holds each to leave it as it was.
+    // Files share their process, which saves a third of the time; the setup holds each to leave it as it was.
     isolate: false,
     setupFiles: ["test/shared-process.ts"],
   },

@@ -49,9 +49,9 @@ export function decimalOf(value: unknown): Decimal | undefined {
  */
 export function nanoUsd(usd: number | string, field = "usd"): number {
   if (typeof usd === "number") {
+    if (usd === 0) return 0;
     // Below 1e15 nano-USD the quotient has at most 15 significant digits. Decimals that short are distinct as
     // doubles, so if it is the same double as `usd`, it is the shortest text of `usd`: no digit was rounded off.
-    if (usd === 0) return 0;
     const nano = Math.round(usd * NANO_PER_USD);
     if (nano > 0 && nano < 1e15 && nano / NANO_PER_USD === usd) return nano;
   }
