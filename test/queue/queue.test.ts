@@ -144,6 +144,22 @@ describe("a call that the gate refuses for now", () => {
     expect(outcomes([ofProject, ofOrg])).toEqual(["waits", "admitted"]);
   });
 
+  it("does not make every key ask for the one slot that a settle frees", async () => {
+    const ids = ["k1", "k2", "k3", "k4", "k5"];
+    const chains = ids.map((id) => aChain({ project: { limits: { inFlight: 1 } }, key: { id } }));
+    const { gate, queue } = setUp(chains, { maxWaitMs: 120_000, pollMs: 60_000 });
+    const first = passed(await queue.admit(KEY, CALL));
+    // At the same moment, so that none waits behind another.
+    const waiting = ids.slice(1).map((keyId) => watch(queue.admit({ keyId }, CALL)));
+    await pass(A_TURN_MS);
+    const asked = vi.fn();
+    gate.on("admission", asked);
+    await gate.settle(first.reservation, {});
+    await pass(A_TURN_MS);
+    expect(outcomes(waiting)).toEqual(["admitted", "waits", "waits", "waits"]);
+    expect(asked).toHaveBeenCalledTimes(2); // who gets it, and the next one, who hears that there is no other
+  });
+
   it("gets what the gate throws", async () => {
     const { queue } = setUp(aChain());
     await expect(queue.admit({ keyId: 5 } as never, CALL)).rejects.toThrow(ValidationError);
