@@ -99,7 +99,10 @@ export class ChangeFeed {
     let isWarned = false; // once for each time that it is without a connection
     for (let waitMs = FIRST_WAIT_MS; !over; waitMs = Math.min(2 * waitMs, LAST_WAIT_MS)) {
       try {
-        const hear = (payload: string | undefined) => this.#hear(payload);
+        // One that is being closed may still hear: what it is told of is no news to who begins to watch meanwhile.
+        const hear = (payload: string | undefined) => {
+          if (!over) this.#hear(payload);
+        };
         if (listen) {
           const client = await unlessEnded(listen(), end);
           if (client === undefined) break;

@@ -63,6 +63,24 @@ describe("the changes that a process is told of", () => {
   });
 });
 
+it("a connection that is being closed tells nothing to who begins to watch meanwhile", async () => {
+  const clients = [new ListeningClient(), new ListeningClient()] as const;
+  const connect = vi.fn<() => Promise<PostgresClient>>();
+  for (const client of clients) connect.mockResolvedValueOnce(client);
+  const storage = postgresStorage({ pool: { query: async () => ({ rows: [] }), connect } });
+  const stop = storage.watch(() => {});
+  await turn();
+  stop();
+  const told: string[] = [];
+  storage.watch((changed) => told.push(...changed.map(({ id }) => id)));
+  await turn();
+  clients[0].hear("another process");
+  expect(told).toEqual([]);
+  clients[1].hear("another process");
+  expect(told).toEqual(["web"]);
+  await storage.close();
+});
+
 it("a connection for the changes of others that cannot be had is warned of once each time, also after one was lost", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const warning = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
