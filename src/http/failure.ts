@@ -47,12 +47,14 @@ export function failureOf(error: unknown): Pick<Failure, "status" | "code" | "me
 
 /**
  * The status of what a framework has thrown about a request, which is for its client: Express, Koa and their body parsers
- * say so by the convention of http-errors, Fastify by a code of its own.
+ * say so by the convention of http-errors, but for a path, and Fastify by a code of its own.
  */
 function requestStatusOf(error: unknown): number | undefined {
   const { expose, status, code, statusCode } = Object(error);
   const isFastify = typeof code === "string" && code.startsWith("FST_ERR_");
-  const told = expose === true ? status : isFastify ? statusCode : undefined;
+  // Express's router: a path that cannot be decoded. One that is thrown elsewhere has no status.
+  const isPath = error instanceof URIError;
+  const told = isFastify ? statusCode : expose === true || isPath ? status : undefined;
   return Number.isInteger(told) && told >= 400 && told < 500 ? told : undefined;
 }
 

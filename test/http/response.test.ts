@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import Anthropic from "@anthropic-ai/sdk";
+import express, { type ErrorRequestHandler } from "express";
 import fc from "fast-check";
 import fastify from "fastify";
 import OpenAI from "openai";
@@ -462,6 +464,23 @@ describe("an error", () => {
     ]) {
       expect(told(thrown(more))).toEqual([500, "internal_error", undefined]);
     }
+  });
+
+  it("of Express itself is 400 for a path that cannot be decoded, and of the gateway's own decoding 500", async () => {
+    const app = express();
+    app.get("/keys/:id", () => expect.unreachable());
+    app.get("/own", () => decodeURIComponent("%zz"));
+    app.use(((error, _request, reply, _next) => {
+      reply.json(told(error));
+    }) satisfies ErrorRequestHandler);
+    const server = app.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const answer = (path: string) =>
+      fetch(`http://127.0.0.1:${Object(server.address()).port}${path}`).then((response) => response.json());
+    expect(await answer("/keys/%zz")).toEqual([400, "invalid_request", "false"]);
+    expect(await answer("/own")).toEqual([500, "internal_error", null]);
+    server.close();
+    server.closeAllConnections();
   });
 
   it.each<[status: number, what: string, type: string, body: string]>([
