@@ -108,6 +108,11 @@ const otherRace: Race = {
       parameter: String(BAR_KEYS),
       label: "tollgate admit + settle, with header fields",
     },
+    {
+      name: "admit/tollgate-request-id",
+      parameter: String(BAR_KEYS),
+      label: "tollgate admit + settle, with request ids",
+    },
     { name: "admit/tollgate-check", parameter: String(BAR_KEYS), label: "tollgate check" },
     { name: "admit/tollgate-refused", parameter: String(BAR_KEYS), label: "tollgate admit, rate_limited" },
     {

@@ -40,6 +40,31 @@ export async function admitByToken(keys: number): Promise<Contender> {
   };
 }
 
+/** By key id, each call with a request id of its own. */
+export async function admitWithRequestId(keys: number): Promise<Contender> {
+  const gate = gateFor(chainOf, keys);
+  const ids = idsOf(keys);
+  const next = callers(ids, refOf);
+  await callEvery(gate, ids.map(refOf));
+  let calls = 0;
+  return {
+    answer: "yes",
+    async batch(times) {
+      let yes = 0;
+      for (let i = 0; i < times; i++) {
+        const { key, call } = next();
+        const { model, inputTokens, maxOutputTokens } = call;
+        const usage = { model, inputTokens, maxOutputTokens, requestId: `request-${calls++}` };
+        const admission = await gate.admit(key, usage);
+        if (!admission.admitted) continue;
+        const settlement = await gate.settle(admission.reservation, actualOf(call));
+        if (settlement.settled) yes++;
+      }
+      return yes;
+    },
+  };
+}
+
 /** By key id, while {@link OPEN} other calls are under way: streams of LLM calls take seconds to minutes. */
 export async function admitWhileOpen(keys: number): Promise<Contender> {
   const gate = gateFor(chainOf, keys);

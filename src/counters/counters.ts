@@ -122,8 +122,16 @@ export interface Counters {
 export interface DirectCounters {
   /** Makes the ids of what is reserved here. A gate takes its own from it too, so that all are in one order. */
   readonly ids: ReservationIds;
+  /** Whether a reservation that was made with an idempotency key is open: then {@link Counters} is asked. */
+  hasOpened(key: string): boolean;
   /** Charges a use against every limit of the plan, where there is room in all of them. */
-  reserve(now: number, ttlMs: number, plan: Plan, use: Use): DirectReservation | undefined;
+  reserve(
+    now: number,
+    ttlMs: number,
+    plan: Plan,
+    use: Use,
+    idempotency?: ReserveRequest["idempotency"],
+  ): DirectReservation | undefined;
   /** What {@link reserve} would come to, which is not done: nothing is charged and the clock stays where it is. */
   foresee(now: number, plan: Plan, use: Use): DirectCharge | undefined;
   /** A reading for each charge, where at least one enforced limit is short of room. Asked after one of the two, at its `now`. */

@@ -122,7 +122,7 @@ export class Counting {
   /** What is known of a request: of its idempotency key, or of its id, where it was sent before. */
   #known(request: ReserveRequest, now: number): ReserveOutcome | undefined {
     const { id, idempotency } = request;
-    const keyed = idempotency && this.#reservations.idOf(idempotency);
+    const keyed = idempotency && this.#reservations.idOf(idempotency.key);
     const ofKey = keyed === undefined ? undefined : this.#openAt(keyed, now);
     if (keyed !== undefined && ofKey) return this.#replay(keyed, ofKey, request);
     const own = this.#reservations.get(id);

@@ -5,7 +5,7 @@ import { Count, type CountKind } from "../admission/count.js";
 import type { Plan } from "../admission/plan.js";
 import type { DirectCharge, DirectCounters, DirectReservation } from "./counters.js";
 import { readingOf } from "./counting.js";
-import type { NumberedReservation, OpenReservations } from "./open-reservations.js";
+import type { Idempotency, NumberedReservation, OpenReservations } from "./open-reservations.js";
 import type { ReservationIds } from "./reservation-ids.js";
 import type { ScopeCounts } from "./scope-counts.js";
 
@@ -27,7 +27,17 @@ export class MemoryDirect implements DirectCounters {
     this.ids = ids;
   }
 
-  reserve(callerNow: number, ttlMs: number, plan: Plan, use: Use): DirectReservation | undefined {
+  hasOpened(key: string): boolean {
+    return this.#reservations.idOf(key) !== undefined;
+  }
+
+  reserve(
+    callerNow: number,
+    ttlMs: number,
+    plan: Plan,
+    use: Use,
+    idempotency?: Idempotency,
+  ): DirectReservation | undefined {
     if (!this.#counts.locate(plan)) return undefined;
     const { places, maxes, shape } = plan;
     const { kinds } = places;
@@ -56,7 +66,16 @@ export class MemoryDirect implements DirectCounters {
     const used = shape.blank();
     const number = this.ids.take();
     const charges = { limits: plan.limits, amounts, periods };
-    const made = new Made(this.ids.textOf(number), number, now, now + ttlMs, plan, charges, used);
+    const made = new Made(
+      this.ids.textOf(number),
+      number,
+      now,
+      now + ttlMs,
+      plan,
+      charges,
+      used,
+      idempotency,
+    );
     for (let i = 0; i < kinds.length; i++) {
       const at = plan.address(places, i);
       const period = periods[i];
@@ -149,7 +168,7 @@ class Made implements NumberedReservation, DirectReservation {
   readonly plan: Plan;
   charges: Charges;
   readonly used: readonly number[];
-  declare readonly idempotency: undefined;
+  readonly idempotency: Idempotency | undefined;
   extensions: NumberedReservation["extensions"];
 
   constructor(
@@ -160,6 +179,7 @@ class Made implements NumberedReservation, DirectReservation {
     plan: Plan,
     charges: Charges,
     used: readonly number[],
+    idempotency: Idempotency | undefined,
   ) {
     this.id = id;
     this.number = number;
@@ -168,6 +188,7 @@ class Made implements NumberedReservation, DirectReservation {
     this.plan = plan;
     this.charges = charges;
     this.used = used;
+    this.idempotency = idempotency;
     this.extensions = undefined;
   }
 }

@@ -25,8 +25,8 @@ export interface ReservationExtension {
 
 /** A reservation whose id was made here: it is kept by the number of that. */
 export interface NumberedReservation extends OpenReservation {
+  readonly id: string;
   readonly number: number;
-  readonly idempotency: undefined;
 }
 
 /** The reservations that are open, and what became of the latest that were. */
@@ -80,6 +80,7 @@ export class OpenReservations {
 
   addNumbered(reservation: NumberedReservation): void {
     this.#byNumber.add(reservation);
+    if (reservation.idempotency) this.#idByKey.set(reservation.idempotency.key, reservation.id);
     if (reservation.expiresAt < this.#nextExpiry) this.#nextExpiry = reservation.expiresAt;
   }
 
@@ -97,7 +98,7 @@ export class OpenReservations {
   }
 
   /** The id of the reservation that is open under an idempotency key. */
-  idOf({ key }: Idempotency): string | undefined {
+  idOf(key: string): string | undefined {
     return this.#idByKey.get(key);
   }
 
@@ -121,8 +122,9 @@ export class OpenReservations {
     this.#closed.add(id, how);
   }
 
-  closeNumbered({ number }: NumberedReservation, how: NotOpen): void {
+  closeNumbered({ number, idempotency }: NumberedReservation, how: NotOpen): void {
     this.#byNumber.delete(number);
+    if (idempotency) this.#idByKey.delete(idempotency.key);
     if (how === "expired") this.#closed.add(number, how);
   }
 

@@ -10,6 +10,7 @@ import { parse } from "../model/validation.js";
 import { type Admission, AdmittedCall } from "./admission.js";
 import type { CachedChain } from "./chain-cache.js";
 import type { Engine } from "./engine.js";
+import { CallIdempotency } from "./idempotency.js";
 import { type KeyRef, tokenEnded } from "./key-resolver.js";
 import { degrade, recover, refusedLocally } from "./outage.js";
 import { limitRefusal, NO_REFUSALS, refused, shadowRefusals } from "./refusing.js";
@@ -76,7 +77,8 @@ function decide(
   // Where the first target has no price, the limits of the next one count.
   const isFirst = plan.models === undefined || use.models[0] === plan.models[0];
   const counted = isFirst ? plan : compiled.forTargets(use.models, requested);
-  const asked: Asked = { call, requested, compiled, plan: counted, use, now, dryRun };
+  const idempotency = call.requestId === undefined ? undefined : new CallIdempotency(compiled, call, use);
+  const asked: Asked = { call, requested, compiled, plan: counted, use, now, dryRun, idempotency };
   return answerDirectly(engine, asked) ?? reserveElsewhere(engine, asked, counted.charges(use, now));
 }
 
@@ -138,7 +140,8 @@ async function whileDown(
 /** The short way of counters in this process, for a call that every limit has room for or that one has none for. */
 function answerDirectly(engine: Engine, asked: Asked): AdmittedCall | Refused | undefined {
   const { direct } = engine.settings.counters;
-  if (direct === undefined || asked.call.requestId !== undefined) return undefined;
+  if (direct === undefined) return undefined;
+  if (asked.idempotency !== undefined && direct.hasOpened(asked.idempotency.key)) return undefined;
   const admission = asked.dryRun ? foreseen(engine, direct, asked) : reserved(engine, direct, asked);
   if (admission !== undefined) return admission;
   const { plan, use, now } = asked;
@@ -148,9 +151,9 @@ function answerDirectly(engine: Engine, asked: Asked): AdmittedCall | Refused | 
 }
 
 function reserved(engine: Engine, direct: DirectCounters, asked: Asked): AdmittedCall | undefined {
-  const { compiled, plan, use, now } = asked;
+  const { compiled, plan, use, now, idempotency } = asked;
   const { reservationTtlMs, ledger } = engine.settings;
-  const held = direct.reserve(now, reservationTtlMs, plan, use);
+  const held = direct.reserve(now, reservationTtlMs, plan, use, idempotency);
   if (held === undefined) return undefined;
   const { id, at: reservedAt, expiresAt, charges, used } = held;
   tell(engine, compiled, charges, used, now);

@@ -3,10 +3,10 @@ import type { CompiledChain } from "../admission/compiled-chain.js";
 import type { EstimatedUse } from "../admission/estimated-use.js";
 import type { Plan } from "../admission/plan.js";
 import type { Counters, ReserveOutcome, ReserveRequest } from "../counters/counters.js";
-import { nanoUsd } from "../model/money.js";
 import type { Usage } from "../model/usage.js";
 import type { Engine } from "./engine.js";
 import { answerOf, guarded } from "./guarded-counters.js";
+import type { CallIdempotency } from "./idempotency.js";
 
 /** One call on its way through the last step. */
 export interface Asked {
@@ -18,13 +18,15 @@ export interface Asked {
   /** The one moment of the whole decision. */
   readonly now: number;
   readonly dryRun: boolean;
+  /** Where the call has a request id. */
+  readonly idempotency: CallIdempotency | undefined;
 }
 
 /** One reserve over every limit, on the ordinary way of counters. What the client has sent again is answered as sent once. */
 export async function reserve(
   engine: Engine,
   counters: Counters,
-  { call, compiled, use, now, dryRun }: Asked,
+  { compiled, now, dryRun, idempotency }: Asked,
   charges: Charges,
 ): Promise<ReserveOutcome> {
   const request: ReserveRequest = {
@@ -33,8 +35,8 @@ export async function reserve(
     now,
     ttlMs: engine.settings.reservationTtlMs,
     charges: chargeList(charges),
-    idempotency:
-      call.requestId === undefined ? undefined : idempotencyOf(compiled, call, use, call.requestId),
+    // As plain data: adapters write it down.
+    idempotency: idempotency && { key: idempotency.key, fingerprint: idempotency.fingerprint },
     dryRun,
   };
   const answer = await answerOf(
@@ -87,24 +89,4 @@ async function undoLate(
   } catch (error) {
     engine.lostReserves.note(request, error);
   }
-}
-
-/** A request id is the key's own; two keys may use the same one. The same usage written otherwise is the same. */
-function idempotencyOf(
-  { orgId, keyId }: CompiledChain,
-  call: Usage,
-  { byok, parts }: EstimatedUse,
-  requestId: string,
-) {
-  const { model, mcpServer, inputTokens, maxOutputTokens, costUsd, tags } = call;
-  const cost = costUsd === undefined ? undefined : nanoUsd(costUsd);
-  const named = [sorted(tags), sorted(parts)];
-  return {
-    key: JSON.stringify([orgId, keyId, requestId]),
-    fingerprint: JSON.stringify([model, mcpServer, inputTokens, maxOutputTokens, cost, byok, ...named]),
-  };
-}
-
-function sorted(fields: object | undefined): (readonly [string, unknown])[] {
-  return Object.entries(fields ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
 }

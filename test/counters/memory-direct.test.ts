@@ -260,6 +260,29 @@ describe("the short way of counters in memory", () => {
     expect(again).toEqual({ outcome: "already_settled" });
   });
 
+  it("knows an idempotency key while the reservation that was made with it is open, whichever way that was made or is closed", async () => {
+    const counters = memoryCounters();
+    const plan = planOf();
+    const idempotencyOf = (key: string) => ({ key, fingerprint: "f" });
+    const open = () => ["a", "b", "c", "d"].filter((key) => shortWay(counters).hasOpened(key));
+    const settle = (id: string) => counters.settle({ id, orgId: "o1", now: START, amounts: FIRST.charges });
+    await counters.reserve({ ...FIRST, idempotency: idempotencyOf("a") });
+    const make = (key: string) =>
+      given(shortWay(counters).reserve(START, TTL, plan, ONE, idempotencyOf(key)));
+    const [b, c] = [make("b"), make("c")];
+    make("d");
+    expect(open()).toEqual(["a", "b", "c", "d"]);
+    shortWay(counters).settle(b, START, ONE);
+    expect(open()).toEqual(["a", "c", "d"]);
+    const again = await counters.reserve({ ...FIRST, id: "again", idempotency: idempotencyOf("c") });
+    expect(again).toMatchObject({ outcome: "replayed", id: c.id, charges: FIRST.charges });
+    await settle(c.id);
+    await settle("first");
+    expect(open()).toEqual(["d"]);
+    await counters.reserve({ ...FIRST, id: "later", now: START + TTL });
+    expect(open()).toEqual([]);
+  });
+
   it("is not gone for a settle after counts were forgotten: a surcharge is not lost", async () => {
     const counters = memoryCounters();
     const [limit] = limitsAt("key", { tpm: 100 });

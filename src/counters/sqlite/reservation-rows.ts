@@ -3,7 +3,7 @@ import type { Connection } from "../../sqlite/connection.js";
 import { storedText, textIn } from "../../sqlite/text.js";
 import type { NotOpen } from "../counters.js";
 import type { KeptReservations } from "../counting.js";
-import type { Idempotency, OpenReservation } from "../open-reservations.js";
+import type { OpenReservation } from "../open-reservations.js";
 
 /** At most so many reservations that have outlived their TTL are closed in one transaction: others wait their turn. */
 const EXPIRED_AT_ONCE = 100;
@@ -67,7 +67,7 @@ export class ReservationRows implements KeptReservations {
     return undefined;
   }
 
-  idOf({ key }: Idempotency): string | undefined {
+  idOf(key: string): string | undefined {
     const row = this.#connection.first(
       "SELECT id FROM tollgate_reservation WHERE idempotency_key = ?",
       storedText(key),
