@@ -1,7 +1,6 @@
-import type { Limit } from "../../admission/limit.js";
 import type { Cases } from "./case.js";
-import { check, checkPart, claim } from "./check.js";
-import { budget, type CountersTrial, DAY_MS, HOUR_MS, limitOf, MINUTE_MS, START } from "./counters-trial.js";
+import { check, claim } from "./check.js";
+import { budget, type CountersTrial, DAY_MS, limitOf, MINUTE_MS, START } from "./counters-trial.js";
 
 const tokens = limitOf({ tpm: 100 });
 const day = limitOf({ tpd: 100 });
@@ -11,7 +10,7 @@ const slots = limitOf({ inFlight: 2 });
 /** The 1/60 of a minute in which a moment is counted. */
 const SECOND_MS = 1_000;
 
-/** Sliding windows and the time that a reservation lives: for counters that take the caller's clock. */
+/** Sliding windows: how long what was charged is counted, and how long a call has to wait. For counters that take the caller's clock. */
 export const windows: Cases<CountersTrial> = {
   "a sliding window counts a charge for its length, to the end of the 1/60 of the window it began in": async (
     trial,
@@ -225,145 +224,4 @@ export const windows: Cases<CountersTrial> = {
         [requests, 2],
       ]);
     },
-
-  "a clock that goes back gives no room: a reserve counts at the latest moment": async (trial) => {
-    await trial.reserved("a", [[tokens, 60]]);
-    trial.now = START - 30_000;
-    await trial.refused("b", [[tokens, 41]]);
-    const outcome = await trial.reserved("c", [[tokens, 40]]);
-    checkPart("a reserve 30 s in the past", outcome, { reservedAt: START, expiresAt: START + HOUR_MS });
-    trial.now = START + 60_999;
-    await trial.holds("one window after the latest moment", [[tokens, 100]]);
-    trial.now = START + 61_000;
-    await trial.holds("after it", [[tokens, 0]]);
-  },
-
-  "a settle on a clock that went back counts at the latest moment": async (trial) => {
-    trial.now = START - 30_000;
-    await trial.reserved("a", [[tokens, 10]]);
-    trial.now = START;
-    await trial.reserved("b", [[tokens, 10]]);
-    trial.now = START - 20_000;
-    await trial.settled("a", [[tokens, 50]]);
-    trial.now = START + 60_999;
-    await trial.holds("one window after the latest moment", [[tokens, 50]]);
-  },
-
-  "waits on a clock that went back are told from that clock": async (trial) => {
-    await trial.reserved("a", [[tokens, 100]]);
-    trial.now = START - 30_000;
-    check("read", await trial.read([[tokens, 1]]), [{ used: 100, waitMs: 91_000, resetMs: 91_000 }]);
-    trial.now = START + 61_000;
-    await trial.reserved("b", [[tokens, 1]]);
-    trial.now = START + 30_000;
-    check("read of what is empty", await trial.read([[day, 1]]), [{ used: 0, waitMs: 0, resetMs: 0 }]);
-  },
-
-  "a lifetime budget never comes back by itself": async (trial) => {
-    await trial.reserved("a", [[spent, 100]]);
-    trial.now += 3_650 * DAY_MS;
-    const { readings } = await trial.refused("b", [[spent, 1]]);
-    const { POSITIVE_INFINITY } = Number;
-    check("readings", readings, [{ used: 100, waitMs: POSITIVE_INFINITY, resetMs: POSITIVE_INFINITY }]);
-  },
-
-  "a slot is free at its reservation's TTL, not a millisecond before": async (trial) => {
-    trial.ttlMs = 5_000;
-    await trial.reserved("a", [[slots, 1]]);
-    trial.now += 2_000;
-    trial.ttlMs = 60_000;
-    await trial.reserved("b", [[slots, 1]]);
-    const { readings } = await trial.refused("c", [[slots, 1]]);
-    check("readings", readings, [{ used: 2, waitMs: 3_000, resetMs: Number.POSITIVE_INFINITY }]);
-    trial.now += 2_999;
-    await trial.refused("c", [[slots, 1]]);
-    trial.now += 1;
-    await trial.holds("at the TTL", [[slots, 1]]);
-    await trial.reserved("c", [[slots, 1]]);
-  },
-
-  "a reservation ends with its TTL: what it charged stays, and a settle or extension answers expired": async (
-    trial,
-  ) => {
-    trial.ttlMs = 5_000;
-    for (const id of ["early", "late"]) await trial.reserved(id, [[spent, 40]]);
-    trial.now += 4_999;
-    await trial.settled("early", [[spent, 10]]);
-    trial.now += 1;
-    const charges = trial.charges([[spent, 1]]);
-    for (const laterMs of [0, 1, MINUTE_MS]) {
-      trial.now += laterMs;
-      check("settle", await trial.settle("late", charges), { outcome: "expired" });
-      check("extend", await trial.reserve("late", charges, { extend: true }), { outcome: "expired" });
-    }
-    await trial.holds("after it", [[spent, 50]]);
-  },
-
-  "a reservation that lives longer than another ends at its own TTL": async (trial) => {
-    for (const [id, ttlMs] of [
-      ["long", HOUR_MS],
-      ["short", 10],
-      ["middle", MINUTE_MS],
-    ] as const) {
-      await trial.reserved(id, [[spent, 1]], { ttlMs });
-    }
-    const zero = trial.charges([[spent, 0]]);
-    trial.now += 10;
-    check("settle of the short one", await trial.settle("short", zero), { outcome: "expired" });
-    checkPart("settle of the middle one", await trial.settle("middle", zero), { outcome: "settled" });
-    trial.now += HOUR_MS - 11;
-    checkPart("settle of the long one", await trial.settle("long", zero), { outcome: "settled" });
-  },
-
-  "an extension does not prolong the reservation": async (trial) => {
-    trial.ttlMs = 5_000;
-    await trial.reserved("a", [[slots, 1]]);
-    trial.now += 4_000;
-    const { expiresAt } = await trial.reserved("a", [[slots, 1]], { extend: true });
-    check("expiresAt", expiresAt, START + 5_000);
-    trial.now += 1_000;
-    await trial.holds("at the TTL", [[slots, 0]]);
-  },
-
-  "an idempotency key is free once its reservation has outlived its TTL": async (trial) => {
-    trial.ttlMs = 5_000;
-    const idempotency = { key: "k", fingerprint: "f" };
-    await trial.reserved("a", [[spent, 10]], { idempotency });
-    trial.now += 4_999;
-    const again = await trial.reserve("b", trial.charges([[spent, 10]]), { idempotency });
-    checkPart("before the TTL", again, { outcome: "replayed", id: "a" });
-    trial.now += 1;
-    await trial.reserved("c", [[spent, 10]], { idempotency });
-    await trial.holds("after it", [[spent, 20]]);
-  },
-
-  "a dry run has the times of the reserve after it, also where the clock went back": async (trial) => {
-    const amounts: readonly (readonly [Limit, number])[] = [
-      [tokens, 40],
-      [day, 0],
-      [slots, 1],
-      [limitOf({ rpm: 0, mode: "shadow" }), 1],
-    ];
-    await trial.reserved("first", [[tokens, 1]]);
-    for (const [id, laterMs] of [
-      ["a", 10_000],
-      ["b", -5_000],
-      ["c", 7_000],
-    ] as const) {
-      trial.now += laterMs;
-      const ask = (dryRun: boolean) => trial.reserve(id, trial.charges(amounts), { dryRun });
-      const dry = await ask(true);
-      check(`the dry run of ${id}`, dry, await ask(false));
-    }
-  },
-
-  "a dry run and a reading do not move the counters' clock": async (trial) => {
-    await trial.reserved("a", [[tokens, 100]]);
-    trial.now = START + HOUR_MS;
-    await trial.reserved("b", [[tokens, 100]], { dryRun: true });
-    await trial.used([tokens]);
-    trial.now = START + 1_000;
-    await trial.holds("after them", [[tokens, 100]]);
-    await trial.refused("c", [[tokens, 1]]);
-  },
 };

@@ -1,7 +1,9 @@
 import type { Counters } from "../../counters/counters.js";
 import { type ConformanceCase, conformanceCases } from "./case.js";
+import { clocks } from "./counters-clocks.js";
 import { concurrency } from "./counters-concurrency.js";
 import { idempotent } from "./counters-idempotency.js";
+import { lifetimes } from "./counters-lifetimes.js";
 import { names } from "./counters-names.js";
 import { periods } from "./counters-periods.js";
 import { repeated, repeatedLater } from "./counters-repeats.js";
@@ -43,7 +45,14 @@ export function countersConformance(
     `a random trace with seed ${seed} is answered as by the exact model, step by step`,
     (trial: CountersTrial) => traceCounters(trial.counters, { seed }),
   ]);
-  const byClock = { ...repeatedLater, ...windows, ...periods, ...Object.fromEntries(traces) };
+  const byClock = {
+    ...repeatedLater,
+    ...windows,
+    ...clocks,
+    ...lifetimes,
+    ...periods,
+    ...Object.fromEntries(traces),
+  };
   const cases = { ...reserving, ...concurrency, ...settling, ...idempotent, ...repeated, ...names };
   return conformanceCases(
     clock === "caller" ? { ...cases, ...byClock } : cases,
