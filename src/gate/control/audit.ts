@@ -3,8 +3,8 @@ import type { Records } from "../../model/records.js";
 import { idSchema, momentSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import type { Control } from "./control.js";
-import { type Listed, listPage, mapped, pageFields } from "./paging.js";
-import { type View, viewOf } from "./views.js";
+import { type Listed, listViews, pageFields } from "./paging.js";
+import type { View } from "./views.js";
 
 /** Who did what to what, when, from which values to which. Nothing in it is a secret. */
 export type AuditEvent = View<"auditEvent">;
@@ -49,10 +49,8 @@ export function auditOf(control: Control): Audit {
         ...(subjectId !== undefined && { subjectId }),
       };
       const keep = ({ at }: Records["auditEvent"]) => at >= from && at < to;
-      return control.read("audit.view", { orgId }, async () =>
-        mapped(await listPage(control.storage, "auditEvent", where, query, keep), (event) =>
-          viewOf("auditEvent", event),
-        ),
+      return control.read("audit.view", { orgId }, () =>
+        listViews(control.storage, "auditEvent", where, query, keep),
       );
     },
   };

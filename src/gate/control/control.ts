@@ -1,13 +1,5 @@
-import {
-  ConflictError,
-  LastOwnerError,
-  LimitError,
-  NotFoundError,
-  PermissionError,
-  TollgateError,
-} from "../../model/errors.js";
-import { masked } from "../../model/masked.js";
-import type { RecordKind, Records } from "../../model/records.js";
+import { ConflictError, NotFoundError, PermissionError, TollgateError } from "../../model/errors.js";
+import type { Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
 import type { Resource } from "../../policy/principal.js";
 import type { StandardPermission } from "../../policy/standard.js";
@@ -22,6 +14,8 @@ import {
   resolveActor,
   verdictOf,
 } from "./actor.js";
+import { type Addressed, addressed, type Ref, requireVersion, resourceOf, VIEWING } from "./addressed.js";
+import { deniedDoerOf, doerOf, Hidden, reasonOfDenial } from "./denial.js";
 import { Draft, type Subject } from "./draft.js";
 
 /** How often a write begins again because another process wrote to the org meanwhile. Each time somebody gets ahead. */
@@ -29,28 +23,6 @@ const ATTEMPTS_MAX = 50;
 
 /** How often a conflict must repeat itself before it is believed, where no other write of the org explains it. */
 const UNKNOWN_CONFLICTS_MAX = 3;
-
-/** What one must be allowed to see a record at all. */
-const VIEWING = {
-  project: "project.view",
-  key: "key.view",
-  invitation: "invitation.view",
-  virtualModel: "virtualModel.manage",
-  mcpServer: "mcpServer.manage",
-  externalKey: "externalKey.manage",
-  creditGrant: "billing.view",
-} as const satisfies Partial<Record<RecordKind, StandardPermission>>;
-
-/** The records that are addressed by an id of their own. */
-type Addressed = keyof typeof VIEWING;
-
-/** Which record, as a caller names it. */
-export interface Ref {
-  readonly id: string;
-  readonly orgId?: string | undefined;
-  /** The version that the caller has seen. */
-  readonly version?: number | undefined;
-}
 
 /** What one write is: what it asks for, and what the audit trail says of it. */
 export interface Ask {
@@ -103,8 +75,8 @@ export class Control {
 
   /** @throws PermissionError */
   require(acting: Asking, permission: StandardPermission, resource: Resource): void {
-    const verdict = verdictOf(this.policy, acting, permission, resource);
-    if (!verdict.allowed) throw new PermissionError(permission, verdict.reason);
+    const denied = this.#denial(acting, permission, resource);
+    if (denied) throw denied;
   }
 
   /** Reads where the actor has a permission. */
@@ -115,11 +87,10 @@ export class Control {
   ): Promise<T> {
     const { orgId, projectId } = resource;
     const acting = await this.acting(orgId, permission);
-    const verdict = verdictOf(this.policy, acting, permission, resource);
-    if (verdict.allowed) return reading(acting);
+    const denied = this.#denial(acting, permission, resource);
+    if (denied === undefined) return reading(acting);
     const subject: Subject =
       projectId === undefined ? { kind: "org", id: orgId } : { kind: "project", id: projectId, projectId };
-    const denied = new PermissionError(permission, verdict.reason);
     await this.#recordDeniedRead(orgId, acting, permission, subject, denied);
     throw denied;
   }
@@ -129,20 +100,17 @@ export class Control {
    *
    * @throws NotFoundError where there is none, or where they may not
    */
-  async view<K extends Addressed>(kind: K, { id, orgId }: Ref): Promise<Records[K]> {
+  async view<K extends Addressed>(kind: K, ref: Ref): Promise<Records[K]> {
     const permission = VIEWING[kind];
     await this.requireToken(permission);
-    const record = await this.storage.get(kind, id);
-    if (record === undefined || (orgId !== undefined && record.orgId !== orgId))
-      throw new NotFoundError(kind, id);
-    const resource = RESOURCES[kind](record);
+    const record = await addressed(this.storage, kind, ref);
+    const resource = resourceOf(kind, record);
     const acting = await this.acting(record.orgId, permission);
-    const verdict = verdictOf(this.policy, acting, permission, resource);
-    if (verdict.allowed) return record;
-    const denied = new PermissionError(permission, verdict.reason);
-    const subject = { kind, id, projectId: resource.projectId };
+    const denied = this.#denial(acting, permission, resource);
+    if (denied === undefined) return record;
+    const subject = { kind, id: ref.id, projectId: resource.projectId };
     await this.#recordDeniedRead(record.orgId, acting, permission, subject, denied);
-    throw new NotFoundError(kind, id);
+    throw new NotFoundError(kind, ref.id);
   }
 
   /**
@@ -172,24 +140,24 @@ export class Control {
   async writeTo<K extends Addressed, T>(
     ask: Ask,
     kind: K,
-    { id, orgId, version }: Ref,
+    ref: Ref,
     attempt: (record: Records[K], draft: Draft, acting: Acting) => Promise<T>,
   ): Promise<T> {
     await this.requireToken(ask.action);
-    const home = await this.storage.get(kind, id);
-    if (home === undefined || (orgId !== undefined && home.orgId !== orgId))
-      throw new NotFoundError(kind, id);
-    const subject = { kind, id, projectId: RESOURCES[kind](home).projectId };
+    const { id } = ref;
+    const home = await addressed(this.storage, kind, ref);
+    const subject = { kind, id, projectId: resourceOf(kind, home).projectId };
     return this.transact(home.orgId, ask.action, subject, async (draft, acting) => {
       const record = await draft.get(kind, id);
       if (record === undefined) throw new NotFoundError(kind, id);
-      const resource = RESOURCES[kind](record);
-      const verdict = verdictOf(this.policy, acting, ask.permission, resource);
-      if (!verdict.allowed) {
-        const denied = new PermissionError(ask.permission, verdict.reason);
-        throw this.can(acting, VIEWING[kind], resource) ? denied : new Hidden(kind, id, denied);
+      const resource = resourceOf(kind, record);
+      const denied = this.#denial(acting, ask.permission, resource);
+      if (denied) {
+        throw this.can(acting, VIEWING[kind], resource)
+          ? denied
+          : new Hidden(new NotFoundError(kind, id), denied);
       }
-      requireVersion(kind, record, version);
+      requireVersion(kind, record, ref.version);
       return attempt(record, draft, acting);
     });
   }
@@ -231,10 +199,16 @@ export class Control {
           if (moved)
             throw new ConflictError(`org ${JSON.stringify(orgId)} is being written to by others; try again`);
           await this.#recordDenial(orgId, acting, action, subject, error);
-          throw error instanceof Hidden ? new NotFoundError(error.kind, error.id) : error;
+          throw error instanceof Hidden ? error.shown : error;
         }
       }
     });
+  }
+
+  /** Why it is not allowed; undefined where it is. */
+  #denial(acting: Asking, permission: StandardPermission, resource: Resource): PermissionError | undefined {
+    const verdict = verdictOf(this.policy, acting, permission, resource);
+    return verdict.allowed ? undefined : new PermissionError(permission, verdict.reason);
   }
 
   async #recordDeniedRead(
@@ -258,15 +232,13 @@ export class Control {
     subject: Subject,
     error: unknown,
   ): Promise<void> {
-    const denial = error instanceof Hidden ? error.denied : error;
-    const isDenial = [PermissionError, LimitError, LastOwnerError].some((type) => denial instanceof type);
-    if (!isDenial || !this.engine.settings.auditDenied) return;
-    const { message } = denial as TollgateError; // sound: it is one of the three
+    const reason = reasonOfDenial(error);
+    if (reason === undefined || !this.engine.settings.auditDenied) return;
     for (let attempts = 1; ; attempts++) {
       const draft = await this.#draft(orgId);
       if (draft.trail === undefined) return; // there is no such org
       try {
-        return await this.storage.commit(draft.denial(deniedDoerOf(acting), action, subject, message));
+        return await this.storage.commit(draft.denial(deniedDoerOf(acting), action, subject, reason));
       } catch (failure) {
         if (!(failure instanceof ConflictError) || attempts === ATTEMPTS_MAX) throw failure;
       }
@@ -276,56 +248,4 @@ export class Control {
   async #draft(orgId: string): Promise<Draft> {
     return new Draft(this.storage, orgId, this.now(), await this.storage.get("trail", orgId));
   }
-}
-
-/** A denial that looks to the actor as if there was no such record. */
-class Hidden extends NotFoundError {
-  readonly kind: string;
-  readonly id: string;
-  readonly denied: PermissionError;
-
-  constructor(kind: string, id: string, denied: PermissionError) {
-    super(kind, id);
-    this.kind = kind;
-    this.id = id;
-    this.denied = denied;
-  }
-}
-
-/** @throws ConflictError naming both versions */
-export function requireVersion(
-  kind: RecordKind,
-  record: { id: string; version: number },
-  version: number | undefined,
-): void {
-  if (version === undefined || version === record.version) return;
-  throw new ConflictError(
-    `${kind} ${JSON.stringify(record.id)} is at version ${record.version}, not at version ${version}`,
-  );
-}
-
-/** What a policy is asked about a record. */
-const RESOURCES: { readonly [K in Addressed]: (record: Records[K]) => Resource } = {
-  project: ({ orgId, id }) => ({ orgId, projectId: id }),
-  key: ({ orgId, projectId, userId }) => ({ orgId, projectId, userId }),
-  invitation: ofOrg,
-  virtualModel: ofOrg,
-  mcpServer: ofOrg,
-  externalKey: ofOrg,
-  creditGrant: ofOrg,
-};
-
-function ofOrg({ orgId }: { readonly orgId: string }): Resource {
-  return { orgId };
-}
-
-/** Of an attempt that was denied. Somebody who is not in the org is nobody known: what was said to be their id may be a token. */
-function deniedDoerOf(acting: Acting) {
-  const { userId, keyId } = doerOf(acting);
-  const isKnown = acting.principal.orgRole !== undefined;
-  return { userId: isKnown ? userId : masked(userId), keyId };
-}
-
-function doerOf({ principal: { userId, via } }: Acting) {
-  return { userId, keyId: via?.keyId };
 }

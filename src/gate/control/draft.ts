@@ -12,7 +12,8 @@ export interface Subject {
   readonly projectId?: string | undefined;
 }
 
-interface Doer {
+/** Who did it, for the audit trail. */
+export interface Doer {
   readonly userId: string;
   readonly keyId?: string | undefined;
 }

@@ -55,7 +55,12 @@ export interface ExternalKeys {
 }
 
 export function externalKeysOf(control: Control): ExternalKeys {
-  const registry = registryOf(control, { kind: "externalKey", permission: "externalKey.manage" });
+  const registry = registryOf(control, {
+    kind: "externalKey",
+    permission: "externalKey.manage",
+    getSchema: externalKeyGetSchema,
+    deleteSchema: externalKeyDeleteSchema,
+  });
   return {
     async create(input) {
       const { orgId, id, ...made } = parse(externalKeyCreateSchema, input, "externalKey");
@@ -67,10 +72,7 @@ export function externalKeysOf(control: Control): ExternalKeys {
       });
     },
 
-    async get(input) {
-      const { externalKeyId: id, ...of } = parse(externalKeyGetSchema, input, "externalKey");
-      return registry.get({ id, ...of });
-    },
+    get: registry.get,
 
     async list(input) {
       const { orgId, projectId, provider, ...page } = parse(externalKeyListSchema, input, "externalKey");
@@ -87,9 +89,6 @@ export function externalKeysOf(control: Control): ExternalKeys {
       return registry.update({ id, orgId, version }, patchOf(given, ["name"]));
     },
 
-    async delete(input) {
-      const { externalKeyId: id, ...of } = parse(externalKeyDeleteSchema, input, "externalKey");
-      return registry.delete({ id, ...of });
-    },
+    delete: registry.delete,
   };
 }

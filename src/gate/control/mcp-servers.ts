@@ -49,17 +49,19 @@ export interface McpServers {
 }
 
 export function mcpServersOf(control: Control): McpServers {
-  const registry = registryOf(control, { kind: "mcpServer", permission: "mcpServer.manage" });
+  const registry = registryOf(control, {
+    kind: "mcpServer",
+    permission: "mcpServer.manage",
+    getSchema: mcpServerGetSchema,
+    deleteSchema: mcpServerDeleteSchema,
+  });
   return {
     async create(input) {
       const { orgId, id, ...made } = parse(mcpServerCreateSchema, input, "mcpServer");
       return registry.create({ orgId, id }, made);
     },
 
-    async get(input) {
-      const { mcpServerId: id, ...of } = parse(mcpServerGetSchema, input, "mcpServer");
-      return registry.get({ id, ...of });
-    },
+    get: registry.get,
 
     async list(input) {
       const { orgId, ...page } = parse(mcpServerListSchema, input, "mcpServer");
@@ -71,9 +73,6 @@ export function mcpServersOf(control: Control): McpServers {
       return registry.update({ id, orgId, version }, patchOf(given, ["url", "description"]));
     },
 
-    async delete(input) {
-      const { mcpServerId: id, ...of } = parse(mcpServerDeleteSchema, input, "mcpServer");
-      return registry.delete({ id, ...of });
-    },
+    delete: registry.delete,
   };
 }

@@ -4,12 +4,13 @@ import { membershipId, type Records, roleSchema } from "../../model/records.js";
 import { idSchema } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import { OWNER } from "../storage-directory.js";
+import { requireVersion } from "./addressed.js";
 import { requireReach, requireRole } from "./authority.js";
-import { type Control, requireVersion } from "./control.js";
+import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { versionField } from "./fields.js";
 import { requireOtherOwner, revokeKeysLeft } from "./leaving.js";
-import { type Listed, listPage, mapped, pageFields } from "./paging.js";
+import { type Listed, listViews, pageFields } from "./paging.js";
 import { withRole } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
 
@@ -70,10 +71,8 @@ export function orgMembersOf(control: Control): OrgMembers {
     async list(input) {
       const { orgId, role, ...page } = parse(orgMemberListSchema, input, "orgMember");
       const where = role === undefined ? { orgId } : { orgId, role };
-      return control.read("orgMember.view", { orgId }, async () =>
-        mapped(await listPage(control.storage, "orgMember", where, page), (found) =>
-          viewOf("orgMember", found),
-        ),
+      return control.read("orgMember.view", { orgId }, () =>
+        listViews(control.storage, "orgMember", where, page),
       );
     },
 

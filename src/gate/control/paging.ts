@@ -2,6 +2,7 @@ import type { RecordKind, Records } from "../../model/records.js";
 import { text } from "../../model/text.js";
 import { wholeNumber } from "../../model/validation.js";
 import type { Storage, Where } from "../../storage/storage.js";
+import { type View, viewOf } from "./views.js";
 
 /** The part of a list that is asked for. */
 export const pageFields = {
@@ -20,10 +21,12 @@ export interface Listed<T> {
   readonly next?: string;
 }
 
-interface PageInput {
+export interface PageInput {
   readonly after?: string | undefined;
   readonly limit?: number | undefined;
 }
+
+type Keep<K extends RecordKind> = (record: Records[K]) => boolean | Promise<boolean>;
 
 /** One page of the records that match and that `keep` lets through. */
 export async function listPage<K extends RecordKind>(
@@ -31,7 +34,7 @@ export async function listPage<K extends RecordKind>(
   kind: K,
   where: Where<K>,
   { after, limit = LIMIT_DEFAULT }: PageInput,
-  keep: (record: Records[K]) => boolean | Promise<boolean> = () => true,
+  keep: Keep<K> = () => true,
 ): Promise<Listed<Records[K]>> {
   const items: Records[K][] = [];
   let last = after;
@@ -49,7 +52,18 @@ export async function listPage<K extends RecordKind>(
   }
 }
 
-/** The same page with each item as callers see it. */
+/** The same page with each record as callers see it. */
+export async function listViews<K extends RecordKind>(
+  storage: Storage,
+  kind: K,
+  where: Where<K>,
+  page: PageInput,
+  keep?: Keep<K>,
+): Promise<Listed<View<K>>> {
+  return mapped(await listPage(storage, kind, where, page, keep), (found) => viewOf(kind, found));
+}
+
+/** A page with something made of each item. */
 export function mapped<T, U>({ items, next }: Listed<T>, view: (item: T) => U): Listed<U> {
   return { items: items.map(view), ...(next !== undefined && { next }) };
 }

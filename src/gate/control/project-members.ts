@@ -7,13 +7,14 @@ import { parse } from "../../model/validation.js";
 import type { Principal } from "../../policy/principal.js";
 import { OWNER, principalOf } from "../storage-directory.js";
 import type { Acting } from "./actor.js";
+import { requireVersion } from "./addressed.js";
 import { firstBeyond, requireReach, requireRole } from "./authority.js";
 import { checkMembership, checkMoreOfRole } from "./bounds.js";
-import { type Ask, type Control, requireVersion } from "./control.js";
+import type { Ask, Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { expiryPatch, limitsPatch, requireLater, requireSinceMade, versionField } from "./fields.js";
 import { revokeKeysLeft } from "./leaving.js";
-import { type Listed, listPage, mapped, pageFields } from "./paging.js";
+import { type Listed, listViews, pageFields } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
 export type ProjectMember = View<"projectMember">;
@@ -122,10 +123,8 @@ export function projectMembersOf(control: Control): ProjectMembers {
 
     async list(input) {
       const { orgId, projectId, ...page } = parse(projectMemberListSchema, input, "projectMember");
-      return control.read("projectMember.view", { orgId, projectId }, async () =>
-        mapped(await listPage(control.storage, "projectMember", { orgId, projectId }, page), (found) =>
-          viewOf("projectMember", found),
-        ),
+      return control.read("projectMember.view", { orgId, projectId }, () =>
+        listViews(control.storage, "projectMember", { orgId, projectId }, page),
       );
     },
 

@@ -7,7 +7,7 @@ import { checkProject } from "./bounds.js";
 import type { Control } from "./control.js";
 import { grantedBy, limitsPatch, orgField, patchOf, scopeFields, versionField } from "./fields.js";
 import { newId } from "./new-id.js";
-import { type Listed, listPage, mapped, pageFields } from "./paging.js";
+import { type Listed, listViews, pageFields } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
 export type Project = View<"project">;
@@ -98,9 +98,7 @@ export function projectsOf(control: Control): Projects {
       const where = status === undefined ? { orgId } : { orgId, status };
       const maySee = ({ id }: Records["project"]) =>
         control.can(acting, "project.view", { orgId, projectId: id });
-      return mapped(await listPage(control.storage, "project", where, page, maySee), (found) =>
-        viewOf("project", found),
-      );
+      return listViews(control.storage, "project", where, page, maySee);
     },
 
     async update(input) {

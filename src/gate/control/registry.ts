@@ -1,25 +1,41 @@
+import type { z } from "zod";
 import type { Records } from "../../model/records.js";
+import { parse } from "../../model/validation.js";
 import type { StandardPermission } from "../../policy/standard.js";
 import type { Where } from "../../storage/storage.js";
-import type { Control, Ref } from "./control.js";
+import type { Ref } from "./addressed.js";
+import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { newId } from "./new-id.js";
-import { type Listed, listPage, mapped } from "./paging.js";
+import { type Listed, listViews, type PageInput } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
 /** The nouns of an org that are kept in a list and governed by one permission. */
 type Registered = "virtualModel" | "mcpServer" | "externalKey";
 
-/** What a registry calls itself, and what it asks. */
+/** What a registry calls itself, what it asks, and the inputs that only say which record. */
 interface Plan<K extends Registered> {
   readonly kind: K;
   readonly permission: StandardPermission;
+  readonly getSchema: z.ZodType<RefInput<K>>;
+  readonly deleteSchema: z.ZodType<RefInput<K>>;
 }
+
+/** Which record, such as `{ mcpServerId, orgId }`. */
+type RefInput<K extends Registered> = Omit<Ref, "id"> & { readonly [F in `${K}Id`]: string };
 
 type Made<K extends Registered> = Omit<Records[K], "id" | "orgId" | "version" | "createdAt">;
 
 /** The five verbs of such a noun. */
-export function registryOf<K extends Registered>(control: Control, { kind, permission }: Plan<K>) {
+export function registryOf<K extends Registered>(
+  control: Control,
+  { kind, permission, getSchema, deleteSchema }: Plan<K>,
+) {
+  function refOf(schema: z.ZodType<RefInput<K>>, input: RefInput<K>): Ref {
+    const given = parse(schema, input, kind);
+    return { id: given[`${kind}Id`], orgId: given.orgId, version: given.version };
+  }
+
   return {
     async create(
       { orgId, id = newId(kind, control.now()) }: { orgId: string; id?: string | undefined },
@@ -42,16 +58,13 @@ export function registryOf<K extends Registered>(control: Control, { kind, permi
       );
     },
 
-    async get(ref: Ref): Promise<View<K>> {
-      return viewOf<K>(kind, await control.view(kind, ref));
+    async get(input: RefInput<K>): Promise<View<K>> {
+      return viewOf<K>(kind, await control.view(kind, refOf(getSchema, input)));
     },
 
-    async list(
-      where: Where<K> & { readonly orgId: string },
-      page: Parameters<typeof listPage>[3],
-    ): Promise<Listed<View<K>>> {
-      return control.read(permission, { orgId: where.orgId }, async () =>
-        mapped(await listPage(control.storage, kind, where, page), (found) => viewOf(kind, found)),
+    async list(where: Where<K> & { readonly orgId: string }, page: PageInput): Promise<Listed<View<K>>> {
+      return control.read(permission, { orgId: where.orgId }, () =>
+        listViews(control.storage, kind, where, page),
       );
     },
 
@@ -67,7 +80,8 @@ export function registryOf<K extends Registered>(control: Control, { kind, permi
       });
     },
 
-    async delete(ref: Ref): Promise<void> {
+    async delete(input: RefInput<K>): Promise<void> {
+      const ref = refOf(deleteSchema, input);
       return control.writeTo({ action: `${kind}.delete`, permission }, kind, ref, async (record, draft) =>
         draft.remove<K>(kind, record),
       );

@@ -61,17 +61,19 @@ export interface VirtualModels {
 }
 
 export function virtualModelsOf(control: Control): VirtualModels {
-  const registry = registryOf(control, { kind: "virtualModel", permission: "virtualModel.manage" });
+  const registry = registryOf(control, {
+    kind: "virtualModel",
+    permission: "virtualModel.manage",
+    getSchema: virtualModelGetSchema,
+    deleteSchema: virtualModelDeleteSchema,
+  });
   return {
     async create(input) {
       const { orgId, id, ...made } = parse(virtualModelCreateSchema, input, "virtualModel");
       return registry.create({ orgId, id }, made, (draft) => requireNoChain(draft, made));
     },
 
-    async get(input) {
-      const { virtualModelId: id, ...of } = parse(virtualModelGetSchema, input, "virtualModel");
-      return registry.get({ id, ...of });
-    },
+    get: registry.get,
 
     async list(input) {
       const { orgId, ...page } = parse(virtualModelListSchema, input, "virtualModel");
@@ -88,10 +90,7 @@ export function virtualModelsOf(control: Control): VirtualModels {
       return registry.update({ id, orgId, version }, patchOf(given), requireNoChain);
     },
 
-    async delete(input) {
-      const { virtualModelId: id, ...of } = parse(virtualModelDeleteSchema, input, "virtualModel");
-      return registry.delete({ id, ...of });
-    },
+    delete: registry.delete,
   };
 }
 

@@ -1,0 +1,74 @@
+import { ConflictError, NotFoundError } from "../../model/errors.js";
+import type { RecordKind, Records } from "../../model/records.js";
+import type { Resource } from "../../policy/principal.js";
+import type { StandardPermission } from "../../policy/standard.js";
+import type { Storage } from "../../storage/storage.js";
+
+/** What one must be allowed to see a record at all. */
+export const VIEWING = {
+  project: "project.view",
+  key: "key.view",
+  invitation: "invitation.view",
+  virtualModel: "virtualModel.manage",
+  mcpServer: "mcpServer.manage",
+  externalKey: "externalKey.manage",
+  creditGrant: "billing.view",
+} as const satisfies Partial<Record<RecordKind, StandardPermission>>;
+
+/** The records that are addressed by an id of their own. */
+export type Addressed = keyof typeof VIEWING;
+
+/** Which record, as a caller names it. */
+export interface Ref {
+  readonly id: string;
+  readonly orgId?: string | undefined;
+  /** The version that the caller has seen. */
+  readonly version?: number | undefined;
+}
+
+/**
+ * The record that is addressed, whoever asks for it.
+ *
+ * @throws NotFoundError where there is none, or none in that org
+ */
+export async function addressed<K extends Addressed>(
+  storage: Storage,
+  kind: K,
+  { id, orgId }: Ref,
+): Promise<Records[K]> {
+  const record = await storage.get(kind, id);
+  if (record === undefined || (orgId !== undefined && record.orgId !== orgId))
+    throw new NotFoundError(kind, id);
+  return record;
+}
+
+/** What a policy is asked about a record. */
+export function resourceOf<K extends Addressed>(kind: K, record: Records[K]): Resource {
+  return RESOURCES[kind](record);
+}
+
+const RESOURCES: { readonly [K in Addressed]: (record: Records[K]) => Resource } = {
+  project: ({ orgId, id }) => ({ orgId, projectId: id }),
+  key: ({ orgId, projectId, userId }) => ({ orgId, projectId, userId }),
+  invitation: ofOrg,
+  virtualModel: ofOrg,
+  mcpServer: ofOrg,
+  externalKey: ofOrg,
+  creditGrant: ofOrg,
+};
+
+function ofOrg({ orgId }: { readonly orgId: string }): Resource {
+  return { orgId };
+}
+
+/** @throws ConflictError naming both versions */
+export function requireVersion(
+  kind: RecordKind,
+  record: { readonly id: string; readonly version: number },
+  version: number | undefined,
+): void {
+  if (version === undefined || version === record.version) return;
+  throw new ConflictError(
+    `${kind} ${JSON.stringify(record.id)} is at version ${record.version}, not at version ${version}`,
+  );
+}
