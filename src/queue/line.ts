@@ -70,7 +70,7 @@ export class Line {
   }
 }
 
-interface LineHooks {
+export interface LineHooks {
   /** A line has a head again. */
   readonly onTurn: (line: Line) => void;
   /** Its turns cannot be given any more. */

@@ -11,7 +11,8 @@ import { Alarm, NOW } from "./alarm.js";
 import type { Answer, Call } from "./call.js";
 import type { QueueEvents } from "./events.js";
 import { hold, holderOf, letGo, shortBy, unhold } from "./holding.js";
-import { Line } from "./line.js";
+import type { Line } from "./line.js";
+import { Lines } from "./lines.js";
 import { OpenCalls } from "./open-calls.js";
 import {
   gateFrom,
@@ -79,11 +80,14 @@ class CallQueue {
   readonly #open: OpenCalls;
   /** Every call without an answer. */
   readonly #calls = new Set<Call>();
-  /** INVARIANT: a line is in here exactly while somebody waits in it. The one that was served longest ago comes first. */
-  readonly #lines = new Map<string, Line>();
+  readonly #lines = new Lines({
+    onTurn: (line) => this.#wake(line),
+    onBroken: ({ waiting }, error) => {
+      for (const call of waiting.all()) this.#leave(call, { outcome: "failed", error });
+    },
+  });
   readonly #asks = new Set<Promise<void>>();
   readonly #unlisten: () => void;
-  #waiting = 0;
   #arrived = 0;
   #settlements = 0;
   /** Has the next sweep come: one for all that happens in a turn of the process, since each goes through every line. */
@@ -125,7 +129,7 @@ class CallQueue {
       };
       signal?.addEventListener("abort", onAbort);
       this.#calls.add(call);
-      if (this.#lines.has(nameOf(key)) || !this.#open.hasRoom) {
+      if (this.#lines.has(key) || !this.#open.hasRoom) {
         this.#enqueue(call);
         this.#track(this.#look(call));
       } else {
@@ -140,7 +144,7 @@ class CallQueue {
     for (const { line, arrivedAt } of this.#calls) {
       if (line !== undefined) longestWaitMs = Math.max(longestWaitMs, now - arrivedAt);
     }
-    return { waiting: this.#waiting, keys: this.#lines.size, longestWaitMs };
+    return { waiting: this.#lines.waiting, keys: this.#lines.size, longestWaitMs };
   }
 
   async close(): Promise<void> {
@@ -187,13 +191,13 @@ class CallQueue {
       break;
     }
     // While the gate was asked, the key may have got a line, or the room may be gone.
-    if (call.heldBy || this.#lines.has(nameOf(call.key)) || !this.#open.hasRoom) this.#enqueue(call);
+    if (call.heldBy || this.#lines.has(call.key) || !this.#open.hasRoom) this.#enqueue(call);
     else await this.#askFirst(call);
   }
 
   /** The first waiting call that is short of a limit which this call, of another key, would take from. */
   #firstBefore({ charged = [] }: Call): Call | undefined {
-    for (const { first } of this.#lines.values()) {
+    for (const { first } of this.#lines) {
       const short = first && shortBy(first);
       if (short !== undefined && charged.includes(short)) return first;
     }
@@ -217,44 +221,21 @@ class CallQueue {
   }
 
   #enqueue(call: Call): void {
-    if (this.#waiting >= this.#settings.maxQueued && !this.#makeRoom(call)) {
+    const { timers, maxQueued } = this.#settings;
+    if (this.#lines.waiting >= maxQueued && !this.#makeRoom(call)) {
       this.#leave(call, { outcome: "full", admission: queueRefusal("queue_full", call.refusal) });
       return;
     }
-    const { timers } = this.#settings;
     call.state = "waiting";
     call.stopTimer = timers.after(call.deadlineAt - timers.now(), () => this.#onDeadline(call));
-    this.#waiting++;
-    const name = nameOf(call.key);
-    let line = this.#lines.get(name);
-    if (line === undefined) {
-      line = new Line(name, {
-        onTurn: (given) => this.#wake(given),
-        onBroken: ({ waiting }, error) => {
-          for (const one of waiting.all()) this.#leave(one, { outcome: "failed", error });
-        },
-      });
-      this.#lines.set(name, line);
-    }
-    call.line = line;
-    line.add(call);
+    this.#lines.add(call);
     const { priority } = call;
-    this.events.emit("queued", { priority, depth: this.#waiting, ...keyIdOf(call) });
+    this.events.emit("queued", { priority, depth: this.#lines.waiting, ...keyIdOf(call) });
   }
 
-  /**
-   * Whether a call may take the place of another one: of a less urgent call of its own key, or of the last one of the key
-   * with the most calls, so that a noisy key cannot keep the others out.
-   */
+  /** Takes the place of another call, where there is one that has to give way. */
   #makeRoom(call: Call): boolean {
-    const own = this.#lines.get(nameOf(call.key))?.waiting;
-    let longest = own;
-    for (const { waiting } of this.#lines.values()) {
-      if (waiting.size > (longest?.size ?? 0)) longest = waiting;
-    }
-    const lessUrgent = own?.last !== undefined && own.last.priority > call.priority;
-    const isNoisier = (longest?.size ?? 0) > (own?.size ?? 0) + 1;
-    const last = lessUrgent ? own.last : isNoisier ? longest?.last : undefined;
+    const last = this.#lines.lastBehind(call);
     if (last?.state !== "waiting") return false;
     this.#leave(last, { outcome: "full", admission: queueRefusal("queue_full", last.refusal) });
     return true;
@@ -274,18 +255,15 @@ class CallQueue {
     unhold(call);
     const { line, priority } = call;
     if (line !== undefined) {
-      this.#waiting--;
-      line.remove(call);
-      const isServed = answer.outcome === "admitted";
-      if (isServed || line.waiting.size === 0) this.#lines.delete(line.name);
-      if (isServed && line.waiting.size > 0) this.#lines.set(line.name, line);
+      this.#lines.remove(call, line);
+      if (answer.outcome === "admitted") this.#lines.putLast(line);
       if (this.#lines.size === 0) this.#nextSweep.stop();
     }
     call.finish(answer);
     if (line !== undefined || answer.outcome === "full") {
       const { outcome } = answer;
       const waitedMs = this.#settings.timers.now() - call.arrivedAt;
-      this.events.emit("left", { outcome, priority, waitedMs, depth: this.#waiting, ...keyIdOf(call) });
+      this.events.emit("left", { outcome, priority, waitedMs, depth: this.#lines.waiting, ...keyIdOf(call) });
     }
     // The call behind it may have room at once, for it may have another amount or model; so may those that waited behind this one.
     if (letGo(call)) this.#nextSweep.by(NOW);
@@ -307,7 +285,7 @@ class CallQueue {
     const waiting = new Map<string, Call>();
     let next = Number.POSITIVE_INFINITY;
     this.#isFull = false;
-    for (const line of [...this.#lines.values()]) {
+    for (const line of [...this.#lines]) {
       if (!this.#open.hasRoom) {
         this.#isFull = true;
         next = this.#open.nextEnd ?? next;
@@ -420,7 +398,7 @@ class CallQueue {
   /** Asks again about the calls that wait for a limit of one that has ended: of each limit one after the other, while it has room. */
   async #offer(reservation: Reservation): Promise<void> {
     const freed = limitsOf(reservation);
-    for (const line of [...this.#lines.values()]) {
+    for (const line of [...this.#lines]) {
       const { head, first } = line;
       const short = first?.short;
       if (first === undefined || short === undefined || !freed.has(short) || first.heldBy) continue;
@@ -438,11 +416,6 @@ class CallQueue {
     this.#asks.add(ask);
     ask.finally(() => this.#asks.delete(ask));
   }
-}
-
-/** A token and an id are told apart; which key a token is of, only the gate knows. */
-function nameOf(key: KeyRef): string {
-  return typeof key === "string" ? `token ${key}` : `id ${Object(key).keyId}`;
 }
 
 function keyIdOf({ key }: Call): { readonly keyId?: string } {

@@ -1,0 +1,78 @@
+import type { KeyRef } from "../gate/key-resolver.js";
+import type { Call } from "./call.js";
+import { Line, type LineHooks } from "./line.js";
+
+/** The calls that wait, in the lines of their keys. Iterates over the lines: the one that was served longest ago comes first. */
+export class Lines {
+  /** INVARIANT: a line is in here exactly while somebody waits in it. */
+  readonly #byName = new Map<string, Line>();
+  readonly #hooks: LineHooks;
+  #waiting = 0;
+
+  constructor(hooks: LineHooks) {
+    this.#hooks = hooks;
+  }
+
+  /** How many lines there are. */
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  /** How many calls wait in all of them. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  [Symbol.iterator](): Iterator<Line> {
+    return this.#byName.values();
+  }
+
+  has(key: KeyRef): boolean {
+    return this.#byName.has(nameOf(key));
+  }
+
+  /** Puts a call into the line of its key. */
+  add(call: Call): void {
+    const name = nameOf(call.key);
+    let line = this.#byName.get(name);
+    if (line === undefined) {
+      line = new Line(name, this.#hooks);
+      this.#byName.set(name, line);
+    }
+    this.#waiting++;
+    call.line = line;
+    line.add(call);
+  }
+
+  /** Takes a call out of the line that it waits in. */
+  remove(call: Call, line: Line): void {
+    this.#waiting--;
+    line.remove(call);
+    if (line.waiting.size === 0) this.#byName.delete(line.name);
+  }
+
+  /** For a line that was served: the others come first now. */
+  putLast(line: Line): void {
+    if (this.#byName.delete(line.name)) this.#byName.set(line.name, line);
+  }
+
+  /**
+   * The call whose place another one may take: a less urgent call of its own key, or the last one of the key with the most
+   * calls, so that a noisy key cannot keep the others out.
+   */
+  lastBehind(call: Call): Call | undefined {
+    const own = this.#byName.get(nameOf(call.key))?.waiting;
+    if (own?.last !== undefined && own.last.priority > call.priority) return own.last;
+    let longest = own;
+    for (const { waiting } of this) {
+      if (waiting.size > (longest?.size ?? 0)) longest = waiting;
+    }
+    const isNoisier = (longest?.size ?? 0) > (own?.size ?? 0) + 1;
+    return isNoisier ? longest?.last : undefined;
+  }
+}
+
+/** A token and an id are told apart; which key a token is of, only the gate knows. */
+function nameOf(key: KeyRef): string {
+  return typeof key === "string" ? `token ${key}` : `id ${Object(key).keyId}`;
+}
