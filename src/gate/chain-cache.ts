@@ -6,6 +6,7 @@ import { type KeyChain, keyChainSchema } from "../model/chain.js";
 import { parse } from "../model/validation.js";
 import type { Directory } from "./directory.js";
 import { digestOfHash } from "./token.js";
+import { within } from "./within.js";
 
 /** All chains of an org share one: when something of the org is written, all of them are out of date at once. */
 interface Stamp {
@@ -110,7 +111,12 @@ export class ChainCache {
     const running = this.#loads.get(name);
     const since = performance.now();
     if (running && running.writes === this.#writes && since - running.since < JOINED_MS) return running.entry;
-    const load = { writes: this.#writes, since, entry: answeredInTime(this.#load(ref, now)) };
+    const entry = within(
+      LOAD_MS,
+      this.#load(ref, now),
+      () => new Error(`the directory did not answer within ${LOAD_MS} ms`),
+    );
+    const load = { writes: this.#writes, since, entry };
     this.#loads.set(name, load);
     try {
       return await load.entry;
@@ -159,18 +165,6 @@ export class ChainCache {
       this.#stamps.set(orgId, stamp);
     }
     return stamp;
-  }
-}
-
-async function answeredInTime<T>(answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the directory did not answer within ${LOAD_MS} ms`)), LOAD_MS);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

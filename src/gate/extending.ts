@@ -19,7 +19,7 @@ import { type More, moreSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
 import { type Admission, AdmittedCall } from "./admission.js";
 import type { Engine } from "./engine.js";
-import { answerOf, countersOf } from "./guarded-counters.js";
+import { countersOf } from "./guarded-counters.js";
 import { degrade, refusedLocally, roomHere } from "./outage.js";
 import { limitRefusal, refused, shadowRefusals } from "./refusing.js";
 import { type Degraded, IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
@@ -62,7 +62,7 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const request = { id, orgId, now, ttlMs: engine.settings.reservationTtlMs, charges: asked, extend: true };
   let outcome: ReserveOutcome;
   try {
-    outcome = await answerOf(engine, counters, () => counters.reserve(request));
+    outcome = await counters.reserve(request);
   } catch (error) {
     if (!(error instanceof CountersUnavailableError)) throw error;
     const refusal = await refusalWhileDown(engine, degrade(engine, now, error), orgId, now, added);

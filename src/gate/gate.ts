@@ -30,6 +30,7 @@ import { release, settle } from "./settling.js";
 import { storageDirectory } from "./storage-directory.js";
 import { toldAdmit, toldRelease, toldSettle } from "./telling.js";
 import { readUsage, type UsageQuery } from "./usage-reading.js";
+import { within } from "./within.js";
 
 /**
  * Answers, within one process, who may do what and which call may pass. Made by {@link createGate}.
@@ -240,17 +241,11 @@ const LAST_USES_MS = 5_000;
 /** Writes when keys were last used, by the calls that were under way too. */
 async function lastUsesWritten({ lastUsed }: Engine): Promise<void> {
   if (lastUsed === undefined) return;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`when keys were last used could not be written within ${LAST_USES_MS} ms`));
-    }, LAST_USES_MS);
-  });
-  try {
-    await Promise.race([lastUsed.flush(), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  await within(
+    LAST_USES_MS,
+    lastUsed.flush(),
+    () => new Error(`when keys were last used could not be written within ${LAST_USES_MS} ms`),
+  );
 }
 
 function directoryFrom({ directory, storage, clock }: GateSettings): Directory {

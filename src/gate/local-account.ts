@@ -2,6 +2,7 @@ import type { Charge } from "../admission/charge.js";
 import { type Limit, sameCount } from "../admission/limit.js";
 import type { Counters, ReserveRequest } from "../counters/counters.js";
 import type { ReservationIds } from "../counters/reservation-ids.js";
+import { undoOf } from "./lost-reserves.js";
 
 export type Store = Pick<Counters, "reserve" | "settle">;
 
@@ -14,7 +15,7 @@ export interface LocalReservation {
 }
 
 /** The counts of this process. */
-export interface CountsHere {
+interface CountsHere {
   /** Ends a reservation that the store has taken over. */
   end(id: string, reservation: LocalReservation, now: number): void;
   /** What stands on the counts of charges. */
@@ -122,8 +123,7 @@ export class LocalAccount {
 
   /** Undoes at the store what was counted here after all: a call that ended before the store said that it holds it. */
   async #takeBack(store: Store, id: string, { charges }: LocalReservation, now: number): Promise<void> {
-    const request = { id, orgId: this.orgId, now, amounts: charges.map(undone) };
-    const { outcome } = await store.settle(request);
+    const { outcome } = await store.settle(undoOf({ id, orgId: this.orgId, charges }, now));
     this.#offered.delete(id);
     // What it let expire stays charged there.
     if (outcome === "expired") this.#open.delete(id);
@@ -173,10 +173,6 @@ async function pay(store: Store, orgId: string, { id, charges }: Debt, now: numb
  * that was lost and however long the outage went on, finds it there.
  */
 const DEBT_TTL_MS = 86_400_000;
-
-function undone({ limit, period }: Charge): Charge {
-  return { limit, amount: 0, period };
-}
 
 /** What of charges is above what is held. */
 function beyond(charges: readonly Charge[], held: readonly Charge[]): Charge[] {

@@ -1,5 +1,5 @@
-import type { Counters, ReserveRequest } from "../counters/counters.js";
-import { CountersUnavailableError, TollgateError } from "../model/errors.js";
+import type { Counters, ReserveRequest, SettleRequest } from "../counters/counters.js";
+import { isMistake } from "./guarded-counters.js";
 
 /** More than a process has under way for one org when a connection breaks. What comes after those in an outage was hardly ever sent. */
 const OF_ONE_ORG_MAX = 256;
@@ -20,11 +20,10 @@ export class LostReserves {
   readonly #byOrg = new Map<string, ReserveRequest[]>();
   #size = 0;
 
-  /** Notes a reserve that has failed, unless it was answered: with the mistake of a caller. Beyond the bounds it keeps its charge. */
+  /** Notes a reserve that has failed, unless nothing was done for a mistake of the caller. Beyond the bounds it keeps its charge. */
   note(request: ReserveRequest, error: unknown): void {
-    const isAnswered = error instanceof TollgateError && !(error instanceof CountersUnavailableError);
     const kept = this.#byOrg.get(request.orgId) ?? [];
-    if (isAnswered || kept.length >= OF_ONE_ORG_MAX || this.#size >= ALL_MAX) return;
+    if (isMistake(error) || kept.length >= OF_ONE_ORG_MAX || this.#size >= ALL_MAX) return;
     this.#keep(request);
   }
 
@@ -43,12 +42,7 @@ export class LostReserves {
     this.#take(orgId);
     try {
       for (; left.length > 0; left = left.slice(AT_A_TIME)) {
-        await Promise.all(
-          left.slice(0, AT_A_TIME).map(({ id, charges }) => {
-            const amounts = charges.map((charge) => ({ ...charge, amount: 0 }));
-            return counters.settle({ id, orgId, now, amounts });
-          }),
-        );
+        await Promise.all(left.slice(0, AT_A_TIME).map((request) => counters.settle(undoOf(request, now))));
       }
     } catch (error) {
       for (const request of left) this.note(request, error);
@@ -64,4 +58,12 @@ export class LostReserves {
     this.#size -= this.#byOrg.get(orgId)?.length ?? 0;
     this.#byOrg.delete(orgId);
   }
+}
+
+/** The settle that gives back all that a reserve has charged. */
+export function undoOf(
+  { id, orgId, charges }: Pick<ReserveRequest, "id" | "orgId" | "charges">,
+  now: number,
+): SettleRequest {
+  return { id, orgId, now, amounts: charges.map((charge) => ({ ...charge, amount: 0 })) };
 }

@@ -1,5 +1,5 @@
 import { RecentIds } from "../counters/recent-ids.js";
-import { CountersUnavailableError, TollgateError } from "../model/errors.js";
+import { isMistake } from "./guarded-counters.js";
 
 /** A few megabytes. An end that falls out is missing in the ledger, where its call expires with its estimate. */
 const ENDS_MAX = 4_096;
@@ -13,10 +13,9 @@ export class LostSettles {
   readonly #ends = new Map<string, () => unknown>();
   readonly #told = new RecentIds<string, true>();
 
-  /** Notes one that has failed, unless it was answered. Of several tries the first may be the one that was made. */
+  /** Notes one that has failed, unless nothing was done for a mistake of the caller. Of several tries the first may be the one that was made. */
   note(id: string, error: unknown, tell: () => unknown): void {
-    const isAnswered = error instanceof TollgateError && !(error instanceof CountersUnavailableError);
-    if (isAnswered || this.#ends.has(id)) return;
+    if (isMistake(error) || this.#ends.has(id)) return;
     this.#ends.set(id, tell);
     const [oldest = id] = this.#ends.keys();
     if (this.#ends.size > ENDS_MAX) this.#ends.delete(oldest);

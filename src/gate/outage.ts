@@ -81,7 +81,7 @@ export function recover(engine: Engine, now: number): void {
  * @throws CountersUnavailableError where they do not take all of it
  */
 export async function giveBack(engine: Engine, now: number): Promise<void> {
-  const counters = guarded(engine, engine.settings.counters);
+  const counters = guarded(engine);
   // A second time for what came while it was being given.
   for (let times = 0; times < 2 && engine.local.owes; times++) await engine.local.giveBack(counters, now);
 }

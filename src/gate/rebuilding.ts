@@ -2,10 +2,13 @@ import type { Charge } from "../admission/charge.js";
 import type { UsageEvent } from "../ledger/usage-event.js";
 import type { Budget } from "./budget-sums.js";
 import type { Engine } from "./engine.js";
-import { answerOf } from "./guarded-counters.js";
+import { guarded } from "./guarded-counters.js";
 
 /** If a process dies in the middle of a rebuild, the others can begin one after this time. */
 const TURN_TTL_MS = 60_000;
+
+/** For a reservation that is left to expire. */
+const RAISED_TTL_MS = 10_000;
 
 /** Questions to the counters at a time. */
 const AT_A_TIME = 32;
@@ -21,15 +24,15 @@ export async function turnToRebuild(
   orgId: string,
   now: number,
 ): Promise<(() => Promise<void>) | undefined> {
-  const { counters } = engine.settings;
+  const counters = guarded(engine);
   const id = engine.ids.next();
   const idempotency = { key: JSON.stringify(["rebuild", orgId]), fingerprint: "rebuild" };
   const request = { id, orgId, now, ttlMs: TURN_TTL_MS, charges: [], idempotency };
-  const { outcome } = await answerOf(engine, counters, () => counters.reserve(request));
+  const { outcome } = await counters.reserve(request);
   if (outcome !== "reserved") return undefined;
   return async () => {
     try {
-      await answerOf(engine, counters, () => counters.settle({ id, orgId, now, amounts: [] }));
+      await counters.settle({ id, orgId, now, amounts: [] });
     } catch {} // it ends by itself
   };
 }
@@ -64,9 +67,9 @@ export async function heldFor(
 
 /** What an open reservation holds; nothing where it is not open. Asked by an extension by nothing that is not made. */
 async function chargesOf(engine: Engine, { id, orgId }: UsageEvent, now: number): Promise<readonly Charge[]> {
-  const { counters, reservationTtlMs: ttlMs } = engine.settings;
+  const ttlMs = engine.settings.reservationTtlMs;
   const request = { id, orgId, now, ttlMs, charges: [], extend: true, dryRun: true };
-  const answer = await answerOf(engine, counters, () => counters.reserve(request));
+  const answer = await guarded(engine).reserve(request);
   return answer.outcome === "reserved" ? answer.charges : [];
 }
 
@@ -83,9 +86,6 @@ export async function raise(
   now: number,
 ): Promise<void> {
   const charge: Charge = { limit: { ...limit, mode: "shadow" }, amount: missing, period };
-  const { counters } = engine.settings;
   const request = { id: engine.ids.next(), orgId, now, ttlMs: RAISED_TTL_MS, charges: [charge] };
-  await answerOf(engine, counters, () => counters.reserve(request));
+  await guarded(engine).reserve(request);
 }
-
-const RAISED_TTL_MS = 10_000;

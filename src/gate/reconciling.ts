@@ -9,7 +9,7 @@ import { idSchema } from "../model/text.js";
 import { parse } from "../model/validation.js";
 import { type Budget, budgetsOf, type Spent, spentOf, startOf } from "./budget-sums.js";
 import type { Engine } from "./engine.js";
-import { answerOf } from "./guarded-counters.js";
+import { guarded } from "./guarded-counters.js";
 import { giveBack } from "./outage.js";
 import { heldFor, raise, turnToRebuild } from "./rebuilding.js";
 
@@ -156,9 +156,8 @@ function readingsOf(
   budgets: readonly Budget[],
   now: number,
 ): Promise<Reading[]> {
-  const { counters } = engine.settings;
   const charges = budgets.map(({ limit, period }) => ({ limit, amount: 0, period }));
-  return answerOf(engine, counters, () => counters.read({ orgId, now, charges }));
+  return guarded(engine).read({ orgId, now, charges });
 }
 
 function differencesOf(

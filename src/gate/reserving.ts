@@ -5,8 +5,9 @@ import type { Plan } from "../admission/plan.js";
 import type { Counters, ReserveOutcome, ReserveRequest } from "../counters/counters.js";
 import type { Usage } from "../model/usage.js";
 import type { Engine } from "./engine.js";
-import { answerOf, guarded } from "./guarded-counters.js";
+import { guarded, type Told } from "./guarded-counters.js";
 import type { CallIdempotency } from "./idempotency.js";
+import { undoOf } from "./lost-reserves.js";
 
 /** One call on its way through the last step. */
 export interface Asked {
@@ -39,27 +40,11 @@ export async function reserve(
     idempotency: idempotency && { key: idempotency.key, fingerprint: idempotency.fingerprint },
     dryRun,
   };
-  const answer = await answerOf(
-    engine,
-    counters,
-    () => sent(engine, counters, request),
-    (outcome) => undoLate(engine, counters, request, outcome),
-  );
+  const asked = guarded(engine, counters);
+  const answer = await asked.reserve(request, undoing(engine, counters, request));
   if (answer.outcome === "replayed") engine.lostReserves.forget(request.orgId, answer.id);
-  if (!counters.inProcess) engine.lostReserves.undo(guarded(engine, counters), request.orgId, now);
+  if (!counters.inProcess) engine.lostReserves.undo(asked, request.orgId, now);
   return isOwn(answer, request) ? { ...answer, outcome: "reserved" } : answer;
-}
-
-/**
- * Asks counters to reserve. A failure with a request id is left to the try that takes the reservation over, unless the call is counted
- * in this process meanwhile.
- */
-function sent(engine: Engine, counters: Counters, request: ReserveRequest): Promise<ReserveOutcome> {
-  const answer = counters.reserve(request);
-  const isLeft = request.idempotency && engine.settings.onCountersDown !== "local";
-  const isToBeUndone = !(counters.inProcess || request.dryRun || isLeft);
-  if (isToBeUndone) answer.catch((error: unknown) => engine.lostReserves.note(request, error));
-  return answer;
 }
 
 /** Whether an outcome is the reservation of this very request: made now or, where the client has sent it again, the first time. */
@@ -70,23 +55,23 @@ function isOwn(outcome: ReserveOutcome, { id }: ReserveRequest): outcome is Rese
 type Reserved = Extract<ReserveOutcome, { readonly id: string }>;
 
 /**
- * Gives back what counters charged after the gate had given up waiting: a client may have kept the command until it was connected
- * again, or the server hung. With a request id the reservation is left for the next try to take over, unless the call has been
- * counted in this process meanwhile.
+ * Gives back what counters charged without the gate's knowing: they failed without an answer, or they answered after it had given up
+ * waiting, as a client may have kept the command until it was connected again, or the server hung. With a request id the
+ * reservation is left for the next try to take over, unless the call is counted in this process meanwhile.
  */
-async function undoLate(
-  engine: Engine,
-  counters: Counters,
-  request: ReserveRequest,
-  outcome: ReserveOutcome,
-): Promise<void> {
-  if (!isOwn(outcome, request) || request.dryRun) return;
-  if (request.idempotency !== undefined && engine.settings.onCountersDown !== "local") return;
-  const { id, orgId } = request;
-  const amounts = request.charges.map((charge) => ({ ...charge, amount: 0 }));
-  try {
-    await counters.settle({ id, orgId, now: engine.settings.clock.now(), amounts });
-  } catch (error) {
-    engine.lostReserves.note(request, error);
-  }
+function undoing(engine: Engine, counters: Counters, request: ReserveRequest): Told<ReserveOutcome> {
+  const isLeft = request.idempotency !== undefined && engine.settings.onCountersDown !== "local";
+  if (isLeft || request.dryRun) return {};
+  const onFailure = (error: unknown) => engine.lostReserves.note(request, error);
+  return {
+    onFailure,
+    async onLate(outcome) {
+      if (!isOwn(outcome, request)) return;
+      try {
+        await counters.settle(undoOf(request, engine.settings.clock.now()));
+      } catch (error) {
+        onFailure(error);
+      }
+    },
+  };
 }

@@ -11,7 +11,7 @@ import { parse } from "../model/validation.js";
 import { readingAfter } from "./admission.js";
 import { type Ending, ended } from "./ending.js";
 import { contextOf, type Engine } from "./engine.js";
-import { answerOf, countersOf } from "./guarded-counters.js";
+import { countersOf } from "./guarded-counters.js";
 import { IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
 import { chargedBy, type Settlement } from "./settlement.js";
 
@@ -124,15 +124,11 @@ function settleCounted(
   onLate: (outcome: Settled) => unknown,
 ): Promise<SettleOutcome> {
   if (reservation.degraded === "uncounted") return Promise.resolve(engine.outage.close(reservation, now));
-  const counters = countersOf(engine, reservation);
   const { id, orgId } = reservation;
   const request = { id, orgId, now, amounts: chargeList(charges) };
-  return answerOf(
-    engine,
-    counters,
-    () => counters.settle(request),
-    (outcome) => (outcome.outcome === "settled" ? onLate(outcome) : undefined),
-  );
+  return countersOf(engine, reservation).settle(request, {
+    onLate: (outcome) => (outcome.outcome === "settled" ? onLate(outcome) : undefined),
+  });
 }
 
 /** Tells of what a settle left on the counts. Returns the limits that it overdrew. */

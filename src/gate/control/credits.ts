@@ -5,7 +5,7 @@ import { MAX_USD, NANO_PER_USD, nanoUsd, usdOf, usdSchema } from "../../model/mo
 import type { Records } from "../../model/records.js";
 import { idSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
-import { answerOf } from "../guarded-counters.js";
+import { guarded } from "../guarded-counters.js";
 import { grantedNanoUsd } from "../storage-directory.js";
 import type { Control } from "./control.js";
 import { orgField, versionField } from "./fields.js";
@@ -107,9 +107,8 @@ export function creditsOf(control: Control): Credits {
         const limit =
           found && scopeLimits(found, engine.limitCache).find(({ window }) => window.name === "credits");
         if (limit === undefined) throw new NotFoundError("credit of org", orgId);
-        const { counters } = engine.settings;
         const query = { orgId, now: control.now(), charges: [{ limit, amount: 0 }] };
-        const [reading] = await answerOf(engine, counters, () => counters.read(query));
+        const [reading] = await guarded(engine).read(query);
         const used = reading?.used ?? 0;
         return {
           grantedUsd: usdOf(limit.max),
