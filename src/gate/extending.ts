@@ -36,20 +36,17 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const use = addedUse(reservation, parse(moreSchema, more, "more"), engine);
   const compiled = await engine.keys.find({ keyId: reservation.keyId }, now);
   if (engine.underWay.isOver) throw new ClosedError();
-  if (compiled === undefined) return refused(engine, plainRefusal("invalid_key"), now);
+  const refuse = (refusal: Refused) => refused(engine, refusal, now, compiled);
+  if (compiled === undefined) return refuse(plainRefusal("invalid_key"));
   const reason = compiled.refusalAt(now);
-  if (reason !== undefined) return refused(engine, plainRefusal(reason), now, compiled);
+  if (reason !== undefined) return refuse(plainRefusal(reason));
 
   const { id, orgId, requested, model, models } = reservation;
   const plan =
     model === undefined ? compiled.forMcpServer(requested) : compiled.forTargets(models, requested);
-  if (isUnpriced(plan, reservation, use, engine)) {
-    return refused(engine, unpricedRefusal(requested), now, compiled);
-  }
+  if (isUnpriced(plan, reservation, use, engine)) return refuse(unpricedRefusal(requested));
   const added = inPeriodsOf(reservation.charges, plan.charges(use, reservation.reservedAt));
-  const charges = chargeList(added);
   const extended = { reservation, use, compiled, now, engine };
-  const before = reservation.charges;
   if (reservation.degraded === "uncounted") {
     const reason = engine.outage.whyNotOpen(reservation, now);
     if (reason !== undefined) throw notOpen(reason);
@@ -58,15 +55,15 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
 
   const counters = countersOf(engine, reservation);
   const isLocal = counters === engine.local;
-  const asked = isLocal ? chargeList(engine.local.shared(added)) : charges;
-  const request = { id, orgId, now, ttlMs: engine.settings.reservationTtlMs, charges: asked, extend: true };
+  const charges = chargeList(isLocal ? engine.local.shared(added) : added);
+  const request = { id, orgId, now, ttlMs: engine.settings.reservationTtlMs, charges, extend: true };
   let outcome: ReserveOutcome;
   try {
     outcome = await counters.reserve(request);
   } catch (error) {
     if (!(error instanceof CountersUnavailableError)) throw error;
     const refusal = await refusalWhileDown(engine, degrade(engine, now, error), orgId, now, added);
-    if (refusal) return refused(engine, refusal, now, compiled);
+    if (refusal) return refuse(refusal);
     // The call is under way and its reservation stays where it is; the settle charges what it has really used.
     return admitted(extended, "uncounted");
   }
@@ -74,15 +71,15 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
     case "reserved":
       engine.alerts.look(added, outcome.used, now, compiled);
       return admitted(extended, reservation.degraded, {
-        charges: withLimitsOf(sideBySide(outcome.charges), before, added),
+        charges: withLimitsOf(sideBySide(outcome.charges), reservation.charges, added),
         added,
         used: outcome.used,
         resetMs: outcome.resetMs,
         shadowed: outcome.shadow,
       });
     case "refused":
-      if (isLocal) return refused(engine, await refusedLocally(engine, orgId, now, added), now, compiled);
-      return refused(engine, limitRefusal(charges, outcome.readings, now), now, compiled);
+      if (isLocal) return refuse(await refusedLocally(engine, orgId, now, added));
+      return refuse(limitRefusal(charges, outcome.readings, now));
     default:
       throw notOpen(outcome.outcome);
   }
