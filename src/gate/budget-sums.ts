@@ -178,6 +178,6 @@ async function firstGrantAt({ settings: { storage } }: Engine, orgId: string): P
 }
 
 /** Of a lifetime, beyond every moment. */
-export function endOf({ period }: Budget): number {
+function endOf({ period }: Budget): number {
   return period?.endsAt ?? Number.MAX_SAFE_INTEGER;
 }

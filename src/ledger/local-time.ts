@@ -6,7 +6,7 @@ import { Temporal } from "temporal-polyfill";
  * A moment given is the beginning of a quarter of an hour. Since 1972 every zone is a whole number of quarters from UTC, so
  * no day or hour begins within one.
  */
-export interface LocalPart {
+interface LocalPart {
   /** `2026-03-29`, or `2026-10-25T02:00+01:00`: the moment it begins at, so that an hour that comes twice has two names. */
   readonly name: string;
   /** Epoch milliseconds of the first moment. */

@@ -204,7 +204,7 @@ export function openStatement(
 const ESCAPE = "\uE000";
 
 /** Any well-formed text as the databases can hold it; nearly every text is itself. */
-export function storedText(text: string): string {
+function storedText(text: string): string {
   return text.replaceAll(ESCAPE, `${ESCAPE}1`).replaceAll("\0", `${ESCAPE}0`);
 }
 

@@ -10,7 +10,7 @@ export type Meter = "requests" | "tokens" | "inputTokens" | "outputTokens" | "co
 export type ScopeKind = "org" | "project" | "member" | "key";
 
 /** Largest count a limit may have: sums of many of these stay exact in a double. */
-export const COUNT_MAX = 1_000_000_000_000_000;
+const COUNT_MAX = 1_000_000_000_000_000;
 
 const countSchema = wholeNumber(0, COUNT_MAX);
 

@@ -73,7 +73,7 @@ function resetMs(emptyAt: number, from: number): number {
 }
 
 /** What was counted, by charge, and the readings from before where a limit in shadow mode was short. */
-export interface Counted {
+interface Counted {
   readonly used: readonly number[];
   readonly resetMs: readonly number[];
   readonly shadow: readonly Reading[] | undefined;

@@ -5,10 +5,6 @@ export type AllowList = readonly string[] | null | undefined;
 type Segments = readonly string[];
 
 /** The models that both patterns match, as a pattern; undefined where there are none. */
-export function intersection(a: string, b: string): string | undefined {
-  return meet(a.split("/"), b.split("/"))?.join("/");
-}
-
 function meet(a: Segments, b: Segments): Segments | undefined {
   const [short, long] = a.length <= b.length ? [a, b] : [b, a];
   if (short.length !== long.length && short.at(-1) !== "*") return undefined;
