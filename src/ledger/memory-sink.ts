@@ -1,8 +1,5 @@
-import type { ReadableSink, SumField, SumQuery, Sums } from "./sink.js";
+import { QUARTER_MS, type ReadableSink, type SumField, type SumQuery, type Sums } from "./sink.js";
 import { replaces, TOKEN_KINDS, type Tokens, type UsageEvent } from "./usage-event.js";
-
-/** A quarter of an hour: the smallest unit by which sums are told apart in time. */
-export const QUARTER_MS = 900_000;
 
 /** Usage events in the memory of this process, without a bound: for tests, and for what runs for a short time. */
 export interface MemoryLedgerSink extends ReadableSink {

@@ -1,5 +1,8 @@
 import type { Tokens, UsageEvent } from "./usage-event.js";
 
+/** A quarter of an hour: the smallest unit by which sums are told apart in time. */
+export const QUARTER_MS = 900_000;
+
 /** What sums can be told apart by. `quarter` is the quarter of an hour of the admission, in epoch milliseconds. */
 export type SumField =
   | "projectId"

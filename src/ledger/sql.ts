@@ -1,5 +1,4 @@
-import { QUARTER_MS } from "./memory-sink.js";
-import type { OpenQuery, SumField, SumQuery, Sums } from "./sink.js";
+import { type OpenQuery, QUARTER_MS, type SumField, type SumQuery, type Sums } from "./sink.js";
 import { TOKEN_KINDS, type Tokens, type UsageEvent } from "./usage-event.js";
 
 /** What SQL databases say differently. */
