@@ -15,11 +15,11 @@ import {
 import { schemaName } from "../../postgres/schema.js";
 import { fromStorableJson, storable, storableJson } from "../../postgres/text.js";
 import { checkChanges, checkWhere, staleVersion } from "../checks.js";
+import { snakeCase } from "../snake-case.js";
 import type { Change, Changed, Page, Storage, Where } from "../storage.js";
 import { ChangeFeed } from "./change-feed.js";
 import { conflictOf } from "./conflicts.js";
 import { storageMigrations } from "./migrations.js";
-import { snake } from "./tables.js";
 
 export interface PostgresStorageOptions extends PostgresOptions {
   /**
@@ -75,7 +75,7 @@ export function postgresStorage(options: PostgresStorageOptions): PostgresStorag
       const [record] = await recordsOf(
         pool,
         kind,
-        `SELECT record::text FROM "${name}".${snake(kind)} WHERE id = $1`,
+        `SELECT record::text FROM "${name}".${snakeCase(kind)} WHERE id = $1`,
         [storable(id)],
       );
       return record;
@@ -105,7 +105,7 @@ async function commit(
   feed: ChangeFeed,
 ): Promise<readonly Changed[]> {
   const wire = changes.map(({ kind, id, expectedVersion, record }) => ({
-    table: snake(kind),
+    table: snakeCase(kind),
     kind,
     id,
     expected: expectedVersion,
@@ -148,13 +148,13 @@ function findStatement<K extends RecordKind>(
   for (const [field, value] of Object.entries(where)) {
     if (value === undefined) continue;
     values.push(storable(String(value)));
-    conditions.push(`${snake(field)} = $${values.length}`);
+    conditions.push(`${snakeCase(field)} = $${values.length}`);
   }
   if (after !== undefined) {
     values.push(storable(after));
     conditions.push(`id > $${values.length}`);
   }
-  let text = `SELECT record::text FROM "${schema}".${snake(kind)}`;
+  let text = `SELECT record::text FROM "${schema}".${snakeCase(kind)}`;
   if (conditions.length > 0) text += ` WHERE ${conditions.join(" AND ")}`;
   text += " ORDER BY id";
   if (Number.isFinite(limit)) {

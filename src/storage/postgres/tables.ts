@@ -1,5 +1,6 @@
 import { type RecordKind, recordKinds } from "../../model/records.js";
 import { INDEXES } from "../indexes.js";
+import { snakeCase } from "../snake-case.js";
 
 /** What a column refers to; the record there may be written after this one, in the same commit. */
 interface Reference {
@@ -47,19 +48,14 @@ export function tableOf(kind: RecordKind): Table {
   return { fields, unique, references: REFERENCES[kind], indexed };
 }
 
-/** The name of a field or a kind as a column or a table: `orgId` is `org_id`. */
-export function snake(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
 /** The name of the constraint that some fields of a kind are unique. */
 export function uniqueName(kind: RecordKind, fields: readonly string[]): string {
-  return `${snake(kind)}_${fields.map(snake).join("_")}_unique`;
+  return `${snakeCase(kind)}_${fields.map(snakeCase).join("_")}_unique`;
 }
 
 /** The name of the constraint that the record which a field names exists. */
 export function referenceName(kind: RecordKind, field: string): string {
-  return `${snake(kind)}_${snake(field)}_exists`;
+  return `${snakeCase(kind)}_${snakeCase(field)}_exists`;
 }
 
 /**
@@ -75,9 +71,9 @@ export function tablesSql(s: string): string {
 
 function tableSql(s: string, kind: RecordKind): string {
   const { fields, unique, references, indexed } = tableOf(kind);
-  const name = snake(kind);
+  const name = snakeCase(kind);
   const textColumn = (field: string) =>
-    `${snake(field)} text COLLATE "C" GENERATED ALWAYS AS (record ->> '${field}') STORED`;
+    `${snakeCase(field)} text COLLATE "C" GENERATED ALWAYS AS (record ->> '${field}') STORED`;
   const columns = [
     `${textColumn("id")} PRIMARY KEY`,
     "version bigint GENERATED ALWAYS AS ((record ->> 'version')::bigint) STORED NOT NULL",
@@ -85,14 +81,14 @@ function tableSql(s: string, kind: RecordKind): string {
     "record json NOT NULL",
     ...unique.map(
       (names) =>
-        `CONSTRAINT ${uniqueName(kind, names)} UNIQUE (${names.map(snake).join(", ")}) DEFERRABLE INITIALLY DEFERRED`,
+        `CONSTRAINT ${uniqueName(kind, names)} UNIQUE (${names.map(snakeCase).join(", ")}) DEFERRABLE INITIALLY DEFERRED`,
     ),
     ...references.map(
       ({ field, kind: other }) =>
-        `CONSTRAINT ${referenceName(kind, field)} FOREIGN KEY (${snake(field)}) REFERENCES ${s}.${snake(other)} (id)` +
+        `CONSTRAINT ${referenceName(kind, field)} FOREIGN KEY (${snakeCase(field)}) REFERENCES ${s}.${snakeCase(other)} (id)` +
         " DEFERRABLE INITIALLY DEFERRED",
     ),
   ];
-  const indexes = indexed.map((field) => `CREATE INDEX ON ${s}.${name} (${snake(field)}, id);`);
+  const indexes = indexed.map((field) => `CREATE INDEX ON ${s}.${name} (${snakeCase(field)}, id);`);
   return [`CREATE TABLE ${s}.${name} (\n  ${columns.join(",\n  ")}\n);`, ...indexes, ""].join("\n");
 }

@@ -1,4 +1,5 @@
 import type { RecordKind } from "../../model/records.js";
+import { snakeCase } from "../snake-case.js";
 
 /** The table of a kind. */
 export function tableOf(kind: RecordKind): string {
@@ -8,8 +9,4 @@ export function tableOf(kind: RecordKind): string {
 /** The column of an indexed field. */
 export function columnOf(field: string): string {
   return snakeCase(field);
-}
-
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
