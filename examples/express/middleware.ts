@@ -19,7 +19,7 @@ export function tollgate(
 ): RequestHandler<object, unknown, unknown, unknown, CallLocals> {
   return async (req, res, next) => {
     const request = readRequest(endpoint, req.body);
-    const { admission, call } = await calls.admit(tokenFrom(req.headers) ?? "", request);
+    const { admission, call } = await calls.admit(tokenFrom(req.headers) ?? "", request, res);
     const { status, headers, body } = toResponse(admission, endpoint);
     res.set(headers);
     if (call === undefined) {

@@ -20,7 +20,7 @@ declare module "fastify" {
 export function tollgate(calls: OpenCalls, endpoint: Endpoint): preHandlerAsyncHookHandler {
   return async (request, reply) => {
     const asked = readRequest(endpoint, request.body);
-    const { admission, call } = await calls.admit(tokenFrom(request.headers) ?? "", asked);
+    const { admission, call } = await calls.admit(tokenFrom(request.headers) ?? "", asked, reply.raw);
     const { status, headers, body } = toResponse(admission, endpoint);
     reply.headers(headers);
     if (call === undefined) return reply.code(status).send(body);

@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Actual, Admission, Admitted, Gate } from "tollgate";
+import type { Queue } from "tollgate/queue";
 import { LateEnds } from "./late-ends.js";
 import type { ModelRequest } from "./model-request.js";
 
@@ -48,13 +49,8 @@ export class OpenCall {
 
   /** Closes the call with its answer; a client that has not taken all of it has hung up. */
   closeWith(res: ServerResponse): void {
-    const { socket } = res.req;
-    const close = () => this.close({ disconnected: !res.writableFinished });
-    res.once("close", close);
-    // An answer that stands behind another one on its connection is not told when that is gone.
-    if (socket.destroyed) close();
-    else socket.once("close", close);
-    this.#ended.then(() => socket.off("close", close));
+    const stop = whenGone(res, () => this.close({ disconnected: !res.writableFinished }));
+    this.#ended.then(stop);
   }
 
   async #close(how: { readonly disconnected?: boolean }): Promise<void> {
@@ -68,13 +64,15 @@ export class OpenCall {
 /** The calls that are under way. */
 export class OpenCalls {
   readonly #gate: Gate;
+  readonly #queue: Queue | undefined;
   readonly #calls = new Set<OpenCall>();
   readonly #admitting = new Set<Promise<unknown>>();
   readonly #lateEnds = new LateEnds();
   #areFinishing = false;
 
-  constructor(gate: Gate) {
+  constructor(gate: Gate, queue?: Queue) {
     this.#gate = gate;
+    this.#queue = queue;
   }
 
   /** Whether {@link finish} was called. */
@@ -82,13 +80,28 @@ export class OpenCalls {
     return this.#areFinishing;
   }
 
-  /** Asks the gate for a call, which is under way from when it is admitted. */
-  admit(token: string, request: ModelRequest): Promise<{ admission: Admission; call?: OpenCall }> {
-    const asked = this.#gate.admit(token, request.usage).then((admission) => {
+  /**
+   * Asks the gate for a call, or its queue, where it may wait until its client has gone. It is under way from when it is admitted.
+   *
+   * @throws the reason of an abort where the client went away while it waited: there is nobody to answer
+   */
+  admit(
+    token: string,
+    request: ModelRequest,
+    res: ServerResponse,
+  ): Promise<{ admission: Admission; call?: OpenCall }> {
+    const asked = this.#ask(token, request, res).then((admission) => {
       return admission.admitted ? { admission, call: this.open(admission, request) } : { admission };
     });
     this.#admitting.add(asked);
     return asked.finally(() => this.#admitting.delete(asked));
+  }
+
+  async #ask(token: string, { usage }: ModelRequest, res: ServerResponse): Promise<Admission> {
+    if (this.#queue === undefined) return this.#gate.admit(token, usage);
+    const hungUp = new AbortController();
+    const stop = whenGone(res, () => hungUp.abort());
+    return this.#queue.admit(token, usage, { signal: hungUp.signal }).finally(stop);
   }
 
   open(admission: Admitted, request: ModelRequest): OpenCall {
@@ -118,8 +131,23 @@ export class OpenCalls {
       const ends = [...this.#calls].map(({ ended }) => ended);
       await Promise.race([over, Promise.allSettled([...this.#admitting, ...ends])]);
     }
+    // Who waits for room yet waits in vain.
+    if (isOver) await this.#queue?.close();
     await Promise.allSettled(this.#admitting);
     await Promise.all([...this.#calls].map((call) => call.close()));
     await this.#lateEnds.retry();
   }
+}
+
+/** Tells once an answer has ended or its client has gone. The returned function ends that. */
+function whenGone(res: ServerResponse, listener: () => void): () => void {
+  const { socket } = res.req;
+  res.once("close", listener);
+  // An answer that stands behind another one on its connection is not told when that is gone.
+  if (socket.destroyed) listener();
+  else socket.once("close", listener);
+  return () => {
+    res.off("close", listener);
+    socket.off("close", listener);
+  };
 }

@@ -6,7 +6,11 @@ import type { Gateway } from "./gateway.js";
  * Stops a gateway: takes no more connections, lets the calls under way end for at most `graceMs`, cuts off the rest,
  * settles every one of them, and closes the gate.
  */
-export async function shutDown(server: Server, { calls, gate }: Gateway, graceMs: number): Promise<void> {
+export async function shutDown(
+  server: Server,
+  { calls, gate, queue }: Gateway,
+  graceMs: number,
+): Promise<void> {
   const closed = once(server, "close");
   server.close();
   // Whoever calls on a connection that was kept is served, and takes another one next time.
@@ -19,5 +23,6 @@ export async function shutDown(server: Server, { calls, gate }: Gateway, graceMs
   clearTimeout(patience);
   // Requests that were still on their way here.
   await calls.finish(0);
+  await queue?.close();
   await gate.close();
 }

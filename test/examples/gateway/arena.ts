@@ -11,6 +11,7 @@ import {
   priceCatalog,
   type UsageEvent,
 } from "tollgate";
+import { createQueue, type QueueOptions } from "tollgate/queue";
 import { onTestFinished } from "vitest";
 import { createApp as expressApp } from "../../../examples/express/app.js";
 import { createApp as fastifyApp } from "../../../examples/fastify/app.js";
@@ -83,6 +84,8 @@ export interface ArenaOptions {
   readonly limits?: Limits;
   readonly models?: string[];
   readonly counters?: Counters;
+  /** Calls wait, where it is given. */
+  readonly queue?: QueueOptions;
 }
 
 /** Every meter is counted, so that a test can say what was used of it; none refuses unless a test says so. */
@@ -97,7 +100,7 @@ const COUNTED: Limits = {
 
 export async function startArena(
   start: (gateway: Gateway) => Promise<Server>,
-  { limits, models, counters }: ArenaOptions = {},
+  { limits, models, counters, queue }: ArenaOptions = {},
 ): Promise<Arena> {
   const provider = await startFakeProvider(PROVIDER_KEY);
   const clock = { shiftMs: 0, now: () => Date.now() + clock.shiftMs };
@@ -123,6 +126,7 @@ export async function startArena(
   const upstream = { url: provider.url, apiKey: PROVIDER_KEY };
   const gateway = createGateway({
     gate,
+    queue: queue && createQueue(gate, queue),
     upstream: { openai: upstream, anthropic: upstream },
     models: ["smart", "gpt-4o", "gpt-4o-mini", "unpriced"],
   });
