@@ -246,6 +246,18 @@ it("idle names grants that others grant, and caps that keep nobody from anything
   ]);
 });
 
+it("idle and survivors take what every object inherits for no grant", () => {
+  const policy = definePolicy({
+    permissions: { toString: "project" },
+    orgRoles: { base: {} },
+    baseOrgRole: "base",
+  });
+  expect(idle(policy)).toEqual([]);
+  expect(survivors(policy, {}).survivors).toMatchObject([
+    { rule: "org:base/toString", from: "none", to: "all" },
+  ]);
+});
+
 describe("diff", () => {
   const after = small.extend({
     raise: { orgRoles: { base: { "doc.print": { reach: "all", when: "mfa" } } } },

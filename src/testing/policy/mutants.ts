@@ -91,7 +91,8 @@ function* changesOf(
   for (const scope of kind === "org" ? (["orgRoles"] as const) : (["orgRoles", "projectRoles"] as const)) {
     for (const [role, grants] of Object.entries(spec[scope])) {
       const rule = `${scope === "orgRoles" ? "org" : "project"}:${role}/${permission}`;
-      const from = grantInWords(grants[permission] ?? "none");
+      const granted = Object.hasOwn(grants, permission) ? grants[permission] : undefined;
+      const from = grantInWords(granted ?? "none");
       for (const grant of all) {
         const to = grantInWords(grant);
         if (to === from) continue;
