@@ -1,5 +1,6 @@
 import type { Cap } from "../../policy/cap.js";
 import { combinations } from "../../policy/condition.js";
+import { grantOf } from "../../policy/grant.js";
 import type { Kind } from "../../policy/permission.js";
 import type { Policy } from "../../policy/policy.js";
 import { type Cell, type Facts, type NamesOf, type Place, questionOf } from "./cell.js";
@@ -27,6 +28,30 @@ export function shapeOf({ spec }: Pick<Policy, "spec">): Shape {
 }
 
 /**
+ * A shape with one permission, and only the conditions that some rule about it names in one of the policies: its verdicts are
+ * the same whether or not the others hold.
+ *
+ * @param policies those whose shape it is
+ */
+export function shapeAbout(
+  permission: string,
+  shape: Shape,
+  policies: readonly Pick<Policy, "spec">[],
+): Shape {
+  const caps = shape.caps.filter(([, cap]) => cap.permissions.includes(permission));
+  const roles = policies.flatMap(({ spec }) => [spec.orgRoles, spec.projectRoles].flatMap(Object.values));
+  const named = new Set([
+    ...roles.map((grants) => grantOf(grants, permission).when),
+    ...caps.map(([, { unless }]) => unless),
+  ]);
+  return {
+    ...shape,
+    permissions: { [permission]: shape.permissions[permission] ?? "org" },
+    conditions: shape.conditions.filter((name) => named.has(name)),
+  };
+}
+
+/**
  * Every cell of a policy: each org role or none, each role or none in the project asked about and in another, as a person
  * or through a key; each permission, in the own org or another's, in every place that is capped differently, for one's
  * own and for somebody else's; under each combination of conditions.
@@ -35,13 +60,12 @@ export function shapeOf({ spec }: Pick<Policy, "spec">): Shape {
  * in an order from simple to odd, so that the first counterexample is one that a person understands.
  */
 export function cells<T extends Policy>(policy: T): Cell<NamesOf<T>>[] {
-  return cellsOf(shapeOf(policy)) as Cell<NamesOf<T>>[]; // Sound: the names are those of the policy.
+  return [...cellsOf(shapeOf(policy))] as Cell<NamesOf<T>>[]; // Sound: the names are those of the policy.
 }
 
-/** {@link cells} of a shape, of one permission or of all. */
-export function cellsOf(shape: Shape, only?: string): Cell[] {
-  const found: Cell[] = [];
-  const asked = Object.entries(shape.permissions).filter(([id]) => only === undefined || id === only);
+/** {@link cells} of a shape, one after the other: all of them at once may be more than fit into memory. */
+export function* cellsOf(shape: Shape): Generator<Cell> {
+  const asked = Object.entries(shape.permissions);
   const kinds = [...new Set(asked.map(([, kind]) => kind))].map((kind) => ({
     kind,
     permissions: asked.filter((entry) => entry[1] === kind).map(([id]) => id),
@@ -61,7 +85,10 @@ export function cellsOf(shape: Shape, only?: string): Cell[] {
                   if (kind === "org" && !orgs.has(place)) continue;
                   for (const own of kind === "owned" ? [true, false] : [false]) {
                     const who = { orgRole, projectRole, otherProjectRole, key, sameOrg, own, conditions };
-                    add(found, who, kind, permissions, place);
+                    const question = questionOf(who, kind, place);
+                    for (const permission of permissions) {
+                      yield cellOf(who, kind, permission, place, question);
+                    }
                   }
                 }
               }
@@ -71,36 +98,31 @@ export function cellsOf(shape: Shape, only?: string): Cell[] {
       }
     }
   }
-  return found;
 }
 
-function add(
-  found: Cell[],
-  facts: Omit<Facts, "permission">,
+/** Millions of them are made: to spread the facts would take several times as long. */
+function cellOf(
+  { orgRole, projectRole, otherProjectRole, key, sameOrg, own, conditions }: Omit<Facts, "permission">,
   kind: Kind,
-  permissions: readonly string[],
+  permission: string,
   place: Place,
-): void {
-  const { orgRole, projectRole, otherProjectRole, key, sameOrg, own, conditions } = facts;
-  const { principal, resource } = questionOf(facts, kind, place);
-  const caps = kind === "org" ? place.orgCaps : place.caps;
-  for (const permission of permissions) {
-    found.push({
-      permission,
-      orgRole,
-      projectRole,
-      otherProjectRole,
-      key,
-      sameOrg,
-      own,
-      conditions,
-      kind,
-      caps,
-      place,
-      principal,
-      resource,
-    });
-  }
+  { principal, resource }: Pick<Cell, "principal" | "resource">,
+): Cell {
+  return {
+    permission,
+    orgRole,
+    projectRole,
+    otherProjectRole,
+    key,
+    sameOrg,
+    own,
+    conditions,
+    kind,
+    caps: kind === "org" ? place.orgCaps : place.caps,
+    place,
+    principal,
+    resource,
+  };
 }
 
 /**

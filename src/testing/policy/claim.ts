@@ -123,7 +123,10 @@ export function counterexample(
   { speaksOf, holds }: Check,
   policy: Authorizer,
   kinds: Readonly<Record<string, Kind>>,
-  cells: readonly Cell[],
+  cells: Iterable<Cell>,
 ): Cell | undefined {
-  return cells.find((cell) => speaksOf(cell) && !holds(cell, askAbout(policy, kinds, cell)));
+  for (const cell of cells) {
+    if (speaksOf(cell) && !holds(cell, askAbout(policy, kinds, cell))) return cell;
+  }
+  return undefined;
 }

@@ -2,13 +2,13 @@ import type { Kind } from "../../policy/permission.js";
 import type { Policy } from "../../policy/policy.js";
 import type { Verdict } from "../../policy/verdict.js";
 import { askAbout, type Cell } from "./cell.js";
-import { cellsOf, type Shape, shapeOf } from "./cells.js";
+import { cellsOf, type Shape, shapeAbout, shapeOf } from "./cells.js";
 import { cellInWords, verdictInWords } from "./words.js";
 
 /** Cells that changed in the same way, by the same rules. */
 export interface PolicyChange {
   readonly permission: string;
-  /** The first of the cells, as a person would say it. */
+  /** The first of the cells, as a person would say it, with the conditions that matter to the permission. */
   readonly words: string;
   readonly cell: Cell;
   /** How many cells there are. */
@@ -27,7 +27,8 @@ export interface PolicyDiff {
 }
 
 /**
- * Compares two policies on every cell of either, with the rules that decided before and after.
+ * Compares two policies on every cell of either, with the rules that decided before and after. The cells of a permission
+ * are those under the conditions that some rule about it names in one of the two.
  *
  * A role that only one of them has counts in the other as what its people would have without it: the base org role, or no
  * role in the project. So a new role shows what it brings, and not all that its people had anyway.
@@ -37,19 +38,21 @@ export function diff(before: Policy, after: Policy): PolicyDiff {
   const changes = new Map<string, { -readonly [K in keyof PolicyChange]: PolicyChange[K] }>();
   let gained = 0;
   let lost = 0;
-  for (const cell of cellsOf(shape)) {
-    const { permission } = cell;
-    const was = verdictOf(before, cell);
-    const is = verdictOf(after, cell);
-    if (was.allowed === is.allowed) continue;
-    if (is.allowed) gained++;
-    else lost++;
-    const id = JSON.stringify([permission, cell.own, was, is]);
-    const known = changes.get(id);
-    if (known) known.cells++;
-    else {
-      const words = cellInWords(cell, shape.conditions);
-      changes.set(id, { permission, words, cell, cells: 1, before: was, after: is });
+  for (const permission of Object.keys(shape.permissions)) {
+    const about = shapeAbout(permission, shape, [before, after]);
+    for (const cell of cellsOf(about)) {
+      const was = verdictOf(before, cell);
+      const is = verdictOf(after, cell);
+      if (was.allowed === is.allowed) continue;
+      if (is.allowed) gained++;
+      else lost++;
+      const id = JSON.stringify([permission, cell.own, was, is]);
+      const known = changes.get(id);
+      if (known) known.cells++;
+      else {
+        const words = cellInWords(cell, about.conditions);
+        changes.set(id, { permission, words, cell, cells: 1, before: was, after: is });
+      }
     }
   }
   return { changes: [...changes.values()], gained, lost };
@@ -58,7 +61,10 @@ export function diff(before: Policy, after: Policy): PolicyDiff {
 function verdictOf(policy: Policy, cell: Cell): Verdict {
   const { orgRoles, projectRoles, baseOrgRole } = policy.spec;
   const has = (roles: object, role: string | null) => role === null || Object.hasOwn(roles, role);
-  const { permission, orgRole, projectRole, otherProjectRole } = cell;
+  const { permission, orgRole, projectRole, otherProjectRole, conditions } = cell;
+  if (has(orgRoles, orgRole) && has(projectRoles, projectRole) && has(projectRoles, otherProjectRole)) {
+    return policy.authorize(cell.principal, permission, cell.resource, conditions);
+  }
   return askAbout(
     policy,
     policy.spec.permissions,

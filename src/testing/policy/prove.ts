@@ -42,25 +42,29 @@ export class CounterexampleError extends Error {
  *   name, which the compiler would not take
  */
 export function prove<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): { readonly cells: number } {
-  const all = cellsOf(shapeOf(policy));
-  const found = counterexamplesAmong(policy, claims as Claims, all); // Sound: the cells have the policy's names.
-  if (found.length > 0) throw new CounterexampleError(found, all.length);
-  return { cells: all.length };
+  const { found, cells } = search(policy, claims as Claims); // Sound: the cells have the policy's names.
+  if (found.length > 0) throw new CounterexampleError(found, cells);
+  return { cells };
 }
 
 /** The claims that do not hold, each with its first counterexample; for whoever wants to go on after one. */
 export function counterexamples<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): Counterexample[] {
-  return counterexamplesAmong(policy, claims as Claims, cellsOf(shapeOf(policy))); // Sound: as in `prove`.
+  return search(policy, claims as Claims).found; // Sound: as in `prove`.
 }
 
-function counterexamplesAmong(policy: Policy, claims: Claims, all: readonly Cell[]): Counterexample[] {
+function search(
+  policy: Policy,
+  claims: Claims,
+): { readonly found: Counterexample[]; readonly cells: number } {
   const { permissions, conditions } = policy.spec;
   checkForm(claims, policy.spec);
   const names = Object.keys(conditions);
   const states = checksOf(claims).map(
     (check): State => ({ check, spoken: false, first: undefined, count: 0 }),
   );
-  for (const cell of all) {
+  let cells = 0;
+  for (const cell of cellsOf(shapeOf(policy))) {
+    cells++;
     const ask = askAbout(policy, permissions, cell);
     for (const state of states) {
       if (!state.check.speaksOf(cell)) continue;
@@ -70,7 +74,7 @@ function counterexamplesAmong(policy: Policy, claims: Claims, all: readonly Cell
       state.count++;
     }
   }
-  return states.flatMap(({ check, spoken, first: cell, count }) => {
+  const found = states.flatMap(({ check, spoken, first: cell, count }): Counterexample[] => {
     if (!spoken) return [{ claim: check.statement, cell, count, words: "it speaks of no cell" }];
     if (cell === undefined) return [];
     const verdict = askAbout(policy, permissions, cell)();
@@ -83,6 +87,7 @@ function counterexamplesAmong(policy: Policy, claims: Claims, all: readonly Cell
       },
     ];
   });
+  return { found, cells };
 }
 
 /** What was found about one claim so far. */

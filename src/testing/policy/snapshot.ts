@@ -1,7 +1,7 @@
 import type { Cap } from "../../policy/cap.js";
 import type { Policy } from "../../policy/policy.js";
-import type { Cell } from "./cell.js";
-import { cellsOf, shapeOf } from "./cells.js";
+import type { Cell, Place } from "./cell.js";
+import { cellsOf, type Shape, shapeAbout, shapeOf } from "./cells.js";
 import { onOneLine, whoInWords } from "./words.js";
 
 /**
@@ -16,7 +16,7 @@ export function snapshot(policy: Policy): string {
   return [
     ...Object.keys(permissions).map((permission) => [
       permission,
-      ...linesOf(policy, cellsOf(shape, permission)),
+      ...linesOf(policy, shapeAbout(permission, shape, [policy])),
     ]),
     ...Object.entries<Cap>(caps).map(([id, cap]) => [`cap:${id}`, ...capLines(cap)]),
   ]
@@ -35,13 +35,15 @@ function capLines(cap: Cap): string[] {
   return [...cap.permissions.map((id) => `${id}${unless}`), ...scopes.map((scope) => `in ${scope}`)];
 }
 
-function linesOf(policy: Policy, all: readonly Cell[]): string[] {
-  const asked = all.filter(
-    ({ sameOrg, key, otherProjectRole }) => sameOrg && key === null && otherProjectRole === null,
-  );
-  const allowed = asked.filter(
-    (cell) => policy.authorize(cell.principal, cell.permission, cell.resource, cell.conditions).allowed,
-  );
+function linesOf(policy: Policy, shape: Shape): string[] {
+  const allowed: Cell[] = [];
+  let anyPlace: Place | undefined;
+  for (const cell of cellsOf(shape)) {
+    anyPlace ??= cell.place;
+    if (!cell.sameOrg || cell.key !== null || cell.otherProjectRole !== null) continue;
+    if (policy.authorize(cell.principal, cell.permission, cell.resource, cell.conditions).allowed)
+      allowed.push(cell);
+  }
   // Cells come from few conditions to many, and without a project role before with one.
   const least: Cell[] = [];
   for (const cell of [...allowed.filter(({ own }) => !own), ...allowed.filter(({ own }) => own)]) {
@@ -51,7 +53,7 @@ function linesOf(policy: Policy, all: readonly Cell[]): string[] {
     .filter((cell) => least.includes(cell))
     .map((cell) => {
       const scope =
-        cell.place === all[0]?.place
+        cell.place === anyPlace
           ? ""
           : ` in ${cell.kind === "org" ? cell.place.orgWords : cell.place.projectWords}`;
       const held = Object.keys(cell.conditions)

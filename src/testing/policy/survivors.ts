@@ -1,6 +1,6 @@
 import type { Policy } from "../../policy/policy.js";
 import { type Authorizer, askAbout, type Cell, type NamesOf } from "./cell.js";
-import { cellsOf, shapeOf } from "./cells.js";
+import { cellsOf, shapeAbout, shapeOf } from "./cells.js";
 import { type Check, type Claims, checksOf, counterexample } from "./claim.js";
 import { mutantsOf, withoutEachRule } from "./mutants.js";
 import { prove } from "./prove.js";
@@ -36,24 +36,32 @@ export interface SurvivorReport {
 export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): SurvivorReport {
   prove(policy, claims);
   const shape = shapeOf(policy);
-  const all = cellsOf(shape);
   const checks = checksOf(claims as Claims); // Sound: as in `prove`.
-  const crossing = checks.filter((check) => check.looksAround && asksForOthers(check, policy, all));
+  const crossing = checks.filter(
+    (check) => check.looksAround && asksForOthers(check, policy, cellsOf(shape)),
+  );
   const names = Object.keys(policy.spec.conditions);
   const found: Survivor[] = [];
   let mutants = 0;
+  // Mutants of one permission come together.
+  let near: readonly Cell[] = [];
   for (const mutant of mutantsOf(policy)) {
-    const near = all.filter(({ permission }) => permission === mutant.permission);
+    const { permission } = mutant;
+    if (near[0]?.permission !== permission) {
+      near = [
+        ...cellsOf({ ...shape, permissions: { [permission]: shape.permissions[permission] ?? "org" } }),
+      ];
+    }
     const changed = near.filter((cell) => differsIn(cell, policy, mutant.policy));
     const [cell] = changed;
     if (cell === undefined) continue;
     mutants++;
-    const wrongAbout = (some: readonly Cell[]) => (check: Check) =>
+    const wrongAbout = (some: Iterable<Cell>) => (check: Check) =>
       counterexample(check, mutant.policy, policy.spec.permissions, some) !== undefined;
     if (checks.some(wrongAbout(changed))) continue;
     // Beyond the cells that changed, only a claim that asks about other cells can notice anything.
     if (checks.filter(({ looksAround }) => looksAround).some(wrongAbout(near))) continue;
-    if (crossing.some(wrongAbout(all))) continue;
+    if (crossing.some((check) => wrongAbout(cellsOf(shape))(check))) continue;
     const { allowed } = mutant.policy.authorize(...questionIn(cell));
     const words = `${cellInWords(cell, names)}: would be ${allowed ? "allowed" : "denied"}`;
     found.push({ rule: mutant.rule, from: mutant.from, to: mutant.to, words });
@@ -64,19 +72,24 @@ export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>
 /** The rules of a policy whose removal changes nothing, by id: what they grant others grant, what they deny nobody may. */
 export function idle(policy: Policy): string[] {
   const shape = shapeOf(policy);
-  return [...withoutEachRule(policy)]
-    .filter(
-      (without) =>
-        !cellsOf(shape, without.permission).some((cell) => differsIn(cell, policy, without.policy)),
-    )
-    .map(({ rule }) => rule);
+  const found: string[] = [];
+  for (const without of withoutEachRule(policy)) {
+    const about = shapeAbout(without.permission, shape, [policy]);
+    if (!differsSomewhere(cellsOf(about), policy, without.policy)) found.push(without.rule);
+  }
+  return found;
+}
+
+function differsSomewhere(cells: Iterable<Cell>, a: Authorizer, b: Authorizer): boolean {
+  for (const cell of cells) if (differsIn(cell, a, b)) return true;
+  return false;
 }
 
 /**
  * Whether a claim asks, in a cell of one permission, for another. One that does not can tell nothing about a mutant from
  * the cells of other permissions, where nothing that it sees has changed.
  */
-function asksForOthers({ holds }: Check, policy: Policy, all: readonly Cell[]): boolean {
+function asksForOthers({ holds }: Check, policy: Policy, all: Iterable<Cell>): boolean {
   let asks = false;
   for (const cell of all) {
     const ask = askAbout(policy, policy.spec.permissions, cell);
