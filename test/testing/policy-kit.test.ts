@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { definePolicy, type Policy, type Principal, standardPolicy } from "../../src/policy/index.js";
+import { cellsOf, shapeOf } from "../../src/testing/policy/cells.js";
 import {
   aKey,
   aMember,
@@ -69,6 +70,23 @@ describe("cells", () => {
     const [plain, capped] = new Set(cells(policy).map(({ place }) => place));
     expect(plain?.caps).toEqual([]);
     expect(plain?.orgId).not.toBe(capped?.orgId);
+  });
+
+  it("read the scopes of each cap a few times, however many it names", () => {
+    let read = 0;
+    const projects = new Proxy(
+      Array.from({ length: 200 }, (_, index) => ({ orgId: "acme", projectId: `p${index}` })),
+      {
+        get(list, name) {
+          if (/^\d+$/.test(String(name))) read++;
+          return Reflect.get(list, name);
+        },
+      },
+    );
+    const cap = { at: "project", projects, permissions: ["doc.print"] } as const;
+    const all = [...cellsOf({ ...shapeOf(small), caps: [["hold", cap]] })];
+    expect(new Set(all.map(({ place }) => place.projectId))).toEqual(new Set(["project", "p0"]));
+    expect(read).toBeLessThanOrEqual(4 * projects.length);
   });
 
   it("begin with the simplest", () => {

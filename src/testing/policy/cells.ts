@@ -129,23 +129,36 @@ function cellOf(
  * One place for each set of caps that hold somewhere together; the first is where none does that names a scope. `orgs` are
  * those of them whose orgs are capped differently.
  */
-function placesOf({ caps }: Shape): { readonly places: readonly Place[]; readonly orgs: ReadonlySet<Place> } {
+function placesOf({ caps }: Shape): Places {
+  const places = placesOfCaps.get(caps) ?? placesUnder(caps);
+  placesOfCaps.set(caps, places);
+  return places;
+}
+
+interface Places {
+  readonly places: readonly Place[];
+  readonly orgs: ReadonlySet<Place>;
+}
+
+/** Found once for all permissions: caps may name thousands of scopes. */
+const placesOfCaps = new WeakMap<Shape["caps"], Places>();
+
+function placesUnder(caps: Shape["caps"]): Places {
   const named = caps.flatMap(([, cap]): readonly { readonly orgId: string; readonly projectId?: string }[] =>
     cap.at === "project" ? cap.projects : (cap.orgIds ?? []).map((orgId) => ({ orgId })),
   );
   const taken = new Set(named.flatMap(({ orgId, projectId }) => [orgId, projectId ?? orgId]));
   const fresh = (name: string): string => (taken.has(name) ? fresh(`${name}'`) : name);
   const [anyOrg, anyProject] = [fresh("org"), fresh("project")];
-  // By position, not by id: of two policies that are compared, each may have a cap of one id in another scope.
-  const signatureOf = (some: Shape["caps"]) => some.map((entry) => caps.indexOf(entry)).join();
-  const idsOf = (some: Shape["caps"]) => [...new Set(some.map(([id]) => id))];
+  const holding = whereTheyHold(caps);
+  const idsOf = (some: readonly number[]) => [...new Set(some.flatMap((at) => caps[at]?.[0] ?? []))];
   const places = new Map<string, Place>();
   const orgs = new Map<string, Place>();
   for (const one of [{ orgId: anyOrg }, ...named]) {
     const { orgId, projectId = anyProject } = one;
-    const here = caps.filter(([, cap]) => isIn(cap, orgId, projectId));
-    const onOrg = here.filter(([, cap]) => cap.at === "org");
-    const signature = signatureOf(here);
+    const onOrg = holding.onOrg(orgId);
+    const here = [...onOrg, ...holding.onProject(orgId, projectId)].sort((a, b) => a - b);
+    const signature = here.join();
     if (places.has(signature)) continue;
     const place: Place = {
       orgId,
@@ -157,7 +170,7 @@ function placesOf({ caps }: Shape): { readonly places: readonly Place[]; readonl
       ...wordsOf(one, orgId === anyOrg),
     };
     places.set(signature, place);
-    if (!orgs.has(signatureOf(onOrg))) orgs.set(signatureOf(onOrg), place);
+    if (!orgs.has(onOrg.join())) orgs.set(onOrg.join(), place);
   }
   return { places: [...places.values()], orgs: new Set(orgs.values()) };
 }
@@ -172,8 +185,29 @@ function wordsOf(
   return { orgWords, projectWords: isAnyOrg ? "the project" : `a project of ${orgWords}` };
 }
 
-function isIn(cap: Cap, orgId: string, projectId: string): boolean {
-  return cap.at === "org"
-    ? cap.orgIds === undefined || cap.orgIds.includes(orgId)
-    : cap.projects.some((project) => project.orgId === orgId && project.projectId === projectId);
+/**
+ * Where caps hold, looked up by scope: each may name thousands. A cap is told by its position, not by its id: of two policies
+ * that are compared, each may have one of the same id in another scope.
+ */
+function whereTheyHold(caps: Shape["caps"]) {
+  const everywhere: number[] = [];
+  const byOrg = new Map<string, Set<number>>();
+  const byProject = new Map<string, Map<string, Set<number>>>();
+  for (const [position, [, cap]] of caps.entries()) {
+    if (cap.at === "project") {
+      for (const { orgId, projectId } of cap.projects) {
+        const projects = byProject.get(orgId) ?? new Map<string, Set<number>>();
+        byProject.set(orgId, add(projects, projectId, position));
+      }
+    } else if (cap.orgIds === undefined) everywhere.push(position);
+    else for (const orgId of cap.orgIds) add(byOrg, orgId, position);
+  }
+  return {
+    onOrg: (orgId: string) => [...everywhere, ...(byOrg.get(orgId) ?? [])].sort((a, b) => a - b),
+    onProject: (orgId: string, projectId: string) => [...(byProject.get(orgId)?.get(projectId) ?? [])],
+  };
+}
+
+function add(positions: Map<string, Set<number>>, scopeId: string, position: number) {
+  return positions.set(scopeId, (positions.get(scopeId) ?? new Set<number>()).add(position));
 }

@@ -97,15 +97,15 @@ function matcher(where: Where): Matcher {
 function patternMatcher({ conditions, caps, ...facts }: Pattern): Matcher {
   const wanted = Object.entries({ sameOrg: true, key: null, ...Object.fromEntries(said(facts)) }).map(
     // Sound: a pattern's other fields are fields of a cell.
-    ([fact, values]) => ({ fact: fact as keyof Cell, values: listOf<unknown>(values) }),
+    ([fact, values]) => ({ fact: fact as keyof Cell, values: new Set(listOf<unknown>(values)) }),
   );
   const held = said(conditions ?? {});
-  const capIds = caps === undefined ? undefined : listOf(caps);
+  const capIds = caps === undefined ? undefined : new Set<string>(listOf(caps));
   return (cell) => {
-    for (const { fact, values } of wanted) if (!values.includes(cell[fact])) return false;
+    for (const { fact, values } of wanted) if (!values.has(cell[fact])) return false;
     if (!held.every(([name, value]) => (cell.conditions[name] === true) === value)) return false;
     if (capIds === undefined) return true;
-    return capIds.length === 0 ? cell.caps.length === 0 : capIds.some((id) => cell.caps.includes(id));
+    return capIds.size === 0 ? cell.caps.length === 0 : cell.caps.some((id) => capIds.has(id));
   };
 }
 
