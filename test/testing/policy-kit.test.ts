@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ValidationError } from "../../src/model/errors.js";
 import { definePolicy, type Policy, type Principal, standardPolicy } from "../../src/policy/index.js";
-import { cellsOf, shapeOf } from "../../src/testing/policy/cells.js";
+import { cellsOf, countOf, shapeOf } from "../../src/testing/policy/cells.js";
 import {
   aKey,
   aMember,
@@ -20,7 +21,7 @@ import {
   snapshot,
   survivors,
 } from "../../src/testing.js";
-import { raisedPolicy } from "../policy/arbitraries.js";
+import { anyPolicy, raisedPolicy } from "../policy/arbitraries.js";
 
 const small = definePolicy({
   permissions: { "doc.read": "owned", "doc.print": "project", "org.audit": "org" },
@@ -87,6 +88,39 @@ describe("cells", () => {
     const all = [...cellsOf({ ...shapeOf(small), caps: [["hold", cap]] })];
     expect(new Set(all.map(({ place }) => place.projectId))).toEqual(new Set(["project", "p0"]));
     expect(read).toBeLessThanOrEqual(4 * projects.length);
+  });
+
+  it("are counted before there is any", () => {
+    fc.assert(
+      fc.property(anyPolicy, (policy) => {
+        expect(countOf(shapeOf(policy))).toBe(cells(policy).length);
+      }),
+    );
+  });
+
+  it("are refused where they are more than ten million, and so are claims about them", () => {
+    const roles = Object.fromEntries(Array.from({ length: 90 }, (_, i) => [`role${i}`, {}]));
+    const policy: Policy = standardPolicy.extend({
+      projectRoles: roles,
+      conditions: { mfa: "a second factor", onsite: "at a desk of ours" },
+    });
+    const never = () => {
+      throw new Error("a cell was looked at");
+    };
+    const count = countOf(shapeOf(policy));
+    expect(count).toBeGreaterThan(10_000_000);
+    for (const run of [
+      () => cells(policy),
+      () => prove(policy, { never }),
+      () => counterexamples(policy, { never }),
+      () => survivors(policy, { never }),
+    ]) {
+      expect(run).toThrow(ValidationError);
+      expect(run).toThrow(
+        `policy: at most 10000000 cells, and there are ${count}, from permissions (33), org roles (2), project roles (92, ` +
+          "squared), places that are capped differently (1) and combinations of conditions (4); make claims about it without",
+      );
+    }
   });
 
   it("begin with the simplest", () => {

@@ -1,3 +1,4 @@
+import { ValidationError } from "../../model/errors.js";
 import type { Cap } from "../../policy/cap.js";
 import { combinations } from "../../policy/condition.js";
 import { grantOf } from "../../policy/grant.js";
@@ -58,9 +59,55 @@ export function shapeAbout(
  *
  * Whatever `authorize` may be asked of roles and names that the policy has, one of these cells has the answer. They come
  * in an order from simple to odd, so that the first counterexample is one that a person understands.
+ *
+ * @throws ValidationError for a policy of more than 10,000,000 cells
  */
 export function cells<T extends Policy>(policy: T): Cell<NamesOf<T>>[] {
-  return [...cellsOf(shapeOf(policy))] as Cell<NamesOf<T>>[]; // Sound: the names are those of the policy.
+  const shape = shapeOf(policy);
+  checkSize(shape);
+  return [...cellsOf(shape)] as Cell<NamesOf<T>>[]; // Sound: the names are those of the policy.
+}
+
+/** Most cells of a policy: `cells` of so many take one and a half gigabytes, and a proof of the laws half a minute. */
+const CELLS_MAX = 10_000_000;
+
+/**
+ * Refuses a policy whose cells nobody would wait for, before there is any.
+ *
+ * @throws ValidationError saying how many there are, and what they are the product of
+ */
+export function checkSize(shape: Shape): void {
+  const count = countOf(shape);
+  if (count <= CELLS_MAX) return;
+  const { permissions, orgRoles, projectRoles, conditions } = shape;
+  const { places } = placesOf(shape);
+  const product =
+    `permissions (${Object.keys(permissions).length}), org roles (${orgRoles.length}), project roles (${projectRoles.length}, ` +
+    `squared), places that are capped differently (${places.length}) and combinations of conditions (${2 ** conditions.length})`;
+  throw new ValidationError([
+    {
+      field: "policy",
+      expected:
+        `at most ${CELLS_MAX} cells, and there are ${count}, from ${product}; make claims about it without some of its caps, ` +
+        "conditions or roles, such as before extend adds them",
+    },
+  ]);
+}
+
+/** How many cells {@link cellsOf} a shape has. */
+export function countOf(shape: Shape): number {
+  const { places, orgs } = placesOf(shape);
+  const inProject = shape.projectRoles.length + 1;
+  // Whether it is their own org, the role in the org, and in the project.
+  const perPlace = 2 * (shape.orgRoles.length + 1) * inProject;
+  // Through no key, a key here or elsewhere, and the role in the other project.
+  const perProject = 3 * inProject * places.length;
+  const ofKind = { org: 2 * orgs.size, project: perProject, owned: 2 * perProject };
+  const perCombination = Object.values(shape.permissions).reduce(
+    (sum, kind) => sum + perPlace * ofKind[kind],
+    0,
+  );
+  return perCombination * 2 ** shape.conditions.length;
 }
 
 /** {@link cells} of a shape, one after the other: all of them at once may be more than fit into memory. */

@@ -1,6 +1,6 @@
 import type { Policy } from "../../policy/policy.js";
 import { askAbout, type Cell, type NamesOf } from "./cell.js";
-import { cellsOf, shapeOf } from "./cells.js";
+import { cellsOf, checkSize, shapeOf } from "./cells.js";
 import { type Check, type Claims, checksOf } from "./claim.js";
 import { checkForm } from "./claim-form.js";
 import { cellInWords, verdictInWords } from "./words.js";
@@ -39,7 +39,7 @@ export class CounterexampleError extends Error {
  * @returns how many cells there are
  * @throws CounterexampleError naming, for each claim that does not hold, the simplest cell that it is wrong about; a claim
  *   that speaks of no cell does not hold either; ValidationError for a claim of no form, or about what the policy does not
- *   name, which the compiler would not take
+ *   name, which the compiler would not take, and for a policy of more than 10,000,000 cells
  */
 export function prove<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): { readonly cells: number } {
   const { found, cells } = search(policy, claims as Claims); // Sound: the cells have the policy's names.
@@ -58,12 +58,14 @@ function search(
 ): { readonly found: Counterexample[]; readonly cells: number } {
   const { permissions, conditions } = policy.spec;
   checkForm(claims, policy.spec);
+  const shape = shapeOf(policy);
+  checkSize(shape);
   const names = Object.keys(conditions);
   const states = checksOf(claims).map(
     (check): State => ({ check, spoken: false, first: undefined, count: 0 }),
   );
   let cells = 0;
-  for (const cell of cellsOf(shapeOf(policy))) {
+  for (const cell of cellsOf(shape)) {
     cells++;
     const ask = askAbout(policy, permissions, cell);
     for (const state of states) {

@@ -31,7 +31,7 @@ export interface SurvivorReport {
  * Each grant of each role becomes every other that its permission can have, under every condition; each cap loses or gains a
  * permission or gets another condition. A change that allows and denies what was allowed and denied before is none.
  *
- * @throws CounterexampleError where the claims do not even hold for the policy as it is
+ * @throws CounterexampleError where the claims do not even hold for the policy as it is; ValidationError as `prove` does
  */
 export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): SurvivorReport {
   prove(policy, claims);
