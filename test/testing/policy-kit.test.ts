@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ValidationError } from "../../src/model/errors.js";
-import { definePolicy, type Policy, type Principal, standardPolicy } from "../../src/policy/index.js";
+import {
+  definePolicy,
+  type Policy,
+  type PolicySpec,
+  type Principal,
+  standardPolicy,
+} from "../../src/policy/index.js";
 import { cellsOf, countOf, shapeOf } from "../../src/testing/policy/cells.js";
 import {
   aKey,
@@ -450,8 +456,34 @@ describe("a snapshot is another text for a policy that allows anything else", ()
         orgRoles: { base: { "doc.print": "all" }, guest: grants },
         baseOrgRole: "base",
       });
-    expect(snapshot(letting({}))).toBe("doc.print\n  an org base");
+    expect(snapshot(letting({}))).toBe(
+      "doc.print\n  an org base\nroles that grant nothing, or nothing that counts\n  org:guest",
+    );
     expect(snapshot(letting({ "doc.print": "all" }))).toBe("doc.print\n  an org base\n  an org guest");
+  });
+
+  it("whichever roles there are, also those that grant nothing or what others grant already", () => {
+    const having = (more: object, baseGrants: object = { "doc.print": "all" }): Policy =>
+      definePolicy({
+        permissions: { "doc.print": "project", "doc.burn": "project" },
+        orgRoles: { base: baseGrants },
+        baseOrgRole: "base",
+        ...more,
+      } as object as PolicySpec);
+    const section = "roles that grant nothing, or nothing that counts";
+    const rest = (policy: Policy) => snapshot(policy).split("\n").slice(4);
+    expect(rest(having({}))).toEqual([]);
+    expect(rest(having({}, {}))).toEqual([section, "  org:base"]);
+    expect(rest(having({ projectRoles: { idler: {}, printer: { "doc.print": "all" } } }))).toEqual([
+      section,
+      "  project:idler",
+      "  project:printer",
+    ]);
+    const burning = having({
+      projectRoles: { burner: { "doc.burn": "all" } },
+      caps: { wet: { at: "org", permissions: ["doc.burn"] } },
+    });
+    expect(rest(burning)).toEqual([section, "  project:burner", "cap:wet", "  doc.burn", "  in every org"]);
   });
 
   it("for every raise of what a random policy grants that makes any difference", () => {

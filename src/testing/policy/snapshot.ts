@@ -8,20 +8,32 @@ import { onOneLine, whoInWords } from "./words.js";
  * Who may do what at the least, as text for a snapshot test: a policy that allows anything else has another text.
  *
  * For each permission, whoever may do it and could not with one role or one condition less. Where a cap is on a project
- * or an org, those who still may there have lines of their own. Then each cap, with what it denies and where.
+ * or an org, those who still may there have lines of their own. Then the roles that no line above is about, so that each role
+ * of the policy is somewhere; then each cap, with what it denies and where.
  */
 export function snapshot(policy: Policy): string {
-  const { permissions, caps } = policy.spec;
+  const { permissions, orgRoles, projectRoles, caps } = policy.spec;
   const shape = shapeOf(policy);
+  const least = Object.keys(permissions).map((permission) =>
+    leastOf(policy, shapeAbout(permission, shape, [policy])),
+  );
+  const counting = new Set(least.flatMap(({ cells }) => cells.map(roleOf)));
+  const others = [
+    ...Object.keys(orgRoles).map((role) => `org:${role}`),
+    ...Object.keys(projectRoles).map((role) => `project:${role}`),
+  ].filter((role) => !counting.has(role));
   return [
-    ...Object.keys(permissions).map((permission) => [
-      permission,
-      ...linesOf(policy, shapeAbout(permission, shape, [policy])),
-    ]),
+    ...Object.keys(permissions).map((permission, at) => [permission, ...linesOf(least[at])]),
+    ...(others.length === 0 ? [] : [["roles that grant nothing, or nothing that counts", ...others]]),
     ...Object.entries<Cap>(caps).map(([id, cap]) => [`cap:${id}`, ...capLines(cap)]),
   ]
     .map((lines) => lines.join("\n  "))
     .join("\n");
+}
+
+/** The role that a cell is allowed by; with a project role, whoever has the org role alone may not. */
+function roleOf({ orgRole, projectRole }: Cell): string {
+  return projectRole === null ? `org:${orgRole}` : `project:${projectRole}`;
 }
 
 /** All that a cap says: one project stands above for all that are capped alike, and where nobody may there is no line. */
@@ -35,7 +47,14 @@ function capLines(cap: Cap): string[] {
   return [...cap.permissions.map((id) => `${id}${unless}`), ...scopes.map((scope) => `in ${scope}`)];
 }
 
-function linesOf(policy: Policy, shape: Shape): string[] {
+/** Who may do something and could not with less. */
+interface Least {
+  readonly cells: readonly Cell[];
+  /** Where no cap is that names a scope. */
+  readonly anyPlace: Place | undefined;
+}
+
+function leastOf(policy: Policy, shape: Shape): Least {
   const allowed: Cell[] = [];
   let anyPlace: Place | undefined;
   for (const cell of cellsOf(shape)) {
@@ -49,19 +68,22 @@ function linesOf(policy: Policy, shape: Shape): string[] {
   for (const cell of [...allowed.filter(({ own }) => !own), ...allowed.filter(({ own }) => own)]) {
     if (!least.some((other) => needsNoMore(other, cell, policy.spec.baseOrgRole))) least.push(cell);
   }
-  const lines = allowed
-    .filter((cell) => least.includes(cell))
-    .map((cell) => {
-      const scope =
-        cell.place === anyPlace
-          ? ""
-          : ` in ${cell.kind === "org" ? cell.place.orgWords : cell.place.projectWords}`;
-      const held = Object.keys(cell.conditions)
-        .map((name) => `, with ${name}`)
-        .join("");
-      return `${whoInWords(cell)}${held}${cell.own ? ", their own" : ""}${scope}`;
-    });
-  return lines.length === 0 ? ["nobody"] : lines;
+  const needed = new Set(least);
+  return { cells: allowed.filter((cell) => needed.has(cell)), anyPlace };
+}
+
+function linesOf(least: Least | undefined): string[] {
+  if (least === undefined || least.cells.length === 0) return ["nobody"];
+  return least.cells.map((cell) => {
+    const scope =
+      cell.place === least.anyPlace
+        ? ""
+        : ` in ${cell.kind === "org" ? cell.place.orgWords : cell.place.projectWords}`;
+    const held = Object.keys(cell.conditions)
+      .map((name) => `, with ${name}`)
+      .join("");
+    return `${whoInWords(cell)}${held}${cell.own ? ", their own" : ""}${scope}`;
+  });
 }
 
 /**
