@@ -1,3 +1,4 @@
+import { inCell } from "../model/markdown.js";
 import { ID_MAX } from "../model/text.js";
 import type { Conditions } from "./condition.js";
 import type { Policy } from "./policy.js";
@@ -75,8 +76,10 @@ export function matrix(policy: Policy, conditions: Conditions = {}): Matrix {
 
 /** Renders a matrix as a Markdown table. */
 export function toMarkdown({ columns, rows }: Matrix): string {
-  const lines = rows.map(({ label, cells }) => `| ${[label, ...cells].join(" | ")} |`);
-  return [`| | ${columns.join(" | ")} |`, `|---|${"---|".repeat(columns.length)}`, ...lines].join("\n");
+  const lines = rows.map(({ label, cells }) => `| ${[inCell(label), ...cells].join(" | ")} |`);
+  return [`| | ${columns.map(inCell).join(" | ")} |`, `|---|${"---|".repeat(columns.length)}`, ...lines].join(
+    "\n",
+  );
 }
 
 type Spec = Policy["spec"];

@@ -1,4 +1,5 @@
 import type { LimitReading } from "../admission/limit-reading.js";
+import { inCell } from "../model/markdown.js";
 import { usdOf } from "../model/money.js";
 import type { CallAnswer, LimitComparison, ReplayComparison } from "./compare-replays.js";
 import type { LimitResult } from "./replay-result.js";
@@ -131,6 +132,6 @@ function table(
 ): string[] {
   if (rows.length === 0) return [];
   const line = (cells: readonly (string | number)[]) =>
-    `| ${cells.map((cell) => String(cell).replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")} |`;
+    `| ${cells.map((cell) => inCell(String(cell))).join(" | ")} |`;
   return [line(heads), `|${heads.map((_, i) => (i < texts ? "---" : "---:")).join("|")}|`, ...rows.map(line)];
 }

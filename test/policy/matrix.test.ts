@@ -150,3 +150,8 @@ describe("nothing is hidden", () => {
     ]);
   });
 });
+
+it("renders any labels as cells of one line", () => {
+  const odd = { columns: ["a|b", "c\\"], rows: [{ label: "x\\|\r\ny", cells: ["yes", "no"] as const }] };
+  expect(toMarkdown(odd)).toBe("| | a\\|b | c\\\\ |\n|---|---|---|\n| x\\\\\\| y | yes | no |");
+});

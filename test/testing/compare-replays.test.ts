@@ -223,11 +223,16 @@ and 1 more call whose answer changes.`);
     expect(text).not.toContain("| call |");
   });
 
-  it("keeps names of callers from breaking a table", async () => {
+  it.each([
+    ["a|\nb", "a\\| b"],
+    ["a\\|b", "a\\\\\\|b"],
+    ["a\\", "a\\\\"],
+    ["a\r\nb\rc\u2028d", "a b c d"],
+  ])("keeps the name %j of a caller from breaking a table", async (name, cell) => {
     const named = (setup: ReplaySetup): ReplaySetup => {
       const [first, ...rest] = setup.callers;
       if (first === undefined) throw new Error("a setup has callers");
-      const odd = { ...first, name: "a|\nb" };
+      const odd = { ...first, name };
       return {
         ...setup,
         callers: [odd, ...rest],
@@ -235,6 +240,6 @@ and 1 more call whose answer changes.`);
       };
     };
     const text = comparisonToMarkdown(await compareReplays(named(setupOf()), named(setupOf()), [call(0)]));
-    expect(text).toContain("| a\\| b | 1 |");
+    expect(text).toContain(`| ${cell} | 1 |`);
   });
 });

@@ -378,9 +378,9 @@ describe("diff", () => {
       },
     });
     expect(diffToMarkdown(diff(standardPolicy, after)).split("\n").slice(4)).toEqual([
-      "| an org owner asks for project.delete on the project web\\|\\r\\nmobile " +
+      "| an org owner asks for project.delete on the project web\\|\\\\r\\\\nmobile " +
         "| allowed by org:owner/project.delete | denied (capped by cap:still) | 18 |",
-      "| an org owner asks for project.delete on a project of the org a\\|b\\n\\| c " +
+      "| an org owner asks for project.delete on a project of the org a\\|b\\\\n\\| c " +
         "| allowed by org:owner/project.delete | denied (capped by cap:hold) | 18 |",
     ]);
   });
@@ -446,6 +446,9 @@ describe("a snapshot is another text for a policy that allows anything else", ()
       "  in the project web of the org acme",
       "  in the project ml of the org acme",
     ]);
+    expect(snapshot(frozen({ orgId: "a\u2028b\u0085", projectId: "\n" }))).toContain(
+      "\n  in the project \\n of the org a\\u2028b\\u0085",
+    );
     expect(texts[5]?.split("\n").slice(-3)).toEqual(["cap:freeze", "  key.create", "  in every org"]);
   });
 

@@ -1,3 +1,4 @@
+import { inCell } from "../../model/markdown.js";
 import type { Kind } from "../../policy/permission.js";
 import type { Policy } from "../../policy/policy.js";
 import type { Verdict } from "../../policy/verdict.js";
@@ -82,7 +83,7 @@ export function diffToMarkdown({ changes, gained, lost }: PolicyDiff): string {
   if (changes.length === 0) return "No cell of the policy changes.";
   const rows = changes.map(
     ({ words, cells, before, after }) =>
-      `| ${words.replaceAll("|", "\\|")} | ${verdictInWords(before)} | ${verdictInWords(after)} | ${cells} |`,
+      `| ${inCell(words)} | ${inCell(verdictInWords(before))} | ${inCell(verdictInWords(after))} | ${cells} |`,
   );
   return [
     `${gained} cells gained, ${lost} lost.`,

@@ -40,5 +40,10 @@ export function verdictInWords(verdict: Verdict): string {
 
 /** An id as JSON has it: it may be any text, and a line break in it must not look like the next counterexample. */
 export function onOneLine(id: string): string {
-  return JSON.stringify(id).slice(1, -1);
+  const escaped = JSON.stringify(id).slice(1, -1);
+  // JSON leaves these as they are, though some take them for the end of a line.
+  return escaped.replaceAll(
+    /[\u0085\u2028\u2029]/g,
+    (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
