@@ -30,6 +30,14 @@ prove(policy, { claim: { denied: { caps: "thaw" } } });
 prove(policy, { claim: { denied: { colour: "red" } } });
 // @ts-expect-error a claim says what is so: allowed, denied, or of some cells which
 prove(policy, { claim: { of: { permission: "audit.view" } } });
+// @ts-expect-error two verbs, of which one would be passed over
+prove(policy, { claim: { allowed: { orgRole: "owner" }, denied: { orgRole: null } } });
+// @ts-expect-error two verbs of the same cells
+prove(policy, { claim: { of: {}, onlyIf: { orgRole: "owner" }, exactlyIf: { orgRole: "owner" } } });
+// @ts-expect-error another policy's answers, and others
+prove(policy, { claim: { of: {}, sameAs: standardPolicy, exactlyIf: { orgRole: "owner" } } });
+// @ts-expect-error cells of which nothing is said
+prove(policy, { claim: { of: { orgRole: "auditor" }, denied: { orgRole: null } } });
 // @ts-expect-error a name that the cells cannot have is compared by mistake
 prove(policy, { claim: (cell) => cell.orgRole === "emperor" });
 // @ts-expect-error a question about a permission that the policy does not have

@@ -191,13 +191,13 @@ describe("prove", () => {
     const proved = (claim: unknown) => () => prove(small, { "as I say": claim as never });
     const forms = 'claims["as I say"]: a function, or an object with allowed, denied, or of and';
     const audits = { permission: "org.audit", orgRole: "boss", caps: [] } as const;
-    expect(() => prove(small, { both: { allowed: audits, denied: audits } })).toThrow(
-      forms.replace("as I say", "both"),
-    );
+    expect(proved({ allowed: audits, denied: audits })).toThrow(forms);
     expect(proved({ of: {}, onlyIf: {}, exactlyIf: audits })).toThrow(forms);
     expect(proved({ of: audits, denied: {} })).toThrow(forms);
     expect(proved({ onlyIf: audits })).toThrow(forms);
     expect(proved({ allowed: audits, denied: undefined })).not.toThrow();
+    expect(proved({ allowed: undefined, denied: { orgRole: null } })).not.toThrow();
+    expect(proved({ allowed: undefined, of: audits, sameAs: undefined, onlyIf: audits })).not.toThrow();
   });
 
   it.each<[string, object | string, string]>([

@@ -28,16 +28,21 @@ export interface Pattern<N extends Names = Names> {
 /** Which cells: those of a pattern, those of any of several, or those that a function picks. */
 export type Where<N extends Names = Names> = OneOf<Pattern<N>> | ((cell: Cell<N>) => boolean);
 
-/** What somebody claims of a policy. A function claims of each cell that it returns true. */
+/** What a claim may say; what one form does not have it must not have, since it would be passed over. */
+type Verb = "allowed" | "denied" | "of" | "onlyIf" | "exactlyIf" | "sameAs";
+
+type Form<Parts> = Readonly<Parts> & { readonly [Other in Exclude<Verb, keyof Parts>]?: never };
+
+/** What somebody claims of a policy: one thing. A function claims of each cell that it returns true. */
 export type Claim<N extends Names = Names> =
-  | { readonly allowed: Where<N> }
-  | { readonly denied: Where<N> }
+  | Form<{ allowed: Where<N> }>
+  | Form<{ denied: Where<N> }>
   /** Of some cells, none is allowed but those. */
-  | { readonly of: Where<N>; readonly onlyIf: Where<N> }
+  | Form<{ of: Where<N>; onlyIf: Where<N> }>
   /** Of some cells, those are allowed and no others. */
-  | { readonly of: Where<N>; readonly exactlyIf: Where<N> }
+  | Form<{ of: Where<N>; exactlyIf: Where<N> }>
   /** Of some cells, those are allowed that another policy allows, such as the one that was extended. */
-  | { readonly of: Where<N>; readonly sameAs: Authorizer }
+  | Form<{ of: Where<N>; sameAs: Authorizer }>
   | ((cell: Cell<N>, ask: Ask<N>) => boolean);
 
 /** Claims by what they say in words: that is what a failing proof prints. */
@@ -62,13 +67,14 @@ function checkOf(claim: Claim): Omit<Check, "statement"> {
     // What is not true, such as a promise, holds for nobody.
     return { speaksOf: () => true, holds: (cell, ask) => claim(cell, ask) === true, looksAround: true };
   }
-  if ("allowed" in claim) return check(claim.allowed, (_, allowed) => allowed);
-  if ("denied" in claim) return check(claim.denied, (_, allowed) => !allowed);
-  if ("onlyIf" in claim) {
+  // What is undefined is left out, as in a pattern.
+  if (claim.allowed !== undefined) return check(claim.allowed, (_, allowed) => allowed);
+  if (claim.denied !== undefined) return check(claim.denied, (_, allowed) => !allowed);
+  if (claim.onlyIf !== undefined) {
     const may = matcher(claim.onlyIf);
     return check(claim.of, (cell, allowed) => !allowed || may(cell));
   }
-  if ("sameAs" in claim) {
+  if (claim.sameAs !== undefined) {
     const { sameAs } = claim;
     return check(claim.of, (cell, allowed) => allowed === askAbout(sameAs, {}, cell)().allowed);
   }
