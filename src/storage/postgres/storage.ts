@@ -72,9 +72,8 @@ export function postgresStorage(options: PostgresStorageOptions): PostgresStorag
 
   return {
     async get(kind, id) {
-      const [record] = await recordsOf(
+      const [record] = await recordsOf<typeof kind>(
         pool,
-        kind,
         `SELECT record::text FROM "${name}".${snakeCase(kind)} WHERE id = $1`,
         [storable(id)],
       );
@@ -83,7 +82,7 @@ export function postgresStorage(options: PostgresStorageOptions): PostgresStorag
     async find(kind, where, page = {}) {
       checkWhere(kind, where);
       const { text, values } = findStatement(name, kind, where, page);
-      return recordsOf(pool, kind, text, values);
+      return recordsOf<typeof kind>(pool, text, values);
     },
     async commit(changes) {
       checkChanges(changes);
@@ -171,7 +170,6 @@ function hasOneConnection(pool: PostgresPool): boolean {
 
 async function recordsOf<K extends RecordKind>(
   pool: PostgresPool,
-  _kind: K,
   text: string,
   values: unknown[],
 ): Promise<Records[K][]> {
