@@ -145,7 +145,7 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
     if (orgId === undefined) engine.chains.clear();
     else engine.chains.forgetOrg(orgId);
   });
-  const unheard = [
+  const unlisten = [
     ledger?.on("full", (event) => engine.events.emit("ledgerFull", event)),
     ledger?.on("failing", (event) => engine.events.emit("ledgerFailing", event)),
   ];
@@ -173,19 +173,19 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
         failures.push(error);
       }
     }
-    for (const stop of unheard) stop?.();
+    for (const stop of unlisten) stop?.();
     if (failures.length > 0)
       throw failures.find((one) => one instanceof LedgerUnavailableError) ?? failures[0];
   }
 
-  /** Whether the gate is open, for every door. */
-  function open(): void {
+  /** @throws ClosedError where the gate is not open any more */
+  function requireOpen(): void {
     if (closed) throw new ClosedError();
   }
 
   /** A call that closing waits for, where the gate is open. */
   async function whileOpen<T>(call: () => Promise<T>): Promise<T> {
-    open();
+    requireOpen();
     return engine.underWay.during(call);
   }
 
@@ -202,7 +202,7 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
       return admit(engine, key, usage, false);
     },
     async check(key, usage) {
-      open();
+      requireOpen();
       return admit(engine, key, usage, true);
     },
     settle(reservation, actual) {
@@ -212,14 +212,14 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
     },
     extend: (reservation, more) => whileOpen(() => extend(engine, reservation, more)),
     async release(reservation) {
-      open();
+      requireOpen();
       if (engine.events.wants("settlement")) return toldRelease(engine, reservation);
       return release(engine, reservation);
     },
     usage: (query) => whileOpen(() => readUsage(engine, query)),
     reconcile: (query) => whileOpen(() => reconcile(engine, query)),
     as(actor) {
-      open();
+      requireOpen();
       if (storage === undefined) {
         throw new ValidationError([
           { field: "options.storage", expected: "a storage: a directory alone is read only" },
