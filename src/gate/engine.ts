@@ -1,4 +1,3 @@
-import type { CompiledChain } from "../admission/compiled-chain.js";
 import { LimitCache } from "../admission/limit-cache.js";
 import { LimitShapes } from "../admission/limit-shape.js";
 import { Calendar } from "../admission/period.js";
@@ -8,7 +7,7 @@ import { ChainCache } from "./chain-cache.js";
 import { OrgQueue } from "./control/org-queue.js";
 import type { Directory } from "./directory.js";
 import { EventHub } from "./event-hub.js";
-import { type CallContext, GATE_EVENTS } from "./events.js";
+import { GATE_EVENTS } from "./events.js";
 import { ExpiryNotices } from "./key-expiry.js";
 import { KeyResolver } from "./key-resolver.js";
 import { LastUsed } from "./last-used.js";
@@ -79,9 +78,4 @@ export function createEngine(settings: GateSettings, directory: Directory, ids: 
     lastUsed: settings.storage && new LastUsed(settings.storage),
     underWay: new UnderWay(),
   };
-}
-
-/** Whose call it is, for events. */
-export function contextOf({ orgId, projectId, userId, keyId }: CompiledChain | CallContext): CallContext {
-  return { orgId, projectId, userId, keyId };
 }

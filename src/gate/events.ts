@@ -15,6 +15,11 @@ export interface CallContext {
   readonly keyId: string;
 }
 
+/** The context alone, of whatever names one. */
+export function contextOf({ orgId, projectId, userId, keyId }: CallContext): CallContext {
+  return { orgId, projectId, userId, keyId };
+}
+
 /** What a gate tells its listeners, by event. No event holds a token or a content. */
 export interface GateEvents {
   /** What `admit` has answered, whichever it was. */

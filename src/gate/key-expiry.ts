@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import type { EventHub } from "./event-hub.js";
+import { contextOf } from "./events.js";
 
 /** How long before its end a key is told of. */
 const EXPIRY_NOTICE_MS = 604_800_000;
@@ -18,11 +19,12 @@ export class ExpiryNotices {
   }
 
   /** Looks at a key of which a call was admitted. */
-  look({ endsAt: expiresAt, orgId, projectId, userId, keyId }: CompiledChain, now: number): void {
+  look(chain: CompiledChain, now: number): void {
+    const { endsAt: expiresAt, keyId } = chain;
     if (expiresAt === undefined || expiresAt - now > EXPIRY_NOTICE_MS) return;
     if (!this.#events.wants("keyExpiring")) return;
     if (this.#told.get(keyId) === expiresAt) return;
     this.#told.set(keyId, expiresAt);
-    this.#events.emit("keyExpiring", { at: now, expiresAt, context: { orgId, projectId, userId, keyId } });
+    this.#events.emit("keyExpiring", { at: now, expiresAt, context: contextOf(chain) });
   }
 }

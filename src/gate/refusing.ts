@@ -1,7 +1,8 @@
 import type { Charge, Reading } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { LimitRefusal, namedIndex, type Refusal, type Refused } from "../admission/refusal.js";
-import { contextOf, type Engine } from "./engine.js";
+import type { Engine } from "./engine.js";
+import { contextOf } from "./events.js";
 
 export const NO_REFUSALS: readonly Refusal[] = Object.freeze([]);
 

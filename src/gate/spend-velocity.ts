@@ -3,7 +3,7 @@ import { z } from "zod";
 import { nanoUsd, usdSchema } from "../model/money.js";
 import { wholeNumber } from "../model/validation.js";
 import type { EventHub } from "./event-hub.js";
-import type { CallContext } from "./events.js";
+import { type CallContext, contextOf } from "./events.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -77,8 +77,7 @@ export class SpendPace {
   look(context: CallContext, costNanoUsd: number, at: number): void {
     if (costNanoUsd === 0 || !this.#events.wants("spendVelocity")) return;
     const { times, windowMs, minNanoUsd } = this.#velocity;
-    const { orgId, projectId, userId, keyId } = context;
-    const pace = this.#paceOf(JSON.stringify([orgId, keyId]), at);
+    const pace = this.#paceOf(JSON.stringify([context.orgId, context.keyId]), at);
     const spentNanoUsd = pace.add(costNanoUsd, at);
     const dailyAverageNanoUsd = pace.dailyAverage();
     if (dailyAverageNanoUsd === undefined || spentNanoUsd < minNanoUsd) return;
@@ -86,7 +85,7 @@ export class SpendPace {
     if (perDay < times * dailyAverageNanoUsd || !pace.mayTell(at)) return;
     this.#events.emit("spendVelocity", {
       at,
-      context: { orgId, projectId, userId, keyId },
+      context: contextOf(context),
       spentNanoUsd,
       windowMs,
       dailyAverageNanoUsd,

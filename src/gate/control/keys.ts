@@ -25,7 +25,7 @@ import {
 import { newId } from "./new-id.js";
 import type { Listed } from "./paging.js";
 import { projectIn } from "./project-members.js";
-import { type View, viewOf } from "./views.js";
+import { keyContext, type View, viewOf } from "./views.js";
 
 /** A key without its hashes. `issuedTo` is whom its token was handed to. */
 export type Key = View<"key"> & {
@@ -120,7 +120,7 @@ export function keysOf(control: Control): Keys {
           ...issued,
           issuedTo: acting.handedTo,
         });
-        draft.tell("keyCreated", { at: draft.now, context: contextOf(key) });
+        draft.tell("keyCreated", { at: draft.now, context: keyContext(key) });
         return { key: viewOf("key", key), token };
       });
     },
@@ -179,7 +179,7 @@ export function keysOf(control: Control): Keys {
           ...NO_PREVIOUS,
         });
         if (key.status !== "revoked") {
-          draft.tell("keyRevoked", { at: draft.now, context: contextOf(key), because: "revoked" });
+          draft.tell("keyRevoked", { at: draft.now, context: keyContext(key), because: "revoked" });
         }
         return seen(revoked);
       });
@@ -201,7 +201,7 @@ export function keysOf(control: Control): Keys {
           issuedTo: acting.handedTo,
         };
         const rotated = draft.replace("key", key, patch);
-        const event = { at: draft.now, context: contextOf(key), ...(graceMs > 0 && { previousExpiresAt }) };
+        const event = { at: draft.now, context: keyContext(key), ...(graceMs > 0 && { previousExpiresAt }) };
         draft.tell("keyRotated", event);
         return { key: await seen(rotated), token };
       });
@@ -232,8 +232,4 @@ async function holderIn(draft: Draft, projectId: string, userId: string): Promis
 
 function refuseRevoked({ id, status }: Records["key"]): void {
   if (status === "revoked") throw new ConflictError(`key ${JSON.stringify(id)} is revoked, which is final`);
-}
-
-function contextOf({ orgId, projectId, userId, id: keyId }: Records["key"]) {
-  return { orgId, projectId, userId, keyId };
 }

@@ -2,6 +2,7 @@ import { LastOwnerError } from "../../model/errors.js";
 import type { Records } from "../../model/records.js";
 import { OWNER } from "../storage-directory.js";
 import type { Draft } from "./draft.js";
+import { keyContext } from "./views.js";
 
 /** @throws LastOwnerError where nobody else owns the org */
 export async function requireOtherOwner(draft: Draft, userId: string): Promise<void> {
@@ -21,11 +22,6 @@ export async function revokeKeysLeft(
   for (const key of await draft.find("key", { userId })) {
     if (key.status === "revoked" || !leaves(key)) continue;
     draft.replace("key", key, { status: "revoked", revokedWithHolder: true });
-    const { orgId, projectId, id: keyId } = key;
-    draft.tell("keyRevoked", {
-      at: draft.now,
-      context: { orgId, projectId, userId, keyId },
-      because: "holder_removed",
-    });
+    draft.tell("keyRevoked", { at: draft.now, context: keyContext(key), because: "holder_removed" });
   }
 }

@@ -1,4 +1,5 @@
 import type { RecordKind, Records } from "../../model/records.js";
+import type { CallContext } from "../events.js";
 
 /** What only the storage may see. */
 const SECRETS = { key: ["hash", "previousHash"], invitation: ["hash"] } as const;
@@ -17,4 +18,9 @@ export function viewOf<K extends RecordKind>(kind: K, record: Records[K]): View<
     ([field, value]) => value !== undefined && !secrets[kind]?.includes(field),
   );
   return Object.fromEntries(entries) as unknown as View<K>; // sound: exactly the secrets of the kind are left out
+}
+
+/** Whose a key is, for events. */
+export function keyContext({ orgId, projectId, userId, id: keyId }: Records["key"]): CallContext {
+  return { orgId, projectId, userId, keyId };
 }
