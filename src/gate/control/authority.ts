@@ -1,4 +1,5 @@
 import { LimitError, ValidationError } from "../../model/errors.js";
+import type { Records } from "../../model/records.js";
 import { ID_MAX } from "../../model/text.js";
 import { firstBeyond as firstReachBeyond } from "../../policy/assignment.js";
 import type { Principal } from "../../policy/principal.js";
@@ -37,6 +38,15 @@ export function requireReach(
   const beyond = firstBeyond(policy, acting, other, projectId);
   if (beyond !== undefined)
     throw new LimitError(field, `it comes with ${beyond}, which goes beyond what you may do yourself`);
+}
+
+/** The same of a role in the org alone. */
+export function requireOrgReach(
+  policy: StandardPolicy,
+  acting: Asking,
+  { userId, orgId, role }: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
+): void {
+  requireReach(policy, acting, { userId, orgId, orgRole: role, projectRoles: {} }, "role");
 }
 
 /** @throws ValidationError where the policy has no such role */

@@ -13,7 +13,7 @@ import { holds } from "../../policy/condition.js";
 import { OWNER } from "../storage-directory.js";
 import { createToken, hashToken, isWellFormed, previewOf } from "../token.js";
 import type { Asking } from "./actor.js";
-import { requireReach, requireRole, SOMEBODY } from "./authority.js";
+import { requireOrgReach, requireReach, requireRole, SOMEBODY } from "./authority.js";
 import { checkMembership } from "./bounds.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
@@ -152,12 +152,7 @@ export function invitationsOf(control: Control): Invitations {
           requireLater("invitation.expiresAt", expiresAt, draft.now);
           requireLater("invitation.membershipExpiresAt", membershipExpiresAt, draft.now);
           const invitee = { userId: userId ?? SOMEBODY, orgId, role: given.role };
-          requireReach(
-            policy,
-            acting,
-            { userId: invitee.userId, orgId, orgRole: given.role, projectRoles: {} },
-            "role",
-          );
+          requireOrgReach(policy, acting, invitee);
           let createdAt = draft.now;
           for (const grant of projects) {
             const project = await checkProjectGrant(draft, acting, given, grant, invitee);
@@ -238,7 +233,7 @@ export function invitationsOf(control: Control): Invitations {
           conditions: Object.fromEntries((invitation.conditions ?? []).map((name) => [name, true])),
         };
         control.require(inviter, "invitation.create", { orgId });
-        requireReach(policy, inviter, { userId, orgId, orgRole: role, projectRoles: {} }, "role");
+        requireOrgReach(policy, inviter, { userId, orgId, role });
 
         const made = { orgId, userId, createdAt: draft.now };
         const orgMember = draft.create("orgMember", { ...made, id: membershipId(orgId, userId), role });

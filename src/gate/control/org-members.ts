@@ -5,7 +5,7 @@ import { idSchema } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import { OWNER } from "../storage-directory.js";
 import { requireVersion } from "./addressed.js";
-import { requireReach, requireRole } from "./authority.js";
+import { requireOrgReach, requireReach, requireRole } from "./authority.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { versionField } from "./fields.js";
@@ -59,7 +59,7 @@ export function orgMembersOf(control: Control): OrgMembers {
       const id = membershipId(orgId, userId);
       const ask = { action: "orgMember.add", permission: "orgMember.add" } as const;
       return control.write(ask, { orgId }, { kind: "orgMember", id }, async (draft, acting) => {
-        requireReach(policy, acting, { userId, orgId, orgRole: role, projectRoles: {} }, "role");
+        requireOrgReach(policy, acting, { userId, orgId, role });
         if (await draft.get("orgMember", id)) {
           throw new ConflictError(`user ${JSON.stringify(userId)} is in the org already`);
         }
@@ -84,9 +84,7 @@ export function orgMembersOf(control: Control): OrgMembers {
       return control.write(ask, { orgId }, subject, async (draft, acting) => {
         const present = await memberIn(draft, userId);
         requireVersion("orgMember", present, version);
-        for (const orgRole of [present.role, role]) {
-          requireReach(policy, acting, { userId, orgId, orgRole, projectRoles: {} }, "role");
-        }
+        for (const one of [present.role, role]) requireOrgReach(policy, acting, { userId, orgId, role: one });
         // A role that the policy does not know counts for nothing, in projects neither. What they have there begins to count now.
         if (!Object.hasOwn(policy.spec.orgRoles, present.role)) {
           for (const { projectId, role: projectRole } of await draft.find("projectMember", { userId })) {
@@ -111,7 +109,7 @@ export function orgMembersOf(control: Control): OrgMembers {
       return control.write(ask, { orgId }, subject, async (draft, acting) => {
         const present = await memberIn(draft, userId);
         requireVersion("orgMember", present, version);
-        requireReach(policy, acting, { userId, orgId, orgRole: present.role, projectRoles: {} }, "role");
+        requireOrgReach(policy, acting, present);
         if (present.role === OWNER) await requireOtherOwner(draft, userId);
         for (const membership of await draft.find("projectMember", { userId })) {
           draft.remove("projectMember", membership);
