@@ -3,8 +3,7 @@ import type { Charges } from "../admission/charge.js";
 import type { Limit } from "../admission/limit.js";
 import type { Period } from "../admission/period.js";
 import { readingAfter } from "./admission.js";
-import type { EventHub } from "./event-hub.js";
-import type { CallContext } from "./events.js";
+import type { CallContext, GateEventHub } from "./events.js";
 
 /**
  * Periods of budgets remembered at least: four for each key of the 10,000 whose chains are kept by default. One that falls out
@@ -14,13 +13,13 @@ const LEAST_BUDGETS = 40_000;
 
 /** Tells once per period, max and threshold that a budget has reached it. Every process tells for itself. */
 export class BudgetAlerts {
-  readonly #events: EventHub;
+  readonly #events: GateEventHub;
   readonly #maxBudgets: number;
   /** The highest threshold told, by budget and period. */
   #told: LRUCache<string, number> | undefined;
 
   /** @param maxKeys chains kept: who keeps those of more keys has more budgets */
-  constructor(events: EventHub, maxKeys: number) {
+  constructor(events: GateEventHub, maxKeys: number) {
     this.#events = events;
     this.#maxBudgets = Math.max(LEAST_BUDGETS, maxKeys);
   }

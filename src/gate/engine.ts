@@ -2,12 +2,12 @@ import { LimitCache } from "../admission/limit-cache.js";
 import { LimitShapes } from "../admission/limit-shape.js";
 import { Calendar } from "../admission/period.js";
 import type { ReservationIds } from "../counters/reservation-ids.js";
+import { EventHub } from "../model/event-hub.js";
 import { BudgetAlerts } from "./budget-alerts.js";
 import { ChainCache } from "./chain-cache.js";
 import { OrgQueue } from "./control/org-queue.js";
 import type { Directory } from "./directory.js";
-import { EventHub } from "./event-hub.js";
-import { GATE_EVENTS } from "./events.js";
+import { GATE_EVENTS, type GateEventHub, warnOfListener } from "./events.js";
 import { ExpiryNotices } from "./key-expiry.js";
 import { KeyResolver } from "./key-resolver.js";
 import { LastUsed } from "./last-used.js";
@@ -31,7 +31,7 @@ export interface Engine {
   readonly calendar: Calendar;
   readonly limitCache: LimitCache;
   readonly shapes: LimitShapes;
-  readonly events: EventHub;
+  readonly events: GateEventHub;
   readonly alerts: BudgetAlerts;
   readonly pace: SpendPace;
   readonly expiry: ExpiryNotices;
@@ -53,7 +53,7 @@ export function createEngine(settings: GateSettings, directory: Directory, ids: 
   const limitCache = new LimitCache();
   const shapes = new LimitShapes(calendar);
   const chains = new ChainCache(directory, { shapes, limitCache }, settings.cache);
-  const events = new EventHub(GATE_EVENTS);
+  const events = new EventHub(GATE_EVENTS, warnOfListener);
   return {
     settings,
     directory,

@@ -1,7 +1,9 @@
 import type { LimitReading } from "../admission/limit-reading.js";
 import type { Refusal } from "../admission/refusal.js";
 import type { LedgerEvents } from "../ledger/ledger.js";
+import { errorName } from "../model/error-name.js";
 import type { CountersUnavailableError } from "../model/errors.js";
+import type { EventHub } from "../model/event-hub.js";
 import type { Actual } from "../model/usage.js";
 import type { Admission } from "./admission.js";
 import type { Reservation } from "./reservation.js";
@@ -89,6 +91,9 @@ export interface GateEvents {
   };
 }
 
+/** The listeners of one gate. */
+export type GateEventHub = EventHub<GateEvents>;
+
 export type Listener<E extends keyof GateEvents> = (event: GateEvents[E]) => void;
 
 /** Every event of a gate. */
@@ -108,3 +113,8 @@ export const GATE_EVENTS: Readonly<Record<keyof GateEvents, true>> = {
   restored: true,
   degraded: true,
 };
+
+/** Tells of a listener that threw, to nobody but the process. */
+export function warnOfListener(event: string, error: unknown): void {
+  process.emitWarning(`A listener of "${event}" threw: ${errorName(error)}`, "TollgateWarning");
+}

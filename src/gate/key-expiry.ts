@@ -1,7 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { CompiledChain } from "../admission/compiled-chain.js";
-import type { EventHub } from "./event-hub.js";
-import { contextOf } from "./events.js";
+import { contextOf, type GateEventHub } from "./events.js";
 
 /** How long before its end a key is told of. */
 const EXPIRY_NOTICE_MS = 604_800_000;
@@ -11,10 +10,10 @@ const KEYS_MAX = 10_000;
 
 /** Tells once of each key in use that ends within a week. Every process tells for itself. */
 export class ExpiryNotices {
-  readonly #events: EventHub;
+  readonly #events: GateEventHub;
   readonly #told = new LRUCache<string, number>({ max: KEYS_MAX });
 
-  constructor(events: EventHub) {
+  constructor(events: GateEventHub) {
     this.#events = events;
   }
 

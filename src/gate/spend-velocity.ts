@@ -2,8 +2,7 @@ import { LRUCache } from "lru-cache";
 import { z } from "zod";
 import { nanoUsd, usdSchema } from "../model/money.js";
 import { wholeNumber } from "../model/validation.js";
-import type { EventHub } from "./event-hub.js";
-import { type CallContext, contextOf } from "./events.js";
+import { type CallContext, contextOf, type GateEventHub } from "./events.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -61,13 +60,13 @@ export function velocityFrom({ times, windowMs, days, minUsd }: SpendVelocity): 
  * remembers nothing after a restart. A key takes a kilobyte or two, whatever it spends.
  */
 export class SpendPace {
-  readonly #events: EventHub;
+  readonly #events: GateEventHub;
   readonly #velocity: Velocity;
   readonly #maxKeys: number;
   #keys: LRUCache<string, KeyPace> | undefined;
 
   /** @param maxKeys chains kept: who keeps those of more keys has more to watch */
-  constructor(events: EventHub, velocity: Velocity, maxKeys: number) {
+  constructor(events: GateEventHub, velocity: Velocity, maxKeys: number) {
     this.#events = events;
     this.#velocity = velocity;
     this.#maxKeys = Math.max(LEAST_KEYS, maxKeys);

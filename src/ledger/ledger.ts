@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { errorName } from "../model/error-name.js";
 import { LedgerUnavailableError, ValidationError } from "../model/errors.js";
+import { EventHub } from "../model/event-hub.js";
 import { msSchema } from "../model/milliseconds.js";
 import { aFunction, having, parse } from "../model/validation.js";
 import { PendingEvents, type Wait, wait } from "./pending-events.js";
@@ -145,7 +146,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   const given = parse(optionsSchema, options, "options");
   const sink: LedgerSink = typeof given.sink === "function" ? { write: given.sink } : given.sink;
   const { clock = Date, whenFull = "drop", closeTimeoutMs = 10_000 } = given;
-  const listeners = { full: new Set<Listener<"full">>(), failing: new Set<Listener<"failing">>() };
+  const events = new EventHub<LedgerEvents>({ full: true, failing: true }, warnOfListener);
   const pending = new PendingEvents(sink, {
     maxBatch: given.maxBatch ?? 500,
     maxDelayMs: given.maxDelayMs ?? 1_000,
@@ -158,10 +159,10 @@ export function createLedger(options: LedgerOptions): Ledger {
     now: () => clock.now(),
     onFull() {
       const { size, dropped } = pending;
-      tell(listeners.full, { at: clock.now(), pending: size, dropped, policy: whenFull });
+      events.emit("full", { at: clock.now(), pending: size, dropped, policy: whenFull });
     },
     onFailure(failures, error) {
-      tell(listeners.failing, { at: clock.now(), failures, pending: pending.size, error });
+      events.emit("failing", { at: clock.now(), failures, pending: pending.size, error });
     },
   });
   const readable = isReadable(sink) ? sink : undefined;
@@ -217,20 +218,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       if (!(await flushed()))
         throw new LedgerUnavailableError(`${counted(pending.size, "is", "are")} not written yet`);
     },
-    on(event, listener) {
-      if (!Object.hasOwn(listeners, event)) {
-        const expected = `one of ${Object.keys(listeners).join(", ")}`;
-        throw new ValidationError([{ field: "event", expected }]);
-      }
-      if (typeof listener !== "function") {
-        throw new ValidationError([{ field: "listener", expected: "a function" }]);
-      }
-      // Sound: each set holds the listeners of the event that it is found under.
-      const set = listeners[event] as Set<{ readonly listener: typeof listener }>;
-      const entry = { listener };
-      set.add(entry);
-      return () => set.delete(entry);
-    },
+    on: (event, listener) => events.on(event, listener),
     close() {
       closed ??= drain();
       return closed;
@@ -243,27 +231,7 @@ function counted(events: number, one: string, many: string): string {
   return events === 1 ? `1 usage event ${one}` : `${events} usage events ${many}`;
 }
 
-/** A function that was added twice is two of them, and each is removed by itself. */
-interface Listener<E extends keyof LedgerEvents> {
-  readonly listener: (event: LedgerEvents[E]) => unknown;
-}
-
-/** What a listener throws is kept from the calls that are recorded. One may be async, whatever its type says. */
-function tell<E extends keyof LedgerEvents>(
-  listeners: ReadonlySet<Listener<E>>,
-  event: LedgerEvents[E],
-): void {
-  for (const { listener } of [...listeners]) {
-    try {
-      const answer = listener(event);
-      if (answer instanceof Promise) answer.catch(warn);
-    } catch (error) {
-      warn(error);
-    }
-  }
-}
-
-function warn(error: unknown): void {
+function warnOfListener(_event: string, error: unknown): void {
   process.emitWarning(`A listener of the ledger threw: ${errorName(error)}`, "TollgateWarning");
 }
 

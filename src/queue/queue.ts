@@ -1,11 +1,11 @@
 import type { Refused } from "../admission/refusal.js";
 import type { Admission, Admitted } from "../gate/admission.js";
-import { EventHub } from "../gate/event-hub.js";
-import type { GateEvents } from "../gate/events.js";
+import { type GateEvents, warnOfListener } from "../gate/events.js";
 import type { KeyRef } from "../gate/key-resolver.js";
 import type { Reservation } from "../gate/reservation.js";
 import { errorName } from "../model/error-name.js";
 import { ClosedError } from "../model/errors.js";
+import { EventHub } from "../model/event-hub.js";
 import type { Usage } from "../model/usage.js";
 import { Alarm, NOW } from "./alarm.js";
 import type { Answer, Call } from "./call.js";
@@ -74,7 +74,7 @@ export function createQueue(gate: QueuedGate, options: QueueOptions = {}): Queue
 }
 
 class CallQueue {
-  readonly events = new EventHub<QueueEvents>({ queued: true, left: true });
+  readonly events = new EventHub<QueueEvents>({ queued: true, left: true }, warnOfListener);
   readonly #gate: QueuedGate;
   readonly #settings: QueueSettings;
   readonly #open: OpenCalls;

@@ -1,8 +1,7 @@
 import { masked } from "../../model/masked.js";
 import { auditEventId, type RecordKind, type Records } from "../../model/records.js";
 import type { Change, Storage, Where } from "../../storage/storage.js";
-import type { EventHub } from "../event-hub.js";
-import type { GateEvents } from "../events.js";
+import type { GateEventHub, GateEvents } from "../events.js";
 import { viewOf } from "./views.js";
 
 /** What a write is about, for the audit trail. */
@@ -41,7 +40,7 @@ export class Draft {
   readonly trail: Records["trail"] | undefined;
   readonly #storage: Storage;
   readonly #changes: Change[] = [];
-  readonly #told: ((events: EventHub) => void)[] = [];
+  readonly #told: ((events: GateEventHub) => void)[] = [];
   readonly #audited: {
     kind: string;
     id: string;
@@ -89,7 +88,7 @@ export class Draft {
     this.#told.push((events) => events.emit(event, payload));
   }
 
-  emit(events: EventHub): void {
+  emit(events: GateEventHub): void {
     for (const tell of this.#told) tell(events);
   }
 

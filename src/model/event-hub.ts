@@ -1,17 +1,20 @@
-import { errorName } from "../model/error-name.js";
-import { ValidationError } from "../model/errors.js";
-import type { GateEvents } from "./events.js";
+import { ValidationError } from "./errors.js";
 
-/** Listeners by event. What one of them throws is kept from the call that it listens to. */
-export class EventHub<Events extends object = GateEvents> {
+/** Listeners by event. What one of them throws is kept from whoever tells of the event. */
+export class EventHub<Events extends object> {
   readonly #known: Readonly<Record<keyof Events, true>>;
+  readonly #warn: (event: string, error: unknown) => void;
   /** How many there are: most gates have none, and every call asks. */
   #size = 0;
   readonly #listeners = new Map<keyof Events, Set<{ readonly listener: (event: never) => unknown }>>();
 
-  /** @param known every event there is */
-  constructor(known: Readonly<Record<keyof Events, true>>) {
+  /**
+   * @param known every event there is
+   * @param warn is given what a listener throws or rejects with
+   */
+  constructor(known: Readonly<Record<keyof Events, true>>, warn: (event: string, error: unknown) => void) {
     this.#known = known;
+    this.#warn = warn;
   }
 
   /**
@@ -29,7 +32,7 @@ export class EventHub<Events extends object = GateEvents> {
     }
     const listeners = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, listeners);
-    const entry = { listener };
+    const entry = { listener }; // a function that was added twice is two of them, and each is removed by itself
     listeners.add(entry);
     this.#size++;
     return () => {
@@ -47,14 +50,10 @@ export class EventHub<Events extends object = GateEvents> {
       try {
         // Sound: `on` keeps listeners under the event they were typed for. One may be async all the same.
         const answer = (listener as (event: Events[E]) => unknown)(payload);
-        if (answer instanceof Promise) answer.catch((error: unknown) => warnOf(String(event), error));
+        if (answer instanceof Promise) answer.catch((error: unknown) => this.#warn(String(event), error));
       } catch (error) {
-        warnOf(String(event), error);
+        this.#warn(String(event), error);
       }
     }
   }
-}
-
-function warnOf(event: string, error: unknown): void {
-  process.emitWarning(`A listener of "${event}" threw: ${errorName(error)}`, "TollgateWarning");
 }
