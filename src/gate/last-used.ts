@@ -2,6 +2,7 @@ import { errorName } from "../model/error-name.js";
 import { ConflictError } from "../model/errors.js";
 import type { Records } from "../model/records.js";
 import type { Change, Storage } from "../storage/storage.js";
+import { chunks } from "./chunks.js";
 
 /** A use is written at most this much later; in between one minute's uses of a key are one write. */
 const FLUSH_MS = 60_000;
@@ -59,9 +60,7 @@ export class LastUsed {
   }
 
   async #write(): Promise<void> {
-    const uses = [...this.#pending];
-    for (let at = 0; at < uses.length; at += BATCH) {
-      const batch = uses.slice(at, at + BATCH);
+    for (const batch of chunks([...this.#pending], BATCH)) {
       await this.#commit(batch);
       for (const [keyId, usedAt] of batch) {
         if (this.#pending.get(keyId) === usedAt) this.#pending.delete(keyId);

@@ -11,6 +11,7 @@ import { Counting } from "../counters/counting.js";
 import { OpenReservations } from "../counters/open-reservations.js";
 import type { ReservationIds } from "../counters/reservation-ids.js";
 import { ScopeCounts } from "../counters/scope-counts.js";
+import { chunks } from "./chunks.js";
 import { LocalAccount, type LocalReservation, type Store } from "./local-account.js";
 
 /** Orgs of which the store is given something at a time. */
@@ -115,9 +116,7 @@ export class LocalCounting implements Counters {
   async #give(store: Store, now: number): Promise<void> {
     for (const [id, endsAt] of this.#moved) if (endsAt <= now) this.#moved.delete(id);
     const failures: unknown[] = [];
-    const accounts = [...this.#accounts.values()];
-    for (let at = 0; at < accounts.length; at += AT_A_TIME) {
-      const some = accounts.slice(at, at + AT_A_TIME);
+    for (const some of chunks([...this.#accounts.values()], AT_A_TIME)) {
       const before = failures.length;
       await Promise.all(
         some.map((account) =>

@@ -1,6 +1,7 @@
 import type { Charge } from "../admission/charge.js";
 import type { UsageEvent } from "../ledger/usage-event.js";
 import type { Budget } from "./budget-sums.js";
+import { chunks } from "./chunks.js";
 import type { Engine } from "./engine.js";
 import { guarded } from "./guarded-counters.js";
 
@@ -50,8 +51,7 @@ export async function heldFor(
 ): Promise<number[]> {
   const places = new Map(budgets.map(({ limit }, i) => [nameOf(limit), i]));
   const held = budgets.map(() => 0);
-  for (let at = 0; at < calls.length; at += AT_A_TIME) {
-    const some = calls.slice(at, at + AT_A_TIME);
+  for (const some of chunks(calls, AT_A_TIME)) {
     await Promise.all(
       some.map(async (call) => {
         for (const { limit, period, amount } of await chargesOf(engine, call, now)) {

@@ -1,6 +1,7 @@
 import { masked } from "../../model/masked.js";
 import { auditEventId, type RecordKind, type Records } from "../../model/records.js";
 import type { Change, Storage, Where } from "../../storage/storage.js";
+import { chunks } from "../chunks.js";
 import type { GateEventHub, GateEvents } from "../events.js";
 import { viewOf } from "./views.js";
 
@@ -161,10 +162,4 @@ export class Draft {
       })),
     ];
   }
-}
-
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  const parts: T[][] = [];
-  for (let at = 0; at < items.length; at += size) parts.push(items.slice(at, at + size));
-  return parts;
 }
