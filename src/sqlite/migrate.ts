@@ -15,12 +15,13 @@ export function migrate(
   part: "storage" | "counters" | "ledger",
   steps: readonly string[],
 ): void {
+  // Without the write lock: somebody may hold it for longer than a process that starts can wait.
+  if (versionOf(connection, part) === steps.length) return;
   connection.transaction("IMMEDIATE", () => {
     connection.exec(
       "CREATE TABLE IF NOT EXISTS tollgate_migration (part TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT",
     );
-    const row = connection.first("SELECT version FROM tollgate_migration WHERE part = ?", part);
-    const version = Number(row?.version ?? 0);
+    const version = versionOf(connection, part);
     if (version > steps.length) {
       throw new ConflictError(
         `the ${part} tables are at version ${version}, this tollgate knows ${steps.length}`,
@@ -34,4 +35,13 @@ export function migrate(
       steps.length,
     );
   });
+}
+
+/** How many steps were taken. */
+function versionOf(connection: Connection, part: string): number {
+  const table = connection.first("SELECT 1 FROM sqlite_master WHERE name = 'tollgate_migration'");
+  if (table === undefined) return 0;
+  return Number(
+    connection.first("SELECT version FROM tollgate_migration WHERE part = ?", part)?.version ?? 0,
+  );
 }

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { ConflictError } from "../../src/model/errors.js";
 import { connect } from "../../src/sqlite/connection.js";
+import type { SqliteDatabase } from "../../src/sqlite/database.js";
 import { migrate } from "../../src/sqlite/migrate.js";
+import { sqliteCounters, sqliteLedgerSink, sqliteStorage } from "../../src/sqlite.js";
+import { put } from "../../src/testing/conformance/storage-records.js";
 import { driverName, openDatabase, withFile } from "./drivers.js";
 
 describe(`a connection to SQLite, on ${driverName}`, () => {
@@ -40,6 +43,30 @@ describe(`a connection to SQLite, on ${driverName}`, () => {
       "y",
     ]);
     expect(Object.values(connection.first("PRAGMA user_version") ?? {})).toEqual([0]); // the caller's own
+  });
+
+  it("opens tables that are up to date while somebody else writes, whose lock it does not wait for", async () => {
+    await withFile(async (path) => {
+      const [first, second] = [openDatabase(path), openDatabase(path)];
+      const acme = { id: "acme", orgId: "acme", version: 1, createdAt: 0 };
+      const open = (database: SqliteDatabase) => {
+        sqliteCounters({ database });
+        sqliteLedgerSink({ database });
+        return sqliteStorage({ database });
+      };
+      open(first);
+      first.exec("BEGIN IMMEDIATE");
+      second.exec("PRAGMA busy_timeout = 1");
+      const storage = open(second);
+      expect(await storage.get("org", "acme")).toBeUndefined();
+      await expect(
+        storage.commit([
+          put("org", { ...acme, name: "Acme", status: "active", timeZone: "UTC", contentLogging: true }),
+        ]),
+      ).rejects.toThrow("locked");
+      first.exec("COMMIT");
+      for (const database of [first, second]) database.close();
+    });
   });
 
   it("leaves nothing of a migration that fails, and refuses tables of a later version", () => {
