@@ -28,9 +28,9 @@ export interface ReconcileQuery {
    */
   readonly rebuild?: boolean | undefined;
   /**
-   * Whether a rebuild adds the estimates of expired calls too. Say so where the counters were lost as a whole, and with
-   * them what they held for such calls. Not by default: the counters may have the end of a call that the ledger has lost,
-   * and would then have both, for good.
+   * Whether a rebuild adds the estimates of expired calls too. Say so where counts were lost, as a whole or in part: what they still
+   * hold for such calls else hides a loss of the same size. Not by default: the counters may have the end of a call that the ledger
+   * has lost, and would then have both, for good.
    */
   readonly withExpired?: boolean | undefined;
 }

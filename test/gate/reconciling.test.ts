@@ -296,6 +296,21 @@ describe("reconcile", () => {
     expect(whole.differences).toMatchObject([{ rebuiltNanoUsd: 0.3e9 }]);
   });
 
+  it("brings back what a part of the counts has lost, which what they hold of expired calls hides unless those are added", async () => {
+    const { open, spend, clock } = accounting(limited({ key: BUDGET }));
+    const one = open();
+    passed(await one.gate.admit(KEY, { model: "gpt-4o", costUsd: 0.5 }));
+    clock.at += 3_600_000;
+    await spend(one, 0.1);
+    await spend(open(), 0.3); // by counters that are gone
+    const rebuild = async (withExpired: boolean) => {
+      await one.gate.reconcile({ ...ORG, rebuild: true, withExpired });
+      return (await readingOf(one.gate, "cost")).usd?.used;
+    };
+    expect(await rebuild(false)).toBe(0.6);
+    expect(await rebuild(true)).toBe(0.9);
+  });
+
   it("compares also where more calls are under way than it names", async () => {
     const { open } = accounting(limited({ key: { budget: { usd: 1_000, reset: "monthly" } } }));
     const { gate } = open();
