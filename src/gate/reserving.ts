@@ -57,10 +57,11 @@ type Reserved = Extract<ReserveOutcome, { readonly id: string }>;
 /**
  * Gives back what counters charged without the gate's knowing: they failed without an answer, or they answered after it had given up
  * waiting, as a client may have kept the command until it was connected again, or the server hung. With a request id the
- * reservation is left for the next try to take over, unless the call is counted in this process meanwhile.
+ * reservation is left for the next try to take over, unless the call passes without it.
  */
 function undoing(engine: Engine, counters: Counters, request: ReserveRequest): Told<ReserveOutcome> {
-  const isLeft = request.idempotency !== undefined && engine.settings.onCountersDown !== "local";
+  // Its caller is refused, and will come again.
+  const isLeft = request.idempotency !== undefined && engine.settings.onCountersDown === "deny";
   if (isLeft || request.dryRun) return {};
   const onFailure = (error: unknown) => engine.lostReserves.note(request, error);
   return {

@@ -392,6 +392,8 @@ describe("counters that answer too late", () => {
       store.sendsAgain = sendsAgain;
       store.health = "answers after it was given up";
       for (let call = 0; call < 3; call++) await afterTimeout(gate.admit(KEY, CALL));
+      // Who was refused with a request id comes again.
+      if (onCountersDown !== "deny") await afterTimeout(gate.admit(KEY, { ...CALL, requestId: "r" }));
       store.health = "up";
       for (const answer of store.late) answer();
       store.sendsAgain = false;
@@ -552,19 +554,20 @@ describe("counters whose answer to a reserve is lost", () => {
     },
   );
 
-  it.each(LOSSES)(
-    "give it back also with a request id, where the call was counted here: %s",
-    async (loss) => {
-      const { gate, store } = setUp({ onCountersDown: "local", localShare: 1 }, chain);
+  it.each((["allow", "local"] as const).flatMap((mode) => LOSSES.map((loss) => [mode, loss] as const)))(
+    "give it back also with a request id, where the call passed without them: %s, %s",
+    async (onCountersDown, loss) => {
+      const { gate, store } = setUp({ onCountersDown, localShare: 1 }, chain);
       store.health = loss;
       const { reservation } = passed(await afterTimeout(gate.admit(KEY, { ...CALL, requestId: "r" })));
       for (const answer of store.late) answer();
       await vi.advanceTimersByTimeAsync(0);
       store.health = "up";
       passed(await gate.admit(KEY, CALL));
+      const counted = onCountersDown === "local" ? 2 : 1;
       await eventually(async () => {
-        expect(await readingOf(gate, "requests")).toMatchObject({ used: 2 });
-        expect(await readingOf(gate, "inFlight")).toMatchObject({ used: 2 });
+        expect(await readingOf(gate, "requests")).toMatchObject({ used: counted });
+        expect(await readingOf(gate, "inFlight")).toMatchObject({ used: counted });
       });
       settled(await gate.settle(reservation, {}));
     },
