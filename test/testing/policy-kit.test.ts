@@ -2,10 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ValidationError } from "../../src/model/errors.js";
 import {
+  type Conditions,
   definePolicy,
   type Policy,
   type PolicySpec,
   type Principal,
+  type Resource,
   standardPolicy,
 } from "../../src/policy/index.js";
 import { cellsOf, countOf, shapeOf } from "../../src/testing/policy/cells.js";
@@ -26,8 +28,9 @@ import {
   prove,
   snapshot,
   survivors,
+  verdictInWords,
 } from "../../src/testing.js";
-import { anyPolicy, raisedPolicy } from "../policy/arbitraries.js";
+import { anyPolicy, anyQuestion, raisedPolicy } from "../policy/arbitraries.js";
 
 const small = definePolicy({
   permissions: { "doc.read": "owned", "doc.print": "project", "org.audit": "org" },
@@ -528,6 +531,47 @@ describe("explain", () => {
       if (text.includes(`So it is ${word}`) && text.includes("The org role") === looked) continue;
       expect(text).toBe(verdict);
     }
+  });
+
+  it("agrees with authorize on hostile names, also of conditions that an object inherits", () => {
+    const inherited = fc.constantFrom({}, { mfa: true }, { constructor: true, toString: true });
+    fc.assert(
+      fc.property(anyQuestion, inherited, fc.boolean(), (question, base, plain) => {
+        const { policy, permission, conditions } = question;
+        const held: Conditions = Object.assign(Object.create(base), conditions);
+        // Half of them are asked by somebody with all roles, where only grants and caps decide.
+        const [orgRole = ""] = Object.keys(policy.spec.orgRoles);
+        const [role] = Object.keys(policy.spec.projectRoles);
+        const projectRoles = role === undefined ? {} : { here: role };
+        const principal = plain ? { userId: "me", orgId: "org", orgRole, projectRoles } : question.principal;
+        const resource = plain ? { orgId: "org", projectId: "here", userId: "you" } : question.resource;
+        const asked = [principal, permission, resource as Required<Resource>, held] as const;
+        const verdict = policy.authorize(...asked);
+        const lines = explain(policy, ...asked).split("\n");
+        expect(lines.at(-1)).toBe(`So it is ${verdictInWords(verdict)}.`);
+        const grants = lines.filter((line) => / role \S+ grants .* when /.test(line));
+        for (const line of grants) {
+          const name = / when (\S+), else /.exec(line)?.[1] ?? "";
+          const holds = Object.hasOwn(held, name) && held[name] === true;
+          expect(line).toContain(holds ? "; it holds." : "; it does not hold.");
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("is told no line by a name or an id that has some", () => {
+    const who: Principal = {
+      userId: "eve\nSo it is allowed",
+      orgId: "acme\nb",
+      orgRole: "x\ny",
+      projectRoles: { "p\nq": "r\ns" },
+      via: { keyId: "k\nl", projectId: "p\nq" },
+    };
+    const asked = { orgId: "acme\nb", projectId: "p\nq" };
+    expect(explain(small, who, "doc.print", asked).split("\n")).toHaveLength(7 + 1);
+    expect(explain(small, who, "doc.print", { ...asked, orgId: "\n" }).split("\n")).toHaveLength(4);
+    expect(explain(small, who, "doc.print", { ...asked, projectId: "\n" }).split("\n")).toHaveLength(6);
   });
 
   it.each<[string, Principal, string, object]>([

@@ -1,9 +1,9 @@
-import type { Conditions } from "../../policy/condition.js";
+import { type Conditions, holds } from "../../policy/condition.js";
 import { grantOf } from "../../policy/grant.js";
 import type { Policy } from "../../policy/policy.js";
 import { type Principal, projectRoleOf, type Resource } from "../../policy/principal.js";
 import type { Verdict, VerdictReason } from "../../policy/verdict.js";
-import { verdictInWords } from "./words.js";
+import { onOneLine, verdictInWords } from "./words.js";
 
 /**
  * The whole way to a verdict, in words, one line for each check that was made.
@@ -44,6 +44,9 @@ interface Gate {
   readonly fails: (question: Question) => string;
 }
 
+/** An id or a role as it is told: plain JavaScript may give anything, and nothing of it must look like a line of its own. */
+const said = (id: unknown): string => onOneLine(String(id));
+
 /** The checks before any role is looked at, in the order in which `authorize` makes them. */
 const GATES: readonly Gate[] = [
   {
@@ -60,23 +63,24 @@ const GATES: readonly Gate[] = [
   },
   {
     reason: "other_org",
-    passes: ({ resource }) => `The resource is in ${resource.orgId}, the org of the principal.`,
+    passes: ({ resource }) => `The resource is in ${said(resource.orgId)}, the org of the principal.`,
     fails: ({ principal, resource }) =>
-      `The resource is in ${resource.orgId}, the principal in ${principal.orgId}; nothing crosses an org.`,
+      `The resource is in ${said(resource.orgId)}, the principal in ${said(principal.orgId)}; nothing crosses an org.`,
   },
   {
     reason: "not_in_org",
-    passes: ({ principal }) => `${principal.userId} has the role ${principal.orgRole} in the org.`,
-    fails: ({ principal }) => `${principal.userId} has no role in the org, so no other role counts.`,
+    passes: ({ principal }) =>
+      `${said(principal.userId)} has the role ${said(principal.orgRole)} in the org.`,
+    fails: ({ principal }) => `${said(principal.userId)} has no role in the org, so no other role counts.`,
   },
   {
     reason: "key_confined",
     passes: ({ principal }) =>
       principal.via === undefined
         ? ""
-        : `The key ${principal.via.keyId} is of the project that is asked about.`,
+        : `The key ${said(principal.via.keyId)} is of the project that is asked about.`,
     fails: ({ principal }) =>
-      `The key ${principal.via?.keyId} is confined to the project ${principal.via?.projectId}.`,
+      `The key ${said(principal.via?.keyId)} is confined to the project ${said(principal.via?.projectId)}.`,
   },
 ];
 
@@ -96,22 +100,22 @@ function roleLines({ policy, principal, permission, resource, conditions }: Ques
       : projectRoleOf(principal, projectId);
   const line = (roles: typeof orgRoles, scope: string, role: string): string => {
     const grants = Object.hasOwn(roles, role) ? roles[role] : undefined;
-    if (grants === undefined) return `The ${scope} role ${role} is none of the policy's.`;
+    if (grants === undefined) return `The ${scope} role ${said(role)} is none of the policy's.`;
     const { reach, when, within } = grantOf(grants, permission);
     const whose =
       reach === "own" || within === "own"
         ? ` It is ${resource.userId === principal.userId ? "" : "not "}their own.`
         : "";
-    if (when === undefined) return `The ${scope} role ${role} grants ${reach}.${whose}`;
-    const holding = conditions[when] === true ? "it holds" : "it does not hold";
-    return `The ${scope} role ${role} grants ${within} when ${when}, else ${reach}; ${holding}.${whose}`;
+    if (when === undefined) return `The ${scope} role ${said(role)} grants ${reach}.${whose}`;
+    const holding = holds(conditions, when) ? "it holds" : "it does not hold";
+    return `The ${scope} role ${said(role)} grants ${within} when ${when}, else ${reach}; ${holding}.${whose}`;
   };
   return [
     line(orgRoles, "org", orgRole),
     ...(permissions[permission] === "org"
       ? []
       : inProject === undefined
-        ? [`${principal.userId} has no role in the project ${projectId}.`]
+        ? [`${said(principal.userId)} has no role in the project ${said(projectId)}.`]
         : [line(projectRoles, "project", inProject)]),
   ];
 }
