@@ -452,6 +452,9 @@ describe("a snapshot is another text for a policy that allows anything else", ()
     expect(snapshot(frozen({ orgId: "a\u2028b\u0085", projectId: "\n" }))).toContain(
       "\n  in the project \\n of the org a\\u2028b\\u0085",
     );
+    expect(texts[1]).toContain(
+      "\n  an org owner in the project web\n  an org member who is admin of the project web\n",
+    );
     expect(texts[5]?.split("\n").slice(-3)).toEqual(["cap:freeze", "  key.create", "  in every org"]);
   });
 

@@ -75,8 +75,9 @@ function leastOf(policy: Policy, shape: Shape): Least {
 function linesOf(least: Least | undefined): string[] {
   if (least === undefined || least.cells.length === 0) return ["nobody"];
   return least.cells.map((cell) => {
+    const isSaid = cell.kind !== "org" && cell.projectRole !== null; // With the project role.
     const scope =
-      cell.place === least.anyPlace
+      cell.place === least.anyPlace || isSaid
         ? ""
         : ` in ${cell.kind === "org" ? cell.place.orgWords : cell.place.projectWords}`;
     const held = Object.keys(cell.conditions)
