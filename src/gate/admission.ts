@@ -1,4 +1,4 @@
-import type { Charges } from "../admission/charge.js";
+import { type Charges, NO_CHARGES } from "../admission/charge.js";
 import type { Limit } from "../admission/limit.js";
 import { type LimitReading, limitReading } from "../admission/limit-reading.js";
 import type { Period } from "../admission/period.js";
@@ -40,13 +40,29 @@ export interface Admitted {
  */
 export type Admission = Admitted | Refused;
 
-/** What a reserve left on the counts of its charges. */
+/** How a call was counted. */
 export interface Counted {
+  /** What this step charged. */
+  readonly charges: Charges;
+  /** The count of each charge, after it. */
   readonly used: readonly number[];
   /** Absent where it follows from the moment of the charge, as it does of every amount above zero. */
   readonly resetMs: readonly number[] | undefined;
-  readonly now: number;
+  /** What limits in shadow mode would have refused. */
+  readonly shadow: readonly Refusal[];
+  readonly degraded: Degraded | undefined;
+  /** Whether it was there before this call. */
+  readonly isReplayed?: boolean | undefined;
 }
+
+/** How a call is that passes without the counters. */
+export const UNCOUNTED: Counted = Object.freeze({
+  charges: NO_CHARGES,
+  used: [],
+  resetMs: [],
+  shadow: [],
+  degraded: "uncounted",
+});
 
 /** An admitted call. Its readings are made when they are asked for, of the counts as they were at the admission. */
 export class AdmittedCall implements Admitted {
@@ -67,30 +83,22 @@ export class AdmittedCall implements Admitted {
   readonly #resetMs: Counted["resetMs"];
   readonly #now: number;
 
-  constructor(
-    reservation: Reservation,
-    models: readonly string[],
-    contentLogging: boolean,
-    shadow: readonly Refusal[],
-    degraded: Degraded | undefined,
-    charges: Charges,
-    counted: Counted,
-    isReplayed = false,
-  ) {
+  /** @param now the moment of the call, from which waits are told */
+  constructor(reservation: Reservation, contentLogging: boolean, now: number, counted: Counted) {
     this.reservation = reservation;
     this.keyId = reservation.keyId;
     this.orgId = reservation.orgId;
     this.projectId = reservation.projectId;
     this.userId = reservation.userId;
-    this.models = models;
+    this.models = reservation.models;
     this.contentLogging = contentLogging;
-    this.shadow = shadow;
-    if (degraded) this.degraded = degraded;
-    if (isReplayed) this.replayed = true;
-    this.#charges = charges;
+    this.shadow = counted.shadow;
+    if (counted.degraded) this.degraded = counted.degraded;
+    if (counted.isReplayed) this.replayed = true;
+    this.#charges = counted.charges;
     this.#used = counted.used;
     this.#resetMs = counted.resetMs;
-    this.#now = counted.now;
+    this.#now = now;
   }
 
   get limits(): LimitReading[] {

@@ -1,13 +1,13 @@
-import { type Charges, chargeList, NO_CHARGES, sideBySide, withLimitsOf } from "../admission/charge.js";
+import { type Charges, chargeList, sideBySide, withLimitsOf } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { estimatedUse, heldUse } from "../admission/estimated-use.js";
-import { plainRefusal, type Refusal, type Refused, unpricedRefusal } from "../admission/refusal.js";
+import { plainRefusal, type Refused, unpricedRefusal } from "../admission/refusal.js";
 import type { DirectCounters, DirectReservation, ReserveOutcome } from "../counters/counters.js";
 import { ClosedError, ConflictError, CountersUnavailableError } from "../model/errors.js";
 import { plainUsage } from "../model/plain-usage.js";
 import { type Usage, usageSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
-import { type Admission, AdmittedCall } from "./admission.js";
+import { type Admission, AdmittedCall, type Counted, UNCOUNTED } from "./admission.js";
 import type { CachedChain } from "./chain-cache.js";
 import type { Engine } from "./engine.js";
 import { CallIdempotency } from "./idempotency.js";
@@ -133,8 +133,7 @@ async function whileDown(
   }
   const expiresAt = asked.now + engine.settings.reservationTtlMs;
   const times = { reservedAt: asked.now, expiresAt };
-  const uncounted = { ...times, charges: NO_CHARGES, used: [], resetMs: [] };
-  return admitted(asked, engine.ids.next(), NO_REFUSALS, "uncounted", uncounted);
+  return admitted(asked, engine.ids.next(), { ...times, ...UNCOUNTED });
 }
 
 /** The short way of counters in this process, for a call that every limit has room for or that one has none for. */
@@ -157,8 +156,16 @@ function reserved(engine: Engine, direct: DirectCounters, asked: Asked): Admitte
   if (held === undefined) return undefined;
   const { id, at: reservedAt, expiresAt, charges, used } = held;
   tell(engine, compiled, charges, used, now);
-  const counted = { reservedAt, expiresAt, charges, used, resetMs: undefined, held };
-  const answer = admitted(asked, id, NO_REFUSALS, undefined, counted);
+  const answer = admitted(asked, id, {
+    reservedAt,
+    expiresAt,
+    charges,
+    used,
+    resetMs: undefined,
+    shadow: NO_REFUSALS,
+    degraded: undefined,
+    held,
+  });
   ledger?.opened(answer.reservation);
   return answer;
 }
@@ -170,8 +177,8 @@ function foreseen({ settings, ids }: Engine, direct: DirectCounters, asked: Aske
   if (foreseen === undefined) return undefined;
   const { at: reservedAt, charges, used } = foreseen;
   const expiresAt = reservedAt + settings.reservationTtlMs;
-  const counted = { reservedAt, expiresAt, charges, used, resetMs: undefined };
-  return admitted(asked, ids.next(), NO_REFUSALS, undefined, counted);
+  const counted = { charges, used, resetMs: undefined, shadow: NO_REFUSALS, degraded: undefined };
+  return admitted(asked, ids.next(), { reservedAt, expiresAt, ...counted });
 }
 
 /** Tells of an admission whoever has to know of each. */
@@ -201,16 +208,14 @@ function concluded(
       const shadow = outcome.shadow ? shadowRefusals(chargeList(charges), outcome.shadow, now) : NO_REFUSALS;
       if (!dryRun) tell(engine, compiled, charges, outcome.used, now);
       const { id, reservedAt, expiresAt, used, resetMs } = outcome;
-      return admitted(asked, id, shadow, degraded, { reservedAt, expiresAt, charges, used, resetMs });
+      return admitted(asked, id, { reservedAt, expiresAt, charges, used, resetMs, shadow, degraded });
     }
     case "replayed": {
       const held = withLimitsOf(sideBySide(outcome.charges), charges);
       const whole = { ...asked, use: heldUse(held, asked.use) };
-      return admitted(whole, outcome.id, NO_REFUSALS, degraded, {
-        ...outcome,
-        charges: held,
-        isReplayed: true,
-      });
+      const { id, reservedAt, expiresAt, used, resetMs } = outcome;
+      const counted = { charges: held, used, resetMs, shadow: NO_REFUSALS, degraded, isReplayed: true };
+      return admitted(whole, id, { reservedAt, expiresAt, ...counted });
     }
     case "refused":
       return limitRefusal(chargeList(charges), outcome.readings, now);
@@ -221,13 +226,7 @@ function concluded(
   }
 }
 
-function admitted(
-  { call, requested, compiled, use, now }: Asked,
-  id: string,
-  shadow: readonly Refusal[],
-  degraded: Degraded | undefined,
-  counted: Held,
-): AdmittedCall {
+function admitted({ call, requested, compiled, use, now }: Asked, id: string, counted: Held): AdmittedCall {
   const made = {
     id,
     orgId: compiled.orgId,
@@ -245,36 +244,16 @@ function admitted(
     byok: use.byok,
     parts: use.parts,
     tags: call.tags,
-    degraded,
+    degraded: counted.degraded,
     charges: counted.charges,
   };
-  const reservation = new IssuedReservation(made, counted.held);
-  const { used, resetMs } = counted;
-  return new AdmittedCall(
-    reservation,
-    use.models,
-    compiled.contentLogging,
-    shadow,
-    degraded,
-    counted.charges,
-    {
-      used,
-      resetMs,
-      now,
-    },
-    counted.isReplayed,
-  );
+  return new AdmittedCall(new IssuedReservation(made, counted.held), compiled.contentLogging, now, counted);
 }
 
-/** What a reservation holds, and what stands on the counts of it. */
-interface Held {
+/** What a reservation was made of. */
+interface Held extends Counted {
   readonly reservedAt: number;
   readonly expiresAt: number;
-  readonly charges: Charges;
-  readonly used: readonly number[];
-  readonly resetMs: readonly number[] | undefined;
   /** What the short way of counters gave. */
   readonly held?: DirectReservation;
-  /** Whether it was there before this call. */
-  readonly isReplayed?: boolean;
 }

@@ -1,12 +1,5 @@
 import type { Use } from "../admission/amounts.js";
-import {
-  type Charges,
-  chargeList,
-  NO_CHARGES,
-  type Reading,
-  sideBySide,
-  withLimitsOf,
-} from "../admission/charge.js";
+import { type Charges, chargeList, sideBySide, withLimitsOf } from "../admission/charge.js";
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { dearestCost } from "../admission/estimated-use.js";
 import { sameCount } from "../admission/limit.js";
@@ -17,11 +10,11 @@ import { ClosedError, ConflictError, CountersUnavailableError, ValidationError }
 import { nanoUsd } from "../model/money.js";
 import { type More, moreSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
-import { type Admission, AdmittedCall } from "./admission.js";
+import { type Admission, AdmittedCall, type Counted, UNCOUNTED } from "./admission.js";
 import type { Engine } from "./engine.js";
 import { countersOf } from "./guarded-counters.js";
 import { degrade, refusedLocally, roomHere } from "./outage.js";
-import { limitRefusal, refused, shadowRefusals } from "./refusing.js";
+import { limitRefusal, NO_REFUSALS, refused, shadowRefusals } from "./refusing.js";
 import { type Degraded, IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
 
 /**
@@ -50,7 +43,7 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   if (reservation.degraded === "uncounted") {
     const reason = engine.outage.whyNotOpen(reservation, now);
     if (reason !== undefined) throw notOpen(reason);
-    return admitted(extended, "uncounted");
+    return admitted(extended, UNCOUNTED);
   }
 
   const counters = countersOf(engine, reservation);
@@ -65,18 +58,20 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
     const refusal = await refusalWhileDown(engine, degrade(engine, now, error), orgId, now, added);
     if (refusal) return refuse(refusal);
     // The call is under way and its reservation stays where it is; the settle charges what it has really used.
-    return admitted(extended, "uncounted");
+    return admitted(extended, UNCOUNTED);
   }
   switch (outcome.outcome) {
-    case "reserved":
-      engine.alerts.look(added, outcome.used, now, compiled);
-      return admitted(extended, reservation.degraded, {
-        charges: withLimitsOf(sideBySide(outcome.charges), reservation.charges, added),
-        added,
-        used: outcome.used,
-        resetMs: outcome.resetMs,
-        shadowed: outcome.shadow,
-      });
+    case "reserved": {
+      const { used, resetMs } = outcome;
+      engine.alerts.look(added, used, now, compiled);
+      const shadow = outcome.shadow ? shadowRefusals(chargeList(added), outcome.shadow, now) : NO_REFUSALS;
+      const counted = { charges: added, used, resetMs, shadow, degraded: reservation.degraded };
+      return admitted(
+        extended,
+        counted,
+        withLimitsOf(sideBySide(outcome.charges), reservation.charges, added),
+      );
+    }
     case "refused":
       if (isLocal) return refuse(await refusedLocally(engine, orgId, now, added));
       return refuse(limitRefusal(charges, outcome.readings, now));
@@ -115,11 +110,15 @@ function inPeriodsOf({ limits, periods }: Charges, added: Charges): Charges {
   return { ...added, periods: held };
 }
 
-/** The admission of an extension: with the whole reservation as it is now, and the readings of what was added. */
+/**
+ * The admission of an extension: with the whole reservation as it is now, and the readings of what was added.
+ *
+ * @param charges all that the reservation holds, where that is more than before
+ */
 function admitted(
   { reservation, use, compiled, now, engine }: Extended,
-  degraded: Degraded | undefined,
-  counted?: Counted,
+  counted: Counted,
+  charges?: Charges,
 ): AdmittedCall {
   // Another extension may have been answered while this one was asked for.
   const before = reservationFrom(reservation);
@@ -128,21 +127,12 @@ function admitted(
     inputTokens: before.inputTokens + use.inputTokens,
     outputTokens: before.outputTokens + use.outputTokens,
     costNanoUsd: before.costNanoUsd + use.costNanoUsd,
-    charges: counted?.charges ?? before.charges,
+    charges: charges ?? before.charges,
   });
   if (IssuedReservation.is(before)) IssuedReservation.extend(before, whole);
   engine.settings.ledger?.opened(whole);
-  const { added, used, resetMs, shadowed } = counted ?? UNCOUNTED;
-  const shadow = shadowed ? shadowRefusals(chargeList(added), shadowed, now) : [];
-  const { models } = reservation;
-  return new AdmittedCall(whole, models, compiled.contentLogging, shadow, degraded, added, {
-    used,
-    resetMs,
-    now,
-  });
+  return new AdmittedCall(whole, compiled.contentLogging, now, counted);
 }
-
-const UNCOUNTED: Counted = Object.freeze({ charges: NO_CHARGES, added: NO_CHARGES, used: [], resetMs: [] });
 
 interface Extended {
   readonly reservation: Reservation;
@@ -150,17 +140,6 @@ interface Extended {
   readonly compiled: CompiledChain;
   readonly now: number;
   readonly engine: Engine;
-}
-
-interface Counted {
-  /** All that the reservation holds. */
-  readonly charges: Charges;
-  /** What this extension added to it. */
-  readonly added: Charges;
-  readonly used: readonly number[];
-  readonly resetMs: readonly number[];
-  /** How the counts stood before, where a limit in shadow mode was short. */
-  readonly shadowed?: readonly Reading[] | undefined;
 }
 
 /** Whether tokens are asked for that a budget would have to pay and nobody knows the price of. */
