@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { characterCounter, estimateInputTokens } from "tollgate";
 import { describe, expect, it, onTestFinished, test, vi } from "vitest";
+import { DEEP, WRITES_ANY_DEPTH } from "../deep-json.js";
 
 /** The beginning of the Universal Declaration of Human Rights, and how the count compares with OpenAI's o200k_base. */
 const texts: readonly [string, string, number][] = [
@@ -56,8 +57,9 @@ describe("characterCounter", () => {
 
 describe("estimateInputTokens", () => {
   it("counts of tools that nest too deeply to be written what is not too deep", () => {
-    const deep = "[".repeat(100_000) + "]".repeat(100_000);
-    expect(estimateInputTokens(JSON.parse(`{"tools":[{"name":"abcdefgh"},${deep}]}`))).toBe(2);
+    const tools = `[{"name":"abcdefgh"},${DEEP}]`;
+    const counted = WRITES_ANY_DEPTH ? Math.ceil(tools.length / 4) : 2;
+    expect(estimateInputTokens(JSON.parse(`{"tools":${tools}}`))).toBe(counted);
     const own: Record<string, unknown> = {};
     own.own = own;
     expect(() => estimateInputTokens({ tools: own })).toThrow(TypeError);
@@ -176,16 +178,19 @@ describe("estimateInputTokens", () => {
     for (const nothing of [undefined, null, 5, {}, { model: "m" }]) expect(estimate(nothing)).toBe(0);
   });
 
-  it("walks once to the bottom of what nests too deeply, whatever the fields are called", () => {
-    const write = vi.spyOn(JSON, "stringify");
-    onTestFinished(() => write.mockRestore());
-    for (const field of ["input", "args", "response"]) {
-      write.mockClear();
-      const deep = JSON.parse(`${`{"${field}":`.repeat(100_000)}1${"}".repeat(100_000)}`);
-      expect(estimateInputTokens({ messages: [deep, deep] })).toBe(8);
-      expect(write).toHaveBeenCalledTimes(1);
-    }
-  });
+  it.skipIf(WRITES_ANY_DEPTH)(
+    "walks once to the bottom of what nests too deeply, whatever the fields are called",
+    () => {
+      const write = vi.spyOn(JSON, "stringify");
+      onTestFinished(() => write.mockRestore());
+      for (const field of ["input", "args", "response"]) {
+        write.mockClear();
+        const deep = JSON.parse(`${`{"${field}":`.repeat(100_000)}1${"}".repeat(100_000)}`);
+        expect(estimateInputTokens({ messages: [deep, deep] })).toBe(8);
+        expect(write).toHaveBeenCalledTimes(1);
+      }
+    },
+  );
 
   test("law: takes whatever JSON comes, however deep, and gives a whole number of tokens", () => {
     fc.assert(

@@ -6,6 +6,7 @@ import { chatCompletions } from "../../../examples/gateway/endpoint.js";
 import { OpenCalls } from "../../../examples/gateway/open-call.js";
 import { startFakeProvider } from "../../../examples/gateway/provider/fake-provider.js";
 import { shutDown } from "../../../examples/gateway/shut-down.js";
+import { DEEP, WRITES_ANY_DEPTH } from "../../deep-json.js";
 import { eventually } from "../../eventually.js";
 import { type Arena, FRAMEWORKS, PROVIDER_KEY, startArena } from "./arena.js";
 import { ask, CHAT, json, post, providerThat, STREAM } from "./requests.js";
@@ -20,7 +21,13 @@ function heldAfterThreeWords(arena: Arena): () => void {
   return letGo;
 }
 
-const DEEP = "[".repeat(100_000) + "]".repeat(100_000);
+/** Requests that cannot be written for the provider. */
+const TOO_DEEP: [what: string, body: string, status: number][] = WRITES_ANY_DEPTH
+  ? []
+  : [
+      ["lists that nest 100,000 deep", `{"model":"gpt-4o","x":${DEEP}}`, 400],
+      ["tools that nest 100,000 deep", `{"model":"gpt-4o","tools":${DEEP}}`, 400],
+    ];
 
 const spent = async (arena: Arena) => ({
   requests: await arena.used("requests"),
@@ -219,7 +226,7 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect((await fetch(`${arena.url}/v1/key`)).status).toBe(401);
   });
 
-  it.each([
+  it.each<[what: string, body: string, status: number]>([
     ["no JSON", "{", 400],
     ["JSON that is no object", "7", 400],
     ["no model", JSON.stringify({ messages: [] }), 400],
@@ -227,8 +234,7 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     ["tokens in words", JSON.stringify(ask({ max_tokens: "many" })), 400],
     ["an endless model", JSON.stringify(ask({ model: "m".repeat(301) })), 400],
     ["a call in the background", JSON.stringify(ask({ background: true })), 400],
-    ["lists that nest 100,000 deep", `{"model":"gpt-4o","x":${DEEP}}`, 400],
-    ["tools that nest 100,000 deep", `{"model":"gpt-4o","tools":${DEEP}}`, 400],
+    ...TOO_DEEP,
     ["17 MB", JSON.stringify(ask({ user: "u".repeat(17 * 2 ** 20) })), 413],
   ])("answers a body of %s with an error in the API's own form", async (_what, body, status) => {
     const arena = await startArena(start);
