@@ -6,6 +6,7 @@ import type { Ledger } from "../ledger/ledger.js";
 import { ValidationError } from "../model/errors.js";
 import { msSchema } from "../model/milliseconds.js";
 import { nanoUsd, usdSchema } from "../model/money.js";
+import { MOMENT_MAX } from "../model/text.js";
 import { aFunction, having, parse } from "../model/validation.js";
 import { type StandardPolicy, standardPolicy } from "../policy/standard.js";
 import { type PriceCatalog, priceCatalog } from "../pricing/catalog.js";
@@ -186,14 +187,17 @@ export function settingsFrom(options: GateOptions): GateSettings {
   };
 }
 
-/** A clock that gives whole milliseconds, or throws: with NaN, nothing would ever have expired. */
+/**
+ * A clock that gives whole milliseconds, or throws: with NaN, nothing would ever have expired. Nor has a calendar a period for what
+ * no record may hold, such as nanoseconds, and stores round what is before 1970 in ways of their own.
+ */
 function checkedClock(clock: Clock): Clock {
   return {
     now() {
       const now = clock.now();
-      if (Number.isFinite(now)) return Math.floor(now);
+      if (Number.isFinite(now) && now >= 0 && now <= MOMENT_MAX) return Math.floor(now);
       throw new ValidationError([
-        { field: "options.clock", expected: "a clock that gives epoch milliseconds" },
+        { field: "options.clock", expected: "a clock that gives epoch milliseconds, at most the year 9999" },
       ]);
     },
   };

@@ -41,11 +41,14 @@ function isText(value: unknown, min: number, max: number): value is string {
   return typeof value === "string" && value.length >= min && value.length <= max && value.isWellFormed();
 }
 
+/** The last millisecond of the year 9999. */
+export const MOMENT_MAX = 253_402_300_799_999;
+
 /** A moment: milliseconds since 1970-01-01T00:00Z, up to the year 9999. */
 export const momentSchema = z
   .int({ error: "a moment in milliseconds since 1970" })
   .min(0, { error: "a moment in milliseconds since 1970" })
-  .max(253_402_300_799_999, { error: "a moment in milliseconds since 1970, at most the year 9999" });
+  .max(MOMENT_MAX, { error: "a moment in milliseconds since 1970, at most the year 9999" });
 
 const TAGS_MAX = 50;
 

@@ -55,6 +55,28 @@ describe("at the edges", () => {
     },
   );
 
+  it.each([
+    ["nanoseconds", 1_768_467_600_000_000_000],
+    ["a moment after the year 9999", 253_402_300_800_000],
+    ["a moment before 1970", -1],
+    ["text", "1768467600000"],
+  ])("a clock that says %s is an error that names it", async (_, now) => {
+    const budget = { usd: 1, reset: "daily" as const };
+    const clock = { now: () => now as number }; // as a caller without types may
+    const { gate } = world(limited({ key: { rpm: 1, budget } }), { clock });
+    const asked = gate.admit(KEY, { model: "gpt-4o", inputTokens: 1 });
+    await expect(asked).rejects.toMatchObject({ code: "validation", field: "options.clock" });
+  });
+
+  it("a clock at the beginning and at the end of what it may say", async () => {
+    const budget = { usd: 1, reset: "monthly" as const };
+    for (const now of [0, 253_402_300_799_999]) {
+      const { gate } = world(limited({ key: { rpm: 1, budget } }), { clock: { now: () => now } });
+      const admission = await gate.admit(KEY, { model: "gpt-4o", inputTokens: 1 });
+      expect(admission).toMatchObject({ admitted: true, reservation: { reservedAt: now } });
+    }
+  });
+
   it("a clock with fractions of a millisecond counts in whole ones", async () => {
     const { gate } = world(limited({ key: { rpm: 1 } }), { clock: { now: () => 1_000_000.75 } });
     const admission = await gate.admit(KEY, { model: "gpt-4o" });
