@@ -25,7 +25,10 @@ export class TollgateError extends Error {
 
 /** One field that was wrong, and what was expected there. Never holds the value itself: it may be a secret. */
 export interface FieldProblem {
-  /** Path of the field, such as `limits.budget[0].usd`; empty for the input as a whole. */
+  /**
+   * Path of the field. It begins with the name of what was given, `usage.inputTokens`, or in a control plane with its noun,
+   * `key.limits.budget[0].usd`; in a policy it does not, and is empty for the policy as a whole.
+   */
   readonly field: string;
   readonly expected: string;
 }
@@ -78,7 +81,7 @@ export class ConflictError extends TollgateError {
 
 /** More was asked for than the actor or the enclosing scope may give. */
 export class LimitError extends TollgateError {
-  /** Path of the field that is too much, such as `limits.rpm`. */
+  /** Path of the field that is too much within the input, such as `limits.rpm`. */
   readonly field: string;
 
   constructor(field: string, message: string) {

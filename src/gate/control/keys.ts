@@ -57,13 +57,20 @@ export interface Keys {
   update(input: z.input<typeof keyUpdateSchema>): Promise<Key>;
   /** Stops the key until it is enabled. */
   disable(input: z.input<typeof keyStatusSchema>): Promise<Key>;
-  /** @throws ConflictError where it is revoked: that is final */
+  /**
+   * @throws ConflictError where it is revoked: that is final
+   * @throws LimitError where it has more than its project, its holder or the actor by now: update its limits or lists first
+   */
   enable(input: z.input<typeof keyStatusSchema>): Promise<Key>;
   /** Stops the key for good. */
   revoke(input: z.input<typeof keyStatusSchema>): Promise<Key>;
   /**
    * Gives the key a new token; its id, limits and counts stay. The token before works for `graceMs` more; one from
    * before that ends now.
+   *
+   * @throws ConflictError where it is revoked
+   * @throws LimitError where it has more than its project, its holder or the actor by now, or its holder may do more than the
+   *   actor: update its limits or lists first, or, where a token is in the wrong hands, disable it meanwhile
    */
   rotate(input: z.input<typeof keyRotateSchema>): Promise<IssuedKey>;
   /** What the key may really do, and why. */
