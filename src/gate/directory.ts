@@ -7,8 +7,8 @@ import type { Principal } from "../policy/principal.js";
 /** What stands above the keys: an org, and a project and a member of it where they were asked for. */
 export interface ScopeChain {
   readonly org: KeyChain["org"];
-  readonly project?: KeyChain["project"];
-  readonly holder?: KeyChain["holder"];
+  readonly project?: KeyChain["project"] | undefined;
+  readonly holder?: KeyChain["holder"] | undefined;
 }
 
 /**

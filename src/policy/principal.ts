@@ -3,19 +3,19 @@ export interface Principal {
   readonly userId: string;
   readonly orgId: string;
   /** Role in the org; absent for someone who is not in it, whose project roles then count for nothing. */
-  readonly orgRole?: string;
+  readonly orgRole?: string | undefined;
   /** Role in each project that the user was added to, by project id. */
   readonly projectRoles: Readonly<Record<string, string>>;
   /** Set when a key acts for the user: it is confined to its project. */
-  readonly via?: { readonly keyId: string; readonly projectId: string };
+  readonly via?: { readonly keyId: string; readonly projectId: string } | undefined;
 }
 
 /** What is asked about. Each permission says which of these fields it takes: see `ResourceOf`. */
 export interface Resource {
   readonly orgId: string;
-  readonly projectId?: string;
+  readonly projectId?: string | undefined;
   /** Whose it is: the holder of a key, the member whose usage is shown. */
-  readonly userId?: string;
+  readonly userId?: string | undefined;
 }
 
 /** Whether a value can name anything; the empty string cannot, so that two things without an id are not the same thing. */

@@ -1,4 +1,11 @@
-import { createGate, definePolicy, type Gate, type GateOptions, standardPolicy } from "tollgate";
+import {
+  createGate,
+  type Directory,
+  definePolicy,
+  type Gate,
+  type GateOptions,
+  standardPolicy,
+} from "tollgate";
 
 // Checked by the compiler alone: `npm run types`.
 
@@ -58,3 +65,12 @@ void gate.usage(org).then(([reading]) => {
   // @ts-expect-error no limit has such a window
   void (reading?.window === "yearly");
 });
+
+// A directory gives what its tables have or not as it is, with `exactOptionalPropertyTypes` too.
+const row: { role?: string; project?: { id: string } } = {};
+const directory: Directory = {
+  key: async () => undefined,
+  principal: async (userId, orgId) => ({ userId, orgId, orgRole: row.role, projectRoles: {} }),
+  scope: async () => ({ org: { id: "acme" }, project: row.project, holder: undefined }),
+};
+createGate({ directory });

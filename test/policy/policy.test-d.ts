@@ -167,3 +167,20 @@ any.extend({ orgRoles: { boss: { "doc.read": "all" } } });
 definePolicy(JSON.parse("{}")) satisfies Policy;
 const stored: PolicySpec = standardPolicy.spec;
 definePolicy(stored) satisfies Policy;
+
+// What a table may have or not is given as it is, with `exactOptionalPropertyTypes` too.
+const row: { role?: string; projectId?: string } = {};
+const found: Principal = {
+  userId: "ada",
+  orgId: "acme",
+  orgRole: row.role,
+  projectRoles: {},
+  via: undefined,
+};
+standardPolicy.authorize(found, "billing.view", {
+  orgId: "acme",
+  projectId: row.projectId,
+  userId: undefined,
+});
+// @ts-expect-error it is about a project, which is not known here
+standardPolicy.authorize(found, "project.view", { orgId: "acme", projectId: row.projectId });
