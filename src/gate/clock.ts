@@ -1,4 +1,4 @@
-/** Tells the time in epoch milliseconds, from 0 to the end of the year 9999. `Date` is one; tests give their own. */
+/** Tells the time in epoch milliseconds; at most the end of the year 9999. `Date` is one; tests give their own. */
 export interface Clock {
   now(): number;
 }

@@ -188,14 +188,14 @@ export function settingsFrom(options: GateOptions): GateSettings {
 }
 
 /**
- * A clock that gives whole milliseconds, or throws: with NaN, nothing would ever have expired. Nor has a calendar a period for what
- * no record may hold, such as nanoseconds, and stores round what is before 1970 in ways of their own.
+ * A clock that gives whole milliseconds, or throws: with NaN, nothing would ever have expired, and no calendar has a period for
+ * nanoseconds taken for milliseconds. One of a replay may run through a time before 1970.
  */
 function checkedClock(clock: Clock): Clock {
   return {
     now() {
       const now = clock.now();
-      if (Number.isFinite(now) && now >= 0 && now <= MOMENT_MAX) return Math.floor(now);
+      if (Number.isFinite(now) && Math.abs(now) <= MOMENT_MAX) return Math.floor(now);
       throw new ValidationError([
         { field: "options.clock", expected: "a clock that gives epoch milliseconds, at most the year 9999" },
       ]);

@@ -58,7 +58,6 @@ describe("at the edges", () => {
   it.each([
     ["nanoseconds", 1_768_467_600_000_000_000],
     ["a moment after the year 9999", 253_402_300_800_000],
-    ["a moment before 1970", -1],
     ["text", "1768467600000"],
   ])("a clock that says %s is an error that names it", async (_, now) => {
     const budget = { usd: 1, reset: "daily" as const };
@@ -68,9 +67,9 @@ describe("at the edges", () => {
     await expect(asked).rejects.toMatchObject({ code: "validation", field: "options.clock" });
   });
 
-  it("a clock at the beginning and at the end of what it may say", async () => {
+  it("a clock before 1970, at its beginning and at the end of the year 9999", async () => {
     const budget = { usd: 1, reset: "monthly" as const };
-    for (const now of [0, 253_402_300_799_999]) {
+    for (const now of [-86_400_001, 0, 253_402_300_799_999]) {
       const { gate } = world(limited({ key: { rpm: 1, budget } }), { clock: { now: () => now } });
       const admission = await gate.admit(KEY, { model: "gpt-4o", inputTokens: 1 });
       expect(admission).toMatchObject({ admitted: true, reservation: { reservedAt: now } });
