@@ -52,8 +52,11 @@ class RedisCounters implements Counters {
   /** No other call of any process has a nonce that begins so. */
   readonly #nonce = randomBytes(9).toString("base64url");
   #calls = 0;
-  /** The latest moment that a call was told; for the caller's clock only. */
-  #now = Number.NEGATIVE_INFINITY;
+  /**
+   * The latest moment that a call was told; for the caller's clock only. One before 1970 counts as its beginning: below that lies
+   * the sign for the server's clock.
+   */
+  #now = 0;
 
   constructor(options: RedisCountersOptions) {
     const { client, prefix, clock, rememberClosedMs } = settingsFrom(options);

@@ -237,6 +237,16 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
     }
   });
 
+  it("count a moment of the caller's clock before 1970 as its beginning", async () => {
+    const counters = redisCounters({ client: admin, prefix: "t:", clock: "caller" });
+    const charges = [{ limit: limitOf({ rpm: 1 }), amount: 1 }];
+    const reserve = (id: string, now: number) =>
+      counters.reserve({ id, orgId: "o1", now, ttlMs: TTL_MS, charges });
+    expect(await reserve("a", -1)).toMatchObject({ outcome: "reserved", reservedAt: 0 });
+    expect(await reserve("b", 60_999)).toMatchObject({ outcome: "refused", readings: [{ waitMs: 1 }] });
+    expect(await reserve("c", 61_000)).toMatchObject({ outcome: "reserved", reservedAt: 61_000 });
+  });
+
   it("of several clients at once never pass a limit", async () => {
     const others = await Promise.all([nodeRedisClient(server.url), nodeRedisClient(server.url)]);
     const own = [ioredisClient(server.url), ioredisClient(server.url)];
