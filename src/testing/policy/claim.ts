@@ -28,21 +28,24 @@ export interface Pattern<N extends Names = Names> {
 /** Which cells: those of a pattern, those of any of several, or those that a function picks. */
 export type Where<N extends Names = Names> = OneOf<Pattern<N>> | ((cell: Cell<N>) => boolean);
 
-/** What a claim may say; what one form does not have it must not have, since it would be passed over. */
-type Verb = "allowed" | "denied" | "of" | "onlyIf" | "exactlyIf" | "sameAs";
+/** What a claim may say. */
+export type ClaimPart = "allowed" | "denied" | "of" | "onlyIf" | "exactlyIf" | "sameAs";
 
-type Form<Parts> = Readonly<Parts> & { readonly [Other in Exclude<Verb, keyof Parts>]?: never };
+/** A claim of these parts and of no others, since those would be passed over. */
+export type ClaimOf<Parts> = Readonly<Parts> & {
+  readonly [Other in Exclude<ClaimPart, keyof Parts>]?: never;
+};
 
 /** What somebody claims of a policy: one thing. A function claims of each cell that it returns true. */
 export type Claim<N extends Names = Names> =
-  | Form<{ allowed: Where<N> }>
-  | Form<{ denied: Where<N> }>
+  | ClaimOf<{ allowed: Where<N> }>
+  | ClaimOf<{ denied: Where<N> }>
   /** Of some cells, none is allowed but those. */
-  | Form<{ of: Where<N>; onlyIf: Where<N> }>
+  | ClaimOf<{ of: Where<N>; onlyIf: Where<N> }>
   /** Of some cells, those are allowed and no others. */
-  | Form<{ of: Where<N>; exactlyIf: Where<N> }>
+  | ClaimOf<{ of: Where<N>; exactlyIf: Where<N> }>
   /** Of some cells, those are allowed that another policy allows, such as the one that was extended. */
-  | Form<{ of: Where<N>; sameAs: Authorizer }>
+  | ClaimOf<{ of: Where<N>; sameAs: Authorizer }>
   | ((cell: Cell<N>, ask: Ask<N>) => boolean);
 
 /** Claims by what they say in words: that is what a failing proof prints. */

@@ -11,7 +11,7 @@ export {
 } from "./builders.js";
 export type { Ask, Authorizer, Cell, Change, Facts, Names, NamesOf, Place } from "./cell.js";
 export { cells } from "./cells.js";
-export type { Claim, Claims, OneOf, Pattern, Where } from "./claim.js";
+export type { Claim, ClaimOf, ClaimPart, Claims, OneOf, Pattern, Where } from "./claim.js";
 export { diff, diffToMarkdown, type PolicyChange, type PolicyDiff } from "./diff.js";
 export { explain } from "./explain.js";
 export { laws } from "./laws.js";
