@@ -6,7 +6,7 @@ import type { ReadableSink } from "../ledger/sink.js";
 import type { UsageEvent } from "../ledger/usage-event.js";
 import { ValidationError } from "../model/errors.js";
 import { idSchema } from "../model/text.js";
-import { parse } from "../model/validation.js";
+import { parse, schemaOf } from "../model/validation.js";
 import { type Budget, budgetsOf, type Spent, spentOf, startOf } from "./budget-sums.js";
 import type { Engine } from "./engine.js";
 import { guarded } from "./guarded-counters.js";
@@ -84,12 +84,14 @@ export interface Reconciliation {
   readonly unended: readonly UnendedCall[];
 }
 
-const querySchema: z.ZodType<ReconcileQuery> = z.strictObject({
-  orgId: idSchema,
-  keyIds: z.array(idSchema).optional(),
-  rebuild: z.boolean().optional(),
-  withExpired: z.boolean().optional(),
-});
+const querySchema: z.ZodType<ReconcileQuery> = schemaOf<ReconcileQuery>()(
+  z.strictObject({
+    orgId: idSchema,
+    keyIds: z.array(idSchema).optional(),
+    rebuild: z.boolean().optional(),
+    withExpired: z.boolean().optional(),
+  }),
+);
 
 const UNENDED_MAX = 10_000;
 

@@ -2,8 +2,9 @@ import { z } from "zod";
 import type { Charges } from "../admission/charge.js";
 import type { DirectReservation } from "../counters/counters.js";
 import { ValidationError } from "../model/errors.js";
+import { budgetResetSchema, meterSchema, scopeKindSchema } from "../model/limits.js";
 import { type CallParts, callPartsSchema } from "../model/usage.js";
-import { parse } from "../model/validation.js";
+import { parse, schemaOf } from "../model/validation.js";
 
 /** How an admission was counted while the counters did not answer. */
 export type Degraded = "local" | "uncounted";
@@ -122,7 +123,7 @@ const windowSchema = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     kind: z.literal("calendar"),
-    name: z.enum(["daily", "weekly", "monthly"]),
+    name: budgetResetSchema.exclude(["never"]),
     timeZone: z.string(),
   }),
   z.strictObject({ kind: z.literal("lifetime"), name: z.enum(["lifetime", "credits"]) }),
@@ -130,11 +131,11 @@ const windowSchema = z.discriminatedUnion("kind", [
 ]);
 
 const limitSchema = z.strictObject({
-  scope: z.enum(["org", "project", "member", "key"]),
+  scope: scopeKindSchema,
   scopeId: z.string(),
   scopeKey: z.string(),
   field: z.string(),
-  meter: z.enum(["requests", "tokens", "inputTokens", "outputTokens", "cost", "inFlight"]),
+  meter: meterSchema,
   max: amount,
   window: windowSchema,
   mode: z.enum(["enforce", "shadow"]),
@@ -167,26 +168,28 @@ const chargesSchema = z
     { error: "a period exactly where the window is a calendar one" },
   );
 
-const reservationSchema: z.ZodType<Reservation> = z.strictObject({
-  id: z.string(),
-  orgId: z.string(),
-  projectId: z.string(),
-  keyId: z.string(),
-  userId: z.string(),
-  requested: z.string(),
-  model: z.string().optional(),
-  models: z.array(z.string()),
-  reservedAt: moment,
-  expiresAt: moment,
-  inputTokens: amount,
-  outputTokens: amount,
-  costNanoUsd: amount,
-  byok: z.boolean(),
-  parts: callPartsSchema.optional(),
-  tags: z.record(z.string(), z.string()).optional(),
-  degraded: z.enum(["local", "uncounted"]).optional(),
-  charges: chargesSchema,
-});
+const reservationSchema: z.ZodType<Reservation> = schemaOf<Reservation>()(
+  z.strictObject({
+    id: z.string(),
+    orgId: z.string(),
+    projectId: z.string(),
+    keyId: z.string(),
+    userId: z.string(),
+    requested: z.string(),
+    model: z.string().optional(),
+    models: z.array(z.string()),
+    reservedAt: moment,
+    expiresAt: moment,
+    inputTokens: amount,
+    outputTokens: amount,
+    costNanoUsd: amount,
+    byok: z.boolean(),
+    parts: callPartsSchema.optional(),
+    tags: z.record(z.string(), z.string()).optional(),
+    degraded: z.enum(["local", "uncounted"]).optional(),
+    charges: chargesSchema,
+  }),
+);
 
 /**
  * A reservation from what a caller handed in: the object itself, what its JSON parses to, or the JSON text. An object from

@@ -4,7 +4,7 @@ import type { Limit } from "../admission/limit.js";
 import { type LimitReading, limitReading } from "../admission/limit-reading.js";
 import { NotFoundError, ValidationError } from "../model/errors.js";
 import { idSchema } from "../model/text.js";
-import { parse } from "../model/validation.js";
+import { parse, schemaOf } from "../model/validation.js";
 import type { Engine } from "./engine.js";
 import { guarded } from "./guarded-counters.js";
 
@@ -17,12 +17,14 @@ export interface UsageQuery {
   readonly keyId?: string | undefined;
 }
 
-const usageQuerySchema: z.ZodType<UsageQuery> = z.strictObject({
-  orgId: idSchema,
-  projectId: idSchema.optional(),
-  userId: idSchema.optional(),
-  keyId: idSchema.optional(),
-});
+const usageQuerySchema: z.ZodType<UsageQuery> = schemaOf<UsageQuery>()(
+  z.strictObject({
+    orgId: idSchema,
+    projectId: idSchema.optional(),
+    userId: idSchema.optional(),
+    keyId: idSchema.optional(),
+  }),
+);
 
 /**
  * What every limit of the named scopes has used, in the order org, project, member, key.

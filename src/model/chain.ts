@@ -3,7 +3,7 @@ import { type Limits, limitsSchema } from "./limits.js";
 import { patternSchema } from "./patterns.js";
 import { idSchema, modelSchema, momentSchema } from "./text.js";
 import { timeZoneSchema } from "./time-zone.js";
-import { recordOf } from "./validation.js";
+import { recordOf, schemaOf } from "./validation.js";
 
 /** Patterns of what may be called. `null` or absent inherits; `[]` is none. */
 export const allowListSchema = z
@@ -71,38 +71,40 @@ export interface KeyChain {
 }
 
 /** {@link KeyChain} */
-export const keyChainSchema: z.ZodType<KeyChain> = z.strictObject({
-  org: z.strictObject({
-    id: idSchema,
-    status: z.enum(["active", "suspended"]).optional(),
-    timeZone: timeZoneSchema.optional(),
-    limits: limitsSchema.optional(),
-    contentLogging: z.boolean().optional(),
-    virtualModels: virtualModelsSchema.optional(),
-    creditsNanoUsd: z.int().min(0).optional(),
+export const keyChainSchema: z.ZodType<KeyChain> = schemaOf<KeyChain>()(
+  z.strictObject({
+    org: z.strictObject({
+      id: idSchema,
+      status: z.enum(["active", "suspended"]).optional(),
+      timeZone: timeZoneSchema.optional(),
+      limits: limitsSchema.optional(),
+      contentLogging: z.boolean().optional(),
+      virtualModels: virtualModelsSchema.optional(),
+      creditsNanoUsd: z.int().min(0).optional(),
+    }),
+    project: z.strictObject({
+      id: idSchema,
+      status: z.enum(["active", "archived"]).optional(),
+      models: allowListSchema.optional(),
+      mcpServers: allowListSchema.optional(),
+      limits: limitsSchema.optional(),
+      contentLogging: z.boolean().optional(),
+    }),
+    holder: z.strictObject({
+      userId: idSchema,
+      active: z.boolean(),
+      expiresAt: momentSchema.optional(),
+      limits: limitsSchema.optional(),
+    }),
+    key: z.strictObject({
+      id: idSchema,
+      status: z.enum(["active", "disabled", "revoked"]).optional(),
+      expiresAt: momentSchema.optional(),
+      models: allowListSchema.optional(),
+      mcpServers: allowListSchema.optional(),
+      limits: limitsSchema.optional(),
+      contentLogging: z.boolean().optional(),
+      previousToken: z.strictObject({ hash: z.string(), expiresAt: momentSchema }).optional(),
+    }),
   }),
-  project: z.strictObject({
-    id: idSchema,
-    status: z.enum(["active", "archived"]).optional(),
-    models: allowListSchema.optional(),
-    mcpServers: allowListSchema.optional(),
-    limits: limitsSchema.optional(),
-    contentLogging: z.boolean().optional(),
-  }),
-  holder: z.strictObject({
-    userId: idSchema,
-    active: z.boolean(),
-    expiresAt: momentSchema.optional(),
-    limits: limitsSchema.optional(),
-  }),
-  key: z.strictObject({
-    id: idSchema,
-    status: z.enum(["active", "disabled", "revoked"]).optional(),
-    expiresAt: momentSchema.optional(),
-    models: allowListSchema.optional(),
-    mcpServers: allowListSchema.optional(),
-    limits: limitsSchema.optional(),
-    contentLogging: z.boolean().optional(),
-    previousToken: z.strictObject({ hash: z.string(), expiresAt: momentSchema }).optional(),
-  }),
-});
+);

@@ -1,13 +1,21 @@
 import { z } from "zod";
 import { usdSchema } from "./money.js";
 import { patternSchema } from "./patterns.js";
-import { recordOf, wholeNumber } from "./validation.js";
+import { recordOf, schemaOf, wholeNumber } from "./validation.js";
 
 /** What is counted. `tokens` is input and output together. */
 export type Meter = "requests" | "tokens" | "inputTokens" | "outputTokens" | "cost" | "inFlight";
 
+/** {@link Meter} */
+export const meterSchema = schemaOf<Meter>()(
+  z.enum(["requests", "tokens", "inputTokens", "outputTokens", "cost", "inFlight"]),
+);
+
 /** Where a limit is attached. */
 export type ScopeKind = "org" | "project" | "member" | "key";
+
+/** {@link ScopeKind} */
+export const scopeKindSchema = schemaOf<ScopeKind>()(z.enum(["org", "project", "member", "key"]));
 
 /** Largest count a limit may have: sums of many of these stay exact in a double. */
 const COUNT_MAX = 1_000_000_000_000_000;
@@ -17,12 +25,8 @@ const countSchema = wholeNumber(0, COUNT_MAX);
 /** When a budget starts again: at local midnight, on Monday, on the 1st, or never. */
 export type BudgetReset = "daily" | "weekly" | "monthly" | "never";
 
-const budgetResetSchema: z.ZodType<BudgetReset, BudgetReset> = z.enum([
-  "daily",
-  "weekly",
-  "monthly",
-  "never",
-]);
+/** {@link BudgetReset} */
+export const budgetResetSchema = schemaOf<BudgetReset>()(z.enum(["daily", "weekly", "monthly", "never"]));
 
 /** Money that may be spent in each period. */
 export interface Budget {
@@ -39,15 +43,17 @@ export interface Budget {
 }
 
 /** {@link Budget} */
-export const budgetSchema: z.ZodType<Budget, Budget> = z.strictObject({
-  usd: usdSchema,
-  reset: budgetResetSchema,
-  alertAt: z
-    .array(z.number().gt(0, { error: "a share above 0" }).max(10, { error: "a share of at most 10" }))
-    .max(10, { error: "at most 10 thresholds" })
-    .optional(),
-  countByok: z.boolean().optional(),
-});
+export const budgetSchema: z.ZodType<Budget, Budget> = schemaOf<Budget>()(
+  z.strictObject({
+    usd: usdSchema,
+    reset: budgetResetSchema,
+    alertAt: z
+      .array(z.number().gt(0, { error: "a share above 0" }).max(10, { error: "a share of at most 10" }))
+      .max(10, { error: "at most 10 thresholds" })
+      .optional(),
+    countByok: z.boolean().optional(),
+  }),
+);
 
 const budgetsSchema = z
   .array(budgetSchema)
@@ -99,8 +105,10 @@ const modelLimits = z.strictObject({
 });
 
 /** {@link Limits} */
-export const limitsSchema: z.ZodType<Limits, Limits> = modelLimits.extend({
-  perModel: recordOf(patternSchema, modelLimits)
-    .refine((perModel) => Object.keys(perModel).length <= 100, { error: "at most 100 patterns" })
-    .optional(),
-});
+export const limitsSchema: z.ZodType<Limits, Limits> = schemaOf<Limits>()(
+  modelLimits.extend({
+    perModel: recordOf(patternSchema, modelLimits)
+      .refine((perModel) => Object.keys(perModel).length <= 100, { error: "at most 100 patterns" })
+      .optional(),
+  }),
+);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { usdSchema } from "./money.js";
 import { idSchema, modelSchema, tagsSchema } from "./text.js";
-import { wholeNumber } from "./validation.js";
+import { schemaOf, wholeNumber } from "./validation.js";
 
 /** Most tokens one call may name; keeps sums exact. */
 export const TOKENS_MAX = 1_000_000_000_000;
@@ -104,25 +104,27 @@ const partsFields = {
 const PARTS = Object.keys(partsFields) as (keyof CallParts)[]; // sound: its fields are these
 
 /** {@link CallParts} */
-export const callPartsSchema: z.ZodType<CallParts> = z.strictObject(partsFields);
+export const callPartsSchema: z.ZodType<CallParts> = schemaOf<CallParts>()(z.strictObject(partsFields));
 
 /** {@link Usage} */
-export const usageSchema: z.ZodType<Usage> = z
-  .strictObject({
-    model: modelSchema.optional(),
-    mcpServer: modelSchema.optional(),
-    inputTokens: tokensSchema.optional(),
-    maxOutputTokens: tokensSchema.optional(),
-    costUsd: usdSchema.optional(),
-    requestId: idSchema.optional(),
-    byok: z.boolean().optional(),
-    tags: tagsSchema.optional(),
-    ...partsFields,
-  })
-  .refine((usage) => (usage.model === undefined) !== (usage.mcpServer === undefined), {
-    error: "either model or mcpServer",
-    path: ["model"],
-  });
+export const usageSchema: z.ZodType<Usage> = schemaOf<Usage>()(
+  z
+    .strictObject({
+      model: modelSchema.optional(),
+      mcpServer: modelSchema.optional(),
+      inputTokens: tokensSchema.optional(),
+      maxOutputTokens: tokensSchema.optional(),
+      costUsd: usdSchema.optional(),
+      requestId: idSchema.optional(),
+      byok: z.boolean().optional(),
+      tags: tagsSchema.optional(),
+      ...partsFields,
+    })
+    .refine((usage) => (usage.model === undefined) !== (usage.mcpServer === undefined), {
+      error: "either model or mcpServer",
+      path: ["model"],
+    }),
+);
 
 /** What a call has really used. What is left out stays as it was reserved; an explicit zero is zero. */
 export interface Actual extends CallParts {
@@ -146,22 +148,24 @@ export interface Actual extends CallParts {
  * {@link Actual}. All of its fields may be left out, so that whatever has none would pass for one: a promise that nobody has
  * waited for, say, for which a call would be charged its estimate.
  */
-export const actualSchema: z.ZodType<Actual> = z
-  .custom<Actual>((value) => Object.prototype.toString.call(value) === "[object Object]", {
-    error: "an object of what was used; of a promise, its value",
-  })
-  .pipe(
-    z.strictObject({
-      model: modelSchema.optional(),
-      inputTokens: tokensSchema.optional(),
-      cachedInputTokens: tokensSchema.optional(),
-      outputTokens: tokensSchema.optional(),
-      reasoningTokens: tokensSchema.optional(),
-      costUsd: usdSchema.optional(),
-      ...partsFields,
-      disconnected: z.boolean().optional(),
-    }),
-  );
+export const actualSchema: z.ZodType<Actual> = schemaOf<Actual>()(
+  z
+    .custom<Actual>((value) => Object.prototype.toString.call(value) === "[object Object]", {
+      error: "an object of what was used; of a promise, its value",
+    })
+    .pipe(
+      z.strictObject({
+        model: modelSchema.optional(),
+        inputTokens: tokensSchema.optional(),
+        cachedInputTokens: tokensSchema.optional(),
+        outputTokens: tokensSchema.optional(),
+        reasoningTokens: tokensSchema.optional(),
+        costUsd: usdSchema.optional(),
+        ...partsFields,
+        disconnected: z.boolean().optional(),
+      }),
+    ),
+);
 
 /** What a long call needs on top of what it has reserved. */
 export interface More {
@@ -172,8 +176,10 @@ export interface More {
 }
 
 /** {@link More} */
-export const moreSchema: z.ZodType<More> = z.strictObject({
-  inputTokens: tokensSchema.optional(),
-  maxOutputTokens: tokensSchema.optional(),
-  costUsd: usdSchema.optional(),
-});
+export const moreSchema: z.ZodType<More> = schemaOf<More>()(
+  z.strictObject({
+    inputTokens: tokensSchema.optional(),
+    maxOutputTokens: tokensSchema.optional(),
+    costUsd: usdSchema.optional(),
+  }),
+);

@@ -68,6 +68,25 @@ function fieldPath(path: readonly PropertyKey[], root: string): string {
   return text;
 }
 
+/** A type with every field there, however deep, to compare what two of them know of. */
+type Whole<T> = T extends (...input: never[]) => unknown
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly Whole<Item>[]
+    : T extends object
+      ? { readonly [Field in keyof T]-?: Whole<Exclude<T[Field], undefined>> }
+      : T;
+
+/**
+ * The schema of a type that is written out by hand. It compiles where the schema gives what the type has, and takes all of it: by
+ * assignability alone a field that may be absent, or one word of several, could be missing, and what the type allows be refused.
+ */
+export function schemaOf<T>() {
+  return <S extends z.ZodType<T>>(
+    schema: S & ([Whole<T>, Whole<z.output<S>>] extends [Whole<z.input<S>>, Whole<T>] ? unknown : never),
+  ): S => schema;
+}
+
 /** A whole number in a range; an error says the whole of it, whichever end was passed. */
 export function wholeNumber(min: number, max: number, what = "a whole number") {
   const error = `${what} from ${min} to ${max}`;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { having, parse } from "../model/validation.js";
+import { having, parse, schemaOf } from "../model/validation.js";
 import { tokensOf } from "./meters/text-count.js";
 import { characterCounter, type TokenCounter } from "./token-counter.js";
 
@@ -10,14 +10,16 @@ export interface InputEstimateOptions {
   readonly mediaTokens?: number | undefined;
 }
 
-const optionsSchema: z.ZodType<InputEstimateOptions> = z.strictObject({
-  tokenCounter: having<TokenCounter>("count").optional(),
-  mediaTokens: z
-    .int({ error: "a whole number of tokens" })
-    .nonnegative("a whole number of tokens, not negative")
-    .max(1_000_000_000, "a whole number of tokens, at most 1,000,000,000")
-    .optional(),
-});
+const optionsSchema: z.ZodType<InputEstimateOptions> = schemaOf<InputEstimateOptions>()(
+  z.strictObject({
+    tokenCounter: having<TokenCounter>("count").optional(),
+    mediaTokens: z
+      .int({ error: "a whole number of tokens" })
+      .nonnegative("a whole number of tokens, not negative")
+      .max(1_000_000_000, "a whole number of tokens, at most 1,000,000,000")
+      .optional(),
+  }),
+);
 
 /** About what Anthropic and OpenAI take for a large image: 1,568 and 1,105 tokens. */
 const MEDIA_TOKENS = 1_600;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ValidationError } from "../model/errors.js";
-import { parse } from "../model/validation.js";
+import { parse, schemaOf } from "../model/validation.js";
 import {
   checkedPrice,
   type Entry,
@@ -20,9 +20,11 @@ export interface ModelsDevOptions {
   readonly providers?: readonly string[] | undefined;
 }
 
-const optionsSchema: z.ZodType<ModelsDevOptions> = z.strictObject({
-  providers: z.array(z.string()).optional(),
-});
+const optionsSchema: z.ZodType<ModelsDevOptions> = schemaOf<ModelsDevOptions>()(
+  z.strictObject({
+    providers: z.array(z.string()).optional(),
+  }),
+);
 
 /** What models.dev calls a price per million tokens, and what it is called here. */
 const RATES = new Map<string, keyof RatesInput>([

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Actual, TOKENS_MAX } from "../../model/usage.js";
-import { having, parse, wholeNumber } from "../../model/validation.js";
+import { having, parse, schemaOf, wholeNumber } from "../../model/validation.js";
 import { known as knownOf } from "../dialects/counts.js";
 import { characterCounter, type TokenCounter } from "../token-counter.js";
 import { EventReader } from "./server-sent-events.js";
@@ -33,10 +33,12 @@ export interface MeterOptions {
   readonly tokenCounter?: TokenCounter | undefined;
 }
 
-const optionsSchema: z.ZodType<MeterOptions> = z.strictObject({
-  inputTokens: wholeNumber(0, TOKENS_MAX).optional(),
-  tokenCounter: having<TokenCounter>("count").optional(),
-});
+const optionsSchema: z.ZodType<MeterOptions> = schemaOf<MeterOptions>()(
+  z.strictObject({
+    inputTokens: wholeNumber(0, TOKENS_MAX).optional(),
+    tokenCounter: having<TokenCounter>("count").optional(),
+  }),
+);
 
 /** What one event of a stream tells. */
 export interface Told {
