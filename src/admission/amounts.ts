@@ -1,3 +1,4 @@
+import type { Meter } from "../model/limits.js";
 import type { Limit } from "./limit.js";
 
 /** What one call uses of each meter. */
@@ -12,30 +13,26 @@ export interface Use {
   readonly byok: boolean;
 }
 
-/** The place of a limit's amount in {@link amountsByMeter}: its meter, and of costs those that count the customer's own key too. */
+/** Where in {@link amountsByMeter} each meter is, and of costs those that count the customer's own key too. */
+const PLACES: Readonly<Record<Meter | "costWithByok", number>> = {
+  requests: 0,
+  tokens: 1,
+  inputTokens: 2,
+  outputTokens: 3,
+  cost: 4,
+  costWithByok: 5,
+  inFlight: 6,
+};
+
+/** The place of a limit's amount in {@link amountsByMeter}. */
 export function meterOf({ meter, countByok }: Limit): number {
-  switch (meter) {
-    case "requests":
-      return 0;
-    case "tokens":
-      return 1;
-    case "inputTokens":
-      return 2;
-    case "outputTokens":
-      return 3;
-    case "cost":
-      return countByok ? 5 : 4;
-    case "inFlight":
-      return 6;
-  }
+  return PLACES[meter === "cost" && countByok ? "costWithByok" : meter];
 }
 
-const METERS = 7;
+// One list for all calls: each fills it and reads it without a pause. What nobody fills is not a number: zero passes every limit.
+const byMeter = new Float64Array(Object.keys(PLACES).length).fill(Number.NaN);
 
-// One list for all calls: each fills it and reads it without a pause.
-const byMeter = new Float64Array(METERS);
-
-/** How much a use counts of each meter, at the places of {@link meterOf}. The list holds until the next call of this function. */
+/** How much a use counts of each meter, at the places of {@link PLACES}. The list holds until the next call of this function. */
 export function amountsByMeter(use: Use): Float64Array {
   byMeter[0] = use.requests;
   byMeter[1] = use.inputTokens + use.outputTokens;

@@ -1,5 +1,6 @@
 import type { Budget, BudgetReset, Limits, Meter, ModelLimits, ScopeKind } from "../model/limits.js";
 import { nanoUsd } from "../model/money.js";
+import type { CalendarReset } from "./period.js";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -7,9 +8,21 @@ const DAY_MS = 86_400_000;
 /** How long a count reaches back. */
 export type Window =
   | { readonly kind: "sliding"; readonly name: "minute" | "day"; readonly lengthMs: number }
-  | { readonly kind: "calendar"; readonly name: Exclude<BudgetReset, "never">; readonly timeZone: string }
+  | { readonly kind: "calendar"; readonly name: CalendarReset; readonly timeZone: string }
   | { readonly kind: "lifetime"; readonly name: "lifetime" | "credits" }
   | { readonly kind: "inFlight"; readonly name: "in-flight" };
+
+/** The kind of each window by its name, which names the count too: two windows never have the same. */
+export const WINDOW_KINDS: Readonly<Record<Window["name"], Window["kind"]>> = {
+  minute: "sliding",
+  day: "sliding",
+  daily: "calendar",
+  weekly: "calendar",
+  monthly: "calendar",
+  lifetime: "lifetime",
+  credits: "lifetime",
+  "in-flight": "inFlight",
+};
 
 /** Meter, max and window, attached to a scope. Plain data; one is shared by all calls that it applies to. */
 export interface Limit {
@@ -52,7 +65,7 @@ export function sameCount(a: Limit, b: Limit): boolean {
 }
 
 /** A limit that is one number, by its field in {@link ModelLimits}. */
-type Rate = Exclude<keyof ModelLimits, "budget" | "mode">;
+export type Rate = Exclude<keyof ModelLimits, "budget" | "mode">;
 
 const MINUTE: Window = Object.freeze({ kind: "sliding", name: "minute", lengthMs: MINUTE_MS });
 const DAY: Window = Object.freeze({ kind: "sliding", name: "day", lengthMs: DAY_MS });

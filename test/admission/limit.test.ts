@@ -9,9 +9,10 @@ import {
   type Scope,
   sameCount,
   scopeKey,
+  WINDOW_KINDS,
 } from "../../src/admission/limit.js";
 import { LimitCache } from "../../src/admission/limit-cache.js";
-import type { Limits, Meter } from "../../src/model/limits.js";
+import { budgetResetSchema, type Limits, type Meter, meterSchema } from "../../src/model/limits.js";
 import { limitOf, limitsAt } from "../counters/limits.js";
 
 const SCOPE: Scope = { kind: "project", id: "p1", key: "the key", timeZone: "Europe/Berlin" };
@@ -180,6 +181,22 @@ describe("limits that are compiled once", () => {
   });
 });
 
+it("each window is of the kind that its name says", () => {
+  const everything: Required<Omit<Limits, "mode" | "perModel">> = {
+    rpm: 1,
+    tpm: 1,
+    inputTpm: 1,
+    outputTpm: 1,
+    rpd: 1,
+    tpd: 1,
+    inFlight: 1,
+    budget: budgetResetSchema.options.map((reset) => ({ usd: 1, reset })),
+  };
+  const windows = [...compileLimits(everything, SCOPE), creditLimit(1, SCOPE)].map(({ window }) => window);
+  expect(new Set(windows.map(({ name }) => name))).toEqual(new Set(Object.keys(WINDOW_KINDS)));
+  for (const { name, kind } of windows) expect([name, WINDOW_KINDS[name]]).toEqual([name, kind]);
+});
+
 describe("how much of a call counts", () => {
   const use: Use = {
     requests: 1,
@@ -199,6 +216,7 @@ describe("how much of a call counts", () => {
       [{ budget: { usd: 1, reset: "daily" } }, "cost", 4_000],
       [{ inFlight: 1 }, "inFlight", 5],
     ];
+    expect(meters.map(([, meter]) => meter).sort()).toEqual([...meterSchema.options].sort());
     for (const [limits, meter, amount] of meters) {
       const limit = limitOf(limits);
       expect([limit.meter, amountOf(limit, use)]).toEqual([meter, amount]);

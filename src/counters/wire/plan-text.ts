@@ -1,4 +1,4 @@
-import { scopeKey as keyOf, type Limit, type Window } from "../../admission/limit.js";
+import { scopeKey as keyOf, type Limit, WINDOW_KINDS, type Window } from "../../admission/limit.js";
 import { SUB_BUCKETS } from "../../admission/sliding-count.js";
 import type { NameOf } from "./layout.js";
 
@@ -125,9 +125,8 @@ function limitTuple(limit: Limit, nameOf: NameOf): LimitTuple | 0 {
 function tupleFrom(field: string, lengthMs: number): LimitTuple {
   // Compared before it is relied on.
   const [meter, name] = field.split("/") as [Limit["meter"], Window["name"]];
-  if (name === "minute" || name === "day") return [field, meter, name, lengthMs];
-  const isCalendar = name === "daily" || name === "weekly" || name === "monthly";
-  return [field, meter, name, isCalendar ? "UTC" : 0];
+  const kind = WINDOW_KINDS[name];
+  return [field, meter, name, kind === "sliding" ? lengthMs : kind === "calendar" ? "UTC" : 0];
 }
 
 /** A limit of a plan, with the places of its amount and its period in the numbers. */
