@@ -1,3 +1,4 @@
+import type { Meter } from "../model/limits.js";
 import type { Form } from "./form.js";
 import { tightest } from "./tightest.js";
 import type { Told } from "./told.js";
@@ -63,6 +64,14 @@ function typeOf(told: Told): string {
   const code = codeOf(told);
   if (code === "insufficient_quota") return code;
   if (told.status !== 429) return "invalid_request_error";
-  const meter = told.limit?.meter;
-  return meter === "requests" || meter === "inFlight" ? "requests" : "tokens";
+  return told.limit === undefined ? "tokens" : TYPES[told.limit.meter];
 }
+
+const TYPES: Readonly<Record<Meter, "requests" | "tokens">> = {
+  requests: "requests",
+  inFlight: "requests",
+  tokens: "tokens",
+  inputTokens: "tokens",
+  outputTokens: "tokens",
+  cost: "tokens",
+};

@@ -88,7 +88,8 @@ function policyName({ scope, meter, window, perModel }: LimitReading): string {
 }
 
 /** The quota unit; requests are the draft's default, concurrent-requests its name for calls at the same time. */
-const UNITS: Readonly<Partial<Record<Meter, string>>> = {
+const UNITS: Readonly<Record<Meter, string | undefined>> = {
+  requests: undefined,
   tokens: "tokens",
   inputTokens: "input-tokens",
   outputTokens: "output-tokens",

@@ -1,5 +1,6 @@
 import type { Arbitrary } from "fast-check";
-import type { Budget, Limits, ModelLimits } from "../../model/limits.js";
+import { RATE_NAMES, type Rate } from "../../admission/limit.js";
+import { budgetResetSchema, type Limits, type ModelLimits } from "../../model/limits.js";
 import type { FastCheck } from "./fast-check.js";
 
 export interface LimitsOptions {
@@ -15,14 +16,23 @@ export interface LimitsOptions {
   readonly shadow?: boolean;
 }
 
-const OF_REQUESTS = ["rpm", "rpd", "inFlight"] as const;
+/** By what each limit that is one number is bounded. */
+const MOST: Readonly<Record<Rate, "maxRequests" | "maxTokens">> = {
+  rpm: "maxRequests",
+  rpd: "maxRequests",
+  inFlight: "maxRequests",
+  tpm: "maxTokens",
+  inputTpm: "maxTokens",
+  outputTpm: "maxTokens",
+  tpd: "maxTokens",
+};
 
-const OF_TOKENS = ["tpm", "inputTpm", "outputTpm", "tpd"] as const;
+const OF_REQUESTS = RATE_NAMES.filter((name) => MOST[name] === "maxRequests");
+
+const OF_TOKENS = RATE_NAMES.filter((name) => MOST[name] === "maxTokens");
 
 /** Most limits on requests and tokens in one scope: under many, hardly anything would ever be admitted. */
 const RATES_MAX = 3;
-
-const RESETS = ["daily", "weekly", "monthly", "never"] as const;
 
 /** Limits that a gate takes: each there or not, a max of zero among them, budgets of different resets. */
 export function anyLimits(fc: FastCheck, options: LimitsOptions = {}): Arbitrary<Limits> {
@@ -53,7 +63,7 @@ function anyModelLimits(
   const rates = fc.uniqueArray(rate, { maxLength: RATES_MAX, selector: ([name]) => name });
   // To a hundredth of a cent: as people write them, and not more exact than a number.
   const usd = fc.nat(Math.floor(maxUsd * 10_000)).map((hundredths) => hundredths / 10_000);
-  const budget = fc.record({ usd, reset: fc.constantFrom<Budget["reset"]>(...RESETS) });
+  const budget = fc.record({ usd, reset: fc.constantFrom(...budgetResetSchema.options) });
   const budgets = fc.uniqueArray(budget, { maxLength: 2, selector: ({ reset }) => reset });
   return fc.tuple(rates, budgets).map(([counts, [first, ...more]]): ModelLimits => {
     const limits: ModelLimits = Object.fromEntries(counts);
