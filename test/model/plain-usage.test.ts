@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { plainActual, plainUsage } from "../../src/model/plain-usage.js";
-import { actualSchema, usageSchema } from "../../src/model/usage.js";
+import { type Actual, actualSchema, type Usage, usageSchema } from "../../src/model/usage.js";
 
 const anything = fc.oneof(
   fc.constantFrom(
@@ -38,7 +38,7 @@ const anyTags = fc.oneof(
 const anyTokens = fc.nat(1e6);
 
 /** What each field is mostly given; now and then it is anything. */
-const values: Record<string, fc.Arbitrary<unknown>> = {
+const values: Record<keyof (Usage & Actual) | "rpm", fc.Arbitrary<unknown>> = {
   model: fc.constantFrom("gpt-4o", "x".repeat(300)),
   mcpServer: fc.constant("search"),
   inputTokens: anyTokens,
