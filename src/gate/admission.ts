@@ -60,7 +60,7 @@ export const UNCOUNTED: Counted = Object.freeze({
   charges: NO_CHARGES,
   used: [],
   resetMs: [],
-  shadow: [],
+  shadow: Object.freeze([]),
   degraded: "uncounted",
 });
 

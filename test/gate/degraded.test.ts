@@ -174,6 +174,14 @@ describe.each(OUTAGES)("while the counters are down (%s)", (outage) => {
     expect(settlements.filter(Boolean)).toHaveLength(1);
   });
 
+  it("allow shows no call what a caller did to the admission of another", async () => {
+    const { gate, store } = setUp({ onCountersDown: "allow" });
+    store.health = "rejects";
+    const { shadow } = passed(await gate.admit(KEY, CALL));
+    expect(() => (shadow as unknown[]).push("of this call")).toThrow(TypeError);
+    expect(passed(await gate.admit(KEY, CALL)).shadow).toEqual([]);
+  });
+
   it("allow extends nothing of what was not counted once that is settled or over", async () => {
     const { gate, store, clock } = setUp({ onCountersDown: "allow", reservationTtlMs: 1_000 });
     store.health = outage;
@@ -863,8 +871,19 @@ describe("what was counted locally", () => {
       "counters_unavailable",
     );
     const more = passed(await gate.extend(reservation, { maxOutputTokens: 50 }));
+    expect(more.degraded).toBe("local");
     expect(more.limits).toMatchObject([{ meter: "tokens", max: 1_000, used: 250, mode: "enforce" }]);
     expect(more.reservation.charges.limits).toMatchObject([{ max: 1_000 }]);
+  });
+
+  it("ends here where it is found again by its request id during the outage", async () => {
+    const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ project: { tpm: 1_000 } }));
+    const named = { ...CALL, requestId: "r1" };
+    store.health = "rejects";
+    passed(await gate.admit(KEY, named));
+    const again = passed(await gate.admit(KEY, named));
+    expect(again).toMatchObject({ replayed: true, degraded: "local", reservation: { degraded: "local" } });
+    settled(await gate.settle(again.reservation, { outputTokens: 0 }));
   });
 
   it("tells of the limits as they are where it is found again by its request id, and of what passes them", async () => {
