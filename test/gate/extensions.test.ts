@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fixed } from "../../src/admission/estimate.js";
-import { passed, readingOf, settled } from "../scenarios/answers.js";
-import { limited, world } from "./world.js";
+import { passed, readingOf, refusedBy, settled } from "../scenarios/answers.js";
+import { aChain, limited, NOON, world } from "./world.js";
 
 const KEY = { keyId: "k1" };
 const CALL = { model: "gpt-4o", inputTokens: 10, maxOutputTokens: 10, costUsd: 0.1 };
@@ -49,6 +49,31 @@ describe("a reservation from before an extension", () => {
     passed(await gate.extend(reservation, { costUsd: 0.3 }));
     settled(await gate.release(reservation));
     expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 });
+  });
+});
+
+describe("an extension", () => {
+  it("is refused to a key that has been disabled or has ended since, and leaves the reservation as it was", async () => {
+    const limits = { tpm: 5_000 };
+    for (const [key, reason] of [
+      [{ status: "disabled" }, "key_disabled"],
+      [{ expiresAt: NOON }, "key_expired"],
+    ] as const) {
+      const { gate, put, clock } = world(aChain({ key: { limits } }), { cache: { maxAgeMs: 1 } });
+      const { reservation } = passed(await gate.admit(KEY, CALL));
+      put(aChain({ key: { limits, ...key } }));
+      clock.at += 1;
+      expect(refusedBy(await gate.extend(reservation, { maxOutputTokens: 100 })).reason).toBe(reason);
+      expect(await readingOf(gate, "tokens")).toMatchObject({ used: 20 });
+      expect(settled(await gate.settle(reservation, {})).charged).toMatchObject({ tokens: 20 });
+    }
+  });
+
+  it("comes with all that the reservation holds by then, for a process that settles it from its JSON", async () => {
+    const { gate } = world(CHAIN);
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    const more = passed(await gate.extend(reservation, { maxOutputTokens: 100, costUsd: 0.3 }));
+    expect(more.reservation.charges.amounts).toEqual([120, 0.4 * USD]);
   });
 });
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { memoryCounters } from "../../src/counters/memory.js";
 import { ConflictError } from "../../src/model/errors.js";
 import type { Usage } from "../../src/model/usage.js";
 import { passed, readingOf } from "../scenarios/answers.js";
-import { limited, world } from "./world.js";
+import { aChain, elsewhere, limited, world } from "./world.js";
 
 const KEY = { keyId: "k1" };
 const CALL: Usage = { model: "gpt-4o", inputTokens: 100, maxOutputTokens: 100, requestId: "r" };
@@ -37,6 +38,13 @@ describe("another call of the same request id", () => {
   it.each<[string, Partial<Usage>, Partial<Usage>]>([
     ["another model", {}, { model: "gpt-4o-mini" }],
     ["an MCP server of the model's name", {}, { model: undefined, mcpServer: "gpt-4o" }],
+    [
+      "another MCP server",
+      { model: undefined, mcpServer: "files" },
+      { model: undefined, mcpServer: "search" },
+    ],
+    ["more input", {}, { inputTokens: 101 }],
+    ["more output", {}, { maxOutputTokens: 101 }],
     ["another value of a tag", { tags: { team: "a" } }, { tags: { team: "b" } }],
     ["the value of a tag as its name", { tags: { a: "b" } }, { tags: { b: "a" } }],
     ["a tag more", { tags: { team: "a" } }, { tags: { team: "a", app: "b" } }],
@@ -55,4 +63,38 @@ describe("another call of the same request id", () => {
     await expect(gate.admit(KEY, { ...CALL, ...other })).rejects.toThrow(ConflictError);
     expect(await readingOf(gate, "requests")).toMatchObject({ used: 1 });
   });
+});
+
+describe("a call of its own", () => {
+  const limits = { rpm: 50 };
+  const here = aChain({ key: { limits } });
+
+  it.each([
+    ["another request id", here, { ...CALL, requestId: "r2" }],
+    ["another key of the project", aChain({ key: { id: "k2", limits } }), CALL],
+    ["a key of the same id in another org", aChain({ org: { id: "o2" }, key: { limits } }), CALL],
+  ])("is what comes with %s", async (_, chain, other) => {
+    for (const inStore of [false, true]) {
+      const kept = memoryCounters();
+      const counters = inStore ? elsewhere(() => {}, kept) : kept;
+      const [first, second] = [world(here, { counters }), world(chain, { counters })];
+      const { reservation } = passed(await first.gate.admit(KEY, CALL));
+      const answer = passed(await second.gate.admit({ keyId: chain.key.id }, other));
+      expect(answer.replayed).toBeUndefined();
+      expect(answer.reservation.id).not.toBe(reservation.id);
+    }
+  });
+});
+
+it("counters are given what a request id is known by as plain data, which an adapter may write down", async () => {
+  const kept = memoryCounters();
+  const asked: unknown[] = [];
+  const reserve: typeof kept.reserve = (request) => {
+    asked.push(JSON.parse(JSON.stringify(request)));
+    return kept.reserve(request);
+  };
+  const { gate } = world(CHAIN, { counters: { ...elsewhere(() => {}, kept), reserve } });
+  passed(await gate.admit(KEY, CALL));
+  const idempotency = { key: expect.stringContaining("k1"), fingerprint: expect.stringContaining("gpt-4o") };
+  expect(asked).toMatchObject([{ idempotency }]);
 });

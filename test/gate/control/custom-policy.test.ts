@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { createGate, type Gate } from "../../../src/gate/gate.js";
-import { LimitError, PermissionError, ValidationError } from "../../../src/model/errors.js";
+import { LimitError, NotFoundError, PermissionError, ValidationError } from "../../../src/model/errors.js";
 import { standardPolicy } from "../../../src/policy/index.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
 
@@ -10,7 +10,14 @@ const mfa = { mfa: true };
 const policy = standardPolicy.extend({
   conditions: { mfa: "a second factor" },
   orgRoles: {
-    people: { "orgMember.add": "all", "orgMember.setRole": "all", "orgMember.view": "all" },
+    people: {
+      "orgMember.add": "all",
+      "orgMember.setRole": "all",
+      "orgMember.remove": "all",
+      "orgMember.view": "all",
+      "invitation.create": "all",
+    },
+    reader: { "project.view": "all" },
     keyKeeper: { "key.view": "all", "key.revoke": "all" },
   },
   caps: {
@@ -40,6 +47,39 @@ describe("a gate with a policy of one's own", () => {
     const listed = await gate.as({ userId: "kim" }).keys.list({ orgId });
     expect(listed.items.map(({ id }) => id)).toEqual([mlKey]);
     expect(webKey).not.toBe(mlKey);
+  });
+
+  test("gives nobody a hold on members who may do more than they: not on their role, nor on their place, nor makes any", async () => {
+    const { orgMembers } = gate.as({ userId: "pia" });
+    await expect(orgMembers.setRole({ orgId, userId: "kim", role: "member" })).rejects.toThrow(LimitError);
+    await expect(orgMembers.remove({ orgId, userId: "kim" })).rejects.toThrow(LimitError);
+    await expect(orgMembers.add({ orgId, userId: "eva", role: "keyKeeper" })).rejects.toThrow(LimitError);
+    const { invitations } = gate.as({ userId: "pia" });
+    await expect(invitations.create({ orgId, userId: "eva", role: "keyKeeper" })).rejects.toThrow(LimitError);
+    expect((await orgMembers.list({ orgId, role: "keyKeeper" })).items).toMatchObject([{ userId: "kim" }]);
+    await orgMembers.remove({ orgId, userId: "mia" });
+  });
+
+  test("shows who may view projects nothing of the org's that takes another permission", async () => {
+    const olga = gate.as({ userId: "olga" });
+    await olga.orgMembers.add({ orgId, userId: "rob", role: "reader" });
+    const virtualModelId = (await olga.virtualModels.create({ orgId, alias: "fast", models: ["a"] })).id;
+    const mcpServerId = (await olga.mcpServers.create({ orgId, name: "files" })).id;
+    const externalKeyId = (await olga.externalKeys.create({ orgId, provider: "p", secretRef: "vault/1" })).id;
+    const invitationId = (await olga.invitations.create({ orgId, role: "member", userId: "eva" })).invitation
+      .id;
+    const rob = gate.as({ userId: "rob" });
+    for (const look of [
+      () => rob.virtualModels.get({ virtualModelId }),
+      () => rob.virtualModels.delete({ virtualModelId }),
+      () => rob.mcpServers.get({ mcpServerId }),
+      () => rob.mcpServers.delete({ mcpServerId }),
+      () => rob.externalKeys.get({ externalKeyId }),
+      () => rob.externalKeys.delete({ externalKeyId }),
+      () => rob.invitations.revoke({ invitationId }),
+    ]) {
+      await expect(look()).rejects.toThrow(NotFoundError);
+    }
   });
 
   test("writes what needs a condition only while it holds", async () => {

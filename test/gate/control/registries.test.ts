@@ -32,6 +32,32 @@ describe("the org's own", () => {
     expect(await call(token, { model: "fast" })).toMatchObject({ models: ["fast"] });
   });
 
+  test("records are got and deleted in their own org only, and deleted at the version that was seen only", async () => {
+    const { virtualModels, mcpServers, externalKeys } = as("ann");
+    const model = await virtualModels.create({ orgId: ORG, alias: "fast", models: ["a"] });
+    const server = await mcpServers.create({ orgId: ORG, name: "files" });
+    const key = await externalKeys.create({ orgId: ORG, provider: "openai", secretRef: "vault/1" });
+    const refs = [
+      [virtualModels, { virtualModelId: model.id }],
+      [mcpServers, { mcpServerId: server.id }],
+      [externalKeys, { externalKeyId: key.id }],
+    ] as const;
+    for (const [registry, ref] of refs) {
+      // Sound: each registry is asked by the name of its own id.
+      const { get, delete: remove } = registry as Record<
+        "get" | "delete",
+        (input: object) => Promise<unknown>
+      >;
+      await expect(get({ ...ref, orgId: "elsewhere" })).rejects.toThrow(NotFoundError);
+      await expect(remove({ ...ref, orgId: "elsewhere" })).rejects.toThrow(NotFoundError);
+      await expect(get({ ...ref, version: 1 })).rejects.toThrow(ValidationError);
+      await expect(remove({ ...ref, version: 2 })).rejects.toThrow(ConflictError);
+      expect(await get({ ...ref, orgId: ORG })).toMatchObject({ orgId: ORG, version: 1 });
+      await remove({ ...ref, orgId: ORG, version: 1 });
+      await expect(get(ref)).rejects.toThrow(NotFoundError);
+    }
+  });
+
   test("no virtual model names another one, whichever of the two is written last", async () => {
     const { virtualModels } = as("ann");
     const fast = await virtualModels.create({ orgId: ORG, alias: "fast", models: ["a", "b"] });
