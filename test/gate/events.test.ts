@@ -359,6 +359,22 @@ describe("a listener", () => {
     expect(heard).toEqual(["once", "always", "always"]);
   });
 
+  it("put on while an event is told hears the next one", async () => {
+    const { gate } = world();
+    const heard: string[] = [];
+    let off = () => {};
+    const again = () => {
+      heard.push("heard");
+      off();
+      if (heard.length < 9) off = gate.on("refusal", again);
+    };
+    off = gate.on("refusal", again);
+    await refuse(gate);
+    expect(heard).toEqual(["heard"]);
+    await refuse(gate);
+    expect(heard).toEqual(["heard", "heard"]);
+  });
+
   it("put on twice is on until each of the two is taken off", async () => {
     const { gate } = world();
     const heard: string[] = [];

@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { GATE_EVENTS, type GateEvents } from "../../src/gate/events.js";
 import type { Reservation } from "../../src/gate/reservation.js";
+import { createLedger } from "../../src/ledger/ledger.js";
+import { memoryLedgerSink } from "../../src/ledger/memory-sink.js";
 import type { Actual, Usage } from "../../src/model/usage.js";
 import { clockStep } from "../counters/limits.js";
 import { aChain, elsewhere, type World, world } from "./world.js";
@@ -132,4 +134,16 @@ test("law: a gate answers and tells the same, whether its counters have a short 
     { numRuns: 60 },
   );
   expect(admitted).toBeGreaterThan(100);
+});
+
+test("a call that begins on it is told to the ledger, as one on the ordinary way is", async () => {
+  const sink = memoryLedgerSink();
+  const ledger = createLedger({ sink });
+  const { gate } = world(CHAIN, { ledger });
+  // The counts of the first call are not there yet, so it goes the ordinary way.
+  for (let calls = 0; calls < 3; calls++) {
+    await gate.admit({ keyId: "k1" }, { model: "gpt-4o-mini", inputTokens: 1, maxOutputTokens: 1 });
+  }
+  await ledger.flush();
+  expect(sink.events().map(({ outcome }) => outcome)).toEqual(["open", "open", "open"]);
 });

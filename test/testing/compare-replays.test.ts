@@ -227,7 +227,7 @@ and 1 more call whose answer changes.`);
     ["a|\nb", "a\\| b"],
     ["a\\|b", "a\\\\\\|b"],
     ["a\\", "a\\\\"],
-    ["a\r\nb\rc\u2028d", "a b c d"],
+    ["a\r\nb\rc\u2028d\u0085e", "a b c d e"],
   ])("keeps the name %j of a caller from breaking a table", async (name, cell) => {
     const named = (setup: ReplaySetup): ReplaySetup => {
       const [first, ...rest] = setup.callers;

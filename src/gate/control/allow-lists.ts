@@ -4,7 +4,7 @@ export type AllowList = readonly string[] | null | undefined;
 /** A pattern cut at its slashes, so that long lists are cut once and not for each pair of entries. */
 type Segments = readonly string[];
 
-/** The models that both patterns match, as a pattern; undefined where there are none. */
+/** The models that both patterns match, as a pattern cut at its slashes; undefined where there are none. */
 function meet(a: Segments, b: Segments): Segments | undefined {
   const [short, long] = a.length <= b.length ? [a, b] : [b, a];
   if (short.length !== long.length && short.at(-1) !== "*") return undefined;
