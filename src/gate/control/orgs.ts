@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ConflictError, NotFoundError, PermissionError, ValidationError } from "../../model/errors.js";
 import { limitsSchema } from "../../model/limits.js";
-import { membershipId, type RecordKind, type Records } from "../../model/records.js";
+import { membershipId, type Records, recordKinds } from "../../model/records.js";
 import { idSchema, nameSchema, text } from "../../model/text.js";
 import { timeZoneSchema } from "../../model/time-zone.js";
 import { parse } from "../../model/validation.js";
@@ -131,19 +131,7 @@ export function orgsOf(control: Control): Orgs {
 }
 
 /** Everything that belongs to an org, but for its trail: who deleted it is known for good. */
-const DELETED_WITH_ORG = [
-  "key",
-  "keyUse",
-  "externalKey",
-  "projectMember",
-  "project",
-  "invitation",
-  "orgMember",
-  "virtualModel",
-  "mcpServer",
-  "creditGrant",
-  "org",
-] as const satisfies RecordKind[];
+const DELETED_WITH_ORG = recordKinds.filter((kind) => kind !== "auditEvent" && kind !== "trail");
 
 async function orgIn(control: Control, orgId: string): Promise<Records["org"]> {
   const org = await control.storage.get("org", orgId);
