@@ -660,6 +660,15 @@ describe("a full queue", () => {
     await pass(A_TURN_MS);
     expect(outcomes(another)).toEqual(["queue_full"]);
   });
+
+  it("gives one of two places to a key that has none", async () => {
+    const { queue } = setUp(keysOf(["k1", "k2"], 1), { maxWaitMs: 10 * 60_000, maxQueued: 2 });
+    const noisy = admits(queue, 3);
+    await pass(A_TURN_MS);
+    const quiet = admits(queue, 1, { keyId: "k2" });
+    await pass(A_TURN_MS);
+    expect(outcomes([...noisy, ...quiet])).toEqual(["admitted", "waits", "queue_full", "waits"]);
+  });
 });
 
 describe("an abort", () => {
