@@ -330,6 +330,17 @@ describe("diff", () => {
     expect(diffToMarkdown(diff(small, loaded))).toBe("No cell of the policy changes.");
   });
 
+  it("tells of what a project role alone grants under a condition", () => {
+    const watched = standardPolicy.extend({
+      conditions: { mfa: "a second factor" },
+      projectRoles: { auditor: { "key.view": { reach: "all", when: "mfa" } } },
+    });
+    const changed = new Set(diff(standardPolicy, watched).changes.map(({ permission }) => permission));
+    expect([...changed]).toEqual(["key.view"]);
+    expect(snapshot(watched)).toContain("with mfa");
+    expect(idle(watched)).not.toContain("project:auditor/key.view");
+  });
+
   it("names what changed with the rules that did it, for a pull request", () => {
     expect(diff(small, after)).toMatchObject({
       gained: 8,
