@@ -71,7 +71,7 @@ async function inTime<T>(ms: number, ask: () => Promise<T>, { onLate, onFailure 
   let isLate = false;
   try {
     const answer = ask();
-    if (onFailure !== undefined) answer.catch(onFailure);
+    if (onFailure !== undefined) answer.catch(onFailure).catch(() => {});
     if (onLate !== undefined) {
       // The caller was told that they do not answer; what fails after that, nobody waits for.
       answer.then((value) => isLate && isAnswer(value) && onLate(value)).catch(() => {});
