@@ -12,7 +12,7 @@ import type { Reservation } from "./reservation.js";
 import { within } from "./within.js";
 
 /** Counters as a gate asks them. Those in this process tell nobody anything besides. */
-export interface GuardedCounters extends Pick<Counters, "read"> {
+interface GuardedCounters extends Pick<Counters, "read"> {
   reserve(request: ReserveRequest, told?: Told<ReserveOutcome>): Promise<ReserveOutcome>;
   settle(request: SettleRequest, told?: Told<SettleOutcome>): Promise<SettleOutcome>;
 }
