@@ -14,6 +14,8 @@ afterAll(() => rmSync(generated, { recursive: true, force: true }));
 
 describe("the code of a guide runs as it stands there", () => {
   test.each(readdirSync(guides).filter((name) => name.endsWith(".md")))("%s", async (name) => {
+    // What a guide prints is for who runs it.
+    vi.spyOn(console, "warn").mockImplementation(() => {});
     await run(name, readFileSync(guides + name, "utf8"));
   });
 });
