@@ -19,6 +19,7 @@ const CONTENDERS = {
   "admit/tollgate-open": async (keys) => (await import("./admit/tollgate.js")).admitWhileOpen(Number(keys)),
   "admit/tollgate-request-id": async (keys) =>
     (await import("./admit/tollgate.js")).admitWithRequestId(Number(keys)),
+  "admit/tollgate-byok": async (keys) => (await import("./admit/tollgate.js")).admitByok(Number(keys)),
   "admit/tollgate-ledger": async (keys) =>
     (await import("./admit/tollgate.js")).admitWithLedger(Number(keys)),
   "admit/tollgate-headers": async (keys) =>

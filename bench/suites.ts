@@ -113,6 +113,11 @@ const otherRace: Race = {
       parameter: String(BAR_KEYS),
       label: "tollgate admit + settle, with request ids",
     },
+    {
+      name: "admit/tollgate-byok",
+      parameter: String(BAR_KEYS),
+      label: "tollgate admit + settle, on the customer's own key",
+    },
     { name: "admit/tollgate-check", parameter: String(BAR_KEYS), label: "tollgate check" },
     { name: "admit/tollgate-refused", parameter: String(BAR_KEYS), label: "tollgate admit, rate_limited" },
     {

@@ -65,6 +65,29 @@ export async function admitWithRequestId(keys: number): Promise<Contender> {
   };
 }
 
+/** By key id, on the customer's own provider key: the budgets are charged nothing. */
+export async function admitByok(keys: number): Promise<Contender> {
+  const gate = gateFor(chainOf, keys);
+  const ids = idsOf(keys);
+  const next = callers(ids, refOf);
+  await callEvery(gate, ids.map(refOf));
+  return {
+    answer: "yes",
+    async batch(times) {
+      let yes = 0;
+      for (let i = 0; i < times; i++) {
+        const { key, call } = next();
+        const { model, inputTokens, maxOutputTokens } = call;
+        const admission = await gate.admit(key, { model, inputTokens, maxOutputTokens, byok: true });
+        if (!admission.admitted) continue;
+        const settlement = await gate.settle(admission.reservation, actualOf(call));
+        if (settlement.settled) yes++;
+      }
+      return yes;
+    },
+  };
+}
+
 /** By key id, while {@link OPEN} other calls are under way: streams of LLM calls take seconds to minutes. */
 export async function admitWhileOpen(keys: number): Promise<Contender> {
   const gate = gateFor(chainOf, keys);

@@ -150,6 +150,8 @@ export interface DirectCharge {
   readonly charges: Charges;
   /** The count of each charge, after it. */
   readonly used: readonly number[];
+  /** As of a {@link ReserveOutcome}; absent where it follows from the moment of the charge. */
+  readonly resetMs: readonly number[] | undefined;
 }
 
 export interface DirectReservation extends DirectCharge, Part {

@@ -48,15 +48,17 @@ export class MemoryDirect implements DirectCounters {
     const periods = shape.periodsAt(callerNow);
     const amounts = shape.blank();
     const now = this.#reservations.advance(callerNow);
+    let isAnyStill = false;
     // Here and below the loops are written out, with a branch for each case, and not shared by a function. V8 learns for each
     // place in the code which types it sees: a shared place sees several, and then V8 allocates an object for each number.
     for (let i = 0; i < kinds.length; i++) {
       const at = plan.address(places, i);
       const period = periods[i];
       const amount = byMeter[meters[i] as number] as number; // sound, as all below: there is a meter for each kind
-      // Nothing to charge needs no room, but when such a limit is empty is told from the count itself: left to `Counting`.
-      if (amount === 0) return undefined;
-      if (isLatest(numbers, at, period, now, now)) {
+      if (amount === 0) {
+        // Nothing to charge needs no room: a spent budget stops no free model.
+        if (period === undefined) isAnyStill = true;
+      } else if (isLatest(numbers, at, period, now, now)) {
         if (!((numbers[at + USED] as number) + amount <= (maxes[i] as number))) return undefined;
       } else if (!((kinds[i] as CountKind).used(cells, at, now, period) + amount <= (maxes[i] as number))) {
         return undefined;
@@ -83,6 +85,13 @@ export class MemoryDirect implements DirectCounters {
       if (isLatest(numbers, at, period, now, now)) used[i] = addToLatest(numbers, at, amount);
       else used[i] = (kinds[i] as CountKind).add(cells, at, amount, made, period);
     }
+    if (isAnyStill) {
+      // When a sliding count is empty that was not charged does not follow from this moment.
+      made.resetMs = kinds.map((kind, i) => {
+        const emptyAt = kind.emptyAt(cells, plan.address(places, i), now, periods[i]);
+        return Math.max(0, emptyAt - callerNow);
+      });
+    }
     this.#reservations.addNumbered(made);
     return made;
   }
@@ -98,12 +107,14 @@ export class MemoryDirect implements DirectCounters {
     for (let i = 0; i < kinds.length; i++) {
       const kind = kinds[i] as CountKind;
       const amount = charges.amounts[i] as number;
-      if (amount === 0) return undefined;
-      const after = kind.used(cells, plan.address(places, i), now, charges.periods[i]) + amount;
-      if (!(after <= (maxes[i] as number))) return undefined;
+      const period = charges.periods[i];
+      // When such a count is empty is told from the count itself: left to `Counting`.
+      if (amount === 0 && period === undefined) return undefined;
+      const after = kind.used(cells, plan.address(places, i), now, period) + amount;
+      if (amount > 0 && !(after <= (maxes[i] as number))) return undefined;
       used[i] = after;
     }
-    return { at: now, charges, used };
+    return { at: now, charges, used, resetMs: undefined };
   }
 
   refuse(callerNow: number, plan: Plan, charges: Charges): readonly Reading[] | undefined {
@@ -168,6 +179,7 @@ class Made implements NumberedReservation, DirectReservation {
   readonly plan: Plan;
   charges: Charges;
   readonly used: readonly number[];
+  resetMs: readonly number[] | undefined;
   readonly idempotency: Idempotency | undefined;
   extensions: NumberedReservation["extensions"];
 
@@ -188,6 +200,7 @@ class Made implements NumberedReservation, DirectReservation {
     this.plan = plan;
     this.charges = charges;
     this.used = used;
+    this.resetMs = undefined;
     this.idempotency = idempotency;
     this.extensions = undefined;
   }

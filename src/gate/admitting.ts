@@ -154,14 +154,14 @@ function reserved(engine: Engine, direct: DirectCounters, asked: Asked): Admitte
   const { reservationTtlMs, ledger } = engine.settings;
   const held = direct.reserve(now, reservationTtlMs, plan, use, idempotency);
   if (held === undefined) return undefined;
-  const { id, at: reservedAt, expiresAt, charges, used } = held;
+  const { id, at: reservedAt, expiresAt, charges, used, resetMs } = held;
   tell(engine, compiled, charges, used, now);
   const answer = admitted(asked, id, {
     reservedAt,
     expiresAt,
     charges,
     used,
-    resetMs: undefined,
+    resetMs,
     shadow: NO_REFUSALS,
     degraded: undefined,
     held,
@@ -175,9 +175,9 @@ function foreseen({ settings, ids }: Engine, direct: DirectCounters, asked: Aske
   const { plan, use, now } = asked;
   const foreseen = direct.foresee(now, plan, use);
   if (foreseen === undefined) return undefined;
-  const { at: reservedAt, charges, used } = foreseen;
+  const { at: reservedAt, charges, used, resetMs } = foreseen;
   const expiresAt = reservedAt + settings.reservationTtlMs;
-  const counted = { charges, used, resetMs: undefined, shadow: NO_REFUSALS, degraded: undefined };
+  const counted = { charges, used, resetMs, shadow: NO_REFUSALS, degraded: undefined };
   return admitted(asked, ids.next(), { reservedAt, expiresAt, ...counted });
 }
 

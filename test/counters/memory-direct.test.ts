@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { amountOf, type Use } from "../../src/admission/amounts.js";
-import { sideBySide } from "../../src/admission/charge.js";
+import { type Charge, sideBySide } from "../../src/admission/charge.js";
 import { LimitShape } from "../../src/admission/limit-shape.js";
 import { Calendar } from "../../src/admission/period.js";
 import { Plan } from "../../src/admission/plan.js";
+import { emptyAfter } from "../../src/admission/sliding-count.js";
 import type { DirectReservation, ReserveOutcome, ReserveRequest } from "../../src/counters/counters.js";
 import { type MemoryCounters, memoryCounters } from "../../src/counters/memory.js";
 import { charge, clockStep, limitsAt, START } from "./limits.js";
@@ -30,7 +31,11 @@ const ONE: Use = { requests: 1, inputTokens: 1, outputTokens: 0, costNanoUsd: 1,
 
 /** Mostly a tenth of a max at most, now and then up to the whole of it or nothing. */
 const upTo = (max: number) =>
-  fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 1, max: max / 10 }) }, fc.integer({ min: 0, max }));
+  fc.oneof(
+    { weight: 20, arbitrary: fc.integer({ min: 1, max: max / 10 }) },
+    fc.integer({ min: 0, max }),
+    fc.constant(0),
+  );
 
 const use: fc.Arbitrary<Use> = fc.record({
   requests: upTo(60),
@@ -94,9 +99,16 @@ async function reserve({ short, long, plan }: Pair, id: string, now: number, use
       reservedAt: at,
       expiresAt,
       used,
+      resetMs: direct.resetMs ?? charges.map((one) => resetAfter(one, at, now)),
     });
   }
   return { reserved: expected.outcome === "reserved", direct, refused: readings !== undefined };
+}
+
+/** Milliseconds from `now` until a count is empty that was charged at `at`. */
+function resetAfter({ limit: { window }, period }: Charge, at: number, now: number): number {
+  const end = period?.endsAt ?? Number.POSITIVE_INFINITY;
+  return Math.max(0, (window.kind === "sliding" ? emptyAfter(window.lengthMs, at) : end) - now);
 }
 
 /** What would come of a reserve, where the short way says it, is what the ordinary way says; neither does it. */
@@ -105,7 +117,7 @@ async function foresee({ short, long, plan }: Pair, request: ReserveRequest, use
   const foreseen = shortWay(short).foresee(request.now, plan, use);
   const expected = await long.reserve({ ...request, dryRun: true });
   expect(short.dump()).toEqual(before);
-  const hasZero = request.charges.some(({ amount }) => amount === 0);
+  const hasZero = request.charges.some(({ amount, period }) => amount === 0 && period === undefined);
   if (foreseen === undefined) {
     const isOrdinary = hasZero || Object.keys(before).length === 0;
     if (!isOrdinary) expect(expected).toSatisfy(isRefusedOrShadowed);
@@ -113,7 +125,8 @@ async function foresee({ short, long, plan }: Pair, request: ReserveRequest, use
   }
   const { at: reservedAt, charges, used } = foreseen;
   expect(charges).toEqual(sideBySide(request.charges));
-  expect(expected).toMatchObject({ outcome: "reserved", shadow: undefined, reservedAt, used });
+  const resetMs = request.charges.map((one) => resetAfter(one, reservedAt, request.now));
+  expect(expected).toMatchObject({ outcome: "reserved", shadow: undefined, reservedAt, used, resetMs });
 }
 
 function isRefusedOrShadowed(answer: ReserveOutcome): boolean {
@@ -215,7 +228,7 @@ describe("the short way of counters in memory", () => {
     expect(counters.dump()).toEqual(before);
   });
 
-  it("is not gone where a limit is short, has counted nothing yet or is asked for nothing", async () => {
+  it("is not gone where a limit is short or has counted nothing yet", async () => {
     const counters = memoryCounters();
     const plan = planOf();
     const ask = (more: Partial<Use>) => shortWay(counters).reserve(START, TTL, plan, { ...ONE, ...more });
@@ -223,9 +236,23 @@ describe("the short way of counters in memory", () => {
     await counters.reserve(FIRST);
     expect(ask({})).toMatchObject({ used: limits.map(() => 2) });
     const before = counters.dump();
-    expect(ask({ requests: 0 })).toBeUndefined();
     expect(ask({ outputTokens: 1_000 })).toBeUndefined();
     expect(counters.dump()).toEqual(before);
+  });
+
+  it("is gone for nothing too, where a limit is spent: when its count is empty is told from the count", async () => {
+    const counters = memoryCounters();
+    const plan = planOf();
+    await counters.reserve({ ...FIRST, charges: chargesOf({ ...ONE, costNanoUsd: 900 }, START) });
+    const ask = (more: Partial<Use>, now: number) =>
+      shortWay(counters).reserve(now, TTL, plan, { ...ONE, ...more });
+    expect(ask({}, START)).toBeUndefined(); // the day's budget is spent
+    const free = given(ask({ costNanoUsd: 0 }, START));
+    expect(free.used).toEqual([2, 2, 900, 2, 2, 900]);
+    const minute = 61_000 - (START % 1_000);
+    expect(free.resetMs?.slice(0, 2)).toEqual([minute, minute]);
+    const later = given(ask({ requests: 0, costNanoUsd: 0 }, START + 1_000));
+    expect(later.resetMs?.slice(0, 2)).toEqual([minute - 1_000, minute]);
   });
 
   it("does not settle what was extended, is closed or was never made", async () => {
