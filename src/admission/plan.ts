@@ -16,10 +16,24 @@ export interface Places {
   readonly kinds: readonly CountKind[];
 }
 
+/** Where the counts of one scope are, for as long as they are kept. */
+export interface Block {
+  /** Its address, which may change. */
+  readonly at: number;
+  /** Whether they were forgotten: the address may be another's by now. */
+  readonly isGone: boolean;
+}
+
+/** A time in which all blocks of some counters stay where they are. */
+export interface Epoch {
+  readonly counts: object;
+}
+
 /** Scopes that a key has limits at: org, project, member and its own. */
 export const SCOPES_MAX = 4;
 
 const NOWHERE: Places = { blocks: [], offsets: [], kinds: [] };
+const NO_BLOCKS: readonly Block[] = Object.freeze([]);
 
 /** What the calls of one key to one model or MCP server have in common. */
 export class Plan {
@@ -32,10 +46,11 @@ export class Plan {
   readonly maxes: readonly number[];
   readonly shape: LimitShape;
   // Where counters in this process have found the counts of these limits, so that they need not look again.
-  /** Stands for those counters, and is replaced whenever they forget counts; undefined where nobody has looked. */
-  epoch: object | undefined;
+  /** The one in which they were found; undefined where nobody has looked. */
+  epoch: Epoch | undefined;
   places: Places;
-  // The addresses of the blocks. They are four fields and not a list, which would be one more object for each call to read.
+  blocks: readonly Block[];
+  // The addresses of the blocks in that epoch. They are four fields and not a list, which would be one more object for each call to read.
   #block0 = 0;
   #block1 = 0;
   #block2 = 0;
@@ -54,20 +69,18 @@ export class Plan {
     this.shape = shape;
     this.epoch = undefined;
     this.places = NOWHERE;
+    this.blocks = NO_BLOCKS;
   }
 
-  /** Notes where the counts of the limits are: the addresses of at most {@link SCOPES_MAX} blocks, and the places in them. */
-  foundAt(
-    epoch: object,
-    [block0 = 0, block1 = 0, block2 = 0, block3 = 0]: readonly number[],
-    places: Places,
-  ): void {
+  /** Notes where the counts of the limits are: in at most {@link SCOPES_MAX} blocks, and the places in them. */
+  foundAt(epoch: Epoch, blocks: readonly Block[], places: Places): void {
     this.epoch = epoch;
     this.places = places;
-    this.#block0 = block0;
-    this.#block1 = block1;
-    this.#block2 = block2;
-    this.#block3 = block3;
+    this.blocks = blocks;
+    this.#block0 = blocks[0]?.at ?? 0;
+    this.#block1 = blocks[1]?.at ?? 0;
+    this.#block2 = blocks[2]?.at ?? 0;
+    this.#block3 = blocks[3]?.at ?? 0;
   }
 
   /** The address of the count of the limit at `i`. */

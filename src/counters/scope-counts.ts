@@ -2,17 +2,18 @@ import { Cells } from "../admission/cells.js";
 import { Count } from "../admission/count.js";
 import type { Limit } from "../admission/limit.js";
 import type { LimitShape } from "../admission/limit-shape.js";
-import { type Places, type Plan, SCOPES_MAX } from "../admission/plan.js";
+import { type Block, type Epoch, type Places, type Plan, SCOPES_MAX } from "../admission/plan.js";
 import { type Place, type ScopeLayout, ScopeLayouts } from "./scope-layout.js";
 
 /** Scopes looked at for each that is made, so that what is forgotten keeps up with what is new. */
 const SWEPT_PER_NEW = 2;
 
 /** The counts of one scope: a block of cells. */
-interface Scope {
+interface Scope extends Block {
+  /** Those of a later one begin as those of an earlier one: what was found in it stays in its place. */
   layout: ScopeLayout;
-  /** Its address. */
   at: number;
+  isGone: boolean;
 }
 
 /** The counts of all scopes, by the names that limits give them. */
@@ -27,7 +28,7 @@ export class ScopeCounts {
   #lastKey: string | undefined;
   #last: Scope | undefined;
   /** Made anew when a block is given back: what was found before may be an address that is another's by now. */
-  #epoch = {};
+  #epoch: Epoch = { counts: this };
 
   /** The count of a limit, where anything was counted. */
   find({ scopeKey, field }: Limit): Count | undefined {
@@ -48,6 +49,11 @@ export class ScopeCounts {
   /** Tells a plan where the counts of its limits are, if it does not know. Returns false where not all of them are kept. */
   locate(plan: Plan): boolean {
     if (plan.epoch === this.#epoch) return true;
+    // In a process whose keys come and go there are many epochs, and nearly all plans have nothing to do with what was forgotten.
+    if (plan.epoch?.counts === this && !plan.blocks.some(({ isGone }) => isGone)) {
+      plan.foundAt(this.#epoch, plan.blocks, plan.places);
+      return true;
+    }
     const scopes: Scope[] = [];
     const places: Place[] = [];
     const blocks: number[] = [];
@@ -61,12 +67,7 @@ export class ScopeCounts {
     }
     if (scopes.length > SCOPES_MAX) return false;
     const [offsets, kinds] = [places.map(({ offset }) => offset), places.map(({ kind }) => kind)];
-    const found = this.#shared(plan.shape, { blocks, offsets, kinds });
-    plan.foundAt(
-      this.#epoch,
-      scopes.map(({ at }) => at),
-      found,
-    );
+    plan.foundAt(this.#epoch, scopes, this.#shared(plan.shape, { blocks, offsets, kinds }));
     return true;
   }
 
@@ -93,7 +94,7 @@ export class ScopeCounts {
     for (let i = 0; i < SWEPT_PER_NEW; i++) this.#sweepOne(now);
     const layout = this.#layouts.with(this.#layouts.none, limit);
     this.#lastKey = limit.scopeKey;
-    this.#last = { layout, at: this.cells.take(layout.empty) };
+    this.#last = { layout, at: this.cells.take(layout.empty), isGone: false };
     this.#scopes.set(limit.scopeKey, this.#last);
   }
 
@@ -104,7 +105,7 @@ export class ScopeCounts {
     const longer = this.#layouts.with(layout, limit);
     scope.at = this.cells.extend(at, size, longer.empty.slice(size));
     scope.layout = longer;
-    if (scope.at !== at) this.#epoch = {};
+    if (scope.at !== at) this.#epoch = { counts: this };
   }
 
   #shared(shape: LimitShape, places: Places): Places {
@@ -122,13 +123,15 @@ export class ScopeCounts {
       next = this.#sweep.next();
       if (next.done) return;
     }
-    const [key, { layout, at }] = next.value;
+    const [key, scope] = next.value;
+    const { layout, at } = scope;
     const places = [...layout.places.values()];
     if (!places.every(({ kind, offset }) => kind.idle(this.cells, at + offset, now))) return;
     for (const { kind, offset } of places) kind.forget(this.cells, at + offset);
     this.#scopes.delete(key);
+    scope.isGone = true;
     this.cells.giveBack(at, layout.empty.length);
-    this.#epoch = {};
+    this.#epoch = { counts: this };
     this.#lastKey = undefined;
   }
 }

@@ -27,6 +27,10 @@ const limitsOf = (scope: number) =>
     `key${scope}`,
   );
 
+function planOf(limits: readonly (readonly Limit[])[]): Plan {
+  return new Plan(true, undefined, limits.flat(), new LimitShape(limits.flat(), new Calendar()));
+}
+
 const step = fc.record({
   skipMs: fc.oneof({ weight: 4, arbitrary: clockStep }, fc.constantFrom(3 * HOUR, 60 * HOUR)),
   scope: fc.nat(SCOPES - 1),
@@ -43,6 +47,9 @@ describe("counts of scopes", () => {
         const counts = new ScopeCounts();
         const alone = new Map<Limit, Count>();
         const limits = Array.from({ length: SCOPES }, (_, scope) => limitsOf(scope));
+        const plans = Array.from({ length: SCOPES - 1 }, (_, scope) =>
+          planOf(limits.slice(scope, scope + 2)),
+        );
         let now = START;
         for (const { skipMs, scope, limit: which, amount, actual, settles } of steps) {
           now += Math.max(0, skipMs); // whoever asks clamps the clock
@@ -61,9 +68,52 @@ describe("counts of scopes", () => {
             // What is forgotten is what says nothing any more.
             expect(counts.find(other)?.used(now, period) ?? 0).toBe(count.used(now, period));
           }
+          for (const plan of plans) {
+            const found = plan.limits.map((limit) => counts.find(limit));
+            expect(counts.locate(plan)).toBe(!found.includes(undefined));
+            if (!counts.locate(plan)) continue;
+            const periods = plan.shape.periodsAt(now);
+            const told = plan.places.kinds.map((kind, i) =>
+              kind.used(counts.cells, plan.address(plan.places, i), now, periods[i]),
+            );
+            expect(told).toEqual(found.map((count, i) => count?.used(now, periods[i])));
+          }
         }
       }),
     );
+  });
+
+  it("are not taken for those that a plan has found where others are by now", () => {
+    const counts = new ScopeCounts();
+    const rpmOf = (scope: number) => limitsOf(scope)[0] as Limit; // sound: it has five
+    const plan = planOf([[rpmOf(0)]]);
+    const add = (scope: number, amount: number, at: number) =>
+      counts.obtain(rpmOf(scope), at).add(amount, { at, expiresAt: at + HOUR });
+    add(0, 3, START);
+    expect(counts.locate(plan)).toBe(true);
+    const was = plan.address(plan.places, 0);
+
+    add(1, 5, START + HOUR); // looks at the first, which counts no more, and takes its block
+    expect(counts.locate(plan)).toBe(false);
+    const other = planOf([[rpmOf(1)]]);
+    expect(counts.locate(other)).toBe(true);
+    expect(other.address(other.places, 0)).toBe(was);
+
+    add(0, 4, START + HOUR);
+    expect(counts.locate(plan)).toBe(true);
+    expect(plan.address(plan.places, 0)).not.toBe(was);
+    expect(counts.locate(other)).toBe(true);
+    expect(other.address(other.places, 0)).toBe(was);
+  });
+
+  it("are not taken for those that a plan has found elsewhere", () => {
+    const plan = planOf([limitsOf(0).slice(0, 1)]);
+    const [rpm] = plan.limits as [Limit];
+    const part = { at: START, expiresAt: START + HOUR };
+    const [ours, theirs] = [new ScopeCounts(), new ScopeCounts()];
+    theirs.obtain(rpm, START).add(3, part);
+    expect(theirs.locate(plan)).toBe(true);
+    expect(ours.locate(plan)).toBe(false);
   });
 
   it("tell a plan where its counts are, anew once a block was given back", () => {
