@@ -18,11 +18,11 @@ export interface Places {
 
 /** Where the counts of one scope are, for as long as they are kept. */
 export interface Block {
-  /** Its address, which may change. */
+  /** Its address, which may change; {@link GONE} once they were forgotten. */
   readonly at: number;
-  /** Whether they were forgotten: the address may be another's by now. */
-  readonly isGone: boolean;
 }
+
+export const GONE = -1;
 
 /** A time in which all blocks of some counters stay where they are. */
 export interface Epoch {

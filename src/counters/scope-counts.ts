@@ -2,7 +2,7 @@ import { Cells } from "../admission/cells.js";
 import { Count } from "../admission/count.js";
 import type { Limit } from "../admission/limit.js";
 import type { LimitShape } from "../admission/limit-shape.js";
-import { type Block, type Epoch, type Places, type Plan, SCOPES_MAX } from "../admission/plan.js";
+import { type Block, type Epoch, GONE, type Places, type Plan, SCOPES_MAX } from "../admission/plan.js";
 import { type Place, type ScopeLayout, ScopeLayouts } from "./scope-layout.js";
 
 /** Scopes looked at for each that is made, so that what is forgotten keeps up with what is new. */
@@ -13,7 +13,6 @@ interface Scope extends Block {
   /** Those of a later one begin as those of an earlier one: what was found in it stays in its place. */
   layout: ScopeLayout;
   at: number;
-  isGone: boolean;
 }
 
 /** The counts of all scopes, by the names that limits give them. */
@@ -50,7 +49,7 @@ export class ScopeCounts {
   locate(plan: Plan): boolean {
     if (plan.epoch === this.#epoch) return true;
     // In a process whose keys come and go there are many epochs, and nearly all plans have nothing to do with what was forgotten.
-    if (plan.epoch?.counts === this && !plan.blocks.some(({ isGone }) => isGone)) {
+    if (plan.epoch?.counts === this && !plan.blocks.some(({ at }) => at === GONE)) {
       plan.foundAt(this.#epoch, plan.blocks, plan.places);
       return true;
     }
@@ -94,7 +93,7 @@ export class ScopeCounts {
     for (let i = 0; i < SWEPT_PER_NEW; i++) this.#sweepOne(now);
     const layout = this.#layouts.with(this.#layouts.none, limit);
     this.#lastKey = limit.scopeKey;
-    this.#last = { layout, at: this.cells.take(layout.empty), isGone: false };
+    this.#last = { layout, at: this.cells.take(layout.empty) };
     this.#scopes.set(limit.scopeKey, this.#last);
   }
 
@@ -129,7 +128,7 @@ export class ScopeCounts {
     if (!places.every(({ kind, offset }) => kind.idle(this.cells, at + offset, now))) return;
     for (const { kind, offset } of places) kind.forget(this.cells, at + offset);
     this.#scopes.delete(key);
-    scope.isGone = true;
+    scope.at = GONE;
     this.cells.giveBack(at, layout.empty.length);
     this.#epoch = { counts: this };
     this.#lastKey = undefined;
