@@ -191,7 +191,7 @@ export async function refused(keys: number): Promise<Contender> {
   const gate = gateFor(spentChainOf, keys);
   const ids = idsOf(keys);
   const next = callers(ids, refOf);
-  await callEvery(gate, ids.map(refOf));
+  await callEvery(gate, ids.map(refOf), 1);
   return {
     answer: "no",
     async batch(times) {
@@ -224,13 +224,18 @@ export function gateFor(
   });
 }
 
-/** One call of every key, so that its chain is at hand and its counts are there. */
-export async function callEvery(gate: Gate, keys: readonly KeyRef[]): Promise<void> {
+/**
+ * Two calls of every key, by default: after the first its chain is at hand and its counts are there, after the second it is known
+ * where they are.
+ */
+export async function callEvery(gate: Gate, keys: readonly KeyRef[], times = 2): Promise<void> {
   const call = calls[0] as Call; // sound: there are CALLS of them
-  for (const key of keys) {
-    const admission = await gate.admit(key, usageOf(call));
-    if (!admission.admitted) throw new Error(admission.message);
-    await gate.settle(admission.reservation, actualOf(call));
+  for (let i = 0; i < times; i++) {
+    for (const key of keys) {
+      const admission = await gate.admit(key, usageOf(call));
+      if (!admission.admitted) throw new Error(admission.message);
+      await gate.settle(admission.reservation, actualOf(call));
+    }
   }
 }
 
