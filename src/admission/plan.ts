@@ -22,6 +22,7 @@ export interface Block {
   readonly at: number;
 }
 
+/** In place of an address: what was there is another's by now. */
 export const GONE = -1;
 
 /** A time in which all blocks of some counters stay where they are. */

@@ -48,7 +48,7 @@ export class MemoryDirect implements DirectCounters {
     const periods = shape.periodsAt(callerNow);
     const amounts = shape.blank();
     const now = this.#reservations.advance(callerNow);
-    let isAnyStill = false;
+    let isAnyUncharged = false;
     // Here and below the loops are written out, with a branch for each case, and not shared by a function. V8 learns for each
     // place in the code which types it sees: a shared place sees several, and then V8 allocates an object for each number.
     for (let i = 0; i < kinds.length; i++) {
@@ -56,8 +56,8 @@ export class MemoryDirect implements DirectCounters {
       const period = periods[i];
       const amount = byMeter[meters[i] as number] as number; // sound, as all below: there is a meter for each kind
       if (amount === 0) {
-        // Nothing to charge needs no room: a spent budget stops no free model.
-        if (period === undefined) isAnyStill = true;
+        // Nothing to charge needs no room: a spent budget stops no free model. A period ends when it does, charged or not.
+        if (period === undefined) isAnyUncharged = true;
       } else if (isLatest(numbers, at, period, now, now)) {
         if (!((numbers[at + USED] as number) + amount <= (maxes[i] as number))) return undefined;
       } else if (!((kinds[i] as CountKind).used(cells, at, now, period) + amount <= (maxes[i] as number))) {
@@ -85,8 +85,8 @@ export class MemoryDirect implements DirectCounters {
       if (isLatest(numbers, at, period, now, now)) used[i] = addToLatest(numbers, at, amount);
       else used[i] = (kinds[i] as CountKind).add(cells, at, amount, made, period);
     }
-    if (isAnyStill) {
-      // When a sliding count is empty that was not charged does not follow from this moment.
+    if (isAnyUncharged) {
+      // When a count is empty that was not charged does not follow from this moment.
       made.resetMs = kinds.map((kind, i) => {
         const emptyAt = kind.emptyAt(cells, plan.address(places, i), now, periods[i]);
         return Math.max(0, emptyAt - callerNow);
