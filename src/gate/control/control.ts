@@ -79,18 +79,21 @@ export class Control {
     if (denied) throw denied;
   }
 
-  /** Reads where the actor has a permission. */
+  /**
+   * Reads where the actor has a permission.
+   *
+   * @param subject what the audit trail says was to be read: the org or the project, where it is not said
+   */
   async read<T>(
     permission: StandardPermission,
     resource: Resource,
     reading: (acting: Acting) => Promise<T>,
+    subject = placeOf(resource),
   ): Promise<T> {
-    const { orgId, projectId } = resource;
+    const { orgId } = resource;
     const acting = await this.acting(orgId, permission);
     const denied = this.#denial(acting, permission, resource);
     if (denied === undefined) return reading(acting);
-    const subject: Subject =
-      projectId === undefined ? { kind: "org", id: orgId } : { kind: "project", id: projectId, projectId };
     await this.#recordDeniedRead(orgId, acting, permission, subject, denied);
     throw denied;
   }
@@ -248,4 +251,9 @@ export class Control {
   async #draft(orgId: string): Promise<Draft> {
     return new Draft(this.storage, orgId, this.now(), await this.storage.get("trail", orgId));
   }
+}
+
+/** The project, or else the org, that something is in. */
+export function placeOf({ orgId, projectId }: Pick<Resource, "orgId" | "projectId">): Subject {
+  return projectId === undefined ? { kind: "org", id: orgId } : { kind: "project", id: projectId, projectId };
 }

@@ -4,7 +4,7 @@ import { ValidationError } from "../../model/errors.js";
 import { parse } from "../../model/validation.js";
 import type { Acting } from "./actor.js";
 import { SOMEBODY } from "./authority.js";
-import type { Control } from "./control.js";
+import { type Control, placeOf } from "./control.js";
 
 const PERMISSION = "usage.view";
 
@@ -39,12 +39,9 @@ export function ledgerOf(control: Control): LedgerReports {
       const report = (within: readonly ReportScope[]) => ledger.report({ ...query, timeZone }, within);
       const within = await visibleScopes(control, acting, query);
       if (within.length > 0) return report(within);
-      const asked = {
-        orgId,
-        ...(projectId !== undefined && { projectId }),
-        ...(userId !== undefined && { userId }),
-      };
-      return control.read(PERMISSION, asked, () => report([]));
+      // Where a part is not named, that of somebody else stands for it: the usage of an org as such is nothing that one has a role for.
+      const asked = { orgId, projectId: projectId ?? SOMEBODY, userId: userId ?? SOMEBODY };
+      return control.read(PERMISSION, asked, () => report([]), placeOf({ orgId, projectId }));
     },
   };
 }

@@ -19,7 +19,7 @@ const web = { ...org, projectId: "web" };
 
 /** An org of Olga's with something of each kind in it; Mia is a member of it and in no project. */
 async function createWorld() {
-  const gate = createGate({ ledger: createLedger({ sink: memoryLedgerSink() }) });
+  const gate = createGate({ auditDenied: true, ledger: createLedger({ sink: memoryLedgerSink() }) });
   const as = (userId: string) => gate.as({ userId });
   const olga = as("olga");
   await olga.orgs.create({ id: "acme", name: "Acme" });
@@ -126,6 +126,43 @@ async function createWorld() {
   return { as, inputs };
 }
 
+/** What the audit trail calls what was denied: the write, or the permission to read. */
+const ACTIONS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ["orgs", "orgMembers", "invitations", "projects", "projectMembers", "keys"].flatMap((noun) =>
+      ["get", "list"].map((verb) => [`${noun}.${verb}`, `${noun.slice(0, -1)}.view`]),
+    ),
+  ),
+  ...Object.fromEntries(
+    ["virtualModels", "mcpServers", "externalKeys"].flatMap((noun) =>
+      ["get", "list"].map((verb) => [`${noun}.${verb}`, `${noun.slice(0, -1)}.manage`]),
+    ),
+  ),
+  "keys.effective": "key.view",
+  "credits.list": "billing.view",
+  "credits.balance": "billing.view",
+  "audit.list": "audit.view",
+  "ledger.report": "usage.view",
+};
+
+/** Of what: the record that was named, if there is one, else where it was to be. */
+function subjectOf(noun: string, verb: string, input: Record<string, string>): object {
+  const { orgId = "acme", projectId, userId } = input;
+  if (["list", "balance", "report"].includes(verb)) {
+    return projectId === undefined || noun === "keys"
+      ? { subjectKind: "org", subjectId: orgId }
+      : { subjectKind: "project", subjectId: projectId, projectId };
+  }
+  if (noun === "orgs") return { subjectKind: "org", subjectId: orgId };
+  if (noun.endsWith("Members")) {
+    const ids = [orgId, projectId, userId].filter((id) => id !== undefined);
+    return { subjectKind: noun.slice(0, -1), subjectId: JSON.stringify(ids) };
+  }
+  const subjectKind = noun === "credits" ? "creditGrant" : noun.slice(0, -1);
+  if (verb === "create" || verb === "grant") return { subjectKind };
+  return { subjectKind, subjectId: input[`${subjectKind}Id`] };
+}
+
 /** What somebody without any permission may do all the same, and why that shows and changes nothing of others. */
 const OPEN: Readonly<Record<string, string>> = {
   "orgs.create": "everybody may have an org of their own",
@@ -139,23 +176,41 @@ const methods = Object.entries(controlSchemas).flatMap(([noun, verbs]) =>
 );
 
 /** A method of somebody's in a world of its own, with its input. */
-async function methodOf(noun: string, verb: string, userId: string): Promise<() => Promise<unknown>> {
+async function methodOf(noun: string, verb: string, userId: string) {
   const { as, inputs } = await createWorld();
   const method = Reflect.get(Reflect.get(as(userId), noun), verb);
-  return () => method(Reflect.get(Reflect.get(inputs, noun), verb));
+  const input = Reflect.get(Reflect.get(inputs, noun), verb);
+  const call = (): Promise<unknown> => method(input);
+  const denied = async () => (await as("olga").audit.list({ ...org, outcome: "denied" })).items;
+  return { call, input, denied };
 }
 
 describe.each(methods)("%s", (name, noun, verb) => {
-  test.each(["eve, who is not in the org", "mia, who is in no project of it"])("refuses %s", async (who) => {
-    const call = await methodOf(noun, verb, who.slice(0, 3));
+  test.each([
+    ["eve", "who is not in the org", "not_in_org"],
+    ["mia", "who is in no project of it", "not_granted"],
+  ])("refuses %s, %s, and the trail says so", async (who, _, reason) => {
+    const { call, input, denied } = await methodOf(noun, verb, who);
     const answer = await call().catch(({ code }) => ({ code }));
     const refusals = [{ code: "permission" }, { code: "not_found" }];
     if (name === "orgs.create") expect(answer).toMatchObject({ name: "Own" });
     else expect(name in OPEN ? [...refusals, { items: [] }] : refusals).toContainEqual(answer);
+
+    // An invitation is nobody's who has not its token: that is a mistake, and no attempt on an org.
+    if (name in OPEN || name === "invitations.accept") return expect(await denied()).toEqual([]);
+    const singular = noun === "credits" ? "credit" : noun.slice(0, -1);
+    expect(await denied()).toMatchObject([
+      {
+        actorUserId: who,
+        action: ACTIONS[name] ?? `${singular}.${verb}`,
+        reason: expect.stringMatching(new RegExp(`^\\S+ is not allowed: ${reason}$`)),
+        ...subjectOf(noun, verb, input),
+      },
+    ]);
   });
 
   test("does for whoever may what it is asked", async () => {
-    const call = await methodOf(noun, verb, name === "invitations.accept" ? "ivo" : "olga");
+    const { call } = await methodOf(noun, verb, name === "invitations.accept" ? "ivo" : "olga");
     await call();
   });
 });
