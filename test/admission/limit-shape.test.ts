@@ -170,6 +170,7 @@ describe("a plan", () => {
       maxes: [3, 4],
       shape,
       epoch: undefined,
+      blocks: [],
       places: { blocks: [], offsets: [], kinds: [] },
     });
   });
