@@ -69,6 +69,8 @@ export class CompiledChain extends Plan {
 
   /** As {@link forModel}, where only some of its models can be reached: the limits are those of the first of them. */
   forTargets(targets: readonly string[], model: string): Plan {
+    const whole = this.forModel(model);
+    if (isSameList(targets, whole.models ?? [model])) return whole;
     return this.#plan(targets.length > 0, targets, [targets[0] ?? model, model]);
   }
 
@@ -129,6 +131,10 @@ function keyScope({ org, key }: KeyChain): Scope {
 /** Whether a limit is about a call to a model known by `names`: the model itself, and the alias it was called by. */
 function concerns(names: readonly string[]): (limit: Limit) => boolean {
   return ({ perModel }) => perModel === undefined || names.some((name) => matches(perModel, name));
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, i) => text === b[i]);
 }
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {

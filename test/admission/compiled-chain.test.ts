@@ -146,6 +146,8 @@ describe("a plan of a chain", () => {
       "key requests/minute/openai/* 2",
       "key requests/minute/smart 3",
     ]);
+    // What is asked for with each extension of a call is not made each time.
+    expect(compiled.forTargets(["m"], "m")).toBe(compiled.forModel("m"));
     const none = compiled.forTargets([], "m");
     expect(none).toMatchObject({ allowed: false, models: [] });
     expect(limitsOf(none)).toEqual(["key requests/minute 9", "key requests/minute/m 1"]);
