@@ -149,7 +149,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
 function subjectOf(noun: string, verb: string, input: Record<string, string>): object {
   const { orgId = "acme", projectId, userId } = input;
   if (["list", "balance", "report"].includes(verb)) {
-    return projectId === undefined || noun === "keys"
+    return projectId === undefined
       ? { subjectKind: "org", subjectId: orgId }
       : { subjectKind: "project", subjectId: projectId, projectId };
   }
@@ -196,7 +196,7 @@ describe.each(methods)("%s", (name, noun, verb) => {
     if (name === "orgs.create") expect(answer).toMatchObject({ name: "Own" });
     else expect(name in OPEN ? [...refusals, { items: [] }] : refusals).toContainEqual(answer);
 
-    // An invitation is nobody's who has not its token: that is a mistake, and no attempt on an org.
+    // The token of somebody else's invitation is one that there is not, which is no attempt on an org.
     if (name in OPEN || name === "invitations.accept") return expect(await denied()).toEqual([]);
     const singular = noun === "credits" ? "credit" : noun.slice(0, -1);
     expect(await denied()).toMatchObject([
