@@ -184,13 +184,13 @@ function foreseen({ settings, ids }: Engine, direct: DirectCounters, asked: Aske
 /** Tells of an admission whoever has to know of each. */
 function tell(
   engine: Engine,
-  compiled: CompiledChain,
+  compiled: CachedChain,
   charges: Charges,
   used: readonly number[],
   now: number,
 ): void {
   engine.alerts.look(charges, used, now, compiled);
-  engine.lastUsed?.record(compiled.keyId, now);
+  engine.lastUsed?.record(compiled, now);
   engine.expiry.look(compiled, now);
 }
 

@@ -5,6 +5,7 @@ import type { LimitShapes } from "../admission/limit-shape.js";
 import { type KeyChain, keyChainSchema } from "../model/chain.js";
 import { parse } from "../model/validation.js";
 import type { Directory } from "./directory.js";
+import { type KeyInUse, NO_EPOCH } from "./last-used.js";
 import { digestOfHash } from "./token.js";
 import { within } from "./within.js";
 
@@ -14,13 +15,15 @@ interface Stamp {
 }
 
 /** A chain as it was loaded by one reference, and how fresh it is. Both in one object: each object costs a call an access to memory. */
-export class CachedChain extends CompiledChain {
+export class CachedChain extends CompiledChain implements KeyInUse {
   /** When the token it was found by ends, where that is one from before a rotation. */
   readonly tokenExpiresAt: number | undefined;
   readonly loadedAt: number;
   readonly stamp: Stamp;
   /** A second, counted from 1970, in all of which the chain is fresh: the latest such second in which it was asked for. */
   freshIn = -1;
+  usePlace = 0;
+  useEpoch = NO_EPOCH;
 
   constructor(
     chain: KeyChain,

@@ -1,9 +1,9 @@
 import { type Charges, chargeList } from "../admission/charge.js";
-import type { CompiledChain } from "../admission/compiled-chain.js";
 import type { EstimatedUse } from "../admission/estimated-use.js";
 import type { Plan } from "../admission/plan.js";
 import type { Counters, ReserveOutcome, ReserveRequest } from "../counters/counters.js";
 import type { Usage } from "../model/usage.js";
+import type { CachedChain } from "./chain-cache.js";
 import type { Engine } from "./engine.js";
 import { guarded, type Told } from "./guarded-counters.js";
 import type { CallIdempotency } from "./idempotency.js";
@@ -13,7 +13,7 @@ import { undoOf } from "./lost-reserves.js";
 export interface Asked {
   readonly call: Usage;
   readonly requested: string;
-  readonly compiled: CompiledChain;
+  readonly compiled: CachedChain;
   readonly plan: Plan;
   readonly use: EstimatedUse;
   /** The one moment of the whole decision. */
