@@ -17,6 +17,8 @@ const CONTENDERS = {
   "admit/tollgate-by-token": async (keys) => (await import("./admit/tollgate.js")).admitByToken(Number(keys)),
   "admit/tollgate-first": async (keys) => (await import("./admit/tollgate.js")).admitFirst(Number(keys)),
   "admit/tollgate-open": async (keys) => (await import("./admit/tollgate.js")).admitWhileOpen(Number(keys)),
+  "admit/tollgate-storage": async (keys) =>
+    (await import("./admit/tollgate.js")).admitOverStorage(Number(keys)),
   "admit/tollgate-request-id": async (keys) =>
     (await import("./admit/tollgate.js")).admitWithRequestId(Number(keys)),
   "admit/tollgate-byok": async (keys) => (await import("./admit/tollgate.js")).admitByok(Number(keys)),

@@ -104,6 +104,11 @@ const otherRace: Race = {
   title: `other answers, ${BAR_KEYS.toLocaleString("en")} keys`,
   contenders: [
     {
+      name: "admit/tollgate-storage",
+      parameter: String(BAR_KEYS),
+      label: "tollgate admit + settle, keys of its own storage",
+    },
+    {
       name: "admit/tollgate-headers",
       parameter: String(BAR_KEYS),
       label: "tollgate admit + settle, with header fields",

@@ -12,7 +12,7 @@ import {
 import { toResponse } from "tollgate/http";
 import type { Batch, Contender } from "../contender.js";
 import { chainOf, directoryOf, spentChainOf, tokensOf } from "./chains.js";
-import { CALLS, type Call, calls, ORDER_LENGTH, orderOf, PRICES, placeOf } from "./traffic.js";
+import { CALLS, type Call, calls, limits, ORDER_LENGTH, orderOf, PRICES, placeOf } from "./traffic.js";
 
 const DAY_MS = 86_400_000;
 
@@ -39,6 +39,15 @@ export async function admitByToken(keys: number): Promise<Contender> {
       callers(tokens, (token) => token),
     ),
   };
+}
+
+/** By key id, of keys in the gate's own storage: when they were last used is kept too. */
+export async function admitOverStorage(keys: number): Promise<Contender> {
+  const gate = createGate({ prices: priceCatalog.of(PRICES), cache: { maxKeys: keys, maxAgeMs: DAY_MS } });
+  await createKeys(gate, keys);
+  const ids = idsOf(keys);
+  await callEvery(gate, ids.map(refOf));
+  return { answer: "yes", batch: admitAndSettle(gate, callers(ids, refOf)) };
 }
 
 /** By key id, each call with a request id of its own. */
@@ -212,6 +221,21 @@ export function gateFor(
     prices: priceCatalog.of(PRICES),
     cache: { maxKeys, maxAgeMs: DAY_MS },
   });
+}
+
+/** Keys as {@link chainOf} has them. */
+async function createKeys(gate: Gate, keys: number): Promise<void> {
+  const olga = gate.as({ userId: "olga" });
+  let [lastOrg, lastProject] = ["", ""];
+  for (let key = 0; key < keys; key++) {
+    const { keyId, projectId, orgId } = placeOf(key);
+    if (orgId !== lastOrg) await olga.orgs.create({ id: orgId, name: orgId, limits: limits() });
+    if (projectId !== lastProject) {
+      await olga.projects.create({ orgId, id: projectId, name: projectId, limits: limits() });
+    }
+    await olga.keys.create({ orgId, projectId, id: keyId, limits: limits() });
+    [lastOrg, lastProject] = [orgId, projectId];
+  }
 }
 
 /**
