@@ -31,6 +31,7 @@ const CONTENDERS = {
   "admit/flexible-in-turn": async (keys) => (await import("./admit/flexible.js")).consumeInTurn(Number(keys)),
   "admit/flexible-at-once": async (keys) => (await import("./admit/flexible.js")).consumeAtOnce(Number(keys)),
   "admit/flexible-refused": async (keys) => (await import("./admit/flexible.js")).refused(Number(keys)),
+  "admit/bare": async (keys) => (await import("./admit/bare.js")).contender(Number(keys)),
   "admit/plain": async (keys) => (await import("./admit/plain.js")).contender(Number(keys)),
 } as const satisfies Record<string, (parameter: string) => Promise<Contender>>;
 

@@ -82,6 +82,7 @@ function admitRace(keys: number, byToken: boolean): Race {
       ...(byToken ? tokens : []),
       { name: "admit/flexible-in-turn", parameter, label: "rate-limiter-flexible, 9 consumes in turn" },
       { name: "admit/flexible-at-once", parameter, label: "rate-limiter-flexible, 9 consumes at once" },
+      { name: "admit/bare", parameter, label: "the same contract, nothing behind it" },
       { name: "admit/plain", parameter, label: "nine plain numbers by hand" },
     ],
     heapMb: keys < 1_000_000 ? undefined : 14_000,

@@ -11,7 +11,7 @@ export interface BenchClient {
   readonly client: RedisClient;
   incr(key: string): Promise<unknown>;
   load(script: string): Promise<string>;
-  evalsha(sha1: string, key: string): Promise<unknown>;
+  evalsha(sha1: string, keys: string[], args?: string[]): Promise<unknown>;
   limiter(options: { points: number; duration: number; keyPrefix: string }): Promise<FlexibleLimiter>;
 }
 
@@ -23,7 +23,7 @@ export async function clientOf(library: Library, url: string): Promise<BenchClie
       client,
       incr: (key) => client.incr(key),
       load: async (script) => String(await client.script("LOAD", script)),
-      evalsha: (sha1, key) => client.evalsha(sha1, 1, key),
+      evalsha: (sha1, keys, args = []) => client.evalsha(sha1, keys.length, ...keys, ...args),
       limiter: async (options) => new RateLimiterRedis({ storeClient: client, ...options }),
     };
   }
@@ -33,7 +33,7 @@ export async function clientOf(library: Library, url: string): Promise<BenchClie
     client,
     incr: (key) => client.incr(key),
     load: (script) => client.scriptLoad(script),
-    evalsha: (sha1, key) => client.evalSha(sha1, { keys: [key] }),
+    evalsha: (sha1, keys, args = []) => client.evalSha(sha1, { keys, arguments: args }),
     limiter: async (options) =>
       new RateLimiterRedis({ storeClient: client, useRedisPackage: true, ...options }),
   };

@@ -12,11 +12,22 @@ import {
   placeOf,
 } from "../admit/traffic.js";
 import type { FlexibleLimiter } from "../peers.js";
+import { bareScripts } from "./bare.js";
 import { chainWith, chargesByKey, withAmounts } from "./charges.js";
 import type { BenchClient } from "./clients.js";
 import { PREFIX } from "./server.js";
 
-export const NAMES = ["incr", "evalsha", "at-once", "in-turn", "pair", "reserve", "settle", "gate"] as const;
+export const NAMES = [
+  "incr",
+  "evalsha",
+  "bare",
+  "at-once",
+  "in-turn",
+  "pair",
+  "reserve",
+  "settle",
+  "gate",
+] as const;
 export type Name = (typeof NAMES)[number];
 
 /** One call at a time of a contender. It rejects where the answer is not what it should be. */
@@ -37,7 +48,17 @@ export async function callerOf(
       return { call: async () => void (await client.incr(`${PREFIX}incr`)) };
     case "evalsha": {
       const sha1 = await client.load("return 1");
-      return { call: async () => void (await client.evalsha(sha1, `${PREFIX}evalsha`)) };
+      return { call: async () => void (await client.evalsha(sha1, [`${PREFIX}evalsha`])) };
+    }
+    case "bare": {
+      const [once, next] = [await bareScripts(client), keysInOrder(keys)];
+      await inParallel(keys, (key) => once(key, 1, 1));
+      return {
+        call: () => {
+          const { key, tokens, cost } = next();
+          return once(key, tokens, cost);
+        },
+      };
     }
     case "at-once":
     case "in-turn":

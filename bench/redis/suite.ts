@@ -43,6 +43,7 @@ export interface RedisGrowth {
 const LABELS: Record<Name, string> = {
   incr: "INCR",
   evalsha: "EVALSHA of an empty script",
+  bare: "two bare scripts that only count",
   "at-once": "rate-limiter-flexible, 9 consumes at once",
   "in-turn": "rate-limiter-flexible, 9 consumes in turn",
   pair: "tollgate reserve + settle",
