@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { LRUCache } from "lru-cache";
 import { CompiledChain } from "../admission/compiled-chain.js";
 import type { LimitCache } from "../admission/limit-cache.js";
@@ -18,8 +19,8 @@ interface Stamp {
 export class CachedChain extends CompiledChain implements KeyInUse {
   /** When the token it was found by ends, where that is one from before a rotation. */
   readonly tokenExpiresAt: number | undefined;
-  readonly loadedAt: number;
-  readonly stamp: Stamp;
+  loadedAt: number;
+  stamp: Stamp;
   /** A second, counted from 1970, in all of which the chain is fresh: the latest such second in which it was asked for. */
   freshIn = -1;
   usePlace = 0;
@@ -36,6 +37,13 @@ export class CachedChain extends CompiledChain implements KeyInUse {
     this.tokenExpiresAt = tokenExpiresAt;
     this.stamp = stamp;
     this.loadedAt = loadedAt;
+  }
+
+  /** It was loaded again and is as it was: all that calls have worked out of it stays. */
+  renew(stamp: Stamp, loadedAt: number): void {
+    this.stamp = stamp;
+    this.loadedAt = loadedAt;
+    this.freshIn = -1;
   }
 }
 
@@ -150,13 +158,19 @@ export class ChainCache {
       if (writes !== this.#writes && reloads < RELOADS_MAX) continue;
       if (found === undefined) return undefined;
       const chain = parse(keyChainSchema, found, "chain");
+      const stamp = writes === this.#writes ? this.#stampOf(chain.org.id) : { stale: true };
+      const [cache, name] =
+        "hash" in ref ? [this.#byDigest, digestOfHash(ref.hash)] : [this.#byId, ref.keyId];
+      const known = cache.get(name);
+      if (known !== undefined && isDeepStrictEqual(known.chain, chain)) {
+        known.renew(stamp, now);
+        return known;
+      }
       const { previousToken } = chain.key;
       const tokenExpiresAt =
         "hash" in ref && previousToken?.hash === ref.hash ? previousToken.expiresAt : undefined;
-      const stamp = writes === this.#writes ? this.#stampOf(chain.org.id) : { stale: true };
       const entry = new CachedChain(chain, this.#compiling, tokenExpiresAt, stamp, now);
-      if ("hash" in ref) this.#byDigest.set(digestOfHash(ref.hash), entry);
-      else this.#byId.set(ref.keyId, entry);
+      cache.set(name, entry);
       return entry;
     }
   }

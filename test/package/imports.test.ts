@@ -95,6 +95,7 @@ describe("imports", () => {
       "temporal-polyfill",
       "lru-cache",
       "node:crypto",
+      "node:util",
       "node:zlib",
       "node:timers/promises",
       "bottleneck/light.js",

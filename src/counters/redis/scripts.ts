@@ -29,11 +29,11 @@ const byShape = new Map<string, CallScripts>();
 
 /** The scripts for calls of a shape. */
 export function scriptsOf(shape: Shape | undefined): CallScripts {
-  if (shape === undefined || !hasShortWay(shape)) return GENERAL;
+  if (shape === undefined) return GENERAL;
   const name = JSON.stringify(shape);
   const known = byShape.get(name);
   if (known !== undefined) return known;
-  if (byShape.size >= SHAPES_MAX) return GENERAL;
+  if (byShape.size >= SHAPES_MAX || !hasShortWay(shape)) return GENERAL;
   const made = {
     reserve: scriptOf(reserveScript(straightReserve(shape))),
     settle: scriptOf(settleScript(straightSettle(shape))),
