@@ -15,7 +15,7 @@ import {
  * The least that such an answer costs: a gate with tollgate's contract and nothing behind it.
  *
  * It looks up the chain and the price, asks for the time, counts nine limits in the current part of their window, all or nothing,
- * keeps the reservation, answers by a promise with the fields that tollgate answers with, and corrects the counts at the settle.
+ * keeps the reservation, answers by a promise with most of the fields that tollgate answers with, and corrects the counts at the settle.
  * It checks no input, no key and no model, and knows no time before the current minute and month, no second gate, no event, no
  * extension, no TTL.
  */

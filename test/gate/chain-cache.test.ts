@@ -154,7 +154,7 @@ describe("a chain that is loaded again", () => {
     expect(chains.byId("k1", NOON + 5500)).toBe(first);
   });
 
-  it("keeps its counts at hand and all that the ordinary way does", async () => {
+  it("goes on with its counts, and heeds a limit that was changed in the very same object", async () => {
     const clock = { at: NOON, now: () => clock.at };
     const limits = { rpm: 3 };
     const gate = createGate({
