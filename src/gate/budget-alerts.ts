@@ -3,7 +3,7 @@ import type { Charges } from "../admission/charge.js";
 import type { Limit } from "../admission/limit.js";
 import type { Period } from "../admission/period.js";
 import { readingAfter } from "./admission.js";
-import type { CallContext, GateEventHub } from "./events.js";
+import { type CallContext, contextOf, type GateEventHub } from "./events.js";
 
 /**
  * Periods of budgets remembered at least: four for each key of the 10,000 whose chains are kept by default. One that falls out
@@ -40,7 +40,12 @@ export class BudgetAlerts {
         if (!((used[i] ?? 0) / max >= threshold)) break; // they ascend; 0 / 0 is NaN and reaches none
         if (this.#isNew(limit, periods[i], threshold)) {
           const reading = readingAfter(limit, periods[i], used[i] ?? 0, now);
-          this.#events.emit("budgetThreshold", { at: now, threshold, limit: reading, context });
+          this.#events.emit("budgetThreshold", {
+            at: now,
+            threshold,
+            limit: reading,
+            context: contextOf(context),
+          });
         }
       }
     }

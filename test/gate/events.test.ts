@@ -49,6 +49,15 @@ describe("budgetThreshold", () => {
     });
   });
 
+  it("says of the call whose it was and nothing else, whether an admission or a settle reached it", async () => {
+    const { gate, heard } = setUp();
+    passed(await gate.admit(KEY, dollars(8)));
+    const { reservation } = passed(await gate.admit(KEY, dollars(1)));
+    settled(await gate.settle(reservation, { costUsd: 2 }));
+    expect(heard.map(({ context }) => context)).toStrictEqual([CONTEXT, CONTEXT]);
+    expect(Object.keys(JSON.parse(JSON.stringify(heard[0])))).toEqual(["at", "threshold", "limit", "context"]);
+  });
+
   it("is told for each threshold that one call passes, the lowest first", async () => {
     const { gate, told } = setUp(budget({ alertAt: [1, 0.25, 0.5] }));
     passed(await gate.admit(KEY, dollars(10)));
