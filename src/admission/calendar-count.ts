@@ -1,4 +1,4 @@
-import { addToLatest, type Cells, FROM, numberAt, USED } from "./cells.js";
+import { addToLatest, Cell, type Cells, numberAt } from "./cells.js";
 import type { Charge } from "./charge.js";
 import type { CountKind, Part } from "./count.js";
 import type { Period } from "./period.js";
@@ -26,8 +26,11 @@ export class CalendarCounts implements CountKind {
   used(cells: Cells, at: number, _now: number, period: Period | undefined): number {
     const { numbers } = cells;
     const { index } = present(period);
-    if (index > numberAt(numbers, at + FROM)) return 0;
-    return numberAt(numbers, at + (index === numberAt(numbers, at + PREVIOUS_INDEX) ? PREVIOUS_USED : USED));
+    if (index > numberAt(numbers, at + Cell.from)) return 0;
+    return numberAt(
+      numbers,
+      at + (index === numberAt(numbers, at + PREVIOUS_INDEX) ? PREVIOUS_USED : Cell.used),
+    );
   }
 
   fitsAt(cells: Cells, at: number, { amount, limit: { max }, period }: Charge, now: number): number {
@@ -43,11 +46,11 @@ export class CalendarCounts implements CountKind {
   add(cells: Cells, at: number, amount: number, _part: Part, period: Period | undefined): number {
     const { numbers } = cells;
     const { index, endsAt } = present(period);
-    if (index > numberAt(numbers, at + FROM)) {
-      numbers[at + PREVIOUS_INDEX] = numberAt(numbers, at + FROM);
-      numbers[at + PREVIOUS_USED] = numberAt(numbers, at + USED);
-      numbers[at + USED] = 0;
-      numbers[at + FROM] = index;
+    if (index > numberAt(numbers, at + Cell.from)) {
+      numbers[at + PREVIOUS_INDEX] = numberAt(numbers, at + Cell.from);
+      numbers[at + PREVIOUS_USED] = numberAt(numbers, at + Cell.used);
+      numbers[at + Cell.used] = 0;
+      numbers[at + Cell.from] = index;
       numbers[at + ENDS_AT] = endsAt;
     }
     return index === numberAt(numbers, at + PREVIOUS_INDEX)
@@ -66,11 +69,11 @@ export class CalendarCounts implements CountKind {
     const { numbers } = cells;
     const { index } = present(period);
     // Never below zero, which would be room for more than the max: a caller may name another period than it was charged in.
-    if (index === numberAt(numbers, at + FROM))
-      addToLatest(numbers, at, Math.max(delta, -numberAt(numbers, at + USED)));
+    if (index === numberAt(numbers, at + Cell.from))
+      addToLatest(numbers, at, Math.max(delta, -numberAt(numbers, at + Cell.used)));
     else if (index === numberAt(numbers, at + PREVIOUS_INDEX))
       addToPrevious(numbers, at, Math.max(delta, -numberAt(numbers, at + PREVIOUS_USED)));
-    else if (delta > 0 && index > numberAt(numbers, at + FROM)) this.add(cells, at, delta, part, period);
+    else if (delta > 0 && index > numberAt(numbers, at + Cell.from)) this.add(cells, at, delta, part, period);
     return this.used(cells, at, now, period);
   }
 
@@ -84,8 +87,8 @@ export class CalendarCounts implements CountKind {
   dump(cells: Cells, at: number): readonly (number | null)[] {
     const { numbers } = cells;
     return [
-      orNull(numberAt(numbers, at + FROM)),
-      numberAt(numbers, at + USED),
+      orNull(numberAt(numbers, at + Cell.from)),
+      numberAt(numbers, at + Cell.used),
       orNull(numberAt(numbers, at + PREVIOUS_INDEX)),
       numberAt(numbers, at + PREVIOUS_USED),
       orNull(numberAt(numbers, at + ENDS_AT)),

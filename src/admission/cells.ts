@@ -91,17 +91,22 @@ export class Cells {
   }
 }
 
-// The numbers of every count begin with these four. A call nearly always concerns the latest part of a count: the current
-// sub-bucket or the current period. As long as it does, all kinds count in the same way, so their `CountKind` is not called.
-
-/** When the latest part ends; of no meaning to calendar counts. */
-export const UNTIL = 0;
-/** When it begins; for calendar counts, the index of the period. */
-export const FROM = 1;
-/** All that is used, at any moment of the latest part. */
-export const USED = 2;
-/** How much of that was counted in the latest part; of no meaning to kinds that keep nothing older. */
-export const LATEST = 3;
+/**
+ * The numbers of every count begin with these four. A call nearly always concerns the latest part of a count: the current
+ * sub-bucket or the current period. As long as it does, all kinds count in the same way, so their `CountKind` is not called.
+ *
+ * An enum, since what is built has its numbers written in their places: a constant would be looked up each time.
+ */
+export enum Cell {
+  /** When the latest part ends; of no meaning to calendar counts. */
+  until = 0,
+  /** When it begins; for calendar counts, the index of the period. */
+  from = 1,
+  /** All that is used, at any moment of the latest part. */
+  used = 2,
+  /** How much of that was counted in the latest part; of no meaning to kinds that keep nothing older. */
+  latest = 3,
+}
 
 /**
  * Whether both moments, of which `until` is not the earlier, lie in the latest part of a count. Of a calendar count, which has
@@ -115,16 +120,16 @@ export function isLatest(
   until: number,
 ): boolean {
   // Not one comparison with either the index or the moment: V8 would allocate an object for a number that may be either.
-  if (period !== undefined) return numbers[at + FROM] === period.index;
+  if (period !== undefined) return numbers[at + Cell.from] === period.index;
   // Sound, as below: whoever asks has the address of a count.
-  return from >= (numbers[at + FROM] as number) && until < (numbers[at + UNTIL] as number);
+  return from >= (numbers[at + Cell.from] as number) && until < (numbers[at + Cell.until] as number);
 }
 
 /** Adds an amount, which may be negative, to a count whose latest part {@link isLatest}. Returns what is used then. */
 export function addToLatest(numbers: Float64Array, at: number, amount: number): number {
-  const used = (numbers[at + USED] as number) + amount;
-  numbers[at + USED] = used;
-  numbers[at + LATEST] = (numbers[at + LATEST] as number) + amount;
+  const used = (numbers[at + Cell.used] as number) + amount;
+  numbers[at + Cell.used] = used;
+  numbers[at + Cell.latest] = (numbers[at + Cell.latest] as number) + amount;
   return used;
 }
 

@@ -34,6 +34,32 @@ export interface EstimatedUse extends Use {
  * @throws ValidationError where an enforced limit counts input tokens and the usage does not say how many
  */
 export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | undefined {
+  return ordinaryUse(plan, usage, pricing) ?? anyUse(plan, usage, pricing);
+}
+
+/** Of a call to one model with a price, which says its tokens and nothing that is priced apart. Nearly every call is one. */
+function ordinaryUse(plan: Plan, usage: Usage, { prices }: Pricing): EstimatedUse | undefined {
+  const { model, inputTokens, maxOutputTokens: outputTokens } = usage;
+  if (model === undefined || inputTokens === undefined || outputTokens === undefined) return undefined;
+  if (plan.models !== undefined || usage.costUsd !== undefined || partsOf(usage) !== undefined)
+    return undefined;
+  const price = prices.price(model);
+  if (price === undefined) return undefined;
+  const cost = mostNanoUsd(price, { inputTokens, outputTokens });
+  const byok = usage.byok === true;
+  return {
+    requests: 1,
+    inputTokens,
+    outputTokens,
+    costNanoUsd: cost,
+    slots: 1,
+    byok,
+    models: [model],
+    parts: undefined,
+  };
+}
+
+function anyUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | undefined {
   let models = plan.models ?? (usage.model === undefined ? [] : [usage.model]);
   if (usage.inputTokens === undefined && plan.shape.needsInput && models.length > 0) throw missingInput();
   const byok = usage.byok === true;

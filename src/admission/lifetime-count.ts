@@ -1,4 +1,4 @@
-import { addToLatest, type Cells, numberAt, USED } from "./cells.js";
+import { addToLatest, Cell, type Cells, numberAt } from "./cells.js";
 import type { Charge } from "./charge.js";
 import type { CountKind } from "./count.js";
 
@@ -7,7 +7,7 @@ export class LifetimeCounts implements CountKind {
   readonly empty = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
 
   used(cells: Cells, at: number): number {
-    return numberAt(cells.numbers, at + USED);
+    return numberAt(cells.numbers, at + Cell.used);
   }
 
   fitsAt(cells: Cells, at: number, { amount, limit: { max } }: Charge): number {

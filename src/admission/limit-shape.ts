@@ -15,6 +15,8 @@ export class LimitShape {
   readonly byokCost: CostRule;
   /** For each limit, which amount of a use counts against it: see {@link meterOf}. */
   readonly meters: readonly number[];
+  /** Room for the addresses of the counts of one call, from their check to their charge. */
+  readonly addresses: Int32Array;
   /** One number for each limit, to be copied. */
   readonly #blank: readonly number[];
   readonly #clocks: readonly (PeriodClock | undefined)[];
@@ -32,6 +34,7 @@ export class LimitShape {
     this.cost = costRule(limits.filter(({ meter }) => meter === "cost"));
     this.byokCost = costRule(limits.filter(({ countByok }) => countByok));
     this.meters = limits.map(meterOf);
+    this.addresses = new Int32Array(limits.length);
     this.#blank = limits.map(() => Number.NaN);
     this.#clocks = limits.map((limit) => calendar.clockOf(limit));
   }

@@ -1,4 +1,4 @@
-import { addToLatest, type Cells, FROM, isLatest, LATEST, NO_LIST, numberAt, UNTIL, USED } from "./cells.js";
+import { addToLatest, Cell, type Cells, isLatest, NO_LIST, numberAt } from "./cells.js";
 import type { Charge } from "./charge.js";
 import type { CountKind, Part } from "./count.js";
 
@@ -42,9 +42,9 @@ export class SlidingCounts implements CountKind {
   used(cells: Cells, at: number, now: number): number {
     const { numbers } = cells;
     const first = this.#firstAt(now);
-    if (numberAt(numbers, at + OLDEST) >= first) return numberAt(numbers, at + USED);
+    if (numberAt(numbers, at + OLDEST) >= first) return numberAt(numbers, at + Cell.used);
     if (this.#latest(numbers, at) < first) return 0;
-    let used = numberAt(numbers, at + USED);
+    let used = numberAt(numbers, at + Cell.used);
     const older = olderOf(cells, at);
     for (let i = 0; i < older.length && numberAt(older, i) < first; i += 2) used -= numberAt(older, i + 1);
     return used;
@@ -53,7 +53,7 @@ export class SlidingCounts implements CountKind {
   fitsAt(cells: Cells, at: number, { amount, limit: { max } }: Charge, now: number): number {
     if (amount > max) return Number.POSITIVE_INFINITY;
     if (this.used(cells, at, now) + amount <= max) return Number.NEGATIVE_INFINITY;
-    let used = numberAt(cells.numbers, at + USED);
+    let used = numberAt(cells.numbers, at + Cell.used);
     const older = olderOf(cells, at);
     for (let i = 0; i < older.length; i += 2) {
       used -= numberAt(older, i + 1);
@@ -66,14 +66,14 @@ export class SlidingCounts implements CountKind {
   emptyAt(cells: Cells, at: number, now: number): number {
     if (this.used(cells, at, now) === 0) return Number.NEGATIVE_INFINITY;
     const latest = this.#latest(cells.numbers, at);
-    const hasLatest = numberAt(cells.numbers, at + LATEST) > 0;
+    const hasLatest = numberAt(cells.numbers, at + Cell.latest) > 0;
     return endOf(hasLatest ? latest : (olderOf(cells, at).at(-2) ?? latest), this.#widthMs);
   }
 
   add(cells: Cells, at: number, amount: number, part: Part): number {
     const { numbers } = cells;
     this.#drop(cells, at, this.#firstAt(part.at));
-    if (amount === 0) return numberAt(numbers, at + USED);
+    if (amount === 0) return numberAt(numbers, at + Cell.used);
     if (!isLatest(numbers, at, undefined, part.at, part.at))
       this.#begin(cells, at, Math.floor(part.at / this.#widthMs));
     return addToLatest(numbers, at, amount);
@@ -86,7 +86,7 @@ export class SlidingCounts implements CountKind {
     this.#drop(cells, at, first);
     const bucket = Math.floor(part.at / this.#widthMs);
     if (delta < 0 && bucket >= first) this.#refund(cells, at, -delta, bucket);
-    return numberAt(cells.numbers, at + USED);
+    return numberAt(cells.numbers, at + Cell.used);
   }
 
   idle(cells: Cells, at: number, now: number): boolean {
@@ -99,9 +99,9 @@ export class SlidingCounts implements CountKind {
 
   dump(cells: Cells, at: number): readonly number[] {
     const { numbers } = cells;
-    const amount = numberAt(numbers, at + LATEST);
+    const amount = numberAt(numbers, at + Cell.latest);
     const latest = amount === 0 ? [] : [this.#latest(numbers, at), amount];
-    return [numberAt(numbers, at + USED), ...olderOf(cells, at), ...latest];
+    return [numberAt(numbers, at + Cell.used), ...olderOf(cells, at), ...latest];
   }
 
   /** Number of the oldest bucket that still counts at `now`. */
@@ -111,17 +111,17 @@ export class SlidingCounts implements CountKind {
 
   /** Number of the latest bucket. Exact: it begins at a multiple of the width. */
   #latest(numbers: Float64Array, at: number): number {
-    return numberAt(numbers, at + FROM) / this.#widthMs;
+    return numberAt(numbers, at + Cell.from) / this.#widthMs;
   }
 
   /** Makes an empty bucket the latest. */
   #begin(cells: Cells, at: number, bucket: number): void {
     const { numbers } = cells;
-    const amount = numberAt(numbers, at + LATEST);
+    const amount = numberAt(numbers, at + Cell.latest);
     if (amount > 0) keepOlder(cells, at, this.#latest(numbers, at), amount);
-    numbers[at + LATEST] = 0;
-    numbers[at + FROM] = bucket * this.#widthMs;
-    numbers[at + UNTIL] = (bucket + 1) * this.#widthMs;
+    numbers[at + Cell.latest] = 0;
+    numbers[at + Cell.from] = bucket * this.#widthMs;
+    numbers[at + Cell.until] = (bucket + 1) * this.#widthMs;
     numbers[at + OLDEST] = olderOf(cells, at)[0] ?? bucket;
   }
 
@@ -134,7 +134,7 @@ export class SlidingCounts implements CountKind {
     const older = olderOf(cells, at);
     const i = older.findIndex((number, index) => index % 2 === 0 && number === bucket);
     if (i < 0) throw new Error("a refund is of what was charged, and its bucket is kept while it counts");
-    numbers[at + USED] = numberAt(numbers, at + USED) - amount;
+    numbers[at + Cell.used] = numberAt(numbers, at + Cell.used) - amount;
     older[i + 1] = numberAt(older, i + 1) - amount;
     if (older[i + 1] === 0) older.splice(i, 2);
     numbers[at + OLDEST] = older[0] ?? this.#latest(numbers, at);
@@ -143,9 +143,9 @@ export class SlidingCounts implements CountKind {
   /** Forgets every bucket before `first`. */
   #drop(cells: Cells, at: number, first: number): void {
     const { numbers } = cells;
-    if (numberAt(numbers, at + OLDEST) >= first || numberAt(numbers, at + USED) === 0) return;
+    if (numberAt(numbers, at + OLDEST) >= first || numberAt(numbers, at + Cell.used) === 0) return;
     const older = olderOf(cells, at);
-    let used = numberAt(numbers, at + USED);
+    let used = numberAt(numbers, at + Cell.used);
     let dead = 0;
     while (dead < older.length && numberAt(older, dead) < first) {
       used -= numberAt(older, dead + 1);
@@ -153,10 +153,10 @@ export class SlidingCounts implements CountKind {
     }
     older.splice(0, dead);
     if (this.#latest(numbers, at) < first) {
-      used -= numberAt(numbers, at + LATEST);
-      numbers[at + LATEST] = 0;
+      used -= numberAt(numbers, at + Cell.latest);
+      numbers[at + Cell.latest] = 0;
     }
-    numbers[at + USED] = used;
+    numbers[at + Cell.used] = used;
     numbers[at + OLDEST] = older[0] ?? this.#latest(numbers, at);
   }
 }

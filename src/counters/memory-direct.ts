@@ -1,13 +1,16 @@
 import { amountsByMeter, type Use } from "../admission/amounts.js";
-import { addToLatest, isLatest, USED } from "../admission/cells.js";
+import { addToLatest, Cell, isLatest } from "../admission/cells.js";
 import { type Charges, chargeList, type Reading } from "../admission/charge.js";
 import { Count, type CountKind } from "../admission/count.js";
+import type { Period } from "../admission/period.js";
 import type { Plan } from "../admission/plan.js";
 import type { DirectCharge, DirectCounters, DirectReservation } from "./counters.js";
 import { readingOf } from "./counting.js";
 import type { Idempotency, NumberedReservation, OpenReservations } from "./open-reservations.js";
 import type { ReservationIds } from "./reservation-ids.js";
 import type { ScopeCounts } from "./scope-counts.js";
+
+type Periods = readonly (Period | undefined)[];
 
 const NO_COUNTS: readonly number[] = Object.freeze([]);
 
@@ -39,59 +42,21 @@ export class MemoryDirect implements DirectCounters {
     idempotency?: Idempotency,
   ): DirectReservation | undefined {
     if (!this.#counts.locate(plan)) return undefined;
-    const { places, maxes, shape } = plan;
-    const { kinds } = places;
-    const { meters } = shape;
-    const { cells } = this.#counts;
-    const { numbers } = cells;
+    const { shape } = plan;
     const byMeter = amountsByMeter(use);
     const periods = shape.periodsAt(callerNow);
-    const amounts = shape.blank();
     const now = this.#reservations.advance(callerNow);
-    let isAnyUncharged = false;
-    // Here and below the loops are written out, with a branch for each case, and not shared by a function. V8 learns for each
-    // place in the code which types it sees: a shared place sees several, and then V8 allocates an object for each number.
-    for (let i = 0; i < kinds.length; i++) {
-      const at = plan.address(places, i);
-      const period = periods[i];
-      const amount = byMeter[meters[i] as number] as number; // sound, as all below: there is a meter for each kind
-      if (amount === 0) {
-        // Nothing to charge needs no room: a spent budget stops no free model. A period ends when it does, charged or not.
-        if (period === undefined) isAnyUncharged = true;
-      } else if (isLatest(numbers, at, period, now, now)) {
-        if (!((numbers[at + USED] as number) + amount <= (maxes[i] as number))) return undefined;
-      } else if (!((kinds[i] as CountKind).used(cells, at, now, period) + amount <= (maxes[i] as number))) {
-        return undefined;
-      }
-      amounts[i] = amount;
-    }
+    const { numbers } = this.#counts.cells;
+    const areLatest = haveRoomInLatest(numbers, plan, byMeter, periods, now);
+    if (!areLatest && !this.#haveRoom(plan, byMeter, periods, now)) return undefined;
+    const amounts = shape.blank();
     const used = shape.blank();
     const number = this.ids.take();
+    const id = this.ids.textOf(number);
     const charges = { limits: plan.limits, amounts, periods };
-    const made = new Made(
-      this.ids.textOf(number),
-      number,
-      now,
-      now + ttlMs,
-      plan,
-      charges,
-      used,
-      idempotency,
-    );
-    for (let i = 0; i < kinds.length; i++) {
-      const at = plan.address(places, i);
-      const period = periods[i];
-      const amount = amounts[i] as number;
-      if (isLatest(numbers, at, period, now, now)) used[i] = addToLatest(numbers, at, amount);
-      else used[i] = (kinds[i] as CountKind).add(cells, at, amount, made, period);
-    }
-    if (isAnyUncharged) {
-      // When a count is empty that was not charged does not follow from this moment.
-      made.resetMs = kinds.map((kind, i) => {
-        const emptyAt = kind.emptyAt(cells, plan.address(places, i), now, periods[i]);
-        return Math.max(0, emptyAt - callerNow);
-      });
-    }
+    const made = new Made(id, number, now, now + ttlMs, plan, charges, used, idempotency);
+    if (areLatest) addToLatestParts(numbers, plan, byMeter, amounts, used);
+    else this.#add(made, byMeter, amounts, used, callerNow);
     this.#reservations.addNumbered(made);
     return made;
   }
@@ -150,23 +115,108 @@ export class MemoryDirect implements DirectCounters {
     const { numbers } = cells;
     const byMeter = amountsByMeter(use);
     let isRaised = false;
-    for (let i = 0; i < kinds.length; i++) {
+    let i = 0;
+    // As long as what was charged to the latest part still is there: such loops call nothing, see below.
+    for (; i < meters.length; i++) {
+      const at = plan.address(places, i);
+      if (!isLatest(numbers, at, periods[i], held.at, now)) break;
+      const delta = (byMeter[meters[i] as number] as number) - (amounts[i] as number);
+      if (delta > 0) isRaised = true;
+      addToLatest(numbers, at, delta);
+    }
+    for (; i < meters.length; i++) {
       const delta = (byMeter[meters[i] as number] as number) - (amounts[i] as number);
       if (delta === 0) continue;
       if (delta > 0) isRaised = true;
-      const at = plan.address(places, i);
-      const period = periods[i];
-      // It was charged to the latest part, and that is still the current one.
-      if (isLatest(numbers, at, period, held.at, now)) addToLatest(numbers, at, delta);
-      else (kinds[i] as CountKind).correct(cells, at, delta, held, now, period);
+      (kinds[i] as CountKind).correct(cells, plan.address(places, i), delta, held, now, periods[i]);
     }
     if (!isRaised) return NO_COUNTS;
     return kinds.map((kind, i) => kind.used(cells, plan.address(places, i), now, periods[i]));
   }
 
+  /** Whether there is room. Zero needs none: a spent budget stops no free model. */
+  #haveRoom(plan: Plan, byMeter: Float64Array, periods: Periods, now: number): boolean {
+    const { kinds } = plan.places;
+    const { meters } = plan.shape;
+    for (let i = 0; i < kinds.length; i++) {
+      const amount = byMeter[meters[i] as number] as number; // sound, as all below: there is a meter for each kind
+      if (amount === 0) continue;
+      const at = plan.address(plan.places, i);
+      const used = (kinds[i] as CountKind).used(this.#counts.cells, at, now, periods[i]);
+      if (!(used + amount <= (plan.maxes[i] as number))) return false;
+    }
+    return true;
+  }
+
+  /** Adds what a call uses, and fills in the amounts and what is used then. */
+  #add(made: Made, byMeter: Float64Array, amounts: number[], used: number[], callerNow: number): void {
+    const { plan, charges } = made;
+    const { kinds } = plan.places;
+    const { meters } = plan.shape;
+    const { cells } = this.#counts;
+    let isAnyUncharged = false;
+    for (let i = 0; i < kinds.length; i++) {
+      const amount = byMeter[meters[i] as number] as number;
+      const period = charges.periods[i];
+      // A period ends when it does, charged or not.
+      if (amount === 0 && period === undefined) isAnyUncharged = true;
+      amounts[i] = amount;
+      used[i] = (kinds[i] as CountKind).add(cells, plan.address(plan.places, i), amount, made, period);
+    }
+    if (!isAnyUncharged) return;
+    // When a count is empty that was not charged does not follow from this moment.
+    made.resetMs = kinds.map((kind, i) => {
+      const emptyAt = kind.emptyAt(cells, plan.address(plan.places, i), made.at, charges.periods[i]);
+      return Math.max(0, emptyAt - callerNow);
+    });
+  }
+
   /** The counters' clock as of a call that does not move it. */
   #at(callerNow: number): number {
     return Math.max(this.#reservations.now, callerNow);
+  }
+}
+
+// The loops of the call that finds every count in its latest part, as nearly every call of a busy key does. They call nothing,
+// and are written out, not shared by a function: after a call V8 reads and checks everything anew, and it learns for each place in
+// the code which types it sees; a shared place sees several, and then V8 allocates an object for each number.
+
+/** Whether every count is in its latest part, has room, and is charged unless it has a period. */
+function haveRoomInLatest(
+  numbers: Float64Array,
+  plan: Plan,
+  byMeter: Float64Array,
+  periods: Periods,
+  now: number,
+): boolean {
+  const { places, maxes, shape } = plan;
+  const { meters, addresses } = shape;
+  for (let i = 0; i < meters.length; i++) {
+    const at = plan.address(places, i);
+    addresses[i] = at;
+    const period = periods[i];
+    if (!isLatest(numbers, at, period, now, now)) return false;
+    const amount = byMeter[meters[i] as number] as number;
+    if (amount === 0) {
+      if (period === undefined) return false;
+    } else if (!((numbers[at + Cell.used] as number) + amount <= (maxes[i] as number))) return false;
+  }
+  return true;
+}
+
+/** Adds what a call uses, and fills in the amounts and what is used then. */
+function addToLatestParts(
+  numbers: Float64Array,
+  plan: Plan,
+  byMeter: Float64Array,
+  amounts: number[],
+  used: number[],
+): void {
+  const { meters, addresses } = plan.shape;
+  for (let i = 0; i < meters.length; i++) {
+    const amount = byMeter[meters[i] as number] as number;
+    amounts[i] = amount;
+    used[i] = addToLatest(numbers, addresses[i] as number, amount);
   }
 }
 

@@ -29,7 +29,6 @@ export class MemoryCounters implements Counters {
 
   /** Not where somebody has put a step of their own in the place of one, as tests of an outage do: that may be anything. */
   get inProcess(): boolean {
-    const { reserve, settle, read } = MemoryCounters.prototype;
     return this.reserve === reserve && this.settle === settle && this.read === read;
   }
 
@@ -62,3 +61,5 @@ export class MemoryCounters implements Counters {
     return this.#counts.dump();
   }
 }
+
+const { reserve, settle, read } = MemoryCounters.prototype;

@@ -21,9 +21,9 @@ function readUsage(input: Usage): Usage | undefined {
   for (const field in input) if (!isUsageField(field)) return undefined;
   if (typeof input !== "object" || input === null) return undefined;
   const { model, mcpServer, inputTokens, maxOutputTokens, costUsd, requestId, byok, tags } = input;
-  if (!mayBe(isModel, model) || !mayBe(isModel, mcpServer)) return undefined;
+  if (!mayBeModel(model) || !mayBeModel(mcpServer)) return undefined;
   if ((model === undefined) === (mcpServer === undefined)) return undefined;
-  if (!mayBe(isTokens, inputTokens) || !mayBe(isTokens, maxOutputTokens)) return undefined;
+  if (!mayBeTokens(inputTokens) || !mayBeTokens(maxOutputTokens)) return undefined;
   const parts = plainParts(input);
   if (parts === undefined) return undefined;
   if (parts === NO_PARTS && !isAnyGiven(mcpServer, costUsd, requestId, byok, tags)) {
@@ -50,8 +50,8 @@ function readActual(input: Actual): Actual | undefined {
   if (typeof input !== "object" || input === null || Array.isArray(input)) return undefined;
   const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens } = input;
   const { model, costUsd, disconnected } = input;
-  if (!mayBe(isTokens, inputTokens) || !mayBe(isTokens, outputTokens)) return undefined;
-  if (!mayBe(isTokens, cachedInputTokens) || !mayBe(isTokens, reasoningTokens)) return undefined;
+  if (!mayBeTokens(inputTokens) || !mayBeTokens(outputTokens)) return undefined;
+  if (!mayBeTokens(cachedInputTokens) || !mayBeTokens(reasoningTokens)) return undefined;
   const parts = plainParts(input);
   if (parts === undefined) return undefined;
   const tokens = { inputTokens, outputTokens, cachedInputTokens, reasoningTokens };
@@ -60,7 +60,7 @@ function readActual(input: Actual): Actual | undefined {
     // Where nothing is said there may be nothing to read: a promise, say.
     return isAnyGiven(inputTokens, outputTokens, cachedInputTokens, reasoningTokens) ? tokens : undefined;
   }
-  if (!mayBe(isModel, model) || !mayBe(isUsd, costUsd) || !mayBe(isBoolean, disconnected)) return undefined;
+  if (!mayBeModel(model) || !mayBe(isUsd, costUsd) || !mayBe(isBoolean, disconnected)) return undefined;
   const actual = {
     inputTokens,
     outputTokens,
@@ -96,11 +96,11 @@ function plainParts(input: CallParts): CallParts | undefined {
   ) {
     return NO_PARTS;
   }
-  if (!mayBe(isTokens, cacheWriteTokens) || !mayBe(isTokens, cacheWrite1hTokens)) return undefined;
-  if (!mayBe(isTokens, audioInputTokens) || !mayBe(isTokens, imageInputTokens)) return undefined;
-  if (!mayBe(isTokens, audioOutputTokens) || !mayBe(isTokens, imageOutputTokens)) return undefined;
+  if (!mayBeTokens(cacheWriteTokens) || !mayBeTokens(cacheWrite1hTokens)) return undefined;
+  if (!mayBeTokens(audioInputTokens) || !mayBeTokens(imageInputTokens)) return undefined;
+  if (!mayBeTokens(audioOutputTokens) || !mayBeTokens(imageOutputTokens)) return undefined;
   if (!mayBe(isItems, inputImages) || !mayBe(isItems, outputImages)) return undefined;
-  if (!mayBe(isItems, searches) || !mayBe(isModel, serviceTier)) return undefined;
+  if (!mayBe(isItems, searches) || !mayBeModel(serviceTier)) return undefined;
   return {
     cacheWriteTokens,
     cacheWrite1hTokens,
@@ -173,8 +173,12 @@ function mayBe(is: (value: unknown) => boolean, value: unknown): boolean {
   return value === undefined || is(value);
 }
 
-function isTokens(value: unknown): boolean {
-  return isWhole(value, TOKENS_MAX);
+function mayBeTokens(value: unknown): boolean {
+  return value === undefined || isWhole(value, TOKENS_MAX);
+}
+
+function mayBeModel(value: unknown): boolean {
+  return value === undefined || isModel(value);
 }
 
 function isItems(value: unknown): boolean {

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fixed, modelMax } from "../../src/admission/estimate.js";
 import { dearestCost, estimatedUse, type Pricing } from "../../src/admission/estimated-use.js";
@@ -19,6 +20,12 @@ const prices = priceCatalog.of({
     cacheWriteUsdPerMillion: 1,
   },
   dear: { inputUsdPerMillion: 0.002, outputUsdPerMillion: 0.02 },
+  hours: {
+    inputUsdPerMillion: 0.003,
+    outputUsdPerMillion: 0.03,
+    tiers: [{ aboveInputTokens: 1_000_000, inputUsdPerMillion: 0.006 }],
+    offPeak: { outputUsdPerMillion: 0.04, windows: [{ hoursUtc: "00:00-06:00" }] },
+  },
 });
 const estimate = () => 100;
 
@@ -48,6 +55,32 @@ describe("what a call is expected to use", () => {
       models: ["m"],
       parts: undefined,
     });
+  });
+
+  it("law: is the same where something that is priced apart is said to be none of", () => {
+    let priced = 0;
+    fc.assert(
+      fc.property(
+        fc.constantFrom<Limits>({}, { rpm: 9 }, { tpm: 9 }, BUDGET, BYOK_BUDGET, {
+          ...BUDGET,
+          mode: "shadow",
+        }),
+        fc.constantFrom("m", "dear", "hours", "unheard-of"),
+        fc.constantFrom(undefined, ["m"], ["dear", "m"], ["unheard-of", "m"]),
+        fc.record(
+          { inputTokens: fc.nat(), maxOutputTokens: fc.nat(), byok: fc.boolean(), costUsd: fc.nat(9) },
+          { requiredKeys: ["inputTokens"] },
+        ),
+        (limits, model, targets, said) => {
+          const plain = used(limits, { model, ...said }, targets);
+          const apart = used(limits, { model, ...said, searches: 0 }, targets);
+          expect(plain && { ...plain, parts: { searches: 0 } }).toEqual(apart);
+          if ((plain?.costNanoUsd ?? 0) > 0) priced++;
+        },
+      ),
+      { numRuns: 500 },
+    );
+    expect(priced).toBeGreaterThan(100);
   });
 
   it("is the most that the estimate says of output that is not named, asked with each target and the input", () => {

@@ -55,7 +55,12 @@ describe("budgetThreshold", () => {
     const { reservation } = passed(await gate.admit(KEY, dollars(1)));
     settled(await gate.settle(reservation, { costUsd: 2 }));
     expect(heard.map(({ context }) => context)).toStrictEqual([CONTEXT, CONTEXT]);
-    expect(Object.keys(JSON.parse(JSON.stringify(heard[0])))).toEqual(["at", "threshold", "limit", "context"]);
+    expect(Object.keys(JSON.parse(JSON.stringify(heard[0])))).toEqual([
+      "at",
+      "threshold",
+      "limit",
+      "context",
+    ]);
   });
 
   it("is told for each threshold that one call passes, the lowest first", async () => {

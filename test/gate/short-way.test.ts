@@ -6,6 +6,7 @@ import { createLedger } from "../../src/ledger/ledger.js";
 import { memoryLedgerSink } from "../../src/ledger/memory-sink.js";
 import type { Actual, Usage } from "../../src/model/usage.js";
 import { clockStep } from "../counters/limits.js";
+import { passed } from "../scenarios/answers.js";
 import { aChain, elsewhere, type World, world } from "./world.js";
 
 const CHAIN = aChain({
@@ -134,6 +135,19 @@ test("law: a gate answers and tells the same, whether its counters have a short 
     { numRuns: 60 },
   );
   expect(admitted).toBeGreaterThan(100);
+});
+
+test("a limit that a call charges nothing, and that has nothing in it, is told to be empty now on either", async () => {
+  for (const options of [{}, { counters: elsewhere() }]) {
+    const { gate, clock } = world(aChain({ key: { limits: { rpm: 9, outputTpm: 9 } } }), options);
+    const key = { keyId: "k1" };
+    const first = passed(await gate.admit(key, { model: "gpt-4o", inputTokens: 1, maxOutputTokens: 5 }));
+    await gate.release(first.reservation);
+    const { limits } = passed(await gate.admit(key, { model: "gpt-4o", inputTokens: 1, maxOutputTokens: 0 }));
+    const [requests, outputTokens] = limits;
+    expect(requests).toMatchObject({ used: 1, resetsAt: clock.at + 61_000 });
+    expect(outputTokens).toMatchObject({ used: 0, resetsAt: clock.at });
+  }
 });
 
 test("a call that begins on it is told to the ledger, as one on the ordinary way is", async () => {
