@@ -12,7 +12,7 @@ import {
 } from "./traffic.js";
 
 /**
- * The least that such an answer costs: a gate with tollgate's contract and nothing behind it.
+ * What such an answer costs at least: a gate with tollgate's contract and nothing behind it, written for these nine limits alone.
  *
  * It looks up the chain and the price, asks for the time, counts nine limits in the current part of their window, all or nothing,
  * keeps the reservation, answers by a promise with most of the fields that tollgate answers with, and corrects the counts at the settle.
@@ -44,17 +44,20 @@ export function contender(keys: number): Contender {
 }
 
 /** What is known of a key, found by its id. */
-interface BareChain {
-  readonly keyId: string;
-  readonly orgId: string;
-  readonly projectId: string;
-  readonly userId: string;
-  /** Where the counts of org, project and key begin. */
-  readonly scopes: readonly [number, number, number];
-  readonly maxes: readonly number[];
+class BareChain {
+  constructor(
+    readonly keyId: string,
+    readonly orgId: string,
+    readonly projectId: string,
+    readonly userId: string,
+    // Where the counts of each scope begin.
+    readonly org: number,
+    readonly project: number,
+    readonly key: number,
+  ) {}
 }
 
-interface BareReservation {
+class BareReservation {
   readonly id: string;
   readonly orgId: string;
   readonly projectId: string;
@@ -67,20 +70,59 @@ interface BareReservation {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly costNanoUsd: number;
-  readonly amounts: readonly number[];
-  readonly chain: BareChain;
   readonly number: number;
+  readonly chain: BareChain;
+
+  constructor(
+    chain: BareChain,
+    model: string,
+    now: number,
+    input: number,
+    output: number,
+    cost: number,
+    number: number,
+  ) {
+    this.id = `rsv_${number}`;
+    this.orgId = chain.orgId;
+    this.projectId = chain.projectId;
+    this.keyId = chain.keyId;
+    this.userId = chain.userId;
+    this.requested = model;
+    this.model = model;
+    this.reservedAt = now;
+    this.expiresAt = now + 600_000;
+    this.inputTokens = input;
+    this.outputTokens = output;
+    this.costNanoUsd = cost;
+    this.number = number;
+    this.chain = chain;
+  }
 }
 
-// The numbers of a count: the end and the beginning of the current part, all that is used, and what of it in the current part.
-const [UNTIL, FROM, USED, LATEST, PER_COUNT] = [0, 1, 2, 3, 4];
-const METERS = 3;
-const MAXES: readonly number[] = [MAX_REQUESTS, MAX_TOKENS, MAX_TOKENS * 1000];
+/** The numbers of a count: the end and the beginning of the current part, all that is used, and what of it in the current part. */
+enum Cell {
+  until = 0,
+  from = 1,
+  used = 2,
+  latest = 3,
+}
+
+/** Where the counts of a scope are: requests, tokens, cost. */
+enum Count {
+  requests = 0,
+  tokens = 4,
+  cost = 8,
+}
+
+const PER_SCOPE = 12;
+const MAX_COST = MAX_TOKENS * 1000;
+/** More than are ever open here. A power of two. */
+const PLACES = 1024;
 
 class BareGate {
   readonly #chains = new Map<string, BareChain>();
   readonly #prices = new Map<string, { readonly input: number; readonly output: number }>();
-  readonly #open = new Map<number, BareReservation>();
+  readonly #open = new Array<BareReservation | undefined>(PLACES).fill(undefined);
   readonly #counts: Float64Array;
   #made = 0;
 
@@ -89,21 +131,20 @@ class BareGate {
     const scopes = new Map<string, number>();
     const scope = (id: string) => {
       const known = scopes.get(id) ?? end;
-      if (known === end) end += METERS * PER_COUNT;
+      if (known === end) end += PER_SCOPE;
       scopes.set(id, known);
       return known;
     };
     for (let key = 0; key < keys; key++) {
       const { keyId, projectId, orgId } = placeOf(key);
-      const places = [scope(orgId), scope(projectId), scope(keyId)] as const;
-      const maxes = places.flatMap(() => MAXES);
-      this.#chains.set(keyId, { keyId, orgId, projectId, userId: `user_${key}`, scopes: places, maxes });
+      const [org, project, own] = [scope(orgId), scope(projectId), scope(keyId)];
+      this.#chains.set(keyId, new BareChain(keyId, orgId, projectId, `user_${key}`, org, project, own));
     }
     for (const [model, { inputUsdPerMillion, outputUsdPerMillion }] of Object.entries(PRICES)) {
       this.#prices.set(model, { input: inputUsdPerMillion * 1000, output: outputUsdPerMillion * 1000 });
     }
     this.#counts = new Float64Array(end);
-    for (let at = 0; at < end; at += PER_COUNT) this.#counts[at + UNTIL] = Number.MAX_SAFE_INTEGER;
+    for (let at = 0; at < end; at += PER_SCOPE / 3) this.#counts[at + Cell.until] = Number.MAX_SAFE_INTEGER;
   }
 
   admit(
@@ -120,74 +161,99 @@ class BareGate {
     return Promise.resolve(this.#correct(reservation, actual.inputTokens, actual.outputTokens));
   }
 
-  #reserve(keyId: string, model: string, inputTokens: number, outputTokens: number) {
+  #reserve(keyId: string, model: string, input: number, output: number) {
     const now = Date.now();
     const chain = this.#chains.get(keyId);
-    const amounts = this.#amounts(model, inputTokens, outputTokens);
-    if (chain === undefined || amounts === undefined) return undefined;
+    const price = this.#prices.get(model);
+    if (chain === undefined || price === undefined) return undefined;
     const counts = this.#counts;
-    const used = [0, 0, 0, 0, 0, 0, 0, 0, 0];
-    for (let i = 0; i < used.length; i++) {
-      const at = place(chain, i);
-      if (!(now >= numberAt(counts, at + FROM) && now < numberAt(counts, at + UNTIL))) return undefined;
-      used[i] = numberAt(counts, at + USED) + numberAt(amounts, i % METERS);
-      if (numberAt(used, i) > numberAt(chain.maxes, i)) return undefined;
-    }
-    for (let i = 0; i < used.length; i++) add(counts, place(chain, i), numberAt(amounts, i % METERS));
-    const { orgId, projectId, userId } = chain;
+    const tokens = input + output;
+    const cost = Math.ceil(input * price.input + output * price.output);
+    const { org, project, key } = chain;
+    const fits =
+      hasRoom(counts, org, now, tokens, cost) &&
+      hasRoom(counts, project, now, tokens, cost) &&
+      hasRoom(counts, key, now, tokens, cost);
+    if (!fits) return undefined;
+    const used = [
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+    ];
+    charge(counts, org, tokens, cost, used, 0);
+    charge(counts, project, tokens, cost, used, 3);
+    charge(counts, key, tokens, cost, used, 6);
     const number = this.#made++;
-    const reservation: BareReservation = {
-      id: `rsv_${number}`,
-      orgId,
-      projectId,
-      keyId: chain.keyId,
-      userId,
-      requested: model,
-      model,
-      reservedAt: now,
-      expiresAt: now + 600_000,
-      inputTokens,
-      outputTokens,
-      costNanoUsd: numberAt(amounts, 2),
-      amounts,
-      chain,
-      number,
-    };
-    this.#open.set(number, reservation);
-    return { admitted: true, reservation, keyId: chain.keyId, orgId, projectId, userId, used, now };
+    const reservation = new BareReservation(chain, model, now, input, output, cost, number);
+    this.#open[number % PLACES] = reservation;
+    const { orgId, projectId, userId } = chain;
+    return { admitted: true, reservation, keyId, orgId, projectId, userId, used, now };
   }
 
-  #correct({ number, chain, model, amounts: reserved }: BareReservation, input: number, output: number) {
+  #correct(reservation: BareReservation, input: number, output: number) {
     const now = Date.now();
-    const amounts = this.#amounts(model, input, output);
-    if (amounts === undefined || !this.#open.delete(number)) return undefined;
+    const { number, chain, model, inputTokens, outputTokens, costNanoUsd } = reservation;
+    const price = this.#prices.get(model);
+    if (price === undefined || this.#open[number % PLACES] !== reservation) return undefined;
+    this.#open[number % PLACES] = undefined;
+    const cost = Math.ceil(input * price.input + output * price.output);
+    const tokensDelta = input + output - inputTokens - outputTokens;
     const counts = this.#counts;
-    for (let i = 0; i < chain.maxes.length; i++) {
-      const delta = numberAt(amounts, i % METERS) - numberAt(reserved, i % METERS);
-      const at = place(chain, i);
-      if (delta !== 0 && now < numberAt(counts, at + UNTIL)) add(counts, at, delta);
-    }
-    const charged = { inputTokens: input, outputTokens: output, costNanoUsd: numberAt(amounts, 2) };
+    correct(counts, chain.org, now, tokensDelta, cost - costNanoUsd);
+    correct(counts, chain.project, now, tokensDelta, cost - costNanoUsd);
+    correct(counts, chain.key, now, tokensDelta, cost - costNanoUsd);
+    const charged = { inputTokens: input, outputTokens: output, costNanoUsd: cost };
     return { settled: true, charged, overdraft: [] };
   }
-
-  #amounts(model: string, inputTokens: number, outputTokens: number): readonly number[] | undefined {
-    const price = this.#prices.get(model);
-    if (price === undefined) return undefined;
-    return [1, inputTokens + outputTokens, inputTokens * price.input + outputTokens * price.output];
-  }
 }
 
-function place({ scopes }: BareChain, limit: number): number {
-  const scope = Math.floor(limit / METERS);
-  return numberAt(scopes, scope) + (limit % METERS) * PER_COUNT;
+function hasRoom(counts: Float64Array, scope: number, now: number, tokens: number, cost: number): boolean {
+  return (
+    fits(counts, scope + Count.requests, now, 1, MAX_REQUESTS) &&
+    fits(counts, scope + Count.tokens, now, tokens, MAX_TOKENS) &&
+    fits(counts, scope + Count.cost, now, cost, MAX_COST)
+  );
 }
 
-function add(counts: Float64Array, at: number, amount: number): void {
-  counts[at + USED] = numberAt(counts, at + USED) + amount;
-  counts[at + LATEST] = numberAt(counts, at + LATEST) + amount;
+function fits(counts: Float64Array, at: number, now: number, amount: number, max: number): boolean {
+  return (
+    now >= numberAt(counts, at + Cell.from) &&
+    now < numberAt(counts, at + Cell.until) &&
+    numberAt(counts, at + Cell.used) + amount <= max
+  );
 }
 
-function numberAt(numbers: ArrayLike<number>, index: number): number {
+function charge(
+  counts: Float64Array,
+  scope: number,
+  tokens: number,
+  cost: number,
+  used: number[],
+  limit: number,
+): void {
+  used[limit] = add(counts, scope + Count.requests, 1);
+  used[limit + 1] = add(counts, scope + Count.tokens, tokens);
+  used[limit + 2] = add(counts, scope + Count.cost, cost);
+}
+
+function correct(counts: Float64Array, scope: number, now: number, tokens: number, cost: number): void {
+  if (now < numberAt(counts, scope + Count.tokens + Cell.until)) add(counts, scope + Count.tokens, tokens);
+  if (now < numberAt(counts, scope + Count.cost + Cell.until)) add(counts, scope + Count.cost, cost);
+}
+
+function add(counts: Float64Array, at: number, amount: number): number {
+  const used = numberAt(counts, at + Cell.used) + amount;
+  counts[at + Cell.used] = used;
+  counts[at + Cell.latest] = numberAt(counts, at + Cell.latest) + amount;
+  return used;
+}
+
+function numberAt(numbers: Float64Array, index: number): number {
   return numbers[index] as number; // sound: whoever asks knows the length
 }
