@@ -69,7 +69,7 @@ class Side {
   readonly #world: World;
   readonly #made: Reservation[] = [];
   /** What the gate has told its listeners. */
-  readonly events: unknown[] = [];
+  readonly events: [event: string, payload: unknown][] = [];
 
   constructor(made: World) {
     this.#world = made;
@@ -131,6 +131,10 @@ test("law: a gate answers and tells the same, whether its counters have a short 
         if (asked.op === "admit" && Object(short).admitted) admitted++;
       }
       expect(sides[0].events).toEqual(sides[1].events);
+      for (const [, payload] of sides[0].events) {
+        const { context } = Object(payload);
+        if (context) expect(Object.keys(context)).toEqual(["orgId", "projectId", "userId", "keyId"]);
+      }
     }),
     { numRuns: 60 },
   );
