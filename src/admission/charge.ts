@@ -19,7 +19,11 @@ export interface Charges {
   readonly periods: readonly (Period | undefined)[];
 }
 
-export const NO_CHARGES: Charges = Object.freeze({ limits: [], amounts: [], periods: [] });
+export const NO_CHARGES: Charges = Object.freeze({
+  limits: Object.freeze([]),
+  amounts: Object.freeze([]),
+  periods: Object.freeze([]),
+});
 
 /** Charges one by one. */
 export function chargeList({ limits, amounts, periods }: Charges): Charge[] {

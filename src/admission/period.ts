@@ -38,7 +38,7 @@ export function periodAt(reset: CalendarReset, timeZone: string, at: number): Pe
   for (;;) {
     const next = first.add(rule.length);
     const endsAt = startOf(next, timeZone);
-    if (endsAt > at) return { index: rule.index(first), startsAt, endsAt };
+    if (endsAt > at) return Object.freeze({ index: rule.index(first), startsAt, endsAt });
     first = next;
     startsAt = endsAt;
   }

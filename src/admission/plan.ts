@@ -65,7 +65,8 @@ export class Plan {
   ) {
     this.allowed = allowed;
     this.models = models;
-    this.limits = limits;
+    // Reservations hand the list out, to whoever is given one.
+    this.limits = Object.freeze(limits);
     this.maxes = shape.maxesOf(limits);
     this.shape = shape;
     this.epoch = undefined;
@@ -98,6 +99,6 @@ export class Plan {
     const { limits, shape } = this;
     const byMeter = amountsByMeter(use);
     const amounts = shape.meters.map((meter) => byMeter[meter] as number); // sound: each meter has its place
-    return { limits, amounts, periods: shape.periodsAt(at) };
+    return { limits, amounts, periods: shape.frozenPeriodsAt(at) };
   }
 }

@@ -53,8 +53,8 @@ export class MemoryDirect implements DirectCounters {
     const used = shape.blank();
     const number = this.ids.take();
     const id = this.ids.textOf(number);
-    const charges = { limits: plan.limits, amounts, periods };
-    const made = new Made(id, number, now, now + ttlMs, plan, charges, used, idempotency);
+    const charges = { limits: plan.limits, amounts, periods: shape.frozenPeriodsAt(callerNow) };
+    const made = new Made(id, number, now, now + ttlMs, plan, charges, periods, used, idempotency);
     if (areLatest) addToLatestParts(numbers, plan, byMeter, amounts, used);
     else this.#add(made, byMeter, amounts, used, callerNow);
     this.#reservations.addNumbered(made);
@@ -103,14 +103,14 @@ export class MemoryDirect implements DirectCounters {
     const now = this.#reservations.advance(callerNow);
     // Other counters may have made it, under the same number.
     if (!(held instanceof Made && this.#reservations.holds(held))) return undefined;
-    const { plan, charges, extensions } = held;
+    const { plan, charges, periods, extensions } = held;
     // A surcharge needs a count that is kept, and extensions are given back first.
     if (extensions !== undefined || !this.#counts.locate(plan)) return undefined;
     this.#reservations.closeNumbered(held, "already_settled");
     const { places, shape } = plan;
     const { kinds } = places;
     const { meters } = shape;
-    const { amounts, periods } = charges;
+    const { amounts } = charges;
     const { cells } = this.#counts;
     const { numbers } = cells;
     const byMeter = amountsByMeter(use);
@@ -150,14 +150,14 @@ export class MemoryDirect implements DirectCounters {
 
   /** Adds what a call uses, and fills in the amounts and what is used then. */
   #add(made: Made, byMeter: Float64Array, amounts: number[], used: number[], callerNow: number): void {
-    const { plan, charges } = made;
+    const { plan, periods } = made;
     const { kinds } = plan.places;
     const { meters } = plan.shape;
     const { cells } = this.#counts;
     let isAnyUncharged = false;
     for (let i = 0; i < kinds.length; i++) {
       const amount = byMeter[meters[i] as number] as number;
-      const period = charges.periods[i];
+      const period = periods[i];
       // A period ends when it does, charged or not.
       if (amount === 0 && period === undefined) isAnyUncharged = true;
       amounts[i] = amount;
@@ -166,7 +166,7 @@ export class MemoryDirect implements DirectCounters {
     if (!isAnyUncharged) return;
     // When a count is empty that was not charged does not follow from this moment.
     made.resetMs = kinds.map((kind, i) => {
-      const emptyAt = kind.emptyAt(cells, plan.address(plan.places, i), made.at, charges.periods[i]);
+      const emptyAt = kind.emptyAt(cells, plan.address(plan.places, i), made.at, periods[i]);
       return Math.max(0, emptyAt - callerNow);
     });
   }
@@ -228,6 +228,8 @@ class Made implements NumberedReservation, DirectReservation {
   readonly expiresAt: number;
   readonly plan: Plan;
   charges: Charges;
+  /** Those of `charges` as they were made, not frozen. */
+  readonly periods: Periods;
   readonly used: readonly number[];
   resetMs: readonly number[] | undefined;
   readonly idempotency: Idempotency | undefined;
@@ -240,6 +242,7 @@ class Made implements NumberedReservation, DirectReservation {
     expiresAt: number,
     plan: Plan,
     charges: Charges,
+    periods: Periods,
     used: readonly number[],
     idempotency: Idempotency | undefined,
   ) {
@@ -249,6 +252,7 @@ class Made implements NumberedReservation, DirectReservation {
     this.expiresAt = expiresAt;
     this.plan = plan;
     this.charges = charges;
+    this.periods = periods;
     this.used = used;
     this.resetMs = undefined;
     this.idempotency = idempotency;

@@ -177,9 +177,13 @@ describe.each(OUTAGES)("while the counters are down (%s)", (outage) => {
   it("allow shows no call what a caller did to the admission of another", async () => {
     const { gate, store } = setUp({ onCountersDown: "allow" });
     store.health = "rejects";
-    const { shadow } = passed(await gate.admit(KEY, CALL));
-    expect(() => (shadow as unknown[]).push("of this call")).toThrow(TypeError);
-    expect(passed(await gate.admit(KEY, CALL)).shadow).toEqual([]);
+    const { shadow, reservation } = passed(await gate.admit(KEY, CALL));
+    for (const shared of [shadow, ...Object.values(reservation.charges)]) {
+      expect(() => (shared as unknown[]).push("of this call")).toThrow(TypeError);
+    }
+    const next = passed(await gate.admit(KEY, CALL));
+    expect(next.shadow).toEqual([]);
+    expect(next.reservation.charges).toEqual({ limits: [], amounts: [], periods: [] });
   });
 
   it("allow extends nothing of what was not counted once that is settled or over", async () => {
