@@ -227,6 +227,7 @@ function concluded(
 }
 
 function admitted({ call, requested, compiled, use, now }: Asked, id: string, counted: Held): AdmittedCall {
+  const { limits, amounts, periods } = counted.charges;
   const made = {
     id,
     orgId: compiled.orgId,
@@ -245,7 +246,7 @@ function admitted({ call, requested, compiled, use, now }: Asked, id: string, co
     parts: use.parts,
     tags: call.tags,
     degraded: counted.degraded,
-    charges: counted.charges,
+    charges: { limits, amounts: amounts.slice(), periods }, // its own: the counters go by theirs, whatever a caller does to these
   };
   return new AdmittedCall(new IssuedReservation(made, counted.held), compiled.contentLogging, now, counted);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { passed, refusedBy } from "../scenarios/answers.js";
+import { passed, refusedBy, settled } from "../scenarios/answers.js";
 import { elsewhere, limited, world } from "./world.js";
 
 const KEY = { keyId: "k1" };
@@ -13,19 +13,31 @@ function vandalize(value: unknown): void {
   if (Array.isArray(value)) Reflect.set(value, "length", 0);
 }
 
-describe("what an admission has in common with later calls", () => {
-  it.each([
-    ["the short way of counters in memory", {}],
-    ["the ordinary way of counters", { counters: elsewhere() }],
-  ])("is not changed by whoever holds it, on %s", async (_, options) => {
+describe.each([
+  ["the short way of counters in memory", () => ({})],
+  ["the ordinary way of counters", () => ({ counters: elsewhere() })],
+])("an admission in the hands of its caller, on %s", (_, options) => {
+  it("gives nobody more room, whatever is done to it", async () => {
     const chain = limited({
       org: { budget: { usd: 9, reset: "monthly" } },
       key: { rpm: 5, perModel: { "gpt-4o": { rpm: 3 } } },
     });
-    const { gate } = world(chain, options);
+    const { gate } = world(chain, options());
     for (let calls = 0; calls < 3; calls++) vandalize(passed(await gate.admit(KEY, CALL)));
     const refused = refusedBy(await gate.admit(KEY, CALL));
     expect(refused).toMatchObject({ reason: "rate_limited", limit: { used: 3, max: 3 } });
     expect((await gate.usage({ orgId: "o1" })).map(({ usd }) => usd?.max)).toEqual([9]);
+  });
+
+  it("is settled by its JSON from before, whatever is done to it meanwhile", async () => {
+    const { gate } = world(limited({ key: { tpm: 100, budget: { usd: 9, reset: "monthly" } } }), options());
+    for (let calls = 0; calls < 3; calls++) {
+      const admission = passed(await gate.admit(KEY, { ...CALL, costUsd: 1, maxOutputTokens: 9 }));
+      const json = JSON.stringify(admission.reservation);
+      vandalize(admission);
+      settled(await gate.settle(json, { inputTokens: 1, outputTokens: 1, costUsd: 0.5 }));
+    }
+    const readings = await gate.usage({ orgId: "o1", projectId: "p1", keyId: "k1" });
+    expect(readings.map(({ used }) => used)).toEqual([6, 1.5e9]);
   });
 });
