@@ -11,7 +11,7 @@ const whoSchema = z.looseObject({ userId: z.string() });
 // Ids that are missing deny; only what has no fields at all cannot be asked about.
 const resourceSchema = z.looseObject({});
 
-/** May this person do this? */
+/** May this person do this? What is asked is read at once: a caller may change its own while the person is looked up. */
 export async function authorize(
   engine: Engine,
   who: { readonly userId: string } | Principal,
@@ -21,23 +21,22 @@ export async function authorize(
 ): Promise<Verdict> {
   parse(whoSchema, who, "who");
   parse(resourceSchema, resource, "resource");
-  parse(conditionsSchema, conditions, "conditions");
-  const principal = await principalOf(engine, who, resource.orgId);
+  const held = parse(conditionsSchema, conditions, "conditions");
+  const { orgId, projectId, userId } = resource;
+  const principal = "orgId" in who ? given(who) : await found(engine, who.userId, orgId);
+  const asked = { orgId, projectId, userId };
   // Sound: a gate takes the permissions of its policy, whatever that adds to the standard one; any other is denied.
-  return engine.settings.policy.authorize(principal, permission as "org.view", resource, conditions);
+  return engine.settings.policy.authorize(principal, permission as "org.view", asked, held);
+}
+
+/** A principal as a caller has put it together; nothing is waited for. */
+function given(who: Principal): Principal {
+  parse(principalSchema, who, "who");
+  return who;
 }
 
 /** A person named by id as they are now; somebody who is not in the org has no role in it. */
-async function principalOf(
-  { directory }: Engine,
-  who: { readonly userId: string } | Principal,
-  orgId: string,
-): Promise<Principal> {
-  if ("orgId" in who) {
-    parse(principalSchema, who, "who");
-    return who;
-  }
-  const { userId } = who;
-  const found = isId(orgId) ? await directory.principal(userId, orgId) : undefined;
-  return found ?? { userId, orgId, projectRoles: {} };
+async function found({ directory }: Engine, userId: string, orgId: string): Promise<Principal> {
+  const known = isId(orgId) ? await directory.principal(userId, orgId) : undefined;
+  return known ?? { userId, orgId, projectRoles: {} };
 }

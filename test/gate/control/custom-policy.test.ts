@@ -101,6 +101,17 @@ describe("a gate with a policy of one's own", () => {
     });
   });
 
+  test("answers what it was asked, whatever the caller does to it meanwhile", async () => {
+    const key = { orgId, projectId: "ml", userId: "olga" };
+    const conditions = { mfa: true };
+    const kim = { userId: "kim", orgId, orgRole: "keyKeeper", projectRoles: {} };
+    const asked = [{ userId: "kim" }, kim].map((who) => gate.authorize(who, "key.revoke", key, conditions));
+    Object.assign(key, { orgId: "another", projectId: "another" });
+    Object.assign(kim, { orgRole: "member" });
+    conditions.mfa = false;
+    expect((await Promise.all(asked)).map(({ allowed }) => allowed)).toEqual([true, true]);
+  });
+
   test("lets nobody give a custom role that goes beyond their own, capped or not", async () => {
     const pia = gate.as({ userId: "pia" });
     await expect(pia.orgMembers.setRole({ orgId, userId: "mia", role: "keyKeeper" })).rejects.toThrow(
