@@ -22,7 +22,10 @@ export function contextOf({ orgId, projectId, userId, keyId }: CallContext): Cal
   return { orgId, projectId, userId, keyId };
 }
 
-/** What a gate tells its listeners, by event. No event holds a token or a content. */
+/**
+ * What a gate tells its listeners, by event. No event holds a token or a content. An admission, a refusal or a settlement in it is the
+ * very object that the caller gets: a listener reads it and changes nothing.
+ */
 export interface GateEvents {
   /** What `admit` has answered, whichever it was. */
   admission: { readonly at: number; readonly admission: Admission; readonly tookMs: number };
