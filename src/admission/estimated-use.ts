@@ -59,6 +59,7 @@ function ordinaryUse(plan: Plan, usage: Usage, { prices }: Pricing): EstimatedUs
   };
 }
 
+/** The same of any call: of several targets, without tokens, or with something that is priced apart. */
 function anyUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | undefined {
   let models = plan.models ?? (usage.model === undefined ? [] : [usage.model]);
   if (usage.inputTokens === undefined && plan.shape.needsInput && models.length > 0) throw missingInput();

@@ -62,4 +62,5 @@ export class MemoryCounters implements Counters {
   }
 }
 
+/** As they are here, so that one that is replaced for all counters is noticed too. */
 const { reserve, settle, read } = MemoryCounters.prototype;

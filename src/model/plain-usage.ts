@@ -173,6 +173,8 @@ function mayBe(is: (value: unknown) => boolean, value: unknown): boolean {
   return value === undefined || is(value);
 }
 
+// The two that every call asks, for themselves: `mayBe` is given another function each time, and so is inlined nowhere.
+
 function mayBeTokens(value: unknown): boolean {
   return value === undefined || isWhole(value, TOKENS_MAX);
 }
