@@ -198,11 +198,19 @@ const reservationSchema: z.ZodType<Reservation> = schemaOf<Reservation>()(
  * @throws ValidationError where it is none
  */
 export function reservationFrom(input: unknown): Reservation {
-  if (IssuedReservation.is(input)) return IssuedReservation.whole(input);
+  if (IssuedReservation.is(input)) {
+    const whole = IssuedReservation.whole(input);
+    if (hasCharges(whole)) return whole;
+  }
   const value = typeof input === "string" ? jsonOf(input) : input;
   const mistake = mistakeIn(value);
   if (mistake !== undefined) throw new ValidationError([{ field: "reservation", expected: mistake }]);
   return parse(reservationSchema, value, "reservation");
+}
+
+/** Whether it has its charges yet: they are long, and a caller may have cut them off before writing it to a log. */
+function hasCharges({ charges }: Partial<Reservation>): boolean {
+  return Array.isArray(charges?.limits) && Array.isArray(charges.amounts) && Array.isArray(charges.periods);
 }
 
 /** What was handed in instead, where that is a usual mistake: its fourteen missing fields would not tell. */
