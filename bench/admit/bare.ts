@@ -12,7 +12,7 @@ import {
 } from "./traffic.js";
 
 /**
- * What such an answer costs at least: a gate with tollgate's contract and nothing behind it, written for these nine limits alone.
+ * How much room the contract leaves: a gate with tollgate's contract and nothing behind it, written for these nine limits alone.
  *
  * It looks up the chain and the price, asks for the time, counts nine limits in the current part of their window, all or nothing,
  * keeps the reservation, answers by a promise with most of the fields that tollgate answers with, and corrects the counts at the settle.
@@ -114,9 +114,10 @@ enum Count {
   cost = 8,
 }
 
-const PER_SCOPE = 12;
+const PER_COUNT = 4;
+const PER_SCOPE = 3 * PER_COUNT;
 const MAX_COST = MAX_TOKENS * 1000;
-/** More than are ever open here. A power of two. */
+/** More than are ever open here. */
 const PLACES = 1024;
 
 class BareGate {
@@ -144,7 +145,7 @@ class BareGate {
       this.#prices.set(model, { input: inputUsdPerMillion * 1000, output: outputUsdPerMillion * 1000 });
     }
     this.#counts = new Float64Array(end);
-    for (let at = 0; at < end; at += PER_SCOPE / 3) this.#counts[at + Cell.until] = Number.MAX_SAFE_INTEGER;
+    for (let at = 0; at < end; at += PER_COUNT) this.#counts[at + Cell.until] = Number.MAX_SAFE_INTEGER;
   }
 
   admit(

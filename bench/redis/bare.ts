@@ -35,7 +35,7 @@ end
 return 1`;
 
 /**
- * The least that reserve and settle cost: two scripts, all or nothing, over nine plain counts that never end. They know no
+ * Reserve and settle with nothing behind them: two scripts, all or nothing, over nine plain counts that never end. They know no
  * windows, no expiry, no request id, no way back of a clock, and keep of a reservation no more than two amounts.
  */
 export async function bareScripts(client: BenchClient) {
