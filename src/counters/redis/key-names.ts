@@ -43,6 +43,11 @@ export class KeyNames {
     return `${this.#prefix}${tagOf(orgId)}:r:${nameOf(id)}`;
   }
 
+  /** What calls of the same limits have in common, by their tags. */
+  plan(orgId: string, tags: string): string {
+    return `${this.#prefix}${tagOf(orgId)}:p:${nameOf(tags)}`;
+  }
+
   /** Which reservation an idempotency key has made. */
   idempotency(orgId: string, key: string): string {
     return `${this.#prefix}${tagOf(orgId)}:i:${nameOf(key)}`;

@@ -16,9 +16,10 @@ import { RequestEncoder } from "../wire/request.js";
 import { type Connection, connectionOf } from "./client.js";
 import { EvictionWarning } from "./eviction-warning.js";
 import { KeyNames, nameOf } from "./key-names.js";
+import { PLAN_EXTRA_MS } from "./lua/plans.js";
 import { type RedisCountersOptions, settingsFrom } from "./options.js";
 import { type RedisLayout, redisLayout } from "./redis-layout.js";
-import { LOOK_SCRIPT, READ_SCRIPT, run, type Script } from "./scripts.js";
+import { LOOK_SCRIPT, PLANS_SCRIPT, READ_SCRIPT, run, type Script } from "./scripts.js";
 
 /** Tells a script to go by the server's clock. */
 const SERVER_CLOCK = -1;
@@ -28,6 +29,21 @@ const CALLER_CLOCK_LEAST_MS = 86_400_000;
 
 /** How often an idempotency key is looked at again because its reservation was closed meanwhile. */
 const LOOKS_MAX = 8;
+
+/** A call that has left its plan out may be on its way so long, in milliseconds. */
+const ON_THE_WAY_MS = 1_800_000;
+
+const NO_TAGS: readonly string[] = Object.freeze([]);
+
+/** Where in the arguments of a reserve its plan is. */
+const PLAN = 3;
+
+/** In place of an outcome: a reservation that may be the answer. */
+interface Look {
+  readonly look: string;
+  /** That of the call. */
+  readonly layout: RedisLayout;
+}
 
 /**
  * Counters that many processes share, in Redis (6.2 or later) or Valkey: a script call for each reserve, settle and read,
@@ -76,7 +92,7 @@ class RedisCounters implements Counters {
     for (let looks = 0; looks < LOOKS_MAX; looks++) {
       const answer = await this.#reserve(request, clock, nonce, closed);
       if ("outcome" in answer) return answer;
-      const looked = await this.#look(request, answer.look || request.id, clock);
+      const looked = await this.#look(request, answer, clock);
       if (looked !== undefined) return looked;
       closed = answer.look;
     }
@@ -87,9 +103,18 @@ class RedisCounters implements Counters {
   async settle({ id, orgId, now, amounts }: SettleRequest): Promise<SettleOutcome> {
     const header = [this.#clamp(now), this.#rememberMs, this.#leastMs] as const;
     const { layout, numbers } = this.#encoder.encode(orgId, amounts, header);
-    const keys = [this.#names.reservation(orgId, id), ...layout.keys];
-    const args = [this.#nextNonce(), `[${numbers}]`, layout.tags, layout.plan];
-    const reply = await this.#run(layout.settle, keys, args);
+    const nonce = this.#nextNonce();
+    const settle = (plan: string, others: readonly string[]) => {
+      const plans = others.map((tags) => this.#names.plan(orgId, tags));
+      const keys = [this.#names.reservation(orgId, id), ...layout.keys, ...plans, layout.planKey];
+      return this.#run(layout.settle, keys, [nonce, `[${numbers}]`, layout.tags, plan, ...others]);
+    };
+    let reply = await settle("", NO_TAGS);
+    for (let asked = 0; Number(reply[0]) === -STATUS.unplanned; asked++) {
+      if (asked === LOOKS_MAX)
+        throw new ConflictError("other calls kept extending the reservation; try again");
+      reply = await settle(layout.plan, reply.slice(1).map(String));
+    }
     const used = reply.map(Number);
     const [status = 0] = used;
     if (status < 0) return { outcome: notOpenFrom(-status) };
@@ -107,49 +132,85 @@ class RedisCounters implements Counters {
   /** The client is the caller's to close. */
   async close(): Promise<void> {}
 
-  /** One attempt; `look` names a reservation that may be the answer. */
+  /** One attempt. */
   async #reserve(
     request: ReserveRequest,
     clock: number,
     nonce: string,
     closed: string,
-  ): Promise<ReserveOutcome | { readonly look: string }> {
+  ): Promise<ReserveOutcome | Look> {
     const { id, orgId, now, ttlMs, charges, extend = false, dryRun = false } = request;
     const idempotency = extend ? undefined : request.idempotency;
     const mode = (extend ? 1 : 0) + (dryRun ? 2 : 0);
-    const sent = this.#encoder.encode(orgId, charges, [ttlMs, ttlMs + this.#rememberMs, now]);
+    const keptMs = ttlMs + this.#rememberMs;
+    const sent = this.#encoder.encode(orgId, charges, [ttlMs, keptMs, now]);
     const { layout, numbers } = sent;
     const keys = [this.#names.reservation(orgId, id)];
     if (idempotency) keys.push(this.#names.idempotency(orgId, idempotency.key));
-    keys.push(...layout.keys);
-    const args = ["", `[${numbers}]`, layout.tags, layout.plan];
+    keys.push(...layout.keys, layout.planKey);
+    const sentAt = performance.now();
+    const isKept = sentAt + keptMs <= layout.planKeptUntil;
+    const args = ["", `[${numbers}]`, layout.tags, isKept ? "" : layout.plan];
     if (clock !== SERVER_CLOCK || mode !== 0 || idempotency) {
       args[0] = `[${clock},${this.#leastMs},${mode}]`;
       args.push(nonce, idempotency ? nameOf(idempotency.fingerprint) : "", closed);
     }
-    const reply = await this.#run(layout.reserve, keys, args);
+    let reply = await this.#run(layout.reserve, keys, args);
+    if (Number(reply[0]) === STATUS.unplanned) {
+      args[PLAN] = layout.plan;
+      reply = await this.#run(layout.reserve, keys, args);
+    }
     const status = Number(reply[0]);
-    if (status === STATUS.look) return { look: String(reply[1]) };
+    if (status === STATUS.look) return { look: String(reply[1]), layout };
     // The one number is now, on the counters' clock, and the server's time too.
-    const whole = status > STATUS.foreseen ? [STATUS.reserved, status, ...reply] : reply;
-    return outcomeFrom(request, sent, whole, this.#onServerClock);
+    const whole = status > STATUS.unplanned ? [STATUS.reserved, status, ...reply] : [...reply];
+    if (extend && Array.isArray(whole.at(-1))) whole.push(await this.#planned(layout, whole.pop()));
+    const outcome = outcomeFrom(request, sent, whole, this.#onServerClock);
+    if (outcome.outcome === "reserved" && !dryRun && args[PLAN] !== "") {
+      layout.planKeptUntil = sentAt + keptMs + PLAN_EXTRA_MS - ON_THE_WAY_MS;
+    }
+    return outcome;
   }
 
   /**
    * The answer that an open reservation is to a request: one of the same idempotency key, or the request itself, sent twice
    * by the client. Nothing where it has been closed and the idempotency key is free.
    */
-  async #look(request: ReserveRequest, id: string, clock: number): Promise<ReserveOutcome | undefined> {
+  async #look(
+    request: ReserveRequest,
+    { look, layout }: Look,
+    clock: number,
+  ): Promise<ReserveOutcome | undefined> {
     const { orgId, now, idempotency } = request;
+    const id = look || request.id;
     const key = this.#names.reservation(orgId, id);
     const [status, told] = await this.#run(LOOK_SCRIPT, [key], [String(clock)]);
     if (Number(status) !== STATUS.reserved) {
       return id === request.id ? { outcome: notOpenFrom(Number(status)) } : undefined;
     }
-    const record = recordFrom(told, this.#onServerClock);
+    const record = recordFrom(await this.#planned(layout, told), this.#onServerClock);
     if (idempotency && nameOf(idempotency.fingerprint) !== record.fingerprint) return { outcome: "conflict" };
     const asked = request.extend ? request.charges : record.charges;
     return replayFrom(request, id, record, await this.read({ orgId, now, charges: asked }));
+  }
+
+  /** A record as a script tells it, with the plan of each part in place of its tags; see `recordFrom`. */
+  async #planned({ orgId, tags, plan }: RedisLayout, told: unknown): Promise<unknown[]> {
+    const record = [...(told as readonly unknown[])]; // sound: a script tells an array here
+    const places = record.flatMap((_, i) => (i > 0 && i % 4 === 0 ? [i] : []));
+    const plans = new Map<unknown, unknown>([[tags, plan]]);
+    const others = [...new Set(places.map((place) => record[place]))].filter((one) => one !== tags);
+    if (others.length > 0) {
+      const keys = others.map((one) => this.#names.plan(orgId, String(one)));
+      const kept = await this.#run(PLANS_SCRIPT, keys, []);
+      for (const [i, one] of others.entries()) plans.set(one, kept[i]);
+    }
+    if ([...plans.values()].includes(null)) throw new Error("Redis has lost what an open reservation is of");
+    for (const place of places.toReversed()) {
+      const isSame = record[place] === record[place - 4] && place > 4;
+      record[place] = isSame ? "" : plans.get(record[place]);
+    }
+    return record;
   }
 
   async #run(script: Script, keys: string[], args: string[]): Promise<Reply> {

@@ -8,8 +8,12 @@ import { type Script, scriptsOf } from "./scripts.js";
 export interface RedisLayout extends Layout {
   /** The hash of each scope. */
   readonly keys: readonly string[];
+  /** Where its plan is kept. */
+  readonly planKey: string;
   readonly reserve: Script;
   readonly settle: Script;
+  /** Until when the plan is kept at least, by the clock of this process that only goes forward, in milliseconds. */
+  planKeptUntil: number;
 }
 
 export function redisLayout(layout: Layout, names: KeyNames): RedisLayout {
@@ -17,6 +21,8 @@ export function redisLayout(layout: Layout, names: KeyNames): RedisLayout {
   return {
     ...layout,
     keys: scopes.map(({ limits }) => names.scope(orgId, limits[0]?.scopeKey ?? "")),
+    planKey: names.plan(orgId, layout.tags),
+    planKeptUntil: Number.NEGATIVE_INFINITY,
     // Wide ones are too seldom for scripts of their own.
     ...scriptsOf(isWide ? undefined : shapeOf(scopes)),
   };

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Argument, Connection } from "./client.js";
 import { LOOK } from "./lua/look.js";
+import { PLANS } from "./lua/plans.js";
 import { READ } from "./lua/read.js";
 import { reserveScript } from "./lua/reserve.js";
 import { settleScript } from "./lua/settle.js";
@@ -20,6 +21,7 @@ interface CallScripts {
 
 export const READ_SCRIPT = scriptOf(READ);
 export const LOOK_SCRIPT = scriptOf(LOOK);
+export const PLANS_SCRIPT = scriptOf(PLANS);
 const GENERAL: CallScripts = { reserve: scriptOf(reserveScript("")), settle: scriptOf(settleScript("")) };
 
 /** A server keeps every script it was sent until it restarts: calls of further shapes go the long way. */

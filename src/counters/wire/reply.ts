@@ -10,6 +10,7 @@ import type { NotOpen } from "../counters.js";
  *   refused, foreseen   now, server's time, then the readings: used, fitsAt, emptyAt of each charge. fitsAt is 0 where the charge
  *                       fits now, emptyAt where the count is zero now; either is -1 where time does not do that
  *   look                which open reservation is the answer
+ *   unplanned           which plans are needed
  *
  * A reservation that is (or would be) extended has its record at the end, see `record.ts`.
  */
@@ -22,6 +23,7 @@ export const STATUS = {
   expired: 5,
   unknown: 6,
   foreseen: 7,
+  unplanned: 8,
 } as const;
 
 /** A reply as a store gives it; numbers may come as strings, if its client is told so. */

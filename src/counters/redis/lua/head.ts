@@ -4,7 +4,7 @@ import { SUB_BUCKETS } from "../../../admission/sliding-count.js";
 /** What stands at the head of every script: names, the clock, expiry, and in-flight slots. */
 export const HEAD = `
 local call, floor, pack, unpacked, sub, byte = redis.call, math.floor, struct.pack, struct.unpack, string.sub, string.byte
-local RESERVED, REFUSED, RESERVED_IN_SHADOW, LOOK, SETTLED_ALREADY, EXPIRED, UNKNOWN, FORESEEN = 0, 1, 2, 3, 4, 5, 6, 7
+local RESERVED, REFUSED, RESERVED_IN_SHADOW, LOOK, SETTLED_ALREADY, EXPIRED, UNKNOWN, FORESEEN, UNPLANNED = 0, 1, 2, 3, 4, 5, 6, 7, 8
 local SUB_BUCKETS, FOREVER, ZONES_APART_MS, EXPIRE_AGAIN_MS, DAY_MS = ${SUB_BUCKETS}, 1e18, ${ZONES_APART_MS}, 60000, 86400000
 
 local function serverNow()

@@ -8,7 +8,7 @@ import { RECORD } from "./record.js";
  *   ARGV[1]   the caller's clock in epoch milliseconds, or -1 for the server's own
  *
  * Replies `{status}`: 4 already settled, 5 expired, 6 unknown reservation; or `{0, record}`, which is when it ends by itself, on
- * the counters' clock, and for each part of it: when it was made, on the same; label; numbers; plan. See record.ts.
+ * the counters' clock, and for each part of it: when it was made, on the same; label; numbers; tags. See record.ts.
  */
 export const LOOK = `${HEAD}${RECORD}
 local held = call('GET', KEYS[1])

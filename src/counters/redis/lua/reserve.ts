@@ -1,5 +1,6 @@
 import { COUNTING, READINGS } from "./counting.js";
 import { HEAD } from "./head.js";
+import { KEEP_PLAN } from "./plans.js";
 import { RECORD } from "./record.js";
 import { ROWS } from "./rows.js";
 import { WRITING } from "./writing.js";
@@ -9,12 +10,12 @@ import { WRITING } from "./writing.js";
  *
  *   KEYS[1]   the reservation
  *   KEYS[2]   the idempotency record, only where there is a fingerprint
- *   KEYS[…]   the scopes
+ *   KEYS[…]   the scopes, and last the plan
  *   ARGV[1]   empty where the clock is the server's and nothing else is special; else a JSON array: the caller's clock in epoch
  *             milliseconds or -1, least TTL of a scope, 1 to extend, 2 for a dry run, 3 for both, 0 for neither
  *   ARGV[2]   numbers, see rows.ts: TTL of the reservation, TTL of its record, the caller's now
  *   ARGV[3]   tags of the rows, with what else decides what the numbers mean
- *   ARGV[4]   plan, see rows.ts
+ *   ARGV[4]   plan, see rows.ts, which is kept where something is reserved; empty where it most likely is kept
  *   ARGV[5]   id of the reservation; for an extension a text that no other one has
  *   ARGV[6]   fingerprint of the request, or empty
  *   ARGV[7]   a reservation that is known to be closed and no obstacle any more, or empty
@@ -29,7 +30,8 @@ import { WRITING } from "./writing.js";
  *                  An extension that is (or would be) reserved has the record of the reservation at the end, see look.ts
  *   3 look         id of the open reservation that is the answer, or empty for this one
  *   4 already settled, 5 expired, 6 unknown reservation
- *   above 7        reserved; the status is now and the server's time, and used of each charge follows
+ *   8 unplanned    the plan is needed and not kept
+ *   above 8        reserved; the status is now and the server's time, and used of each charge follows
  *
  * @param shortWay what answers most calls and leaves the others to what follows, or empty; see straight.ts
  */
@@ -53,7 +55,7 @@ local now = raw
 ${shortWay}
 local olderOf
 ${COUNTING}${ROWS}${WRITING}${READINGS}${RECORD}
-load(firstKey)
+if not load(firstKey) then return {UNPLANNED} end
 local dryRun, extend = mode >= 2, mode % 2 == 1
 local record, expiresAt, held = nil, now + numbers[1], nil
 if extend then
@@ -66,7 +68,7 @@ if extend then
   for part = 2, #record do
     if record[part].label == id then return {LOOK, ''} end
   end
-  held = held .. partOf(now, id, record[#record].plan)
+  held = held .. partOf(now, id)
   record = recordOf(held)
 end
 
@@ -99,7 +101,7 @@ if short or shadowed or dryRun then
   for _, c in ipairs(counts) do c.older, c.turned = c.olderAfter or c.older, c.hasTurned end
 end
 
-if extend then
+${KEEP_PLAN}if extend then
   call('SET', KEYS[1], held, 'KEEPTTL')
 else
   -- Sent twice by the client, after a reply that was lost: it is reserved already.

@@ -7,6 +7,9 @@
  * the numbers, its kind and its max (`-1 - max` in shadow mode). A kind is the width of a sliding window's sub-buckets in
  * milliseconds, -1 for lifetime, -2 for in-flight, -3 for calendar periods. What else a replay needs is in the second line.
  *
+ * The short way needs no plan, and Lua hashes every byte of every string, so a call leaves it out where the store most likely has it:
+ * by the tags of its rows (`ARGV[3]`), in the last of KEYS.
+ *
  * A row is a hash field with all the counts of a scope that have one pattern of models (most calls touch one row of each scope):
  *
  *   clock, until when the key is known to be kept, tag (eight characters), max of each count;
@@ -157,9 +160,11 @@ local function readRow(row)
   end
 end
 
--- Reads every count of the call; the scopes begin at a place in KEYS.
+-- Reads every count of the call; the scopes begin at a place in KEYS. Returns the plan, if there is one.
 local function load(first)
-  for s, scope in ipairs(cjson.decode(string.match(ARGV[4], '^[^\\n]*'))) do
+  local plan = ARGV[4] ~= '' and ARGV[4] or call('GET', KEYS[#KEYS])
+  if not plan then return nil end
+  for s, scope in ipairs(cjson.decode(string.match(plan, '^[^\\n]*'))) do
     local key = KEYS[first + s - 1]
     for r = 2, #scope do
       local row = rowOf(key, scope[r][1], scope[r][2])
@@ -173,5 +178,6 @@ local function load(first)
       readRow(row)
     end
   end
+  return plan
 end
 `;

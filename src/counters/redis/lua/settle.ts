@@ -8,14 +8,16 @@ import { WRITING } from "./writing.js";
  * Corrects an open reservation to what was really used, and closes it.
  *
  *   KEYS[1]    the reservation
- *   KEYS[2…]   the scopes
+ *   KEYS[2…]   the scopes, plans that the reply before has asked for, and last the plan of the call
  *   ARGV[1]    a text that no other settle has: sent twice by the client, it has the same answer
  *   ARGV[2]    numbers, with the amounts as charges, see rows.ts: the caller's clock in epoch milliseconds or -1 for the
  *              server's own, how long the closed reservation is remembered, least TTL of a scope
  *   ARGV[3]    tags of the rows, with what else decides what the numbers mean
- *   ARGV[4]    plan, see rows.ts
+ *   ARGV[4]    plan, see rows.ts; empty where it most likely is kept
+ *   ARGV[5…]   the tags of the plans that the reply before has asked for
  *
- * Replies `{used…}`, or `{-4}` already settled, `{-5}` expired, `{-6}` unknown reservation.
+ * Replies `{used…}`, or `{-4}` already settled, `{-5}` expired, `{-6}` unknown reservation; `{-8, tags…}` where the plan is needed and
+ * not kept, or those of parts of the reservation that are of other limits.
  *
  * @param shortWay what answers most calls and leaves the others to what follows, or empty; see straight.ts
  */
@@ -33,7 +35,8 @@ local now = raw
 ${shortWay}
 local olderOf
 ${COUNTING}${ROWS}${WRITING}${RECORD}
-load(2)
+local plan = load(2)
+if not plan then return {-UNPLANNED} end
 
 local reply = {}
 if again then
@@ -62,16 +65,23 @@ local function planned(text)
 end
 
 -- What a part of the reservation charged, by the places of the amounts. Those of the same limits stand in the same order.
-local wanted, others = planned(ARGV[4]), {}
+local wanted, others, unplanned = planned(plan), {}, {-UNPLANNED}
+for place = 5, #ARGV do
+  -- Of a plan that is lost nothing is given back: it errs on the side of refusing.
+  others[ARGV[place]] = planned(call('GET', KEYS[#KEYS + place - 1 - #ARGV]) or '[]')
+end
+for _, part in ipairs(record) do
+  if part.tags ~= ARGV[3] and not others[part.tags] then unplanned[#unplanned + 1] = part.tags end
+end
+if #unplanned > 1 then return unplanned end
 local function chargesOf(part)
   local was, charges = cjson.decode(part.numbers), {}
   if part.tags == ARGV[3] then
     for place, charge in ipairs(wanted) do charges[place] = was[charge.amount] end
     return charges
   end
-  others[part.plan] = others[part.plan] or planned(part.plan)
   local byName = {}
-  for _, charge in ipairs(others[part.plan]) do byName[charge.name] = was[charge.amount] end
+  for _, charge in ipairs(others[part.tags]) do byName[charge.name] = was[charge.amount] end
   for place, charge in ipairs(wanted) do charges[place] = byName[charge.name] or 0 end
   return charges
 end

@@ -7,6 +7,7 @@
  * the one before, extensions and dry runs. The rows are those of rows.ts, and so is every number in them.
  */
 
+import { KEEP_PLAN } from "./plans.js";
 import { refuse } from "./straight-refusal.js";
 import {
   type Count,
@@ -62,14 +63,13 @@ ${rows.flatMap((row, i) => groupsOf(row, i + 1).map(turn)).join("\n")}
 ${charges.join("\n")}
 ${refuse(shape)}
 ${isAnyNothing === "" ? "" : `local empties\nif ${isAnyNothing} then\nempties = {}\n${counts.map(noteEmptyAt).join("")}end`}
-local made = 'o' .. pack('<ddIIII', expiresAt, now, #fingerprint, #ARGV[3], #ARGV[2], #ARGV[4])
-made = made .. fingerprint .. ARGV[3] .. ARGV[2] .. ARGV[4]
+local made = pack('<c1ddIIIc0c0c0', 'o', expiresAt, now, #fingerprint, #ARGV[3], #ARGV[2], fingerprint, ARGV[3], ARGV[2])
 -- Sent twice by the client, after a reply that was lost: it is reserved already.
 if not call('SET', KEYS[1], made, 'PX', numbers[2], 'NX') then return {LOOK, ''} end
 if fingerprint ~= '' then call('SET', KEYS[2], id, 'PX', math.max(numbers[1], leastMs)) end
-${writeRows(shape)}
+${KEEP_PLAN}${writeRows(shape)}
 ${isAnyNothing === "" ? "" : `if empties then return {RESERVED, now, raw, ${used}, unpack(empties)} end`}
-if now == raw and now > FORESEEN then return {now, ${used}} end
+if now == raw and now > UNPLANNED then return {now, ${used}} end
 do return {RESERVED, now, raw, ${used}} end
 until true
 `;
@@ -131,9 +131,9 @@ do return {${counts.map(({ kind, own }) => `${kind === "calendar" ? "told" : "us
 until true
 `;
   return `if not again then
-local expiresAt, at, label, tags, told, plan = unpacked('<ddIIII', held, 2)
-local begins = 34 + label
-if #held == 33 + label + tags + told + plan and sub(held, begins, begins + tags - 1) == ARGV[3] then
+local expiresAt, at, label, tags, told = unpacked('<ddIII', held, 2)
+local begins = 30 + label
+if #held == 29 + label + tags + told and sub(held, begins, begins + tags - 1) == ARGV[3] then
 ${withRows(shape, "2", body)}end
 end`;
 }

@@ -1,0 +1,13 @@
+/**
+ * How long a plan is kept above the records that need it, in milliseconds: so long, less some time for a call to arrive, calls of the
+ * same limits need not bring it again.
+ */
+export const PLAN_EXTRA_MS = 3_600_000;
+
+/** Keeps the plan that a reserve has brought, for whoever has only the tags of a record. */
+export const KEEP_PLAN = `
+if ARGV[4] ~= '' then call('SET', KEYS[#KEYS], ARGV[4], 'PX', numbers[2] + ${PLAN_EXTRA_MS}) end
+`;
+
+/** The plans that KEYS name, `false` for one that is not kept. */
+export const PLANS = "return redis.call('MGET', unpack(KEYS))";
