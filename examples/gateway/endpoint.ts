@@ -3,7 +3,6 @@ import {
   anthropicMeter,
   fromAnthropic,
   fromOpenAI,
-  type MeterOptions,
   openAIMeter,
   type UsageMeter,
 } from "tollgate";
@@ -24,7 +23,7 @@ export interface Endpoint {
   bodyOf?(body: Json): Json;
   /** What a whole answer says it has used. */
   usageOf(answer: unknown): Actual;
-  meter(options: MeterOptions): UsageMeter;
+  meter(): UsageMeter;
 }
 
 export const chatCompletions: Endpoint = {

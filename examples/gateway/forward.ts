@@ -116,8 +116,7 @@ async function passStream(
   response: Response,
   res: ServerResponse,
 ): Promise<void> {
-  const { inputTokens } = call.admission.reservation;
-  const meter = call.request.endpoint.meter({ inputTokens });
+  const meter = call.request.endpoint.meter();
   call.seen = () => ({ model, ...meter.actual() });
   for await (const chunk of response.body ?? []) {
     meter.push(chunk);

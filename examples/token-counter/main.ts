@@ -15,7 +15,7 @@ const inputTokens = estimateInputTokens(body, { tokenCounter: o200k });
 console.log(`input: ${inputTokens} tokens, by characters ${estimateInputTokens(body)}`);
 
 // The client hangs up after the first words: they are counted with the same tokenizer.
-const meter = openAIMeter({ inputTokens, tokenCounter: o200k });
+const meter = openAIMeter({ tokenCounter: o200k });
 const text = "Air scatters short waves more than long ones";
 meter.push(`data: ${JSON.stringify({ choices: [{ delta: { content: text } }] })}\n\n`);
 console.log(`output: ${meter.actual().outputTokens} tokens, by characters ${characterCounter.count(text)}`);

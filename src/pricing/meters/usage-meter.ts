@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Actual, TOKENS_MAX } from "../../model/usage.js";
-import { having, parse, schemaOf, wholeNumber } from "../../model/validation.js";
+import { having, parse, schemaOf } from "../../model/validation.js";
 import { known as knownOf } from "../dialects/counts.js";
 import { characterCounter, type TokenCounter } from "../token-counter.js";
 import { EventReader } from "./server-sent-events.js";
@@ -18,7 +18,8 @@ export interface UsageMeter {
   readonly complete: boolean;
   /**
    * What has been used as far as it was seen: the provider's own counts, and for text that came after the last of them
-   * what the token counter makes of it. An output of zero is the provider's where it comes at the end alone, or there is
+   * what the token counter makes of it. An input that the provider has not told is left out: then a settle charges what was
+   * estimated of it, with its parts. An output of zero is the provider's where it comes at the end alone, or there is
    * nothing else. Output of which something was passed over is left out, until the provider tells it again, and so is that of
    * a stream in which there is no event to read: then a settle charges the estimate. To be settled with, also when the client
    * has hung up.
@@ -27,15 +28,12 @@ export interface UsageMeter {
 }
 
 export interface MeterOptions {
-  /** The input tokens that were estimated, for a stream that ends before the provider has told them. */
-  readonly inputTokens?: number | undefined;
   /** Counts the text of a stream that ends before the provider has told its tokens; by characters by default. */
   readonly tokenCounter?: TokenCounter | undefined;
 }
 
 const optionsSchema: z.ZodType<MeterOptions> = schemaOf<MeterOptions>()(
   z.strictObject({
-    inputTokens: wholeNumber(0, TOKENS_MAX).optional(),
     tokenCounter: having<TokenCounter>("count").optional(),
   }),
 );
@@ -63,7 +61,7 @@ export function usageMeter(
   options: MeterOptions,
   read: (event: Readonly<Record<string, unknown>> | typeof DONE) => Told | undefined,
 ): UsageMeter {
-  const { inputTokens, tokenCounter = characterCounter } = parse(optionsSchema, options, "options");
+  const { tokenCounter = characterCounter } = parse(optionsSchema, options, "options");
   const text = new TextCount(tokenCounter);
   const reasoning = new TextCount(tokenCounter);
   let usage: Actual = {};
@@ -159,7 +157,6 @@ export function usageMeter(
     actual() {
       reader.flush();
       const actual = hasOnlyZeros() ? { ...zeros, ...usage } : { ...usage };
-      if (inputTokens !== undefined) actual.inputTokens ??= inputTokens;
       const reasoned = reasoning.tokens;
       // What was not read, or is not of this dialect, says nothing about the output, and nothing is not zero.
       if (hasLost) delete actual.outputTokens;

@@ -10,10 +10,13 @@ import {
   geminiMeter,
   type MeterOptions,
   openAIMeter,
+  priceCatalog,
+  type Usage,
   type UsageMeter,
 } from "tollgate";
 import { describe, expect, it, test } from "vitest";
 import { DEEP, WRITES_ANY_DEPTH } from "../../deep-json.js";
+import { limited, world } from "../../gate/world.js";
 import {
   CHAT_TEXT,
   chat,
@@ -57,9 +60,9 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
     const at = fc.array(fc.nat(bytes.length), { maxLength: 30 });
     fc.assert(
       fc.property(at, fc.nat(bytes.length), fc.boolean(), (at, end, looks) => {
-        const whole = meterOf({ inputTokens: 7 });
+        const whole = meterOf();
         whole.push(bytes.subarray(0, end));
-        const pieces = meterOf({ inputTokens: 7 });
+        const pieces = meterOf();
         for (const piece of cut(bytes.subarray(0, end), at)) {
           const before = piece.slice();
           pieces.push(piece);
@@ -136,7 +139,7 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
     });
     fc.assert(
       fc.property(chunks, (chunks) => {
-        const meter = meterOf({ inputTokens: 7 });
+        const meter = meterOf();
         for (const chunk of chunks) meter.push(chunk as string);
         expect(typeof meter.complete).toBe("boolean");
         expect(actualSchema.safeParse(meter.actual()).success).toBe(true);
@@ -156,25 +159,23 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
       Object.fromEntries(names.map((name) => [name, { get: fails }])),
     );
     for (const chunk of [guarded, withGetters]) {
-      const meter = meterOf({ inputTokens: 40 });
+      const meter = meterOf();
       expect(() => meter.push(chunk)).not.toThrow();
-      expect(meter.actual()).toEqual({ inputTokens: 40 });
+      expect(meter.actual()).toEqual({});
       meter.push(bytesOf(stream));
       expect(meter.actual()).toEqual(actual);
     }
   });
 
-  it("tells no output where the client hung up before the first event, and the input that was estimated", () => {
-    const meter = meterOf({ inputTokens: 40 });
-    expect(meter.actual()).toEqual({ inputTokens: 40, outputTokens: 0 });
+  it("tells no output where the client hung up before the first event, and nothing of the input", () => {
     expect(meterOf().actual()).toEqual({ outputTokens: 0 });
   });
 
   it("tells no output where nothing came but what keeps the connection open", () => {
-    const meter = meterOf({ inputTokens: 40 });
+    const meter = meterOf();
     for (const piece of ["\ufeff", ":", " keep-alive", "\n\n", "\r\n", " \n", ":\n"])
       meter.push(bytesOf(piece));
-    expect(meter.actual()).toEqual({ inputTokens: 40, outputTokens: 0 });
+    expect(meter.actual()).toEqual({ outputTokens: 0 });
   });
 
   it.each<[what: string, body: Uint8Array]>([
@@ -185,15 +186,15 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
     ["data that is no JSON", bytesOf("data: Hello\n\n")],
     ["half an event", bytesOf(stream.slice(0, stream.indexOf("data: ") + 10))],
   ])("says nothing of the output of %s", (_what, body) => {
-    const meter = meterOf({ inputTokens: 40 });
+    const meter = meterOf();
     meter.push(body);
-    expect(meter.actual()).toEqual({ inputTokens: 40 });
+    expect(meter.actual()).toEqual({});
   });
 
   it("says nothing of the output where no event is of its dialect", () => {
-    const meter = meterOf({ inputTokens: 40 });
+    const meter = meterOf();
     meter.push('data: {"hello":"world"}\n\n');
-    expect(meter.actual()).toEqual({ inputTokens: 40 });
+    expect(meter.actual()).toEqual({});
   });
 
   it("keeps no more than a piece of a long text, which counts piece by piece", () => {
@@ -232,7 +233,6 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
   });
 
   it("refuses options that it does not know", () => {
-    expect(() => meterOf({ inputTokens: -1 })).toThrow("options.inputTokens: a whole number");
     expect(() => meterOf({ tokenCounter: {} as never })).toThrow(
       "options.tokenCounter: an object with count",
     );
@@ -245,7 +245,7 @@ const perCharacter = { count: (text: string) => text.length };
 
 /** What is told of a stream up to the event that holds `text`, that event included. */
 function upTo(meterOf: (options?: MeterOptions) => UsageMeter, stream: string, text: string) {
-  const meter = meterOf({ inputTokens: 500, tokenCounter: perCharacter });
+  const meter = meterOf({ tokenCounter: perCharacter });
   const end = stream.indexOf("\n", stream.indexOf(text)) + 1;
   meter.push(bytesOf(stream.slice(0, end)));
   expect(meter.complete).toBe(false);
@@ -293,11 +293,10 @@ it("a function call of Gemini's that nests too deeply to be written does not thr
 });
 
 describe("a client that hangs up", () => {
-  it("of chat completions has the estimated input, and the text and tool calls so far", () => {
-    expect(upTo(openAIMeter, chat, "Zürich, ")).toMatchObject({
-      inputTokens: 500,
-      outputTokens: CHAT_TEXT.length,
-    });
+  it("of chat completions has the text and tool calls so far, and nothing of the input", () => {
+    const told = upTo(openAIMeter, chat, "Zürich, ");
+    expect(told).toMatchObject({ outputTokens: CHAT_TEXT.length });
+    expect(told).not.toHaveProperty("inputTokens");
     expect(upTo(openAIMeter, chat, "city")).toMatchObject({
       outputTokens: CHAT_TEXT.length + 'weather{"city":"Zürich"}'.length,
     });
@@ -305,7 +304,6 @@ describe("a client that hangs up", () => {
 
   it("of responses has the reasoning, text and arguments so far", () => {
     expect(upTo(openAIMeter, responses, "city")).toEqual({
-      inputTokens: 500,
       outputTokens: 'Thinking about it. Grüße aus Zürich{"city":"Zürich"}'.length,
       reasoningTokens: "Thinking about it. ".length,
       searches: 1,
@@ -334,6 +332,38 @@ describe("a client that hangs up", () => {
       reasoningTokens: 20,
     });
   });
+
+  it.each<[what: string, meter: UsageMeter, event: object, parts: Partial<Usage>]>([
+    ["audio", openAIMeter(), { choices: [{ delta: { content: "Hello" } }] }, { audioInputTokens: 95_000 }],
+    ["a cache write", anthropicMeter(), { type: "ping" }, { cacheWrite1hTokens: 100_000 }],
+  ])(
+    "before the input is told is charged for it as it was reserved: %s",
+    async (_what, meter, event, parts) => {
+      const prices = priceCatalog.of({
+        m: {
+          inputUsdPerMillion: 2,
+          outputUsdPerMillion: 0,
+          audioInputUsdPerMillion: 40,
+          cacheWrite1hUsdPerMillion: 4,
+        },
+      });
+      const { gate } = world(limited({ key: { budget: { usd: 100, reset: "monthly" } } }), { prices });
+      const admission = await gate.admit(
+        { keyId: "k1" },
+        {
+          model: "m",
+          inputTokens: 100_000,
+          maxOutputTokens: 9,
+          ...parts,
+        },
+      );
+      if (!admission.admitted) throw new Error(admission.message);
+      meter.push(event);
+      const settlement = await gate.settle(admission.reservation, { ...meter.actual(), disconnected: true });
+      const { costNanoUsd } = admission.reservation;
+      expect(settlement).toMatchObject({ charged: { inputTokens: 100_000, costNanoUsd } });
+    },
+  );
 
   it("is charged for text that came after the provider's last count, on top of that", () => {
     const usage = { prompt_tokens: 9, completion_tokens: 5 };
@@ -372,7 +402,7 @@ it.each<[whose: string, last: object]>([
     },
   ],
 ])("a meter of OpenAI's finds %s usage where it stands", (_whose, last) => {
-  const meter = openAIMeter({ inputTokens: 700 });
+  const meter = openAIMeter();
   meter.push({ choices: [{ delta: { content: "Hello" } }] });
   meter.push(last);
   expect(meter.actual()).toEqual({ inputTokens: 800, outputTokens: 5_000 });
@@ -380,14 +410,14 @@ it.each<[whose: string, last: object]>([
 });
 
 it("messages whose client hangs up are charged for the searches that were answered", () => {
-  const meter = anthropicMeter({ inputTokens: 9, tokenCounter: perCharacter });
+  const meter = anthropicMeter({ tokenCounter: perCharacter });
   const start = (content_block: object) => meter.push({ type: "content_block_start", content_block });
   const result = { type: "web_search_tool_result", content: [{ type: "web_search_result", title: "A" }] };
   start({ type: "server_tool_use", name: "web_search" });
   start(result);
   start({ ...result, content: { type: "web_search_tool_result_error", error_code: "unavailable" } });
   start(result);
-  expect(meter.actual()).toEqual({ inputTokens: 9, outputTokens: "web_search".length, searches: 2 });
+  expect(meter.actual()).toEqual({ outputTokens: "web_search".length, searches: 2 });
   meter.push({
     type: "message_delta",
     delta: { stop_reason: "end_turn" },
@@ -516,9 +546,9 @@ describe("a stream of OpenAI's of something else than text", () => {
   ])(
     "%s has the usage of its last event, and before that no output that could be counted",
     (_what, events, actual) => {
-      const meter = openAIMeter({ inputTokens: 40, tokenCounter: perCharacter });
+      const meter = openAIMeter({ tokenCounter: perCharacter });
       meter.push(events[0]);
-      expect(meter.actual()).toEqual({ inputTokens: 40 });
+      expect(meter.actual()).toEqual({});
       meter.push(events[1]);
       expect(meter.actual()).toEqual(actual);
       expect(meter.complete).toBe(true);
@@ -526,9 +556,9 @@ describe("a stream of OpenAI's of something else than text", () => {
   );
 
   it("a transcription has the usage of its last event, and before that its text", () => {
-    const meter = openAIMeter({ inputTokens: 40, tokenCounter: perCharacter });
+    const meter = openAIMeter({ tokenCounter: perCharacter });
     meter.push({ type: "transcript.text.delta", delta: "Hello" });
-    expect(meter.actual()).toEqual({ inputTokens: 40, outputTokens: 5 });
+    expect(meter.actual()).toEqual({ outputTokens: 5 });
     const details = { input_token_details: { audio_tokens: 45, text_tokens: 5 } };
     meter.push({ type: "transcript.text.done", text: "Hello", usage: { ...usage, ...details } });
     expect(meter.actual()).toEqual({ ...told, audioInputTokens: 45 });
@@ -560,14 +590,14 @@ describe("a usage of zeros", () => {
   const said = (content: string, usage: object) => ({ choices: [{ delta: { content } }], usage });
   const last = (usage: object) => ({ choices: [{ finish_reason: "stop" }], usage });
   const meterOf = (...events: object[]) => {
-    const meter = openAIMeter({ inputTokens: 700, tokenCounter: perCharacter });
+    const meter = openAIMeter({ tokenCounter: perCharacter });
     for (const event of events) meter.push(event);
     return meter;
   };
 
   it("in every chunk does not make text free, nor the input", () => {
     const meter = meterOf(said("", zero), said("Hel", zero), said("lo", zero));
-    expect(meter.actual()).toEqual({ inputTokens: 700, outputTokens: 5 });
+    expect(meter.actual()).toEqual({ outputTokens: 5 });
     expect(meter.complete).toBe(false);
   });
 
@@ -595,7 +625,7 @@ describe("a usage of zeros", () => {
       expect(meter.complete).toBe(true);
     }
     const meter = meterOf(said("Hello", zero), last(zero));
-    expect(meter.actual()).toEqual({ inputTokens: 700, outputTokens: 5 });
+    expect(meter.actual()).toEqual({ outputTokens: 5 });
   });
 
   it("is zero where there is nothing else", () => {
@@ -627,16 +657,16 @@ describe("a usage of zeros", () => {
 
   it("does not count in messages and in Gemini's answers either", () => {
     const usage = { input_tokens: 0, output_tokens: 0 };
-    const messages = anthropicMeter({ inputTokens: 700, tokenCounter: perCharacter });
+    const messages = anthropicMeter({ tokenCounter: perCharacter });
     messages.push({ type: "message_start", message: { usage } });
     messages.push({ type: "content_block_delta", delta: { type: "text_delta", text: "Hello" } });
     messages.push({ type: "message_delta", delta: {}, usage });
-    expect(messages.actual()).toEqual({ inputTokens: 700, outputTokens: 5 });
+    expect(messages.actual()).toEqual({ outputTokens: 5 });
 
-    const generate = geminiMeter({ inputTokens: 700, tokenCounter: perCharacter });
+    const generate = geminiMeter({ tokenCounter: perCharacter });
     const usageMetadata = { promptTokenCount: 0, candidatesTokenCount: 0, totalTokenCount: 0 };
     generate.push({ candidates: [{ content: { parts: [{ text: "Hello" }] } }], usageMetadata });
-    expect(generate.actual()).toEqual({ inputTokens: 700, outputTokens: 5 });
+    expect(generate.actual()).toEqual({ outputTokens: 5 });
   });
 });
 
@@ -682,16 +712,14 @@ describe("a usage of which a part is wrong", () => {
     const usage = { prompt_tokens: 800, completion_tokens: 5_000, total_tokens: 5_800, ...wrong };
     const choices = [{ delta: { content: "42" }, finish_reason: "stop" }];
     const expected = { inputTokens: 800, outputTokens: 5_000, ...told };
-    expect(actualOf(openAIMeter({ inputTokens: 700 }), { choices }, { choices: [], usage })).toEqual(
-      expected,
-    );
+    expect(actualOf(openAIMeter(), { choices }, { choices: [], usage })).toEqual(expected);
     expect(() => fromOpenAI(usage)).toThrow();
   });
 
   it("is told without that part by a meter of Anthropic's", () => {
     const usage = { input_tokens: 9_000, output_tokens: 1, service_tier: "a b", cache_creation: [] };
     const told = actualOf(
-      anthropicMeter({ inputTokens: 700 }),
+      anthropicMeter(),
       { type: "message_start", message: { usage } },
       { type: "content_block_delta", delta: { type: "text_delta", text: "42" } },
       { type: "message_delta", delta: {}, usage: { output_tokens: 5_000, iterations: "none" } },
@@ -712,17 +740,15 @@ describe("a usage of which a part is wrong", () => {
       ],
       candidatesTokensDetails: {},
     };
-    const told = actualOf(geminiMeter({ inputTokens: 700 }), { usageMetadata });
+    const told = actualOf(geminiMeter(), { usageMetadata });
     expect(told).toEqual({ inputTokens: 800, outputTokens: 5_000, imageInputTokens: 7 });
     expect(() => fromGemini(usageMetadata)).toThrow();
   });
 
   it("is unknown where the whole is wrong, and only there", () => {
     const choices = [{ delta: { content: "42" } }];
-    const told = (usage: object) =>
-      actualOf(openAIMeter({ inputTokens: 700, tokenCounter: perCharacter }), { choices, usage });
+    const told = (usage: object) => actualOf(openAIMeter({ tokenCounter: perCharacter }), { choices, usage });
     expect(told({ prompt_tokens: -1, completion_tokens: 50 })).toEqual({
-      inputTokens: 700,
       outputTokens: 50,
     });
     expect(told({ prompt_tokens: 800, completion_tokens: -1 })).toEqual({
@@ -747,9 +773,9 @@ describe("an event that is too long", () => {
   ])("%s leaves the output untold, however it is cut, until the provider tells it", (_how, tooLong) => {
     const bytes = bytesOf(`${said("Good day")}${tooLong}${said("Hello")}`);
     for (const size of [bytes.length, 1_000_003]) {
-      const meter = openAIMeter({ inputTokens: 7, tokenCounter: perCharacter });
+      const meter = openAIMeter({ tokenCounter: perCharacter });
       for (let i = 0; i < bytes.length; i += size) meter.push(bytes.subarray(i, i + size));
-      expect(meter.actual()).toEqual({ inputTokens: 7 });
+      expect(meter.actual()).toEqual({});
 
       const usage = { prompt_tokens: 9, completion_tokens: 5_000 };
       meter.push({ choices: [{ finish_reason: "stop" }], usage });
