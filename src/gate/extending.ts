@@ -15,7 +15,13 @@ import type { Engine } from "./engine.js";
 import { countersOf } from "./guarded-counters.js";
 import { degrade, refusedLocally, roomHere } from "./outage.js";
 import { limitRefusal, NO_REFUSALS, refused, shadowRefusals } from "./refusing.js";
-import { type Degraded, IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
+import {
+  asItIs,
+  type Degraded,
+  IssuedReservation,
+  type Reservation,
+  reservationFrom,
+} from "./reservation.js";
 
 /**
  * Asks for more for a call that is under way: the checks of the key again, then one `reserve` of what comes on top, in
@@ -25,7 +31,8 @@ import { type Degraded, IssuedReservation, type Reservation, reservationFrom } f
  */
 export async function extend(engine: Engine, given: unknown, more: More): Promise<Admission> {
   const now = engine.settings.clock.now();
-  const reservation = reservationFrom(given);
+  const inHand = reservationFrom(given);
+  const reservation = asItIs(inHand);
   const use = addedUse(reservation, parse(moreSchema, more, "more"), engine);
   const compiled = await engine.keys.find({ keyId: reservation.keyId }, now);
   if (engine.underWay.isOver) throw new ClosedError();
@@ -39,7 +46,7 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
     model === undefined ? compiled.forMcpServer(requested) : compiled.forTargets(models, requested);
   if (isUnpriced(plan, reservation, use, engine)) return refuse(unpricedRefusal(requested));
   const added = inPeriodsOf(reservation.charges, plan.charges(use, reservation.reservedAt));
-  const extended = { reservation, use, compiled, now, engine };
+  const extended = { inHand, reservation, use, compiled, now, engine };
   if (reservation.degraded === "uncounted") {
     const reason = engine.outage.whyNotOpen(reservation, now);
     if (reason !== undefined) throw notOpen(reason);
@@ -116,12 +123,13 @@ function inPeriodsOf({ limits, periods }: Charges, added: Charges): Charges {
  * @param charges all that the reservation holds, where that is more than before
  */
 function admitted(
-  { reservation, use, compiled, now, engine }: Extended,
+  { inHand, reservation, use, compiled, now, engine }: Extended,
   counted: Counted,
   charges?: Charges,
 ): AdmittedCall {
   // Another extension may have been answered while this one was asked for.
-  const before = reservationFrom(reservation);
+  const latest = IssuedReservation.is(inHand) ? IssuedReservation.whole(inHand) : inHand;
+  const before = latest === inHand ? reservation : latest;
   const whole = new IssuedReservation({
     ...before,
     inputTokens: before.inputTokens + use.inputTokens,
@@ -129,12 +137,15 @@ function admitted(
     costNanoUsd: before.costNanoUsd + use.costNanoUsd,
     charges: charges ?? before.charges,
   });
-  if (IssuedReservation.is(before)) IssuedReservation.extend(before, whole);
+  if (IssuedReservation.is(latest)) IssuedReservation.extend(latest, whole);
   engine.settings.ledger?.opened(whole);
   return new AdmittedCall(whole, compiled.contentLogging, now, counted);
 }
 
 interface Extended {
+  /** What the caller has in hand, which may have been extended or changed since. */
+  readonly inHand: Reservation;
+  /** The same as it was when it was handed in. */
   readonly reservation: Reservation;
   readonly use: Use;
   readonly compiled: CompiledChain;

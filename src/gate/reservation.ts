@@ -208,6 +208,18 @@ export function reservationFrom(input: unknown): Reservation {
   return parse(reservationSchema, value, "reservation");
 }
 
+/** A copy for a step that waits: what its caller does to the reservation meanwhile is no part of it. */
+export function asItIs(reservation: Reservation): Reservation {
+  const { models, parts, tags, charges } = reservation;
+  return {
+    ...reservation,
+    models: [...models],
+    parts: parts && { ...parts },
+    tags: tags && { ...tags },
+    charges: { ...charges, amounts: [...charges.amounts] },
+  };
+}
+
 /** Whether it has its charges yet: they are long, and a caller may have cut them off before writing it to a log. */
 function hasCharges({ charges }: Partial<Reservation>): boolean {
   return Array.isArray(charges?.limits) && Array.isArray(charges.amounts) && Array.isArray(charges.periods);

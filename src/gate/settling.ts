@@ -13,7 +13,7 @@ import { type Ending, ended } from "./ending.js";
 import type { Engine } from "./engine.js";
 import { contextOf } from "./events.js";
 import { countersOf } from "./guarded-counters.js";
-import { IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
+import { asItIs, IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
 import { chargedBy, type Settlement } from "./settlement.js";
 
 const NOTHING: Use = { requests: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0, slots: 0, byok: false };
@@ -29,7 +29,7 @@ export function settle(engine: Engine, given: unknown, actual: Actual): Promise<
     const ending = { outcome, at: now, actual: checked } as const;
     const { model } = checked;
     if (model !== undefined && model !== reservation.model) {
-      return settleFallback(engine, reservation, use, model, ending);
+      return settleFallback(engine, asItIs(reservation), use, model, ending);
     }
     return close(engine, reservation, use, ending);
   } catch (error) {
@@ -66,7 +66,7 @@ function close(engine: Engine, reservation: Reservation, use: Use, ending: Endin
   const held = IssuedReservation.held(reservation);
   const used = held && engine.settings.counters.direct?.settle(held, ending.at, use);
   if (used === undefined) {
-    return closeElsewhere(engine, reservation, use, chargesOf(reservation, use), ending);
+    return closeElsewhere(engine, asItIs(reservation), use, chargesOf(reservation, use), ending);
   }
   if (used.length === 0) return Promise.resolve(closed(engine, reservation, use, NO_READINGS, ending));
   const overdraft = counted(engine, reservation, chargesOf(reservation, use), used, ending.at);
@@ -78,7 +78,11 @@ function chargesOf({ charges: { limits, periods } }: Reservation, use: Use): Cha
   return { limits, amounts: limits.map((limit) => amountOf(limit, use)), periods };
 }
 
-/** A step that the gate waits for when it closes. */
+/**
+ * A step that the gate waits for when it closes.
+ *
+ * @param reservation a copy: the counters take their time
+ */
 async function closeElsewhere(
   engine: Engine,
   reservation: Reservation,

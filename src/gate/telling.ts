@@ -3,7 +3,7 @@ import type { Admission } from "./admission.js";
 import { admit } from "./admitting.js";
 import type { Engine } from "./engine.js";
 import type { KeyRef } from "./key-resolver.js";
-import { reservationFrom } from "./reservation.js";
+import { asItIs, reservationFrom } from "./reservation.js";
 import type { Settlement } from "./settlement.js";
 import { release, settle } from "./settling.js";
 
@@ -18,7 +18,7 @@ export async function toldAdmit(engine: Engine, key: KeyRef, usage: Usage): Prom
 
 /** `settle` where somebody listens to each. */
 export function toldSettle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
-  return toldEnd(engine, given, (reservation) => settle(engine, reservation, actual), actual);
+  return toldEnd(engine, given, (reservation) => settle(engine, reservation, actual), { ...actual });
 }
 
 /** `release` where somebody listens to each. */
@@ -33,10 +33,11 @@ async function toldEnd(
   actual?: Actual,
 ): Promise<Settlement> {
   const at = engine.settings.clock.now();
+  // What the call was settled for, whatever its caller does to either meanwhile.
+  const reservation = asItIs(reservationFrom(given));
   const startedAt = performance.now();
   const settlement = await end(given);
   const tookMs = performance.now() - startedAt;
-  const reservation = reservationFrom(given);
   engine.events.emit("settlement", { at, settlement, reservation, tookMs, ...(actual && { actual }) });
   return settlement;
 }

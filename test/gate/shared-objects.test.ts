@@ -1,3 +1,4 @@
+import type { Actual, Gate, Reservation } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { passed, refusedBy, settled } from "../scenarios/answers.js";
 import { elsewhere, limited, world } from "./world.js";
@@ -56,5 +57,58 @@ describe.each([
     }
     const [reading] = await gate.usage({ orgId: "o1", projectId: "p1", keyId: "k1" });
     expect(reading).toMatchObject({ used: 40 });
+  });
+});
+
+describe.each([
+  ["the short way of counters in memory", () => ({})],
+  ["the ordinary way of counters", () => ({ counters: elsewhere() })],
+])("a reservation that its caller changes as soon as it is handed in, on %s", (_, options) => {
+  const chain = limited({
+    key: { tpm: 100, budget: { usd: 9, reset: "monthly" }, perModel: { "gpt-4o-mini": { rpm: 3 } } },
+  });
+  const ACTUAL = { inputTokens: 90, outputTokens: 90 };
+
+  /** All that becomes of one call, whose reservation is spoilt while it is ended or extended, or is not. */
+  async function whatBecomesOf(
+    end: (gate: Gate, reservation: Reservation, actual: Actual) => Promise<unknown>,
+    isSpoilt: boolean,
+    listens: boolean,
+  ) {
+    const { gate } = world(chain, options());
+    const told: unknown[] = [];
+    gate.on("overdraft", ({ limits, context }) => told.push(limits, context));
+    if (listens) {
+      gate.on("settlement", ({ settlement, reservation, actual }) =>
+        told.push(settlement, { ...reservation, id: "" }, actual),
+      );
+    }
+    const { reservation } = passed(await gate.admit(KEY, { ...CALL, tags: { team: "a" } }));
+    const actual = { ...ACTUAL };
+    const ending = end(gate, reservation, actual);
+    if (isSpoilt) {
+      vandalize(reservation);
+      vandalize(actual);
+      for (const field of Object.keys(reservation)) Reflect.deleteProperty(reservation, field);
+    }
+    const answer = JSON.stringify(await ending, (field, value) => (field === "id" ? "" : value));
+    // Plain copies: what is told is compared as it is now.
+    return structuredClone([answer, told, await gate.usage({ orgId: "o1", projectId: "p1", keyId: "k1" })]);
+  }
+
+  it.each<[string, Parameters<typeof whatBecomesOf>[0]]>([
+    ["settled", (gate, reservation, actual) => gate.settle(reservation, actual)],
+    [
+      "settled for another model",
+      (gate, reservation, actual) =>
+        gate.settle(reservation, Object.assign(actual, { model: "gpt-4o-mini" })),
+    ],
+    ["released", (gate, reservation) => gate.release(reservation)],
+    ["extended", (gate, reservation) => gate.extend(reservation, { maxOutputTokens: 50 })],
+  ])("is %s as it was handed in", async (_what, end) => {
+    for (const listens of [false, true]) {
+      const spoilt = await whatBecomesOf(end, true, listens);
+      expect(spoilt).toEqual(await whatBecomesOf(end, false, listens));
+    }
   });
 });
