@@ -82,6 +82,7 @@ class CallQueue {
   readonly #calls = new Set<Call>();
   readonly #lines = new Lines({
     onTurn: (line) => this.#wake(line),
+    onNext: (_line, before) => this.#letGo(before),
     onBroken: ({ waiting }, error) => {
       for (const call of waiting.all()) this.#leave(call, { outcome: "failed", error });
     },
@@ -186,7 +187,7 @@ class CallQueue {
       const isUnsure = refusal?.reason === "in_flight_limited" && this.#open.hasRoom;
       if (isUnsure && first.state === "waiting" && line?.head === first) await this.#askHead(line, first);
       if (call.state !== "arrived") return;
-      if (first.state === "done") continue;
+      if (line?.first !== first) continue; // it is gone, or was passed
       hold(call, first);
       break;
     }
@@ -265,9 +266,13 @@ class CallQueue {
       const waitedMs = this.#settings.timers.now() - call.arrivedAt;
       this.events.emit("left", { outcome, priority, waitedMs, depth: this.#lines.waiting, ...keyIdOf(call) });
     }
-    // The call behind it may have room at once, for it may have another amount or model; so may those that waited behind this one.
-    if (letGo(call)) this.#nextSweep.by(NOW);
+    // The call behind it may have room at once, for it may have another amount or model.
     if (line !== undefined) this.#wake(line);
+  }
+
+  /** Has those asked about that waited behind a call. */
+  #letGo(call: Call): void {
+    if (letGo(call)) this.#nextSweep.by(NOW);
   }
 
   /** Sees to it that the head of a line, which may be another one now, is asked about when its time has come. */
@@ -368,7 +373,7 @@ class CallQueue {
     call.refusal = refusal;
     call.short = shortOf(refusal);
     call.charged ??= chargedBy(refusal);
-    if (letGo(call)) this.#nextSweep.by(NOW); // it may be short of another limit now
+    this.#letGo(call); // it may be short of another limit now
     const { timers, pollMs } = this.#settings;
     const now = timers.now();
     const { reason, retryAfterMs = 0 } = refusal;

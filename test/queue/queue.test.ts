@@ -506,6 +506,45 @@ describe("a key whose calls come while another waits for a limit of both", () =>
     expect(outcomes([...held, ...urgent])).toEqual(["admitted", "admitted", "admitted", "admitted"]);
   });
 
+  it.each(["while it waits", "while the gate is asked about it"])(
+    "has its turn although that one is passed by urgent calls of its own key, %s",
+    async (when) => {
+      const chains = ["k1", "k2"].map((id) => aChain({ project: { limits: { inFlight: 1 } }, key: { id } }));
+      const inner = memoryCounters();
+      let asking = 0;
+      const counters: Counters = {
+        async reserve(request) {
+          asking++;
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          asking--;
+          return inner.reserve(request);
+        },
+        settle: (request) => inner.settle(request),
+        read: (query) => inner.read(query),
+        close: async () => {},
+      };
+      const isSlow = when !== "while it waits";
+      const options = { maxWaitMs: 60_000, pollMs: 500 };
+      const { gate, queue } = setUp(chains, options, { counters: isSlow ? counters : inner });
+      const order: string[] = [];
+      const send = (name: string, keyId: string, priority: number) =>
+        queue.admit({ keyId }, CALL, { priority }).then((admission) => {
+          order.push(name);
+          setTimeout(() => gate.settle(passed(admission).reservation, {}), 1_000);
+        });
+      send("first", "k1", 5);
+      await pass(100);
+      send("passed", "k1", 9);
+      await pass(100);
+      send("other", "k2", 5);
+      await pass(100);
+      while (isSlow && asking === 0) await pass(1);
+      for (const name of ["urgent", "urgent, too"]) send(name, "k1", 0);
+      await pass(20_000);
+      expect(order).toEqual(["first", "urgent", "other", "urgent, too", "passed"]);
+    },
+  );
+
   it("is refused at once where waiting cannot help it", async () => {
     const { queue, gate } = setUp(two, { maxWaitMs: 120_000 });
     const refusals: string[] = [];
