@@ -82,7 +82,7 @@ class CallQueue {
   readonly #calls = new Set<Call>();
   readonly #lines = new Lines({
     onTurn: (line) => this.#wake(line),
-    onNext: (_line, before) => this.#letGo(before),
+    onNext: (line, before) => this.#onNext(line, before),
     onBroken: ({ waiting }, error) => {
       for (const call of waiting.all()) this.#leave(call, { outcome: "failed", error });
     },
@@ -266,8 +266,17 @@ class CallQueue {
       const waitedMs = this.#settings.timers.now() - call.arrivedAt;
       this.events.emit("left", { outcome, priority, waitedMs, depth: this.#lines.waiting, ...keyIdOf(call) });
     }
-    // The call behind it may have room at once, for it may have another amount or model.
-    if (line !== undefined) this.#wake(line);
+  }
+
+  /**
+   * Has the call asked about that is the first of a line now. It may have room at once: it may have another amount or model than the
+   * one before it, and while it was not the first, no settle had it asked again.
+   */
+  #onNext(line: Line, before: Call): void {
+    this.#letGo(before);
+    const { first } = line;
+    if (first !== undefined && !first.heldBy) first.askAt = NOW;
+    this.#wake(line);
   }
 
   /** Has those asked about that waited behind a call. */

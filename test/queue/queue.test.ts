@@ -144,6 +144,27 @@ describe("a call that the gate refuses for now", () => {
     expect(outcomes([ofProject, ofOrg])).toEqual(["waits", "admitted"]);
   });
 
+  it.each([
+    ["a settle makes room for two", { inputTpm: 100 }, 100, 1],
+    ["two settles make room for one each", { inFlight: 2 }, 1, 2],
+  ])(
+    "is admitted with the more urgent one that has passed it, where %s",
+    async (_, limits, inputTokens, open) => {
+      const { gate, queue } = setUp(limited({ project: limits }), { maxWaitMs: 120_000, pollMs: 100_000 });
+      const first = await Promise.all(
+        Array.from({ length: open }, () => queue.admit(KEY, { ...CALL, inputTokens })),
+      );
+      const calls = admits(queue, 1, KEY, 9);
+      await pass(A_TURN_MS);
+      calls.push(...admits(queue, 1, KEY, 0));
+      await pass(A_TURN_MS);
+      expect(outcomes(calls)).toEqual(["waits", "waits"]);
+      await Promise.all(first.map((admission) => gate.release(passed(admission).reservation)));
+      await pass(A_TURN_MS);
+      expect(outcomes(calls)).toEqual(["admitted", "admitted"]);
+    },
+  );
+
   it("does not make every key ask for the one slot that a settle frees", async () => {
     const ids = ["k1", "k2", "k3", "k4", "k5"];
     const chains = ids.map((id) => aChain({ project: { limits: { inFlight: 1 } }, key: { id } }));
