@@ -90,7 +90,8 @@ class CallQueue {
   readonly #asks = new Set<Promise<void>>();
   readonly #unlisten: () => void;
   #arrived = 0;
-  #settlements = 0;
+  /** The end of a chain of all that was settled. Who remembers one of its links can follow what came after it. */
+  #settled: Settled = {};
   /** Has the next sweep come: one for all that happens in a turn of the process, since each goes through every line. */
   readonly #nextSweep: Alarm;
   /** Whether the last sweep has left lines out for want of room. */
@@ -121,7 +122,6 @@ class CallQueue {
         deadlineAt: arrivedAt + this.#settings.maxWaitMs,
         askAt: arrivedAt,
         state: "arrived",
-        isAskedAgain: false,
         finish(answer) {
           signal?.removeEventListener("abort", onAbort);
           if ("admission" in answer) resolve(answer.admission);
@@ -329,7 +329,7 @@ class CallQueue {
   /** Asks the gate about one call, and gives it its answer or the moment at which to ask again. */
   async #ask(call: Call): Promise<void> {
     const before = call.state;
-    const settlements = this.#settlements;
+    const settled = this.#settled;
     call.state = "asking";
     this.#open.ask();
     let admission: Admission;
@@ -344,7 +344,7 @@ class CallQueue {
     if (admission.admitted) await this.#admitted(call, admission);
     else if (call.state === "asking") {
       call.state = before;
-      this.#refused(call, admission, settlements !== this.#settlements);
+      this.#refused(call, admission, settled);
       // Not later: it has to be in its line when the next settlement comes.
       if (call.state === "arrived") this.#enqueue(call);
     }
@@ -377,8 +377,8 @@ class CallQueue {
     }
   }
 
-  /** @param hasMissed whether something was settled while the gate was asked, so that there may be room by now */
-  #refused(call: Call, refusal: Refused, hasMissed: boolean): void {
+  /** @param settled the last that was settled before the gate was asked */
+  #refused(call: Call, refusal: Refused, settled: Settled): void {
     call.refusal = refusal;
     call.short = shortOf(refusal);
     call.charged ??= chargedBy(refusal);
@@ -390,9 +390,11 @@ class CallQueue {
     else if (now >= call.deadlineAt) {
       this.#leave(call, { outcome: "timeout", admission: queueRefusal("queue_timeout", refusal) });
     } else {
-      call.isAskedAgain = hasMissed && !call.isAskedAgain;
       const waitMs = reason === "in_flight_limited" ? Math.min(retryAfterMs, pollMs) : retryAfterMs;
-      call.askAt = call.isAskedAgain ? now : now + waitMs;
+      // At once where the limit was given something while the gate was asked: one question for each settle at most.
+      const { short } = call;
+      const isOvertaken = short !== undefined && isAnySince(settled, (one) => limitsOf(one).has(short));
+      call.askAt = isOvertaken ? now : now + waitMs;
     }
   }
 
@@ -403,7 +405,9 @@ class CallQueue {
   }
 
   #onSettlement({ settlement, reservation }: GateEvents["settlement"]): void {
-    this.#settlements++;
+    const next: Settled = { reservation };
+    this.#settled.next = next;
+    this.#settled = next;
     this.#open.close(reservation);
     if (this.#isFull) this.#nextSweep.by(NOW);
     if (settlement.settled && this.#lines.size > 0) this.#track(this.#offer(reservation));
@@ -430,6 +434,19 @@ class CallQueue {
     this.#asks.add(ask);
     ask.finally(() => this.#asks.delete(ask));
   }
+}
+
+interface Settled {
+  readonly reservation?: Reservation;
+  next?: Settled;
+}
+
+/** Whether any of those that were settled after one is such. */
+function isAnySince(settled: Settled, isSuch: (reservation: Reservation) => boolean): boolean {
+  for (let one = settled.next; one !== undefined; one = one.next) {
+    if (one.reservation && isSuch(one.reservation)) return true;
+  }
+  return false;
 }
 
 function keyIdOf({ key }: Call): { readonly keyId?: string } {

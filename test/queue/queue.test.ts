@@ -3,6 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { createQueue, type Queue, type QueueOptions } from "tollgate/queue";
 import { describe, expect, it, vi } from "vitest";
+import type { Charges } from "../../src/admission/charge.js";
 import type { Counters } from "../../src/counters/counters.js";
 import { memoryCounters } from "../../src/counters/memory.js";
 import type { Admission } from "../../src/gate/admission.js";
@@ -10,6 +11,7 @@ import type { GateEvents } from "../../src/gate/events.js";
 import type { GateOptions } from "../../src/gate/options.js";
 import type { KeyChain } from "../../src/model/chain.js";
 import { ClosedError, ValidationError } from "../../src/model/errors.js";
+import type { Limits } from "../../src/model/limits.js";
 import type { QueuedGate } from "../../src/queue/options.js";
 import { aChain, limited, world } from "../gate/world.js";
 import { passed, readingOf, refusedBy } from "../scenarios/answers.js";
@@ -261,30 +263,49 @@ describe("a gate that takes its time", () => {
         return () => {};
       },
     };
-    const ofNobody = { id: "x", charges: { limits: [], amounts: [], periods: [] } };
-    const end = { at: 0, tookMs: 0, settlement: { settled: true }, reservation: ofNobody };
-    return { queue: createQueue(gate), asked, settle: () => tell(end as never) };
+    const end = (charges: Charges) =>
+      tell({ at: 0, tookMs: 0, settlement: { settled: true }, reservation: { id: "x", charges } } as never);
+    return { queue: createQueue(gate), asked, settle: end };
   }
+  const chargesOf = async (limits: Limits) => {
+    const { gate } = world(limited({ key: limits }));
+    return passed(await gate.admit(KEY, CALL)).reservation.charges;
+  };
   const short: Admission = {
     admitted: false,
     reason: "rate_limited",
     message: "short",
+    limit: {
+      scope: "key",
+      scopeId: "k1",
+      meter: "requests",
+      max: 1,
+      used: 1,
+      remaining: 0,
+      window: "minute",
+      mode: "enforce",
+    },
     limits: [],
     retryAfterMs: 10_000,
   };
 
-  it("is asked again at once where something was settled while it was asked, and once only", async () => {
+  it("is asked again at once where its limit was given something while it was asked, however often, and only then", async () => {
     const { queue, asked, settle } = byHand();
+    const [ofLimit, ofAnother] = [await chargesOf({ rpm: 1 }), await chargesOf({ rpd: 1 })];
     watch(queue.admit(KEY, CALL));
-    settle();
-    asked[0]?.answer(short);
-    await pass(A_TURN_MS);
-    expect(asked).toHaveLength(2);
-    asked[1]?.answer(short);
+    for (const question of [0, 1, 2]) {
+      settle(ofLimit);
+      settle(ofAnother);
+      asked[question]?.answer(short);
+      await pass(A_TURN_MS);
+      expect(asked).toHaveLength(question + 2);
+    }
+    settle(ofAnother);
+    asked[3]?.answer(short);
     await pass(9_000);
-    expect(asked).toHaveLength(2);
+    expect(asked).toHaveLength(4);
     await pass(1_000);
-    expect(asked).toHaveLength(3);
+    expect(asked).toHaveLength(5);
   });
 
   it("is asked in the order in which calls came, whichever of them it has refused first", async () => {
