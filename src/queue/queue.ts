@@ -341,7 +341,7 @@ class CallQueue {
       return;
     }
     this.#open.answered();
-    if (admission.admitted) await this.#admitted(call, admission);
+    if (admission.admitted) await this.#admitted(call, admission, settled);
     else if (call.state === "asking") {
       call.state = before;
       this.#refused(call, admission, settled);
@@ -354,12 +354,15 @@ class CallQueue {
    * An admission that nobody waits for any more is given back, unless it has a request id: that reservation may be
    * another call's by now, in this process or another one, whose settle would then come too late. It stays charged
    * until a next try with the id takes it over, or its TTL has passed. That errs on the side of refusing.
+   *
+   * @param settled the last that was settled before the gate was asked: a reservation that was replayed may have ended since
    */
-  async #admitted(call: Call, admission: Admitted): Promise<void> {
+  async #admitted(call: Call, admission: Admitted, settled: Settled): Promise<void> {
     const { reservation } = admission;
     if (call.state === "asking") {
       const { maxInFlight, timers } = this.#settings;
-      if (Number.isFinite(maxInFlight)) this.#open.open(reservation, timers.now());
+      const hasEnded = admission.replayed === true && isAnySince(settled, ({ id }) => id === reservation.id);
+      if (Number.isFinite(maxInFlight) && !hasEnded) this.#open.open(reservation, timers.now());
       this.#leave(call, { outcome: "admitted", admission });
     } else if (call.usage.requestId === undefined) {
       await this.#giveBack(reservation);

@@ -366,6 +366,32 @@ describe("maxInFlight", () => {
     expect(outcomes([call])).toEqual(["admitted"]);
   });
 
+  it("is not used up by a repeated call whose reservation is settled while the gate is asked about it", async () => {
+    const inner = memoryCounters();
+    const counters: Counters = {
+      async reserve(request) {
+        const outcome = await inner.reserve(request);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        return outcome;
+      },
+      settle: (request) => inner.settle(request),
+      read: (query) => inner.read(query),
+      close: async () => {},
+    };
+    const { gate, queue } = setUp(aChain(), { maxInFlight: 1 }, { counters });
+    const named = { ...CALL, requestId: "r1" };
+    const first = watch(gate.admit(KEY, named));
+    await pass(20);
+    const again = watch(queue.admit(KEY, named));
+    await pass(5);
+    await gate.settle(passed(await first.promise).reservation, {});
+    await pass(20);
+    expect(again.value).toMatchObject({ admitted: true, replayed: true });
+    const next = admits(queue, 1);
+    await pass(A_TURN_MS);
+    expect(outcomes(next)).toEqual(["admitted"]);
+  });
+
   it("is not used up by a key whose calls wait for their limit", async () => {
     const { queue } = setUp([limited({ key: { rpm: 1 } }), aChain({ key: { id: "k2" } })], {
       maxInFlight: 2,
