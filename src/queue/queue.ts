@@ -15,6 +15,7 @@ import type { Line } from "./line.js";
 import { Lines } from "./lines.js";
 import { OpenCalls } from "./open-calls.js";
 import {
+  askedOf,
   gateFrom,
   type QueuedGate,
   type QueueOptions,
@@ -110,12 +111,12 @@ class CallQueue {
     if (this.#isClosed) throw new ClosedError("queue");
     const { signal, priority } = waitOf(this.#settings, key, usage, options);
     signal?.throwIfAborted();
+    const asked = askedOf(key, usage);
     return new Promise((resolve, reject) => {
       const arrivedAt = this.#settings.timers.now();
       const onAbort = () => this.#leave(call, { outcome: "aborted", error: signal?.reason });
       const call: Call = {
-        key,
-        usage,
+        ...asked,
         priority,
         order: this.#arrived++,
         arrivedAt,
@@ -130,7 +131,7 @@ class CallQueue {
       };
       signal?.addEventListener("abort", onAbort);
       this.#calls.add(call);
-      if (this.#lines.has(key) || !this.#open.hasRoom) {
+      if (this.#lines.has(call.key) || !this.#open.hasRoom) {
         this.#enqueue(call);
         this.#track(this.#look(call));
       } else {

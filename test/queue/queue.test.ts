@@ -183,6 +183,25 @@ describe("a call that the gate refuses for now", () => {
     expect(asked).toHaveBeenCalledTimes(2); // who gets it, and the next one, who hears that there is no other
   });
 
+  it("is asked about as it came, whatever the caller does to its key and usage meanwhile", async () => {
+    const { gate, queue } = setUp([limited({ key: { inFlight: 1 } }), aChain({ key: { id: "k2" } })]);
+    const first = passed(await queue.admit(KEY, CALL));
+    const [key, usage] = [{ ...KEY }, { ...CALL, inputTokens: 10, tags: { team: "red" } }];
+    const call = watch(queue.admit(key, usage));
+    Object.assign(key, { keyId: "k2" });
+    Object.assign(usage.tags, { team: "blue" });
+    Object.assign(usage, { inputTokens: 900 });
+    await pass(A_TURN_MS);
+    expect(outcomes([call])).toEqual(["waits"]);
+    await gate.settle(first.reservation, {});
+    await pass(A_TURN_MS);
+    expect(passed(await call.promise).reservation).toMatchObject({
+      keyId: "k1",
+      inputTokens: 10,
+      tags: { team: "red" },
+    });
+  });
+
   it("gets what the gate throws", async () => {
     const { queue } = setUp(aChain());
     await expect(queue.admit({ keyId: 5 } as never, CALL)).rejects.toThrow(ValidationError);
