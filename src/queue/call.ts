@@ -18,8 +18,6 @@ export interface Call {
   askAt: number;
   /** INVARIANT: it becomes `done` once, with its one answer. */
   state: "arrived" | "waiting" | "asking" | "done";
-  /** The gate is asked a second time at once: the first answer was overtaken by a settle. */
-  isAskedAgain: boolean;
   /** What the gate has last said. */
   refusal?: Refused;
   /** The name of the limit that it was short of then. */

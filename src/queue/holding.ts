@@ -2,7 +2,12 @@ import type { Call } from "./call.js";
 
 // Who waits behind whom: no call passes one of another key that is short of a limit from which both take.
 
-/** Has a call wait behind one of another key, until that one has another answer or is gone. */
+/**
+ * Has a call wait behind one of another key, until that one has another answer, is passed or is gone.
+ *
+ * INVARIANT: nobody waits behind a call that is not the first of its line. It would have to wait for those before it, and one of them
+ * could come to wait behind somebody who waits for it.
+ */
 export function hold(call: Call, before: Call): void {
   call.heldBy = before;
   call.askAt = Number.POSITIVE_INFINITY;

@@ -16,6 +16,8 @@ export class Line {
   /** Priorities that have asked for a turn and not got it yet: one request for each, however many wait. */
   readonly #requested = new Set<number>();
   #turn: { readonly priority: number; readonly end: () => void } | undefined;
+  /** Who was the first when the line was last arranged. */
+  #before: Call | undefined;
 
   constructor(name: string, hooks: LineHooks) {
     this.name = name;
@@ -53,6 +55,9 @@ export class Line {
       if (this.#turn?.priority === priority || this.#requested.has(priority)) continue;
       if (this.waiting.of(priority).length > 0) this.#request(priority);
     }
+    const before = this.#before;
+    this.#before = this.first;
+    if (before !== undefined && before !== this.#before) this.#hooks.onNext(this, before);
   }
 
   #request(priority: number): void {
@@ -73,6 +78,8 @@ export class Line {
 export interface LineHooks {
   /** A line has a head again. */
   readonly onTurn: (line: Line) => void;
+  /** The call that was its first is not any more: it is gone, or was passed. */
+  readonly onNext: (line: Line, before: Call) => void;
   /** Its turns cannot be given any more. */
   readonly onBroken: (line: Line, error: unknown) => void;
 }

@@ -58,7 +58,7 @@ export class Lines {
 
   /**
    * The call whose place another one may take: a less urgent call of its own key, or the last one of the key with the most
-   * calls, so that a noisy key cannot keep the others out.
+   * calls, where its own has at least two fewer, so that a noisy key cannot keep the others out.
    */
   lastBehind(call: Call): Call | undefined {
     const own = this.#byName.get(nameOf(call.key))?.waiting;

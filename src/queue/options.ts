@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { Gate } from "../gate/gate.js";
 import type { KeyRef } from "../gate/key-resolver.js";
 import { msSchema } from "../model/milliseconds.js";
-import type { Usage } from "../model/usage.js";
+import { plainUsage } from "../model/plain-usage.js";
+import { type Usage, usageSchema } from "../model/usage.js";
 import { aFunction, having, parse, wholeNumber } from "../model/validation.js";
 import { systemTimers, type Timers } from "./timers.js";
 import { PRIORITIES } from "./turns.js";
@@ -101,4 +102,18 @@ export function waitOf(
   const { signal, priority } = parse(waitSchema, options, "options");
   if (priority !== undefined) return { signal, priority };
   return { signal, priority: parse(prioritySchema, settings.priority(key, usage), "options.priority()") };
+}
+
+/**
+ * What a call asks the gate, read at once: the gate is asked more than once, and the caller may change its own meanwhile. A key that is
+ * wrong is left to the gate to refuse.
+ *
+ * @throws ValidationError naming what is wrong with the usage
+ */
+export function askedOf(key: KeyRef, usage: Usage): { readonly key: KeyRef; readonly usage: Usage } {
+  const isPlain = typeof key === "object" && key !== null && Object.keys(key).join() === "keyId";
+  return {
+    key: isPlain ? { keyId: key.keyId } : key,
+    usage: plainUsage(usage) ?? parse(usageSchema, usage, "usage"),
+  };
 }

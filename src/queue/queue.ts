@@ -15,6 +15,7 @@ import type { Line } from "./line.js";
 import { Lines } from "./lines.js";
 import { OpenCalls } from "./open-calls.js";
 import {
+  askedOf,
   gateFrom,
   type QueuedGate,
   type QueueOptions,
@@ -82,6 +83,7 @@ class CallQueue {
   readonly #calls = new Set<Call>();
   readonly #lines = new Lines({
     onTurn: (line) => this.#wake(line),
+    onNext: (line, before) => this.#onNext(line, before),
     onBroken: ({ waiting }, error) => {
       for (const call of waiting.all()) this.#leave(call, { outcome: "failed", error });
     },
@@ -89,7 +91,8 @@ class CallQueue {
   readonly #asks = new Set<Promise<void>>();
   readonly #unlisten: () => void;
   #arrived = 0;
-  #settlements = 0;
+  /** The end of a chain of all that was settled. Who remembers one of its links can follow what came after it. */
+  #settled: Settled = {};
   /** Has the next sweep come: one for all that happens in a turn of the process, since each goes through every line. */
   readonly #nextSweep: Alarm;
   /** Whether the last sweep has left lines out for want of room. */
@@ -108,19 +111,18 @@ class CallQueue {
     if (this.#isClosed) throw new ClosedError("queue");
     const { signal, priority } = waitOf(this.#settings, key, usage, options);
     signal?.throwIfAborted();
+    const asked = askedOf(key, usage);
     return new Promise((resolve, reject) => {
       const arrivedAt = this.#settings.timers.now();
       const onAbort = () => this.#leave(call, { outcome: "aborted", error: signal?.reason });
       const call: Call = {
-        key,
-        usage,
+        ...asked,
         priority,
         order: this.#arrived++,
         arrivedAt,
         deadlineAt: arrivedAt + this.#settings.maxWaitMs,
         askAt: arrivedAt,
         state: "arrived",
-        isAskedAgain: false,
         finish(answer) {
           signal?.removeEventListener("abort", onAbort);
           if ("admission" in answer) resolve(answer.admission);
@@ -129,7 +131,7 @@ class CallQueue {
       };
       signal?.addEventListener("abort", onAbort);
       this.#calls.add(call);
-      if (this.#lines.has(key) || !this.#open.hasRoom) {
+      if (this.#lines.has(call.key) || !this.#open.hasRoom) {
         this.#enqueue(call);
         this.#track(this.#look(call));
       } else {
@@ -186,7 +188,7 @@ class CallQueue {
       const isUnsure = refusal?.reason === "in_flight_limited" && this.#open.hasRoom;
       if (isUnsure && first.state === "waiting" && line?.head === first) await this.#askHead(line, first);
       if (call.state !== "arrived") return;
-      if (first.state === "done") continue;
+      if (line?.first !== first) continue; // it is gone, or was passed
       hold(call, first);
       break;
     }
@@ -265,9 +267,22 @@ class CallQueue {
       const waitedMs = this.#settings.timers.now() - call.arrivedAt;
       this.events.emit("left", { outcome, priority, waitedMs, depth: this.#lines.waiting, ...keyIdOf(call) });
     }
-    // The call behind it may have room at once, for it may have another amount or model; so may those that waited behind this one.
+  }
+
+  /**
+   * Has the call asked about that is the first of a line now. It may have room at once: it may have another amount or model than the
+   * one before it, and while it was not the first, no settle had it asked again.
+   */
+  #onNext(line: Line, before: Call): void {
+    this.#letGo(before);
+    const { first } = line;
+    if (first !== undefined && !first.heldBy) first.askAt = NOW;
+    this.#wake(line);
+  }
+
+  /** Has those asked about that waited behind a call. */
+  #letGo(call: Call): void {
     if (letGo(call)) this.#nextSweep.by(NOW);
-    if (line !== undefined) this.#wake(line);
   }
 
   /** Sees to it that the head of a line, which may be another one now, is asked about when its time has come. */
@@ -315,7 +330,7 @@ class CallQueue {
   /** Asks the gate about one call, and gives it its answer or the moment at which to ask again. */
   async #ask(call: Call): Promise<void> {
     const before = call.state;
-    const settlements = this.#settlements;
+    const settled = this.#settled;
     call.state = "asking";
     this.#open.ask();
     let admission: Admission;
@@ -327,10 +342,10 @@ class CallQueue {
       return;
     }
     this.#open.answered();
-    if (admission.admitted) await this.#admitted(call, admission);
+    if (admission.admitted) await this.#admitted(call, admission, settled);
     else if (call.state === "asking") {
       call.state = before;
-      this.#refused(call, admission, settlements !== this.#settlements);
+      this.#refused(call, admission, settled);
       // Not later: it has to be in its line when the next settlement comes.
       if (call.state === "arrived") this.#enqueue(call);
     }
@@ -340,12 +355,15 @@ class CallQueue {
    * An admission that nobody waits for any more is given back, unless it has a request id: that reservation may be
    * another call's by now, in this process or another one, whose settle would then come too late. It stays charged
    * until a next try with the id takes it over, or its TTL has passed. That errs on the side of refusing.
+   *
+   * @param settled the last that was settled before the gate was asked: a reservation that was replayed may have ended since
    */
-  async #admitted(call: Call, admission: Admitted): Promise<void> {
+  async #admitted(call: Call, admission: Admitted, settled: Settled): Promise<void> {
     const { reservation } = admission;
     if (call.state === "asking") {
       const { maxInFlight, timers } = this.#settings;
-      if (Number.isFinite(maxInFlight)) this.#open.open(reservation, timers.now());
+      const hasEnded = admission.replayed === true && isAnySince(settled, ({ id }) => id === reservation.id);
+      if (Number.isFinite(maxInFlight) && !hasEnded) this.#open.open(reservation, timers.now());
       this.#leave(call, { outcome: "admitted", admission });
     } else if (call.usage.requestId === undefined) {
       await this.#giveBack(reservation);
@@ -363,12 +381,12 @@ class CallQueue {
     }
   }
 
-  /** @param hasMissed whether something was settled while the gate was asked, so that there may be room by now */
-  #refused(call: Call, refusal: Refused, hasMissed: boolean): void {
+  /** @param settled the last that was settled before the gate was asked */
+  #refused(call: Call, refusal: Refused, settled: Settled): void {
     call.refusal = refusal;
     call.short = shortOf(refusal);
     call.charged ??= chargedBy(refusal);
-    if (letGo(call)) this.#nextSweep.by(NOW); // it may be short of another limit now
+    this.#letGo(call); // it may be short of another limit now
     const { timers, pollMs } = this.#settings;
     const now = timers.now();
     const { reason, retryAfterMs = 0 } = refusal;
@@ -376,9 +394,11 @@ class CallQueue {
     else if (now >= call.deadlineAt) {
       this.#leave(call, { outcome: "timeout", admission: queueRefusal("queue_timeout", refusal) });
     } else {
-      call.isAskedAgain = hasMissed && !call.isAskedAgain;
       const waitMs = reason === "in_flight_limited" ? Math.min(retryAfterMs, pollMs) : retryAfterMs;
-      call.askAt = call.isAskedAgain ? now : now + waitMs;
+      // At once where the limit was given something while the gate was asked: one question for each settle at most.
+      const { short } = call;
+      const isOvertaken = short !== undefined && isAnySince(settled, (one) => limitsOf(one).has(short));
+      call.askAt = isOvertaken ? now : now + waitMs;
     }
   }
 
@@ -389,7 +409,9 @@ class CallQueue {
   }
 
   #onSettlement({ settlement, reservation }: GateEvents["settlement"]): void {
-    this.#settlements++;
+    const next: Settled = { reservation };
+    this.#settled.next = next;
+    this.#settled = next;
     this.#open.close(reservation);
     if (this.#isFull) this.#nextSweep.by(NOW);
     if (settlement.settled && this.#lines.size > 0) this.#track(this.#offer(reservation));
@@ -416,6 +438,19 @@ class CallQueue {
     this.#asks.add(ask);
     ask.finally(() => this.#asks.delete(ask));
   }
+}
+
+interface Settled {
+  readonly reservation?: Reservation;
+  next?: Settled;
+}
+
+/** Whether any of those that were settled after one is such. */
+function isAnySince(settled: Settled, isSuch: (reservation: Reservation) => boolean): boolean {
+  for (let one = settled.next; one !== undefined; one = one.next) {
+    if (one.reservation && isSuch(one.reservation)) return true;
+  }
+  return false;
 }
 
 function keyIdOf({ key }: Call): { readonly keyId?: string } {

@@ -3,6 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { createQueue, type Queue, type QueueOptions } from "tollgate/queue";
 import { describe, expect, it, vi } from "vitest";
+import type { Charges } from "../../src/admission/charge.js";
 import type { Counters } from "../../src/counters/counters.js";
 import { memoryCounters } from "../../src/counters/memory.js";
 import type { Admission } from "../../src/gate/admission.js";
@@ -10,6 +11,7 @@ import type { GateEvents } from "../../src/gate/events.js";
 import type { GateOptions } from "../../src/gate/options.js";
 import type { KeyChain } from "../../src/model/chain.js";
 import { ClosedError, ValidationError } from "../../src/model/errors.js";
+import type { Limits } from "../../src/model/limits.js";
 import type { QueuedGate } from "../../src/queue/options.js";
 import { aChain, limited, world } from "../gate/world.js";
 import { passed, readingOf, refusedBy } from "../scenarios/answers.js";
@@ -144,6 +146,27 @@ describe("a call that the gate refuses for now", () => {
     expect(outcomes([ofProject, ofOrg])).toEqual(["waits", "admitted"]);
   });
 
+  it.each([
+    ["a settle makes room for two", { inputTpm: 100 }, 100, 1],
+    ["two settles make room for one each", { inFlight: 2 }, 1, 2],
+  ])(
+    "is admitted with the more urgent one that has passed it, where %s",
+    async (_, limits, inputTokens, open) => {
+      const { gate, queue } = setUp(limited({ project: limits }), { maxWaitMs: 120_000, pollMs: 100_000 });
+      const first = await Promise.all(
+        Array.from({ length: open }, () => queue.admit(KEY, { ...CALL, inputTokens })),
+      );
+      const calls = admits(queue, 1, KEY, 9);
+      await pass(A_TURN_MS);
+      calls.push(...admits(queue, 1, KEY, 0));
+      await pass(A_TURN_MS);
+      expect(outcomes(calls)).toEqual(["waits", "waits"]);
+      await Promise.all(first.map((admission) => gate.release(passed(admission).reservation)));
+      await pass(A_TURN_MS);
+      expect(outcomes(calls)).toEqual(["admitted", "admitted"]);
+    },
+  );
+
   it("does not make every key ask for the one slot that a settle frees", async () => {
     const ids = ["k1", "k2", "k3", "k4", "k5"];
     const chains = ids.map((id) => aChain({ project: { limits: { inFlight: 1 } }, key: { id } }));
@@ -158,6 +181,25 @@ describe("a call that the gate refuses for now", () => {
     await pass(A_TURN_MS);
     expect(outcomes(waiting)).toEqual(["admitted", "waits", "waits", "waits"]);
     expect(asked).toHaveBeenCalledTimes(2); // who gets it, and the next one, who hears that there is no other
+  });
+
+  it("is asked about as it came, whatever the caller does to its key and usage meanwhile", async () => {
+    const { gate, queue } = setUp([limited({ key: { inFlight: 1 } }), aChain({ key: { id: "k2" } })]);
+    const first = passed(await queue.admit(KEY, CALL));
+    const [key, usage] = [{ ...KEY }, { ...CALL, inputTokens: 10, tags: { team: "red" } }];
+    const call = watch(queue.admit(key, usage));
+    Object.assign(key, { keyId: "k2" });
+    Object.assign(usage.tags, { team: "blue" });
+    Object.assign(usage, { inputTokens: 900 });
+    await pass(A_TURN_MS);
+    expect(outcomes([call])).toEqual(["waits"]);
+    await gate.settle(first.reservation, {});
+    await pass(A_TURN_MS);
+    expect(passed(await call.promise).reservation).toMatchObject({
+      keyId: "k1",
+      inputTokens: 10,
+      tags: { team: "red" },
+    });
   });
 
   it("gets what the gate throws", async () => {
@@ -240,30 +282,49 @@ describe("a gate that takes its time", () => {
         return () => {};
       },
     };
-    const ofNobody = { id: "x", charges: { limits: [], amounts: [], periods: [] } };
-    const end = { at: 0, tookMs: 0, settlement: { settled: true }, reservation: ofNobody };
-    return { queue: createQueue(gate), asked, settle: () => tell(end as never) };
+    const end = (charges: Charges) =>
+      tell({ at: 0, tookMs: 0, settlement: { settled: true }, reservation: { id: "x", charges } } as never);
+    return { queue: createQueue(gate), asked, settle: end };
   }
+  const chargesOf = async (limits: Limits) => {
+    const { gate } = world(limited({ key: limits }));
+    return passed(await gate.admit(KEY, CALL)).reservation.charges;
+  };
   const short: Admission = {
     admitted: false,
     reason: "rate_limited",
     message: "short",
+    limit: {
+      scope: "key",
+      scopeId: "k1",
+      meter: "requests",
+      max: 1,
+      used: 1,
+      remaining: 0,
+      window: "minute",
+      mode: "enforce",
+    },
     limits: [],
     retryAfterMs: 10_000,
   };
 
-  it("is asked again at once where something was settled while it was asked, and once only", async () => {
+  it("is asked again at once where its limit was given something while it was asked, however often, and only then", async () => {
     const { queue, asked, settle } = byHand();
+    const [ofLimit, ofAnother] = [await chargesOf({ rpm: 1 }), await chargesOf({ rpd: 1 })];
     watch(queue.admit(KEY, CALL));
-    settle();
-    asked[0]?.answer(short);
-    await pass(A_TURN_MS);
-    expect(asked).toHaveLength(2);
-    asked[1]?.answer(short);
+    for (const question of [0, 1, 2]) {
+      settle(ofLimit);
+      settle(ofAnother);
+      asked[question]?.answer(short);
+      await pass(A_TURN_MS);
+      expect(asked).toHaveLength(question + 2);
+    }
+    settle(ofAnother);
+    asked[3]?.answer(short);
     await pass(9_000);
-    expect(asked).toHaveLength(2);
+    expect(asked).toHaveLength(4);
     await pass(1_000);
-    expect(asked).toHaveLength(3);
+    expect(asked).toHaveLength(5);
   });
 
   it("is asked in the order in which calls came, whichever of them it has refused first", async () => {
@@ -322,6 +383,32 @@ describe("maxInFlight", () => {
     expect(outcomes([call])).toEqual(["waits"]);
     await pass(1_000);
     expect(outcomes([call])).toEqual(["admitted"]);
+  });
+
+  it("is not used up by a repeated call whose reservation is settled while the gate is asked about it", async () => {
+    const inner = memoryCounters();
+    const counters: Counters = {
+      async reserve(request) {
+        const outcome = await inner.reserve(request);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        return outcome;
+      },
+      settle: (request) => inner.settle(request),
+      read: (query) => inner.read(query),
+      close: async () => {},
+    };
+    const { gate, queue } = setUp(aChain(), { maxInFlight: 1 }, { counters });
+    const named = { ...CALL, requestId: "r1" };
+    const first = watch(gate.admit(KEY, named));
+    await pass(20);
+    const again = watch(queue.admit(KEY, named));
+    await pass(5);
+    await gate.settle(passed(await first.promise).reservation, {});
+    await pass(20);
+    expect(again.value).toMatchObject({ admitted: true, replayed: true });
+    const next = admits(queue, 1);
+    await pass(A_TURN_MS);
+    expect(outcomes(next)).toEqual(["admitted"]);
   });
 
   it("is not used up by a key whose calls wait for their limit", async () => {
@@ -505,6 +592,45 @@ describe("a key whose calls come while another waits for a limit of both", () =>
     await pass(10 * A_TURN_MS);
     expect(outcomes([...held, ...urgent])).toEqual(["admitted", "admitted", "admitted", "admitted"]);
   });
+
+  it.each(["while it waits", "while the gate is asked about it"])(
+    "has its turn although that one is passed by urgent calls of its own key, %s",
+    async (when) => {
+      const chains = ["k1", "k2"].map((id) => aChain({ project: { limits: { inFlight: 1 } }, key: { id } }));
+      const inner = memoryCounters();
+      let asking = 0;
+      const counters: Counters = {
+        async reserve(request) {
+          asking++;
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          asking--;
+          return inner.reserve(request);
+        },
+        settle: (request) => inner.settle(request),
+        read: (query) => inner.read(query),
+        close: async () => {},
+      };
+      const isSlow = when !== "while it waits";
+      const options = { maxWaitMs: 60_000, pollMs: 500 };
+      const { gate, queue } = setUp(chains, options, { counters: isSlow ? counters : inner });
+      const order: string[] = [];
+      const send = (name: string, keyId: string, priority: number) =>
+        queue.admit({ keyId }, CALL, { priority }).then((admission) => {
+          order.push(name);
+          setTimeout(() => gate.settle(passed(admission).reservation, {}), 1_000);
+        });
+      send("first", "k1", 5);
+      await pass(100);
+      send("passed", "k1", 9);
+      await pass(100);
+      send("other", "k2", 5);
+      await pass(100);
+      while (isSlow && asking === 0) await pass(1);
+      for (const name of ["urgent", "urgent, too"]) send(name, "k1", 0);
+      await pass(20_000);
+      expect(order).toEqual(["first", "urgent", "other", "urgent, too", "passed"]);
+    },
+  );
 
   it("is refused at once where waiting cannot help it", async () => {
     const { queue, gate } = setUp(two, { maxWaitMs: 120_000 });
