@@ -1,4 +1,5 @@
 import type { Kind } from "../../policy/permission.js";
+import type { Policy } from "../../policy/policy.js";
 import { type Ask, type Authorizer, askAbout, type Cell, type Facts, type Names } from "./cell.js";
 
 /** One value, or any of several. */
@@ -44,7 +45,10 @@ export type Claim<N extends Names = Names> =
   | ClaimOf<{ of: Where<N>; onlyIf: Where<N> }>
   /** Of some cells, those are allowed and no others. */
   | ClaimOf<{ of: Where<N>; exactlyIf: Where<N> }>
-  /** Of some cells, those are allowed that another policy allows, such as the one that was extended. */
+  /**
+   * Of some cells, those are allowed that another policy allows, such as the one that was extended. The cells are those of
+   * both: also where the other has caps, conditions, roles or permissions of its own.
+   */
   | ClaimOf<{ of: Where<N>; sameAs: Authorizer }>
   | ((cell: Cell<N>, ask: Ask<N>) => boolean);
 
@@ -59,6 +63,8 @@ export interface Check {
   readonly holds: (cell: Cell, ask: Ask) => boolean;
   /** Whether it may ask about other cells than the one that it is given. */
   readonly looksAround: boolean;
+  /** The policy whose cells it speaks of as well. */
+  readonly other?: Pick<Policy, "spec">;
 }
 
 export function checksOf(claims: Claims): Check[] {
@@ -79,10 +85,18 @@ function checkOf(claim: Claim): Omit<Check, "statement"> {
   }
   if (claim.sameAs !== undefined) {
     const { sameAs } = claim;
-    return check(claim.of, (cell, allowed) => allowed === askAbout(sameAs, {}, cell)().allowed);
+    return {
+      ...check(claim.of, (cell, allowed) => allowed === askAbout(sameAs, {}, cell)().allowed),
+      ...(isPolicy(sameAs) && { other: sameAs }),
+    };
   }
   const may = matcher(claim.exactlyIf);
   return check(claim.of, (cell, allowed) => allowed === may(cell));
+}
+
+/** Whether its rules can be looked at, and not only asked. */
+function isPolicy(authorizer: Authorizer): authorizer is Policy {
+  return "spec" in authorizer;
 }
 
 function check(where: Where, right: (cell: Cell, allowed: boolean) => boolean): Omit<Check, "statement"> {
