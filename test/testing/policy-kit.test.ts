@@ -191,6 +191,22 @@ describe("prove", () => {
     expect(proved({ denied: { orgRole: [null], projectRole: null } })).not.toThrow();
   });
 
+  it.each(["allowed", "denied", "of", "onlyIf", "exactlyIf"])(
+    "refuses a function in %s that does not return true or false, as an async one",
+    (part) => {
+      for (const answer of [Promise.resolve(false), 1, undefined]) {
+        const claim = {
+          ...(/If$/.test(part) && { of: {} }),
+          ...(part === "of" && { onlyIf: {} }),
+          [part]: () => answer,
+        };
+        const run = () => prove(small, { "as I say": claim as never });
+        expect(run).toThrow(ValidationError);
+        expect(run).toThrow(`claims["as I say"].${part}: a function that returns true or false`);
+      }
+    },
+  );
+
   it("refuses a claim of which a part would be passed over", () => {
     const proved = (claim: unknown) => () => prove(small, { "as I say": claim as never });
     const forms = 'claims["as I say"]: a function, or an object with allowed, denied, or of and';

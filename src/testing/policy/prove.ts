@@ -38,8 +38,8 @@ export class CounterexampleError extends Error {
  * @param claims by what they say; names of permissions, roles, conditions and caps are checked by the compiler
  * @returns how many cells were looked at: those of the policy, and of a `sameAs` that has more, those of both
  * @throws CounterexampleError naming, for each claim that does not hold, the simplest cell that it is wrong about; a claim
- *   that speaks of no cell does not hold either; ValidationError for a claim of no form, or about what the policy does not
- *   name, which the compiler would not take, and for a policy of more than 10,000,000 cells
+ *   that speaks of no cell does not hold either; ValidationError for a claim of no form, about what the policy does not
+ *   name, or with a function of cells that does not return true or false, which the compiler would not take, and for a policy of more than 10,000,000 cells
  */
 export function prove<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): { readonly cells: number } {
   const { found, cells } = search(policy, claims as Claims); // Sound: the cells have the policy's names.
