@@ -6,7 +6,7 @@ import {
   openAIMeter,
   type UsageMeter,
 } from "tollgate";
-import type { Profile } from "tollgate/http";
+import { Failure, type Profile } from "tollgate/http";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -17,7 +17,11 @@ export interface Endpoint {
   readonly profile: Profile;
   /** Which provider it goes to. */
   readonly provider: "openai" | "anthropic";
-  /** Most output tokens that a request asks for. */
+  /**
+   * Most output tokens that a request asks for.
+   *
+   * @throws Failure where it cannot be told
+   */
   maxOutputTokens(body: Json): unknown;
   /** What to send for a request, where that is not as it came. */
   bodyOf?(body: Json): Json;
@@ -30,8 +34,11 @@ export const chatCompletions: Endpoint = {
   path: "/v1/chat/completions",
   profile: "openai",
   provider: "openai",
-  maxOutputTokens: ({ max_completion_tokens, max_tokens, n }) =>
-    times(max_completion_tokens ?? max_tokens ?? (Number(n) > 1 ? OUTPUT_TOKENS : undefined), n),
+  maxOutputTokens: ({ max_completion_tokens, max_tokens, n }) => {
+    const answers = answersOf(n);
+    const tokens = max_completion_tokens ?? max_tokens ?? (answers > 1 ? OUTPUT_TOKENS : undefined);
+    return typeof tokens === "number" ? tokens * answers : tokens;
+  },
   // Without the usage there would be only estimates to settle with. The client sees one more chunk, without choices.
   bodyOf: (body) =>
     body.stream ? { ...body, stream_options: { ...Object(body.stream_options), include_usage: true } } : body,
@@ -67,7 +74,13 @@ export function profileOf(path: string): Profile {
 /** What the gate estimates of an answer that names no maximum. Of one of several, it cannot know. */
 const OUTPUT_TOKENS = 1_024;
 
-/** `n` answers to one prompt have `n` times the output. */
-function times(tokens: unknown, n: unknown): unknown {
-  return typeof tokens === "number" && typeof n === "number" ? tokens * n : tokens;
+/**
+ * How many answers to one prompt a request asks for: `n` of them have `n` times the output.
+ *
+ * @throws Failure where that is no count: a provider may read `"8"` as 8
+ */
+function answersOf(n: unknown): number {
+  const answers = n ?? 1;
+  if (typeof answers === "number" && Number.isInteger(answers) && answers > 0) return answers;
+  throw new Failure(400, "invalid_request", "n is the number of answers, at least 1.");
 }

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Actual, Admission, Admitted, Gate } from "tollgate";
 import type { Queue } from "tollgate/queue";
@@ -139,15 +140,30 @@ export class OpenCalls {
   }
 }
 
+/** Who waits for each connection to be gone. One listener for all: a client may send many calls behind each other. */
+const waiting = new WeakMap<Socket, Set<() => void>>();
+
 /** Tells once an answer has ended or its client has gone. The returned function ends that. */
 function whenGone(res: ServerResponse, listener: () => void): () => void {
   const { socket } = res.req;
   res.once("close", listener);
   // An answer that stands behind another one on its connection is not told when that is gone.
+  const listeners = waitingFor(socket);
   if (socket.destroyed) listener();
-  else socket.once("close", listener);
+  else listeners.add(listener);
   return () => {
     res.off("close", listener);
-    socket.off("close", listener);
+    listeners.delete(listener);
   };
+}
+
+function waitingFor(socket: Socket): Set<() => void> {
+  const known = waiting.get(socket);
+  if (known !== undefined) return known;
+  const listeners = new Set<() => void>();
+  waiting.set(socket, listeners);
+  socket.once("close", () => {
+    for (const listener of listeners) listener();
+  });
+  return listeners;
 }

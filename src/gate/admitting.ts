@@ -3,7 +3,8 @@ import type { CompiledChain } from "../admission/compiled-chain.js";
 import { estimatedUse, heldUse } from "../admission/estimated-use.js";
 import { plainRefusal, type Refused, unpricedRefusal } from "../admission/refusal.js";
 import type { DirectCounters, DirectReservation, ReserveOutcome } from "../counters/counters.js";
-import { ClosedError, ConflictError, CountersUnavailableError } from "../model/errors.js";
+import { isTollgateError } from "../model/brand.js";
+import { ClosedError, ConflictError, type CountersUnavailableError } from "../model/errors.js";
 import { plainUsage } from "../model/plain-usage.js";
 import { type Usage, usageSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
@@ -111,7 +112,7 @@ async function reserveOrDegrade(engine: Engine, asked: Asked, charges: Charges):
     recover(engine, asked.now);
     return concluded(engine, asked, charges, outcome);
   } catch (error) {
-    if (!(error instanceof CountersUnavailableError)) throw error;
+    if (!isTollgateError(error, "counters_unavailable")) throw error;
     return whileDown(engine, asked, charges, error);
   }
 }

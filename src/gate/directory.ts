@@ -17,8 +17,8 @@ export interface ScopeChain {
  */
 export interface Directory {
   /**
-   * The chain of a key, by the SHA-256 of its token in hexadecimal or by its id; undefined where there is none. A gate waits ten
-   * seconds for it at most.
+   * The chain of a key, by the SHA-256 of its token in hexadecimal or by its id, which its `key.id` then has to be; undefined
+   * where there is none. A gate waits ten seconds for it at most.
    */
   key(ref: { readonly hash: string } | { readonly keyId: string }): Promise<KeyChain | undefined>;
   /** A person as a member of an org; undefined where they are not one. */
@@ -51,16 +51,21 @@ export const principalSchema: z.ZodType = z.looseObject({
 });
 
 /**
- * A directory of somebody's own, as a gate asks it: whom it does not know is undefined, and a person is the one that it
- * was asked for.
+ * A directory of somebody's own, as a gate asks it: whom it does not know is undefined, and a person, or a key by its id, is
+ * the one that it was asked for.
  *
- * @throws ValidationError from `principal`, naming the field, where it answers with something else: a defect of it, by
- * which somebody would have the roles of another
+ * @throws ValidationError from `principal` and `key`, naming the field, where it answers with something else: a defect of it,
+ * by which somebody would have the roles or the limits of another
  */
 export function heldToItsWord(directory: Directory): Directory {
   return {
     async key(ref) {
-      return (await directory.key(ref)) ?? undefined;
+      const found = (await directory.key(ref)) ?? undefined;
+      // What is no chain at all is told by the schema that it is parsed with.
+      const id = found?.key?.id;
+      if ("keyId" in ref && id !== undefined && id !== ref.keyId)
+        throw notAskedFor("chain.key.id", "the key");
+      return found;
     },
     async principal(userId, orgId) {
       const found = (await directory.principal(userId, orgId)) ?? undefined;

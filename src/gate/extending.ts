@@ -6,7 +6,8 @@ import { sameCount } from "../admission/limit.js";
 import type { Plan } from "../admission/plan.js";
 import { plainRefusal, type Refused, unpricedRefusal } from "../admission/refusal.js";
 import type { ReserveOutcome } from "../counters/counters.js";
-import { ClosedError, ConflictError, CountersUnavailableError, ValidationError } from "../model/errors.js";
+import { isTollgateError } from "../model/brand.js";
+import { ClosedError, ConflictError, ValidationError } from "../model/errors.js";
 import { nanoUsd } from "../model/money.js";
 import { type More, moreSchema } from "../model/usage.js";
 import { parse } from "../model/validation.js";
@@ -61,7 +62,7 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   try {
     outcome = await counters.reserve(request);
   } catch (error) {
-    if (!(error instanceof CountersUnavailableError)) throw error;
+    if (!isTollgateError(error, "counters_unavailable")) throw error;
     const refusal = await refusalWhileDown(engine, degrade(engine, now, error), orgId, now, added);
     if (refusal) return refuse(refusal);
     // The call is under way and its reservation stays where it is; the settle charges what it has really used.

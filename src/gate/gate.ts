@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { LimitReading } from "../admission/limit-reading.js";
 import { ReservationIds } from "../counters/reservation-ids.js";
-import { ClosedError, LedgerUnavailableError, ValidationError } from "../model/errors.js";
+import { isTollgateError } from "../model/brand.js";
+import { ClosedError, ValidationError } from "../model/errors.js";
 import type { Actual, More, Usage } from "../model/usage.js";
 import type { Conditions } from "../policy/condition.js";
 import type { Permissions, ResourceOf } from "../policy/permission.js";
@@ -175,7 +176,7 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
     }
     for (const stop of unlisten) stop?.();
     if (failures.length > 0)
-      throw failures.find((one) => one instanceof LedgerUnavailableError) ?? failures[0];
+      throw failures.find((one) => isTollgateError(one, "ledger_unavailable")) ?? failures[0];
   }
 
   /** @throws ClosedError where the gate is not open any more */

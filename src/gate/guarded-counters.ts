@@ -5,7 +5,8 @@ import type {
   SettleOutcome,
   SettleRequest,
 } from "../counters/counters.js";
-import { CountersUnavailableError, TollgateError } from "../model/errors.js";
+import { isTollgateError } from "../model/brand.js";
+import { CountersUnavailableError } from "../model/errors.js";
 import { isAnswer } from "./answer-form.js";
 import type { Engine } from "./engine.js";
 import type { Reservation } from "./reservation.js";
@@ -58,7 +59,7 @@ export function closeCounters({ settings: { counters, countersTimeoutMs } }: Eng
 
 /** Whether counters said that nothing was done, for the caller's mistake. After any other error they may have done it. */
 export function isMistake(error: unknown): boolean {
-  return error instanceof TollgateError && !(error instanceof CountersUnavailableError);
+  return isTollgateError(error) && error.code !== "counters_unavailable";
 }
 
 async function answered<T>(ms: number, ask: () => Promise<T>, told?: Told<T>): Promise<T> {
@@ -81,6 +82,6 @@ async function inTime<T>(ms: number, ask: () => Promise<T>, { onLate, onFailure 
       return new CountersUnavailableError(`the counters did not answer within ${ms} ms`);
     });
   } catch (error) {
-    throw error instanceof TollgateError ? error : new CountersUnavailableError("the counters failed", error);
+    throw isTollgateError(error) ? error : new CountersUnavailableError("the counters failed", error);
   }
 }

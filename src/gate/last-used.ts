@@ -1,5 +1,5 @@
+import { isTollgateError } from "../model/brand.js";
 import { errorName } from "../model/error-name.js";
-import { ConflictError } from "../model/errors.js";
 import type { Records } from "../model/records.js";
 import type { Change, Storage } from "../storage/storage.js";
 import { chunks } from "./chunks.js";
@@ -118,7 +118,7 @@ export class LastUsed {
         return;
       } catch (error) {
         // Another process wrote a use of one of the keys meanwhile; the later use counts.
-        if (!(error instanceof ConflictError) || attempts === 10) throw error;
+        if (!isTollgateError(error, "conflict") || attempts === 10) throw error;
       }
     }
   }

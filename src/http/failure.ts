@@ -1,4 +1,5 @@
-import { type ErrorCode, TollgateError, ValidationError } from "../model/errors.js";
+import { brand, hasBrand, isTollgateError } from "../model/brand.js";
+import { type ErrorCode, type TollgateError, ValidationError } from "../model/errors.js";
 
 /** Something that went wrong in a gateway, as its client may be told. */
 export class Failure extends Error {
@@ -13,6 +14,7 @@ export class Failure extends Error {
    */
   constructor(status: number, code: string, message: string) {
     super(message);
+    brand(this, "Failure");
     if (!(Number.isInteger(status) && status >= 400 && status <= 599)) {
       throw new ValidationError([{ field: "status", expected: "a status of an error, from 400 to 599" }]);
     }
@@ -36,13 +38,17 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 
 /** What a client is told of an error. */
 export function failureOf(error: unknown): Pick<Failure, "status" | "code" | "message"> {
-  if (error instanceof Failure) return error;
-  if (error instanceof TollgateError && !isOurs(error)) {
+  if (isFailure(error)) return error;
+  if (isTollgateError(error) && !isOurs(error)) {
     return { status: STATUS[error.code], code: error.code, message: error.message };
   }
   const status = requestStatusOf(error);
   if (status !== undefined) return { status, code: "invalid_request", message: Object(error).message };
   return { status: 500, code: "internal_error", message: "Internal error." };
+}
+
+function isFailure(error: unknown): error is Failure {
+  return hasBrand(error, "Failure");
 }
 
 /**
@@ -63,8 +69,9 @@ const OURS = /^(?:options|chain|principal|reservation|actual|query)\b/;
 
 /** Whether an error is about the gateway's own code or data, which concerns no client. */
 function isOurs(error: TollgateError): boolean {
-  if (!(error instanceof ValidationError)) return false;
-  return error.problems.some(({ field, expected }) => OURS.test(field) || isOmission(field, expected));
+  if (error.code !== "validation") return false;
+  const { problems } = error as ValidationError; // Sound: no other error has this code.
+  return problems.some(({ field, expected }) => OURS.test(field) || isOmission(field, expected));
 }
 
 /** Whether the gate misses a count that no client sends: an estimate of the gateway's, of a body that it can read. */

@@ -1,3 +1,4 @@
+import { brand } from "./brand.js";
 import { masked } from "./masked.js";
 
 /** The stable codes of {@link TollgateError}; safe to branch on. */
@@ -18,6 +19,7 @@ export class TollgateError extends Error {
 
   constructor(code: ErrorCode, message: string) {
     super(masked(message));
+    brand(this, "TollgateError");
     this.name = new.target.name;
     this.code = code;
   }

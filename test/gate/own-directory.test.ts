@@ -1,6 +1,7 @@
 import { createGate, type Directory, type Gate, hashToken, memoryStorage } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { createToken } from "../../src/gate/token.js";
+import { toErrorResponse } from "../../src/http.js";
 import { NotFoundError, PermissionError, ValidationError } from "../../src/model/errors.js";
 import { refusedBy } from "../scenarios/answers.js";
 import { aChain } from "./world.js";
@@ -73,6 +74,34 @@ describe("a directory that answers with a person whom it was not asked for", () 
     for (const orgId of [undefined, ""]) {
       const verdict = await gate.authorize({ userId: "u1" }, "org.view", { orgId } as never);
       expect(verdict).toMatchObject({ allowed: false, reason: "invalid_resource" });
+    }
+  });
+});
+
+describe("a directory that answers with a key that it was not asked for", () => {
+  it("has a defect, and no call is made by it", async () => {
+    const gate = gateOver({ key: aChain() });
+    for (const ask of [
+      () => gate.admit({ keyId: "%" }, CALL),
+      () => gate.check({ keyId: "%" }, CALL),
+      () => gate.usage({ orgId: "o1", keyId: "%" }),
+    ]) {
+      const error = await ask().catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(ValidationError);
+      expect(error).toMatchObject({ field: "chain.key.id" });
+      expect(toErrorResponse(error, { profile: "openai" }).status).toBe(500);
+    }
+    expect((await gate.admit({ keyId: "k1" }, CALL)).admitted).toBe(true);
+    expect((await gate.admit(TOKEN, CALL)).admitted).toBe(true);
+  });
+
+  it("is told of what is no chain as of that", async () => {
+    for (const key of [{}, { key: {} }, { key: null }, "k1"]) {
+      const error = await gateOver({ key })
+        .admit({ keyId: "k1" }, CALL)
+        .catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: "validation", message: expect.stringMatching(/^chain/) });
+      expect(error).not.toMatchObject({ message: expect.stringContaining("asked for") });
     }
   });
 });

@@ -56,6 +56,21 @@ describe.skipIf(!existsSync(join(dist, "index.js")))(
       expect(run("-e", code)).toBe("true");
     });
 
+    it.each(["import", "require"])("tells a client the same of an error of the other copy, by %s", (how) => {
+      const load = (name: string, by = how) =>
+        by === "import" ? `await import("${name}")` : `require("${name}")`;
+      const code = `(async () => {
+      const { createGate } = ${load("tollgate")};
+      const { Failure } = ${load("tollgate/http")};
+      const { toErrorResponse } = ${load("tollgate/http", how === "import" ? "require" : "import")};
+      const errors = [new Failure(404, "not_found", "No such path.")];
+      await createGate().admit("x", { model: 5 }).catch((error) => errors.push(error));
+      await createGate().as({ userId: "eve" }).orgs.get({ orgId: "acme" }).catch((error) => errors.push(error));
+      console.log(errors.map((error) => toErrorResponse(error, { profile: "openai" }).status).join());
+    })();`;
+      expect(run("-e", code)).toBe("404,400,403");
+    });
+
     it("has a file behind everything that package.json exports", () => {
       const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
       const files = JSON.stringify(exports).match(/\.\/[\w./-]+/g) ?? [];

@@ -234,6 +234,83 @@ describe("directoryConformance names the fault of a directory", () => {
     expect(Object.keys(failures)).toContain(name);
   });
 
+  /** Looks up with whatever it takes for the same. */
+  function lookingUp(isSame: (asked: string, id: string) => boolean): Partial<Directory> {
+    return {
+      key: async (ref) => (("hash" in ref ? ref.hash === "h1" : isSame(ref.keyId, "k1")) ? CHAIN : undefined),
+      principal: async (userId, orgId) =>
+        isSame(userId, "u1") && isSame(orgId, "o1")
+          ? { userId: "u1", orgId: "o1", orgRole: "member", projectRoles: { p1: "member" } }
+          : undefined,
+      scope: async ({ orgId, projectId = "", userId = "" }) =>
+        isSame(orgId, "o1")
+          ? {
+              org: { id: "o1" },
+              ...(isSame(projectId, "p1") && { project: { id: "p1" } }),
+              ...(isSame(userId, "u1") && { holder: { userId: "u1", active: true } }),
+            }
+          : undefined,
+    };
+  }
+  const like = (asked: string, id: string) =>
+    new RegExp(
+      `^${asked
+        .replaceAll(/[^%_\w]/g, "\\$&")
+        .replaceAll("%", ".*")
+        .replaceAll("_", ".")}$`,
+    ).test(id);
+
+  it.each<[string, (asked: string, id: string) => boolean]>([
+    ["with patterns", like],
+    [
+      "with patterns that need a character",
+      (asked, id) => asked === id || (asked.includes("_") && like(asked, id)),
+    ],
+    ["with patterns of what the id begins with", (asked, id) => asked === id || asked === `${id}%`],
+    ["in any case", (asked, id) => asked.toLowerCase() === id],
+    ["in any case, of ids in capitals", (asked, id) => asked.toUpperCase() === id.toUpperCase()],
+    ["without blanks at the end", (asked, id) => asked.trimEnd() === id],
+    ["without blanks before it", (asked, id) => asked.trimStart() === id],
+  ])("that looks ids up %s", async (_, isSame) => {
+    const failures = await failuresOf(directoryConformance(() => faultyDirectory(lookingUp(isSame))));
+    expect(Object.keys(failures)).toEqual([
+      "an unknown key is undefined, by id and by hash, whatever it is called",
+      "a stranger to an org is no principal of it, whatever they are called",
+      "an unknown scope is undefined, and what is unknown in an org is not in it",
+    ]);
+    const exact = lookingUp((asked, id) => asked === id);
+    expect(await failuresOf(directoryConformance(() => faultyDirectory(exact)))).toEqual({});
+  });
+
+  it("that looks hashes up with patterns, and of no two ids that differ in their case alone", async () => {
+    const { key, ...exact } = lookingUp((asked, id) => asked === id);
+    const patterns = {
+      ...exact,
+      key: async (ref: object) => {
+        const { hash, keyId = "" } = Object(ref);
+        return (hash === undefined ? keyId === "k1" : like(hash, "h1")) ? CHAIN : undefined;
+      },
+    };
+    expect(await failuresOf(directoryConformance(() => faultyDirectory(patterns)))).toMatchObject({
+      "an unknown key is undefined, by id and by hash, whatever it is called":
+        expect.stringContaining('hash "%"'),
+    });
+    const chains: Record<string, string> = { k1: "h1", K1: "h2" };
+    const both: KnownDirectory = {
+      keys: Object.entries(chains).map(([keyId, hash]) => ({ keyId, hash })),
+      directory: {
+        ...faultyDirectory({}).directory,
+        async key(ref) {
+          const found = Object.entries(chains).find(([id, hash]) =>
+            "hash" in ref ? hash === ref.hash : id === ref.keyId,
+          );
+          return found && { ...CHAIN, key: { id: found[0] } };
+        },
+      },
+    };
+    expect(await failuresOf(directoryConformance(() => both))).toEqual({});
+  });
+
   it("that was given no key to ask for", async () => {
     const failures = await failuresOf(directoryConformance(() => ({ ...faultyDirectory({}), keys: [] })));
     expect(Object.values(failures)[0]).toBe("the directory has to know at least one key");

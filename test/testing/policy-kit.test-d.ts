@@ -40,6 +40,8 @@ prove(policy, { claim: { of: {}, sameAs: standardPolicy, exactlyIf: { orgRole: "
 prove(policy, { claim: { of: { orgRole: "auditor" }, denied: { orgRole: null } } });
 // @ts-expect-error a name that the cells cannot have is compared by mistake
 prove(policy, { claim: (cell) => cell.orgRole === "emperor" });
+// @ts-expect-error a promise is no answer
+prove(policy, { claim: { of: {}, onlyIf: async () => false } });
 // @ts-expect-error a question about a permission that the policy does not have
 survivors(policy, { claim: (_, ask) => ask({ permission: "audit.paint" }).allowed });
 

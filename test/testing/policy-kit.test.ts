@@ -18,6 +18,7 @@ import {
   anOutsider,
   anOwner,
   aProjectMember,
+  type Cell,
   CounterexampleError,
   cells,
   counterexamples,
@@ -190,6 +191,22 @@ describe("prove", () => {
     expect(proved({ denied: { orgRole: [null], projectRole: null } })).not.toThrow();
   });
 
+  it.each(["allowed", "denied", "of", "onlyIf", "exactlyIf"])(
+    "refuses a function in %s that does not return true or false, as an async one",
+    (part) => {
+      for (const answer of [Promise.resolve(false), 1, undefined]) {
+        const claim = {
+          ...(/If$/.test(part) && { of: {} }),
+          ...(part === "of" && { onlyIf: {} }),
+          [part]: () => answer,
+        };
+        const run = () => prove(small, { "as I say": claim as never });
+        expect(run).toThrow(ValidationError);
+        expect(run).toThrow(`claims["as I say"].${part}: a function that returns true or false`);
+      }
+    },
+  );
+
   it("refuses a claim of which a part would be passed over", () => {
     const proved = (claim: unknown) => () => prove(small, { "as I say": claim as never });
     const forms = 'claims["as I say"]: a function, or an object with allowed, denied, or of and';
@@ -225,6 +242,86 @@ describe("prove", () => {
     const found = (more: object) => counterexamples(small, { nobody: { denied: { ...denied, ...more } } });
     expect(found({})[0]?.cell?.orgRole).toBe("boss");
     expect(found(left)).toEqual(found({}));
+  });
+
+  describe("of the same answers as another policy, also looks at what only the other has:", () => {
+    const found = (policy: Policy, other: Pick<Policy, "authorize">, of: object = {}) =>
+      counterexamples(policy, { same: { of, sameAs: other } }).map(({ words, count }) => ({ words, count }));
+    const frozen = small.extend({
+      caps: {
+        freeze: { at: "project", projects: [{ orgId: "acme", projectId: "ml" }], permissions: ["doc.read"] },
+      },
+    });
+
+    it("a cap, by no name that the claim could have", () => {
+      const words =
+        "an org boss, without mfa asks for doc.read on what is their own in the project ml: allowed by org:boss/doc.read";
+      expect(found(small, frozen, () => true)).toEqual([{ words, count: diff(frozen, small).gained }]);
+      expect(found(small, frozen, { permission: "doc.read", caps: "guard" })[0]?.words).toBe(words);
+      expect(found(small, frozen, { permission: "doc.print" })).toEqual([]);
+      expect(found(frozen, small, { caps: [] })).toEqual([]);
+      expect(found(frozen, small)).toHaveLength(1);
+    });
+
+    it("a cap of the same id somewhere else", () => {
+      const moved = small.extend({
+        caps: {
+          freeze: {
+            at: "project",
+            projects: [{ orgId: "acme", projectId: "tv" }],
+            permissions: ["doc.read"],
+          },
+        },
+      });
+      expect(found(frozen, moved, { caps: "freeze" })[0]?.words).toContain("in the project ml: denied");
+      const elsewhere = ({ caps }: Cell) => !caps.includes("freeze");
+      expect(found(frozen, moved, elsewhere)[0]?.words).toContain("in the project tv: allowed");
+    });
+
+    it("a condition", () => {
+      const late = small.extend({
+        conditions: { night: "after ten" },
+        raise: { orgRoles: { base: { "doc.print": { reach: "all", when: "night" } } } },
+      });
+      expect(found(small, late)[0]?.words).toBe(
+        "an org base, without mfa, with night asks for doc.print on the project: denied (not_granted)",
+      );
+    });
+
+    it("a role, a permission, or the holder of what a permission is about", () => {
+      const more = small.extend({ projectRoles: { reader: { "doc.read": "all" } } });
+      expect(found(small, more)[0]?.words).toContain("reader of the project, without mfa asks for doc.read");
+      const burning = small.extend({
+        permissions: { "doc.burn": "project" },
+        raise: { orgRoles: { boss: { "doc.burn": "all" } } },
+      });
+      expect(found(small, burning)[0]?.words).toContain(
+        "doc.burn on the project: denied (unknown_permission)",
+      );
+      const docs = (kind: "project" | "owned"): Policy =>
+        definePolicy({
+          permissions: { "doc.read": kind },
+          orgRoles: { base: { "doc.read": kind === "owned" ? "own" : "none" } },
+          baseOrgRole: "base",
+        });
+      expect(found(docs("project"), docs("owned"))).toMatchObject([{ count: 1 }]);
+    });
+
+    it("so that it holds exactly where a comparison of the two finds nothing", () => {
+      fc.assert(
+        fc.property(raisedPolicy, ({ before: { spec }, after }) => {
+          const before: Policy = definePolicy({ ...spec, caps: {} });
+          const { gained, lost } = diff(before, after);
+          expect(found(before, after).length + found(after, before).length).toBe(gained + lost > 0 ? 2 : 0);
+        }),
+      );
+    });
+
+    it("but for what can only be asked, which has the cells of the policy", () => {
+      const { authorize } = frozen;
+      expect(found(small, { authorize })).toEqual([]);
+      expect(prove(small, { same: { of: {}, sameAs: small } }).cells).toBe(countOf(shapeOf(small)));
+    });
   });
 
   it("takes functions, which may ask about other cells", () => {

@@ -1,4 +1,5 @@
-import { ConflictError, NotFoundError, PermissionError, TollgateError } from "../../model/errors.js";
+import { isTollgateError } from "../../model/brand.js";
+import { ConflictError, NotFoundError, PermissionError } from "../../model/errors.js";
 import type { Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
 import type { Resource } from "../../policy/principal.js";
@@ -190,7 +191,7 @@ export class Control {
           return result;
         } catch (error) {
           // It may be done all the same, only the answer was lost: to begin again would be to do it twice.
-          if (isSent && !(error instanceof TollgateError)) {
+          if (isSent && !isTollgateError(error)) {
             this.engine.chains.forgetOrg(orgId);
             throw error;
           }
@@ -198,7 +199,7 @@ export class Control {
           // What was decided on is no longer so, whichever way it was decided.
           if (moved && attempts < ATTEMPTS_MAX) continue;
           // The trail does not know of everything: a key deleted here may have been used just now.
-          if (error instanceof ConflictError && attempts < UNKNOWN_CONFLICTS_MAX) continue;
+          if (isTollgateError(error, "conflict") && attempts < UNKNOWN_CONFLICTS_MAX) continue;
           if (moved)
             throw new ConflictError(`org ${JSON.stringify(orgId)} is being written to by others; try again`);
           await this.#recordDenial(orgId, acting, action, subject, error);
@@ -243,7 +244,7 @@ export class Control {
       try {
         return await this.storage.commit(draft.denial(deniedDoerOf(acting), action, subject, reason));
       } catch (failure) {
-        if (!(failure instanceof ConflictError) || attempts === ATTEMPTS_MAX) throw failure;
+        if (!isTollgateError(failure, "conflict") || attempts === ATTEMPTS_MAX) throw failure;
       }
     }
   }

@@ -43,6 +43,17 @@ const STRANGERS = [
   "x".repeat(10_000),
 ];
 
+/** What a look-up by `LIKE` takes for an id. */
+function patternsOf(id: string): string[] {
+  return ["%", "_%", `${id}%`];
+}
+
+/** Others that are not an id, though tables may take them for it: by patterns, without blanks, in another case. */
+function lookAlikesOf(id: string, known: readonly string[]): string[] {
+  const all = [...patternsOf(id), `${id} `, ` ${id}`, id.toUpperCase(), id.toLowerCase()];
+  return all.filter((text) => !known.includes(text));
+}
+
 const cases: Cases<KnownDirectory> = {
   "the chain of a key is one that a gate can read, and of that key": async (known) => {
     for (const { keyId } of known.keys) {
@@ -77,7 +88,16 @@ const cases: Cases<KnownDirectory> = {
       check(`hash ${shown(name)}`, await directory.key({ hash: name }), undefined);
     }
     check("an empty hash", await directory.key({ hash: "" }), undefined);
+    const keyIds = keys.map(({ keyId }) => keyId);
     for (const { keyId, hash } of keys) {
+      for (const text of lookAlikesOf(keyId, keyIds))
+        check(
+          `key ${shown(text)}, where ${shown(keyId)} is known`,
+          await directory.key({ keyId: text }),
+          undefined,
+        );
+      for (const text of patternsOf(hash))
+        check(`hash ${shown(text)}`, await directory.key({ hash: text }), undefined);
       check(`the hash of ${keyId} as an id`, await directory.key({ keyId: hash }), undefined);
       check(`the id ${keyId} as a hash`, await directory.key({ hash: keyId }), undefined);
       check(`the hash of ${keyId}, cut short`, await directory.key({ hash: hash.slice(0, -1) }), undefined);
@@ -108,10 +128,15 @@ const cases: Cases<KnownDirectory> = {
   },
 
   "a stranger to an org is no principal of it, whatever they are called": async (known) => {
-    for (const { org, holder } of (await chainsOf(known)).slice(0, 3)) {
-      for (const name of STRANGERS) {
+    const chains = await chainsOf(known);
+    const userIds = chains.map(({ holder }) => holder.userId);
+    const orgIds = chains.map(({ org }) => org.id);
+    for (const { org, holder } of chains.slice(0, 3)) {
+      for (const name of [...STRANGERS, ...lookAlikesOf(holder.userId, userIds)]) {
         const stranger = await known.directory.principal(name, org.id);
         check(`${shown(name)} in ${org.id}`, stranger, undefined);
+      }
+      for (const name of [...STRANGERS, ...lookAlikesOf(org.id, orgIds)]) {
         const elsewhere = await known.directory.principal(holder.userId, name);
         check(`${holder.userId} in org ${shown(name)}`, elsewhere, undefined);
       }
@@ -136,11 +161,21 @@ const cases: Cases<KnownDirectory> = {
   "an unknown scope is undefined, and what is unknown in an org is not in it": async (known) => {
     const { directory } = known;
     if (directory.scope === undefined) return; // As above.
-    const [{ org, project } = { org: { id: "" }, project: { id: "" } }] = await chainsOf(known);
-    for (const name of STRANGERS) {
+    const chains = await chainsOf(known);
+    const [chain] = chains;
+    if (chain === undefined) return; // The suite has made sure of one.
+    const { org, project } = chain;
+    const alike = (idOf: (one: KeyChain) => string) => [
+      ...STRANGERS,
+      ...lookAlikesOf(idOf(chain), chains.map(idOf)),
+    ];
+    for (const name of alike((one) => one.org.id))
       check(`org ${shown(name)}`, await directory.scope({ orgId: name }), undefined);
+    for (const name of alike((one) => one.project.id)) {
       const unknown = await directory.scope({ orgId: org.id, projectId: name });
       check(`project ${shown(name)}`, unknown?.project, undefined);
+    }
+    for (const name of alike((one) => one.holder.userId)) {
       const stranger = await directory.scope({ orgId: org.id, projectId: project.id, userId: name });
       check(`member ${shown(name)}`, stranger?.holder, undefined);
     }

@@ -13,7 +13,8 @@ export interface Shape {
   readonly orgRoles: readonly string[];
   readonly projectRoles: readonly string[];
   readonly conditions: readonly string[];
-  readonly caps: readonly (readonly [id: string, cap: Cap])[];
+  /** A cap without an id holds where it does, and no cell names it. */
+  readonly caps: readonly (readonly [id: string | undefined, cap: Cap])[];
 }
 
 /** The shape of a policy; its base org role comes first, so that the simplest cells do. */
@@ -25,6 +26,26 @@ export function shapeOf({ spec }: Pick<Policy, "spec">): Shape {
     projectRoles: Object.keys(projectRoles),
     conditions: Object.keys(conditions),
     caps: Object.entries(caps),
+  };
+}
+
+/** Of two policies that give a permission different kinds, the one whose resource suits both. */
+const kindsByIds: readonly Kind[] = ["org", "project", "owned"];
+
+/** The shape of two policies together. */
+export function union(a: Shape, b: Shape): Shape {
+  const names = (x: readonly string[], y: readonly string[]) => [...new Set([...x, ...y])];
+  const kinds = Object.entries(b.permissions).map(([permission, kind]) => {
+    const other = Object.hasOwn(a.permissions, permission) ? a.permissions[permission] : undefined;
+    const wider = other !== undefined && kindsByIds.indexOf(other) > kindsByIds.indexOf(kind) ? other : kind;
+    return [permission, wider] as const;
+  });
+  return {
+    permissions: { ...a.permissions, ...Object.fromEntries(kinds) },
+    orgRoles: names(a.orgRoles, b.orgRoles),
+    projectRoles: names(a.projectRoles, b.projectRoles),
+    conditions: names(a.conditions, b.conditions),
+    caps: [...a.caps, ...b.caps],
   };
 }
 

@@ -1,5 +1,5 @@
 import { ValidationError } from "../../model/errors.js";
-import type { Claims } from "./claim.js";
+import { type Claims, fieldOf } from "./claim.js";
 
 /** The parts of a policy in which it names things. */
 type Spec = Readonly<Record<"permissions" | "orgRoles" | "projectRoles" | "conditions" | "caps", object>>;
@@ -25,7 +25,7 @@ const FORMS =
 export function checkForm(claims: Claims, spec: Spec): void {
   const known = namesOf(spec);
   for (const [statement, claim] of Object.entries<unknown>(claims)) {
-    const field = `claims[${JSON.stringify(statement)}]`;
+    const field = fieldOf(statement);
     if (typeof claim === "function") continue;
     const parts = Object.entries(Object(claim)).filter(([, where]) => where !== undefined);
     const has = (form: readonly string[]) =>

@@ -1,4 +1,6 @@
+import { ValidationError } from "../../model/errors.js";
 import type { Kind } from "../../policy/permission.js";
+import type { Policy } from "../../policy/policy.js";
 import { type Ask, type Authorizer, askAbout, type Cell, type Facts, type Names } from "./cell.js";
 
 /** One value, or any of several. */
@@ -44,7 +46,10 @@ export type Claim<N extends Names = Names> =
   | ClaimOf<{ of: Where<N>; onlyIf: Where<N> }>
   /** Of some cells, those are allowed and no others. */
   | ClaimOf<{ of: Where<N>; exactlyIf: Where<N> }>
-  /** Of some cells, those are allowed that another policy allows, such as the one that was extended. */
+  /**
+   * Of some cells, those are allowed that another policy allows, such as the one that was extended. The cells are those of
+   * both: also where the other has caps, conditions, roles or permissions of its own.
+   */
   | ClaimOf<{ of: Where<N>; sameAs: Authorizer }>
   | ((cell: Cell<N>, ask: Ask<N>) => boolean);
 
@@ -59,44 +64,72 @@ export interface Check {
   readonly holds: (cell: Cell, ask: Ask) => boolean;
   /** Whether it may ask about other cells than the one that it is given. */
   readonly looksAround: boolean;
+  /** The policy whose cells it speaks of as well. */
+  readonly other?: Pick<Policy, "spec">;
+}
+
+/** A claim, as a ValidationError names it. */
+export function fieldOf(statement: string): string {
+  return `claims[${JSON.stringify(statement)}]`;
 }
 
 export function checksOf(claims: Claims): Check[] {
-  return Object.entries(claims).map(([statement, claim]) => ({ statement, ...checkOf(claim) }));
+  return Object.entries(claims).map(([statement, claim]) => ({
+    statement,
+    ...checkOf(claim, (part, where) => matcher(where, `${fieldOf(statement)}.${part}`)),
+  }));
 }
 
-function checkOf(claim: Claim): Omit<Check, "statement"> {
+function checkOf(
+  claim: Claim,
+  matcherOf: (part: ClaimPart, where: Where) => Matcher,
+): Omit<Check, "statement"> {
   if (typeof claim === "function") {
     // What is not true, such as a promise, holds for nobody.
     return { speaksOf: () => true, holds: (cell, ask) => claim(cell, ask) === true, looksAround: true };
   }
   // What is undefined is left out, as in a pattern.
-  if (claim.allowed !== undefined) return check(claim.allowed, (_, allowed) => allowed);
-  if (claim.denied !== undefined) return check(claim.denied, (_, allowed) => !allowed);
+  if (claim.allowed !== undefined) return check(matcherOf("allowed", claim.allowed), (_, allowed) => allowed);
+  if (claim.denied !== undefined) return check(matcherOf("denied", claim.denied), (_, allowed) => !allowed);
+  const speaksOf = matcherOf("of", claim.of);
   if (claim.onlyIf !== undefined) {
-    const may = matcher(claim.onlyIf);
-    return check(claim.of, (cell, allowed) => !allowed || may(cell));
+    const may = matcherOf("onlyIf", claim.onlyIf);
+    return check(speaksOf, (cell, allowed) => !allowed || may(cell));
   }
   if (claim.sameAs !== undefined) {
     const { sameAs } = claim;
-    return check(claim.of, (cell, allowed) => allowed === askAbout(sameAs, {}, cell)().allowed);
+    return {
+      ...check(speaksOf, (cell, allowed) => allowed === askAbout(sameAs, {}, cell)().allowed),
+      ...(isPolicy(sameAs) && { other: sameAs }),
+    };
   }
-  const may = matcher(claim.exactlyIf);
-  return check(claim.of, (cell, allowed) => allowed === may(cell));
+  const may = matcherOf("exactlyIf", claim.exactlyIf);
+  return check(speaksOf, (cell, allowed) => allowed === may(cell));
 }
 
-function check(where: Where, right: (cell: Cell, allowed: boolean) => boolean): Omit<Check, "statement"> {
-  return {
-    speaksOf: matcher(where),
-    holds: (cell, ask) => right(cell, ask().allowed),
-    looksAround: false,
-  };
+/** Whether its rules can be looked at, and not only asked. */
+function isPolicy(authorizer: Authorizer): authorizer is Policy {
+  return "spec" in authorizer;
+}
+
+function check(
+  speaksOf: Matcher,
+  right: (cell: Cell, allowed: boolean) => boolean,
+): Omit<Check, "statement"> {
+  return { speaksOf, holds: (cell, ask) => right(cell, ask().allowed), looksAround: false };
 }
 
 type Matcher = (cell: Cell) => boolean;
 
-function matcher(where: Where): Matcher {
-  if (typeof where === "function") return where;
+function matcher(where: Where, field: string): Matcher {
+  if (typeof where === "function") {
+    return (cell) => {
+      const is: unknown = where(cell);
+      if (typeof is === "boolean") return is;
+      // A promise would be a yes for every cell.
+      throw new ValidationError([{ field, expected: "a function that returns true or false" }]);
+    };
+  }
   const patterns = listOf(where).map(patternMatcher);
   const [only, ...others] = patterns;
   if (only !== undefined && others.length === 0) return only;

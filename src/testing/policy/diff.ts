@@ -1,9 +1,8 @@
 import { inCell } from "../../model/markdown.js";
-import type { Kind } from "../../policy/permission.js";
 import type { Policy } from "../../policy/policy.js";
 import type { Verdict } from "../../policy/verdict.js";
 import { askAbout, type Cell } from "./cell.js";
-import { cellsOf, type Shape, shapeAbout, shapeOf } from "./cells.js";
+import { cellsOf, shapeAbout, shapeOf, union } from "./cells.js";
 import { cellInWords, verdictInWords } from "./words.js";
 
 /** Cells that changed in the same way, by the same rules. */
@@ -92,23 +91,4 @@ export function diffToMarkdown({ changes, gained, lost }: PolicyDiff): string {
     "|---|---|---|---:|",
     ...rows,
   ].join("\n");
-}
-
-/** Of two policies that give a permission different kinds, the one whose resource suits both. */
-const kindsByIds: readonly Kind[] = ["org", "project", "owned"];
-
-function union(a: Shape, b: Shape): Shape {
-  const names = (x: readonly string[], y: readonly string[]) => [...new Set([...x, ...y])];
-  const kinds = Object.entries(b.permissions).map(([permission, kind]) => {
-    const other = Object.hasOwn(a.permissions, permission) ? a.permissions[permission] : undefined;
-    const wider = other !== undefined && kindsByIds.indexOf(other) > kindsByIds.indexOf(kind) ? other : kind;
-    return [permission, wider] as const;
-  });
-  return {
-    permissions: { ...a.permissions, ...Object.fromEntries(kinds) },
-    orgRoles: names(a.orgRoles, b.orgRoles),
-    projectRoles: names(a.projectRoles, b.projectRoles),
-    conditions: names(a.conditions, b.conditions),
-    caps: [...a.caps, ...b.caps],
-  };
 }

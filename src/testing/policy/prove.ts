@@ -1,6 +1,6 @@
 import type { Policy } from "../../policy/policy.js";
 import { askAbout, type Cell, type NamesOf } from "./cell.js";
-import { cellsOf, checkSize, shapeOf } from "./cells.js";
+import { cellsOf, checkSize, countOf, type Shape, shapeOf, union } from "./cells.js";
 import { type Check, type Claims, checksOf } from "./claim.js";
 import { checkForm } from "./claim-form.js";
 import { cellInWords, verdictInWords } from "./words.js";
@@ -36,10 +36,10 @@ export class CounterexampleError extends Error {
  * Proves claims about a policy: each is checked on every cell, so one that passes has no exception.
  *
  * @param claims by what they say; names of permissions, roles, conditions and caps are checked by the compiler
- * @returns how many cells there are
+ * @returns how many cells were looked at: those of the policy, and of a `sameAs` that has more, those of both
  * @throws CounterexampleError naming, for each claim that does not hold, the simplest cell that it is wrong about; a claim
- *   that speaks of no cell does not hold either; ValidationError for a claim of no form, or about what the policy does not
- *   name, which the compiler would not take, and for a policy of more than 10,000,000 cells
+ *   that speaks of no cell does not hold either; ValidationError for a claim of no form, about what the policy does not
+ *   name, or with a function of cells that does not return true or false, which the compiler would not take, and for a policy of more than 10,000,000 cells
  */
 export function prove<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): { readonly cells: number } {
   const { found, cells } = search(policy, claims as Claims); // Sound: the cells have the policy's names.
@@ -56,27 +56,30 @@ function search(
   policy: Policy,
   claims: Claims,
 ): { readonly found: Counterexample[]; readonly cells: number } {
-  const { permissions, conditions } = policy.spec;
+  const { permissions } = policy.spec;
   checkForm(claims, policy.spec);
-  const shape = shapeOf(policy);
-  checkSize(shape);
-  const names = Object.keys(conditions);
+  const own = shapeOf(policy);
   const states = checksOf(claims).map(
-    (check): State => ({ check, spoken: false, first: undefined, count: 0 }),
+    (check): State => ({ check, shape: shapeFor(check, own), spoken: false, first: undefined, count: 0 }),
   );
+  const shapes = new Set([own, ...states.map(({ shape }) => shape)]);
+  for (const shape of shapes) checkSize(shape);
   let cells = 0;
-  for (const cell of cellsOf(shape)) {
-    cells++;
-    const ask = askAbout(policy, permissions, cell);
-    for (const state of states) {
-      if (!state.check.speaksOf(cell)) continue;
-      state.spoken = true;
-      if (state.check.holds(cell, ask)) continue;
-      state.first ??= cell;
-      state.count++;
+  for (const shape of shapes) {
+    const about = states.filter((state) => state.shape === shape);
+    for (const cell of cellsOf(shape)) {
+      cells++;
+      const ask = askAbout(policy, permissions, cell);
+      for (const state of about) {
+        if (!state.check.speaksOf(cell)) continue;
+        state.spoken = true;
+        if (state.check.holds(cell, ask)) continue;
+        state.first ??= cell;
+        state.count++;
+      }
     }
   }
-  const found = states.flatMap(({ check, spoken, first: cell, count }): Counterexample[] => {
+  const found = states.flatMap(({ check, shape, spoken, first: cell, count }): Counterexample[] => {
     if (!spoken) return [{ claim: check.statement, cell, count, words: "it speaks of no cell" }];
     if (cell === undefined) return [];
     const verdict = askAbout(policy, permissions, cell)();
@@ -85,16 +88,26 @@ function search(
         claim: check.statement,
         cell,
         count,
-        words: `${cellInWords(cell, names)}: ${verdictInWords(verdict)}`,
+        words: `${cellInWords(cell, shape.conditions)}: ${verdictInWords(verdict)}`,
       },
     ];
   });
   return { found, cells };
 }
 
+/** The cells of a check: of the policy that is proved, and of another with which it compares where that makes more. */
+function shapeFor({ other }: Check, own: Shape): Shape {
+  if (other === undefined) return own;
+  const { caps, ...names } = shapeOf(other);
+  // The places of its caps, without their ids: a claim names the caps of the policy that is proved.
+  const both = union(own, { ...names, caps: caps.map(([, cap]) => [undefined, cap]) });
+  return countOf(both) === countOf(own) ? own : both;
+}
+
 /** What was found about one claim so far. */
 interface State {
   readonly check: Check;
+  readonly shape: Shape;
   spoken: boolean;
   first: Cell | undefined;
   count: number;

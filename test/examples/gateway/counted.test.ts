@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
-import { messages, responses } from "../../../examples/gateway/endpoint.js";
+import { chatCompletions, messages, responses } from "../../../examples/gateway/endpoint.js";
 import { readRequest } from "../../../examples/gateway/model-request.js";
 import { type Arena, FRAMEWORKS, startArena } from "./arena.js";
-import { ask, CHAT, post, providerThat } from "./requests.js";
+import { ask, CHAT, json, post, providerThat } from "./requests.js";
 
 const event = (data: object) => `data: ${JSON.stringify(data)}\n\n`;
 
@@ -79,14 +79,39 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect(fast).toBe(priority); // What `fast` costs where it has no price of its own.
     expect((await post(arena, ask({ service_tier: 7 }), CHAT)).status).toBe(400);
   });
+
+  it("refuses a number of answers that is none, which a provider may read as one", async () => {
+    const arena = await startArena(start);
+    const sent: unknown[] = [];
+    await providerThat(arena, (_req, res, text) => {
+      sent.push(JSON.parse(text).n);
+      res.setHeader("content-type", "application/json");
+      res.end("{}");
+    });
+    for (const n of ["8", [8], true, {}, 0, -1, 1.5]) {
+      const answer = await post(arena, ask({ n }));
+      expect([n, answer.status]).toEqual([n, 400]);
+      expect(Object(await json(answer)).error.message).toContain("n is the number of answers");
+    }
+    for (const n of [undefined, null, 1, 8]) expect((await post(arena, ask({ n }))).status).toBe(200);
+    expect(sent).toEqual([undefined, null, 1, 8]);
+  });
 });
 
 describe("a request", () => {
-  const read = (body: object) =>
-    readRequest(
-      responses,
-      new TextEncoder().encode(JSON.stringify({ model: "gpt-4o", input: "x", ...body })),
-    );
+  const read = (body: object, endpoint = responses) =>
+    readRequest(endpoint, new TextEncoder().encode(JSON.stringify({ model: "gpt-4o", input: "x", ...body })));
+
+  it.each<[object, number | undefined]>([
+    [{}, undefined],
+    [{ n: 1 }, undefined],
+    [{ n: 3 }, 3 * 1_024],
+    [{ n: null, max_tokens: 5 }, 5],
+    [{ n: 3, max_tokens: 5 }, 15],
+    [{ n: 3, max_tokens: 5, max_completion_tokens: 7 }, 21],
+  ])("is for as much output as all its answers may have: %o", (body, tokens) => {
+    expect(read(body, chatCompletions).usage.maxOutputTokens).toBe(tokens);
+  });
 
   it("in the background is refused: what it uses would not be seen", () => {
     expect(() => read({ background: true })).toThrow("background");

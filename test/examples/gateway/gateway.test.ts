@@ -164,6 +164,25 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect(String(head)).toMatch(/^HTTP\/1\.1 401 /);
   });
 
+  it("ends sixteen calls behind each other on a connection that goes away, and warns of no leak", async () => {
+    const arena = await startArena(start);
+    const warnings: string[] = [];
+    const onWarning = ({ name }: Error) => void warnings.push(name);
+    process.on("warning", onWarning);
+    onTestFinished(() => void process.off("warning", onWarning));
+    const letGo = heldAfterThreeWords(arena);
+    onTestFinished(letGo);
+    const socket = connect(Number(new URL(arena.url).port), "127.0.0.1").resume();
+    onTestFinished(() => void socket.destroy());
+    const body = JSON.stringify(ask(STREAM));
+    const head = `POST ${CHAT} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer ${arena.token}`;
+    socket.write(`${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`.repeat(16));
+    await eventually(async () => expect(await arena.used("inFlight")).toBe(16));
+    socket.destroy();
+    await eventually(async () => expect(await arena.used("inFlight")).toBe(0));
+    expect(warnings).toEqual([]);
+  });
+
   it("settles what ended in a moment without counters once they are back, and frees its slot", async () => {
     const counters = memoryCounters();
     const settle = counters.settle.bind(counters);
