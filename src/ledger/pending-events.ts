@@ -3,7 +3,7 @@ import { LedgerUnavailableError } from "../model/errors.js";
 import { backoffMs, type Retry } from "./backoff.js";
 import { type Batches, batches } from "./batches.js";
 import type { LedgerSink } from "./sink.js";
-import { type CallEnd, type LedgerCall, sizeOf, usageEventOf } from "./usage-event.js";
+import { type CallEnd, type LedgerCall, replaces, type UsageEvent, usageEventOf } from "./usage-event.js";
 
 /** Waits until milliseconds have passed, or rejects when the signal says so. */
 export type Wait = (ms: number, signal: AbortSignal) => Promise<unknown>;
@@ -31,8 +31,8 @@ interface PendingOptions {
 const FLUSHED_WAIT_MS = 500;
 
 interface Pending {
-  readonly call: LedgerCall;
-  readonly end: CallEnd | undefined;
+  /** As it stood when it was recorded: the call is an object of the caller's, who may change it. */
+  readonly event: UsageEvent;
   /** Since when something of this call is not acknowledged. */
   readonly recordedAt: number;
 }
@@ -100,11 +100,11 @@ export class PendingEvents {
   begin(call: LedgerCall): void {
     if (this.#stop.signal.aborted) return;
     const known = this.#pending.get(call.id);
-    if (known?.end !== undefined) return;
-    // A repeated request has the reservation as it was before it was extended.
-    if (known !== undefined && sizeOf(call) <= sizeOf(known.call)) return;
     if (known === undefined && this.#pending.size * 2 >= this.#options.maxPending) return;
-    this.#put({ call, end: undefined, recordedAt: known?.recordedAt ?? this.#options.now() });
+    const event = usageEventOf(call, undefined);
+    // A repeated request has the reservation as it was before it was extended.
+    if (known !== undefined && !replaces(event, known.event)) return;
+    this.#put({ event, recordedAt: known?.recordedAt ?? this.#options.now() });
   }
 
   /**
@@ -112,13 +112,14 @@ export class PendingEvents {
    * nobody writes it: it counts as dropped.
    */
   end(call: LedgerCall, end: CallEnd): Promise<void> | undefined {
-    const known = this.#pending.get(call.id);
-    if (known?.end !== undefined) return undefined;
+    const event = usageEventOf(call, end);
+    const known = this.#pending.get(event.id);
+    if (known !== undefined && !replaces(event, known.event)) return undefined;
     if (this.#stop.signal.aborted) {
       this.#dropped++;
       return undefined;
     }
-    const entry = { call, end, recordedAt: known?.recordedAt ?? this.#options.now() };
+    const entry = { event, recordedAt: known?.recordedAt ?? this.#options.now() };
     if (known !== undefined || this.#pending.size < this.#options.maxPending) {
       this.#put(entry);
       return undefined;
@@ -139,7 +140,7 @@ export class PendingEvents {
    * @returns whether all of it is acknowledged
    */
   async flush(until: AbortSignal): Promise<boolean> {
-    const left = new Set([...this.#pending.keys(), ...this.#waiting.map(({ call }) => call.id)]);
+    const left = new Set([...this.#pending.keys(), ...this.#waiting.map(({ event }) => event.id)]);
     if (left.size === 0) return true;
     if (until.aborted || this.#stop.signal.aborted) return false;
     return new Promise((resolve) => {
@@ -165,7 +166,7 @@ export class PendingEvents {
   }
 
   #put(entry: Pending): void {
-    const { id } = entry.call;
+    const { id } = entry.event;
     const isNew = !this.#pending.has(id);
     this.#pending.set(id, entry);
     if (isNew) this.#batches.add(id);
@@ -191,7 +192,7 @@ export class PendingEvents {
     try {
       await this.#writeInTime(batch);
     } catch (error) {
-      for (const { call } of batch) this.#due.add(call.id);
+      for (const { event } of batch) this.#due.add(event.id);
       await this.#pause(error);
       return;
     }
@@ -207,7 +208,9 @@ export class PendingEvents {
     const late = timer.then(() => {
       throw new LedgerUnavailableError(`the sink did not answer within ${writeTimeoutMs} ms`);
     });
-    const write = async () => this.#sink.write(batch.map(({ call, end }) => usageEventOf(call, end)));
+    // Copies: a sink may change what it is given, and what it refuses comes again.
+    const events = batch.map(({ event }) => ({ ...event, tags: { ...event.tags } }));
+    const write = async () => this.#sink.write(events);
     try {
       await Promise.race([write(), late]);
     } finally {
@@ -228,7 +231,7 @@ export class PendingEvents {
 
   #acknowledge(batch: readonly Pending[]): void {
     for (const entry of batch) {
-      const { id } = entry.call;
+      const { id } = entry.event;
       // A call may have ended while its beginning was being written.
       if (this.#pending.get(id) === entry) {
         this.#pending.delete(id);
@@ -239,7 +242,7 @@ export class PendingEvents {
       const next = this.#waiting.shift();
       if (next === undefined) break;
       this.#put(next);
-      this.#due.add(next.call.id); // it has waited long enough
+      this.#due.add(next.event.id); // it has waited long enough
       next.admit();
     }
     if (this.#pending.size < this.#options.maxPending) this.#isFull = false;

@@ -9,6 +9,7 @@ import {
 } from "tollgate";
 import { describe, expect, it, vi } from "vitest";
 import { backoffMs } from "../../src/ledger/backoff.js";
+import { usageEventOf } from "../../src/ledger/usage-event.js";
 import { eventually } from "../eventually.js";
 import { aCall, anEnd, NOON, settledEvent } from "./events.js";
 
@@ -64,6 +65,45 @@ describe("a ledger", () => {
     expect(sink.events()).toMatchObject([
       { outcome: "released", cacheWriteTokens: 0, audioInputTokens: 0, audioOutputTokens: 0 },
     ]);
+  });
+
+  it("writes a call as it was when it began and ended, whatever its caller does to it after that", async () => {
+    const sink = memoryLedgerSink();
+    const ledger = createLedger({ sink, closeTimeoutMs: 50 });
+    const redacted = (call: ReturnType<typeof aCall>, ...ends: ReturnType<typeof anEnd>[]) => {
+      const texts = { orgId: "-", projectId: "-", userId: "-", keyId: "-", requested: "-", model: "-" };
+      Object.assign(call.tags ?? {}, { team: "-" });
+      Object.assign(call.parts ?? {}, { audioInputTokens: 0 });
+      Object.assign(call, texts, { models: undefined, tags: undefined, parts: undefined });
+      for (const { actual } of ends) Object.assign(actual, { model: "-", reasoningTokens: 0 });
+    };
+    const begun = () => aCall({ id: "begun", tags: { team: "red" }, parts: { audioInputTokens: 6 } });
+    const ended = () => aCall({ id: "ended", tags: { team: "red" } });
+    const anAnswer = () => anEnd({ actual: { model: "gpt-4o-2026", reasoningTokens: 7 } });
+    const [first, second, end] = [begun(), ended(), anAnswer()];
+    ledger.opened(first);
+    ledger.closed(second, end);
+    redacted(first);
+    redacted(second, end);
+    await ledger.flush();
+    expect(sink.events()).toEqual([usageEventOf(begun(), undefined), usageEventOf(ended(), anAnswer())]);
+  });
+
+  it("gives a sink that changes what it was given the same events again", async () => {
+    const writes: string[] = [];
+    const ledger = createLedger({
+      ...quick,
+      sink: async (events) => {
+        writes.push(JSON.stringify(events));
+        for (const event of events) Object.assign(event.tags, { team: "-" });
+        for (const event of events) Object.assign(event, { orgId: "-", tags: {} });
+        if (writes.length === 1) throw new Error("down");
+      },
+    });
+    ledger.closed(aCall({ tags: { team: "red" } }), anEnd());
+    await ledger.flush();
+    expect(writes[1]).toBe(writes[0]);
+    expect(writes[0]).toContain('{"team":"red"}');
   });
 
   it("reports days as they come, in whatever order their calls were written", async () => {
