@@ -72,7 +72,7 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
   const input = detailsOf(counts, names.input);
   const output = detailsOf(counts, names.output);
 
-  const { cached, written } = cacheOf(counts, names, input, inputTokens ?? 0);
+  const { cached, written, written1h } = cacheOf(counts, names, input, inputTokens ?? 0);
   // Only realtime sessions say which of the audio and images was cached. Else text first, so that no dear token counts as cached.
   const uncached = Math.max(0, (inputTokens ?? 0) - cached - written);
   const ofCache = input.object("cached_tokens_details");
@@ -83,7 +83,8 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
   return known({
     inputTokens,
     cachedInputTokens: some(cached),
-    cacheWriteTokens: some(written),
+    cacheWriteTokens: some(written - written1h),
+    cacheWrite1hTokens: some(written1h),
     audioInputTokens: some(audio),
     imageInputTokens: some(images),
     outputTokens: outputOf(counts.count(names.output), total, inputTokens, cached + written),
@@ -94,8 +95,8 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
 }
 
 /**
- * What of the input was read from and written to the cache. DeepSeek and Kimi tell the one, and LiteLLM the other, beside the
- * count of the prompt. There it counts as part of that if it can be one; beside `input_tokens`, names like Anthropic's are of
+ * What of the input was read from and written to the cache, what was written for an hour included. In the details, OpenAI, LiteLLM
+ * and Qwen have a name each for what was written. DeepSeek and Kimi tell the one, and LiteLLM the other, beside the count of the prompt. There it counts as part of that if it can be one; beside `input_tokens`, names like Anthropic's are of
  * tokens that those do not contain.
  */
 function cacheOf(counts: UsageObject, names: typeof CHAT, details: UsageObject, inputTokens: number) {
@@ -108,12 +109,15 @@ function cacheOf(counts: UsageObject, names: typeof CHAT, details: UsageObject, 
     beside("prompt_cache_hit_tokens", inputTokens) ??
     beside("cached_tokens", inputTokens) ??
     0;
+  // LiteLLM tells Anthropic's two lifetimes; all others have one.
+  const written1h = details.object("cache_creation_token_details").count("ephemeral_1h_input_tokens") ?? 0;
   const written =
     details.count("cache_write_tokens") ??
     details.count("cache_creation_tokens") ??
+    details.count("cache_creation_input_tokens") ??
     beside("cache_creation_input_tokens", inputTokens - cached) ??
     0;
-  return { cached, written };
+  return { cached, written: Math.max(written, written1h), written1h };
 }
 
 /** The parts of a count. Transcriptions and realtime sessions name them after one token. */

@@ -1,6 +1,11 @@
 import { fromOpenAI, ValidationError } from "tollgate";
 import { describe, expect, it } from "vitest";
 
+/** The details of a prompt as LiteLLM tells them of Anthropic's cache. */
+function litellm(cache_creation_tokens: number | undefined, cache_creation_token_details: object) {
+  return { cached_tokens: 0, cache_creation_tokens, cache_creation_token_details };
+}
+
 describe("fromOpenAI", () => {
   it("takes the counts of chat completions: the prompt contains the cached tokens, the completion the reasoning", () => {
     const usage = {
@@ -150,6 +155,40 @@ describe("fromOpenAI", () => {
     expect(fromOpenAI(usage)).toMatchObject({ inputTokens: 100 });
     expect(fromOpenAI(usage).cacheWriteTokens).toBe(written);
   });
+
+  it.each<[whose: string, details: object, written: number | undefined, written1h: number | undefined]>([
+    [
+      "Qwen's",
+      {
+        cached_tokens: 0,
+        cache_creation_input_tokens: 90,
+        cache_creation: { ephemeral_5m_input_tokens: 90 },
+      },
+      90,
+      undefined,
+    ],
+    [
+      "LiteLLM's of an hour",
+      litellm(90, { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 90 }),
+      undefined,
+      90,
+    ],
+    ["of both", litellm(90, { ephemeral_5m_input_tokens: 60, ephemeral_1h_input_tokens: 30 }), 60, 30],
+    ["of an hour alone", litellm(undefined, { ephemeral_1h_input_tokens: 30 }), undefined, 30],
+    [
+      "of no lifetime",
+      litellm(90, { ephemeral_5m_input_tokens: null, ephemeral_1h_input_tokens: null }),
+      90,
+      undefined,
+    ],
+  ])(
+    "takes the writes to the cache that the details tell, by their lifetime: %s",
+    (_whose, details, written, written1h) => {
+      const actual = fromOpenAI({ ...CHAT, prompt_tokens_details: details });
+      expect(actual).toMatchObject({ inputTokens: 100, outputTokens: 5 });
+      expect([actual.cacheWriteTokens, actual.cacheWrite1hTokens]).toEqual([written, written1h]);
+    },
+  );
 
   it("adds reasoning that the output does not contain, as xAI's, where the total says so", () => {
     const xai = {
