@@ -222,11 +222,31 @@ describe("fromOpenAI", () => {
     expect(fromOpenAI({ ...gemini, total_tokens: 100 })).toEqual({ inputTokens: 20, outputTokens: 198 });
   });
 
-  it("adds nothing to the output that may be input: what the cache had, or where no input is told", () => {
+  it("adds to the input what the total has beyond both, where that is what the cache had or no input is told", () => {
     const cached = { prompt_tokens: 20, completion_tokens: 5, prompt_tokens_details: { cached_tokens: 800 } };
-    expect(fromOpenAI({ ...cached, total_tokens: 825 })).toMatchObject({ outputTokens: 5 });
+    const told = { inputTokens: 820, cachedInputTokens: 800, outputTokens: 5 };
+    expect(fromOpenAI({ ...cached, total_tokens: 825 })).toEqual(told);
+    const audio = { ...cached.prompt_tokens_details, audio_tokens: 15 };
+    expect(fromOpenAI({ ...cached, total_tokens: 825, prompt_tokens_details: audio })).toEqual({
+      ...told,
+      audioInputTokens: 15,
+    });
+    const within = { inputTokens: 20, cachedInputTokens: 800, outputTokens: 5 };
+    expect(fromOpenAI({ ...cached, total_tokens: 25 })).toEqual(within);
     const untold = { prompt_tokens: 0, completion_tokens: 5, total_tokens: 805 };
-    expect(fromOpenAI(untold)).toMatchObject({ outputTokens: 5 });
+    expect(fromOpenAI(untold)).toEqual({ inputTokens: 800, outputTokens: 5 });
+  });
+
+  it("adds to the output what is as much as the reasoning, whatever the cache had", () => {
+    const usage = {
+      prompt_tokens: 1_000,
+      completion_tokens: 9,
+      total_tokens: 1_137,
+      prompt_tokens_details: { cached_tokens: 128 },
+      completion_tokens_details: { reasoning_tokens: 128 },
+    };
+    const told = { cachedInputTokens: 128, outputTokens: 137, reasoningTokens: 128 };
+    expect(fromOpenAI(usage)).toEqual({ inputTokens: 1_000, ...told });
   });
 
   it("takes the output of images for images where its parts are not told", () => {
