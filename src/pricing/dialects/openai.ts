@@ -49,9 +49,12 @@ export function besideUsage(answer: unknown): Actual {
   const serviceTier = fieldOf(answer, "service_tier");
   return known({
     searches: Array.isArray(output) ? output.filter(isSearch).length : undefined,
-    serviceTier: isName(serviceTier) ? serviceTier : undefined,
+    serviceTier: isName(serviceTier) && serviceTier !== AUTO ? serviceTier : undefined,
   });
 }
+
+/** What a response says of its service tier until it is known which one serves it. */
+const AUTO = "auto";
 
 /** Opening a page and finding something in it are calls of the same tool, and cost nothing. */
 function isSearch(item: unknown): boolean {

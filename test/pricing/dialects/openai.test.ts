@@ -333,6 +333,8 @@ describe("fromOpenAI", () => {
     });
     expect(fromOpenAI({ usage: null, service_tier: "default" })).toEqual({ serviceTier: "default" });
     expect(fromOpenAI({ usage, service_tier: 5 })).toEqual({ inputTokens: 36, outputTokens: 87 });
+    // What was asked for, not what it came to.
+    expect(fromOpenAI({ usage, service_tier: "auto" })).toEqual({ inputTokens: 36, outputTokens: 87 });
     expect(() => fromOpenAI({ usage: { input_tokens: -1 } })).toThrow("usage.input_tokens");
   });
 

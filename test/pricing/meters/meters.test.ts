@@ -303,13 +303,12 @@ describe("a client that hangs up", () => {
     });
   });
 
-  it("of responses has the reasoning, text and arguments so far", () => {
+  it("of responses has the reasoning, text and arguments so far, and no service tier as long as that is `auto`", () => {
     expect(upTo(openAIMeter, responses, "city")).toEqual({
       inputTokens: 500,
       outputTokens: 'Thinking about it. Grüße aus Zürich{"city":"Zürich"}'.length,
       reasoningTokens: "Thinking about it. ".length,
       searches: 1,
-      serviceTier: "auto",
     });
   });
 
