@@ -116,6 +116,20 @@ describe("a ledger", () => {
     expect(rows.map(({ group }) => group)).toEqual(["2026-05-15", "2026-05-16", "2026-05-17"]);
   });
 
+  it("goes by whole milliseconds, whatever its clock gives: no database takes others", async () => {
+    const sum = vi.fn(async () => []);
+    const clock = { now: () => NOON + 0.75 };
+    const full = vi.fn();
+    const sink = { ...memoryLedgerSink(), sum, write: () => new Promise<void>(() => {}) };
+    const ledger = createLedger({ sink, clock, maxPending: 1 });
+    ledger.on("full", full);
+    await ledger.report({ org: "o1", from: 0, to: NOON, groupBy: "model" });
+    expect(sum).toHaveBeenCalledWith(expect.objectContaining({ now: NOON }));
+    settle(ledger, "a");
+    settle(ledger, "b");
+    expect(full).toHaveBeenCalledWith(expect.objectContaining({ at: NOON }));
+  });
+
   it("tells of no wait below zero where its clock is set back", () => {
     const clock = { at: NOON, now: () => clock.at };
     const ledger = createLedger({ sink: () => new Promise(() => {}), clock });
