@@ -47,8 +47,9 @@ interface Flush {
 /**
  * What the sink has not acknowledged yet, one event for each call. Written by one batch at a time.
  *
- * A batch that the sink refuses goes behind all others, and the next one is half as large, down to one: an event that a
- * sink can never take is tried again for ever, but holds up the others only for a moment.
+ * A batch that the sink refuses goes behind all others, and the next one is half as large, down to one. An event that is
+ * refused alone is from then on written alone, when no other is due: one that a sink can never take is tried again for ever,
+ * but holds up the others only for a moment.
  */
 export class PendingEvents {
   readonly #sink: LedgerSink;
@@ -58,14 +59,20 @@ export class PendingEvents {
   readonly #pending = new Map<string, Pending>();
   /** Ids to be written, in their order. The rest of `#pending` is in a batch that is still filling. */
   readonly #due = new Set<string>();
+  /** Ids that the sink has refused alone. */
+  readonly #refused = new Set<string>();
   /** Ends of calls that found no room, under `block`, each with whom to tell when it has. */
   readonly #waiting: (Pending & { readonly admit: () => void })[] = [];
   readonly #flushes = new Set<Flush>();
   readonly #stop = new AbortController();
-  /** Ends the pause after a failure, while there is one. */
-  #resume: (() => void) | undefined;
+  /** Ends the pauses after a failure. */
+  #resumed = new AbortController();
   #isWriting = false;
+  /** Whether the refused wait. */
+  #isResting = false;
+  /** Failed writes in a row; of the refused they are counted apart, as what others come to proves nothing about these. */
   #failures = 0;
+  #refusals = 0;
   #dropped = 0;
   #isFull = false;
 
@@ -87,7 +94,7 @@ export class PendingEvents {
   }
 
   get failures(): number {
-    return this.#failures;
+    return this.#failures + this.#refusals;
   }
 
   /** When the event was recorded that has waited longest. */
@@ -153,7 +160,8 @@ export class PendingEvents {
       this.#flushes.add(flush);
       until.addEventListener("abort", done);
       this.#write(left);
-      this.#resume?.();
+      this.#resumed.abort();
+      this.#resumed = new AbortController();
     });
   }
 
@@ -173,30 +181,41 @@ export class PendingEvents {
   }
 
   #write(ids: Iterable<string>): void {
-    for (const id of ids) if (this.#pending.has(id)) this.#due.add(id);
+    for (const id of ids) if (this.#pending.has(id) && !this.#refused.has(id)) this.#due.add(id);
     if (!this.#isWriting) this.#writeDue();
   }
 
   async #writeDue(): Promise<void> {
     this.#isWriting = true;
     try {
-      while (this.#due.size > 0 && !this.#stop.signal.aborted) await this.#writeNext();
+      while (this.#hasNext() && !this.#stop.signal.aborted) await this.#writeNext();
     } finally {
       this.#isWriting = false; // in one step with the last look at what is due
     }
   }
 
+  #hasNext(): boolean {
+    return this.#due.size > 0 || (this.#refused.size > 0 && !this.#isResting);
+  }
+
   async #writeNext(): Promise<void> {
-    const batch = this.#take(Math.max(1, Math.floor(this.#options.maxBatch / 2 ** this.#failures)));
+    const isRefused = this.#due.size === 0;
+    const size = Math.max(1, Math.floor(this.#options.maxBatch / 2 ** this.#failures));
+    const batch = isRefused ? this.#take(this.#refused, 1) : this.#take(this.#due, size);
     if (batch.length === 0) return; // acknowledged since it was found due
     try {
       await this.#writeInTime(batch);
     } catch (error) {
-      for (const { event } of batch) this.#due.add(event.id);
-      await this.#pause(error);
+      this.#putBack(batch);
+      if (isRefused) this.#refusals++;
+      else this.#failures++;
+      this.#options.onFailure(this.failures, error);
+      if (isRefused) this.#rest();
+      else await this.#pause(this.#failures);
       return;
     }
     this.#failures = 0;
+    if (isRefused) this.#refusals = 0;
     this.#acknowledge(batch);
   }
 
@@ -218,11 +237,21 @@ export class PendingEvents {
     }
   }
 
-  #take(size: number): Pending[] {
+  #putBack(batch: readonly Pending[]): void {
+    for (const { event } of batch) {
+      if (batch.length > 1) this.#due.add(event.id);
+      else {
+        this.#refused.add(event.id);
+        this.#due.delete(event.id); // a flush may have put it there meanwhile
+      }
+    }
+  }
+
+  #take(ids: Set<string>, size: number): Pending[] {
     const batch: Pending[] = [];
-    for (const id of this.#due) {
+    for (const id of ids) {
       if (batch.length === size) break;
-      this.#due.delete(id);
+      ids.delete(id);
       const entry = this.#pending.get(id);
       if (entry !== undefined) batch.push(entry);
     }
@@ -255,21 +284,23 @@ export class PendingEvents {
     }
   }
 
-  async #pause(error: unknown): Promise<void> {
-    this.#failures++;
-    this.#options.onFailure(this.#failures, error);
+  /** Lets the refused wait, while others are written. */
+  async #rest(): Promise<void> {
+    this.#isResting = true;
+    await this.#pause(this.failures);
+    this.#isResting = false;
+    if (!this.#isWriting) this.#writeDue();
+  }
+
+  async #pause(failures: number): Promise<void> {
     const { retry, random, wait } = this.#options;
-    const ms = backoffMs(retry, this.#failures, random());
-    const resumed = new AbortController();
-    const signal = AbortSignal.any([this.#stop.signal, resumed.signal]);
-    this.#resume = () => resumed.abort();
+    const ms = backoffMs(retry, failures, random());
+    const signal = AbortSignal.any([this.#stop.signal, this.#resumed.signal]);
     try {
       // Whoever flushes gives up soon: for them the sink may be back any moment.
       await wait(this.#flushes.size > 0 ? Math.min(ms, FLUSHED_WAIT_MS) : ms, signal);
     } catch (reason) {
       if (!signal.aborted) throw reason;
-    } finally {
-      this.#resume = undefined;
     }
   }
 }

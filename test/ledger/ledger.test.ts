@@ -225,6 +225,45 @@ describe("a ledger", () => {
     await expect(ledger.close()).rejects.toThrow("1 usage event was not written");
   });
 
+  it("lets no event wait for one that the sink has refused alone, which is tried again at a pace of its own", async () => {
+    const kept: string[] = [];
+    const resume: (() => void)[] = [];
+    let refused = 0;
+    let isFixed = false;
+    const ledger = createLedger({
+      ...quick,
+      // Longer waits end by hand.
+      wait: (ms, signal) =>
+        new Promise<void>((resolve, reject) => {
+          signal.addEventListener("abort", reject);
+          if (ms > 200) resume.push(resolve);
+          else setImmediate(resolve);
+        }),
+      sink: async (events) => {
+        if (!isFixed && events.some(({ id }) => id === "poison")) {
+          refused++;
+          throw new Error("refused");
+        }
+        kept.push(...idsOf(events));
+      },
+    });
+    settle(ledger, "poison");
+    await eventually(() => expect(resume).toHaveLength(1));
+    const tries = refused;
+    for (const id of ["a", "b", "c"]) {
+      settle(ledger, id);
+      await eventually(() => expect(kept).toContain(id));
+    }
+    expect(refused).toBe(tries);
+    resume[0]?.();
+    await eventually(() => expect(refused).toBe(tries + 1));
+    expect(ledger.status()).toMatchObject({ pending: 1, failures: tries });
+    isFixed = true;
+    await ledger.flush();
+    expect(kept).toEqual(["a", "b", "c", "poison"]);
+    expect(ledger.status()).toMatchObject({ pending: 0, failures: 0 });
+  });
+
   it("writes the end of a call that came while its beginning was being written", async () => {
     const { sink, writes, kept } = sinkByHand();
     const ledger = createLedger({ ...quick, sink });
