@@ -200,7 +200,7 @@ const reservationSchema: z.ZodType<Reservation> = schemaOf<Reservation>()(
 export function reservationFrom(input: unknown): Reservation {
   if (IssuedReservation.is(input)) {
     const whole = IssuedReservation.whole(input);
-    if (hasCharges(whole)) return whole;
+    if (hasLists(whole)) return whole;
   }
   const value = typeof input === "string" ? jsonOf(input) : input;
   const mistake = mistakeIn(value);
@@ -220,9 +220,11 @@ export function asItIs(reservation: Reservation): Reservation {
   };
 }
 
-/** Whether it has its charges yet: they are long, and a caller may have cut them off before writing it to a log. */
-function hasCharges({ charges }: Partial<Reservation>): boolean {
-  return Array.isArray(charges?.limits) && Array.isArray(charges.amounts) && Array.isArray(charges.periods);
+/** Whether it has its models and charges yet: they are long, and a caller may have cut them off before writing it to a log. */
+function hasLists({ models, charges }: Partial<Reservation>): boolean {
+  const hasCharges =
+    Array.isArray(charges?.limits) && Array.isArray(charges.amounts) && Array.isArray(charges.periods);
+  return hasCharges && Array.isArray(models);
 }
 
 /** What was handed in instead, where that is a usual mistake: its fourteen missing fields would not tell. */

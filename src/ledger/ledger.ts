@@ -145,7 +145,8 @@ const optionsSchema = z.strictObject({
 export function createLedger(options: LedgerOptions): Ledger {
   const given = parse(optionsSchema, options, "options");
   const sink: LedgerSink = typeof given.sink === "function" ? { write: given.sink } : given.sink;
-  const { clock = Date, whenFull = "drop", closeTimeoutMs = 10_000 } = given;
+  const { whenFull = "drop", closeTimeoutMs = 10_000 } = given;
+  const clock = wholeMs(given.clock ?? Date);
   const events = new EventHub<LedgerEvents>({ full: true, failing: true }, warnOfListener);
   const pending = new PendingEvents(sink, {
     maxBatch: given.maxBatch ?? 500,
@@ -224,6 +225,11 @@ export function createLedger(options: LedgerOptions): Ledger {
       return closed;
     },
   };
+}
+
+/** The clock in whole milliseconds, as a gate takes its own: no column of a database takes others. */
+function wholeMs(clock: { now(): number }): { now(): number } {
+  return { now: () => Math.floor(clock.now()) };
 }
 
 /** Such as "1 usage event was", "2 usage events were". */

@@ -3,7 +3,7 @@ import { LedgerUnavailableError } from "../model/errors.js";
 import { backoffMs, type Retry } from "./backoff.js";
 import { type Batches, batches } from "./batches.js";
 import type { LedgerSink } from "./sink.js";
-import { type CallEnd, type LedgerCall, sizeOf, usageEventOf } from "./usage-event.js";
+import { type CallEnd, type LedgerCall, replaces, type UsageEvent, usageEventOf } from "./usage-event.js";
 
 /** Waits until milliseconds have passed, or rejects when the signal says so. */
 export type Wait = (ms: number, signal: AbortSignal) => Promise<unknown>;
@@ -31,8 +31,8 @@ interface PendingOptions {
 const FLUSHED_WAIT_MS = 500;
 
 interface Pending {
-  readonly call: LedgerCall;
-  readonly end: CallEnd | undefined;
+  /** As it stood when it was recorded: the call is an object of the caller's, who may change it. */
+  readonly event: UsageEvent;
   /** Since when something of this call is not acknowledged. */
   readonly recordedAt: number;
 }
@@ -47,8 +47,9 @@ interface Flush {
 /**
  * What the sink has not acknowledged yet, one event for each call. Written by one batch at a time.
  *
- * A batch that the sink refuses goes behind all others, and the next one is half as large, down to one: an event that a
- * sink can never take is tried again for ever, but holds up the others only for a moment.
+ * A batch that the sink refuses goes behind all others, and the next one is half as large, down to one. An event that is
+ * refused alone is from then on written alone, when no other is due: one that a sink can never take is tried again for ever,
+ * but holds up the others only for a moment.
  */
 export class PendingEvents {
   readonly #sink: LedgerSink;
@@ -58,14 +59,20 @@ export class PendingEvents {
   readonly #pending = new Map<string, Pending>();
   /** Ids to be written, in their order. The rest of `#pending` is in a batch that is still filling. */
   readonly #due = new Set<string>();
+  /** Ids that the sink has refused alone. */
+  readonly #refused = new Set<string>();
   /** Ends of calls that found no room, under `block`, each with whom to tell when it has. */
   readonly #waiting: (Pending & { readonly admit: () => void })[] = [];
   readonly #flushes = new Set<Flush>();
   readonly #stop = new AbortController();
-  /** Ends the pause after a failure, while there is one. */
-  #resume: (() => void) | undefined;
+  /** Ends the pauses after a failure. */
+  #resumed = new AbortController();
   #isWriting = false;
+  /** Whether the refused wait. */
+  #isResting = false;
+  /** Failed writes in a row; of the refused they are counted apart, as what others come to proves nothing about these. */
   #failures = 0;
+  #refusals = 0;
   #dropped = 0;
   #isFull = false;
 
@@ -87,7 +94,7 @@ export class PendingEvents {
   }
 
   get failures(): number {
-    return this.#failures;
+    return this.#failures + this.#refusals;
   }
 
   /** When the event was recorded that has waited longest. */
@@ -100,11 +107,11 @@ export class PendingEvents {
   begin(call: LedgerCall): void {
     if (this.#stop.signal.aborted) return;
     const known = this.#pending.get(call.id);
-    if (known?.end !== undefined) return;
-    // A repeated request has the reservation as it was before it was extended.
-    if (known !== undefined && sizeOf(call) <= sizeOf(known.call)) return;
     if (known === undefined && this.#pending.size * 2 >= this.#options.maxPending) return;
-    this.#put({ call, end: undefined, recordedAt: known?.recordedAt ?? this.#options.now() });
+    const event = usageEventOf(call, undefined);
+    // A repeated request has the reservation as it was before it was extended.
+    if (known !== undefined && !replaces(event, known.event)) return;
+    this.#put({ event, recordedAt: known?.recordedAt ?? this.#options.now() });
   }
 
   /**
@@ -112,13 +119,14 @@ export class PendingEvents {
    * nobody writes it: it counts as dropped.
    */
   end(call: LedgerCall, end: CallEnd): Promise<void> | undefined {
-    const known = this.#pending.get(call.id);
-    if (known?.end !== undefined) return undefined;
+    const event = usageEventOf(call, end);
+    const known = this.#pending.get(event.id);
+    if (known !== undefined && !replaces(event, known.event)) return undefined;
     if (this.#stop.signal.aborted) {
       this.#dropped++;
       return undefined;
     }
-    const entry = { call, end, recordedAt: known?.recordedAt ?? this.#options.now() };
+    const entry = { event, recordedAt: known?.recordedAt ?? this.#options.now() };
     if (known !== undefined || this.#pending.size < this.#options.maxPending) {
       this.#put(entry);
       return undefined;
@@ -139,7 +147,7 @@ export class PendingEvents {
    * @returns whether all of it is acknowledged
    */
   async flush(until: AbortSignal): Promise<boolean> {
-    const left = new Set([...this.#pending.keys(), ...this.#waiting.map(({ call }) => call.id)]);
+    const left = new Set([...this.#pending.keys(), ...this.#waiting.map(({ event }) => event.id)]);
     if (left.size === 0) return true;
     if (until.aborted || this.#stop.signal.aborted) return false;
     return new Promise((resolve) => {
@@ -152,7 +160,8 @@ export class PendingEvents {
       this.#flushes.add(flush);
       until.addEventListener("abort", done);
       this.#write(left);
-      this.#resume?.();
+      this.#resumed.abort();
+      this.#resumed = new AbortController();
     });
   }
 
@@ -165,37 +174,48 @@ export class PendingEvents {
   }
 
   #put(entry: Pending): void {
-    const { id } = entry.call;
+    const { id } = entry.event;
     const isNew = !this.#pending.has(id);
     this.#pending.set(id, entry);
     if (isNew) this.#batches.add(id);
   }
 
   #write(ids: Iterable<string>): void {
-    for (const id of ids) if (this.#pending.has(id)) this.#due.add(id);
+    for (const id of ids) if (this.#pending.has(id) && !this.#refused.has(id)) this.#due.add(id);
     if (!this.#isWriting) this.#writeDue();
   }
 
   async #writeDue(): Promise<void> {
     this.#isWriting = true;
     try {
-      while (this.#due.size > 0 && !this.#stop.signal.aborted) await this.#writeNext();
+      while (this.#hasNext() && !this.#stop.signal.aborted) await this.#writeNext();
     } finally {
       this.#isWriting = false; // in one step with the last look at what is due
     }
   }
 
+  #hasNext(): boolean {
+    return this.#due.size > 0 || (this.#refused.size > 0 && !this.#isResting);
+  }
+
   async #writeNext(): Promise<void> {
-    const batch = this.#take(Math.max(1, Math.floor(this.#options.maxBatch / 2 ** this.#failures)));
+    const isRefused = this.#due.size === 0;
+    const size = Math.max(1, Math.floor(this.#options.maxBatch / 2 ** this.#failures));
+    const batch = isRefused ? this.#take(this.#refused, 1) : this.#take(this.#due, size);
     if (batch.length === 0) return; // acknowledged since it was found due
     try {
       await this.#writeInTime(batch);
     } catch (error) {
-      for (const { call } of batch) this.#due.add(call.id);
-      await this.#pause(error);
+      this.#putBack(batch);
+      if (isRefused) this.#refusals++;
+      else this.#failures++;
+      this.#options.onFailure(this.failures, error);
+      if (isRefused) this.#rest();
+      else await this.#pause(this.#failures);
       return;
     }
     this.#failures = 0;
+    if (isRefused) this.#refusals = 0;
     this.#acknowledge(batch);
   }
 
@@ -207,7 +227,9 @@ export class PendingEvents {
     const late = timer.then(() => {
       throw new LedgerUnavailableError(`the sink did not answer within ${writeTimeoutMs} ms`);
     });
-    const write = async () => this.#sink.write(batch.map(({ call, end }) => usageEventOf(call, end)));
+    // Copies: a sink may change what it is given, and what it refuses comes again.
+    const events = batch.map(({ event }) => ({ ...event, tags: { ...event.tags } }));
+    const write = async () => this.#sink.write(events);
     try {
       await Promise.race([write(), late]);
     } finally {
@@ -215,11 +237,21 @@ export class PendingEvents {
     }
   }
 
-  #take(size: number): Pending[] {
+  #putBack(batch: readonly Pending[]): void {
+    for (const { event } of batch) {
+      if (batch.length > 1) this.#due.add(event.id);
+      else {
+        this.#refused.add(event.id);
+        this.#due.delete(event.id); // a flush may have put it there meanwhile
+      }
+    }
+  }
+
+  #take(ids: Set<string>, size: number): Pending[] {
     const batch: Pending[] = [];
-    for (const id of this.#due) {
+    for (const id of ids) {
       if (batch.length === size) break;
-      this.#due.delete(id);
+      ids.delete(id);
       const entry = this.#pending.get(id);
       if (entry !== undefined) batch.push(entry);
     }
@@ -228,7 +260,7 @@ export class PendingEvents {
 
   #acknowledge(batch: readonly Pending[]): void {
     for (const entry of batch) {
-      const { id } = entry.call;
+      const { id } = entry.event;
       // A call may have ended while its beginning was being written.
       if (this.#pending.get(id) === entry) {
         this.#pending.delete(id);
@@ -239,7 +271,7 @@ export class PendingEvents {
       const next = this.#waiting.shift();
       if (next === undefined) break;
       this.#put(next);
-      this.#due.add(next.call.id); // it has waited long enough
+      this.#due.add(next.event.id); // it has waited long enough
       next.admit();
     }
     if (this.#pending.size < this.#options.maxPending) this.#isFull = false;
@@ -252,21 +284,23 @@ export class PendingEvents {
     }
   }
 
-  async #pause(error: unknown): Promise<void> {
-    this.#failures++;
-    this.#options.onFailure(this.#failures, error);
+  /** Lets the refused wait, while others are written. */
+  async #rest(): Promise<void> {
+    this.#isResting = true;
+    await this.#pause(this.failures);
+    this.#isResting = false;
+    if (!this.#isWriting) this.#writeDue();
+  }
+
+  async #pause(failures: number): Promise<void> {
     const { retry, random, wait } = this.#options;
-    const ms = backoffMs(retry, this.#failures, random());
-    const resumed = new AbortController();
-    const signal = AbortSignal.any([this.#stop.signal, resumed.signal]);
-    this.#resume = () => resumed.abort();
+    const ms = backoffMs(retry, failures, random());
+    const signal = AbortSignal.any([this.#stop.signal, this.#resumed.signal]);
     try {
       // Whoever flushes gives up soon: for them the sink may be back any moment.
       await wait(this.#flushes.size > 0 ? Math.min(ms, FLUSHED_WAIT_MS) : ms, signal);
     } catch (reason) {
       if (!signal.aborted) throw reason;
-    } finally {
-      this.#resume = undefined;
     }
   }
 }

@@ -85,9 +85,11 @@ export function gateMetrics(gate: Pick<Gate, "on">, options: GateMetricsOptions)
   const settleDuration = histogram("tollgate.settle.duration");
 
   function onAdmission({ admission, tookMs }: GateEvents["admission"]): void {
-    const outcome = admission.admitted ? "admitted" : "refused";
+    const admitted = admission.admitted && admission.replayed ? "replayed" : "admitted";
+    const outcome = admission.admitted ? admitted : "refused";
     admitDuration.record(tookMs / 1000, { "tollgate.outcome": outcome });
-    if (!admission.admitted) return;
+    // A request that is repeated is no further call: nothing is charged for it.
+    if (!admission.admitted || admission.replayed) return;
     const caller = whose(admission);
     admissions.add(1, caller);
     for (const { scope, meter, window, max, remaining, mode } of admission.limits) {

@@ -48,17 +48,22 @@ function tiersOf(
   tiers: readonly (readonly TierInput[] | undefined)[],
   above: RatesInput = {},
 ): [DecimalTier, ...DecimalTier[]] {
-  const written = tiers.flatMap((list) => list ?? []);
-  const thresholds = [...new Set(written.map(({ aboveInputTokens }) => aboveInputTokens))];
+  const thresholds = [...new Set(tiers.flatMap((own) => (own ?? []).map((tier) => tier.aboveInputTokens)))];
   return [
     { aboveInputTokens: -1, rates: nanoUsdRates(lastWritten(...writers, above)) },
     ...thresholds
       .sort((a, b) => a - b)
       .map((aboveInputTokens) => {
-        const here = written.filter((tier) => tier.aboveInputTokens === aboveInputTokens);
+        const here = tiers.flatMap((own) => highestOf(own ?? [], aboveInputTokens) ?? []);
         return { aboveInputTokens, rates: nanoUsdRates(lastWritten(...writers, ...here, above)) };
       }),
   ];
+}
+
+/** The tier that one writer has for prompts just above a threshold, be it one of another writer's. */
+function highestOf(tiers: readonly TierInput[], threshold: number): TierInput | undefined {
+  const passed = tiers.filter(({ aboveInputTokens }) => aboveInputTokens <= threshold);
+  return passed.sort((a, b) => a.aboveInputTokens - b.aboveInputTokens).at(-1);
 }
 
 /** Each price as the last of the writers wrote it that wrote it at all. */

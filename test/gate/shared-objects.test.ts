@@ -42,21 +42,21 @@ describe.each([
     expect(readings.map(({ used }) => used)).toEqual([6, 1.5e9]);
   });
 
-  it("is not settled without its charges, and then by its JSON from before", async () => {
+  it("is not settled without its models or charges, and then by its JSON from before", async () => {
     const { gate } = world(limited({ key: { tpm: 100 } }), options());
-    for (const field of ["charges", "limits", "amounts", "periods"]) {
+    for (const field of ["models", "charges", "limits", "amounts", "periods"]) {
       const { reservation } = passed(await gate.admit(KEY, CALL));
       const json = JSON.stringify(reservation);
-      Reflect.deleteProperty(field === "charges" ? reservation : reservation.charges, field);
+      Reflect.deleteProperty(field in reservation ? reservation : reservation.charges, field);
       const settling = gate.settle(reservation, { inputTokens: 1, outputTokens: 9 });
       await expect(settling).rejects.toMatchObject({
         code: "validation",
-        problems: [{ field: expect.stringMatching(/^reservation\.charges/) }],
+        problems: [{ field: expect.stringMatching(/^reservation\.(models|charges)/) }],
       });
       settled(await gate.settle(json, { inputTokens: 1, outputTokens: 9 }));
     }
     const [reading] = await gate.usage({ orgId: "o1", projectId: "p1", keyId: "k1" });
-    expect(reading).toMatchObject({ used: 40 });
+    expect(reading).toMatchObject({ used: 50 });
   });
 });
 

@@ -9,6 +9,7 @@ import {
 } from "tollgate";
 import { describe, expect, it, vi } from "vitest";
 import { backoffMs } from "../../src/ledger/backoff.js";
+import { usageEventOf } from "../../src/ledger/usage-event.js";
 import { eventually } from "../eventually.js";
 import { aCall, anEnd, NOON, settledEvent } from "./events.js";
 
@@ -66,6 +67,45 @@ describe("a ledger", () => {
     ]);
   });
 
+  it("writes a call as it was when it began and ended, whatever its caller does to it after that", async () => {
+    const sink = memoryLedgerSink();
+    const ledger = createLedger({ sink, closeTimeoutMs: 50 });
+    const redacted = (call: ReturnType<typeof aCall>, ...ends: ReturnType<typeof anEnd>[]) => {
+      const texts = { orgId: "-", projectId: "-", userId: "-", keyId: "-", requested: "-", model: "-" };
+      Object.assign(call.tags ?? {}, { team: "-" });
+      Object.assign(call.parts ?? {}, { audioInputTokens: 0 });
+      Object.assign(call, texts, { models: undefined, tags: undefined, parts: undefined });
+      for (const { actual } of ends) Object.assign(actual, { model: "-", reasoningTokens: 0 });
+    };
+    const begun = () => aCall({ id: "begun", tags: { team: "red" }, parts: { audioInputTokens: 6 } });
+    const ended = () => aCall({ id: "ended", tags: { team: "red" } });
+    const anAnswer = () => anEnd({ actual: { model: "gpt-4o-2026", reasoningTokens: 7 } });
+    const [first, second, end] = [begun(), ended(), anAnswer()];
+    ledger.opened(first);
+    ledger.closed(second, end);
+    redacted(first);
+    redacted(second, end);
+    await ledger.flush();
+    expect(sink.events()).toEqual([usageEventOf(begun(), undefined), usageEventOf(ended(), anAnswer())]);
+  });
+
+  it("gives a sink that changes what it was given the same events again", async () => {
+    const writes: string[] = [];
+    const ledger = createLedger({
+      ...quick,
+      sink: async (events) => {
+        writes.push(JSON.stringify(events));
+        for (const event of events) Object.assign(event.tags, { team: "-" });
+        for (const event of events) Object.assign(event, { orgId: "-", tags: {} });
+        if (writes.length === 1) throw new Error("down");
+      },
+    });
+    ledger.closed(aCall({ tags: { team: "red" } }), anEnd());
+    await ledger.flush();
+    expect(writes[1]).toBe(writes[0]);
+    expect(writes[0]).toContain('{"team":"red"}');
+  });
+
   it("reports days as they come, in whatever order their calls were written", async () => {
     const sink = memoryLedgerSink();
     const ledger = createLedger({ ...quick, sink });
@@ -74,6 +114,20 @@ describe("a ledger", () => {
     await sink.write(moments.map((reservedAt, i) => settledEvent({ id: `r${i}`, reservedAt })));
     const { rows } = await ledger.report({ org: "o1", from: 0, to: NOON + 9 * DAY_MS, groupBy: "day" });
     expect(rows.map(({ group }) => group)).toEqual(["2026-05-15", "2026-05-16", "2026-05-17"]);
+  });
+
+  it("goes by whole milliseconds, whatever its clock gives: no database takes others", async () => {
+    const sum = vi.fn(async () => []);
+    const clock = { now: () => NOON + 0.75 };
+    const full = vi.fn();
+    const sink = { ...memoryLedgerSink(), sum, write: () => new Promise<void>(() => {}) };
+    const ledger = createLedger({ sink, clock, maxPending: 1 });
+    ledger.on("full", full);
+    await ledger.report({ org: "o1", from: 0, to: NOON, groupBy: "model" });
+    expect(sum).toHaveBeenCalledWith(expect.objectContaining({ now: NOON }));
+    settle(ledger, "a");
+    settle(ledger, "b");
+    expect(full).toHaveBeenCalledWith(expect.objectContaining({ at: NOON }));
   });
 
   it("tells of no wait below zero where its clock is set back", () => {
@@ -169,6 +223,45 @@ describe("a ledger", () => {
     for (const id of good) settle(ledger, id);
     await eventually(() => expect(kept.toSorted()).toEqual(good.toSorted()));
     await expect(ledger.close()).rejects.toThrow("1 usage event was not written");
+  });
+
+  it("lets no event wait for one that the sink has refused alone, which is tried again at a pace of its own", async () => {
+    const kept: string[] = [];
+    const resume: (() => void)[] = [];
+    let refused = 0;
+    let isFixed = false;
+    const ledger = createLedger({
+      ...quick,
+      // Longer waits end by hand.
+      wait: (ms, signal) =>
+        new Promise<void>((resolve, reject) => {
+          signal.addEventListener("abort", reject);
+          if (ms > 200) resume.push(resolve);
+          else setImmediate(resolve);
+        }),
+      sink: async (events) => {
+        if (!isFixed && events.some(({ id }) => id === "poison")) {
+          refused++;
+          throw new Error("refused");
+        }
+        kept.push(...idsOf(events));
+      },
+    });
+    settle(ledger, "poison");
+    await eventually(() => expect(resume).toHaveLength(1));
+    const tries = refused;
+    for (const id of ["a", "b", "c"]) {
+      settle(ledger, id);
+      await eventually(() => expect(kept).toContain(id));
+    }
+    expect(refused).toBe(tries);
+    resume[0]?.();
+    await eventually(() => expect(refused).toBe(tries + 1));
+    expect(ledger.status()).toMatchObject({ pending: 1, failures: tries });
+    isFixed = true;
+    await ledger.flush();
+    expect(kept).toEqual(["a", "b", "c", "poison"]);
+    expect(ledger.status()).toMatchObject({ pending: 0, failures: 0 });
   });
 
   it("writes the end of a call that came while its beginning was being written", async () => {

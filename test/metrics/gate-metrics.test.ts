@@ -63,6 +63,18 @@ describe("metrics of a gate", () => {
     ]);
   });
 
+  it("count a call once that is asked for again under its request id, and tell how often that is", async () => {
+    const { gate, points } = measured();
+    const usage = { model: "gpt-4o", costUsd: 1, requestId: "r1" };
+    for (let times = 0; times < 3; times++) passed(await gate.admit(KEY, usage));
+    expect(await points("tollgate.admissions")).toEqual([{ value: 1 }]);
+    expect(await points("tollgate.limit.remaining_share")).toMatchObject([{ count: 1 }, { count: 1 }]);
+    expect(await points("tollgate.admit.duration")).toMatchObject([
+      { "tollgate.outcome": "admitted", count: 1 },
+      { "tollgate.outcome": "replayed", count: 2 },
+    ]);
+  });
+
   it("tell nothing of what may be a token where a client has written it for a model", async () => {
     const { gate, points } = measured();
     const token = `sk-tg-${"a".repeat(49)}`;

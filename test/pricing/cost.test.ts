@@ -219,6 +219,52 @@ describe("a tier above 272,000 input tokens (litellm PR 40002)", () => {
   });
 });
 
+describe("a service tier with prices of its own for long prompts", () => {
+  const price = (serviceTier: object, tiers: NonNullable<PriceInput["tiers"]>) =>
+    modelPrice({
+      inputUsdPerMillion: 1,
+      outputUsdPerMillion: 1,
+      tiers,
+      serviceTiers: { priority: { inputUsdPerMillion: 2, outputUsdPerMillion: 3, ...serviceTier } },
+    });
+  /** What a token of a prompt of so many costs, and one of its output. */
+  const rates = (of: ReturnType<typeof price>, inputTokens: number) => {
+    const cost = (outputTokens: number) =>
+      costNanoUsd(of, { inputTokens, outputTokens, serviceTier: "priority" });
+    return [cost(0) / inputTokens / 1_000, (cost(1) - cost(0)) / 1_000];
+  };
+
+  it("keeps them above the next threshold of the standard tier", () => {
+    const own = { tiers: [{ aboveInputTokens: 200, inputUsdPerMillion: 4, outputUsdPerMillion: 5 }] };
+    const of = price(own, [{ aboveInputTokens: 256, inputUsdPerMillion: 2, outputUsdPerMillion: 2 }]);
+    expect([200, 201, 256, 257].map((tokens) => rates(of, tokens))).toEqual([
+      [2, 3],
+      [4, 5],
+      [4, 5],
+      [4, 5],
+    ]);
+  });
+
+  it("has what they leave out from the standard tier of that prompt, and only then from its own base", () => {
+    const own = { tiers: [{ aboveInputTokens: 200, inputUsdPerMillion: 4 }] };
+    const later = price(own, [{ aboveInputTokens: 256, inputUsdPerMillion: 2, outputUsdPerMillion: 7 }]);
+    expect(rates(later, 201)).toEqual([4, 3]);
+    expect(rates(later, 257)).toEqual([4, 7]);
+    const earlier = price(own, [{ aboveInputTokens: 128, inputUsdPerMillion: 2, outputUsdPerMillion: 7 }]);
+    expect(rates(earlier, 129)).toEqual([2, 7]);
+    expect(rates(earlier, 201)).toEqual([4, 7]);
+  });
+
+  it("takes of each only the highest that the prompt exceeds", () => {
+    const tiers = [
+      { aboveInputTokens: 100, inputUsdPerMillion: 4, outputUsdPerMillion: 5 },
+      { aboveInputTokens: 200, inputUsdPerMillion: 6 },
+    ];
+    expect(rates(price({ tiers }, [{ aboveInputTokens: 256, inputUsdPerMillion: 2 }]), 257)).toEqual([6, 3]);
+    expect(rates(price({}, tiers), 201)).toEqual([6, 3]);
+  });
+});
+
 describe("the service tier fast", () => {
   const plain = { inputUsdPerMillion: 1, outputUsdPerMillion: 2 };
   const cost = (tiers: readonly string[], serviceTier: string) => {

@@ -2,8 +2,9 @@ import type { Actual } from "../../model/usage.js";
 import { known, type Reading, some, sumOf, UsageObject } from "./counts.js";
 import { fieldOf, isWhole } from "./json.js";
 
-/** Which price a call had, as Vertex AI names the kinds of traffic. */
+/** Which price a call had, as Vertex AI names the kinds of traffic. Provisioned throughput has none: it is a subscription. */
 const SERVICE_TIERS = new Map([
+  ["ON_DEMAND", "standard"],
   ["ON_DEMAND_PRIORITY", "priority"],
   ["ON_DEMAND_FLEX", "flex"],
 ]);
@@ -13,7 +14,7 @@ const SERVICE_TIERS = new Map([
  *
  * `promptTokenCount` contains the cached content, but not the prompts of tool use; `candidatesTokenCount` does not contain
  * the thoughts, unless the total is the prompt and the candidates alone. A count of zero is left out by the API, so where a total is told, the output that is not told is what
- * the total has left.
+ * the total has left. The service tier is the one that has served the call, whichever was asked for.
  *
  * @param answer The whole answer, or its `usageMetadata` alone. A usage that is absent or null is `{}`: nothing is known,
  *   and nothing is not zero.
@@ -60,8 +61,14 @@ export function geminiUsage(usage: unknown, reading: Reading): Actual {
     reasoningTokens: some(counts.count("thoughtsTokenCount")),
     audioOutputTokens: some(tokensOf(counts, "candidatesTokensDetails", "AUDIO")),
     imageOutputTokens: some(tokensOf(counts, "candidatesTokensDetails", "IMAGE")),
-    serviceTier: SERVICE_TIERS.get(counts.name("trafficType") ?? ""),
+    serviceTier: serviceTierOf(counts),
   });
+}
+
+/** The tier that has served the call, which may be another than was asked for. The Gemini API names it, Vertex AI the traffic. */
+function serviceTierOf(counts: UsageObject): string | undefined {
+  const told = counts.name("serviceTier")?.toLowerCase();
+  return told ?? SERVICE_TIERS.get(counts.name("trafficType") ?? "");
 }
 
 function outputOf(counts: UsageObject, inputTokens: number | undefined): number | undefined {

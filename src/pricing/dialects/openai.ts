@@ -11,8 +11,8 @@ const RESPONSES = { input: "input_tokens", output: "output_tokens" };
  * responses, or of a provider that answers like them, rankings included.
  *
  * The input counts contain what was read from and written to the cache, and audio and images; the output counts contain
- * the reasoning. xAI's do not, nor do those of Gemini: what the total has beyond input and output is added to the output. The
- * service tier, and the searches of a response, stand beside the usage: they are known of a whole answer.
+ * the reasoning. xAI's do not, nor do those of Gemini: what the total has beyond input and output is added to the output, or to
+ * the input where it is as much as the cache had. The service tier, and the searches of a response, stand beside the usage: they are known of a whole answer.
  *
  * @param answer The whole answer, or its `usage` alone. A usage that is absent, null or of seconds is `{}`: nothing is known,
  *   and nothing is not zero.
@@ -49,9 +49,12 @@ export function besideUsage(answer: unknown): Actual {
   const serviceTier = fieldOf(answer, "service_tier");
   return known({
     searches: Array.isArray(output) ? output.filter(isSearch).length : undefined,
-    serviceTier: isName(serviceTier) ? serviceTier : undefined,
+    serviceTier: isName(serviceTier) && serviceTier !== AUTO ? serviceTier : undefined,
   });
 }
+
+/** What a response says of its service tier until it is known which one serves it. */
+const AUTO = "auto";
 
 /** Opening a page and finding something in it are calls of the same tool, and cost nothing. */
 function isSearch(item: unknown): boolean {
@@ -67,26 +70,28 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
   const counts = new UsageObject(usage, "usage", "the usage object of an OpenAI answer", reading);
   counts.needsOneOf([CHAT.input, CHAT.output, RESPONSES.input, RESPONSES.output, "total_tokens"]);
   const names = namesIn(counts);
-  const inputTokens = counts.count(names.input);
+  const told = counts.count(names.input);
   const total = counts.count("total_tokens");
   const input = detailsOf(counts, names.input);
   const output = detailsOf(counts, names.output);
 
-  const { cached, written } = cacheOf(counts, names, input, inputTokens ?? 0);
+  const { cached, written, written1h } = cacheOf(counts, names, input, told ?? 0);
+  const reasoning = output.count("reasoning_tokens") ?? 0;
+  const wholes = wholesOf(told, counts.count(names.output), total, cached + written, reasoning);
   // Only realtime sessions say which of the audio and images was cached. Else text first, so that no dear token counts as cached.
-  const uncached = Math.max(0, (inputTokens ?? 0) - cached - written);
+  const uncached = Math.max(0, (wholes.inputTokens ?? 0) - cached - written);
   const ofCache = input.object("cached_tokens_details");
   const rest = (kind: string) => Math.max(0, (input.count(kind) ?? 0) - (ofCache.count(kind) ?? 0));
   const audio = Math.min(rest("audio_tokens"), uncached);
   const images = Math.min(rest("image_tokens"), uncached - audio);
-  const reasoning = output.count("reasoning_tokens") ?? 0;
   return known({
-    inputTokens,
+    inputTokens: wholes.inputTokens,
     cachedInputTokens: some(cached),
-    cacheWriteTokens: some(written),
+    cacheWriteTokens: some(written - written1h),
+    cacheWrite1hTokens: some(written1h),
     audioInputTokens: some(audio),
     imageInputTokens: some(images),
-    outputTokens: outputOf(counts.count(names.output), total, inputTokens, cached + written),
+    outputTokens: wholes.outputTokens,
     reasoningTokens: some(reasoning),
     audioOutputTokens: some(output.count("audio_tokens")),
     imageOutputTokens: some(output.count("image_tokens")),
@@ -94,8 +99,8 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
 }
 
 /**
- * What of the input was read from and written to the cache. DeepSeek and Kimi tell the one, and LiteLLM the other, beside the
- * count of the prompt. There it counts as part of that if it can be one; beside `input_tokens`, names like Anthropic's are of
+ * What of the input was read from and written to the cache, what was written for an hour included. In the details, OpenAI, LiteLLM
+ * and Qwen have a name each for what was written. DeepSeek and Kimi tell the one, and LiteLLM the other, beside the count of the prompt. There it counts as part of that if it can be one; beside `input_tokens`, names like Anthropic's are of
  * tokens that those do not contain.
  */
 function cacheOf(counts: UsageObject, names: typeof CHAT, details: UsageObject, inputTokens: number) {
@@ -108,12 +113,15 @@ function cacheOf(counts: UsageObject, names: typeof CHAT, details: UsageObject, 
     beside("prompt_cache_hit_tokens", inputTokens) ??
     beside("cached_tokens", inputTokens) ??
     0;
+  // LiteLLM tells Anthropic's two lifetimes; all others have one.
+  const written1h = details.object("cache_creation_token_details").count("ephemeral_1h_input_tokens") ?? 0;
   const written =
     details.count("cache_write_tokens") ??
     details.count("cache_creation_tokens") ??
+    details.count("cache_creation_input_tokens") ??
     beside("cache_creation_input_tokens", inputTokens - cached) ??
     0;
-  return { cached, written };
+  return { cached, written: Math.max(written, written1h), written1h };
 }
 
 /** The parts of a count. Transcriptions and realtime sessions name them after one token. */
@@ -131,18 +139,21 @@ function namesIn(counts: UsageObject): typeof CHAT {
 }
 
 /**
- * The output, and what the total has beyond it and the input: reasoning that the output does not contain, whether it is told or
- * not. Where it is as much as the cache had, or no input is told, it is input.
+ * Input and output, with what the total has beyond both: reasoning that the output does not contain, whether it is told or
+ * not. Where it is as much as the cache had and not as the reasoning, or no input is told, it is input.
  */
-function outputOf(
-  told: number | undefined,
-  total: number | undefined,
+function wholesOf(
   input: number | undefined,
+  output: number | undefined,
+  total: number | undefined,
   cache: number,
-): number | undefined {
-  if (total === undefined || input === undefined) return told;
+  reasoning: number,
+): Pick<Actual, "inputTokens" | "outputTokens"> {
+  if (total === undefined || input === undefined) return { inputTokens: input, outputTokens: output };
   // An embedding tells its total, and no output.
-  if (told === undefined) return Math.max(0, total - input);
-  const beyond = total - input - told;
-  return input === 0 || beyond === cache ? told : told + Math.max(0, beyond);
+  const beyond = Math.max(0, total - input - (output ?? 0));
+  const isInput = output !== undefined && beyond !== reasoning && (beyond === cache || input === 0);
+  return isInput
+    ? { inputTokens: input + beyond, outputTokens: output }
+    : { inputTokens: input, outputTokens: (output ?? 0) + beyond };
 }

@@ -21,6 +21,23 @@ describe("fromGemini", () => {
     });
   });
 
+  it.each<[told: object, serviceTier: string | undefined]>([
+    [{ serviceTier: "priority" }, "priority"],
+    [{ serviceTier: "STANDARD" }, "standard"],
+    [{ serviceTier: "flex", trafficType: "ON_DEMAND" }, "flex"],
+    [{ trafficType: "ON_DEMAND" }, "standard"],
+    [{ trafficType: "ON_DEMAND_PRIORITY" }, "priority"],
+    [{ trafficType: "ON_DEMAND_FLEX" }, "flex"],
+    [{ trafficType: "PROVISIONED_THROUGHPUT" }, undefined],
+    [{ trafficType: "TRAFFIC_TYPE_UNSPECIFIED" }, undefined],
+    [{}, undefined],
+  ])(
+    "takes the service tier that has served the call, on the Gemini API and on Vertex AI: %j",
+    (told, serviceTier) => {
+      expect(fromGemini({ promptTokenCount: 10, ...told }).serviceTier).toBe(serviceTier);
+    },
+  );
+
   it("adds no thoughts that the candidates contain, as the total says", () => {
     const usage = { promptTokenCount: 1_000, candidatesTokenCount: 500, thoughtsTokenCount: 300 };
     const told = { inputTokens: 1_000, reasoningTokens: 300 };
@@ -86,6 +103,7 @@ describe("fromGemini", () => {
   it.each<[unknown, string]>([
     [{ promptTokenCount: -1 }, "usageMetadata.promptTokenCount"],
     [{ promptTokenCount: 1, thoughtsTokenCount: "5" }, "usageMetadata.thoughtsTokenCount"],
+    [{ promptTokenCount: 1, serviceTier: 5 }, "usageMetadata.serviceTier"],
     [{ promptTokenCount: 1, promptTokensDetails: {} }, "usageMetadata.promptTokensDetails"],
     [{ promptTokenCount: 1, promptTokensDetails: [5] }, "usageMetadata.promptTokensDetails[0]"],
     [

@@ -1,6 +1,11 @@
 import { fromOpenAI, ValidationError } from "tollgate";
 import { describe, expect, it } from "vitest";
 
+/** The details of a prompt as LiteLLM tells them of Anthropic's cache. */
+function litellm(cache_creation_tokens: number | undefined, cache_creation_token_details: object) {
+  return { cached_tokens: 0, cache_creation_tokens, cache_creation_token_details };
+}
+
 describe("fromOpenAI", () => {
   it("takes the counts of chat completions: the prompt contains the cached tokens, the completion the reasoning", () => {
     const usage = {
@@ -151,6 +156,40 @@ describe("fromOpenAI", () => {
     expect(fromOpenAI(usage).cacheWriteTokens).toBe(written);
   });
 
+  it.each<[whose: string, details: object, written: number | undefined, written1h: number | undefined]>([
+    [
+      "Qwen's",
+      {
+        cached_tokens: 0,
+        cache_creation_input_tokens: 90,
+        cache_creation: { ephemeral_5m_input_tokens: 90 },
+      },
+      90,
+      undefined,
+    ],
+    [
+      "LiteLLM's of an hour",
+      litellm(90, { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 90 }),
+      undefined,
+      90,
+    ],
+    ["of both", litellm(90, { ephemeral_5m_input_tokens: 60, ephemeral_1h_input_tokens: 30 }), 60, 30],
+    ["of an hour alone", litellm(undefined, { ephemeral_1h_input_tokens: 30 }), undefined, 30],
+    [
+      "of no lifetime",
+      litellm(90, { ephemeral_5m_input_tokens: null, ephemeral_1h_input_tokens: null }),
+      90,
+      undefined,
+    ],
+  ])(
+    "takes the writes to the cache that the details tell, by their lifetime: %s",
+    (_whose, details, written, written1h) => {
+      const actual = fromOpenAI({ ...CHAT, prompt_tokens_details: details });
+      expect(actual).toMatchObject({ inputTokens: 100, outputTokens: 5 });
+      expect([actual.cacheWriteTokens, actual.cacheWrite1hTokens]).toEqual([written, written1h]);
+    },
+  );
+
   it("adds reasoning that the output does not contain, as xAI's, where the total says so", () => {
     const xai = {
       prompt_tokens: 10_120,
@@ -183,11 +222,31 @@ describe("fromOpenAI", () => {
     expect(fromOpenAI({ ...gemini, total_tokens: 100 })).toEqual({ inputTokens: 20, outputTokens: 198 });
   });
 
-  it("adds nothing to the output that may be input: what the cache had, or where no input is told", () => {
+  it("adds to the input what the total has beyond both, where that is what the cache had or no input is told", () => {
     const cached = { prompt_tokens: 20, completion_tokens: 5, prompt_tokens_details: { cached_tokens: 800 } };
-    expect(fromOpenAI({ ...cached, total_tokens: 825 })).toMatchObject({ outputTokens: 5 });
+    const told = { inputTokens: 820, cachedInputTokens: 800, outputTokens: 5 };
+    expect(fromOpenAI({ ...cached, total_tokens: 825 })).toEqual(told);
+    const audio = { ...cached.prompt_tokens_details, audio_tokens: 15 };
+    expect(fromOpenAI({ ...cached, total_tokens: 825, prompt_tokens_details: audio })).toEqual({
+      ...told,
+      audioInputTokens: 15,
+    });
+    const within = { inputTokens: 20, cachedInputTokens: 800, outputTokens: 5 };
+    expect(fromOpenAI({ ...cached, total_tokens: 25 })).toEqual(within);
     const untold = { prompt_tokens: 0, completion_tokens: 5, total_tokens: 805 };
-    expect(fromOpenAI(untold)).toMatchObject({ outputTokens: 5 });
+    expect(fromOpenAI(untold)).toEqual({ inputTokens: 800, outputTokens: 5 });
+  });
+
+  it("adds to the output what is as much as the reasoning, whatever the cache had", () => {
+    const usage = {
+      prompt_tokens: 1_000,
+      completion_tokens: 9,
+      total_tokens: 1_137,
+      prompt_tokens_details: { cached_tokens: 128 },
+      completion_tokens_details: { reasoning_tokens: 128 },
+    };
+    const told = { cachedInputTokens: 128, outputTokens: 137, reasoningTokens: 128 };
+    expect(fromOpenAI(usage)).toEqual({ inputTokens: 1_000, ...told });
   });
 
   it("takes the output of images for images where its parts are not told", () => {
@@ -274,6 +333,8 @@ describe("fromOpenAI", () => {
     });
     expect(fromOpenAI({ usage: null, service_tier: "default" })).toEqual({ serviceTier: "default" });
     expect(fromOpenAI({ usage, service_tier: 5 })).toEqual({ inputTokens: 36, outputTokens: 87 });
+    // What was asked for, not what it came to.
+    expect(fromOpenAI({ usage, service_tier: "auto" })).toEqual({ inputTokens: 36, outputTokens: 87 });
     expect(() => fromOpenAI({ usage: { input_tokens: -1 } })).toThrow("usage.input_tokens");
   });
 
