@@ -97,9 +97,8 @@ export async function checkKey(
     ownBounds(draft, acting, projectId),
     virtualModelsOf(draft),
   ]);
-  const holder = membership && member?.role === OWNER ? { ...membership, expiresAt: undefined } : membership;
   const enclosing = [
-    ...(holder ? [memberBound(holder, "the holder's membership")] : []),
+    ...(membership ? [enclosingMembership(membership, member?.role === OWNER)] : []),
     ...(project ? [enclosingProject(control, acting, project)] : []),
     ...(org ? [enclosingOrg(control, acting, org)] : []),
   ];
@@ -145,6 +144,12 @@ function enclosingOrg(control: Control, acting: Bounded, org: Records["org"]): B
   return { ...orgBound(org), isMovable: mayChange(control, acting, "org.update") };
 }
 
+/** A holder's membership. An owner's does not end them, and can be taken away from the keys that are under it. */
+function enclosingMembership({ limits, expiresAt }: MembershipGrant, isOwners: boolean): Bound {
+  const end = isOwners ? undefined : expiresAt;
+  return { ...memberBound({ limits, expiresAt: end }, "the holder's membership"), isMovable: isOwners };
+}
+
 function mayChange(
   { policy }: Control,
   { principal, issuer }: Bounded,
@@ -158,10 +163,7 @@ function projectBound({ limits, models, mcpServers, contentLogging }: Records["p
   return { of: "the project", limits, models, mcpServers, contentLogging };
 }
 
-function memberBound(
-  { limits, expiresAt }: Pick<Records["projectMember"], "limits" | "expiresAt">,
-  of: string,
-): Bound {
+function memberBound({ limits, expiresAt }: MembershipGrant, of: string): Bound {
   return { of, limits, expiresAt };
 }
 
