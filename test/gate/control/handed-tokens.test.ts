@@ -1,0 +1,64 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { createGate, type Gate } from "../../../src/gate/gate.js";
+import { NotFoundError, PermissionError } from "../../../src/model/errors.js";
+import { standardPolicy } from "../../../src/policy/standard.js";
+import { memoryStorage } from "../../../src/storage/memory.js";
+
+const ORG = { orgId: "acme" };
+const WEB = { ...ORG, projectId: "web" };
+const START = Date.UTC(2026, 4, 15, 12);
+
+/** Makes keys for anybody, and manages none but their own. */
+const issuer = {
+  "project.view": "all",
+  "key.create": "all",
+  "key.view": "own",
+  "key.update": "own",
+  "key.disable": "own",
+  "key.rotate": "own",
+  "key.revoke": "own",
+  "usage.view": "own",
+} as const;
+
+describe("whoever was handed a token that stands for somebody else", () => {
+  let gate: Gate;
+  const clock = { time: START, now: () => clock.time };
+  const as = (userId: string) => gate.as({ userId });
+
+  beforeEach(async () => {
+    clock.time = START;
+    const policy = standardPolicy.extend({ projectRoles: { issuer } });
+    // Sound: a gate of an extended policy takes what a plain one takes.
+    gate = createGate({ clock, storage: memoryStorage(), policy }) as Gate;
+    const olga = as("olga");
+    await olga.orgs.create({ id: "acme", name: "Acme" });
+    await olga.projects.create({ ...ORG, id: "web", name: "Web" });
+    for (const userId of ["ada", "ian", "mel"]) await olga.orgMembers.add({ ...ORG, userId, role: "member" });
+    await olga.projectMembers.add({ ...WEB, userId: "ada", role: "admin" });
+    await olga.projectMembers.add({ ...WEB, userId: "ian", role: "issuer" });
+    await olga.projectMembers.add({ ...WEB, userId: "mel", role: "member" });
+  });
+
+  it.each(["ian", "ada"])(
+    "has nothing of the holder's own through it, where %s may do that to their own alone",
+    async (userId) => {
+      const { key } = await as("mel").keys.create(WEB);
+      const { token } = await as(userId).keys.create({ ...WEB, userId: "mel" });
+      if (userId === "ada") await as("olga").projectMembers.setRole({ ...WEB, userId, role: "member" });
+      const through = gate.as({ token }).keys;
+      expect((await through.list(ORG)).items).toEqual([]);
+      for (const verb of ["rotate", "revoke", "update"] as const)
+        await expect(through[verb]({ keyId: key.id })).rejects.toThrow(NotFoundError);
+      if (userId === "ada") await expect(through.create(WEB)).rejects.toThrow(PermissionError);
+    },
+  );
+
+  it("manages through it what they may manage of everybody's", async () => {
+    const { key } = await as("mel").keys.create(WEB);
+    const { token } = await as("ada").keys.create({ ...WEB, userId: "mel" });
+    const through = gate.as({ token }).keys;
+    expect((await through.list(ORG)).items).toHaveLength(2);
+    await through.update({ keyId: key.id, name: "evaluation" });
+    await through.create(WEB);
+  });
+});
