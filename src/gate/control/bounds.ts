@@ -1,5 +1,6 @@
 import { membershipId, type Records } from "../../model/records.js";
 import { mayReach } from "../../policy/assignment.js";
+import type { Principal } from "../../policy/principal.js";
 import type { StandardPermission } from "../../policy/standard.js";
 import { OWNER } from "../storage-directory.js";
 import type { Acting } from "./actor.js";
@@ -116,14 +117,24 @@ export function grantOf({ limits, models, mcpServers, expiresAt, contentLogging 
   };
 }
 
-/** What the actor has only under a bound: through a key what the key has, as a member what the membership has. */
-async function ownBounds(draft: Draft, { principal, chain }: Bounded, projectId: string): Promise<Bound[]> {
-  const { orgId, userId, orgRole } = principal;
-  const membership =
-    orgRole === OWNER ? undefined : await draft.get("projectMember", membershipId(orgId, projectId, userId));
+/**
+ * What the actor has only under a bound: through a key what the key has, as a member what the membership has. Whoever was handed
+ * somebody else's token is under their own membership too.
+ */
+async function ownBounds(
+  draft: Draft,
+  { principal, issuer, chain }: Bounded,
+  projectId: string,
+): Promise<Bound[]> {
+  const membershipOf = async ({ userId, orgRole }: Principal, whose: string): Promise<Bound[]> => {
+    const id = membershipId(draft.orgId, projectId, userId);
+    const membership = orgRole === OWNER ? undefined : await draft.get("projectMember", id);
+    return membership ? [memberBound(membership, whose)] : [];
+  };
   return [
     ...(chain ? [keyBound(chain.key)] : []),
-    ...(membership ? [memberBound(membership, "your own membership")] : []),
+    ...(await membershipOf(principal, "your own membership")),
+    ...(issuer ? await membershipOf(issuer, "the membership of whoever the token was handed to") : []),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { createGate, type Gate } from "../../../src/gate/gate.js";
-import { NotFoundError, PermissionError } from "../../../src/model/errors.js";
+import { LimitError, NotFoundError, PermissionError } from "../../../src/model/errors.js";
 import { standardPolicy } from "../../../src/policy/standard.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
 
@@ -60,5 +60,26 @@ describe("whoever was handed a token that stands for somebody else", () => {
     expect((await through.list(ORG)).items).toHaveLength(2);
     await through.update({ keyId: key.id, name: "evaluation" });
     await through.create(WEB);
+  });
+
+  it("is under the bounds of their own membership, too, and not under any as an owner", async () => {
+    const [web, end] = [{ ...WEB, userId: "ada" }, START + 1_000];
+    const limits = { budget: { usd: 1, reset: "monthly" as const } };
+    await as("olga").projectMembers.setRole({ ...WEB, userId: "mel", role: "admin" });
+    const { key, token } = await as("ada").keys.create({ ...WEB, userId: "mel" });
+    const olgas = await as("olga").keys.create({ ...WEB, userId: "mel" });
+    await as("olga").projectMembers.setLimits({ ...web, limits });
+    await as("olga").projectMembers.setExpiry({ ...web, expiresAt: end });
+    const { projectMembers, keys } = gate.as({ token });
+    await expect(projectMembers.setExpiry({ ...web, expiresAt: null })).rejects.toThrow(
+      /^expiresAt: at most/,
+    );
+    await expect(projectMembers.setLimits({ ...web, limits: null })).rejects.toThrow(/^limits\.budget\.usd/);
+    await expect(keys.create(WEB)).rejects.toThrow(LimitError);
+    await keys.create({ ...WEB, limits, expiresAt: end });
+    await keys.update({ keyId: key.id, limits });
+    const through = gate.as({ token: olgas.token });
+    await through.keys.create(WEB);
+    await through.projectMembers.setExpiry({ ...web, expiresAt: null });
   });
 });
