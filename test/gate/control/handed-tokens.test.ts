@@ -82,4 +82,54 @@ describe("whoever was handed a token that stands for somebody else", () => {
     await through.keys.create(WEB);
     await through.projectMembers.setExpiry({ ...web, expiresAt: null });
   });
+
+  it("takes no limits away under a project that they may change as themselves", async () => {
+    const limits = { rpm: 2, budget: { usd: 1, reset: "monthly" as const } };
+    await as("olga").projectMembers.setLimits({ ...WEB, userId: "ada", limits });
+    const { key, token } = await as("ada").keys.create({ ...WEB, userId: "mel", limits });
+    await as("ada").projects.update({ ...WEB, limits });
+    const { keys } = gate.as({ token });
+    await expect(keys.update({ keyId: key.id, limits: null })).rejects.toThrow(/^limits\.rpm: at most 2/);
+    await expect(keys.create(WEB)).rejects.toThrow(LimitError);
+  });
+
+  it("gives under that project what they may give as themselves", async () => {
+    const limits = { rpm: 2 };
+    const { token } = await as("ada").keys.create({ ...WEB, userId: "mel", limits });
+    await as("olga").projects.update({ ...WEB, limits });
+    await gate.as({ token }).keys.create(WEB);
+  });
+});
+
+describe("a key of somebody who may change the org", () => {
+  const limits = { rpm: 2 };
+  const orgRoles = { ops: { "org.view": "all", "org.update": "all" } } as const;
+
+  it("gives nothing under the org alone that they may not give as themselves", async () => {
+    const gate = createGate({ policy: standardPolicy.extend({ orgRoles }) });
+    const olga = gate.as({ userId: "olga" });
+    await olga.orgs.create({ id: "acme", name: "Acme" });
+    await olga.projects.create({ ...ORG, id: "web", name: "Web" });
+    await olga.orgMembers.add({ ...ORG, userId: "opal", role: "ops" });
+    await olga.projectMembers.add({ ...WEB, userId: "opal", role: "admin", limits });
+    const opal = gate.as({ userId: "opal" });
+    const { token } = await opal.keys.create(WEB);
+    await olga.orgMembers.add({ ...ORG, userId: "mel", role: "member" });
+    await olga.projectMembers.add({ ...WEB, userId: "mel", role: "member" });
+    await opal.orgs.update({ ...ORG, limits });
+    const forMel = { ...WEB, userId: "mel" };
+    for (const { keys } of [opal, gate.as({ token })])
+      await expect(keys.create(forMel)).rejects.toThrow(/^limits\.rpm: at most 2/);
+    await gate.as({ token }).keys.create({ ...forMel, limits });
+  });
+
+  it("gives under the org what an owner may give, who is under no bound", async () => {
+    const gate = createGate();
+    const olga = gate.as({ userId: "olga" });
+    await olga.orgs.create({ id: "acme", name: "Acme", contentLogging: false });
+    await olga.projects.create({ ...ORG, id: "web", name: "Web" });
+    const { token } = await olga.keys.create({ ...WEB, contentLogging: false });
+    const { key } = await olga.keys.create(WEB);
+    await gate.as({ token }).keys.rotate({ keyId: key.id });
+  });
 });
