@@ -202,7 +202,7 @@ function checkLimitsCover(inForce: readonly Grant[], bound: Bound): void {
     const covered = entries.some(
       ({ kind, length, max, perModel, countByok }) =>
         kind === held.kind &&
-        length >= held.length &&
+        liesIn(held.length, length) &&
         isPart(held.perModel, perModel) &&
         max <= held.max &&
         (countByok || !held.countByok),
@@ -210,6 +210,11 @@ function checkLimitsCover(inForce: readonly Grant[], bound: Bound): void {
     if (held.binds && !covered)
       throw new LimitError(held.path, `at most ${shown(held)}, which is what ${bound.of} has`);
   }
+}
+
+/** Whether each period of one length lies in one of another: a week may lie in two months. */
+function liesIn(part: number, whole: number): boolean {
+  return part <= whole && !(part === LENGTHS.weekly && whole === LENGTHS.monthly);
 }
 
 /** Whether the models of one limit are all among those of another. */

@@ -40,4 +40,26 @@ describe("what keeps a gift within what its giver has", () => {
     const { token } = await as("mel").keys.create({ ...WEB, limits });
     await gate.as({ token }).keys.create(WEB);
   });
+
+  it("is no budget of a month for one of a week, which may lie in two months", async () => {
+    const budget = (reset: "daily" | "weekly" | "monthly" | "never") => ({ budget: { usd: 100, reset } });
+    const { key, token } = await as("ada").keys.create({ ...WEB, limits: budget("weekly") });
+    const { keys } = gate.as({ token });
+    for (const reset of ["daily", "monthly"] as const)
+      await expect(keys.create({ ...WEB, limits: budget(reset) })).rejects.toThrow(/^limits\.budget\.usd/);
+    await expect(keys.update({ keyId: key.id, limits: budget("monthly") })).rejects.toThrow(LimitError);
+    for (const reset of ["weekly", "never"] as const) await keys.create({ ...WEB, limits: budget(reset) });
+    await keys.create({ ...WEB, limits: { budget: [budget("weekly").budget, budget("monthly").budget] } });
+  });
+
+  it("is a budget of a month, a week or for good for one of a day, and a project's for any shorter one within it", async () => {
+    const budget = (reset: "daily" | "weekly" | "monthly" | "never") => ({ budget: { usd: 100, reset } });
+    const { token } = await as("ada").keys.create({ ...WEB, limits: budget("daily") });
+    for (const reset of ["weekly", "monthly", "never"] as const)
+      await gate.as({ token }).keys.create({ ...WEB, limits: budget(reset) });
+    await as("olga").projects.update({ ...WEB, limits: budget("monthly") });
+    await as("ada").keys.create({ ...WEB, limits: budget("weekly") });
+    const above = { budget: { usd: 101, reset: "weekly" as const } };
+    await expect(as("ada").keys.create({ ...WEB, limits: above })).rejects.toThrow(LimitError);
+  });
 });
