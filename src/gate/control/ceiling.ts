@@ -110,8 +110,9 @@ const CHECKS: Readonly<Record<GrantField, Check>> = {
 };
 
 function listCheck(field: "models" | "mcpServers"): Check {
+  const aliasesOf = (virtualModels: VirtualModels) => (field === "models" ? virtualModels : {});
   const within: Check["within"] = (grant, bound, virtualModels) => {
-    const outside = firstOutside(grant[field] ?? [], bound[field], virtualModels);
+    const outside = firstOutside(grant[field] ?? [], bound[field], aliasesOf(virtualModels));
     if (outside !== undefined) {
       throw new LimitError(field, `${JSON.stringify(outside)} is not among those of ${bound.of}`);
     }
@@ -121,7 +122,7 @@ function listCheck(field: "models" | "mcpServers"): Check {
     cover(inForce, bound, virtualModels) {
       if (bound[field] == null) return;
       const keepsTo = ({ [field]: list }: Grant) =>
-        list != null && firstOutside(list, bound[field], virtualModels) === undefined;
+        list != null && firstOutside(list, bound[field], aliasesOf(virtualModels)) === undefined;
       if (!inForce.some(keepsTo)) throw new LimitError(field, `at most those of ${bound.of}`);
     },
   };

@@ -62,4 +62,15 @@ describe("what keeps a gift within what its giver has", () => {
     const above = { budget: { usd: 101, reset: "weekly" as const } };
     await expect(as("ada").keys.create({ ...WEB, limits: above })).rejects.toThrow(LimitError);
   });
+
+  it("is no virtual model where the list is of MCP servers, which have names of their own", async () => {
+    await as("olga").virtualModels.create({ ...ORG, alias: "assistant", models: ["acme/llama"] });
+    const servers = { ...WEB, mcpServers: ["acme/*"] };
+    const { token } = await as("ada").keys.create(servers);
+    const other = { ...WEB, mcpServers: ["assistant"] };
+    await expect(gate.as({ token }).keys.create(other)).rejects.toThrow(/^mcpServers/);
+    await as("olga").projects.update(servers);
+    await expect(as("ada").keys.create(other)).rejects.toThrow(/^mcpServers: "assistant" is not among/);
+    await as("ada").keys.create({ ...WEB, models: ["assistant"] });
+  });
 });
