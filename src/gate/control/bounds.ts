@@ -29,7 +29,8 @@ export async function checkProject(
 }
 
 /**
- * Holds what is given to a member of a project against the project and its org, and what the actor has there.
+ * Holds what is given to a member of a project against the project and its org, and what the actor has there. What a membership
+ * does not say, as models, comes with it from the project.
  *
  * @param present what there is already, where that is changed
  */
@@ -39,7 +40,7 @@ export async function checkMembership(
   acting: Bounded,
   project: Records["project"],
   grant: MembershipGrant,
-  fields: readonly GrantField[] = ["limits", "expiresAt"],
+  fields?: readonly GrantField[],
   present?: MembershipGrant,
 ): Promise<void> {
   checkCeiling(grant, { ...(await membershipCeiling(control, draft, acting, project)), present }, fields);

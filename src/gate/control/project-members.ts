@@ -53,7 +53,7 @@ export interface ProjectMembers {
    *
    * @throws NotFoundError where they are not
    * @throws ConflictError where they are in the project already
-   * @throws LimitError where role, limits or end go beyond what the actor has
+   * @throws LimitError where role, limits or end, or what comes with the project, go beyond what the actor has
    */
   add(input: z.input<typeof projectMemberAddSchema>): Promise<ProjectMember>;
   list(input: z.input<typeof projectMemberListSchema>): Promise<Listed<ProjectMember>>;

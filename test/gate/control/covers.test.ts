@@ -73,4 +73,21 @@ describe("what keeps a gift within what its giver has", () => {
     await expect(as("ada").keys.create(other)).rejects.toThrow(/^mcpServers: "assistant" is not among/);
     await as("ada").keys.create({ ...WEB, models: ["assistant"] });
   });
+
+  it("is asked for by adding a member as by setting a role: models, MCP servers and logging come with it", async () => {
+    const mel = { ...WEB, userId: "mel", role: "member" };
+    const add = async (more: object) => {
+      const { token } = await as("ada").keys.create({ ...WEB, ...more });
+      return gate.as({ token }).projectMembers.add(mel);
+    };
+    await expect(add({ models: ["a"] })).rejects.toThrow(
+      /^models: at most those of the key you act through$/,
+    );
+    await expect(add({ mcpServers: [] })).rejects.toThrow(/^mcpServers/);
+    await expect(add({ contentLogging: false })).rejects.toThrow(/^contentLogging/);
+    await add({});
+    await as("ada").projectMembers.remove({ ...WEB, userId: "mel" });
+    await as("olga").projects.update({ ...WEB, models: ["a"], contentLogging: false });
+    await as("ada").projectMembers.add(mel);
+  });
 });
