@@ -90,4 +90,45 @@ describe("what keeps a gift within what its giver has", () => {
     await as("olga").projects.update({ ...WEB, models: ["a"], contentLogging: false });
     await as("ada").projectMembers.add(mel);
   });
+
+  it("is asked for of everything once more where a key that has ended begins again", async () => {
+    const limits = (usd: number) => ({ budget: { usd, reset: "monthly" as const } });
+    const member = { ...WEB, userId: "mel" };
+    await as("olga").projectMembers.add({ ...member, role: "member" });
+    const expiresAt = START + 1_000;
+    const { key } = await as("mel").keys.create({ ...WEB, limits: limits(100), expiresAt });
+    await as("olga").projectMembers.setLimits({ ...WEB, userId: "ada", limits: limits(1) });
+    const keyId = key.id;
+    await as("ada").keys.update({ keyId, expiresAt: expiresAt + 1_000 });
+    clock.time = expiresAt + 1_000;
+    for (const later of [null, clock.time + 1])
+      await expect(as("ada").keys.update({ keyId, expiresAt: later })).rejects.toThrow(
+        /^limits\.budget\.usd: at most 1 USD/,
+      );
+    await as("ada").keys.update({ keyId, expiresAt: clock.time });
+    await as("ada").keys.update({ keyId, name: "is over" });
+    await as("ada").keys.update({ keyId, limits: limits(1), expiresAt: null });
+    clock.time += 1;
+    await as("mel").keys.update({ keyId, limits: limits(100), expiresAt: clock.time });
+    await as("mel").keys.update({ keyId, expiresAt: null });
+  });
+
+  it("is asked for of everything once more where a membership that has ended begins again", async () => {
+    const limits = { budget: { usd: 1, reset: "monthly" as const } };
+    const member = { ...WEB, userId: "mel" };
+    await as("olga").projectMembers.add({ ...member, role: "admin", expiresAt: START + 1_000 });
+    await as("olga").projectMembers.setLimits({ ...WEB, userId: "ada", limits });
+    const { token } = await as("ada").keys.create({ ...WEB, limits, models: ["a"] });
+    const { projectMembers } = as("ada");
+    await projectMembers.setExpiry({ ...member, expiresAt: START + 2_000 });
+    clock.time = START + 2_000;
+    for (const expiresAt of [null, clock.time + 1])
+      await expect(projectMembers.setExpiry({ ...member, expiresAt })).rejects.toThrow(
+        /^limits\.budget\.usd: at most 1 USD/,
+      );
+    await projectMembers.setLimits({ ...member, limits });
+    const through = gate.as({ token }).projectMembers;
+    await expect(through.setExpiry({ ...member, expiresAt: null })).rejects.toThrow(/^models/);
+    await projectMembers.setExpiry({ ...member, expiresAt: null });
+  });
 });
