@@ -42,7 +42,7 @@ export interface Asking {
   readonly principal: Principal;
   /**
    * Whom the token was handed to, where that is not the holder. They reach through it what both may, so that a token
-   * made for somebody who is promoted later does not promote whoever made it.
+   * made for somebody who is promoted later does not promote whoever made it. What is the holder's own is not theirs.
    */
   readonly issuer?: Principal;
   /** Which of the policy's conditions hold. */
@@ -70,11 +70,11 @@ export async function resolveActor(
   asked: string,
 ): Promise<Acting> {
   const { directory } = engine;
-  const inOrg = async (userId: string): Promise<Principal> =>
+  const personIn = async (userId: string, orgId: string): Promise<Principal> =>
     (await directory.principal(userId, orgId)) ?? { userId, orgId, projectRoles: {} };
   const situation = actor.conditions === undefined ? {} : { conditions: actor.conditions };
   if ("userId" in actor)
-    return { principal: await inOrg(actor.userId), handedTo: actor.userId, ...situation };
+    return { principal: await personIn(actor.userId, orgId), handedTo: actor.userId, ...situation };
 
   const { chain, isPrevious } = await chainOf(engine, actor.token, asked);
   const { userId } = chain.holder;
@@ -92,13 +92,7 @@ export async function resolveActor(
   const handedTo = (isBefore ? record?.previousIssuedTo : record?.issuedTo) ?? userId;
   const acting: Acting = { principal: { ...home, via }, handedTo, chain, ...situation };
   if (handedTo === userId) return acting;
-  const issuer = await directory.principal(handedTo, chain.org.id);
-  const { orgRole, projectRoles = {} } = issuer ?? {};
-  // With the holder's id, so that what is the holder's own stays so.
-  return {
-    ...acting,
-    issuer: { userId, orgId: chain.org.id, ...(orgRole !== undefined && { orgRole }), projectRoles, via },
-  };
+  return { ...acting, issuer: { ...(await personIn(handedTo, chain.org.id)), via } };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { membershipId, type Records } from "../../model/records.js";
 import { mayReach } from "../../policy/assignment.js";
+import type { Principal } from "../../policy/principal.js";
 import type { StandardPermission } from "../../policy/standard.js";
 import { OWNER } from "../storage-directory.js";
 import type { Acting } from "./actor.js";
@@ -28,7 +29,8 @@ export async function checkProject(
 }
 
 /**
- * Holds what is given to a member of a project against the project and its org, and what the actor has there.
+ * Holds what is given to a member of a project against the project and its org, and what the actor has there. What a membership
+ * does not say, as models, comes with it from the project.
  *
  * @param present what there is already, where that is changed
  */
@@ -38,7 +40,7 @@ export async function checkMembership(
   acting: Bounded,
   project: Records["project"],
   grant: MembershipGrant,
-  fields: readonly GrantField[] = ["limits", "expiresAt"],
+  fields?: readonly GrantField[],
   present?: MembershipGrant,
 ): Promise<void> {
   checkCeiling(grant, { ...(await membershipCeiling(control, draft, acting, project)), present }, fields);
@@ -63,13 +65,10 @@ async function membershipCeiling(
   acting: Bounded,
   project: Records["project"],
 ): Promise<Ceiling> {
-  const [org, own] = await Promise.all([draft.get("org", draft.orgId), ownBounds(draft, acting, project.id)]);
+  const [org, own] = await Promise.all([draft.get("org", draft.orgId), ownOf(draft, acting, project.id)]);
   return {
-    enclosing: [
-      enclosingProject(control, acting, project),
-      ...(org ? [enclosingOrg(control, acting, org)] : []),
-    ],
-    own,
+    enclosing: [enclosingProject(control, own, project), ...(org ? [enclosingOrg(control, own, org)] : [])],
+    own: own.bounds,
   };
 }
 
@@ -94,16 +93,15 @@ export async function checkKey(
     draft.get("project", projectId),
     draft.get("orgMember", membershipId(draft.orgId, userId)),
     draft.get("projectMember", membershipId(draft.orgId, projectId, userId)),
-    ownBounds(draft, acting, projectId),
+    ownOf(draft, acting, projectId),
     virtualModelsOf(draft),
   ]);
-  const holder = membership && member?.role === OWNER ? { ...membership, expiresAt: undefined } : membership;
   const enclosing = [
-    ...(holder ? [memberBound(holder, "the holder's membership")] : []),
-    ...(project ? [enclosingProject(control, acting, project)] : []),
-    ...(org ? [enclosingOrg(control, acting, org)] : []),
+    ...(membership ? [enclosingMembership(membership, member?.role === OWNER)] : []),
+    ...(project ? [enclosingProject(control, own, project)] : []),
+    ...(org ? [enclosingOrg(control, own, org)] : []),
   ];
-  checkCeiling(grant, { enclosing, own, present, virtualModels }, fields);
+  checkCeiling(grant, { enclosing, own: own.bounds, present, virtualModels }, fields);
 }
 
 /** What a record of a key gives. Logging that is merely not off is no gift: it stays within whatever is above it. */
@@ -117,15 +115,34 @@ export function grantOf({ limits, models, mcpServers, expiresAt, contentLogging 
   };
 }
 
-/** What the actor has only under a bound: through a key what the key has, as a member what the membership has. */
-async function ownBounds(draft: Draft, { principal, chain }: Bounded, projectId: string): Promise<Bound[]> {
-  const { orgId, userId, orgRole } = principal;
-  const membership =
-    orgRole === OWNER ? undefined : await draft.get("projectMember", membershipId(orgId, projectId, userId));
-  return [
-    ...(chain ? [keyBound(chain.key)] : []),
-    ...(membership ? [memberBound(membership, "your own membership")] : []),
-  ];
+interface Own {
+  readonly bounds: readonly Bound[];
+  /** Who could move what encloses a gift, each of them. */
+  readonly movers: readonly Principal[];
+}
+
+/**
+ * What the actor has only under a bound: through a key what the key has, as a member what the membership has. Whoever was handed
+ * somebody else's token is under their own membership too.
+ */
+async function ownOf(draft: Draft, { principal, issuer, chain }: Bounded, projectId: string): Promise<Own> {
+  const membershipOf = async ({ userId, orgRole }: Principal, whose: string): Promise<Bound[]> => {
+    const id = membershipId(draft.orgId, projectId, userId);
+    const membership = orgRole === OWNER ? undefined : await draft.get("projectMember", id);
+    const bounds = membership?.limits !== undefined || membership?.expiresAt !== undefined;
+    return membership && bounds ? [memberBound(membership, whose)] : [];
+  };
+  const holders = await membershipOf(principal, "your own membership");
+  const issuers = issuer
+    ? await membershipOf(issuer, "the membership of whoever the token was handed to")
+    : [];
+  // Nobody gets out of their own bounds by a token, so what they may move as themselves counts, where they are under any.
+  const { via: _, ...person } = issuer ?? principal;
+  const isBound = (issuer ? issuers : holders).length > 0;
+  return {
+    bounds: [...(chain ? [keyBound(chain.key)] : []), ...holders, ...issuers],
+    movers: isBound ? [person] : [principal, ...(issuer ? [issuer] : [])],
+  };
 }
 
 function orgBound({ limits, contentLogging }: Records["org"]): Bound {
@@ -136,32 +153,35 @@ function orgBound({ limits, contentLogging }: Records["org"]): Bound {
  * A project, as what is given in it is held against it. Whoever may change it could let it keep their key or their member to
  * their own bounds, and then take that away.
  */
-function enclosingProject(control: Control, acting: Bounded, project: Records["project"]): Bound {
-  return { ...projectBound(project), isMovable: mayChange(control, acting, "project.update", project.id) };
+function enclosingProject(control: Control, own: Own, project: Records["project"]): Bound {
+  return { ...projectBound(project), isMovable: mayChange(control, own, "project.update", project.id) };
 }
 
 /** The same of an org. */
-function enclosingOrg(control: Control, acting: Bounded, org: Records["org"]): Bound {
-  return { ...orgBound(org), isMovable: mayChange(control, acting, "org.update") };
+function enclosingOrg(control: Control, own: Own, org: Records["org"]): Bound {
+  return { ...orgBound(org), isMovable: mayChange(control, own, "org.update") };
+}
+
+/** A holder's membership. An owner's does not end them, and can be taken away from the keys that are under it. */
+function enclosingMembership({ limits, expiresAt }: MembershipGrant, isOwners: boolean): Bound {
+  const end = isOwners ? undefined : expiresAt;
+  return { ...memberBound({ limits, expiresAt: end }, "the holder's membership"), isMovable: isOwners };
 }
 
 function mayChange(
   { policy }: Control,
-  { principal, issuer }: Bounded,
+  { movers }: Own,
   permission: StandardPermission,
   projectId?: string,
 ): boolean {
-  return mayReach(policy.spec, issuer ? [principal, issuer] : [principal], permission, projectId);
+  return mayReach(policy.spec, movers, permission, projectId);
 }
 
 function projectBound({ limits, models, mcpServers, contentLogging }: Records["project"]): Bound {
   return { of: "the project", limits, models, mcpServers, contentLogging };
 }
 
-function memberBound(
-  { limits, expiresAt }: Pick<Records["projectMember"], "limits" | "expiresAt">,
-  of: string,
-): Bound {
+function memberBound({ limits, expiresAt }: MembershipGrant, of: string): Bound {
   return { of, limits, expiresAt };
 }
 

@@ -110,8 +110,9 @@ const CHECKS: Readonly<Record<GrantField, Check>> = {
 };
 
 function listCheck(field: "models" | "mcpServers"): Check {
+  const aliasesOf = (virtualModels: VirtualModels) => (field === "models" ? virtualModels : {});
   const within: Check["within"] = (grant, bound, virtualModels) => {
-    const outside = firstOutside(grant[field] ?? [], bound[field], virtualModels);
+    const outside = firstOutside(grant[field] ?? [], bound[field], aliasesOf(virtualModels));
     if (outside !== undefined) {
       throw new LimitError(field, `${JSON.stringify(outside)} is not among those of ${bound.of}`);
     }
@@ -121,7 +122,7 @@ function listCheck(field: "models" | "mcpServers"): Check {
     cover(inForce, bound, virtualModels) {
       if (bound[field] == null) return;
       const keepsTo = ({ [field]: list }: Grant) =>
-        list != null && firstOutside(list, bound[field], virtualModels) === undefined;
+        list != null && firstOutside(list, bound[field], aliasesOf(virtualModels)) === undefined;
       if (!inForce.some(keepsTo)) throw new LimitError(field, `at most those of ${bound.of}`);
     },
   };
@@ -202,7 +203,7 @@ function checkLimitsCover(inForce: readonly Grant[], bound: Bound): void {
     const covered = entries.some(
       ({ kind, length, max, perModel, countByok }) =>
         kind === held.kind &&
-        length >= held.length &&
+        liesIn(held.length, length) &&
         isPart(held.perModel, perModel) &&
         max <= held.max &&
         (countByok || !held.countByok),
@@ -210,6 +211,11 @@ function checkLimitsCover(inForce: readonly Grant[], bound: Bound): void {
     if (held.binds && !covered)
       throw new LimitError(held.path, `at most ${shown(held)}, which is what ${bound.of} has`);
   }
+}
+
+/** Whether each period of one length lies in one of another: a week may lie in two months. */
+function liesIn(part: number, whole: number): boolean {
+  return part <= whole && !(part === LENGTHS.weekly && whole === LENGTHS.monthly);
 }
 
 /** Whether the models of one limit are all among those of another. */

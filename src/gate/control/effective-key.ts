@@ -98,10 +98,12 @@ export async function effectiveKey(
 
 function effectiveLimit(limit: Limit, all: readonly Limit[]): EffectiveLimit {
   const { scope, scopeId, meter, max, window, perModel, mode } = limit;
-  // Counts of an outer scope hold those of an inner one, so that a lower max outside is reached first.
+  // Counts of an outer scope hold those of an inner one, so that a lower max outside is reached first; without calls on the
+  // customer's own provider keys they hold no count with them.
   const lower = all
     .slice(0, all.indexOf(limit))
     .filter((other) => other.mode === "enforce" && other.field === limit.field && other.max <= max)
+    .filter((other) => other.countByok || !limit.countByok)
     .sort((a, b) => a.max - b.max)[0];
   return {
     scope,

@@ -70,3 +70,13 @@ export function requireSinceMade(field: string, end: number | null | undefined, 
     ]);
   }
 }
+
+/** Whether something that has ended begins again, with an end that is given: then it is given again, all of it. */
+export function beginsAgain(
+  endedAt: number | undefined,
+  end: number | null | undefined,
+  now: number,
+): boolean {
+  if (endedAt === undefined || endedAt > now) return false;
+  return end === null || (end !== undefined && end > now);
+}

@@ -11,7 +11,7 @@ import { checkKey, grantOf } from "./bounds.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { type EffectiveKey, effectiveKey } from "./effective-key.js";
-import { grantedBy, patchOf, requireLater, requireSinceMade } from "./fields.js";
+import { beginsAgain, grantedBy, patchOf, requireLater, requireSinceMade } from "./fields.js";
 import { listKeys } from "./key-list.js";
 import {
   keyCreateSchema,
@@ -53,7 +53,12 @@ export interface Keys {
   get(input: z.input<typeof keyGetSchema>): Promise<Key>;
   /** The keys of an org that the actor may see. */
   list(input: z.input<typeof keyListSchema>): Promise<Listed<Key>>;
-  /** Changes what is given, `limits` as a whole; `null` takes limits, models, an end or a name away. The holder cannot be changed. */
+  /**
+   * Changes what is given, `limits` as a whole; `null` takes limits, models, an end or a name away. The holder cannot be changed.
+   *
+   * @throws LimitError where what is given is more than its project, its holder or the actor has; of a key that begins again after
+   *   its end, where anything is
+   */
   update(input: z.input<typeof keyUpdateSchema>): Promise<Key>;
   /** Stops the key until it is enabled. */
   disable(input: z.input<typeof keyStatusSchema>): Promise<Key>;
@@ -152,7 +157,10 @@ export function keysOf(control: Control): Keys {
           ...grantOf({ ...key, ...patch }),
           ...(contentLogging !== undefined && { contentLogging }),
         };
-        await checkKey(control, draft, acting, key, grant, grantedBy(given), grantOf(key));
+        const [fields, before] = beginsAgain(key.expiresAt, given.expiresAt, draft.now)
+          ? []
+          : [grantedBy(given), grantOf(key)];
+        await checkKey(control, draft, acting, key, grant, fields, before);
         return seen(draft.replace("key", key, patch));
       });
     },

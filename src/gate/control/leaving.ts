@@ -25,3 +25,10 @@ export async function revokeKeysLeft(
     draft.tell("keyRevoked", { at: draft.now, context: keyContext(key), because: "holder_removed" });
   }
 }
+
+/** Revokes the invitations that only somebody who leaves the org may accept, so that they do not come back by an older one. */
+export async function revokeInvitationsFor(draft: Draft, userId: string): Promise<void> {
+  for (const invitation of await draft.find("invitation", { status: "pending" })) {
+    if (invitation.userId === userId) draft.replace("invitation", invitation, { status: "revoked" });
+  }
+}

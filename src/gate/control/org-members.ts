@@ -9,7 +9,7 @@ import { requireOrgReach, requireReach, requireRole } from "./authority.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { versionField } from "./fields.js";
-import { requireOtherOwner, revokeKeysLeft } from "./leaving.js";
+import { requireOtherOwner, revokeInvitationsFor, revokeKeysLeft } from "./leaving.js";
 import { type Listed, listViews, pageFields } from "./paging.js";
 import { withRole } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
@@ -43,7 +43,8 @@ export interface OrgMembers {
    */
   setRole(input: z.input<typeof orgMemberSetRoleSchema>): Promise<OrgMember>;
   /**
-   * Takes somebody out of the org: their project memberships end and their keys are revoked.
+   * Takes somebody out of the org: their project memberships end, and their keys and the invitations with their `userId` are
+   * revoked.
    *
    * @throws LastOwnerError where the org would be left without an owner
    */
@@ -115,6 +116,7 @@ export function orgMembersOf(control: Control): OrgMembers {
           draft.remove("projectMember", membership);
         }
         await revokeKeysLeft(draft, userId, () => true);
+        await revokeInvitationsFor(draft, userId);
         draft.remove("orgMember", present);
       });
     },

@@ -12,7 +12,14 @@ import { firstBeyond, requireReach, requireRole } from "./authority.js";
 import { checkMembership, checkMoreOfRole } from "./bounds.js";
 import type { Ask, Control } from "./control.js";
 import type { Draft } from "./draft.js";
-import { expiryPatch, limitsPatch, requireLater, requireSinceMade, versionField } from "./fields.js";
+import {
+  beginsAgain,
+  expiryPatch,
+  limitsPatch,
+  requireLater,
+  requireSinceMade,
+  versionField,
+} from "./fields.js";
 import { revokeKeysLeft } from "./leaving.js";
 import { type Listed, listViews, pageFields } from "./paging.js";
 import { type View, viewOf } from "./views.js";
@@ -53,7 +60,7 @@ export interface ProjectMembers {
    *
    * @throws NotFoundError where they are not
    * @throws ConflictError where they are in the project already
-   * @throws LimitError where role, limits or end go beyond what the actor has
+   * @throws LimitError where role, limits or end, or what comes with the project, go beyond what the actor has
    */
   add(input: z.input<typeof projectMemberAddSchema>): Promise<ProjectMember>;
   list(input: z.input<typeof projectMemberListSchema>): Promise<Listed<ProjectMember>>;
@@ -61,7 +68,11 @@ export interface ProjectMembers {
   setRole(input: z.input<typeof projectMemberSetRoleSchema>): Promise<ProjectMember>;
   /** `null` takes the limits away. What is used stays counted. */
   setLimits(input: z.input<typeof projectMemberSetLimitsSchema>): Promise<ProjectMember>;
-  /** `null`: it does not end. A membership that has ended begins again with a later end. */
+  /**
+   * `null`: it does not end. A membership that has ended begins again with a later end.
+   *
+   * @throws LimitError where the end goes beyond what the actor has; of one that begins again, where anything in it does
+   */
   setExpiry(input: z.input<typeof projectMemberSetExpirySchema>): Promise<ProjectMember>;
   /** Takes somebody out of the project; their keys in it are revoked, unless they own the org. */
   remove(input: z.input<typeof projectMemberRemoveSchema>): Promise<void>;
@@ -167,7 +178,10 @@ export function projectMembersOf(control: Control): ProjectMembers {
         if (orgMember)
           requireReach(policy, acting, withRole(orgMember, of.projectId, present.role), "role", of.projectId);
         const project = await projectIn(draft, of.projectId);
-        await checkMembership(control, draft, acting, project, patch, ["expiresAt"], present);
+        const [fields, before] = beginsAgain(present.expiresAt, expiresAt, draft.now)
+          ? []
+          : [["expiresAt"] as const, present];
+        await checkMembership(control, draft, acting, project, { ...present, ...patch }, fields, before);
         return viewOf("projectMember", draft.replace("projectMember", present, patch));
       });
     },

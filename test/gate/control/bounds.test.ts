@@ -125,12 +125,20 @@ describe("what somebody has only under a bound", () => {
 
   it("is kept to by a project that the holder of a token may change, and whoever has the token may not", async () => {
     const limits = { rpm: 10 };
-    const { key, token } = await as("ada").keys.create({ ...WEB, userId: "mel", limits });
-    const olga = as("olga").projectMembers;
-    await as("olga").projects.update({ ...WEB, limits });
-    await olga.setRole({ ...WEB, userId: "ada", role: "member" });
-    await olga.setRole({ ...WEB, userId: "mel", role: "admin" });
-    await gate.as({ token }).keys.update({ keyId: key.id, limits: null });
+    const keeper = { "key.create": "all", "key.update": "all", "key.view": "all" } as const;
+    const policy = standardPolicy.extend({ projectRoles: { keeper } });
+    const storage = memoryStorage();
+    const [plain, kept] = [createGate({ storage }), createGate({ storage, policy })];
+    const olga = plain.as({ userId: "olga" });
+    await olga.orgs.create({ id: "acme", name: "Acme" });
+    await olga.projects.create({ ...ORG, id: "web", name: "Web", limits });
+    for (const userId of ["ada", "mel"]) {
+      await olga.orgMembers.add({ ...ORG, userId, role: "member" });
+      await olga.projectMembers.add({ ...WEB, userId, role: "admin" });
+    }
+    const { key, token } = await plain.as({ userId: "ada" }).keys.create({ ...WEB, userId: "mel", limits });
+    await kept.as({ userId: "olga" }).projectMembers.setRole({ ...WEB, userId: "ada", role: "keeper" });
+    await kept.as({ token }).keys.update({ keyId: key.id, limits: null });
   });
 
   it("is no bound of an owner: neither the end nor the limits of a membership that they do not need", async () => {

@@ -114,6 +114,30 @@ describe("invitations", () => {
     expect(notGranted).toMatchObject([{ projectId: "p0" }]);
   });
 
+  test("for somebody who is removed from the org are taken back with them, in the same write", async () => {
+    const [owner, member] = [await invite({ userId: "eva", role: "owner", projects: [] }), await invite()];
+    const other = await invite({ userId: "gus" });
+    const again = await invite({ userId: "eva" });
+    await as("eva").invitations.accept({ token: again.token });
+    await as("ann").orgMembers.remove({ orgId: ORG, userId: "eva" });
+    await expect(as("eva").invitations.accept({ token: owner.token })).rejects.toThrow(NotFoundError);
+    const { invitations } = as("ann");
+    const statusOf = async ({ invitation }: Awaited<ReturnType<typeof invite>>) =>
+      (await invitations.get({ invitationId: invitation.id })).status;
+    expect(await Promise.all([owner, member, other, again].map(statusOf))).toEqual([
+      "revoked",
+      "pending",
+      "pending",
+      "accepted",
+    ]);
+    const { items } = await as("ann").audit.list({ orgId: ORG, action: "orgMember.remove" });
+    expect(items.flatMap(({ changes }) => changes)).toContainEqual(
+      expect.objectContaining({ kind: "invitation", id: owner.invitation.id }),
+    );
+    const fresh = await invite({ userId: "eva" });
+    await as("eva").invitations.accept({ token: fresh.token });
+  });
+
   test("nobody below an owner invites, and nobody who is in the org is invited", async () => {
     await expect(as("ben").invitations.create({ orgId: ORG, role: "member" })).rejects.toThrow(
       PermissionError,

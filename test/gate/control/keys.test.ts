@@ -226,6 +226,20 @@ describe("keys", () => {
     });
   });
 
+  test("a limit is within a lower one that counts all that it counts, calls on the customer's own keys too", async () => {
+    const budget = (countByok: boolean) => ({ budget: { usd: 10, reset: "monthly" as const, countByok } });
+    const within = async (outer: boolean, inner: boolean) => {
+      await as("ann").projects.update({ projectId: "p0", limits: budget(outer) });
+      const { key } = await as("cem").keys.create({ ...at, limits: budget(inner) });
+      const { limits } = await as("cem").keys.effective({ keyId: key.id });
+      return limits.find(({ scope }) => scope === "key")?.within;
+    };
+    expect(await within(false, true)).toBeUndefined();
+    expect(await within(false, false)).toBe("project");
+    expect(await within(true, true)).toBe("project");
+    expect(await within(true, false)).toBe("project");
+  });
+
   test("of two tokens of one key each acts for whom it was handed to", async () => {
     const own = await as("cem").keys.create(at);
     const { token: bens } = await as("ben").keys.rotate({ keyId: own.key.id, graceMs: 1000 });
