@@ -108,6 +108,45 @@ describe("what this process counted by itself", () => {
     passed(await gate.admit(KEY, CALL));
   });
 
+  it("is asked of the store how it ended, also long after the store has taken it over and let it expire", async () => {
+    const { gate, clock, health } = local({ key: { inFlight: 9, rpm: 90 } });
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    const outage = async () => {
+      restored.mockClear();
+      health.isDown = true;
+      const { reservation } = passed(await gate.admit(KEY, CALL));
+      health.isDown = false;
+      passed(await gate.check(KEY, CALL));
+      await eventually(() => expect(restored).toHaveBeenCalledOnce());
+      return reservation;
+    };
+    const expired = await outage();
+    const ended = await outage();
+    settled(await gate.settle(ended, {}));
+    clock.at += 1_001;
+    await outage();
+    expect(await gate.settle(expired, {})).toEqual({ settled: false, reason: "expired" });
+    await expect(gate.extend(expired, { maxOutputTokens: 1 })).rejects.toThrow(/expired/);
+    expect(await gate.settle(ended, {})).toEqual({ settled: false, reason: "already_settled" });
+  });
+
+  it("answers for itself how it ended, also where the store has been given what it came to", async () => {
+    const { gate, clock, health } = local({ key: { rpm: 90 } });
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    health.isDown = true;
+    const ended = passed(await gate.admit(KEY, CALL)).reservation;
+    const expired = passed(await gate.admit(KEY, CALL)).reservation;
+    settled(await gate.settle(ended, {}));
+    clock.at += 1_001;
+    health.isDown = false;
+    passed(await gate.check(KEY, CALL));
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
+    expect(await gate.settle(ended, {})).toEqual({ settled: false, reason: "already_settled" });
+    expect(await gate.settle(expired, {})).toEqual({ settled: false, reason: "expired" });
+  });
+
   it("is told of as restored once, however many calls are answered while it is being given", async () => {
     const { gate, health, slow } = local({ key: { rpm: 9 } });
     const restored = vi.fn();
