@@ -540,6 +540,85 @@ describe("counters that answer too late", () => {
   });
 });
 
+describe("counters that answer a reserve too late, while its request id is tried again", () => {
+  const chain = limited({ key: { budget: { usd: 1, reset: "daily" } } });
+  const named = { ...CALL, costUsd: 0.4, requestId: "r" };
+
+  function heldBack(onCountersDown: "allow" | "local") {
+    const made = setUp({ onCountersDown, localShare: 1 }, chain);
+    const { store } = made;
+    const reserve = store.reserve.bind(store);
+    const answers: (() => void)[] = [];
+    /** Reserves one more at once, and answers when it is told to. */
+    const holdOne = () =>
+      vi.spyOn(store, "reserve").mockImplementationOnce(async (request) => {
+        const answer = await reserve(request);
+        await new Promise<void>((resolve) => answers.push(resolve));
+        return answer;
+      });
+    const answerNext = async () => {
+      answers.shift()?.();
+      await vi.advanceTimersByTimeAsync(0);
+    };
+    return { ...made, holdOne, answerNext };
+  }
+
+  const MODES = ["allow", "local"] as const;
+
+  it.each(MODES)("leave it to the try that has found it: %s", async (onCountersDown) => {
+    const { gate, holdOne, answerNext } = heldBack(onCountersDown);
+    holdOne();
+    const first = passed(await afterTimeout(gate.admit(KEY, named)));
+    settled(await gate.release(first.reservation));
+    const second = passed(await gate.admit(KEY, named));
+    expect(second.replayed).toBe(true);
+    await answerNext();
+    expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.4 } });
+    settled(await gate.settle(second.reservation, { costUsd: 0.3 }));
+    expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.3 } });
+  });
+
+  it.each(MODES)("leave it to the try that is finding it: %s", async (onCountersDown) => {
+    const { gate, holdOne, answerNext } = heldBack(onCountersDown);
+    holdOne();
+    const first = passed(await afterTimeout(gate.admit(KEY, named)));
+    settled(await gate.release(first.reservation));
+    holdOne();
+    const trying = gate.admit(KEY, named);
+    await answerNext();
+    settled(await gate.release(passed(await gate.admit(KEY, CALL)).reservation));
+    await answerNext();
+    const second = passed(await trying);
+    expect(second.replayed).toBe(true);
+    settled(await gate.settle(second.reservation, { costUsd: 0.3 }));
+    expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.3 } });
+  });
+
+  it.each(MODES)("give it back where that try is given up, too: %s", async (onCountersDown) => {
+    const { gate, holdOne, answerNext } = heldBack(onCountersDown);
+    holdOne();
+    const first = passed(await afterTimeout(gate.admit(KEY, named)));
+    settled(await gate.release(first.reservation));
+    holdOne();
+    const trying = gate.admit(KEY, named);
+    await answerNext();
+    settled(await gate.release(passed(await afterTimeout(trying)).reservation));
+    await answerNext();
+    settled(await gate.release(passed(await gate.admit(KEY, CALL)).reservation));
+    await eventually(async () => expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 }));
+  });
+
+  it.each(MODES)("give it back where only a check has found it: %s", async (onCountersDown) => {
+    const { gate, holdOne, answerNext } = heldBack(onCountersDown);
+    holdOne();
+    const first = passed(await afterTimeout(gate.admit(KEY, named)));
+    settled(await gate.release(first.reservation));
+    passed(await gate.check(KEY, named));
+    await answerNext();
+    await eventually(async () => expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 }));
+  });
+});
+
 describe("counters whose answer to a reserve is lost", () => {
   const LOSSES = [
     "does it and loses the answer",
