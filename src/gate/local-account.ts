@@ -36,6 +36,8 @@ export class LocalAccount {
   readonly #open = new Map<string, LocalReservation>();
   /** Reservations that the store was asked to take over and has not said that it did: it may hold them. */
   readonly #offered = new Map<string, LocalReservation>();
+  /** What those of them came to that have ended here meanwhile. */
+  readonly #ended = new Map<string, readonly Charge[]>();
   /** What closed reservations came to. */
   #closed: readonly Charge[] = [];
   #debts: Debt[] = [];
@@ -63,7 +65,8 @@ export class LocalAccount {
   /** Notes that a reservation has ended here, and what it came to. */
   close(id: string, charges: readonly Charge[]): void {
     this.#open.delete(id);
-    this.#add(charges);
+    if (this.#offered.has(id)) this.#ended.set(id, charges);
+    else this.#add(charges);
   }
 
   /** Gives the store all of it, step by step; where one fails, what is left is kept for the next time. */
@@ -121,12 +124,13 @@ export class LocalAccount {
     }
   }
 
-  /** Undoes at the store what was counted here after all: a call that ended before the store said that it holds it. */
+  /** Undoes at the store what is counted here after all: a call that ended before the store said that it holds it. */
   async #takeBack(store: Store, id: string, { charges }: LocalReservation, now: number): Promise<void> {
     const { outcome } = await store.settle(undoOf({ id, orgId: this.orgId, charges }, now));
-    this.#offered.delete(id);
+    const came = this.#ended.get(id) ?? this.#open.get(id)?.charges ?? [];
+    for (const noted of [this.#offered, this.#ended, this.#open]) noted.delete(id);
     // What it let expire stays charged there.
-    if (outcome === "expired") this.#open.delete(id);
+    this.#add(outcome === "expired" ? beyond(came, charges) : came);
   }
 
   /** Of a sliding window no more than what is in it now: an outage of an hour would else use up the minute after it sixty times. */
