@@ -77,8 +77,10 @@ export class LocalCounting implements Counters {
     if (outcome.outcome === "reserved" && !request.dryRun) {
       const { id, charges, expiresAt } = outcome;
       const account = this.#accountOf(request.orgId);
-      const idempotency = request.idempotency ?? account.get(id)?.idempotency;
-      account.open(id, { expiresAt, charges, idempotency });
+      const before = account.get(id);
+      const idempotency = request.idempotency ?? before?.idempotency;
+      const part = { at: this.#reservations.now, charges: request.charges };
+      account.open(id, { expiresAt, charges, parts: [...(before?.parts ?? []), part], idempotency });
     }
     return outcome;
   }
@@ -87,7 +89,7 @@ export class LocalCounting implements Counters {
     const outcome = this.#counting.settle(request);
     if (outcome.outcome === "settled") {
       const account = this.#accountOf(request.orgId);
-      account.close(request.id, request.amounts);
+      account.close(request.id, request.amounts, this.#reservations.now);
       this.#forgetPaid(account);
     }
     return outcome;
@@ -156,10 +158,7 @@ export class LocalCounting implements Counters {
   #accountOf(orgId: string): LocalAccount {
     const known = this.#accounts.get(orgId);
     if (known !== undefined) return known;
-    const made = new LocalAccount(orgId, this.#ids, {
-      end: (id, held, now) => this.#endHere(orgId, id, held, now),
-      used: (charges, now) => this.#counting.read({ orgId, now, charges }).map(({ used }) => used),
-    });
+    const made = new LocalAccount(orgId, this.#ids, (id, held, now) => this.#endHere(orgId, id, held, now));
     this.#accounts.set(orgId, made);
     return made;
   }
