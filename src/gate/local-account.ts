@@ -1,5 +1,6 @@
 import type { Charge } from "../admission/charge.js";
 import { type Limit, sameCount } from "../admission/limit.js";
+import { emptyAfter } from "../admission/sliding-count.js";
 import type { Counters, ReserveRequest } from "../counters/counters.js";
 import type { ReservationIds } from "../counters/reservation-ids.js";
 import { undoOf } from "./lost-reserves.js";
@@ -10,45 +11,63 @@ export type Store = Pick<Counters, "reserve" | "settle">;
 export interface LocalReservation {
   readonly expiresAt: number;
   readonly charges: readonly Charge[];
+  /** The same by the moments at which they were made, the latest last. */
+  readonly parts: readonly Part[];
   /** The store takes it over under the same key, so that a request that comes again finds it. */
   readonly idempotency: ReserveRequest["idempotency"];
 }
 
-/** The counts of this process. */
-interface CountsHere {
-  /** Ends a reservation that the store has taken over. */
-  end(id: string, reservation: LocalReservation, now: number): void;
-  /** What stands on the counts of charges. */
-  used(charges: readonly Charge[], now: number): readonly number[];
+interface Part {
+  readonly at: number;
+  readonly charges: readonly Charge[];
+}
+
+/** How a reservation has ended here, and what it came to. */
+interface Ended {
+  readonly parts: readonly Part[];
+  readonly at: number;
+  readonly came: readonly Charge[];
+}
+
+interface Owed extends Charge {
+  /** From then on it is in no window any more. */
+  readonly until: number;
 }
 
 /** What closed reservations came to, on its way to the store under an id that makes a second try harmless. */
 interface Debt {
   readonly id: string;
-  readonly charges: readonly Charge[];
+  readonly owed: readonly Owed[];
 }
 
 /** What was counted here for one org and is not in the store yet. */
 export class LocalAccount {
   readonly orgId: string;
   readonly #ids: ReservationIds;
-  readonly #here: CountsHere;
+  readonly #endHere: (id: string, reservation: LocalReservation, now: number) => void;
   readonly #open = new Map<string, LocalReservation>();
   /** Reservations that the store was asked to take over and has not said that it did: it may hold them. */
   readonly #offered = new Map<string, LocalReservation>();
-  /** What closed reservations came to. */
-  #closed: readonly Charge[] = [];
+  /** Those of them that have ended here meanwhile. */
+  readonly #ended = new Map<string, Ended>();
+  /** What closed reservations came to, one sum for each bucket of a sliding window. */
+  readonly #closed = new Map<string, Owed>();
   #debts: Debt[] = [];
 
-  constructor(orgId: string, ids: ReservationIds, here: CountsHere) {
+  /** @param endHere ends a reservation here that the store has taken over */
+  constructor(
+    orgId: string,
+    ids: ReservationIds,
+    endHere: (id: string, reservation: LocalReservation, now: number) => void,
+  ) {
     this.orgId = orgId;
     this.#ids = ids;
-    this.#here = here;
+    this.#endHere = endHere;
   }
 
   /** Whether there is something that the store does not know of. */
   get owes(): boolean {
-    return this.#open.size + this.#offered.size + this.#closed.length + this.#debts.length > 0;
+    return this.#open.size + this.#offered.size + this.#closed.size + this.#debts.length > 0;
   }
 
   get(id: string): LocalReservation | undefined {
@@ -61,9 +80,11 @@ export class LocalAccount {
   }
 
   /** Notes that a reservation has ended here, and what it came to. */
-  close(id: string, charges: readonly Charge[]): void {
+  close(id: string, came: readonly Charge[], at: number): void {
+    const ended = { parts: this.#open.get(id)?.parts ?? [], at, came };
     this.#open.delete(id);
-    this.#add(charges);
+    if (this.#offered.has(id)) this.#ended.set(id, ended);
+    else this.#add(ended);
   }
 
   /** Gives the store all of it, step by step; where one fails, what is left is kept for the next time. */
@@ -72,11 +93,11 @@ export class LocalAccount {
       if (reservation.expiresAt > now) await this.#offer(store, id, reservation, now);
     }
     for (const [id, reservation] of this.#offered) await this.#takeBack(store, id, reservation, now);
-    for (const [id, { expiresAt, charges }] of this.#open) if (expiresAt <= now) this.close(id, charges);
-    if (this.#closed.length > 0) this.#debts.push({ id: this.#ids.next(), charges: this.#closed });
-    this.#closed = [];
+    for (const [id, { expiresAt, charges }] of this.#open) if (expiresAt <= now) this.close(id, charges, now);
+    if (this.#closed.size > 0) this.#debts.push({ id: this.#ids.next(), owed: [...this.#closed.values()] });
+    this.#closed.clear();
     for (let debt = this.#debts[0]; debt !== undefined; debt = this.#debts[0]) {
-      await pay(store, this.orgId, { ...debt, charges: this.#stillCounted(debt.charges, now) }, now);
+      await pay(store, this.orgId, debt, now);
       this.#debts.shift();
     }
   }
@@ -104,7 +125,7 @@ export class LocalAccount {
       if (missing.length === 0) {
         this.#open.delete(id);
         this.#offered.delete(id);
-        this.#here.end(id, open, now);
+        this.#endHere(id, open, now);
         return;
       }
       this.#offered.set(id, open);
@@ -121,34 +142,65 @@ export class LocalAccount {
     }
   }
 
-  /** Undoes at the store what was counted here after all: a call that ended before the store said that it holds it. */
-  async #takeBack(store: Store, id: string, { charges }: LocalReservation, now: number): Promise<void> {
-    const { outcome } = await store.settle(undoOf({ id, orgId: this.orgId, charges }, now));
+  /** Undoes at the store what is counted here after all: a call that ended before the store said that it holds it. */
+  async #takeBack(store: Store, id: string, offered: LocalReservation, now: number): Promise<void> {
+    const { outcome } = await store.settle(undoOf({ id, orgId: this.orgId, charges: offered.charges }, now));
+    const open = this.#open.get(id);
+    if (open !== undefined) this.close(id, open.charges, now); // by its TTL
+    const ended = this.#ended.get(id);
     this.#offered.delete(id);
+    this.#ended.delete(id);
     // What it let expire stays charged there.
-    if (outcome === "expired") this.#open.delete(id);
+    if (ended !== undefined) this.#add(outcome === "expired" ? since(offered, ended) : ended);
   }
 
-  /** Of a sliding window no more than what is in it now: an outage of an hour would else use up the minute after it sixty times. */
-  #stillCounted(charges: readonly Charge[], now: number): Charge[] {
-    const used = this.#here.used(charges, now);
-    return charges.map((charge, i) => {
-      if (charge.limit.window.kind !== "sliding") return charge;
-      return { ...charge, amount: Math.min(charge.amount, used[i] ?? 0) };
-    });
-  }
-
-  #add(charges: readonly Charge[]): void {
-    const sum = [...this.#closed];
-    // A slot of a call that has ended is free: there is nothing to give.
-    for (const charge of charges.filter(({ amount, limit }) => amount > 0 && limit.meter !== "inFlight")) {
-      const place = sum.findIndex((one) => isSame(one, charge));
-      const before = sum[place];
-      if (before === undefined) sum.push(charge);
-      else sum[place] = { ...before, amount: before.amount + charge.amount };
+  /** Each part keeps what was used of it, those that were charged first before the others; what is above them all was charged at the end. */
+  #add({ parts, at, came }: Ended): void {
+    for (const charge of came) {
+      // A slot of a call that has ended is free: there is nothing to give.
+      if (charge.limit.meter === "inFlight") continue;
+      let left = charge.amount;
+      for (const part of parts) {
+        const kept = Math.min(left, amountIn(part.charges, charge));
+        this.#owe({ ...charge, amount: kept }, part.at, at);
+        left -= kept;
+      }
+      this.#owe({ ...charge, amount: left }, at, at);
     }
-    this.#closed = sum;
   }
+
+  #owe(charge: Charge, at: number, now: number): void {
+    const { limit, amount, period } = charge;
+    const until = limit.window.kind === "sliding" ? emptyAfter(limit.window.lengthMs, at) : Infinity;
+    if (amount === 0 || until <= now) return;
+    const key = JSON.stringify([limit.scopeKey, limit.field, period?.index, until]);
+    const before = this.#closed.get(key);
+    if (before === undefined) this.#forget(now);
+    this.#closed.set(key, { ...charge, amount: amount + (before?.amount ?? 0), until });
+  }
+
+  /** So that they are no more than the buckets of a window, however long the outage is. */
+  #forget(now: number): void {
+    for (const [key, { until }] of this.#closed) if (until <= now) this.#closed.delete(key);
+  }
+}
+
+/** What an end adds to what was offered. */
+function since(offered: LocalReservation, { parts, at, came }: Ended): Ended {
+  return { parts: parts.slice(offered.parts.length), at, came: beyond(came, offered.charges) };
+}
+
+/** Of a sliding window no more than what is in it now: an outage of an hour would else use up the minute after it sixty times. */
+function dueAt(owed: readonly Owed[], now: number): readonly Charge[] {
+  const due: Charge[] = [];
+  for (const { until, ...charge } of owed) {
+    if (until <= now) continue;
+    const place = due.findIndex((one) => isSame(one, charge));
+    const before = due[place];
+    if (before === undefined) due.push(charge);
+    else due[place] = { ...before, amount: before.amount + charge.amount };
+  }
+  return due;
 }
 
 function isSame(a: Charge, b: Charge): boolean {
@@ -156,9 +208,9 @@ function isSame(a: Charge, b: Charge): boolean {
 }
 
 /** Pays in rounds: one reserve charges a count for one period only, so a second period of a count has to wait for the next round. */
-async function pay(store: Store, orgId: string, { id, charges }: Debt, now: number): Promise<void> {
+async function pay(store: Store, orgId: string, { id, owed }: Debt, now: number): Promise<void> {
   const rounds: Charge[][] = [];
-  for (const charge of charges) {
+  for (const charge of dueAt(owed, now)) {
     const round = rounds.find((one) => !one.some(({ limit }) => sameCount(limit, charge.limit)));
     if (round) round.push(charge);
     else rounds.push([charge]);
@@ -177,9 +229,14 @@ const DEBT_TTL_MS = 86_400_000;
 /** What of charges is above what is held. */
 function beyond(charges: readonly Charge[], held: readonly Charge[]): Charge[] {
   return charges.flatMap((charge) => {
-    const amount = charge.amount - (held.find((one) => sameCount(one.limit, charge.limit))?.amount ?? 0);
+    const amount = charge.amount - amountIn(held, charge);
     return amount > 0 ? [{ ...charge, amount }] : [];
   });
+}
+
+/** What charges put on the count of one. */
+function amountIn(charges: readonly Charge[], { limit }: Charge): number {
+  return charges.find((one) => sameCount(one.limit, limit))?.amount ?? 0;
 }
 
 /** A charge that is made whatever its limit says. */

@@ -33,10 +33,9 @@ export class LocalCounting implements Counters {
    * reservation over in it that has ended or was extended.
    */
   readonly #counting: Counting;
+  readonly #reservations: OpenReservations;
   /** What the store does not know of yet, by org; those first whose turn it is. */
   readonly #accounts = new Map<string, LocalAccount>();
-  /** Reservations that the store has taken over, until they would have ended; they are settled there. */
-  readonly #moved = new Map<string, number>();
   #giving: Promise<void> | undefined;
 
   /**
@@ -46,7 +45,8 @@ export class LocalCounting implements Counters {
   constructor(share: number, ids: ReservationIds) {
     this.#share = share;
     this.#ids = ids;
-    this.#counting = new Counting(new ScopeCounts(), new OpenReservations(ids));
+    this.#reservations = new OpenReservations(ids);
+    this.#counting = new Counting(new ScopeCounts(), this.#reservations);
   }
 
   /** The charges against this process's share of each limit that refuses: rounded up, so that no limit becomes nothing. */
@@ -57,9 +57,9 @@ export class LocalCounting implements Counters {
     return { limits: shares, amounts, periods };
   }
 
-  /** Whether a reservation that was counted locally is kept here: it is not where another process made it, or the store took it over. */
+  /** Whether a reservation is open here or has ended here: of one that another process made, or that the store took over, only the store knows. */
   keeps(id: string): boolean {
-    return !Number.isNaN(this.#ids.orderOf(id)) && !this.#moved.has(id);
+    return this.#reservations.get(id) !== undefined || this.#reservations.fate(id) !== "unknown_reservation";
   }
 
   /** Whether there is something that the store does not know of. */
@@ -77,8 +77,10 @@ export class LocalCounting implements Counters {
     if (outcome.outcome === "reserved" && !request.dryRun) {
       const { id, charges, expiresAt } = outcome;
       const account = this.#accountOf(request.orgId);
-      const idempotency = request.idempotency ?? account.get(id)?.idempotency;
-      account.open(id, { expiresAt, charges, idempotency });
+      const before = account.get(id);
+      const idempotency = request.idempotency ?? before?.idempotency;
+      const part = { at: this.#reservations.now, charges: request.charges };
+      account.open(id, { expiresAt, charges, parts: [...(before?.parts ?? []), part], idempotency });
     }
     return outcome;
   }
@@ -87,7 +89,7 @@ export class LocalCounting implements Counters {
     const outcome = this.#counting.settle(request);
     if (outcome.outcome === "settled") {
       const account = this.#accountOf(request.orgId);
-      account.close(request.id, request.amounts);
+      account.close(request.id, request.amounts, this.#reservations.now);
       this.#forgetPaid(account);
     }
     return outcome;
@@ -114,7 +116,6 @@ export class LocalCounting implements Counters {
   }
 
   async #give(store: Store, now: number): Promise<void> {
-    for (const [id, endsAt] of this.#moved) if (endsAt <= now) this.#moved.delete(id);
     const failures: unknown[] = [];
     for (const some of chunks([...this.#accounts.values()], AT_A_TIME)) {
       const before = failures.length;
@@ -134,12 +135,14 @@ export class LocalCounting implements Counters {
   }
 
   /** From now on the store is asked for it. Its slots are free here, or the next outage would find them taken; the rest was used here. */
-  #endHere(orgId: string, id: string, { expiresAt, charges }: LocalReservation, now: number): void {
-    this.#moved.set(id, expiresAt);
+  #endHere(orgId: string, id: string, { charges }: LocalReservation, now: number): void {
+    const open = this.#reservations.get(id);
     const amounts = charges.map((charge) =>
       charge.limit.meter === "inFlight" ? { ...charge, amount: 0 } : charge,
     );
     this.#counting.settle({ id, orgId, now, amounts });
+    // How it ends is not known here, however long ago that was.
+    if (open) this.#reservations.close(id, open, "unknown_reservation");
   }
 
   #putLast(account: LocalAccount): void {
@@ -155,10 +158,7 @@ export class LocalCounting implements Counters {
   #accountOf(orgId: string): LocalAccount {
     const known = this.#accounts.get(orgId);
     if (known !== undefined) return known;
-    const made = new LocalAccount(orgId, this.#ids, {
-      end: (id, held, now) => this.#endHere(orgId, id, held, now),
-      used: (charges, now) => this.#counting.read({ orgId, now, charges }).map(({ used }) => used),
-    });
+    const made = new LocalAccount(orgId, this.#ids, (id, held, now) => this.#endHere(orgId, id, held, now));
     this.#accounts.set(orgId, made);
     return made;
   }

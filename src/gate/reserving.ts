@@ -7,7 +7,6 @@ import type { CachedChain } from "./chain-cache.js";
 import type { Engine } from "./engine.js";
 import { guarded, type Told } from "./guarded-counters.js";
 import type { CallIdempotency } from "./idempotency.js";
-import { undoOf } from "./lost-reserves.js";
 
 /** One call on its way through the last step. */
 export interface Asked {
@@ -41,9 +40,11 @@ export async function reserve(
     dryRun,
   };
   const asked = guarded(engine, counters);
-  const answer = await asked.reserve(request, undoing(engine, counters, request));
-  if (answer.outcome === "replayed") engine.lostReserves.forget(request.orgId, answer.id);
-  if (!counters.inProcess) engine.lostReserves.undo(asked, request.orgId, now);
+  const { lostReserves } = engine;
+  const answer = await lostReserves.during(request, () =>
+    asked.reserve(request, undoing(engine, asked, request)),
+  );
+  if (!counters.inProcess) lostReserves.undo(asked, request.orgId, now);
   return isOwn(answer, request) ? { ...answer, outcome: "reserved" } : answer;
 }
 
@@ -59,20 +60,17 @@ type Reserved = Extract<ReserveOutcome, { readonly id: string }>;
  * waiting, as a client may have kept the command until it was connected again, or the server hung. With a request id the
  * reservation is left for the next try to take over, unless the call passes without it.
  */
-function undoing(engine: Engine, counters: Counters, request: ReserveRequest): Told<ReserveOutcome> {
+function undoing(
+  { settings, lostReserves }: Engine,
+  counters: Pick<Counters, "settle">,
+  request: ReserveRequest,
+): Told<ReserveOutcome> {
   // Its caller is refused, and will come again.
-  const isLeft = request.idempotency !== undefined && engine.settings.onCountersDown === "deny";
+  const isLeft = request.idempotency !== undefined && settings.onCountersDown === "deny";
   if (isLeft || request.dryRun) return {};
-  const onFailure = (error: unknown) => engine.lostReserves.note(request, error);
   return {
-    onFailure,
-    async onLate(outcome) {
-      if (!isOwn(outcome, request)) return;
-      try {
-        await counters.settle(undoOf(request, engine.settings.clock.now()));
-      } catch (error) {
-        onFailure(error);
-      }
-    },
+    onFailure: (error) => lostReserves.note(request, error),
+    onLate: (outcome) =>
+      isOwn(outcome, request) && lostReserves.undoLate(counters, request, settings.clock.now()),
   };
 }

@@ -540,6 +540,85 @@ describe("counters that answer too late", () => {
   });
 });
 
+describe("counters that answer a reserve too late, while its request id is tried again", () => {
+  const chain = limited({ key: { budget: { usd: 1, reset: "daily" } } });
+  const named = { ...CALL, costUsd: 0.4, requestId: "r" };
+
+  function heldBack(onCountersDown: "allow" | "local") {
+    const made = setUp({ onCountersDown, localShare: 1 }, chain);
+    const { store } = made;
+    const reserve = store.reserve.bind(store);
+    const answers: (() => void)[] = [];
+    /** Reserves one more at once, and answers when it is told to. */
+    const holdOne = () =>
+      vi.spyOn(store, "reserve").mockImplementationOnce(async (request) => {
+        const answer = await reserve(request);
+        await new Promise<void>((resolve) => answers.push(resolve));
+        return answer;
+      });
+    const answerNext = async () => {
+      answers.shift()?.();
+      await vi.advanceTimersByTimeAsync(0);
+    };
+    return { ...made, holdOne, answerNext };
+  }
+
+  const MODES = ["allow", "local"] as const;
+
+  it.each(MODES)("leave it to the try that has found it: %s", async (onCountersDown) => {
+    const { gate, holdOne, answerNext } = heldBack(onCountersDown);
+    holdOne();
+    const first = passed(await afterTimeout(gate.admit(KEY, named)));
+    settled(await gate.release(first.reservation));
+    const second = passed(await gate.admit(KEY, named));
+    expect(second.replayed).toBe(true);
+    await answerNext();
+    expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.4 } });
+    settled(await gate.settle(second.reservation, { costUsd: 0.3 }));
+    expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.3 } });
+  });
+
+  it.each(MODES)("leave it to the try that is finding it: %s", async (onCountersDown) => {
+    const { gate, holdOne, answerNext } = heldBack(onCountersDown);
+    holdOne();
+    const first = passed(await afterTimeout(gate.admit(KEY, named)));
+    settled(await gate.release(first.reservation));
+    holdOne();
+    const trying = gate.admit(KEY, named);
+    await answerNext();
+    settled(await gate.release(passed(await gate.admit(KEY, CALL)).reservation));
+    await answerNext();
+    const second = passed(await trying);
+    expect(second.replayed).toBe(true);
+    settled(await gate.settle(second.reservation, { costUsd: 0.3 }));
+    expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.3 } });
+  });
+
+  it.each(MODES)("give it back where that try is given up, too: %s", async (onCountersDown) => {
+    const { gate, holdOne, answerNext } = heldBack(onCountersDown);
+    holdOne();
+    const first = passed(await afterTimeout(gate.admit(KEY, named)));
+    settled(await gate.release(first.reservation));
+    holdOne();
+    const trying = gate.admit(KEY, named);
+    await answerNext();
+    settled(await gate.release(passed(await afterTimeout(trying)).reservation));
+    await answerNext();
+    settled(await gate.release(passed(await gate.admit(KEY, CALL)).reservation));
+    await eventually(async () => expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 }));
+  });
+
+  it.each(MODES)("give it back where only a check has found it: %s", async (onCountersDown) => {
+    const { gate, holdOne, answerNext } = heldBack(onCountersDown);
+    holdOne();
+    const first = passed(await afterTimeout(gate.admit(KEY, named)));
+    settled(await gate.release(first.reservation));
+    passed(await gate.check(KEY, named));
+    await answerNext();
+    await eventually(async () => expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 }));
+  });
+});
+
 describe("counters whose answer to a reserve is lost", () => {
   const LOSSES = [
     "does it and loses the answer",
@@ -1035,7 +1114,7 @@ describe("what was counted locally", () => {
       store.health = "rejects";
       const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.1 }));
       let extending: Promise<unknown> | undefined;
-      loseAnswer(store, lost); // the first step is the admit itself
+      loseAnswer(store, lost); // the first is the admit itself
       const reserve = store.reserve.bind(store);
       vi.spyOn(store, "reserve").mockImplementation((request) => {
         if (request.id === reservation.id) extending ??= gate.extend(reservation, { costUsd: 0.2 });
@@ -1166,18 +1245,15 @@ describe("what was counted locally", () => {
     });
   });
 
-  /** Loses the answer to one step of the counters, counted from now on; the step is made. */
-  function loseAnswer(store: Store, lost: number) {
-    let step = 0;
-    const answered = async <T>(answer: Promise<T>): Promise<T> => {
-      const given = await answer;
-      if (++step === lost) throw new Error("ECONNRESET");
-      return given;
-    };
-    const { behind } = store;
-    const [reserve, settle] = [behind.reserve.bind(behind), behind.settle.bind(behind)];
-    vi.spyOn(behind, "reserve").mockImplementation((request) => answered(reserve(request)));
-    vi.spyOn(behind, "settle").mockImplementation((request) => answered(settle(request)));
+  /** Loses the answer to one reserve, counted from now on; it is made. */
+  function loseAnswer({ behind }: Store, lost: number) {
+    let asked = 0;
+    const reserve = behind.reserve.bind(behind);
+    vi.spyOn(behind, "reserve").mockImplementation(async (request) => {
+      const answer = await reserve(request);
+      if (++asked === lost) throw new Error("ECONNRESET");
+      return answer;
+    });
   }
 
   it("is counted once where the answer is lost and the next one comes after closed reservations are forgotten", async () => {
@@ -1200,10 +1276,10 @@ describe("what was counted locally", () => {
   });
 
   it.each([
-    [2, "the reserve of a call that ends before the second try"],
-    [3, "the reserve of a call that goes on"],
-    [4, "the reserve of what is closed"],
-  ])("is counted once where the answer to one step of giving it is lost: %i, %s", async (lost) => {
+    [2, "that of a call that ends before the second try"],
+    [3, "that of a call that goes on"],
+    [4, "that of what is closed"],
+  ])("is counted once where the answer to one reserve of giving it is lost: %i, %s", async (lost) => {
     const chain = limited({ project: { rpm: 90, tpm: 90_000, budget }, key: { inFlight: 9 } });
     const { gate, store } = setUp({ ...local, localShare: 1 }, chain);
     store.health = "rejects";
@@ -1212,7 +1288,7 @@ describe("what was counted locally", () => {
     const goesOn = passed(await gate.admit(KEY, CALL)).reservation;
     settled(await gate.settle(closed, { outputTokens: 7 }));
     store.health = "up";
-    loseAnswer(store, lost); // the first step is the admit itself
+    loseAnswer(store, lost); // the first is the admit itself
     passed(await gate.admit(KEY, CALL));
     await vi.advanceTimersByTimeAsync(0);
     settled(await gate.settle(ends, { outputTokens: 8 }));
@@ -1252,6 +1328,32 @@ describe("what was counted locally", () => {
     await vi.advanceTimersByTimeAsync(0);
     expect(await readingOf(gate, "cost", "project")).toMatchObject({ used: 3 * 1_250_000 });
   });
+
+  it.each([
+    ["is settled here with more", "1.2", 1.2],
+    ["is settled here with less: what expires keeps its estimate", "0.3", 1],
+    ["is extended here", undefined, 1.5],
+  ])(
+    "is counted once where the answer to its reserve is lost, its reservation expires there, and meanwhile it %s",
+    async (_, costUsd, used) => {
+      const chain = limited({ project: { budget: { usd: 9, reset: "daily" } } });
+      const { gate, store, clock } = setUp({ ...local, localShare: 1, reservationTtlMs: 60_000 }, chain);
+      store.health = "rejects";
+      const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 1 }));
+      store.health = "up";
+      loseAnswer(store, 2); // the first is the check itself
+      passed(await gate.check(KEY, CALL));
+      await vi.advanceTimersByTimeAsync(0);
+      if (costUsd === undefined) passed(await gate.extend(reservation, { costUsd: 0.5 }));
+      else settled(await gate.settle(reservation, { costUsd }));
+      clock.at += 60_000;
+      for (let again = 0; again < 2; again++) {
+        passed(await gate.check(KEY, CALL));
+        await vi.advanceTimersByTimeAsync(0);
+      }
+      expect(await readingOf(gate, "cost", "project")).toMatchObject({ usd: { used } });
+    },
+  );
 
   it("is not charged twice where a call ends while it is being given", async () => {
     const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ project: { tpm: 9_000 } }));
