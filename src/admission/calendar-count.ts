@@ -11,6 +11,7 @@ export const ZONES_APART_MS = 26 * 3_600_000;
 const NONE = Number.NEGATIVE_INFINITY;
 
 // Behind what all counts have, which is of the current period:
+/** When it ends; later by as much as reservations live longer than zones are apart. */
 const ENDS_AT = 4;
 const PREVIOUS_INDEX = 5;
 const PREVIOUS_USED = 6;
@@ -45,7 +46,7 @@ export class CalendarCounts implements CountKind {
     return present(period).endsAt;
   }
 
-  add(cells: Cells, at: number, amount: number, _part: Part, period: Period | undefined): number {
+  add(cells: Cells, at: number, amount: number, part: Part, period: Period | undefined): number {
     const { numbers } = cells;
     const { index, endsAt } = present(period);
     if (index > numberAt(numbers, at + Cell.from)) {
@@ -53,7 +54,8 @@ export class CalendarCounts implements CountKind {
       numbers[at + PREVIOUS_USED] = numberAt(numbers, at + Cell.used);
       numbers[at + Cell.used] = 0;
       numbers[at + Cell.from] = index;
-      numbers[at + ENDS_AT] = endsAt;
+      // Of whoever begins the period: a gate gives all its reservations the same TTL.
+      numbers[at + ENDS_AT] = endsAt + Math.max(0, part.expiresAt - part.at - ZONES_APART_MS);
     }
     return index === numberAt(numbers, at + PREVIOUS_INDEX)
       ? addToPrevious(numbers, at, amount)
@@ -79,7 +81,10 @@ export class CalendarCounts implements CountKind {
     return this.used(cells, at, now, period);
   }
 
-  /** Not at once when the period ends: in a zone further west, which the org may move to, the same date goes on. */
+  /**
+   * Not at once when the period ends: in a zone further west, which the org may move to, the same date goes on. And not before the
+   * last reservation of the period has ended, which may be extended until then.
+   */
   idle(cells: Cells, at: number, now: number): boolean {
     return numberAt(cells.numbers, at + ENDS_AT) + ZONES_APART_MS <= now;
   }

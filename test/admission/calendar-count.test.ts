@@ -95,6 +95,13 @@ describe("a calendar count", () => {
     expect(count.idle(4 * DAY + 26 * HOUR)).toBe(true);
   });
 
+  it("is kept as long as a reservation of the period may be extended, where that is longer", () => {
+    const count = createCount(limit.window);
+    count.add(4, { at: 3 * DAY, expiresAt: 6 * DAY }, day(3));
+    expect(count.idle(4 * DAY + 3 * DAY - 1)).toBe(false);
+    expect(count.idle(4 * DAY + 3 * DAY)).toBe(true);
+  });
+
   it("is asked with a period", () => {
     expect(() => counted([3, 4]).used(0, undefined)).toThrow(
       "a charge against a calendar limit has a period",

@@ -116,7 +116,7 @@ BEGIN
       c.previous := c.period;
       c.previous_used := c.used;
       c.period := period;
-      c.period_ends_at := period_ends;
+      c.period_ends_at := period_ends + greatest(0, expires - moment - ${ZONES_APART_MS});
       c.used := 0;
     END IF;
     IF period = c.previous THEN c.previous_used := c.previous_used + amount;
@@ -193,7 +193,7 @@ BEGIN
 END $fn$;
 
 -- Whether forgetting a count changes no later answer. A period not at once when it ends: in a zone further west, which the org may
--- move to, the same date goes on.
+-- move to, the same date goes on. Nor before the last reservation of it has ended: by the TTL of the one that began it.
 CREATE FUNCTION ${s}.idle(c ${s}.one_count, moment bigint) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $fn$
 BEGIN
   IF c.period IS NOT NULL THEN RETURN c.period_ends_at + ${ZONES_APART_MS} <= moment; END IF;
