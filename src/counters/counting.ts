@@ -85,7 +85,7 @@ export class Counting {
       if (open.extensions) delta = giveBack(count, open.extensions, place, delta, now, period);
       used.push(delta === 0 ? count.used(now, period) : count.correct(delta, open, now, period));
     }
-    return { outcome: "settled", used };
+    return now === callerNow ? { outcome: "settled", used } : { outcome: "settled", used, at: now };
   }
 
   read({ now, charges }: ReadQuery): Reading[] {
