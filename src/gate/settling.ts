@@ -150,7 +150,7 @@ function counted(
   if (overdraft.length > 0 && engine.events.wants("overdraft")) {
     engine.events.emit("overdraft", { at: now, limits: overdraft, context: contextOf(reservation) });
   }
-  engine.alerts.look(charges, used, now, reservation);
+  engine.alerts.lookAfter(charges, used, now, reservation);
   return overdraft;
 }
 
