@@ -1,7 +1,8 @@
 import { addToLatest, Cell, type Cells, numberAt } from "./cells.js";
 import type { Charge } from "./charge.js";
 import type { CountKind, Part } from "./count.js";
-import type { Period } from "./period.js";
+import type { Window } from "./limit.js";
+import { beginsAt, type Period } from "./period.js";
 
 /** From the first zone to enter a date to the last to leave it is 26 hours: until then an ended period may still be charged. */
 export const ZONES_APART_MS = 26 * 3_600_000;
@@ -10,6 +11,7 @@ export const ZONES_APART_MS = 26 * 3_600_000;
 const NONE = Number.NEGATIVE_INFINITY;
 
 // Behind what all counts have, which is of the current period:
+/** When it ends; later by as much as reservations live longer than zones are apart. */
 const ENDS_AT = 4;
 const PREVIOUS_INDEX = 5;
 const PREVIOUS_USED = 6;
@@ -33,17 +35,18 @@ export class CalendarCounts implements CountKind {
     );
   }
 
-  fitsAt(cells: Cells, at: number, { amount, limit: { max }, period }: Charge, now: number): number {
+  fitsAt(cells: Cells, at: number, { amount, limit: { max, window }, period }: Charge, now: number): number {
     if (amount > max) return Number.POSITIVE_INFINITY;
-    const fits = this.used(cells, at, now, period) + amount <= max;
-    return fits ? Number.NEGATIVE_INFINITY : present(period).endsAt;
+    if (this.used(cells, at, now, period) + amount <= max) return Number.NEGATIVE_INFINITY;
+    const whole = present(period);
+    return fitsInPeriod(window, whole, periodWithRoom(cells.numbers, at, whole.index, max - amount));
   }
 
   emptyAt(_cells: Cells, _at: number, _now: number, period: Period | undefined): number {
     return present(period).endsAt;
   }
 
-  add(cells: Cells, at: number, amount: number, _part: Part, period: Period | undefined): number {
+  add(cells: Cells, at: number, amount: number, part: Part, period: Period | undefined): number {
     const { numbers } = cells;
     const { index, endsAt } = present(period);
     if (index > numberAt(numbers, at + Cell.from)) {
@@ -51,7 +54,8 @@ export class CalendarCounts implements CountKind {
       numbers[at + PREVIOUS_USED] = numberAt(numbers, at + Cell.used);
       numbers[at + Cell.used] = 0;
       numbers[at + Cell.from] = index;
-      numbers[at + ENDS_AT] = endsAt;
+      // Of whoever begins the period: a gate gives all its reservations the same TTL.
+      numbers[at + ENDS_AT] = endsAt + Math.max(0, part.expiresAt - part.at - ZONES_APART_MS);
     }
     return index === numberAt(numbers, at + PREVIOUS_INDEX)
       ? addToPrevious(numbers, at, amount)
@@ -77,7 +81,10 @@ export class CalendarCounts implements CountKind {
     return this.used(cells, at, now, period);
   }
 
-  /** Not at once when the period ends: in a zone further west, which the org may move to, the same date goes on. */
+  /**
+   * Not at once when the period ends: in a zone further west, which the org may move to, the same date goes on. And not before the
+   * last reservation of the period has ended, which may be extended until then.
+   */
   idle(cells: Cells, at: number, now: number): boolean {
     return numberAt(cells.numbers, at + ENDS_AT) + ZONES_APART_MS <= now;
   }
@@ -94,6 +101,25 @@ export class CalendarCounts implements CountKind {
       orNull(numberAt(numbers, at + ENDS_AT)),
     ];
   }
+}
+
+/** When a charge fits that has no room in its period, and has in the one of a later index. */
+export function fitsInPeriod(window: Window, period: Period, index: number): number {
+  if (window.kind !== "calendar") throw new Error("a calendar count is of a calendar limit");
+  return beginsAt(window.name, window.timeZone, period, index);
+}
+
+/**
+ * Index of the first period, after one without room, in which no more than `most` is used. It need not be the next one: an org that
+ * has moved west over a date may have spent that one too. The stores do the same: `counting.ts` of Redis, `count-sql.ts`.
+ */
+function periodWithRoom(numbers: Float64Array, at: number, index: number, most: number): number {
+  const current = numberAt(numbers, at + Cell.from);
+  const previous = numberAt(numbers, at + PREVIOUS_INDEX);
+  if (index >= current) return index + 1;
+  // Up to the current one, all periods but the previous have the sum of the current one.
+  if (index === previous) return numberAt(numbers, at + Cell.used) <= most ? index + 1 : current + 1;
+  return index < previous && numberAt(numbers, at + PREVIOUS_USED) <= most ? previous : current + 1;
 }
 
 function addToPrevious(numbers: Float64Array, at: number, amount: number): number {

@@ -39,6 +39,11 @@ export function sideBySide(charges: readonly Charge[]): Charges {
   };
 }
 
+/** Whether a charge is of a period that has ended, of a call that goes on after it: that gets no room any more. */
+export function hasEnded({ period }: Charge, callerNow: number): boolean {
+  return period !== undefined && period.endsAt <= callerNow;
+}
+
 /** What stands on the count of one charge. */
 export interface Reading {
   /** The count now, overdrafts included. */

@@ -17,7 +17,10 @@ export interface LimitReading {
   readonly usd?: { readonly max: number; readonly used: number; readonly remaining: number };
   /** `minute` and `day` are sliding; `daily`, `weekly` and `monthly` are periods of the org's calendar. */
   readonly window: Window["name"];
-  /** Epoch milliseconds at which the count is zero if nothing else happens; absent where waiting does not do that. */
+  /**
+   * Epoch milliseconds at which the count is zero if nothing else happens; absent where waiting does not do that. Of a budget the end
+   * of the present period, and in a refusal that of the last one in which there is no room.
+   */
   readonly resetsAt?: number;
   /** The pattern of the models it is about; absent for all. */
   readonly perModel?: string;

@@ -79,7 +79,7 @@ export class LimitShape {
 }
 
 /** Whether money is counted at all, and whether a call can be refused by it. */
-type CostRule = "none" | "shadow" | "enforce";
+export type CostRule = "none" | "shadow" | "enforce";
 
 function costRule(costLimits: readonly Limit[]): CostRule {
   if (costLimits.length === 0) return "none";

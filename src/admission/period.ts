@@ -44,6 +44,20 @@ export function periodAt(reset: CalendarReset, timeZone: string, at: number): Pe
   }
 }
 
+/** A period is looked for at most so many ahead, which takes some milliseconds: further ahead only a wrong clock has counted. */
+const PERIODS_AHEAD_MAX = 31;
+
+/** When the first period after `period` begins whose index is at least `index`. */
+export function beginsAt(reset: CalendarReset, timeZone: string, period: Period, index: number): number {
+  let last = period;
+  for (let i = 0; i < PERIODS_AHEAD_MAX && last.index + 1 < index; i++) {
+    const next = periodAt(reset, timeZone, last.endsAt);
+    if (next.index >= index) break; // the zone leaves dates out
+    last = next;
+  }
+  return last.endsAt;
+}
+
 /** The periods of one reset and time zone. It remembers the last one, so that asking within it is a comparison. */
 export class PeriodClock {
   readonly reset: CalendarReset;

@@ -90,11 +90,16 @@ export class LimitRefusal implements Refused {
   }
 
   get limit(): LimitReading {
-    return limitReading(at(this.#charges, this.#index).limit, at(this.#readings, this.#index), this.#now);
+    return this.#reading(at(this.#charges, this.#index), this.#index);
   }
 
   get limits(): LimitReading[] {
-    return this.#charges.map(({ limit }, i) => limitReading(limit, at(this.#readings, i), this.#now));
+    return this.#charges.map((charge, i) => this.#reading(charge, i));
+  }
+
+  #reading({ limit }: Charge, i: number): LimitReading {
+    const { used, waitMs, resetMs } = at(this.#readings, i);
+    return limitReading(limit, { used, resetMs: resetAfter(waitMs, resetMs) }, this.#now);
   }
 
   /** Shows in a console what JSON shows. */
@@ -122,6 +127,11 @@ function at<T>(items: readonly T[], index: number): T {
   return item;
 }
 
+/** A limit is not zero before there is room in it, as where the budget's next period is spent too. */
+function resetAfter(waitMs: number, resetMs: number): number {
+  return Number.isFinite(waitMs) ? Math.max(waitMs, resetMs) : resetMs;
+}
+
 /** Whether a call can never pass by itself. Of credit there may be more tomorrow. */
 function isTooLarge(amount: number, { max, window }: Limit): boolean {
   return amount > max && window.name !== "credits";
@@ -144,7 +154,7 @@ function describe(limit: Limit, amount: number, { used, waitMs, resetMs }: Readi
   const state = `${subject}${whose} is used up to ${quantity(limit, used)}, and this call needs ${quantity(limit, amount)}`;
   if (!Number.isFinite(waitMs)) return `${state}.`;
   if (limit.window.kind === "calendar") {
-    return `${state}; it resets at ${new Date(now + resetMs).toISOString()}.`;
+    return `${state}; it resets at ${new Date(now + resetAfter(waitMs, resetMs)).toISOString()}.`;
   }
   const seconds = Math.ceil(waitMs / 1000);
   if (limit.window.kind === "inFlight") {

@@ -24,8 +24,8 @@ export function restoreCount([kind, lengthMs, dump]: SavedCount): Count {
       break;
     case "calendar": {
       const [index, used, previousIndex, previousUsed, endsAt] = dump;
-      if (previousIndex != null) count.add(number(previousUsed), NO_PART, periodOf(previousIndex));
-      if (index != null) count.add(number(used), NO_PART, periodOf(index, number(endsAt)));
+      if (previousIndex != null) count.add(number(previousUsed), NO_TTL, periodOf(previousIndex));
+      if (index != null) count.add(number(used), NO_TTL, periodOf(index, number(endsAt)));
       break;
     }
     case "lifetime":
@@ -40,6 +40,9 @@ export function restoreCount([kind, lengthMs, dump]: SavedCount): Count {
 
 /** Before every moment: nothing is given up at it. */
 const NO_PART = { at: Number.NEGATIVE_INFINITY, expiresAt: Number.NEGATIVE_INFINITY };
+
+/** What is saved of a period has the TTL in it already. */
+const NO_TTL = { at: 0, expiresAt: 0 };
 
 /** A period as counts keep it: by its index, and until when it matters. */
 function periodOf(index: number, endsAt = Number.NEGATIVE_INFINITY): Period {

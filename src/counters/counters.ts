@@ -88,7 +88,12 @@ export interface ReadQuery {
 
 /** What became of a settle: the count of each amount after it, or why nothing was changed. */
 export type SettleOutcome =
-  | { readonly outcome: "settled"; readonly used: readonly number[] }
+  | {
+      readonly outcome: "settled";
+      readonly used: readonly number[];
+      /** The moment it counted at, from counters that go by the caller's clock and were ahead of the request's `now`. */
+      readonly at?: number | undefined;
+    }
   | { readonly outcome: NotOpen };
 
 /**
@@ -122,6 +127,8 @@ export interface Counters {
 export interface DirectCounters {
   /** Makes the ids of what is reserved here. A gate takes its own from it too, so that all are in one order. */
   readonly ids: ReservationIds;
+  /** The counters' clock: the moment at which the last step counted. */
+  readonly now: number;
   /** Whether a reservation that was made with an idempotency key is open: then {@link Counters} is asked. */
   hasOpened(key: string): boolean;
   /** Charges a use against every limit of the plan, where there is room in all of them. */

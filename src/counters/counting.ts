@@ -1,4 +1,11 @@
-import { type Charge, type Charges, chargeList, type Reading, sideBySide } from "../admission/charge.js";
+import {
+  type Charge,
+  type Charges,
+  chargeList,
+  hasEnded,
+  type Reading,
+  sideBySide,
+} from "../admission/charge.js";
 import { type Count, createCount, type Part } from "../admission/count.js";
 import { type Limit, sameCount } from "../admission/limit.js";
 import type { Period } from "../admission/period.js";
@@ -78,7 +85,7 @@ export class Counting {
       if (open.extensions) delta = giveBack(count, open.extensions, place, delta, now, period);
       used.push(delta === 0 ? count.used(now, period) : count.correct(delta, open, now, period));
     }
-    return { outcome: "settled", used };
+    return now === callerNow ? { outcome: "settled", used } : { outcome: "settled", used, at: now };
   }
 
   read({ now, charges }: ReadQuery): Reading[] {
@@ -214,8 +221,7 @@ function waitMs(charge: Charge, count: Count, now: number, callerNow: number): n
   if (charge.amount === 0) return 0;
   const fitsAt = count.fitsAt(charge, now);
   if (fitsAt === Number.NEGATIVE_INFINITY) return 0;
-  // A period that has ended, of a call that goes on after it, gets no room any more.
-  return fitsAt > callerNow ? fitsAt - callerNow : Number.POSITIVE_INFINITY;
+  return hasEnded(charge, callerNow) ? Number.POSITIVE_INFINITY : fitsAt - callerNow;
 }
 
 /**

@@ -30,6 +30,10 @@ export class MemoryDirect implements DirectCounters {
     this.ids = ids;
   }
 
+  get now(): number {
+    return this.#reservations.now;
+  }
+
   hasOpened(key: string): boolean {
     return this.#reservations.idOf(key) !== undefined;
   }

@@ -17,6 +17,8 @@ export class BudgetAlerts {
   readonly #maxBudgets: number;
   /** The highest threshold told, by budget and period. */
   #told: LRUCache<string, number> | undefined;
+  /** The limit by which each budget was charged last: one of a settle may have been raised since. Kept while somebody listens. */
+  #latest: LRUCache<string, Limit> | undefined;
 
   /** @param maxKeys chains kept: who keeps those of more keys has more budgets */
   constructor(events: GateEventHub, maxKeys: number) {
@@ -24,14 +26,31 @@ export class BudgetAlerts {
     this.#maxBudgets = Math.max(LEAST_BUDGETS, maxKeys);
   }
 
-  /** Looks at what a charge or a settle left on the counts. */
-  look(
+  /** Looks at what a charge left on the counts, by the limits as they are. */
+  look(charges: Charges, used: readonly number[], now: number, context: CallContext): void {
+    if (!this.#events.wants("budgetThreshold")) return;
+    this.#latest ??= new LRUCache({ max: this.#maxBudgets });
+    for (const limit of charges.limits) {
+      if (limit.meter === "cost") this.#latest.set(budgetName(limit), limit);
+    }
+    this.#tell(charges, used, now, context);
+  }
+
+  /** Looks at what a settle left on them. A call that was admitted under another max wakes nobody for that one. */
+  lookAfter(charges: Charges, used: readonly number[], now: number, context: CallContext): void {
+    if (!this.#events.wants("budgetThreshold")) return;
+    const limits = charges.limits.map((limit) =>
+      limit.meter === "cost" ? (this.#latest?.get(budgetName(limit)) ?? limit) : limit,
+    );
+    this.#tell({ limits, periods: charges.periods }, used, now, context);
+  }
+
+  #tell(
     { limits, periods }: Pick<Charges, "limits" | "periods">,
     used: readonly number[],
     now: number,
     context: CallContext,
   ): void {
-    if (!this.#events.wants("budgetThreshold")) return;
     for (const [i, limit] of limits.entries()) {
       const { alertAt, max } = limit;
       if (alertAt === undefined) continue;
@@ -53,11 +72,15 @@ export class BudgetAlerts {
 
   #isNew(limit: Limit, period: Period | undefined, threshold: number): boolean {
     // With the max: a budget that was raised after an alert is told of again.
-    const name = `${limit.scopeKey} ${limit.field} ${period?.index} ${limit.max}`;
+    const name = `${budgetName(limit)} ${period?.index} ${limit.max}`;
     this.#told ??= new LRUCache({ max: this.#maxBudgets }); // at the first alert: it takes its memory at once
     const told = this.#told.get(name);
     if (told !== undefined && told >= threshold) return false;
     this.#told.set(name, threshold);
     return true;
   }
+}
+
+function budgetName({ scopeKey, field }: Limit): string {
+  return `${scopeKey} ${field}`;
 }

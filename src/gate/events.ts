@@ -44,7 +44,7 @@ export interface GateEvents {
   overdraft: { readonly at: number; readonly limits: readonly LimitReading[]; readonly context: CallContext };
   /**
    * A budget has reached one of its `alertAt` shares, open reservations included. Once per period and threshold, and anew where the
-   * budget itself was raised or lowered.
+   * budget itself was raised or lowered. A call that was admitted before that is settled by the budget as it was charged last.
    */
   budgetThreshold: {
     readonly at: number;

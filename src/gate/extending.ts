@@ -3,7 +3,7 @@ import { type Charges, chargeList, sideBySide, withLimitsOf } from "../admission
 import type { CompiledChain } from "../admission/compiled-chain.js";
 import { dearestCost } from "../admission/estimated-use.js";
 import { sameCount } from "../admission/limit.js";
-import type { Plan } from "../admission/plan.js";
+import type { CostRule } from "../admission/limit-shape.js";
 import { plainRefusal, type Refused, unpricedRefusal } from "../admission/refusal.js";
 import type { ReserveOutcome } from "../counters/counters.js";
 import { isTollgateError } from "../model/brand.js";
@@ -34,7 +34,7 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const now = engine.settings.clock.now();
   const inHand = reservationFrom(given);
   const reservation = asItIs(inHand);
-  const use = addedUse(reservation, parse(moreSchema, more, "more"), engine);
+  const asked = askedFor(more);
   const compiled = await engine.keys.find({ keyId: reservation.keyId }, now);
   if (engine.underWay.isOver) throw new ClosedError();
   const refuse = (refusal: Refused) => refused(engine, refusal, now, compiled);
@@ -45,7 +45,9 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const { id, orgId, requested, model, models } = reservation;
   const plan =
     model === undefined ? compiled.forMcpServer(requested) : compiled.forTargets(models, requested);
-  if (isUnpriced(plan, reservation, use, engine)) return refuse(unpricedRefusal(requested));
+  const rule = reservation.byok ? plan.shape.byokCost : plan.shape.cost;
+  const use = addedUse(reservation, asked, rule, engine);
+  if (isUnpriced(rule, reservation, use, engine)) return refuse(unpricedRefusal(requested));
   const added = inPeriodsOf(reservation.charges, plan.charges(use, reservation.reservedAt));
   const extended = { inHand, reservation, use, compiled, now, engine };
   if (reservation.degraded === "uncounted") {
@@ -155,8 +157,7 @@ interface Extended {
 }
 
 /** Whether tokens are asked for that a budget would have to pay and nobody knows the price of. */
-function isUnpriced(plan: Plan, { models, byok }: Reservation, use: AddedUse, { settings }: Engine): boolean {
-  const rule = byok ? plan.shape.byokCost : plan.shape.cost;
+function isUnpriced(rule: CostRule, { models }: Reservation, use: AddedUse, { settings }: Engine): boolean {
   if (use.isCostGiven || rule !== "enforce" || settings.unpriced !== "deny" || models.length === 0)
     return false;
   return models.every((model) => settings.prices.price(model) === undefined);
@@ -167,21 +168,31 @@ interface AddedUse extends Use {
   readonly isCostGiven: boolean;
 }
 
-/** What comes on top. The price is that of the whole call as it is now, less what was reserved, so that a tier counts. */
-function addedUse(reservation: Reservation, more: More, { settings }: Engine): AddedUse {
-  const inputTokens = more.inputTokens ?? 0;
-  const outputTokens = more.maxOutputTokens ?? 0;
-  const isCostGiven = more.costUsd !== undefined;
-  const use = { requests: 0, inputTokens, outputTokens, slots: 0, byok: reservation.byok, isCostGiven };
-  if (inputTokens + outputTokens === 0 && more.costUsd === undefined) {
+/** @throws ValidationError where it is nothing */
+function askedFor(given: More): More {
+  const more = parse(moreSchema, given, "more");
+  if ((more.inputTokens ?? 0) + (more.maxOutputTokens ?? 0) === 0 && more.costUsd === undefined) {
     throw new ValidationError([
       { field: "more", expected: "inputTokens, maxOutputTokens or costUsd above zero" },
     ]);
   }
+  return more;
+}
+
+/**
+ * What comes on top. The price is that of the whole call as it is now, less what was reserved, so that a tier counts. Where no budget
+ * applies, tokens without a price cost nothing, as at the admission.
+ */
+function addedUse(reservation: Reservation, more: More, rule: CostRule, { settings }: Engine): AddedUse {
+  const inputTokens = more.inputTokens ?? 0;
+  const outputTokens = more.maxOutputTokens ?? 0;
+  const isCostGiven = more.costUsd !== undefined;
+  const use = { requests: 0, inputTokens, outputTokens, slots: 0, byok: reservation.byok, isCostGiven };
   if (more.costUsd !== undefined) return { ...use, costNanoUsd: nanoUsd(more.costUsd) };
   const input = reservation.inputTokens + inputTokens;
   const output = reservation.outputTokens + outputTokens;
   const prices = reservation.models.map((model) => settings.prices.price(model));
-  const cost = dearestCost(prices, input, output, reservation.parts, settings.unpriced);
+  const unpriced = rule === "none" ? "deny" : settings.unpriced;
+  const cost = dearestCost(prices, input, output, reservation.parts, unpriced);
   return { ...use, costNanoUsd: Math.max(0, cost - reservation.costNanoUsd) };
 }

@@ -64,12 +64,14 @@ async function settleFallback(
 /** Closes a reservation: at once where that is in this process, as `admit` answers. */
 function close(engine: Engine, reservation: Reservation, use: Use, ending: Ending): Promise<Settlement> {
   const held = IssuedReservation.held(reservation);
-  const used = held && engine.settings.counters.direct?.settle(held, ending.at, use);
-  if (used === undefined) {
+  const { direct } = engine.settings.counters;
+  const used = held && direct?.settle(held, ending.at, use);
+  if (direct === undefined || used === undefined) {
     return closeElsewhere(engine, asItIs(reservation), use, chargesOf(reservation, use), ending);
   }
   if (used.length === 0) return Promise.resolve(closed(engine, reservation, use, NO_READINGS, ending));
-  const overdraft = counted(engine, reservation, chargesOf(reservation, use), used, ending.at);
+  const outcome = { used, at: direct.now };
+  const overdraft = counted(engine, reservation, chargesOf(reservation, use), outcome, ending.at);
   return Promise.resolve(closed(engine, reservation, use, overdraft, ending));
 }
 
@@ -92,14 +94,14 @@ async function closeElsewhere(
 ): Promise<Settlement> {
   engine.underWay.start();
   try {
-    const conclude = ({ used }: Settled) => {
+    const conclude = (outcome: Settled) => {
       engine.lostSettles.forget(reservation.id);
-      const overdraft = counted(engine, reservation, charges, used, ending.at);
+      const overdraft = counted(engine, reservation, charges, outcome, ending.at);
       return closed(engine, reservation, use, overdraft, ending);
     };
     const concludeLate = (outcome: Settled) =>
       engine.lostSettles.wasTold(reservation.id)
-        ? counted(engine, reservation, charges, outcome.used, ending.at)
+        ? counted(engine, reservation, charges, outcome, ending.at)
         : conclude(outcome);
     const outcome = await settleCounted(engine, reservation, charges, ending.at, concludeLate);
     if (outcome.outcome === "already_settled") engine.lostSettles.tell(reservation.id);
@@ -141,14 +143,14 @@ function counted(
   engine: Engine,
   reservation: Reservation,
   charges: Charges,
-  used: readonly number[],
+  { used, at }: Pick<Settled, "used" | "at">,
   now: number,
 ): readonly LimitReading[] {
-  const overdraft = overdraftOf(reservation, charges, used, now);
+  const overdraft = overdraftOf(reservation, charges, used, now, at ?? now);
   if (overdraft.length > 0 && engine.events.wants("overdraft")) {
     engine.events.emit("overdraft", { at: now, limits: overdraft, context: contextOf(reservation) });
   }
-  engine.alerts.look(charges, used, now, reservation);
+  engine.alerts.lookAfter(charges, used, now, reservation);
   return overdraft;
 }
 
@@ -173,6 +175,7 @@ function overdraftOf(
   { limits, amounts, periods }: Charges,
   used: readonly number[],
   now: number,
+  countedAt: number,
 ): readonly LimitReading[] {
   let overdraft = NO_READINGS;
   // By amounts, and a limit is read only where more was charged than reserved: most are not in the processor's cache.
@@ -181,7 +184,7 @@ function overdraftOf(
     const limit = limits[i] as Limit; // sound: there is an amount for each
     const left = used[i] ?? 0;
     if (limit.mode === "shadow" || left <= limit.max) continue;
-    overdraft = [...overdraft, readingAfter(limit, periods[i], left, now)];
+    overdraft = [...overdraft, readingAfter(limit, periods[i], left, now, countedAt)];
   }
   return overdraft;
 }

@@ -75,10 +75,31 @@ describe("a calendar count", () => {
     expect(count.emptyAt(0, day(3))).toBe(4 * DAY);
   });
 
+  it("of a period before the current one has room in the first later one that has, by what is used of each", () => {
+    const count = counted([3, 4], [5, 7]);
+    const fitsAt = (amount: number, index: number) => count.fitsAt({ limit, amount, period: day(index) }, 0);
+    expect([6, 7, 10].map((amount) => fitsAt(amount, 3))).toEqual([MIN, 6 * DAY, 6 * DAY]);
+    expect([3, 4, 6, 7].map((amount) => fitsAt(amount, 2))).toEqual([MIN, 3 * DAY, 3 * DAY, 6 * DAY]);
+    expect([3, 4].map((amount) => fitsAt(amount, 4))).toEqual([MIN, 6 * DAY]);
+    expect(counted([3, 9], [4, 2]).fitsAt({ limit, amount: 2, period: day(3) }, 0)).toBe(4 * DAY);
+  });
+
+  it("looks a month ahead for a period with room, and no further where a wrong clock has counted", () => {
+    const count = counted([3, 4], [5_000, 10]);
+    expect(count.fitsAt({ limit, amount: 7, period: day(3) }, 0)).toBe((3 + 32) * DAY);
+  });
+
   it("may be forgotten 26 hours after its period, when no zone has that date any more", () => {
     const count = counted([3, 4]);
     expect(count.idle(4 * DAY + 26 * HOUR - 1)).toBe(false);
     expect(count.idle(4 * DAY + 26 * HOUR)).toBe(true);
+  });
+
+  it("is kept as long as a reservation of the period may be extended, where that is longer", () => {
+    const count = createCount(limit.window);
+    count.add(4, { at: 3 * DAY, expiresAt: 6 * DAY }, day(3));
+    expect(count.idle(4 * DAY + 3 * DAY - 1)).toBe(false);
+    expect(count.idle(4 * DAY + 3 * DAY)).toBe(true);
   });
 
   it("is asked with a period", () => {

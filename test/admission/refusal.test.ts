@@ -107,7 +107,7 @@ describe("a refusal by a limit", () => {
     );
     const monthly = { budget: { usd: 200, reset: "monthly" as const } };
     expect(refused(limitOf(monthly, "project"), 0.75e9, 199.5e9, 2 * HOUR, HOUR).message).toBe(
-      "The project limit of 200 USD (monthly budget) (project project1) is used up to 199.5 USD, and this call needs 0.75 USD; it resets at 2026-05-15T13:00:00.000Z.",
+      "The project limit of 200 USD (monthly budget) (project project1) is used up to 199.5 USD, and this call needs 0.75 USD; it resets at 2026-05-15T14:00:00.000Z.",
     );
     expect(refused(monthly, 1e9, 200e9, NEVER).message).toBe(
       "The key limit of 200 USD (monthly budget) (key key1) is used up to 200 USD, and this call needs 1 USD.",
@@ -118,6 +118,14 @@ describe("a refusal by a limit", () => {
     expect(refused(CREDITS, 6e9, 4e9, NEVER).message).toBe(
       "The org limit of 5 USD (credits) (org o1) is used up to 4 USD, and this call needs 6 USD.",
     );
+  });
+
+  it("of a budget whose next period is spent too resets when there is room, in its message and readings", () => {
+    const refusal = refused({ budget: { usd: 1, reset: "daily" } }, 1, 1e9, 20 * HOUR, HOUR);
+    expect(refusal.retryAfterMs).toBe(20 * HOUR);
+    expect(refusal.limit.resetsAt).toBe(NOON + 20 * HOUR);
+    expect(refusal.limits[0]?.resetsAt).toBe(NOON + 20 * HOUR);
+    expect(refusal.message).toContain("it resets at 2026-05-16T08:00:00.000Z");
   });
 
   it("says of a call that is too large how large it is", () => {

@@ -18,6 +18,7 @@ const step = fc.record({
   after: fc.oneof(fc.nat(5_000), fc.nat(90_000), fc.nat(30 * HOUR)),
   amount: fc.nat(8),
   settle: fc.boolean(),
+  ttlMs: fc.constantFrom(HOUR, 40 * HOUR),
   actual: fc.nat(16),
 });
 
@@ -31,9 +32,9 @@ describe("a count that was saved and restored", () => {
       ) => {
         const count = createCount(limit.window);
         let now = START;
-        for (const { after, amount, settle, actual } of steps) {
+        for (const { after, amount, settle, actual, ttlMs } of steps) {
           now += after;
-          const part = { at: now, expiresAt: now + HOUR };
+          const part = { at: now, expiresAt: now + ttlMs };
           const { period } = charge(limit, amount, now);
           count.add(amount, part, period);
           if (settle) count.correct(actual - amount, part, now, period);

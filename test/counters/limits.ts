@@ -5,8 +5,8 @@ import { periodAt } from "../../src/admission/period.js";
 import type { Limits, ScopeKind } from "../../src/model/limits.js";
 
 /** The limits of one scope of org `o1`, compiled. */
-export function limitsAt(kind: ScopeKind, limits: Limits, id = `${kind}1`): Limit[] {
-  return compileLimits(limits, { kind, id, key: scopeKey(kind, "o1", id), timeZone: "UTC" });
+export function limitsAt(kind: ScopeKind, limits: Limits, id = `${kind}1`, timeZone = "UTC"): Limit[] {
+  return compileLimits(limits, { kind, id, key: scopeKey(kind, "o1", id), timeZone });
 }
 
 /** The one limit of a scope. */

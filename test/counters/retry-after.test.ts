@@ -107,4 +107,47 @@ describe("retryAfter", () => {
     );
     expect(refusals).toBeGreaterThan(100);
   });
+
+  it("is exact where the org moves from one time zone to another, back over a date or two", async () => {
+    const budget: Limits["budget"] = [
+      { usd: "0.000000060", reset: "daily" },
+      { usd: "0.000000200", reset: "monthly" },
+    ];
+    const zones = ["UTC", "Pacific/Kiritimati", "Etc/GMT+12", "America/Los_Angeles", "Asia/Tokyo"] as const;
+    const move = fc.record({
+      hours: fc.integer({ min: 0, max: 30 }),
+      zone: fc.constantFrom(...zones),
+      cost: fc.integer({ min: 20, max: 60 }),
+    });
+    let overSpentPeriods = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(move, { minLength: 2, maxLength: 8 }),
+        fc.integer({ min: 1, max: 60 }),
+        async (moves, cost) => {
+          const counters = memoryCounters();
+          let now = START;
+          let zone: string = "UTC";
+          const reserve = (id: string, cost: number, at: number) => {
+            const charges = limitsAt("org", { budget }, "o1", zone).map((limit) => charge(limit, cost, at));
+            return counters.reserve({ id, orgId: "o1", now: at, ttlMs: 1, charges });
+          };
+          for (const [i, step] of moves.entries()) {
+            now += step.hours * 3_600_000;
+            zone = step.zone;
+            await reserve(`r${i}`, step.cost, now);
+          }
+          const outcome = await reserve("x", cost, now);
+          if (outcome.outcome !== "refused") return;
+          const waitMs = Math.max(...outcome.readings.map((reading) => reading.waitMs));
+          if (waitMs > Math.max(...outcome.readings.map(({ waitMs, resetMs }) => (waitMs > 0 ? resetMs : 0))))
+            overSpentPeriods++;
+          expect((await reserve("x", cost, now + waitMs - 1)).outcome).toBe("refused");
+          expect((await reserve("x", cost, now + waitMs)).outcome).toBe("reserved");
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+    expect(overSpentPeriods).toBeGreaterThan(20);
+  });
 });

@@ -80,6 +80,21 @@ describe("budgetThreshold", () => {
     expect(told()).toEqual([0.8, 0.8]);
   });
 
+  it("of a budget that was raised is not told of the old max by the settle of a call that was admitted under it", async () => {
+    const { gate, heard, put, clock } = setUp();
+    const { reservation } = passed(await gate.admit(KEY, dollars(1)));
+    const late = passed(await gate.admit(KEY, dollars(1))).reservation;
+    put(limited({ project: budget({ usd: 100 }) }));
+    clock.at += 60_000;
+    passed(await gate.admit(KEY, dollars(30)));
+    settled(await gate.settle(reservation, { costUsd: 2 }));
+    expect(heard).toEqual([]);
+    settled(await gate.settle(late, { costUsd: 60 }));
+    expect(heard.map(({ threshold, limit }) => [threshold, limit.usd])).toEqual([
+      [0.8, { max: 100, used: 92, remaining: 8 }],
+    ]);
+  });
+
   it("is told once however often estimates go above it and come back", async () => {
     const { gate, told } = setUp();
     for (let i = 0; i < 5; i++) {

@@ -53,6 +53,20 @@ describe("a reservation from before an extension", () => {
 });
 
 describe("an extension", () => {
+  it("of a model without a price costs what `unpriced` says where a budget applies, and nothing where none does, as the call does", async () => {
+    const call = { model: "unknown", inputTokens: 1, maxOutputTokens: 10 };
+    for (const [limits, costNanoUsd] of [
+      [{ rpm: 100 }, 0],
+      [{ budget: { usd: 20, reset: "never" } }, 5 * USD],
+    ] as const) {
+      const { gate } = world(limited({ key: limits }), { unpriced: { usd: 5 } });
+      const { reservation } = passed(await gate.admit(KEY, call));
+      const extended = passed(await gate.extend(reservation, { maxOutputTokens: 10 })).reservation;
+      const atOnce = passed(await gate.admit(KEY, { ...call, maxOutputTokens: 20 })).reservation;
+      expect([extended, atOnce]).toMatchObject([{ costNanoUsd }, { costNanoUsd }]);
+    }
+  });
+
   it("is refused to a key that has been disabled or has ended since, and leaves the reservation as it was", async () => {
     const limits = { tpm: 5_000 };
     for (const [key, reason] of [

@@ -1,4 +1,4 @@
-import { createLedger, memoryLedgerSink, priceCatalog } from "tollgate";
+import { createLedger, memoryCounters, memoryLedgerSink, priceCatalog } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { ValidationError } from "../../src/model/errors.js";
 import { passed, readingOf, settled } from "../scenarios/answers.js";
@@ -87,6 +87,29 @@ describe("a check", () => {
     expect(ledger.status().pending).toBe(1);
   });
 });
+
+it.each([
+  ["in memory", memoryCounters],
+  ["elsewhere", elsewhere],
+])(
+  "a settle tells when an overdraft is over, though the clock has gone back since: counters %s",
+  async (_, make) => {
+    const { gate, clock } = world(limited({ key: { tpm: 100 } }), { counters: make() });
+    const { reservation } = passed(
+      await gate.admit(KEY, { model: "gpt-4o", inputTokens: 50, maxOutputTokens: 0 }),
+    );
+    clock.at += 45_000; // by a call of somebody else, so that the reservation knows nothing of it
+    passed(await gate.admit(KEY, { model: "gpt-4o", inputTokens: 1, maxOutputTokens: 0 }));
+    clock.at -= 30_000;
+    const { overdraft } = settled(await gate.settle(reservation, { inputTokens: 120, outputTokens: 0 }));
+    const { resetsAt } = await readingOf(gate, "tokens");
+    expect(overdraft[0]?.resetsAt).toBe(resetsAt);
+    clock.at = (resetsAt ?? 0) - 1;
+    expect((await readingOf(gate, "tokens")).used).toBeGreaterThan(0);
+    clock.at += 1;
+    expect((await readingOf(gate, "tokens")).used).toBe(0);
+  },
+);
 
 it("a reservation whose budget has no period any more is a mistake of the caller, and nothing is settled", async () => {
   const { gate } = world(BUDGET);

@@ -102,5 +102,24 @@ describe.each(everyCounters)(
         resetsAt: Date.parse("2026-05-16T00:00:00Z"),
       });
     });
+
+    it("is told with the whole wait after the org has moved west over a date and has spent the next day too", async () => {
+      const chain = (timeZone: string) =>
+        aChain({ org: { timeZone }, key: { limits: { budget: { usd: 1, reset: "daily" } } } });
+      const { gate, clock, put } = world(chain("UTC"), { counters: make() });
+      clock.at = MORNING;
+      passed(await gate.admit(KEY, CALL));
+      clock.at = Date.UTC(2026, 4, 16, 3);
+      passed(await gate.admit(KEY, CALL));
+      put(chain("America/Los_Angeles")); // where it is the evening of the 15th
+      clock.at += 60_000;
+      const endsAt = Date.parse("2026-05-17T07:00:00Z");
+      const refusal = refusedBy(await gate.admit(KEY, CALL));
+      expect(refusal).toMatchObject({ retryAfterMs: endsAt - clock.at, limit: { resetsAt: endsAt } });
+      clock.at = endsAt - 1;
+      expect(refusedBy(await gate.admit(KEY, CALL)).retryAfterMs).toBe(1);
+      clock.at = endsAt;
+      passed(await gate.admit(KEY, CALL));
+    });
   },
 );

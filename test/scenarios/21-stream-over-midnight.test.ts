@@ -47,6 +47,28 @@ describe.each(everyCounters)("a stream that starts before midnight and ends afte
     expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 });
   });
 
+  it("of many hours asks that day for more, and is refused by its budget, whatever was forgotten meanwhile", async () => {
+    const midnight = Date.UTC(2026, 4, 16);
+    const strangers = Array.from({ length: 20 }, (_, i) =>
+      aChain({ org: { id: `other${i}` }, key: { id: `other${i}`, limits: { rpm: 9 } } }),
+    );
+    const { gate, clock } = world([aChain({ key: { limits: BUDGET } }), ...strangers], {
+      counters: make(),
+      reservationTtlMs: 3 * 86_400_000,
+    });
+    clock.at = midnight - 60_000;
+    const [long, other] = [
+      passed(await gate.admit(KEY, { costUsd: 0.5, model: "gpt-4o" })),
+      passed(await gate.admit(KEY, { costUsd: 0.4, model: "gpt-4o" })),
+    ];
+    settled(await gate.settle(other.reservation, { costUsd: 0.4 }));
+    clock.at = midnight + 71 * 3_600_000;
+    for (const { key } of strangers)
+      passed(await gate.admit({ keyId: key.id }, { costUsd: 0, model: "gpt-4o" }));
+    expect(refusedBy(await gate.extend(long.reservation, { costUsd: 0.2 })).reason).toBe("budget_exceeded");
+    passed(await gate.extend(long.reservation, { costUsd: 0.1 }));
+  });
+
   it("is asked more of, and settled, in the day it was charged to, though the org has another time zone by then", async () => {
     const chain = (timeZone: string) => aChain({ org: { timeZone }, key: { limits: BUDGET } });
     const { gate, clock, put } = world(chain("UTC"), { counters: make(), cache: { maxAgeMs: 1 } });

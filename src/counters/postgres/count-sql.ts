@@ -53,7 +53,8 @@ BEGIN
   RETURN CASE WHEN c.used > 0 THEN (c.first_bucket + cardinality(c.buckets) + ${SUB_BUCKETS}) * kind ELSE 0 END;
 END $fn$;
 
--- {used, when the charge fits, when the count is zero by itself}; 0 for now, -1 where time does not help.
+-- {used, when the charge fits, when the count is zero by itself}; 0 for now, -1 where time does not help. A calendar charge fits in so
+-- many periods, by their indexes: no zone is known here.
 CREATE FUNCTION ${s}.reading(
   c ${s}.one_count, kind bigint, amount bigint, max bigint, period bigint, period_ends bigint, moment bigint
 ) RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE AS $fn$
@@ -68,7 +69,12 @@ BEGIN
     fits_at := 0;
   ELSIF amount <= max THEN
     IF kind = -3 THEN
-      fits_at := period_ends;
+      -- As periodWithRoom of calendar-count.ts.
+      fits_at := CASE
+        WHEN period >= c.period THEN 1
+        WHEN period = c.previous AND c.used + amount <= max THEN 1
+        WHEN period < c.previous AND c.previous_used + amount <= max THEN c.previous - period
+        ELSE c.period + 1 - period END;
     ELSIF kind <> -1 THEN
       -- What leaves the count first makes the room.
       FOR place IN 1..coalesce(cardinality(c.slots), cardinality(c.buckets)) LOOP
@@ -110,7 +116,7 @@ BEGIN
       c.previous := c.period;
       c.previous_used := c.used;
       c.period := period;
-      c.period_ends_at := period_ends;
+      c.period_ends_at := period_ends + greatest(0, expires - moment - ${ZONES_APART_MS});
       c.used := 0;
     END IF;
     IF period = c.previous THEN c.previous_used := c.previous_used + amount;
@@ -187,7 +193,7 @@ BEGIN
 END $fn$;
 
 -- Whether forgetting a count changes no later answer. A period not at once when it ends: in a zone further west, which the org may
--- move to, the same date goes on.
+-- move to, the same date goes on. Nor before the last reservation of it has ended: by the TTL of the one that began it.
 CREATE FUNCTION ${s}.idle(c ${s}.one_count, moment bigint) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $fn$
 BEGIN
   IF c.period IS NOT NULL THEN RETURN c.period_ends_at + ${ZONES_APART_MS} <= moment; END IF;

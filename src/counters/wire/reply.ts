@@ -1,4 +1,5 @@
-import type { Charge, Reading } from "../../admission/charge.js";
+import { fitsInPeriod } from "../../admission/calendar-count.js";
+import { type Charge, hasEnded, type Reading } from "../../admission/charge.js";
 import { emptyAfter } from "../../admission/sliding-count.js";
 import type { NotOpen } from "../counters.js";
 
@@ -8,7 +9,8 @@ import type { NotOpen } from "../counters.js";
  *   reserved            now, server's time, used of each charge, emptyAt of each sliding charge of nothing
  *   reservedInShadow    the same, then the readings from before
  *   refused, foreseen   now, server's time, then the readings: used, fitsAt, emptyAt of each charge. fitsAt is 0 where the charge
- *                       fits now, emptyAt where the count is zero now; either is -1 where time does not do that
+ *                       fits now, emptyAt where the count is zero now; either is -1 where time does not do that. A store knows no
+ *                       time zones: fitsAt of a calendar charge is by how much the index of the period is higher in which it fits
  *   look                which open reservation is the answer
  *   unplanned           which plans are needed
  *
@@ -58,16 +60,17 @@ export function readingsFrom(
     const from = charge.limit.window.kind === "calendar" ? clocks.callerNow : clocks.base;
     return {
       used: Number(reply[place]),
-      waitMs: waitMs(Number(reply[place + 1]), from),
+      waitMs: waitMs(charge, Number(reply[place + 1]), from),
       resetMs: resetMs(Number(reply[place + 2]), from),
     };
   });
 }
 
-function waitMs(fitsAt: number, from: number): number {
+function waitMs(charge: Charge, fitsAt: number, from: number): number {
   if (fitsAt === 0) return 0;
-  // A period that has ended, of a call that goes on after it, gets no room any more.
-  return fitsAt > from ? fitsAt - from : Number.POSITIVE_INFINITY;
+  if (fitsAt < 0 || hasEnded(charge, from)) return Number.POSITIVE_INFINITY;
+  const { limit, period } = charge;
+  return (period ? fitsInPeriod(limit.window, period, period.index + fitsAt) : fitsAt) - from;
 }
 
 function resetMs(emptyAt: number, from: number): number {

@@ -1,5 +1,6 @@
 import type { Charge, Reading } from "../../admission/charge.js";
 import { type Limit, sameCount } from "../../admission/limit.js";
+import { periodAt } from "../../admission/period.js";
 import type {
   NotOpen,
   ReadQuery,
@@ -139,10 +140,12 @@ export class CountersModel {
     const after = (ms: number | undefined) =>
       ms === undefined ? Number.POSITIVE_INFINITY : Math.max(0, ms - callerNow);
     if (limit.window.kind === "calendar") {
-      // At the reset it fits, if it ever does; in a period that has ended there is no room any more.
+      // At a reset it fits, if it ever does; in a period that has ended there is no room any more.
       const endsAt = period?.endsAt ?? Number.NaN;
       const resets = amount <= limit.max && endsAt > callerNow;
-      const waitMs = this.#fits(charge, now) ? 0 : after(resets ? endsAt : undefined);
+      const waitMs = this.#fits(charge, now)
+        ? 0
+        : after(resets ? this.#resetWithRoom(charge, now) : undefined);
       return { used, waitMs, resetMs: after(endsAt) };
     }
     const later = this.#momentsOfChange(limit, now);
@@ -150,6 +153,14 @@ export class CountersModel {
     const isSliding = limit.window.kind === "sliding";
     const emptyAt = used === 0 ? callerNow : later.find((moment) => this.#used(charge, moment) === 0);
     return { used, waitMs: after(fitsAt), resetMs: after(isSliding ? emptyAt : undefined) };
+  }
+
+  /** The end of the last period in which a charge does not fit: the next one may be spent too, in another time zone before. */
+  #resetWithRoom(charge: Charge, now: number): number {
+    const { limit, period } = charge;
+    if (limit.window.kind !== "calendar" || period === undefined) throw new Error("a calendar charge");
+    const next = { ...charge, period: periodAt(limit.window.name, limit.window.timeZone, period.endsAt) };
+    return this.#fits(next, now) ? period.endsAt : this.#resetWithRoom(next, now);
   }
 
   #fits(charge: Charge, now: number): boolean {

@@ -160,6 +160,39 @@ export const periods: Cases<CountersTrial> = {
     await trial.reserved("c", [[moved, 100]]);
   },
 
+  "a wait goes on over a period that is spent too, as after an org has moved west over a date": async (
+    trial,
+  ) => {
+    const angeles = limitOf(budget(100, "daily"), { timeZone: "America/Los_Angeles" });
+    trial.now = Date.UTC(2026, 4, 15, 12);
+    await trial.reserved("the 15th", [[day, 100]]);
+    trial.now = Date.UTC(2026, 4, 16, 3);
+    await trial.reserved("the 16th", [[day, 60]]);
+    // There it is the evening of the 15th.
+    const untilThe16th = 4 * 3_600_000;
+    check(
+      "readings",
+      await trial.read([
+        [angeles, 40],
+        [angeles, 41],
+        [angeles, 101],
+      ]),
+      [
+        { used: 100, waitMs: untilThe16th, resetMs: untilThe16th },
+        { used: 100, waitMs: untilThe16th + DAY_MS, resetMs: untilThe16th },
+        { used: 100, waitMs: Number.POSITIVE_INFINITY, resetMs: untilThe16th },
+      ],
+    );
+    const { readings } = await trial.refused("a", [[angeles, 41]]);
+    check("readings of a refusal", readings, [
+      { used: 100, waitMs: untilThe16th + DAY_MS, resetMs: untilThe16th },
+    ]);
+    trial.now += untilThe16th + DAY_MS - 1;
+    await trial.refused("b", [[angeles, 41]]);
+    trial.now += 1;
+    await trial.reserved("b", [[angeles, 41]]);
+  },
+
   "a day of 23 hours and one of 25 end when their midnight comes": async (trial) => {
     const berlin = limitOf(budget(100, "daily"), { timeZone: "Europe/Berlin" });
     for (const [name, beginsAt, hours] of [

@@ -168,6 +168,26 @@ describe.each(databases)("counters in %s", (_, open) => {
     }
   });
 
+  it("forget no period of which a reservation may still be extended", async () => {
+    const own = newSchema();
+    const forgetful = postgresCounters({ pool, schema: own, clock: "caller", ...PATIENT });
+    await forgetful.migrate();
+    try {
+      const start = Date.UTC(2026, 0, 1);
+      const spent = charge(limitOf({ budget: { usd: "0.00000001", reset: "daily" } }), 10, start);
+      const more = { orgId: "o1", charges: [spent] };
+      await forgetful.reserve({ id: "long", now: start, ttlMs: 4 * 24 * TTL, ...more });
+      const later = start + 4 * 24 * TTL - 1;
+      for (let i = 0; i < 200; i++)
+        await forgetful.reserve({ id: `new ${i}`, orgId: "o1", now: later, ttlMs: TTL, charges: [] });
+      expect(
+        await forgetful.reserve({ id: "long", now: later, ttlMs: TTL, ...more, extend: true }),
+      ).toMatchObject({ outcome: "refused", readings: [{ used: 10 }] });
+    } finally {
+      await dropSchema(pool, own);
+    }
+  });
+
   it("look, when they forget, at nothing but what may be forgotten, however much is kept", async () => {
     const own = newSchema();
     const busy = postgresCounters({ pool, schema: own, ...PATIENT });

@@ -119,6 +119,23 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
     expect(await admin.pttl(key)).toBe(-1);
   });
 
+  it("keep a budget's period as long as reservations of it may be extended, on the short way too", async () => {
+    const counters = redisCounters({ client: admin, prefix: "t:" });
+    const limit = limitOf({ budget: { usd: 1, reset: "daily" } });
+    const now = Date.now();
+    const ttlMs = 10 * 86_400_000;
+    const charges = [charge(limit, 1, now)];
+    const keptMs = async () =>
+      admin.pttl((await keysOf(admin, "t:")).find((name) => name.includes(":s:")) ?? "");
+    await counters.reserve({ id: "a", orgId: "o1", now, ttlMs, charges });
+    expect(await keptMs()).toBeGreaterThan(ttlMs);
+    await admin.flushall();
+    await counters.reserve({ id: "b", orgId: "o1", now, ttlMs: TTL_MS, charges });
+    expect(await keptMs()).toBeLessThan(ttlMs);
+    await counters.reserve({ id: "c", orgId: "o1", now, ttlMs, charges });
+    expect(await keptMs()).toBeGreaterThan(ttlMs);
+  });
+
   it("keep nothing for ever that is charged long after its period has ended", async () => {
     const counters = redisCounters({ client: admin, prefix: "t:" });
     const now = Date.now();

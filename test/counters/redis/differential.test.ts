@@ -175,8 +175,10 @@ async function answersOf(counters: Counters, set: LimitSet, steps: readonly Step
           !amounts.some((a) => a.limit.scopeKey === limit.scopeKey && a.limit.field === limit.field),
       );
       const request = { id: picked.id, orgId, now, amounts: [...amounts, ...others] };
-      answers.push(await counters.settle(request));
-      if (one.again) answers.push(await counters.settle({ ...request, now: now + 1 }));
+      // When it counted is not told by a store.
+      answers.push({ ...(await counters.settle(request)), at: undefined });
+      if (one.again)
+        answers.push({ ...(await counters.settle({ ...request, now: now + 1 })), at: undefined });
     }
   }
   return answers;

@@ -138,8 +138,8 @@ end
 -- Until then forgetting the count would change a later answer.
 local function mattersUntil(c, expiresAt)
   if c.kind > 0 then return now + (SUB_BUCKETS + 1) * c.kind end
-  -- In a zone further west, which the org may move to, the same date goes on.
-  if c.kind == CALENDAR then return numbers[c.period + 2] + ZONES_APART_MS end
+  -- In a zone further west, which the org may move to, the same date goes on; and a reservation may be extended while it lives.
+  if c.kind == CALENDAR then return numbers[c.period + 2] + math.max(ZONES_APART_MS, expiresAt - now) end
   return c.kind == LIFETIME and FOREVER or expiresAt
 end
 `;
@@ -148,7 +148,8 @@ end
  * Readings, which most calls do not need. `readings(reply)` appends to a reply for each charge
  *
  *   used
- *   fitsAt    when the charge fits: 0 where it does now, -1 where it never will
+ *   fitsAt    when the charge fits: 0 where it does now, -1 where it never will; of a calendar charge in how many periods, by their
+ *             indexes: no zone is known here
  *   emptyAt   when the count is zero by itself: 0 where it is now, -1 where time does not do that
  */
 export const READINGS = `
@@ -188,7 +189,15 @@ local function readings(reply)
     local _, used = calendarCorrect(c, 0, false)
     local ends = numbers[c.period + 2]
     if amount > max then return used, -1, ends end
-    return used, used + amount <= max and 0 or ends, ends
+    if used + amount <= max then return used, 0, ends end
+    -- As periodWithRoom of calendar-count.ts.
+    local index, current, _, usedNow, previous, usedBefore = numbers[c.period], unpacked('<ddddd', c.state)
+    local ahead = current + 1 - index
+    if index >= current then ahead = 1
+    elseif index == previous then
+      if usedNow + amount <= max then ahead = 1 end
+    elseif index < previous and usedBefore + amount <= max then ahead = previous - index end
+    return used, ahead, ends
   end
 
   local function inFlight(c, amount, max)

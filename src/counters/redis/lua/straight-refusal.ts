@@ -28,8 +28,9 @@ end`;
     case "sliding":
       return tell(readSliding(shape, count, row));
     case "calendar":
+      // A period before the present one is for the long way, so it fits in the next.
       return tell(`empty = numbers[${count.period + 2}]
-if amount <= max and fits < 0 then fits = empty end`);
+if amount <= max and fits < 0 then fits = 1 end`);
     case "inFlight":
       return tell(`if amount <= max and fits < 0 then
   local slots = sub(row${row + 1}, ${slotsBegin(shape, row)})
