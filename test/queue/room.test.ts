@@ -124,14 +124,20 @@ async function run(steps: readonly Step[], { inFlight, keyInFlight, inputTpm, ma
     if (!one.isLast) continue;
     await pass(20 * A_TURN_MS);
     if (open.length >= (maxInFlight ?? Number.POSITIVE_INFINITY)) continue;
-    const looking = look();
-    await pass(A_TURN_MS);
-    looks.push(await looking);
+    looks.push(await passing(look()));
   }
-  const closing = queue.close();
-  await pass(A_TURN_MS);
-  await closing;
+  await passing(queue.close());
   return looks;
+}
+
+/** What a promise comes to, for which time has to pass. */
+async function passing<T>(promise: Promise<T>): Promise<T> {
+  let isOver = false;
+  promise.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) await pass(A_TURN_MS);
+  return promise;
 }
 
 it("a call waits only while there is no room for it, or for one of another key, for want of a limit of both", async () => {
