@@ -33,8 +33,6 @@ const LOOKS_MAX = 8;
 /** A call that has left its plan out may be on its way so long, in milliseconds. */
 const ON_THE_WAY_MS = 1_800_000;
 
-const NO_TAGS: readonly string[] = Object.freeze([]);
-
 /** Where in the arguments of a reserve its plan is. */
 const PLAN = 3;
 
@@ -47,7 +45,7 @@ interface Look {
 
 /**
  * Counters that many processes share, in Redis (6.2 or later) or Valkey: a script call for each reserve, settle and read,
- * whatever the number of limits. A replay of an idempotency key takes two more, a settle of other limits than were reserved one or two.
+ * whatever the number of limits. A replay of an idempotency key takes two more, a settle of other limits than were reserved one.
  *
  * Works with single servers and clusters: everything of an org lies in one slot. See `docs/architecture.md` for the keys.
  *
@@ -109,11 +107,13 @@ class RedisCounters implements Counters {
       const keys = [this.#names.reservation(orgId, id), ...layout.keys, ...plans, layout.planKey];
       return this.#run(layout.settle, keys, [nonce, `[${numbers}]`, layout.tags, plan, ...others]);
     };
-    let reply = await settle("", NO_TAGS);
+    let reply = await settle("", []);
+    let others: readonly string[] = [];
     for (let asked = 0; Number(reply[0]) === -STATUS.unplanned; asked++) {
       if (asked === LOOKS_MAX)
         throw new ConflictError("other calls kept extending the reservation; try again");
-      reply = await settle(layout.plan, reply.slice(1).map(String));
+      others = [...new Set([...others, ...reply.slice(1).map(String)])];
+      reply = await settle(layout.plan, others);
     }
     const used = reply.map(Number);
     const [status = 0] = used;

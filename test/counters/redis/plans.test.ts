@@ -144,6 +144,11 @@ describe.skipIf(!(await serversCanBeStarted()))("the plan of a call's limits in 
     expect(await settle(process(), "a", chargesOf(1, 50))).toMatchObject({ used: [1, 1, 1, 1, 1, 1, 1] });
     // Once without any plan, then with those of both parts.
     expect(brought).toHaveLength(2);
+    // Limits that nothing was reserved for, as after a fallback: their plan and that of the reservation are asked for at once.
+    await reserve(counters, "c", chargesOf(5));
+    brought = [];
+    expect(await settle(process(), "c", chargesOf(1, 1))).toMatchObject({ used: [2, 2, 2, 2, 2, 2, 2] });
+    expect(brought.map((plan) => plan !== "")).toEqual([false, true]);
   });
 
   it("of a reservation whose limits have changed, once it is lost: nothing is given back, and a replay fails", async () => {

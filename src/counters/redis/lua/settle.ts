@@ -35,22 +35,6 @@ local now = raw
 ${shortWay}
 local olderOf
 ${COUNTING}${ROWS}${WRITING}${RECORD}
-local plan = load(2)
-if not plan then return {-UNPLANNED} end
-
-local reply = {}
-if again then
-  for i, c in ipairs(counts) do
-    local _, used = corrected(c, 0, now, now)
-    reply[i] = used
-  end
-  return reply
-end
-
-local record = recordOf(held)
-local expiresAt = record.expiresAt
-if expiresAt <= now then return {-EXPIRED} end
-
 -- The charges of a plan in order: the name of each and the place of its amount in the numbers.
 local function planned(text)
   local charges = {}
@@ -64,8 +48,8 @@ local function planned(text)
   return charges
 end
 
--- What a part of the reservation charged, by the places of the amounts. Those of the same limits stand in the same order.
-local wanted, others, unplanned = planned(plan), {}, {-UNPLANNED}
+local record = not again and recordOf(held) or {}
+local others, unplanned = {}, {-UNPLANNED}
 for place = 5, #ARGV do
   -- Of a plan that is lost nothing is given back: it errs on the side of refusing.
   others[ARGV[place]] = planned(call('GET', KEYS[#KEYS + place - 1 - #ARGV]) or '[]')
@@ -73,7 +57,23 @@ end
 for _, part in ipairs(record) do
   if part.tags ~= ARGV[3] and not others[part.tags] then unplanned[#unplanned + 1] = part.tags end
 end
-if #unplanned > 1 then return unplanned end
+local plan = load(2)
+if not plan or #unplanned > 1 then return unplanned end
+
+local reply = {}
+if again then
+  for i, c in ipairs(counts) do
+    local _, used = corrected(c, 0, now, now)
+    reply[i] = used
+  end
+  return reply
+end
+
+local expiresAt = record.expiresAt
+if expiresAt <= now then return {-EXPIRED} end
+
+-- What a part of the reservation charged, by the places of the amounts. Those of the same limits stand in the same order.
+local wanted = planned(plan)
 local function chargesOf(part)
   local was, charges = cjson.decode(part.numbers), {}
   if part.tags == ARGV[3] then
