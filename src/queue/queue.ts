@@ -25,6 +25,7 @@ import {
   waitOf,
 } from "./options.js";
 import { chargedBy, limitsOf, queueRefusal, shortOf } from "./refusals.js";
+import { isAnySince, type Settled, Settlements } from "./settlements.js";
 
 /** How full a queue is. */
 export interface QueueStatus {
@@ -91,8 +92,7 @@ class CallQueue {
   readonly #asks = new Set<Promise<void>>();
   readonly #unlisten: () => void;
   #arrived = 0;
-  /** The end of a chain of all that was settled. Who remembers one of its links can follow what came after it. */
-  #settled: Settled = {};
+  readonly #settlements = new Settlements();
   /** Has the next sweep come: one for all that happens in a turn of the process, since each goes through every line. */
   readonly #nextSweep: Alarm;
   /** Whether the last sweep has left lines out for want of room. */
@@ -330,7 +330,7 @@ class CallQueue {
   /** Asks the gate about one call, and gives it its answer or the moment at which to ask again. */
   async #ask(call: Call): Promise<void> {
     const before = call.state;
-    const settled = this.#settled;
+    const settled = this.#settlements.latest;
     call.state = "asking";
     this.#open.ask();
     let admission: Admission;
@@ -409,9 +409,7 @@ class CallQueue {
   }
 
   #onSettlement({ settlement, reservation }: GateEvents["settlement"]): void {
-    const next: Settled = { reservation };
-    this.#settled.next = next;
-    this.#settled = next;
+    this.#settlements.add(reservation);
     this.#open.close(reservation);
     if (this.#isFull) this.#nextSweep.by(NOW);
     if (settlement.settled && this.#lines.size > 0) this.#track(this.#offer(reservation));
@@ -438,19 +436,6 @@ class CallQueue {
     this.#asks.add(ask);
     ask.finally(() => this.#asks.delete(ask));
   }
-}
-
-interface Settled {
-  readonly reservation?: Reservation;
-  next?: Settled;
-}
-
-/** Whether any of those that were settled after one is such. */
-function isAnySince(settled: Settled, isSuch: (reservation: Reservation) => boolean): boolean {
-  for (let one = settled.next; one !== undefined; one = one.next) {
-    if (one.reservation && isSuch(one.reservation)) return true;
-  }
-  return false;
 }
 
 function keyIdOf({ key }: Call): { readonly keyId?: string } {

@@ -196,21 +196,20 @@ class RedisCounters implements Counters {
 
   /** A record as a script tells it, with the plan of each part in place of its tags; see `recordFrom`. */
   async #planned({ orgId, tags, plan }: RedisLayout, told: unknown): Promise<unknown[]> {
-    const record = [...(told as readonly unknown[])]; // sound: a script tells an array here
-    const places = record.flatMap((_, i) => (i > 0 && i % 4 === 0 ? [i] : []));
+    const record = told as readonly unknown[]; // sound: a script tells an array here
+    const isTags = (place: number) => place > 0 && place % 4 === 0;
     const plans = new Map<unknown, unknown>([[tags, plan]]);
-    const others = [...new Set(places.map((place) => record[place]))].filter((one) => one !== tags);
+    const others = [...new Set(record.filter((told, i) => isTags(i) && told !== tags))];
     if (others.length > 0) {
       const keys = others.map((one) => this.#names.plan(orgId, String(one)));
       const kept = await this.#run(PLANS_SCRIPT, keys, []);
       for (const [i, one] of others.entries()) plans.set(one, kept[i]);
     }
     if ([...plans.values()].includes(null)) throw new Error("Redis has lost what an open reservation is of");
-    for (const place of places.toReversed()) {
-      const isSame = record[place] === record[place - 4] && place > 4;
-      record[place] = isSame ? "" : plans.get(record[place]);
-    }
-    return record;
+    return record.map((told, i) => {
+      if (!isTags(i)) return told;
+      return i > 4 && told === record[i - 4] ? "" : plans.get(told);
+    });
   }
 
   async #run(script: Script, keys: string[], args: string[]): Promise<Reply> {

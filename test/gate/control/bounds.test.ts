@@ -3,10 +3,7 @@ import { createGate, type Gate } from "../../../src/gate/gate.js";
 import { LimitError, PermissionError } from "../../../src/model/errors.js";
 import { standardPolicy } from "../../../src/policy/standard.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
-
-const ORG = { orgId: "acme" };
-const WEB = { ...ORG, projectId: "web" };
-const START = Date.UTC(2026, 4, 15, 12);
+import { createWeb, ORG, START, WEB } from "./web.js";
 
 describe("what somebody has only under a bound", () => {
   let gate: Gate;
@@ -16,12 +13,7 @@ describe("what somebody has only under a bound", () => {
   beforeEach(async () => {
     clock.time = START;
     gate = createGate({ clock, storage: memoryStorage() });
-    const olga = as("olga");
-    await olga.orgs.create({ id: "acme", name: "Acme" });
-    await olga.projects.create({ ...ORG, id: "web", name: "Web" });
-    for (const userId of ["ada", "mel"]) await olga.orgMembers.add({ ...ORG, userId, role: "member" });
-    await olga.projectMembers.add({ ...WEB, userId: "ada", role: "admin" });
-    await olga.projectMembers.add({ ...WEB, userId: "mel", role: "member" });
+    await createWeb(gate, { ada: "admin", mel: "member" });
   });
 
   it("is not lifted by an admin's membership in steps: through the project, which they may change", async () => {

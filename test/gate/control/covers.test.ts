@@ -2,10 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { createGate, type Gate } from "../../../src/gate/gate.js";
 import { LimitError } from "../../../src/model/errors.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
-
-const ORG = { orgId: "acme" };
-const WEB = { ...ORG, projectId: "web" };
-const START = Date.UTC(2026, 4, 15, 12);
+import { createWeb, ORG, START, WEB } from "./web.js";
 
 describe("what keeps a gift within what its giver has", () => {
   let gate: Gate;
@@ -15,11 +12,7 @@ describe("what keeps a gift within what its giver has", () => {
   beforeEach(async () => {
     clock.time = START;
     gate = createGate({ clock, storage: memoryStorage() });
-    const olga = as("olga");
-    await olga.orgs.create({ id: "acme", name: "Acme" });
-    await olga.projects.create({ ...ORG, id: "web", name: "Web" });
-    for (const userId of ["ada", "mel"]) await olga.orgMembers.add({ ...ORG, userId, role: "member" });
-    await olga.projectMembers.add({ ...WEB, userId: "ada", role: "admin" });
+    await createWeb(gate, { ada: "admin", mel: null });
   });
 
   it("is not an owner's membership, which can be taken away and leaves them their keys", async () => {

@@ -3,10 +3,7 @@ import { createGate, type Gate } from "../../../src/gate/gate.js";
 import { LimitError, NotFoundError, PermissionError } from "../../../src/model/errors.js";
 import { standardPolicy } from "../../../src/policy/standard.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
-
-const ORG = { orgId: "acme" };
-const WEB = { ...ORG, projectId: "web" };
-const START = Date.UTC(2026, 4, 15, 12);
+import { createWeb, ORG, START, WEB } from "./web.js";
 
 /** Makes keys for anybody, and manages none but their own. */
 const issuer = {
@@ -30,13 +27,7 @@ describe("whoever was handed a token that stands for somebody else", () => {
     const policy = standardPolicy.extend({ projectRoles: { issuer } });
     // Sound: a gate of an extended policy takes what a plain one takes.
     gate = createGate({ clock, storage: memoryStorage(), policy }) as Gate;
-    const olga = as("olga");
-    await olga.orgs.create({ id: "acme", name: "Acme" });
-    await olga.projects.create({ ...ORG, id: "web", name: "Web" });
-    for (const userId of ["ada", "ian", "mel"]) await olga.orgMembers.add({ ...ORG, userId, role: "member" });
-    await olga.projectMembers.add({ ...WEB, userId: "ada", role: "admin" });
-    await olga.projectMembers.add({ ...WEB, userId: "ian", role: "issuer" });
-    await olga.projectMembers.add({ ...WEB, userId: "mel", role: "member" });
+    await createWeb(gate, { ada: "admin", ian: "issuer", mel: "member" });
   });
 
   it.each(["ian", "ada"])(

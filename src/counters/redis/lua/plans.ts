@@ -9,5 +9,5 @@ export const KEEP_PLAN = `
 if ARGV[4] ~= '' then call('SET', KEYS[#KEYS], ARGV[4], 'PX', numbers[2] + ${PLAN_EXTRA_MS}) end
 `;
 
-/** The plans that KEYS name, `false` for one that is not kept. */
+/** The plans that KEYS name, nothing for one that is not kept. */
 export const PLANS = "return redis.call('MGET', unpack(KEYS))";

@@ -101,7 +101,8 @@ if short or shadowed or dryRun then
   for _, c in ipairs(counts) do c.older, c.turned = c.olderAfter or c.older, c.hasTurned end
 end
 
-${KEEP_PLAN}if extend then
+${KEEP_PLAN}
+if extend then
   call('SET', KEYS[1], held, 'KEEPTTL')
 else
   -- Sent twice by the client, after a reply that was lost: it is reserved already.
