@@ -10,26 +10,26 @@ export type {
   SettleRequest,
 } from "./counters/counters.js";
 export { type MemoryCounters, memoryCounters } from "./counters/memory.js";
-export type { Admission, Admitted } from "./gate/admission.js";
 export type { Authentication } from "./gate/authenticating.js";
+export type { Admission, Admitted } from "./gate/call/admission.js";
+export type { Degraded, Reservation } from "./gate/call/reservation.js";
+export type { Charged, Settlement } from "./gate/call/settlement.js";
+export type { Directory, ScopeChain } from "./gate/chain/directory.js";
+export type { KeyRef } from "./gate/chain/key-resolver.js";
+export { storageDirectory } from "./gate/chain/storage-directory.js";
+export { createToken, hashToken } from "./gate/chain/token.js";
 export type { Clock } from "./gate/clock.js";
 export * from "./gate/control/index.js";
-export type { Directory, ScopeChain } from "./gate/directory.js";
-export type { CallContext, GateEvents, Listener } from "./gate/events.js";
+export type { CallContext, GateEvents, Listener } from "./gate/events/events.js";
+export type { SpendVelocity } from "./gate/events/spend-velocity.js";
 export { createGate, type Gate } from "./gate/gate.js";
-export type { KeyRef } from "./gate/key-resolver.js";
 export type { GateOptions, Unpriced } from "./gate/options.js";
 export type {
   BudgetDifference,
   ReconcileQuery,
   Reconciliation,
   UnendedCall,
-} from "./gate/reconciling.js";
-export type { Degraded, Reservation } from "./gate/reservation.js";
-export type { Charged, Settlement } from "./gate/settlement.js";
-export type { SpendVelocity } from "./gate/spend-velocity.js";
-export { storageDirectory } from "./gate/storage-directory.js";
-export { createToken, hashToken } from "./gate/token.js";
+} from "./gate/reconcile/reconciling.js";
 export type { UsageQuery } from "./gate/usage-reading.js";
 export {
   createLedger,

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { type KeyRefusalReason, MESSAGES } from "../admission/reasons.js";
 import { parse } from "../model/validation.js";
 import type { Principal } from "../policy/principal.js";
+import { tokenEnded } from "./chain/key-resolver.js";
 import type { Engine } from "./engine.js";
-import { tokenEnded } from "./key-resolver.js";
 
 /** Who a token stands for, or why it stands for nobody. Where it does not, nothing of the org behind it is told. */
 export type Authentication =

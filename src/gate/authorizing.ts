@@ -3,8 +3,8 @@ import { parse } from "../model/validation.js";
 import type { Conditions } from "../policy/condition.js";
 import { isId, type Principal, type Resource } from "../policy/principal.js";
 import type { Verdict } from "../policy/verdict.js";
+import { principalSchema } from "./chain/directory.js";
 import { conditionsSchema } from "./control/actor.js";
-import { principalSchema } from "./directory.js";
 import type { Engine } from "./engine.js";
 
 const whoSchema = z.looseObject({ userId: z.string() });

@@ -10,26 +10,26 @@ import type { PermissionsOf, Policy } from "../policy/policy.js";
 import type { Principal } from "../policy/principal.js";
 import type { StandardPermissions, StandardPolicy } from "../policy/standard.js";
 import type { Verdict } from "../policy/verdict.js";
-import type { Admission } from "./admission.js";
-import { admit } from "./admitting.js";
 import { type Authentication, authenticate } from "./authenticating.js";
 import { authorize } from "./authorizing.js";
+import type { Admission } from "./call/admission.js";
+import { admit } from "./call/admitting.js";
+import { extend } from "./call/extending.js";
+import type { Reservation } from "./call/reservation.js";
+import type { Settlement } from "./call/settlement.js";
+import { release, settle } from "./call/settling.js";
+import { toldAdmit, toldRelease, toldSettle } from "./call/telling.js";
+import { type Directory, heldToItsWord } from "./chain/directory.js";
+import type { KeyRef } from "./chain/key-resolver.js";
+import { storageDirectory } from "./chain/storage-directory.js";
 import type { Actor } from "./control/actor.js";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.js";
-import { type Directory, heldToItsWord } from "./directory.js";
 import { createEngine, type Engine } from "./engine.js";
-import type { GateEvents, Listener } from "./events.js";
-import { extend } from "./extending.js";
-import { closeCounters } from "./guarded-counters.js";
-import type { KeyRef } from "./key-resolver.js";
+import type { GateEvents, Listener } from "./events/events.js";
 import { type GateOptions, type GateSettings, settingsFrom } from "./options.js";
-import { giveBack } from "./outage.js";
-import { type ReconcileQuery, type Reconciliation, reconcile } from "./reconciling.js";
-import type { Reservation } from "./reservation.js";
-import type { Settlement } from "./settlement.js";
-import { release, settle } from "./settling.js";
-import { storageDirectory } from "./storage-directory.js";
-import { toldAdmit, toldRelease, toldSettle } from "./telling.js";
+import { giveBack } from "./outage/degrading.js";
+import { closeCounters } from "./outage/guarded-counters.js";
+import { type ReconcileQuery, type Reconciliation, reconcile } from "./reconcile/reconciling.js";
 import { readUsage, type UsageQuery } from "./usage-reading.js";
 import { within } from "./within.js";
 
@@ -161,7 +161,7 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
       () => engine.underWay.none(settings.countersTimeoutMs),
       () => giveBack(engine, settings.clock.now()),
       () => ledger?.close(),
-      () => closeCounters(engine),
+      () => closeCounters(settings),
       () => lastUsesWritten(engine),
       () => storage?.close(),
     ];

@@ -12,9 +12,9 @@ import { type StandardPolicy, standardPolicy } from "../policy/standard.js";
 import { type PriceCatalog, priceCatalog } from "../pricing/catalog.js";
 import { memoryStorage } from "../storage/memory.js";
 import type { Storage } from "../storage/storage.js";
+import type { Directory } from "./chain/directory.js";
 import type { Clock } from "./clock.js";
-import type { Directory } from "./directory.js";
-import { type SpendVelocity, type Velocity, velocityFrom, velocitySchema } from "./spend-velocity.js";
+import { type SpendVelocity, type Velocity, velocityFrom, velocitySchema } from "./events/spend-velocity.js";
 
 /** What becomes of a call that a budget applies to and whose price is not known. */
 export type Unpriced = "deny" | "free" | { readonly usd: number | string };

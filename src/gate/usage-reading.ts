@@ -6,7 +6,7 @@ import { NotFoundError, ValidationError } from "../model/errors.js";
 import { idSchema } from "../model/text.js";
 import { parse, schemaOf } from "../model/validation.js";
 import type { Engine } from "./engine.js";
-import { guarded } from "./guarded-counters.js";
+import { guarded } from "./outage/guarded-counters.js";
 
 /** Whose usage: of the org, and of each scope below it that is named. A key brings its project and holder along. */
 export interface UsageQuery {
@@ -43,7 +43,7 @@ export async function readUsage(engine: Engine, query: UsageQuery): Promise<Limi
     amount: 0,
     period: engine.calendar.clockOf(limit)?.at(now),
   }));
-  const readings = await guarded(engine).read({ orgId: asked.orgId, now, charges });
+  const readings = await guarded(engine.settings).read({ orgId: asked.orgId, now, charges });
   return limits.map((limit, i) => limitReading(limit, readings[i] ?? NO_READING, now));
 }
 

@@ -1,4 +1,4 @@
-import type { Admission } from "../gate/admission.js";
+import type { Admission } from "../gate/call/admission.js";
 import { ValidationError } from "../model/errors.js";
 import { anthropic } from "./anthropic.js";
 import { type Failure, failureOf } from "./failure.js";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { CallContext, GateEvents } from "../gate/events.js";
+import type { CallContext, GateEvents } from "../gate/events/events.js";
 import type { Gate } from "../gate/gate.js";
 import { masked } from "../model/masked.js";
 import { aFunction, having, parse } from "../model/validation.js";

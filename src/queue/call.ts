@@ -1,6 +1,6 @@
 import type { Refused } from "../admission/refusal.js";
-import type { Admission } from "../gate/admission.js";
-import type { KeyRef } from "../gate/key-resolver.js";
+import type { Admission } from "../gate/call/admission.js";
+import type { KeyRef } from "../gate/chain/key-resolver.js";
 import type { Usage } from "../model/usage.js";
 import type { Line } from "./line.js";
 

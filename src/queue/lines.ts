@@ -1,4 +1,4 @@
-import type { KeyRef } from "../gate/key-resolver.js";
+import type { KeyRef } from "../gate/chain/key-resolver.js";
 import type { Call } from "./call.js";
 import { Line, type LineHooks } from "./line.js";
 

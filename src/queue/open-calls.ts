@@ -1,4 +1,4 @@
-import type { Reservation } from "../gate/reservation.js";
+import type { Reservation } from "../gate/call/reservation.js";
 
 /** The calls of one queue that are under way: being asked about, or admitted and not yet settled. */
 export class OpenCalls {

@@ -1,6 +1,6 @@
 import { z } from "zod";
+import type { KeyRef } from "../gate/chain/key-resolver.js";
 import type { Gate } from "../gate/gate.js";
-import type { KeyRef } from "../gate/key-resolver.js";
 import { msSchema } from "../model/milliseconds.js";
 import { plainUsage } from "../model/plain-usage.js";
 import { type Usage, usageSchema } from "../model/usage.js";

@@ -1,8 +1,8 @@
 import type { Refused } from "../admission/refusal.js";
-import type { Admission, Admitted } from "../gate/admission.js";
-import { type GateEvents, warnOfListener } from "../gate/events.js";
-import type { KeyRef } from "../gate/key-resolver.js";
-import type { Reservation } from "../gate/reservation.js";
+import type { Admission, Admitted } from "../gate/call/admission.js";
+import type { Reservation } from "../gate/call/reservation.js";
+import type { KeyRef } from "../gate/chain/key-resolver.js";
+import { type GateEvents, warnOfListener } from "../gate/events/events.js";
 import { errorName } from "../model/error-name.js";
 import { ClosedError } from "../model/errors.js";
 import { EventHub } from "../model/event-hub.js";

@@ -1,8 +1,8 @@
 import type { Limit } from "../admission/limit.js";
 import { limitName } from "../admission/limit-reading.js";
 import { plainRefusal, type Refused } from "../admission/refusal.js";
-import type { Admission } from "../gate/admission.js";
-import type { Reservation } from "../gate/reservation.js";
+import type { Admission } from "../gate/call/admission.js";
+import type { Reservation } from "../gate/call/reservation.js";
 
 /**
  * A refusal of the queue, with the limits and the wait of the gate's last refusal, where there is one. A wait for slots in flight

@@ -1,4 +1,4 @@
-import type { Reservation } from "../gate/reservation.js";
+import type { Reservation } from "../gate/call/reservation.js";
 
 /** One settle; a chain of all those after it hangs on it, for as long as somebody remembers it. */
 export interface Settled {

@@ -1,8 +1,8 @@
 import { type Charge, chargeList } from "../admission/charge.js";
 import type { Limit } from "../admission/limit.js";
 import type { LimitReading } from "../admission/limit-reading.js";
-import type { Reservation } from "../gate/reservation.js";
-import type { Charged } from "../gate/settlement.js";
+import type { Reservation } from "../gate/call/reservation.js";
+import type { Charged } from "../gate/call/settlement.js";
 import type { ReplayStep } from "./replay.js";
 
 type Settled = Extract<ReplayStep, { kind: "settlement" }>;

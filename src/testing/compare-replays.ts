@@ -1,6 +1,6 @@
 import { limitName } from "../admission/limit-reading.js";
 import type { RefusalReason } from "../admission/reasons.js";
-import type { Admission } from "../gate/admission.js";
+import type { Admission } from "../gate/call/admission.js";
 import { ValidationError } from "../model/errors.js";
 import { usdOf } from "../model/money.js";
 import { isSameLimit } from "./limit-use.js";

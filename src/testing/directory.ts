@@ -1,5 +1,5 @@
-import type { Directory } from "../gate/directory.js";
-import { createToken, hashToken } from "../gate/token.js";
+import type { Directory } from "../gate/chain/directory.js";
+import { createToken, hashToken } from "../gate/chain/token.js";
 import type { KeyChain } from "../model/chain.js";
 import { ValidationError } from "../model/errors.js";
 import type { Principal } from "../policy/principal.js";

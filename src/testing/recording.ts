@@ -1,4 +1,4 @@
-import { GATE_EVENTS, type GateEvents } from "../gate/events.js";
+import { GATE_EVENTS, type GateEvents } from "../gate/events/events.js";
 import type { Gate } from "../gate/gate.js";
 
 /** An event that a gate told, with its name. */

@@ -1,8 +1,8 @@
-import type { Admission } from "../gate/admission.js";
+import type { Admission } from "../gate/call/admission.js";
+import type { Reservation } from "../gate/call/reservation.js";
+import type { Settlement } from "../gate/call/settlement.js";
+import type { KeyRef } from "../gate/chain/key-resolver.js";
 import type { Gate } from "../gate/gate.js";
-import type { KeyRef } from "../gate/key-resolver.js";
-import type { Reservation } from "../gate/reservation.js";
-import type { Settlement } from "../gate/settlement.js";
 import type { KeyChain } from "../model/chain.js";
 import { ValidationError } from "../model/errors.js";
 import type { Actual, Usage } from "../model/usage.js";

@@ -4,7 +4,7 @@ import type { LimitReading } from "../../src/admission/limit-reading.js";
 import { NotFoundError, ValidationError } from "../../src/model/errors.js";
 import type { Usage } from "../../src/model/usage.js";
 import { passed, readingOf, settled } from "../scenarios/answers.js";
-import { anyChain, anyUsage, history, live } from "./histories.js";
+import { anyChain, anyUsage, history, live } from "./call/histories.js";
 import { aChain, countedWorld, limited, NOON, type World } from "./world.js";
 
 const KEY = { keyId: "k1" };

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { createQueue } from "tollgate/queue";
 import { describe, expect, it } from "vitest";
-import type { Admission } from "../../src/gate/admission.js";
+import type { Admission } from "../../src/gate/call/admission.js";
 import { ClosedError } from "../../src/model/errors.js";
 import { aChain, world } from "../gate/world.js";
 import { onVirtualTime, pass } from "./virtual-time.js";

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import type { LimitReading } from "../../src/admission/limit-reading.js";
 import type { Counters } from "../../src/counters/counters.js";
 import { memoryCounters } from "../../src/counters/memory.js";
-import type { Admitted } from "../../src/gate/admission.js";
+import type { Admitted } from "../../src/gate/call/admission.js";
 import { aChain, world } from "../gate/world.js";
 import { A_TURN_MS, onVirtualTime, pass } from "./virtual-time.js";
 

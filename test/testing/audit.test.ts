@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { fixed } from "../../src/admission/estimate.js";
 import type { Counters } from "../../src/counters/counters.js";
 import { memoryCounters } from "../../src/counters/memory.js";
-import type { Settlement } from "../../src/gate/settlement.js";
+import type { Settlement } from "../../src/gate/call/settlement.js";
 import { priceCatalog } from "../../src/pricing/catalog.js";
 import { Audit } from "../../src/testing/audit.js";
 import { generateTrace } from "../../src/testing/generate-trace.js";

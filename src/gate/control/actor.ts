@@ -11,8 +11,8 @@ import type { Principal, Resource } from "../../policy/principal.js";
 import type { StandardPermission, StandardPolicy } from "../../policy/standard.js";
 import type { Verdict } from "../../policy/verdict.js";
 import type { Storage } from "../../storage/storage.js";
+import { hashToken } from "../chain/token.js";
 import type { Engine } from "../engine.js";
-import { hashToken } from "../token.js";
 
 /** Who acts, a person or a key for its holder, and which of the policy's conditions hold for what they do now. */
 export type Actor =

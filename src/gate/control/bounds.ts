@@ -2,7 +2,7 @@ import { membershipId, type Records } from "../../model/records.js";
 import { mayReach } from "../../policy/assignment.js";
 import type { Principal } from "../../policy/principal.js";
 import type { StandardPermission } from "../../policy/standard.js";
-import { OWNER } from "../storage-directory.js";
+import { OWNER } from "../chain/storage-directory.js";
 import type { Acting } from "./actor.js";
 import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantField } from "./ceiling.js";
 import type { Control } from "./control.js";

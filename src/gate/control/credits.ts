@@ -5,8 +5,8 @@ import { MAX_USD, NANO_PER_USD, nanoUsd, usdOf, usdSchema } from "../../model/mo
 import type { Records } from "../../model/records.js";
 import { idSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
-import { guarded } from "../guarded-counters.js";
-import { grantedNanoUsd } from "../storage-directory.js";
+import { grantedNanoUsd } from "../chain/storage-directory.js";
+import { guarded } from "../outage/guarded-counters.js";
 import type { Control } from "./control.js";
 import { orgField, versionField } from "./fields.js";
 import { newId } from "./new-id.js";
@@ -108,7 +108,7 @@ export function creditsOf(control: Control): Credits {
           found && scopeLimits(found, engine.limitCache).find(({ window }) => window.name === "credits");
         if (limit === undefined) throw new NotFoundError("credit of org", orgId);
         const query = { orgId, now: control.now(), charges: [{ limit, amount: 0 }] };
-        const [reading] = await guarded(engine).read(query);
+        const [reading] = await guarded(engine.settings).read(query);
         const used = reading?.used ?? 0;
         return {
           grantedUsd: usdOf(limit.max),

@@ -2,7 +2,7 @@ import { masked } from "../../model/masked.js";
 import { auditEventId, type RecordKind, type Records } from "../../model/records.js";
 import type { Change, Storage, Where } from "../../storage/storage.js";
 import { chunks } from "../chunks.js";
-import type { GateEventHub, GateEvents } from "../events.js";
+import type { GateEventHub, GateEvents } from "../events/events.js";
 import { viewOf } from "./views.js";
 
 /** What a write is about, for the audit trail. */

@@ -10,8 +10,8 @@ import { membershipId, projectGrantSchema, type Records, roleSchema } from "../.
 import { idSchema, momentSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import { holds } from "../../policy/condition.js";
-import { OWNER } from "../storage-directory.js";
-import { createToken, hashToken, isWellFormed, previewOf } from "../token.js";
+import { OWNER } from "../chain/storage-directory.js";
+import { createToken, hashToken, isWellFormed, previewOf } from "../chain/token.js";
 import type { Asking } from "./actor.js";
 import { requireOrgReach, requireReach, requireRole, SOMEBODY } from "./authority.js";
 import { checkMembership } from "./bounds.js";

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { membershipId, type Records } from "../../model/records.js";
-import { OWNER } from "../storage-directory.js";
+import { OWNER } from "../chain/storage-directory.js";
 import type { Acting } from "./actor.js";
 import type { Control } from "./control.js";
 import type { keyListSchema } from "./key-schemas.js";

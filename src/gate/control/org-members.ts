@@ -3,7 +3,7 @@ import { ConflictError, NotFoundError } from "../../model/errors.js";
 import { membershipId, type Records, roleSchema } from "../../model/records.js";
 import { idSchema } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
-import { OWNER } from "../storage-directory.js";
+import { OWNER } from "../chain/storage-directory.js";
 import { requireVersion } from "./addressed.js";
 import { requireOrgReach, requireReach, requireRole } from "./authority.js";
 import type { Control } from "./control.js";

@@ -5,7 +5,7 @@ import { membershipId, type Records, recordKinds } from "../../model/records.js"
 import { idSchema, nameSchema, text } from "../../model/text.js";
 import { timeZoneSchema } from "../../model/time-zone.js";
 import { parse } from "../../model/validation.js";
-import { OWNER } from "../storage-directory.js";
+import { OWNER } from "../chain/storage-directory.js";
 import { requireVersion } from "./addressed.js";
 import type { Control } from "./control.js";
 import { limitsPatch, patchOf, versionField } from "./fields.js";

@@ -5,7 +5,7 @@ import { membershipId, type Records, roleSchema } from "../../model/records.js";
 import { idSchema, momentSchema } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import type { Principal } from "../../policy/principal.js";
-import { OWNER, principalOf } from "../storage-directory.js";
+import { OWNER, principalOf } from "../chain/storage-directory.js";
 import type { Acting } from "./actor.js";
 import { requireVersion } from "./addressed.js";
 import { firstBeyond, requireReach, requireRole } from "./authority.js";

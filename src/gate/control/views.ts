@@ -1,5 +1,5 @@
 import type { RecordKind, Records } from "../../model/records.js";
-import type { CallContext } from "../events.js";
+import type { CallContext } from "../events/events.js";
 
 /** What only the storage may see. */
 const SECRETS = { key: ["hash", "previousHash"], invitation: ["hash"] } as const;

@@ -1,4 +1,4 @@
-import type { Directory } from "../../gate/directory.js";
+import type { Directory } from "../../gate/chain/directory.js";
 import { type KeyChain, keyChainSchema } from "../../model/chain.js";
 import { parse } from "../../model/validation.js";
 import { type Cases, type ConformanceCase, conformanceCases } from "./case.js";

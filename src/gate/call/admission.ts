@@ -1,0 +1,160 @@
+import { type Charges, NO_CHARGES } from "../../admission/charge.js";
+import type { Limit } from "../../admission/limit.js";
+import { type LimitReading, limitReading } from "../../admission/limit-reading.js";
+import type { Period } from "../../admission/period.js";
+import type { Refusal, Refused } from "../../admission/refusal.js";
+import { emptyAfter } from "../../admission/sliding-count.js";
+import type { Degraded, Reservation } from "./reservation.js";
+
+/**
+ * The answer of `admit` for a call that may pass.
+ *
+ * `limits` is a getter, which makes its readings when it is read: `{ ...admitted }` and `structuredClone` leave it out. JSON has it,
+ * so a copy is `JSON.parse(JSON.stringify(admitted))`.
+ */
+export interface Admitted {
+  readonly admitted: true;
+  readonly reservation: Reservation;
+  readonly keyId: string;
+  readonly orgId: string;
+  readonly projectId: string;
+  readonly userId: string;
+  /** Permitted targets in the order of fallback; empty for an MCP server. */
+  readonly models: readonly string[];
+  readonly contentLogging: boolean;
+  /** Every limit that the call counts against, itself included. */
+  readonly limits: readonly LimitReading[];
+  /** What limits in shadow mode would have refused. */
+  readonly shadow: readonly Refusal[];
+  readonly degraded?: Degraded;
+  /**
+   * The call has the reservation of an earlier one with the same `requestId`, which is open yet; nothing more was charged.
+   * Do not release it where this call comes to nothing: it is the earlier one's as well.
+   */
+  readonly replayed?: true;
+}
+
+/**
+ * The answer of `admit`, `check` and `extend`: may the call pass? `admitted` tells the two apart. Some fields are getters: copy one
+ * as {@link Admitted} says.
+ */
+export type Admission = Admitted | Refused;
+
+/** How a call was counted. */
+export interface Counted {
+  /** What this step charged. */
+  readonly charges: Charges;
+  /** The count of each charge, after it. */
+  readonly used: readonly number[];
+  /** Absent where it follows from the moment of the charge, as it does of every amount above zero. */
+  readonly resetMs: readonly number[] | undefined;
+  /** What limits in shadow mode would have refused. */
+  readonly shadow: readonly Refusal[];
+  readonly degraded: Degraded | undefined;
+  /** Whether it was there before this call. */
+  readonly isReplayed?: boolean | undefined;
+}
+
+/** How a call is that passes without the counters. */
+export const UNCOUNTED: Counted = Object.freeze({
+  charges: NO_CHARGES,
+  used: [],
+  resetMs: [],
+  shadow: Object.freeze([]),
+  degraded: "uncounted",
+});
+
+/** An admitted call. Its readings are made when they are asked for, of the counts as they were at the admission. */
+export class AdmittedCall implements Admitted {
+  readonly admitted = true;
+  readonly reservation: Reservation;
+  readonly keyId: string;
+  readonly orgId: string;
+  readonly projectId: string;
+  readonly userId: string;
+  readonly models: readonly string[];
+  readonly contentLogging: boolean;
+  readonly shadow: readonly Refusal[];
+  declare readonly degraded?: Degraded;
+  declare readonly replayed?: true;
+  readonly #charges: Charges;
+  // What was counted, without an object for it: a call makes enough of them.
+  readonly #used: Counted["used"];
+  readonly #resetMs: Counted["resetMs"];
+  readonly #now: number;
+
+  /** @param now the moment of the call, from which waits are told */
+  constructor(reservation: Reservation, contentLogging: boolean, now: number, counted: Counted) {
+    this.reservation = reservation;
+    this.keyId = reservation.keyId;
+    this.orgId = reservation.orgId;
+    this.projectId = reservation.projectId;
+    this.userId = reservation.userId;
+    this.models = reservation.models;
+    this.contentLogging = contentLogging;
+    this.shadow = counted.shadow;
+    if (counted.degraded) this.degraded = counted.degraded;
+    if (counted.isReplayed) this.replayed = true;
+    this.#charges = counted.charges;
+    this.#used = counted.used;
+    this.#resetMs = counted.resetMs;
+    this.#now = now;
+  }
+
+  get limits(): LimitReading[] {
+    const [used, resetMs, now] = [this.#used, this.#resetMs, this.#now];
+    const { limits, periods } = this.#charges;
+    return limits.map((limit, i) => {
+      if (resetMs === undefined)
+        return readingAfter(limit, periods[i], used[i] ?? 0, now, this.reservation.reservedAt);
+      return limitReading(
+        limit,
+        { used: used[i] ?? 0, resetMs: resetMs[i] ?? Number.POSITIVE_INFINITY },
+        now,
+      );
+    });
+  }
+
+  /** Shows in a console what JSON shows. */
+  [Symbol.for("nodejs.util.inspect.custom")](): Admitted {
+    return this.toJSON();
+  }
+
+  toJSON(): Admitted {
+    const { admitted, reservation, keyId, orgId, projectId, userId, models, contentLogging, limits, shadow } =
+      this;
+    return {
+      admitted,
+      reservation,
+      keyId,
+      orgId,
+      projectId,
+      userId,
+      models,
+      contentLogging,
+      limits,
+      shadow,
+      ...(this.degraded && { degraded: this.degraded }),
+      ...(this.replayed && { replayed: true }),
+    };
+  }
+}
+
+/**
+ * A limit right after something was counted against it.
+ *
+ * @param now the caller's moment, from which waits are told
+ * @param countedAt the counters' moment; never before `now`
+ */
+export function readingAfter(
+  limit: Limit,
+  period: Period | undefined,
+  used: number,
+  now: number,
+  countedAt = now,
+): LimitReading {
+  const { window } = limit;
+  let emptyAt = period?.endsAt ?? Number.POSITIVE_INFINITY;
+  if (window.kind === "sliding") emptyAt = emptyAfter(window.lengthMs, countedAt);
+  return limitReading(limit, { used, resetMs: Math.max(0, emptyAt - now) }, now);
+}

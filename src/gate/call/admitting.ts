@@ -1,0 +1,261 @@
+import { type Charges, chargeList, sideBySide, withLimitsOf } from "../../admission/charge.js";
+import type { CompiledChain } from "../../admission/compiled-chain.js";
+import { estimatedUse, heldUse } from "../../admission/estimated-use.js";
+import { plainRefusal, type Refused, unpricedRefusal } from "../../admission/refusal.js";
+import type { DirectCounters, DirectReservation, ReserveOutcome } from "../../counters/counters.js";
+import { isTollgateError } from "../../model/brand.js";
+import { ClosedError, ConflictError, type CountersUnavailableError } from "../../model/errors.js";
+import { plainUsage } from "../../model/plain-usage.js";
+import { type Usage, usageSchema } from "../../model/usage.js";
+import { parse } from "../../model/validation.js";
+import type { CachedChain } from "../chain/chain-cache.js";
+import { type KeyRef, tokenEnded } from "../chain/key-resolver.js";
+import type { Engine } from "../engine.js";
+import { degrade, recover, refusedLocally } from "../outage/degrading.js";
+import { type Admission, AdmittedCall, type Counted, UNCOUNTED } from "./admission.js";
+import { CallIdempotency } from "./idempotency.js";
+import { limitRefusal, NO_REFUSALS, refused, shadowRefusals } from "./refusing.js";
+import { type Degraded, IssuedReservation } from "./reservation.js";
+import { type Asked, reserve } from "./reserving.js";
+
+/**
+ * Answers one call: without waiting for anything where its chain is at hand and its counts are in this process.
+ *
+ * A dry run is the same decision on the same way; it charges nothing and tells nobody.
+ */
+export function admit(engine: Engine, key: KeyRef, usage: Usage, dryRun: boolean): Promise<Admission> {
+  try {
+    const now = engine.settings.clock.now();
+    const call = plainUsage(usage) ?? parse(usageSchema, usage, "usage");
+    const found = engine.keys.peek(key, now);
+    if (found === undefined) return admitLoaded(engine, key, call, now, dryRun);
+    return Promise.resolve(decide(engine, found, call, now, dryRun));
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** A step that the gate waits for when it closes; what is found only after that is charged to nobody. */
+function admitLoaded(
+  engine: Engine,
+  key: KeyRef,
+  call: Usage,
+  now: number,
+  dryRun: boolean,
+): Promise<Admission> {
+  return engine.underWay.during(async () => {
+    const found = await engine.keys.load(key, now);
+    if (engine.underWay.isOver) throw new ClosedError();
+    return decide(engine, found, call, now, dryRun);
+  });
+}
+
+/** The checks in their order, the first that fails answers, and at the end one `reserve` over every limit. */
+function decide(
+  engine: Engine,
+  found: CachedChain | undefined,
+  call: Usage,
+  now: number,
+  dryRun: boolean,
+): Admission | Promise<Admission> {
+  const compiled = found && !tokenEnded(found, now) ? found : undefined;
+  const at = { now, dryRun, compiled };
+  if (compiled === undefined) return refuse(engine, plainRefusal("invalid_key"), at);
+
+  const reason = compiled.refusalAt(now);
+  if (reason !== undefined) return refuse(engine, plainRefusal(reason), at);
+
+  const requested = call.model ?? call.mcpServer ?? "";
+  const isMcp = call.model === undefined;
+  const plan = isMcp ? compiled.forMcpServer(requested) : compiled.forModel(requested);
+  if (!plan.allowed) {
+    return refuse(engine, plainRefusal(isMcp ? "mcp_server_not_allowed" : "model_not_allowed"), at);
+  }
+
+  const use = estimatedUse(plan, call, engine.settings);
+  if (use === undefined) return refuse(engine, unpricedRefusal(requested), at);
+
+  // Where the first target has no price, the limits of the next one count.
+  const isFirst = plan.models === undefined || use.models[0] === plan.models[0];
+  const counted = isFirst ? plan : compiled.forTargets(use.models, requested);
+  const idempotency = call.requestId === undefined ? undefined : new CallIdempotency(compiled, call, use);
+  const asked: Asked = { call, requested, compiled, plan: counted, use, now, dryRun, idempotency };
+  return answerDirectly(engine, asked) ?? reserveElsewhere(engine, asked, counted.charges(use, now));
+}
+
+/** A refusal, told to whoever listens unless it is one of a dry run. */
+function refuse(
+  engine: Engine,
+  refusal: Refused,
+  { now, dryRun, compiled }: { now: number; dryRun: boolean; compiled: CompiledChain | undefined },
+): Refused {
+  return dryRun ? refusal : refused(engine, refusal, now, compiled);
+}
+
+/** A step that the gate waits for when it closes. */
+async function reserveElsewhere(engine: Engine, asked: Asked, charges: Charges): Promise<Admission> {
+  engine.underWay.start();
+  try {
+    const answer = await reserveOrDegrade(engine, asked, charges);
+    if (!answer.admitted) return refuse(engine, answer, asked);
+    if (!asked.dryRun) engine.settings.ledger?.opened(answer.reservation);
+    return answer;
+  } finally {
+    engine.underWay.end();
+  }
+}
+
+/** The ordinary way of counters, and what happens where they do not answer. */
+async function reserveOrDegrade(engine: Engine, asked: Asked, charges: Charges): Promise<Admission> {
+  try {
+    const outcome = await reserve(engine, engine.settings.counters, asked, charges);
+    recover(engine, asked.now);
+    return concluded(engine, asked, charges, outcome);
+  } catch (error) {
+    if (!isTollgateError(error, "counters_unavailable")) throw error;
+    return whileDown(engine, asked, charges, error);
+  }
+}
+
+/** What `onCountersDown` says. */
+async function whileDown(
+  engine: Engine,
+  asked: Asked,
+  charges: Charges,
+  error: CountersUnavailableError,
+): Promise<Admission> {
+  const { compiled } = asked;
+  const mode = degrade(engine, asked.now, error);
+  if (mode === "deny") return plainRefusal("counters_unavailable");
+  if (mode === "local") {
+    const outcome = await reserve(engine, engine.local, asked, engine.local.shared(charges));
+    if (outcome.outcome === "refused") return refusedLocally(engine, compiled.orgId, asked.now, charges);
+    return concluded(engine, asked, charges, outcome, "local");
+  }
+  const expiresAt = asked.now + engine.settings.reservationTtlMs;
+  const times = { reservedAt: asked.now, expiresAt };
+  return admitted(asked, engine.ids.next(), { ...times, ...UNCOUNTED });
+}
+
+/** The short way of counters in this process, for a call that every limit has room for or that one has none for. */
+function answerDirectly(engine: Engine, asked: Asked): AdmittedCall | Refused | undefined {
+  const { direct } = engine.settings.counters;
+  if (direct === undefined) return undefined;
+  if (asked.idempotency !== undefined && direct.hasOpened(asked.idempotency.key)) return undefined;
+  const admission = asked.dryRun ? foreseen(engine, direct, asked) : reserved(engine, direct, asked);
+  if (admission !== undefined) return admission;
+  const { plan, use, now } = asked;
+  const charges = plan.charges(use, now);
+  const readings = direct.refuse(now, plan, charges);
+  return readings && refuse(engine, limitRefusal(chargeList(charges), readings, now), asked);
+}
+
+function reserved(engine: Engine, direct: DirectCounters, asked: Asked): AdmittedCall | undefined {
+  const { compiled, plan, use, now, idempotency } = asked;
+  const { reservationTtlMs, ledger } = engine.settings;
+  const held = direct.reserve(now, reservationTtlMs, plan, use, idempotency);
+  if (held === undefined) return undefined;
+  const { id, at: reservedAt, expiresAt, charges, used, resetMs } = held;
+  tell(engine, compiled, charges, used, now);
+  const answer = admitted(asked, id, {
+    reservedAt,
+    expiresAt,
+    charges,
+    used,
+    resetMs,
+    shadow: NO_REFUSALS,
+    degraded: undefined,
+    held,
+  });
+  ledger?.opened(answer.reservation);
+  return answer;
+}
+
+/** What {@link reserved} would answer; its reservation is one that nobody has made. */
+function foreseen({ settings, ids }: Engine, direct: DirectCounters, asked: Asked): AdmittedCall | undefined {
+  const { plan, use, now } = asked;
+  const foreseen = direct.foresee(now, plan, use);
+  if (foreseen === undefined) return undefined;
+  const { at: reservedAt, charges, used, resetMs } = foreseen;
+  const expiresAt = reservedAt + settings.reservationTtlMs;
+  const counted = { charges, used, resetMs, shadow: NO_REFUSALS, degraded: undefined };
+  return admitted(asked, ids.next(), { reservedAt, expiresAt, ...counted });
+}
+
+/** Tells of an admission whoever has to know of each. */
+function tell(
+  engine: Engine,
+  compiled: CachedChain,
+  charges: Charges,
+  used: readonly number[],
+  now: number,
+): void {
+  engine.alerts.look(charges, used, now, compiled);
+  engine.lastUsed?.record(compiled, now);
+  engine.expiry.look(compiled, now);
+}
+
+/** The admission that the outcome of a reserve makes. */
+function concluded(
+  engine: Engine,
+  asked: Asked,
+  charges: Charges,
+  outcome: ReserveOutcome,
+  degraded?: Degraded,
+): Admission {
+  const { compiled, now, dryRun } = asked;
+  switch (outcome.outcome) {
+    case "reserved": {
+      const shadow = outcome.shadow ? shadowRefusals(chargeList(charges), outcome.shadow, now) : NO_REFUSALS;
+      if (!dryRun) tell(engine, compiled, charges, outcome.used, now);
+      const { id, reservedAt, expiresAt, used, resetMs } = outcome;
+      return admitted(asked, id, { reservedAt, expiresAt, charges, used, resetMs, shadow, degraded });
+    }
+    case "replayed": {
+      const held = withLimitsOf(sideBySide(outcome.charges), charges);
+      const whole = { ...asked, use: heldUse(held, asked.use) };
+      const { id, reservedAt, expiresAt, used, resetMs } = outcome;
+      const counted = { charges: held, used, resetMs, shadow: NO_REFUSALS, degraded, isReplayed: true };
+      return admitted(whole, id, { reservedAt, expiresAt, ...counted });
+    }
+    case "refused":
+      return limitRefusal(chargeList(charges), outcome.readings, now);
+    case "conflict":
+      throw new ConflictError("usage.requestId belongs to an open reservation of this key with other usage");
+    default:
+      throw new Error(`counters answered ${outcome.outcome} to a reserve that extends nothing`);
+  }
+}
+
+function admitted({ call, requested, compiled, use, now }: Asked, id: string, counted: Held): AdmittedCall {
+  const { limits, amounts, periods } = counted.charges;
+  const made = {
+    id,
+    orgId: compiled.orgId,
+    projectId: compiled.projectId,
+    keyId: compiled.keyId,
+    userId: compiled.userId,
+    requested,
+    model: use.models[0],
+    models: use.models,
+    reservedAt: counted.reservedAt,
+    expiresAt: counted.expiresAt,
+    inputTokens: use.inputTokens,
+    outputTokens: use.outputTokens,
+    costNanoUsd: use.costNanoUsd,
+    byok: use.byok,
+    parts: use.parts,
+    tags: call.tags,
+    degraded: counted.degraded,
+    charges: { limits, amounts: amounts.slice(), periods }, // its own: the counters go by theirs, whatever a caller does to these
+  };
+  return new AdmittedCall(new IssuedReservation(made, counted.held), compiled.contentLogging, now, counted);
+}
+
+/** What a reservation was made of. */
+interface Held extends Counted {
+  readonly reservedAt: number;
+  readonly expiresAt: number;
+  /** What the short way of counters gave. */
+  readonly held?: DirectReservation;
+}

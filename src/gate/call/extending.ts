@@ -1,0 +1,197 @@
+import type { Use } from "../../admission/amounts.js";
+import { type Charges, chargeList, sideBySide, withLimitsOf } from "../../admission/charge.js";
+import type { CompiledChain } from "../../admission/compiled-chain.js";
+import { dearestCost } from "../../admission/estimated-use.js";
+import { sameCount } from "../../admission/limit.js";
+import type { CostRule } from "../../admission/limit-shape.js";
+import { plainRefusal, type Refused, unpricedRefusal } from "../../admission/refusal.js";
+import type { ReserveOutcome } from "../../counters/counters.js";
+import { isTollgateError } from "../../model/brand.js";
+import { ClosedError, ConflictError, ValidationError } from "../../model/errors.js";
+import { nanoUsd } from "../../model/money.js";
+import { type More, moreSchema } from "../../model/usage.js";
+import { parse } from "../../model/validation.js";
+import type { Engine } from "../engine.js";
+import { countersOf, degrade, refusedLocally, roomHere } from "../outage/degrading.js";
+import { type Admission, AdmittedCall, type Counted, UNCOUNTED } from "./admission.js";
+import { limitRefusal, NO_REFUSALS, refused, shadowRefusals } from "./refusing.js";
+import {
+  asItIs,
+  type Degraded,
+  IssuedReservation,
+  type Reservation,
+  reservationFrom,
+} from "./reservation.js";
+
+/**
+ * Asks for more for a call that is under way: the checks of the key again, then one `reserve` of what comes on top, in
+ * the budgets' period of the admission. A refusal leaves the reservation as it was.
+ *
+ * @throws ConflictError where the reservation is no longer open
+ */
+export async function extend(engine: Engine, given: unknown, more: More): Promise<Admission> {
+  const now = engine.settings.clock.now();
+  const inHand = reservationFrom(given);
+  const reservation = asItIs(inHand);
+  const asked = askedFor(more);
+  const compiled = await engine.keys.find({ keyId: reservation.keyId }, now);
+  if (engine.underWay.isOver) throw new ClosedError();
+  const refuse = (refusal: Refused) => refused(engine, refusal, now, compiled);
+  if (compiled === undefined) return refuse(plainRefusal("invalid_key"));
+  const reason = compiled.refusalAt(now);
+  if (reason !== undefined) return refuse(plainRefusal(reason));
+
+  const { id, orgId, requested, model, models } = reservation;
+  const plan =
+    model === undefined ? compiled.forMcpServer(requested) : compiled.forTargets(models, requested);
+  const rule = reservation.byok ? plan.shape.byokCost : plan.shape.cost;
+  const use = addedUse(reservation, asked, rule, engine);
+  if (isUnpriced(rule, reservation, use, engine)) return refuse(unpricedRefusal(requested));
+  const added = inPeriodsOf(reservation.charges, plan.charges(use, reservation.reservedAt));
+  const extended = { inHand, reservation, use, compiled, now, engine };
+  if (reservation.degraded === "uncounted") {
+    const reason = engine.outage.whyNotOpen(reservation, now);
+    if (reason !== undefined) throw notOpen(reason);
+    return admitted(extended, UNCOUNTED);
+  }
+
+  const counters = countersOf(engine, reservation);
+  const isLocal = counters === engine.local;
+  const charges = chargeList(isLocal ? engine.local.shared(added) : added);
+  const request = { id, orgId, now, ttlMs: engine.settings.reservationTtlMs, charges, extend: true };
+  let outcome: ReserveOutcome;
+  try {
+    outcome = await counters.reserve(request);
+  } catch (error) {
+    if (!isTollgateError(error, "counters_unavailable")) throw error;
+    const refusal = await refusalWhileDown(engine, degrade(engine, now, error), orgId, now, added);
+    if (refusal) return refuse(refusal);
+    // The call is under way and its reservation stays where it is; the settle charges what it has really used.
+    return admitted(extended, UNCOUNTED);
+  }
+  switch (outcome.outcome) {
+    case "reserved": {
+      const { used, resetMs } = outcome;
+      engine.alerts.look(added, used, now, compiled);
+      const shadow = outcome.shadow ? shadowRefusals(chargeList(added), outcome.shadow, now) : NO_REFUSALS;
+      const counted = { charges: added, used, resetMs, shadow, degraded: reservation.degraded };
+      return admitted(
+        extended,
+        counted,
+        withLimitsOf(sideBySide(outcome.charges), reservation.charges, added),
+      );
+    }
+    case "refused":
+      if (isLocal) return refuse(await refusedLocally(engine, orgId, now, added));
+      return refuse(limitRefusal(charges, outcome.readings, now));
+    default:
+      throw notOpen(outcome.outcome);
+  }
+}
+
+function notOpen(reason: string): ConflictError {
+  return new ConflictError(`the reservation cannot be extended: ${reason}`);
+}
+
+/** What refuses an extension while the counters are down: with `local`, more than this process may use of a limit by itself. */
+async function refusalWhileDown(
+  engine: Engine,
+  mode: "deny" | Degraded,
+  orgId: string,
+  now: number,
+  added: Charges,
+): Promise<Refused | undefined> {
+  if (mode === "deny") return plainRefusal("counters_unavailable");
+  if (mode === "uncounted") return undefined;
+  const { isShort } = await roomHere(engine, orgId, now, engine.local.shared(added));
+  return isShort ? refusedLocally(engine, orgId, now, added) : undefined;
+}
+
+/**
+ * Charges in the periods in which a call was charged before: its settle gives back there. Another time zone since, or a
+ * caller's clock that was behind the counters', would name another period for the same moment.
+ */
+function inPeriodsOf({ limits, periods }: Charges, added: Charges): Charges {
+  const held = added.limits.map((limit, i) => {
+    const place = limits.findIndex((one) => sameCount(one, limit));
+    return place < 0 ? added.periods[i] : periods[place];
+  });
+  return { ...added, periods: held };
+}
+
+/**
+ * The admission of an extension: with the whole reservation as it is now, and the readings of what was added.
+ *
+ * @param charges all that the reservation holds, where that is more than before
+ */
+function admitted(
+  { inHand, reservation, use, compiled, now, engine }: Extended,
+  counted: Counted,
+  charges?: Charges,
+): AdmittedCall {
+  // Another extension may have been answered while this one was asked for.
+  const latest = IssuedReservation.is(inHand) ? IssuedReservation.whole(inHand) : inHand;
+  const before = latest === inHand ? reservation : latest;
+  const whole = new IssuedReservation({
+    ...before,
+    inputTokens: before.inputTokens + use.inputTokens,
+    outputTokens: before.outputTokens + use.outputTokens,
+    costNanoUsd: before.costNanoUsd + use.costNanoUsd,
+    charges: charges ?? before.charges,
+  });
+  if (IssuedReservation.is(latest)) IssuedReservation.extend(latest, whole);
+  engine.settings.ledger?.opened(whole);
+  return new AdmittedCall(whole, compiled.contentLogging, now, counted);
+}
+
+interface Extended {
+  /** What the caller has in hand, which may have been extended or changed since. */
+  readonly inHand: Reservation;
+  /** The same as it was when it was handed in. */
+  readonly reservation: Reservation;
+  readonly use: Use;
+  readonly compiled: CompiledChain;
+  readonly now: number;
+  readonly engine: Engine;
+}
+
+/** Whether tokens are asked for that a budget would have to pay and nobody knows the price of. */
+function isUnpriced(rule: CostRule, { models }: Reservation, use: AddedUse, { settings }: Engine): boolean {
+  if (use.isCostGiven || rule !== "enforce" || settings.unpriced !== "deny" || models.length === 0)
+    return false;
+  return models.every((model) => settings.prices.price(model) === undefined);
+}
+
+/** What comes on top, and whether the caller said what it costs. */
+interface AddedUse extends Use {
+  readonly isCostGiven: boolean;
+}
+
+/** @throws ValidationError where it is nothing */
+function askedFor(given: More): More {
+  const more = parse(moreSchema, given, "more");
+  if ((more.inputTokens ?? 0) + (more.maxOutputTokens ?? 0) === 0 && more.costUsd === undefined) {
+    throw new ValidationError([
+      { field: "more", expected: "inputTokens, maxOutputTokens or costUsd above zero" },
+    ]);
+  }
+  return more;
+}
+
+/**
+ * What comes on top. The price is that of the whole call as it is now, less what was reserved, so that a tier counts. Where no budget
+ * applies, tokens without a price cost nothing, as at the admission.
+ */
+function addedUse(reservation: Reservation, more: More, rule: CostRule, { settings }: Engine): AddedUse {
+  const inputTokens = more.inputTokens ?? 0;
+  const outputTokens = more.maxOutputTokens ?? 0;
+  const isCostGiven = more.costUsd !== undefined;
+  const use = { requests: 0, inputTokens, outputTokens, slots: 0, byok: reservation.byok, isCostGiven };
+  if (more.costUsd !== undefined) return { ...use, costNanoUsd: nanoUsd(more.costUsd) };
+  const input = reservation.inputTokens + inputTokens;
+  const output = reservation.outputTokens + outputTokens;
+  const prices = reservation.models.map((model) => settings.prices.price(model));
+  const unpriced = rule === "none" ? "deny" : settings.unpriced;
+  const cost = dearestCost(prices, input, output, reservation.parts, unpriced);
+  return { ...use, costNanoUsd: Math.max(0, cost - reservation.costNanoUsd) };
+}

@@ -1,0 +1,76 @@
+import { type Charges, chargeList } from "../../admission/charge.js";
+import type { EstimatedUse } from "../../admission/estimated-use.js";
+import type { Plan } from "../../admission/plan.js";
+import type { Counters, ReserveOutcome, ReserveRequest } from "../../counters/counters.js";
+import type { Usage } from "../../model/usage.js";
+import type { CachedChain } from "../chain/chain-cache.js";
+import type { Engine } from "../engine.js";
+import { guarded, type Told } from "../outage/guarded-counters.js";
+import type { CallIdempotency } from "./idempotency.js";
+
+/** One call on its way through the last step. */
+export interface Asked {
+  readonly call: Usage;
+  readonly requested: string;
+  readonly compiled: CachedChain;
+  readonly plan: Plan;
+  readonly use: EstimatedUse;
+  /** The one moment of the whole decision. */
+  readonly now: number;
+  readonly dryRun: boolean;
+  /** Where the call has a request id. */
+  readonly idempotency: CallIdempotency | undefined;
+}
+
+/** One reserve over every limit, on the ordinary way of counters. What the client has sent again is answered as sent once. */
+export async function reserve(
+  engine: Engine,
+  counters: Counters,
+  { compiled, now, dryRun, idempotency }: Asked,
+  charges: Charges,
+): Promise<ReserveOutcome> {
+  const request: ReserveRequest = {
+    id: engine.ids.next(),
+    orgId: compiled.orgId,
+    now,
+    ttlMs: engine.settings.reservationTtlMs,
+    charges: chargeList(charges),
+    // As plain data: adapters write it down.
+    idempotency: idempotency && { key: idempotency.key, fingerprint: idempotency.fingerprint },
+    dryRun,
+  };
+  const asked = guarded(engine.settings, counters);
+  const { lostReserves } = engine;
+  const answer = await lostReserves.during(request, () =>
+    asked.reserve(request, undoing(engine, asked, request)),
+  );
+  if (!counters.inProcess) lostReserves.undo(asked, request.orgId, now);
+  return isOwn(answer, request) ? { ...answer, outcome: "reserved" } : answer;
+}
+
+/** Whether an outcome is the reservation of this very request: made now or, where the client has sent it again, the first time. */
+function isOwn(outcome: ReserveOutcome, { id }: ReserveRequest): outcome is Reserved {
+  return outcome.outcome === "reserved" || (outcome.outcome === "replayed" && outcome.id === id);
+}
+
+type Reserved = Extract<ReserveOutcome, { readonly id: string }>;
+
+/**
+ * Gives back what counters charged without the gate's knowing: they failed without an answer, or they answered after it had given up
+ * waiting, as a client may have kept the command until it was connected again, or the server hung. With a request id the
+ * reservation is left for the next try to take over, unless the call passes without it.
+ */
+function undoing(
+  { settings, lostReserves }: Engine,
+  counters: Pick<Counters, "settle">,
+  request: ReserveRequest,
+): Told<ReserveOutcome> {
+  // Its caller is refused, and will come again.
+  const isLeft = request.idempotency !== undefined && settings.onCountersDown === "deny";
+  if (isLeft || request.dryRun) return {};
+  return {
+    onFailure: (error) => lostReserves.note(request, error),
+    onLate: (outcome) =>
+      isOwn(outcome, request) && lostReserves.undoLate(counters, request, settings.clock.now()),
+  };
+}

@@ -1,0 +1,31 @@
+import type { Use } from "../../admission/amounts.js";
+import type { LimitReading } from "../../admission/limit-reading.js";
+import type { NotOpen } from "../../counters/counters.js";
+
+/** What a call came to. */
+export interface Charged {
+  readonly requests: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** Input and output together. */
+  readonly tokens: number;
+  /** What the call cost, also where that was on the customer's own provider key and counted against no budget. */
+  readonly costNanoUsd: number;
+}
+
+/** The answer of `settle` and `release`. */
+export type Settlement =
+  | {
+      readonly settled: true;
+      readonly charged: Charged;
+      /**
+       * The limits that this settle put above their max, which is that of the admission: it may have been changed since. They
+       * refuse later calls until their window has moved on.
+       */
+      readonly overdraft: readonly LimitReading[];
+    }
+  | { readonly settled: false; readonly reason: NotOpen };
+
+export function chargedBy({ requests, inputTokens, outputTokens, costNanoUsd }: Use): Charged {
+  return { requests, inputTokens, outputTokens, tokens: inputTokens + outputTokens, costNanoUsd };
+}

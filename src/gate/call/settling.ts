@@ -1,0 +1,228 @@
+import { actualUse } from "../../admission/actual-use.js";
+import { amountOf, type Use } from "../../admission/amounts.js";
+import { type Charges, chargeList } from "../../admission/charge.js";
+import { type Limit, sameCount } from "../../admission/limit.js";
+import type { LimitReading } from "../../admission/limit-reading.js";
+import type { SettleOutcome } from "../../counters/counters.js";
+import { matches } from "../../model/patterns.js";
+import { plainActual } from "../../model/plain-usage.js";
+import { type Actual, actualSchema } from "../../model/usage.js";
+import { parse } from "../../model/validation.js";
+import type { Engine } from "../engine.js";
+import { contextOf } from "../events/events.js";
+import { countersOf } from "../outage/degrading.js";
+import { readingAfter } from "./admission.js";
+import { type Ending, ended } from "./ending.js";
+import { asItIs, IssuedReservation, type Reservation, reservationFrom } from "./reservation.js";
+import { chargedBy, type Settlement } from "./settlement.js";
+
+const NOTHING: Use = { requests: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0, slots: 0, byok: false };
+
+/** Corrects a reservation to what the call has really used, and closes it. Never refuses: the money is spent. */
+export function settle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
+  try {
+    const now = engine.settings.clock.now();
+    const reservation = reservationFrom(given);
+    const checked = plainActual(actual) ?? parse(actualSchema, actual, "actual");
+    const use = actualUse(reservation, checked, engine.settings, now);
+    const outcome = checked.disconnected ? "disconnected" : "settled";
+    const ending = { outcome, at: now, actual: checked } as const;
+    const { model } = checked;
+    if (model !== undefined && model !== reservation.model) {
+      return settleFallback(engine, asItIs(reservation), use, model, ending);
+    }
+    return close(engine, reservation, use, ending);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** Undoes a reservation, for a call that was never sent. */
+export async function release(engine: Engine, given: unknown): Promise<Settlement> {
+  const reservation = reservationFrom(given);
+  const at = engine.settings.clock.now();
+  return close(engine, reservation, NOTHING, { outcome: "released", at, actual: {} });
+}
+
+async function settleFallback(
+  engine: Engine,
+  reservation: Reservation,
+  use: Use,
+  model: string,
+  ending: Ending,
+): Promise<Settlement> {
+  engine.underWay.start();
+  try {
+    const charges = await chargesOfFallback(engine, reservation, model, use, ending.at);
+    // Not awaited: that is a step of its own, and waiting for room in the ledger must be part of none.
+    return closeElsewhere(engine, reservation, use, charges, ending);
+  } finally {
+    engine.underWay.end();
+  }
+}
+
+/** Closes a reservation: at once where that is in this process, as `admit` answers. */
+function close(engine: Engine, reservation: Reservation, use: Use, ending: Ending): Promise<Settlement> {
+  const held = IssuedReservation.held(reservation);
+  const { direct } = engine.settings.counters;
+  const used = held && direct?.settle(held, ending.at, use);
+  if (direct === undefined || used === undefined) {
+    return closeElsewhere(engine, asItIs(reservation), use, chargesOf(reservation, use), ending);
+  }
+  if (used.length === 0) return Promise.resolve(closed(engine, reservation, use, NO_READINGS, ending));
+  const outcome = { used, at: direct.now };
+  const overdraft = counted(engine, reservation, chargesOf(reservation, use), outcome, ending.at);
+  return Promise.resolve(closed(engine, reservation, use, overdraft, ending));
+}
+
+/** What a use comes to against each limit that was charged. */
+function chargesOf({ charges: { limits, periods } }: Reservation, use: Use): Charges {
+  return { limits, amounts: limits.map((limit) => amountOf(limit, use)), periods };
+}
+
+/**
+ * A step that the gate waits for when it closes.
+ *
+ * @param reservation a copy: the counters take their time
+ */
+async function closeElsewhere(
+  engine: Engine,
+  reservation: Reservation,
+  use: Use,
+  charges: Charges,
+  ending: Ending,
+): Promise<Settlement> {
+  engine.underWay.start();
+  try {
+    const conclude = (outcome: Settled) => {
+      engine.lostSettles.forget(reservation.id);
+      const overdraft = counted(engine, reservation, charges, outcome, ending.at);
+      return closed(engine, reservation, use, overdraft, ending);
+    };
+    const concludeLate = (outcome: Settled) =>
+      engine.lostSettles.wasTold(reservation.id)
+        ? counted(engine, reservation, charges, outcome, ending.at)
+        : conclude(outcome);
+    const outcome = await settleCounted(engine, reservation, charges, ending.at, concludeLate);
+    if (outcome.outcome === "already_settled") engine.lostSettles.tell(reservation.id);
+    if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
+    const answer = conclude(outcome);
+    return answer instanceof Promise ? await engine.underWay.aside(answer) : answer;
+  } catch (error) {
+    engine.lostSettles.note(reservation.id, error, () => ended(engine, reservation, use, ending));
+    throw error;
+  } finally {
+    engine.underWay.end();
+  }
+}
+
+type Settled = Extract<SettleOutcome, { readonly outcome: "settled" }>;
+
+/**
+ * The ordinary way of counters, unless they did not answer when the call was admitted.
+ *
+ * @param onLate is told where they have settled it after the caller was told that they do not answer: no second try will
+ */
+function settleCounted(
+  engine: Engine,
+  reservation: Reservation,
+  charges: Charges,
+  now: number,
+  onLate: (outcome: Settled) => unknown,
+): Promise<SettleOutcome> {
+  if (reservation.degraded === "uncounted") return Promise.resolve(engine.outage.close(reservation, now));
+  const { id, orgId } = reservation;
+  const request = { id, orgId, now, amounts: chargeList(charges) };
+  return countersOf(engine, reservation).settle(request, {
+    onLate: (outcome) => (outcome.outcome === "settled" ? onLate(outcome) : undefined),
+  });
+}
+
+/** Tells of what a settle left on the counts. Returns the limits that it overdrew. */
+function counted(
+  engine: Engine,
+  reservation: Reservation,
+  charges: Charges,
+  { used, at }: Pick<Settled, "used" | "at">,
+  now: number,
+): readonly LimitReading[] {
+  const overdraft = overdraftOf(reservation, charges, used, now, at ?? now);
+  if (overdraft.length > 0 && engine.events.wants("overdraft")) {
+    engine.events.emit("overdraft", { at: now, limits: overdraft, context: contextOf(reservation) });
+  }
+  engine.alerts.lookAfter(charges, used, now, reservation);
+  return overdraft;
+}
+
+/** Tells of a call that the counters have closed, and answers it: later where the ledger has to make room first. */
+function closed(
+  engine: Engine,
+  reservation: Reservation,
+  use: Use,
+  overdraft: readonly LimitReading[],
+  ending: Ending,
+): Settlement | Promise<Settlement> {
+  const settlement: Settlement = { settled: true, charged: chargedBy(use), overdraft };
+  const room = ended(engine, reservation, use, ending);
+  return room === undefined ? settlement : room.then(() => settlement);
+}
+
+const NO_READINGS: readonly LimitReading[] = Object.freeze([]);
+
+/** The enforced limits that this settle, by more than was reserved, put or kept above their max. */
+function overdraftOf(
+  { charges: reserved }: Reservation,
+  { limits, amounts, periods }: Charges,
+  used: readonly number[],
+  now: number,
+  countedAt: number,
+): readonly LimitReading[] {
+  let overdraft = NO_READINGS;
+  // By amounts, and a limit is read only where more was charged than reserved: most are not in the processor's cache.
+  for (let i = 0; i < amounts.length; i++) {
+    if ((amounts[i] ?? 0) <= (reserved.amounts[i] ?? 0)) continue;
+    const limit = limits[i] as Limit; // sound: there is an amount for each
+    const left = used[i] ?? 0;
+    if (limit.mode === "shadow" || left <= limit.max) continue;
+    overdraft = [...overdraft, readingAfter(limit, periods[i], left, now, countedAt)];
+  }
+  return overdraft;
+}
+
+/**
+ * After a fallback the limits of the model that was reserved for get everything back, and those of the model that
+ * answered are charged, over their max if need be.
+ *
+ * A model that is no permitted target is more likely another name of the one reserved for, such as a dated snapshot,
+ * than a fallback: then nothing is given back. That errs on the side of refusing.
+ */
+async function chargesOfFallback(
+  engine: Engine,
+  reservation: Reservation,
+  model: string,
+  use: Use,
+  now: number,
+): Promise<Charges> {
+  const { requested, charges, keyId, models, reservedAt } = reservation;
+  const isFallback = models.includes(model);
+  const limits = [...charges.limits];
+  const periods = [...charges.periods];
+  const amounts = limits.map((limit) => {
+    const spared = isFallback && limit.perModel !== undefined && !concerns(limit.perModel, model, requested);
+    return spared ? 0 : amountOf(limit, use);
+  });
+  // The money is spent: a directory that does not answer now must not keep the rest from being charged.
+  const found = await engine.keys.find({ keyId }, now).catch(() => undefined);
+  for (const limit of found?.limits ?? []) {
+    if (limit.perModel === undefined || !matches(limit.perModel, model)) continue;
+    if (charges.limits.some((reserved) => sameCount(reserved, limit))) continue;
+    limits.push(limit);
+    amounts.push(amountOf(limit, use));
+    periods.push(engine.calendar.clockOf(limit)?.at(reservedAt));
+  }
+  return { limits, amounts, periods };
+}
+
+function concerns(perModel: string, model: string, requested: string): boolean {
+  return matches(perModel, model) || matches(perModel, requested);
+}

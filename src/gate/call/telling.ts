@@ -1,0 +1,43 @@
+import type { Actual, Usage } from "../../model/usage.js";
+import type { KeyRef } from "../chain/key-resolver.js";
+import type { Engine } from "../engine.js";
+import type { Admission } from "./admission.js";
+import { admit } from "./admitting.js";
+import { asItIs, reservationFrom } from "./reservation.js";
+import type { Settlement } from "./settlement.js";
+import { release, settle } from "./settling.js";
+
+/** `admit` where somebody listens to each: the answer is told, with the time that it took. */
+export async function toldAdmit(engine: Engine, key: KeyRef, usage: Usage): Promise<Admission> {
+  const at = engine.settings.clock.now();
+  const startedAt = performance.now();
+  const admission = await admit(engine, key, usage, false);
+  engine.events.emit("admission", { at, admission, tookMs: performance.now() - startedAt });
+  return admission;
+}
+
+/** `settle` where somebody listens to each. */
+export function toldSettle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
+  return toldEnd(engine, given, (reservation) => settle(engine, reservation, actual), { ...actual });
+}
+
+/** `release` where somebody listens to each. */
+export function toldRelease(engine: Engine, given: unknown): Promise<Settlement> {
+  return toldEnd(engine, given, (reservation) => release(engine, reservation));
+}
+
+async function toldEnd(
+  engine: Engine,
+  given: unknown,
+  end: (reservation: unknown) => Promise<Settlement>,
+  actual?: Actual,
+): Promise<Settlement> {
+  const at = engine.settings.clock.now();
+  // What the call was settled for, whatever its caller does to either meanwhile.
+  const reservation = asItIs(reservationFrom(given));
+  const startedAt = performance.now();
+  const settlement = await end(given);
+  const tookMs = performance.now() - startedAt;
+  engine.events.emit("settlement", { at, settlement, reservation, tookMs, ...(actual && { actual }) });
+  return settlement;
+}

@@ -1,0 +1,149 @@
+import type { KeyChain } from "../../model/chain.js";
+import { membershipId, type Records } from "../../model/records.js";
+import type { Principal } from "../../policy/principal.js";
+import type { Storage } from "../../storage/storage.js";
+import type { Clock } from "../clock.js";
+import type { Directory } from "./directory.js";
+
+/** The org role that is an admin of every project without a membership. */
+export const OWNER = "owner";
+
+/** A directory that reads the records of a storage. */
+export function storageDirectory(storage: Storage, clock: Clock): Directory {
+  return {
+    async key(ref) {
+      const key = "keyId" in ref ? await storage.get("key", ref.keyId) : await keyOfHash(storage, ref.hash);
+      if (key === undefined) return undefined;
+      const { orgId, projectId, userId } = key;
+      const [org, project, holder] = await Promise.all([
+        orgOf(storage, orgId),
+        storage.get("project", projectId),
+        holderOf(storage, orgId, projectId, userId),
+      ]);
+      if (org === undefined || project?.orgId !== orgId) return undefined;
+      const found = { org, project: projectOf(project), holder, key: keyPart(key) };
+      const isAway = !holder.active || (holder.expiresAt !== undefined && clock.now() >= holder.expiresAt);
+      if (!key.revokedWithHolder || !isAway) return found;
+      // The holder's absence is why it stopped, and refuses it by itself; once they are back, it is a revoked key. Whoever asks
+      // may have read the clock before: with an end to come, nothing would refuse it.
+      return { ...found, holder: { ...holder, active: false }, key: { ...found.key, status: "active" } };
+    },
+
+    async principal(userId, orgId) {
+      const [member, projects] = await Promise.all([
+        storage.get("orgMember", membershipId(orgId, userId)),
+        storage.find("projectMember", { orgId, userId }),
+      ]);
+      return member && principalOf(member, projects, clock.now());
+    },
+
+    async scope({ orgId, projectId, userId }) {
+      const [org, project, holder] = await Promise.all([
+        orgOf(storage, orgId),
+        projectId === undefined ? undefined : storage.get("project", projectId),
+        projectId === undefined || userId === undefined
+          ? undefined
+          : holderOf(storage, orgId, projectId, userId),
+      ]);
+      if (org === undefined) return undefined;
+      const known = project?.orgId === orgId;
+      return {
+        org,
+        ...(known && { project: projectOf(project) }),
+        ...(known && holder?.active && { holder }),
+      };
+    },
+  };
+}
+
+/** A person in an org as their memberships make them at `now`: one that has ended counts for nothing. */
+export function principalOf(
+  { userId, orgId, role }: Records["orgMember"],
+  projects: readonly Records["projectMember"][],
+  now: number,
+): Principal {
+  const present = projects.filter(({ expiresAt }) => expiresAt === undefined || now < expiresAt);
+  const projectRoles = Object.fromEntries(present.map((member) => [member.projectId, member.role]));
+  return { userId, orgId, orgRole: role, projectRoles };
+}
+
+async function keyOfHash(storage: Storage, hash: string): Promise<Records["key"] | undefined> {
+  // INVARIANT: in this order. A rotation in between makes the current token the one before, never the other way round.
+  const [current] = await storage.find("key", { hash }, { limit: 1 });
+  if (current !== undefined) return current;
+  const [previous] = await storage.find("key", { previousHash: hash }, { limit: 1 });
+  return previous;
+}
+
+async function orgOf(storage: Storage, orgId: string): Promise<KeyChain["org"] | undefined> {
+  const [org, virtualModels, grants] = await Promise.all([
+    storage.get("org", orgId),
+    storage.find("virtualModel", { orgId }),
+    storage.find("creditGrant", { orgId }),
+  ]);
+  if (org === undefined) return undefined;
+  const { id, status, timeZone, limits, contentLogging } = org;
+  return {
+    id,
+    status,
+    timeZone,
+    limits,
+    contentLogging,
+    virtualModels: Object.fromEntries(virtualModels.map(({ alias, models }) => [alias, models])),
+    // A revoked grant still says that the org works with credits: without any it would have no bound at all.
+    ...(grants.length > 0 && { creditsNanoUsd: grantedNanoUsd(grants) }),
+  };
+}
+
+/** The credit of an org: what was granted and not revoked. */
+export function grantedNanoUsd(grants: readonly Records["creditGrant"][]): number {
+  return grants.reduce((sum, { status, nanoUsd }) => (status === "granted" ? sum + nanoUsd : sum), 0);
+}
+
+function projectOf({
+  id,
+  status,
+  models,
+  mcpServers,
+  limits,
+  contentLogging,
+}: Records["project"]): KeyChain["project"] {
+  return { id, status, models, mcpServers, limits, contentLogging };
+}
+
+async function holderOf(
+  storage: Storage,
+  orgId: string,
+  projectId: string,
+  userId: string,
+): Promise<KeyChain["holder"]> {
+  const [member, membership] = await Promise.all([
+    storage.get("orgMember", membershipId(orgId, userId)),
+    storage.get("projectMember", membershipId(orgId, projectId, userId)),
+  ]);
+  const isOwner = member?.role === OWNER;
+  return {
+    userId,
+    active: member !== undefined && (isOwner || membership !== undefined),
+    expiresAt: isOwner ? undefined : membership?.expiresAt,
+    limits: membership?.limits,
+  };
+}
+
+function keyPart(key: Records["key"]): KeyChain["key"] {
+  const { id, status, expiresAt, models, mcpServers, limits, contentLogging } = key;
+  const { previousHash, previousExpiresAt } = key;
+  return {
+    id,
+    status,
+    expiresAt,
+    models: models && [...models],
+    mcpServers: mcpServers && [...mcpServers],
+    limits,
+    contentLogging,
+    ...(previousHash !== undefined &&
+      previousExpiresAt !== undefined && {
+        previousToken: { hash: previousHash, expiresAt: previousExpiresAt },
+      }),
+  };
+}

@@ -1,0 +1,84 @@
+import type {
+  Counters,
+  ReserveOutcome,
+  ReserveRequest,
+  SettleOutcome,
+  SettleRequest,
+} from "../../counters/counters.js";
+import { isTollgateError } from "../../model/brand.js";
+import { CountersUnavailableError } from "../../model/errors.js";
+import type { GateSettings } from "../options.js";
+import { within } from "../within.js";
+import { isAnswer } from "./answer-form.js";
+
+/** Counters as a gate asks them. Those in this process tell nobody anything besides. */
+export interface GuardedCounters extends Pick<Counters, "read"> {
+  reserve(request: ReserveRequest, told?: Told<ReserveOutcome>): Promise<ReserveOutcome>;
+  settle(request: SettleRequest, told?: Told<SettleOutcome>): Promise<SettleOutcome>;
+}
+
+/** Which counters a gate asks, and how long it waits for them. */
+type Waited = Pick<GateSettings, "counters" | "countersTimeoutMs">;
+
+/** Who is told what comes of a step, besides the one who waits for it. What they throw or reject with is nobody's. */
+export interface Told<T> {
+  /** Of an answer that comes after nobody waits for it any more. */
+  readonly onLate?: (answer: T) => unknown;
+  /** Of a failure, whether somebody waits for it or not. */
+  readonly onFailure?: (error: unknown) => unknown;
+}
+
+/**
+ * The steps of counters, each waited for at most `countersTimeoutMs`. Counters in this process cannot be down: what they
+ * throw is a defect and passes as it is.
+ *
+ * Each step throws CountersUnavailableError where they fail, answer nothing that is an answer, or do not answer in time. A
+ * charge may have been made all the same: it errs on the side of refusing later calls.
+ */
+export function guarded(settings: Waited, counters: Counters = settings.counters): GuardedCounters {
+  if (counters.inProcess) return counters;
+  const ms = settings.countersTimeoutMs;
+  return {
+    reserve: (request, told) => answered(ms, () => counters.reserve(request), told),
+    settle: (request, told) => answered(ms, () => counters.settle(request), told),
+    read: (query) => answered(ms, () => counters.read(query)),
+  };
+}
+
+/**
+ * Closes counters, and waits for it as for a step.
+ *
+ * @throws CountersUnavailableError where they fail or are not closed in time
+ */
+export function closeCounters({ counters, countersTimeoutMs }: Waited): Promise<void> {
+  return counters.inProcess ? counters.close() : inTime(countersTimeoutMs, () => counters.close());
+}
+
+/** Whether counters said that nothing was done, for the caller's mistake. After any other error they may have done it. */
+export function isMistake(error: unknown): boolean {
+  return isTollgateError(error) && error.code !== "counters_unavailable";
+}
+
+async function answered<T>(ms: number, ask: () => Promise<T>, told?: Told<T>): Promise<T> {
+  const answer = await inTime(ms, ask, told);
+  if (isAnswer(answer)) return answer;
+  throw new CountersUnavailableError("the counters failed: what they answered has not the form of an answer");
+}
+
+async function inTime<T>(ms: number, ask: () => Promise<T>, { onLate, onFailure }: Told<T> = {}): Promise<T> {
+  let isLate = false;
+  try {
+    const answer = ask();
+    if (onFailure !== undefined) answer.catch(onFailure).catch(() => {});
+    if (onLate !== undefined) {
+      // The caller was told that they do not answer; what fails after that, nobody waits for.
+      answer.then((value) => isLate && isAnswer(value) && onLate(value)).catch(() => {});
+    }
+    return await within(ms, answer, () => {
+      isLate = true;
+      return new CountersUnavailableError(`the counters did not answer within ${ms} ms`);
+    });
+  } catch (error) {
+    throw isTollgateError(error) ? error : new CountersUnavailableError("the counters failed", error);
+  }
+}

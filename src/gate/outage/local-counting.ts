@@ -1,0 +1,165 @@
+import type { Charges, Reading } from "../../admission/charge.js";
+import type {
+  Counters,
+  ReadQuery,
+  ReserveOutcome,
+  ReserveRequest,
+  SettleOutcome,
+  SettleRequest,
+} from "../../counters/counters.js";
+import { Counting } from "../../counters/counting.js";
+import { OpenReservations } from "../../counters/open-reservations.js";
+import type { ReservationIds } from "../../counters/reservation-ids.js";
+import { ScopeCounts } from "../../counters/scope-counts.js";
+import { chunks } from "../chunks.js";
+import { LocalAccount, type LocalReservation, type Store } from "./local-account.js";
+
+/** Orgs of which the store is given something at a time. */
+const AT_A_TIME = 32;
+
+/**
+ * Counts in this process while the store does not answer, against a share of each limit, and remembers what it counted
+ * until the store has it.
+ *
+ * The store counts it when it is back, over a max if need be: the calls were made. Until then, other processes do not know of
+ * it. What this process dies with is lost to the store.
+ */
+export class LocalCounting implements Counters {
+  readonly inProcess = true;
+  readonly #share: number;
+  readonly #ids: ReservationIds;
+  /**
+   * INVARIANT: what it decides is noted in the same step. Were there a moment between the two, the store could take a
+   * reservation over in it that has ended or was extended.
+   */
+  readonly #counting: Counting;
+  readonly #reservations: OpenReservations;
+  /** What the store does not know of yet, by org; those first whose turn it is. */
+  readonly #accounts = new Map<string, LocalAccount>();
+  #giving: Promise<void> | undefined;
+
+  /**
+   * @param share the part of each limit that may be used here, above 0 and at most 1
+   * @param ids makes the ids of this process' reservations: no other reservation of the store has one of them
+   */
+  constructor(share: number, ids: ReservationIds) {
+    this.#share = share;
+    this.#ids = ids;
+    this.#reservations = new OpenReservations(ids);
+    this.#counting = new Counting(new ScopeCounts(), this.#reservations);
+  }
+
+  /** The charges against this process's share of each limit that refuses: rounded up, so that no limit becomes nothing. */
+  shared({ limits, amounts, periods }: Charges): Charges {
+    const shares = limits.map((limit) =>
+      limit.mode === "shadow" ? limit : { ...limit, max: Math.ceil(limit.max * this.#share) },
+    );
+    return { limits: shares, amounts, periods };
+  }
+
+  /** Whether a reservation is open here or has ended here: of one that another process made, or that the store took over, only the store knows. */
+  keeps(id: string): boolean {
+    return this.#reservations.get(id) !== undefined || this.#reservations.fate(id) !== "unknown_reservation";
+  }
+
+  /** Whether there is something that the store does not know of. */
+  get owes(): boolean {
+    return this.#accounts.size > 0;
+  }
+
+  /** Whether there is something of an org that the store does not know of. */
+  owesOf(orgId: string): boolean {
+    return this.#accounts.has(orgId);
+  }
+
+  async reserve(request: ReserveRequest): Promise<ReserveOutcome> {
+    const outcome = this.#counting.reserve(request);
+    if (outcome.outcome === "reserved" && !request.dryRun) {
+      const { id, charges, expiresAt } = outcome;
+      const account = this.#accountOf(request.orgId);
+      const before = account.get(id);
+      const idempotency = request.idempotency ?? before?.idempotency;
+      const part = { at: this.#reservations.now, charges: request.charges };
+      account.open(id, { expiresAt, charges, parts: [...(before?.parts ?? []), part], idempotency });
+    }
+    return outcome;
+  }
+
+  async settle(request: SettleRequest): Promise<SettleOutcome> {
+    const outcome = this.#counting.settle(request);
+    if (outcome.outcome === "settled") {
+      const account = this.#accountOf(request.orgId);
+      account.close(request.id, request.amounts, this.#reservations.now);
+      this.#forgetPaid(account);
+    }
+    return outcome;
+  }
+
+  async read(query: ReadQuery): Promise<Reading[]> {
+    return this.#counting.read(query);
+  }
+
+  async close(): Promise<void> {}
+
+  /**
+   * Gives the store what was counted here: what is closed as one sum for each org, what is open as reservations that it
+   * holds from now on. Where the store fails again for an org, the rest of that one is kept for the next time, and the others
+   * are given theirs: in a cluster, some may lie on a node that is down. Whoever asks while it is being given waits for that.
+   *
+   * @throws what the store has thrown first
+   */
+  giveBack(store: Store, now: number): Promise<void> {
+    this.#giving ??= this.#give(store, now).finally(() => {
+      this.#giving = undefined;
+    });
+    return this.#giving;
+  }
+
+  async #give(store: Store, now: number): Promise<void> {
+    const failures: unknown[] = [];
+    for (const some of chunks([...this.#accounts.values()], AT_A_TIME)) {
+      const before = failures.length;
+      await Promise.all(
+        some.map((account) =>
+          account.give(store, now).catch((error: unknown) => {
+            failures.push(error);
+            this.#putLast(account);
+          }),
+        ),
+      );
+      for (const account of some) this.#forgetPaid(account);
+      // Not a node but the store is down, and each that is left would be waited for.
+      if (failures.length - before === some.length) break;
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** From now on the store is asked for it. Its slots are free here, or the next outage would find them taken; the rest was used here. */
+  #endHere(orgId: string, id: string, { charges }: LocalReservation, now: number): void {
+    const open = this.#reservations.get(id);
+    const amounts = charges.map((charge) =>
+      charge.limit.meter === "inFlight" ? { ...charge, amount: 0 } : charge,
+    );
+    this.#counting.settle({ id, orgId, now, amounts });
+    // How it ends is not known here, however long ago that was.
+    if (open) this.#reservations.close(id, open, "unknown_reservation");
+  }
+
+  #putLast(account: LocalAccount): void {
+    this.#accounts.delete(account.orgId);
+    this.#accounts.set(account.orgId, account);
+  }
+
+  #forgetPaid(account: LocalAccount): void {
+    if (!account.owes) this.#accounts.delete(account.orgId);
+  }
+
+  /** The one of an org, until it owes nothing. */
+  #accountOf(orgId: string): LocalAccount {
+    const known = this.#accounts.get(orgId);
+    if (known !== undefined) return known;
+    const made = new LocalAccount(orgId, this.#ids, (id, held, now) => this.#endHere(orgId, id, held, now));
+    this.#accounts.set(orgId, made);
+    return made;
+  }
+}

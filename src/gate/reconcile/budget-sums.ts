@@ -1,0 +1,183 @@
+import { type Limit, scopeKey } from "../../admission/limit.js";
+import type { Period } from "../../admission/period.js";
+import type { ReadableSink, SumField, SumQuery } from "../../ledger/sink.js";
+import type { UsageEvent } from "../../ledger/usage-event.js";
+import { NotFoundError } from "../../model/errors.js";
+import { masked } from "../../model/masked.js";
+import { matches } from "../../model/patterns.js";
+import type { Engine } from "../engine.js";
+import type { ReconcileQuery } from "./reconciling.js";
+
+/** A budget in its current period. */
+export interface Budget {
+  readonly limit: Limit;
+  readonly period: Period | undefined;
+  /** Since when it counts, where that is no period's beginning. */
+  readonly from: number;
+  readonly projectId: string;
+}
+
+/** Every budget over the keys, each once, in its current period. */
+export async function budgetsOf(
+  engine: Engine,
+  sink: ReadableSink,
+  { orgId, keyIds: asked }: Pick<ReconcileQuery, "orgId" | "keyIds">,
+  now: number,
+): Promise<Budget[]> {
+  const keyIds = asked ?? (await keysOf(engine, sink, orgId, now));
+  const creditFrom = await firstGrantAt(engine, orgId);
+  const budgets = new Map<string, Budget>();
+  for (const id of keyIds) {
+    const found = await engine.keys.find({ keyId: id }, now);
+    if (found === undefined || found.orgId !== orgId) {
+      if (asked !== undefined) throw new NotFoundError("key", id);
+      continue; // it has spent and is gone; what is above it is compared through the others
+    }
+    const { limits, projectId } = found;
+    for (const limit of limits) {
+      if (limit.meter !== "cost") continue;
+      const period = engine.calendar.clockOf(limit)?.at(now);
+      budgets.set(`${limit.scopeKey} ${limit.field}`, {
+        limit,
+        period,
+        from: limit.window.name === "credits" ? creditFrom : 0,
+        projectId,
+      });
+    }
+  }
+  return [...budgets.values()];
+}
+
+/** The keys on record, and those with calls: a directory of somebody's own cannot be asked for its keys. */
+async function keysOf(
+  { settings }: Engine,
+  sink: ReadableSink,
+  orgId: string,
+  now: number,
+): Promise<string[]> {
+  const recorded = (await settings.storage?.find("key", { orgId })) ?? [];
+  const all = { orgId, from: 0, to: now + 1, now, by: ["keyId"] } as const;
+  const ended = await sink.sum(all);
+  const open = await sink.sum({ ...all, underWay: true });
+  return [
+    ...new Set([...recorded.map(({ id }) => id), ...[...ended, ...open].map(({ group }) => group[0] ?? "")]),
+  ];
+}
+
+/** What a ledger says of a budget. */
+export interface Spent {
+  /** What the calls cost whose end it knows. */
+  readonly endedNanoUsd: number;
+  /** The estimates of the calls that nobody settled in time. */
+  readonly expiredNanoUsd: number;
+  /** The estimates of the calls under way. */
+  readonly openNanoUsd: number;
+}
+
+const BY: readonly SumField[] = [
+  "projectId",
+  "userId",
+  "keyId",
+  "model",
+  "requested",
+  "countedAs",
+  "mcp",
+  "outcome",
+];
+
+/** What the ledger says of each budget, by two queries for each period. */
+export async function spentOf(
+  sink: ReadableSink,
+  orgId: string,
+  budgets: readonly Budget[],
+  now: number,
+): Promise<Spent[]> {
+  const sums = budgets.map(() => ({ ended: 0n, expired: 0n, open: 0n }));
+  const periods = new Map(budgets.map((budget) => [`${startOf(budget)} ${endOf(budget)}`, budget]));
+  for (const one of periods.values()) {
+    const from = startOf(one);
+    const to = endOf(one);
+    const places = new Map<string, number[]>();
+    for (const [i, budget] of budgets.entries()) {
+      if (startOf(budget) !== from || endOf(budget) !== to) continue;
+      const { scopeKey } = budget.limit;
+      places.set(scopeKey, [...(places.get(scopeKey) ?? []), i]);
+    }
+    const add = async (query: Pick<SumQuery, "underWay">) => {
+      for (const row of await sink.sum({ orgId, from, to, now, by: BY, ...query })) {
+        const { call, outcome } = callOf(orgId, row.group);
+        for (const i of scopeKeysOf(call).flatMap((key) => places.get(key) ?? [])) {
+          const limit = budgets[i]?.limit;
+          const sum = sums[i];
+          if (limit === undefined || sum === undefined || !concerns(limit, call)) continue;
+          const part = outcome !== "open" ? "ended" : query.underWay ? "open" : "expired";
+          sum[part] += row.costNanoUsd + (limit.countByok ? row.byokNanoUsd : 0n);
+        }
+      }
+    };
+    await add({});
+    await add({ underWay: true });
+  }
+  return sums.map(({ ended, expired, open }) => ({
+    endedNanoUsd: Number(ended),
+    expiredNanoUsd: Number(expired),
+    openNanoUsd: Number(open),
+  }));
+}
+
+type Whose = Pick<
+  UsageEvent,
+  "orgId" | "projectId" | "userId" | "keyId" | "model" | "requested" | "countedAs" | "mcp"
+>;
+
+/** Whose calls a row of {@link BY} adds up. */
+function callOf(orgId: string, group: readonly string[]): { readonly call: Whose; readonly outcome: string } {
+  const [
+    projectId = "",
+    userId = "",
+    keyId = "",
+    model = "",
+    requested = "",
+    countedAs = "",
+    mcp,
+    outcome = "",
+  ] = group;
+  const call = { orgId, projectId, userId, keyId, model, requested, countedAs, mcp: mcp === "true" };
+  return { call, outcome };
+}
+
+/** The four scopes of a call. */
+function scopeKeysOf({ orgId, projectId, userId, keyId }: Whose): string[] {
+  return [
+    scopeKey("org", orgId),
+    scopeKey("project", orgId, projectId),
+    scopeKey("member", orgId, projectId, userId),
+    scopeKey("key", orgId, keyId),
+  ];
+}
+
+/**
+ * Whether a limit of one of its scopes is about a call. The ledger masks what may be a token in the names of models, so the
+ * pattern is masked, too: of two names that differ in nothing else, each counts for the other.
+ */
+function concerns({ perModel }: Limit, { mcp, countedAs, requested, model }: Whose): boolean {
+  if (perModel === undefined) return true;
+  const pattern = masked(perModel);
+  return !mcp && [countedAs, requested, model].some((name) => matches(pattern, name));
+}
+
+export function startOf({ period, from }: Budget): number {
+  return period?.startsAt ?? from;
+}
+
+/** When an org began to spend credit: what it had spent before was no credit. */
+async function firstGrantAt({ settings: { storage } }: Engine, orgId: string): Promise<number> {
+  const grants = (await storage?.find("creditGrant", { orgId })) ?? [];
+  const first = Math.min(...grants.map(({ createdAt }) => createdAt));
+  return Number.isFinite(first) ? first : 0;
+}
+
+/** Of a lifetime, beyond every moment. */
+function endOf({ period }: Budget): number {
+  return period?.endsAt ?? Number.MAX_SAFE_INTEGER;
+}

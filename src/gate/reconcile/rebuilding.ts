@@ -1,0 +1,91 @@
+import type { Charge } from "../../admission/charge.js";
+import type { UsageEvent } from "../../ledger/usage-event.js";
+import { chunks } from "../chunks.js";
+import type { Engine } from "../engine.js";
+import { guarded } from "../outage/guarded-counters.js";
+import type { Budget } from "./budget-sums.js";
+
+/** If a process dies in the middle of a rebuild, the others can begin one after this time. */
+const TURN_TTL_MS = 60_000;
+
+/** For a reservation that is left to expire. */
+const RAISED_TTL_MS = 10_000;
+
+/** Questions to the counters at a time. */
+const AT_A_TIME = 32;
+
+/**
+ * The turn of one process to rebuild counts of an org: two at once would both see the same missing. It is a reservation of
+ * nothing, under an idempotency key that no call can have.
+ *
+ * @returns what ends the turn; undefined where another process has it
+ */
+export async function turnToRebuild(
+  engine: Engine,
+  orgId: string,
+  now: number,
+): Promise<(() => Promise<void>) | undefined> {
+  const counters = guarded(engine.settings);
+  const id = engine.ids.next();
+  const idempotency = { key: JSON.stringify(["rebuild", orgId]), fingerprint: "rebuild" };
+  const request = { id, orgId, now, ttlMs: TURN_TTL_MS, charges: [], idempotency };
+  const { outcome } = await counters.reserve(request);
+  if (outcome !== "reserved") return undefined;
+  return async () => {
+    try {
+      await counters.settle({ id, orgId, now, amounts: [] });
+    } catch {} // it ends by itself
+  };
+}
+
+/**
+ * What the counters hold for each budget on account of calls that are under way. The counters are asked: the ledger cannot tell
+ * such calls from those whose end it has lost, nor from those that the counters have lost. At most what the ledger knew of each
+ * call: an extension made since is not in the counts that this is compared with.
+ */
+export async function heldFor(
+  engine: Engine,
+  budgets: readonly Budget[],
+  calls: readonly UsageEvent[],
+  now: number,
+): Promise<number[]> {
+  const places = new Map(budgets.map(({ limit }, i) => [nameOf(limit), i]));
+  const held = budgets.map(() => 0);
+  for (const some of chunks(calls, AT_A_TIME)) {
+    await Promise.all(
+      some.map(async (call) => {
+        for (const { limit, period, amount } of await chargesOf(engine, call, now)) {
+          const i = places.get(nameOf(limit));
+          if (i === undefined || budgets[i]?.period?.index !== period?.index) continue;
+          held[i] = (held[i] ?? 0) + Math.min(amount, call.costNanoUsd);
+        }
+      }),
+    );
+  }
+  return held;
+}
+
+/** What an open reservation holds; nothing where it is not open. Asked by an extension by nothing that is not made. */
+async function chargesOf(engine: Engine, { id, orgId }: UsageEvent, now: number): Promise<readonly Charge[]> {
+  const ttlMs = engine.settings.reservationTtlMs;
+  const request = { id, orgId, now, ttlMs, charges: [], extend: true, dryRun: true };
+  const answer = await guarded(engine.settings).reserve(request);
+  return answer.outcome === "reserved" ? answer.charges : [];
+}
+
+function nameOf({ scopeKey, field }: Charge["limit"]): string {
+  return `${scopeKey} ${field}`;
+}
+
+/** Raises a count, over its max if need be. The reservation is left to expire: what it charged stays charged. */
+export async function raise(
+  engine: Engine,
+  orgId: string,
+  { limit, period }: Budget,
+  missing: number,
+  now: number,
+): Promise<void> {
+  const charge: Charge = { limit: { ...limit, mode: "shadow" }, amount: missing, period };
+  const request = { id: engine.ids.next(), orgId, now, ttlMs: RAISED_TTL_MS, charges: [charge] };
+  await guarded(engine.settings).reserve(request);
+}

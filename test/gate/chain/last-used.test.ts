@@ -1,0 +1,140 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type KeyInUse, LastUsed, NO_EPOCH } from "../../../src/gate/chain/last-used.js";
+import { createGate } from "../../../src/gate/gate.js";
+import { memoryStorage } from "../../../src/storage/memory.js";
+
+function inUse(keyId: string): KeyInUse {
+  return { keyId, usePlace: 0, useEpoch: NO_EPOCH };
+}
+
+describe("when keys were last used", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  async function world() {
+    const storage = memoryStorage();
+    const commit = vi.spyOn(storage, "commit");
+    const gate = createGate({ storage });
+    const olga = gate.as({ userId: "olga" });
+    await olga.orgs.create({ id: "acme", name: "Acme" });
+    await olga.projects.create({ orgId: "acme", id: "web", name: "Web" });
+    const { key, token } = await olga.keys.create({ orgId: "acme", projectId: "web" });
+    commit.mockClear();
+    return { storage, commit, gate, olga, keyId: key.id, token };
+  }
+
+  test("many calls are one write, a minute later, and are seen at once", async () => {
+    const { commit, gate, olga, keyId, token } = await world();
+    for (let i = 0; i < 50; i++) {
+      vi.advanceTimersByTime(100);
+      await gate.admit(token, { model: "a" });
+    }
+    const usedAt = Date.now();
+    expect(commit).not.toHaveBeenCalled();
+    expect(await olga.keys.get({ keyId })).toMatchObject({ lastUsedAt: usedAt, version: 1 });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(commit).toHaveBeenCalledTimes(1);
+    expect(await olga.keys.get({ keyId })).toMatchObject({ lastUsedAt: usedAt, version: 1 });
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(commit).toHaveBeenCalledTimes(1);
+  });
+
+  test("what has gathered is written when the gate closes", async () => {
+    const { storage, gate, keyId, token } = await world();
+    await gate.admit(token, { model: "a" });
+    await gate.close();
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ orgId: "acme", usedAt: Date.now() });
+  });
+
+  test("of two processes the later use counts, and a deleted key leaves nothing", async () => {
+    const { storage, olga, keyId } = await world();
+    const [one, two] = [new LastUsed(storage), new LastUsed(storage)];
+    const key = inUse(keyId);
+    one.record(key, 1000);
+    two.record(inUse(keyId), 2000);
+    await Promise.all([one.flush(), two.flush()]);
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ usedAt: 2000 });
+    one.record(key, 1500);
+    await one.flush();
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ usedAt: 2000 });
+    one.record(key, 3000);
+    await olga.projects.delete({ projectId: "web" });
+    await one.flush();
+    expect(await storage.get("keyUse", keyId)).toBeUndefined();
+  });
+
+  test("a storage that fails loses nothing and stops nobody", async () => {
+    const { storage, commit, keyId } = await world();
+    const lastUsed = new LastUsed(storage);
+    const key = inUse(keyId);
+    const warning = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    commit.mockRejectedValueOnce(new Error("down"));
+    lastUsed.record(key, 1000);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(warning).toHaveBeenCalledOnce();
+    warning.mockRestore();
+    expect(await lastUsed.of([keyId])).toEqual([1000]);
+    await lastUsed.flush();
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ usedAt: 1000 });
+  });
+
+  test("a storage that fails is tried again a minute later", async () => {
+    const { storage, commit, keyId } = await world();
+    const lastUsed = new LastUsed(storage);
+    const key = inUse(keyId);
+    const warning = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    commit.mockRejectedValueOnce(new Error("down"));
+    lastUsed.record(key, 1000);
+    await vi.advanceTimersByTimeAsync(120_000);
+    warning.mockRestore();
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ usedAt: 1000 });
+  });
+
+  test("a use while another one is being written is not lost", async () => {
+    const { storage, commit, keyId } = await world();
+    const lastUsed = new LastUsed(storage);
+    const key = inUse(keyId);
+    lastUsed.record(key, 1000);
+    const write = storage.commit.bind(storage);
+    commit.mockImplementationOnce(async (changes) => {
+      lastUsed.record(key, 2000);
+      await write(changes);
+    });
+    await lastUsed.flush();
+    expect(await lastUsed.of([keyId])).toEqual([2000]);
+    await lastUsed.flush();
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ usedAt: 2000 });
+  });
+
+  test("a key that is named by its token and by its id has one last use", async () => {
+    const { gate, olga, keyId, token } = await world();
+    for (const key of [token, { keyId }, token]) {
+      vi.advanceTimersByTime(1000);
+      await gate.admit(key, { model: "a" });
+      expect(await olga.keys.get({ keyId })).toMatchObject({ lastUsedAt: Date.now() });
+    }
+  });
+
+  test("uses of keys whose earlier ones were written, in any order, are noted to nobody else", async () => {
+    const { storage, olga } = await world();
+    const lastUsed = new LastUsed(storage);
+    const ids = ["a", "b", "c", "d"];
+    for (const id of ids) await olga.keys.create({ orgId: "acme", projectId: "web", id });
+    const keys = ids.map(inUse);
+    let now = 1000;
+    const latest: Record<string, number> = {};
+    for (const order of ["abc", "cab", "bd", "acb", "cad", "ba"]) {
+      for (const id of order) {
+        latest[id] = ++now;
+        lastUsed.record(keys[ids.indexOf(id)] as KeyInUse, now); // sound: it is one of the four
+      }
+      expect(await lastUsed.of(ids)).toEqual(ids.map((id) => latest[id]));
+      await lastUsed.flush();
+      expect(await lastUsed.of(ids)).toEqual(ids.map((id) => latest[id]));
+    }
+  });
+});

@@ -1,0 +1,59 @@
+import { createLedger, memoryLedgerSink } from "tollgate";
+import { describe, expect, it } from "vitest";
+import { passed, settled } from "../../scenarios/answers.js";
+import { limited, NOON, world } from "../world.js";
+
+const KEY = { keyId: "k1" };
+const CALL = { model: "gpt-4o", inputTokens: 10, maxOutputTokens: 10, costUsd: 0.1 };
+const BUDGET = limited({ key: { budget: { usd: 1, reset: "daily" } } });
+const MIDNIGHT = NOON + 12 * 3_600_000;
+
+describe("reconcile", () => {
+  const ORG = { orgId: "o1" };
+  function accounting(options: object = {}, chain = BUDGET) {
+    const sink = memoryLedgerSink();
+    const clock = { at: NOON, now: () => clock.at };
+    const open = () => {
+      const ledger = createLedger({ sink, clock });
+      return { ...world(chain, { ledger, clock, unpriced: "free", ...options }), ledger };
+    };
+    return { clock, open };
+  }
+
+  it("names a call as long as its reservation lives, be that longer than a day", async () => {
+    const { clock, open } = accounting({ reservationTtlMs: 3 * 86_400_000 });
+    const { gate } = open();
+    const { id } = passed(await gate.admit(KEY, CALL)).reservation;
+    clock.at += 2 * 86_400_000;
+    expect(await gate.reconcile(ORG)).toMatchObject({ unended: [{ id, expired: false }] });
+  });
+
+  it("compares the budgets of a key of which the ledger has nothing but calls under way", async () => {
+    const { open } = accounting();
+    const { gate } = open();
+    passed(await gate.admit(KEY, CALL));
+    expect(await gate.reconcile(ORG)).toMatchObject({ budgets: 1, differences: [] });
+  });
+
+  it("rebuilds a day without what calls of the day before hold", async () => {
+    const budget = [
+      { usd: 1, reset: "daily" as const },
+      { usd: 9, reset: "monthly" as const },
+    ];
+    const { clock, open } = accounting({}, limited({ key: { budget } }));
+    const { gate, ledger } = open();
+    clock.at = MIDNIGHT - 60_000;
+    passed(await gate.admit(KEY, { ...CALL, costUsd: 0.3 })); // of yesterday, and open
+    clock.at = MIDNIGHT + 60_000;
+    const lost = open(); // whose counts are not here
+    const { reservation } = passed(await lost.gate.admit(KEY, { ...CALL, costUsd: 0.5 }));
+    settled(await lost.gate.settle(reservation, { costUsd: 0.5 }));
+    await Promise.all([ledger.flush(), lost.ledger.flush()]);
+    await gate.reconcile({ ...ORG, rebuild: true });
+    const readings = await gate.usage({ ...ORG, keyId: "k1" });
+    expect(readings.map(({ window, usd }) => [window, usd?.used])).toEqual([
+      ["daily", 0.5],
+      ["monthly", 0.8],
+    ]);
+  });
+});

@@ -1,0 +1,446 @@
+import {
+  CountersUnavailableError,
+  createGate,
+  createLedger,
+  type Gate,
+  type KeyChain,
+  LedgerUnavailableError,
+  memoryCounters,
+  memoryLedgerSink,
+  type Usage,
+} from "tollgate";
+import { describe, expect, it } from "vitest";
+import { passed, readingOf } from "../../scenarios/answers.js";
+import { aChain, elsewhere, limited, NOON, world } from "../world.js";
+
+const KEY = { keyId: "k1" };
+const BUDGET = { budget: { usd: 1, reset: "monthly" as const } };
+
+/** A gate with a ledger; `loseCounters` makes another over the same ledger, its counters empty. */
+function accounting(chain: KeyChain | readonly KeyChain[]) {
+  const sink = memoryLedgerSink();
+  const clock = { at: NOON, now: () => clock.at };
+  const open = () => {
+    const ledger = createLedger({ sink, clock });
+    const counters = memoryCounters();
+    return { ...world(chain, { ledger, clock, counters, unpriced: "free" }), ledger, counters };
+  };
+  const spend = async (
+    { gate, ledger }: ReturnType<typeof open>,
+    costUsd: number,
+    usage: Partial<Usage> = {},
+  ) => {
+    const { reservation } = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd, ...usage }));
+    await gate.settle(reservation, { costUsd });
+    await ledger.flush();
+  };
+  return { sink, clock, open, spend };
+}
+
+const ORG = { orgId: "o1" };
+
+describe("reconcile", () => {
+  it("finds nothing where every call is in both, at every scope", async () => {
+    const { open, spend } = accounting(
+      limited({ org: BUDGET, project: BUDGET, member: BUDGET, key: BUDGET }),
+    );
+    const one = open();
+    await spend(one, 0.1);
+    await spend(one, 0.2);
+    const { reservation } = passed(await one.gate.admit(KEY, { model: "gpt-4o", costUsd: 0.3 }));
+    await one.gate.release(reservation);
+    expect(await one.gate.reconcile(ORG)).toEqual({ at: NOON, budgets: 4, differences: [], unended: [] });
+  });
+
+  it("names calls that are under way, and they explain themselves", async () => {
+    const { open } = accounting(limited({ key: BUDGET }));
+    const { gate } = open();
+    const { reservation } = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.3 }));
+    expect(await gate.reconcile(ORG)).toMatchObject({
+      differences: [],
+      unended: [{ id: reservation.id, keyId: "k1", model: "gpt-4o", expired: false, costNanoUsd: 0.3e9 }],
+    });
+  });
+
+  it("names every call of a key that is under way, not only its first", async () => {
+    const { open } = accounting(limited({ key: BUDGET }));
+    const { gate } = open();
+    const admit = async () => passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.1 })).reservation.id;
+    const ids = [await admit(), await admit(), await admit()];
+    const { differences, unended } = await gate.reconcile(ORG);
+    expect(unended.map(({ id }) => id)).toEqual(ids);
+    expect(differences).toEqual([]);
+  });
+
+  it("agrees with the counters about a call that nobody settled", async () => {
+    const { open, clock } = accounting(limited({ key: BUDGET }));
+    const { gate } = open();
+    passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.3 }));
+    clock.at += 3_600_000;
+    expect(await gate.reconcile(ORG)).toMatchObject({ differences: [], unended: [{ expired: true }] });
+  });
+
+  it("names each budget whose counts were lost, and leaves them unless it is told to rebuild", async () => {
+    const { open, spend } = accounting(limited({ org: BUDGET, key: BUDGET }));
+    await spend(open(), 0.4);
+    const { gate } = open();
+    const { differences } = await gate.reconcile(ORG);
+    expect(differences).toMatchObject([
+      { limit: { scope: "org" }, countersNanoUsd: 0, ledgerNanoUsd: 0.4e9, differenceNanoUsd: -0.4e9 },
+      { limit: { scope: "key" }, countersNanoUsd: 0, ledgerNanoUsd: 0.4e9, rebuiltNanoUsd: 0 },
+    ]);
+    expect(await readingOf(gate, "cost")).toMatchObject({ used: 0 });
+  });
+
+  it("rebuilds lost counts, over the max where so much was spent, and then finds nothing", async () => {
+    const { open, spend } = accounting(limited({ org: BUDGET, key: { budget: { usd: 1, reset: "never" } } }));
+    const before = open();
+    await spend(before, 0.9);
+    const { reservation } = passed(await before.gate.admit(KEY, { model: "gpt-4o", costUsd: 0.1 }));
+    await before.gate.settle(reservation, { costUsd: 0.7 });
+    await before.gate.reconcile(ORG); // writes what is pending
+    const { gate } = open();
+    const { differences } = await gate.reconcile({ ...ORG, rebuild: true });
+    expect(differences.map(({ rebuiltNanoUsd }) => rebuiltNanoUsd)).toEqual([1.6e9, 1.6e9]);
+    expect((await readingOf(gate, "cost")).usd).toEqual({ max: 1, used: 1.6, remaining: 0 });
+    expect((await readingOf(gate, "cost", "org")).usd?.used).toBe(1.6);
+    expect((await gate.reconcile(ORG)).differences).toEqual([]);
+  });
+
+  it("never lowers what the counters hold", async () => {
+    const { open, spend, clock } = accounting(limited({ key: BUDGET }));
+    await spend(open(), 0.1);
+    const { gate, counters } = open();
+    const unrecorded = world(limited({ key: BUDGET }), { clock, counters, unpriced: "free" }).gate;
+    const { reservation } = passed(await unrecorded.admit(KEY, { model: "gpt-4o", costUsd: 0.5 }));
+    await unrecorded.settle(reservation, { costUsd: 0.5 });
+    const { differences } = await gate.reconcile({ ...ORG, rebuild: true });
+    expect(differences).toMatchObject([{ differenceNanoUsd: 0.4e9, rebuiltNanoUsd: 0 }]);
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(0.5);
+  });
+
+  it("gives lost counts back while calls are under way, exactly, whatever these come to", async () => {
+    const { open, spend } = accounting(
+      limited({ org: BUDGET, key: { budget: { usd: 100, reset: "never" } } }),
+    );
+    const before = open();
+    await spend(before, 0.1);
+    const lost = passed(await before.gate.admit(KEY, { model: "gpt-4o", costUsd: 0.2 })); // at the loss
+    await before.ledger.flush();
+    const { gate } = open();
+    const admit = async () => passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.05 })).reservation;
+    const [one, two] = [await admit(), await admit()];
+    const extended = passed(await gate.extend(two, { costUsd: 0.03 })).reservation;
+    const { differences } = await gate.reconcile({ ...ORG, rebuild: true });
+    expect(differences.map(({ rebuiltNanoUsd }) => rebuiltNanoUsd)).toEqual([0.1e9, 0.1e9]);
+    const used = async () => [
+      (await readingOf(gate, "cost")).usd?.used,
+      (await readingOf(gate, "cost", "org")).usd?.used,
+    ];
+    expect(await used()).toEqual([0.23, 0.23]);
+    await gate.settle(one, { costUsd: 0.01 });
+    await gate.release(extended);
+    expect(await used()).toEqual([0.11, 0.11]);
+    // Nobody knows what the call came to that was under way at the loss: its counters are gone.
+    expect(await gate.settle(lost.reservation, { costUsd: 0.15 })).toMatchObject({ settled: false });
+  });
+
+  it("adds too little and never too much where calls are admitted, or settled, while the ledger is read", async () => {
+    for (const doing of ["admits", "settles"] as const) {
+      const { sink, open, spend } = accounting(limited({ key: { budget: { usd: 100, reset: "monthly" } } }));
+      await spend(open(), 2);
+      const two = open(); // its counts are lost
+      const call = { model: "gpt-4o", costUsd: 3 };
+      const early = passed(await two.gate.admit(KEY, call)).reservation;
+      await two.ledger.flush();
+      const read = sink.open.bind(sink);
+      let truth = 2 + 3;
+      let reads = 0;
+      const racing = {
+        ...sink,
+        async open(query: Parameters<typeof read>[0]) {
+          if (++reads !== 2) return read(query); // the first is for what is told, the second for what is added
+          if (doing === "settles") {
+            const found = await read(query);
+            await two.gate.settle(early, { costUsd: 1 });
+            truth = 2 + 1;
+            return found;
+          }
+          passed(await two.gate.admit(KEY, call));
+          truth = 2 + 3 + 3;
+          await two.ledger.flush();
+          return read(query);
+        },
+      };
+      const ledger = createLedger({ sink: racing, clock: two.clock });
+      const { gate } = world(limited({ key: { budget: { usd: 100, reset: "monthly" } } }), {
+        ledger,
+        clock: two.clock,
+        counters: two.counters,
+        unpriced: "free",
+      });
+      await gate.reconcile({ ...ORG, rebuild: true });
+      expect(reads).toBe(2);
+      expect((await readingOf(gate, "cost")).usd?.used).toBeLessThanOrEqual(truth);
+    }
+  });
+
+  it("may rebuild twice in a moment", async () => {
+    const { open, spend } = accounting(limited({ key: BUDGET }));
+    await spend(open(), 0.1);
+    const { gate } = open();
+    await gate.reconcile({ ...ORG, rebuild: true });
+    await spend(open(), 0.2); // in counters that are lost as well
+    const { differences } = await gate.reconcile({ ...ORG, rebuild: true });
+    expect(differences).toMatchObject([{ rebuiltNanoUsd: 0.2e9 }]);
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(0.3);
+  });
+
+  describe("after an outage that a process counted by itself", () => {
+    /** A gate over counters that can be down, and what a look at the store says. */
+    function withOutages(chain = limited({ key: { budget: { usd: 100, reset: "monthly" } } })) {
+      const down = new Set<string>();
+      const behind = memoryCounters();
+      const counters = elsewhere((orgId) => {
+        if (down.has(orgId)) throw new Error("ECONNREFUSED");
+      }, behind);
+      const sink = memoryLedgerSink();
+      const clock = { at: NOON, now: () => clock.at };
+      const open = (over = sink) => {
+        const ledger = createLedger({ sink: over, clock });
+        const local = { onCountersDown: "local", localShare: 1 } as const;
+        const chains = [
+          chain,
+          aChain({ org: { id: "o2" }, project: { id: "p2" }, key: { id: "k2", limits: BUDGET } }),
+        ];
+        return { ...world(chains, { ledger, clock, counters, unpriced: "free", ...local }), ledger };
+      };
+      const spend = async (gate: Gate, costUsd: number, key = KEY) => {
+        const { reservation } = passed(await gate.admit(key, { model: "gpt-4o", costUsd }));
+        await gate.settle(reservation, { costUsd });
+      };
+      const store = world(chain, { counters: behind, clock }).gate;
+      const used = async () => (await readingOf(store, "cost")).usd?.used;
+      return { open, spend, used, sink, down };
+    }
+
+    it("gives the counters what is theirs before it compares, so that no call is charged twice", async () => {
+      const { open, spend, used, down } = withOutages();
+      const { gate } = open();
+      down.add("o1");
+      await spend(gate, 10);
+      passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 5 })); // under way
+      down.clear();
+      expect((await gate.reconcile({ ...ORG, rebuild: true })).differences).toEqual([]);
+      await spend(gate, 1);
+      expect(await used()).toBe(16);
+    });
+
+    it("gives it after it has read the ledger: a call that is counted here meanwhile is in both or in the counters alone", async () => {
+      const { open, spend, used, sink, down } = withOutages();
+      let spent: Promise<void> | undefined;
+      const racing = {
+        ...sink,
+        async sum(query: Parameters<typeof sink.sum>[0]) {
+          spent ??= outage();
+          await spent;
+          return sink.sum(query);
+        },
+      };
+      const { gate, ledger } = open(racing);
+      const outage = async () => {
+        down.add("o1");
+        await spend(gate, 10);
+        await ledger.flush();
+        down.clear();
+      };
+      expect((await gate.reconcile({ ...ORG, rebuild: true })).differences).toEqual([]);
+      await spend(gate, 1);
+      expect(await used()).toBe(11);
+    });
+
+    it("rejects where the counters do not take it, but for what is of another org", async () => {
+      const { open, spend, used, down } = withOutages();
+      const { gate } = open();
+      down.add("o1").add("o2");
+      await spend(gate, 10);
+      await spend(gate, 1, { keyId: "k2" });
+      await expect(gate.reconcile({ ...ORG, rebuild: true })).rejects.toThrow(CountersUnavailableError);
+      down.delete("o1");
+      expect((await gate.reconcile({ ...ORG, rebuild: true })).differences).toEqual([]);
+      expect(await used()).toBe(10);
+    });
+  });
+
+  it("does not add the estimate of a call whose end the ledger has lost to counts that hold what it came to", async () => {
+    const { open, spend, sink, clock } = accounting(limited({ key: BUDGET }));
+    const killed = open();
+    await spend(killed, 0.1);
+    const { reservation } = passed(await killed.gate.admit(KEY, { model: "gpt-4o", costUsd: 0.5 }));
+    await killed.ledger.flush();
+    await killed.gate.settle(reservation, { costUsd: 0.2 }); // and it is killed before this is written
+    const { counters } = killed;
+    const ledger = createLedger({ sink, clock });
+    const { gate } = world(limited({ key: BUDGET }), { ledger, clock, counters });
+    const { differences } = await gate.reconcile({ ...ORG, rebuild: true });
+    expect(differences).toMatchObject([{ differenceNanoUsd: -0.3e9, expiredNanoUsd: 0, rebuiltNanoUsd: 0 }]);
+    clock.at += 3_600_000;
+    const later = await gate.reconcile({ ...ORG, rebuild: true });
+    expect(later.unended).toMatchObject([{ id: reservation.id, expired: true }]);
+    expect(later.differences).toMatchObject([
+      { countersNanoUsd: 0.3e9, ledgerNanoUsd: 0.6e9, expiredNanoUsd: 0.5e9, rebuiltNanoUsd: 0 },
+    ]);
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(0.3);
+    // Unless it is asked to.
+    const whole = await gate.reconcile({ ...ORG, rebuild: true, withExpired: true });
+    expect(whole.differences).toMatchObject([{ rebuiltNanoUsd: 0.3e9 }]);
+  });
+
+  it("brings back what a part of the counts has lost, which what they hold of expired calls hides unless those are added", async () => {
+    const { open, spend, clock } = accounting(limited({ key: BUDGET }));
+    const one = open();
+    passed(await one.gate.admit(KEY, { model: "gpt-4o", costUsd: 0.5 }));
+    clock.at += 3_600_000;
+    await spend(one, 0.1);
+    await spend(open(), 0.3); // by counters that are gone
+    const rebuild = async (withExpired: boolean) => {
+      await one.gate.reconcile({ ...ORG, rebuild: true, withExpired });
+      return (await readingOf(one.gate, "cost")).usd?.used;
+    };
+    expect(await rebuild(false)).toBe(0.6);
+    expect(await rebuild(true)).toBe(0.9);
+  });
+
+  it("compares also where more calls are under way than it names", async () => {
+    const { open } = accounting(limited({ key: { budget: { usd: 1_000, reset: "monthly" } } }));
+    const { gate } = open();
+    for (let i = 0; i < 10_050; i++) await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.01 });
+    const { differences, unended } = await gate.reconcile(ORG);
+    expect([differences, unended.length]).toEqual([[], 10_000]);
+  });
+
+  it("names calls that are under way where there is no budget, and those from before the period of any", async () => {
+    const { open, clock } = accounting([
+      aChain(),
+      aChain({ key: { id: "k2", limits: { budget: { usd: 1, reset: "daily" } } } }),
+    ]);
+    const { gate } = open();
+    clock.at += 12 * 3_600_000 - 60_000; // a minute before midnight
+    const ids: string[] = [];
+    for (const keyId of ["k1", "k2"]) {
+      ids.push(passed(await gate.admit({ keyId }, { model: "gpt-4o", costUsd: 0.1 })).reservation.id);
+    }
+    clock.at += 120_000;
+    const namedFor = async (keyIds?: string[]) =>
+      (await gate.reconcile({ ...ORG, keyIds })).unended.map(({ id }) => id);
+    expect(await namedFor(["k1"])).toEqual(ids.slice(0, 1));
+    expect(await namedFor(["k2"])).toEqual(ids.slice(1));
+    expect(await namedFor([])).toEqual([]);
+    expect((await namedFor()).toSorted()).toEqual(ids.toSorted());
+  });
+
+  it("rejects where what is pending cannot be written", async () => {
+    const sink = { ...memoryLedgerSink(), write: () => Promise.reject(new Error("down")) };
+    const { gate } = world(limited({ key: BUDGET }), { ledger: createLedger({ sink, closeTimeoutMs: 20 }) });
+    passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.1 }));
+    await expect(gate.reconcile(ORG)).rejects.toThrow(LedgerUnavailableError);
+  });
+
+  it("gives a budget that begins anew, from monthly to daily, what was spent today", async () => {
+    const { open, spend, clock, sink } = accounting(limited({ key: BUDGET }));
+    const one = open();
+    const { gate, put } = one;
+    await spend(one, 0.2);
+    clock.at += 86_400_000;
+    await spend(one, 0.3);
+    const daily = limited({ key: { budget: { usd: 1, reset: "daily" } } });
+    put(daily);
+    clock.at += 30_001; // the chain is no longer cached
+    expect(await readingOf(gate, "cost")).toMatchObject({ window: "daily", used: 0 });
+    const { differences } = await gate.reconcile({ ...ORG, keyIds: ["k1"], rebuild: true });
+    expect(differences).toMatchObject([{ limit: { window: "daily" }, rebuiltNanoUsd: 0.3e9 }]);
+    expect(await readingOf(gate, "cost")).toMatchObject({ used: 0.3e9 });
+    expect(sink.events()).toHaveLength(2);
+  });
+
+  it("adds nothing twice where two processes rebuild at once", async () => {
+    const { open, spend, sink, clock } = accounting(limited({ key: BUDGET }));
+    await spend(open(), 0.4);
+    const counters = memoryCounters();
+    const gates = [1, 2].map(() => {
+      const ledger = createLedger({ sink, clock });
+      return world(limited({ key: BUDGET }), { ledger, clock, counters }).gate;
+    });
+    const found = await Promise.all(gates.map((gate) => gate.reconcile({ ...ORG, rebuild: true })));
+    const raised = found.flatMap(({ differences }) =>
+      differences.map(({ rebuiltNanoUsd }) => rebuiltNanoUsd),
+    );
+    expect(raised.toSorted()).toEqual([0, 0.4e9]);
+  });
+
+  it("counts for a budget what the gate counted for it: by model, by alias, by key, on whose provider key", async () => {
+    const perModel = { "gpt-4o": BUDGET, smart: BUDGET, "other/*": BUDGET };
+    const chain = aChain({
+      org: { virtualModels: { smart: ["gpt-4o", "other/x"] }, limits: { perModel } },
+      project: { limits: { budget: { usd: 1, reset: "monthly", countByok: true } } },
+      key: { limits: BUDGET },
+    });
+    const { open, spend } = accounting(chain);
+    const before = open();
+    const { gate } = before;
+    await spend(before, 0.01);
+    await spend(before, 0.02, { byok: true });
+    await spend(before, 0.04, { model: "smart" });
+    const fallback = passed(await gate.admit(KEY, { model: "smart", costUsd: 0.08 }));
+    await gate.settle(fallback.reservation, { model: "other/x", costUsd: 0.08 });
+    const snapshot = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.16 }));
+    await gate.settle(snapshot.reservation, { model: "gpt-4o-2026-01-01", costUsd: 0.16 });
+    const { mcpServer } = { mcpServer: "gpt-4o" }; // a server may be called like a model
+    const tool = passed(await gate.admit(KEY, { mcpServer, costUsd: 0.32 }));
+    await gate.settle(tool.reservation, {});
+    const { differences, budgets } = await gate.reconcile(ORG);
+    expect([differences, budgets]).toEqual([[], 5]);
+  });
+
+  it("counts for a budget of a model whose name may be a token what the ledger has masked", async () => {
+    const model = `tuned/${"a1".repeat(24)}`;
+    const chain = aChain({
+      org: { limits: { perModel: { [model]: BUDGET, [`tuned/${"b2".repeat(24)}`]: BUDGET } } },
+    });
+    const { open, spend } = accounting(chain);
+    const before = open();
+    await spend(before, 0.01, { model });
+    const { differences, budgets } = await before.gate.reconcile(ORG);
+    expect([differences, budgets]).toEqual([[], 2]);
+  });
+
+  it("asks for a ledger that can be read, and for a key that there is", async () => {
+    const without = world().gate;
+    await expect(without.reconcile(ORG)).rejects.toThrow("options.ledger: a ledger to compare with");
+    const writing = world(aChain(), { ledger: createLedger({ sink: async () => {} }) }).gate;
+    await expect(writing.reconcile(ORG)).rejects.toThrow("options.sink: a sink that can be read");
+    const { gate } = accounting(aChain()).open();
+    await expect(gate.reconcile({ ...ORG, keyIds: ["k9"] })).rejects.toThrow("k9");
+  });
+});
+
+it("credit is compared with what was spent since its first grant: what was spent before was none", async () => {
+  const clock = { at: NOON, now: () => clock.at };
+  const ledger = createLedger({ sink: memoryLedgerSink(), clock });
+  const gate = createGate({ ledger, clock });
+  const olga = gate.as({ userId: "olga" });
+  await olga.orgs.create({ id: "o1", name: "Acme" });
+  await olga.projects.create({ orgId: "o1", id: "p1", name: "Web" });
+  const { token } = await olga.keys.create({ orgId: "o1", projectId: "p1" });
+  const spend = async (costUsd: number) => {
+    const { reservation } = passed(await gate.admit(token, { model: "gpt-4o", costUsd }));
+    await gate.settle(reservation, { costUsd });
+    clock.at += 1_000;
+  };
+  await spend(2);
+  await olga.credits.grant({ orgId: "o1", usd: 3 });
+  await spend(1);
+  const { differences } = await gate.reconcile({ orgId: "o1", rebuild: true });
+  expect(differences).toEqual([]);
+  expect(await olga.credits.balance({ orgId: "o1" })).toMatchObject({ spentUsd: 1, remainingUsd: 2 });
+});
