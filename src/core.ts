@@ -2,7 +2,7 @@ export type { Charge, Charges, Reading } from "./admission/charge.js";
 export { type Estimator, type EstimatorInput, fixed, modelMax } from "./admission/estimate.js";
 export type { Limit, Window } from "./admission/limit.js";
 export type { LimitReading } from "./admission/limit-reading.js";
-export { type CalendarReset, type Period, periodAt } from "./admission/period.js";
+export { type Period, periodAt } from "./admission/period.js";
 export { type KeyRefusalReason, REFUSAL_REASONS, type RefusalReason } from "./admission/reasons.js";
 export type { Refusal, Refused } from "./admission/refusal.js";
 export { type KeyChain, keyChainSchema } from "./model/chain.js";
@@ -11,6 +11,7 @@ export {
   type Budget,
   type BudgetReset,
   budgetSchema,
+  type CalendarReset,
   type Limits,
   limitsSchema,
   type Meter,
@@ -30,6 +31,7 @@ export {
 } from "./model/usage.js";
 export * from "./policy/index.js";
 export { type PriceCatalog, priceCatalog, type ReloadablePrices } from "./pricing/catalog.js";
+export { modelPrice } from "./pricing/compile.js";
 export { costNanoUsd, mostNanoUsd, type TokenCounts } from "./pricing/cost.js";
 export { fromAnthropic } from "./pricing/dialects/anthropic.js";
 export { fromGemini } from "./pricing/dialects/gemini.js";
@@ -41,17 +43,16 @@ export { openAIMeter } from "./pricing/meters/openai.js";
 export type { MeterOptions, UsageMeter } from "./pricing/meters/usage-meter.js";
 export type { ModelsDevOptions } from "./pricing/models-dev.js";
 export type { OffPeakHours, OffPeakWindow } from "./pricing/off-peak.js";
-export {
-  type ModelPrice,
-  modelPrice,
-  type OffPeakInput,
-  type PriceInput,
-  type PriceTier,
-  type PriceTiers,
-  type RatesInput,
-  type ServiceTierInput,
-  type TierInput,
-  type Usd,
+export type {
+  ModelPrice,
+  OffPeakInput,
+  PriceInput,
+  PriceTier,
+  PriceTiers,
+  RatesInput,
+  ServiceTierInput,
+  TierInput,
+  Usd,
 } from "./pricing/price.js";
 export type { Rates } from "./pricing/rates.js";
 export { characterCounter, type TokenCounter } from "./pricing/token-counter.js";

@@ -29,7 +29,7 @@ export type {
   ReconcileQuery,
   Reconciliation,
   UnendedCall,
-} from "./gate/reconcile/reconciling.js";
+} from "./gate/reconcile/reconciliation.js";
 export type { UsageQuery } from "./gate/usage-reading.js";
 export {
   createLedger,

@@ -28,16 +28,9 @@ export { A_KEY, aKeyChain, anOrg, aProject, type ChainParts } from "./testing/ke
 export { ManualClock } from "./testing/manual-clock.js";
 export * from "./testing/policy/index.js";
 export { type EventRecording, type RecordedEvent, recordEvents } from "./testing/recording.js";
-export {
-  type AssignedCall,
-  type Caller,
-  callerOf,
-  type ReplayOptions,
-  type ReplaySetup,
-  type ReplayStep,
-  replay,
-} from "./testing/replay.js";
+export { type AssignedCall, type ReplayOptions, type ReplaySetup, replay } from "./testing/replay.js";
 export type { CallerResult, LimitResult, ReasonCounts, ReplayResult } from "./testing/replay-result.js";
+export { type Caller, callerOf, type ReplayStep } from "./testing/replay-step.js";
 export { HOSTED_MODEL, type ReplyTime } from "./testing/reply-time.js";
 export { parseTrace, type TraceCall } from "./testing/trace.js";
 export { type Client, trafficMix } from "./testing/traffic-mix.js";

@@ -1,6 +1,6 @@
 import { addToLatest, Cell, type Cells, numberAt } from "./cells.js";
 import type { Charge } from "./charge.js";
-import type { CountKind, Part } from "./count.js";
+import type { CountKind, Part } from "./count-kind.js";
 import type { Window } from "./limit.js";
 import { beginsAt, type Period } from "./period.js";
 

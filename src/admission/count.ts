@@ -1,54 +1,12 @@
 import { CalendarCounts } from "./calendar-count.js";
 import { Cells } from "./cells.js";
 import type { Charge } from "./charge.js";
+import type { CountKind, Part } from "./count-kind.js";
 import { InFlightCounts } from "./in-flight-count.js";
 import { LifetimeCounts } from "./lifetime-count.js";
 import type { Window } from "./limit.js";
 import type { Period } from "./period.js";
 import { SlidingCounts } from "./sliding-count.js";
-
-/** Where one part of a reservation was charged. */
-export interface Part {
-  /** When it was charged, on the counters' clock. */
-  readonly at: number;
-  /** When the reservation ends by itself. */
-  readonly expiresAt: number;
-}
-
-/**
- * How the counts of one kind of window count: pure arithmetic over cells, at the address of a count.
- *
- * The caller clamps the clock: no `now` is below an earlier one. `used`, `fitsAt` and `emptyAt` change nothing.
- */
-export interface CountKind {
-  /** The numbers of a count that has counted nothing. */
-  readonly empty: readonly number[];
-  used(cells: Cells, at: number, now: number, period: Period | undefined): number;
-  /** The moment at which the charge fits below its limit's max: `-Infinity` where it does now, `Infinity` where it never will. */
-  fitsAt(cells: Cells, at: number, charge: Charge, now: number): number;
-  /**
-   * The moment at which the count is zero by itself: of a calendar count the end of the period, even where it is zero now;
-   * of a sliding one `-Infinity` where it is zero now; `Infinity` where time does not do that.
-   */
-  emptyAt(cells: Cells, at: number, now: number, period: Period | undefined): number;
-  /** Counts `amount` as of `part`, and returns what is used then. */
-  add(cells: Cells, at: number, amount: number, part: Part, period: Period | undefined): number;
-  /** Corrects what was counted as of `part` by `delta`, up or down, and returns what is used at `now`. */
-  correct(
-    cells: Cells,
-    at: number,
-    delta: number,
-    part: Part,
-    now: number,
-    period: Period | undefined,
-  ): number;
-  /** Whether forgetting the count changes no later answer. */
-  idle(cells: Cells, at: number, now: number): boolean;
-  /** Gives back what the count has besides its numbers. */
-  forget(cells: Cells, at: number): void;
-  /** The state as plain data, for stores, tests and diagnosis. */
-  dump(cells: Cells, at: number): readonly (number | null)[];
-}
 
 /** What of a limit's window says how it counts. */
 type CountedWindow =

@@ -1,6 +1,6 @@
 import { type Cells, NO_LIST, numberAt } from "./cells.js";
 import type { Charge } from "./charge.js";
-import type { CountKind, Part } from "./count.js";
+import type { CountKind, Part } from "./count-kind.js";
 
 /** Behind what all counts have: the handle of the list. */
 const SLOTS = 4;

@@ -1,6 +1,6 @@
 import { addToLatest, Cell, type Cells, numberAt } from "./cells.js";
 import type { Charge } from "./charge.js";
-import type { CountKind } from "./count.js";
+import type { CountKind } from "./count-kind.js";
 
 /** Counts that never start again. */
 export class LifetimeCounts implements CountKind {

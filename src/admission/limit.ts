@@ -1,6 +1,13 @@
-import type { Budget, BudgetReset, Limits, Meter, ModelLimits, ScopeKind } from "../model/limits.js";
+import type {
+  Budget,
+  BudgetReset,
+  CalendarReset,
+  Limits,
+  Meter,
+  ModelLimits,
+  ScopeKind,
+} from "../model/limits.js";
 import { nanoUsd } from "../model/money.js";
-import type { CalendarReset } from "./period.js";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;

@@ -1,9 +1,6 @@
 import { Temporal } from "temporal-polyfill";
-import type { BudgetReset } from "../model/limits.js";
+import type { CalendarReset } from "../model/limits.js";
 import type { Limit } from "./limit.js";
-
-/** How often a calendar period begins anew: at midnight, on Monday, on the 1st. */
-export type CalendarReset = Exclude<BudgetReset, "never">;
 
 /** One day, week or month of a time zone: the moments from `startsAt` up to, not including, `endsAt`. */
 export interface Period {

@@ -1,6 +1,6 @@
 import { amountsByMeter, type Use } from "./amounts.js";
 import type { Charges } from "./charge.js";
-import type { CountKind } from "./count.js";
+import type { CountKind } from "./count-kind.js";
 import type { Limit } from "./limit.js";
 import type { LimitShape } from "./limit-shape.js";
 

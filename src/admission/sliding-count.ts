@@ -1,6 +1,6 @@
 import { addToLatest, Cell, type Cells, isLatest, NO_LIST, numberAt } from "./cells.js";
 import type { Charge } from "./charge.js";
-import type { CountKind, Part } from "./count.js";
+import type { CountKind, Part } from "./count-kind.js";
 
 /**
  * A window of length W is cut into this many sub-buckets. The count is the current one and this many before it, so it

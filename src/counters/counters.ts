@@ -1,6 +1,6 @@
 import type { Use } from "../admission/amounts.js";
 import type { Charge, Charges, Reading } from "../admission/charge.js";
-import type { Part } from "../admission/count.js";
+import type { Part } from "../admission/count-kind.js";
 import type { Plan } from "../admission/plan.js";
 import type { ReservationIds } from "./reservation-ids.js";
 

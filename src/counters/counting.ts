@@ -6,7 +6,8 @@ import {
   type Reading,
   sideBySide,
 } from "../admission/charge.js";
-import { type Count, createCount, type Part } from "../admission/count.js";
+import { type Count, createCount } from "../admission/count.js";
+import type { Part } from "../admission/count-kind.js";
 import { type Limit, sameCount } from "../admission/limit.js";
 import type { Period } from "../admission/period.js";
 import { emptyAfter } from "../admission/sliding-count.js";

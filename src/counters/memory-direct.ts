@@ -1,7 +1,8 @@
 import { amountsByMeter, type Use } from "../admission/amounts.js";
 import { addToLatest, Cell, isLatest } from "../admission/cells.js";
 import { type Charges, chargeList, type Reading } from "../admission/charge.js";
-import { Count, type CountKind } from "../admission/count.js";
+import { Count } from "../admission/count.js";
+import type { CountKind } from "../admission/count-kind.js";
 import type { Period } from "../admission/period.js";
 import type { Plan } from "../admission/plan.js";
 import type { DirectCharge, DirectCounters, DirectReservation } from "./counters.js";

@@ -1,5 +1,5 @@
 import type { Charges } from "../admission/charge.js";
-import type { Part } from "../admission/count.js";
+import type { Part } from "../admission/count-kind.js";
 import { ByNumber } from "./by-number.js";
 import type { NotOpen, ReserveRequest } from "./counters.js";
 import { RecentIds } from "./recent-ids.js";

@@ -1,4 +1,5 @@
-import { type CountKind, countKind } from "../admission/count.js";
+import { countKind } from "../admission/count.js";
+import type { CountKind } from "../admission/count-kind.js";
 import type { Limit } from "../admission/limit.js";
 
 /** Where in the block of its scope a count is, and how it counts. */

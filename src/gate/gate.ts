@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { LimitReading } from "../admission/limit-reading.js";
 import { ReservationIds } from "../counters/reservation-ids.js";
-import { isTollgateError } from "../model/brand.js";
-import { ClosedError, ValidationError } from "../model/errors.js";
+import { ClosedError, isTollgateError, ValidationError } from "../model/errors.js";
 import type { Actual, More, Usage } from "../model/usage.js";
 import type { Conditions } from "../policy/condition.js";
 import type { Permissions, ResourceOf } from "../policy/permission.js";
@@ -29,7 +28,8 @@ import type { GateEvents, Listener } from "./events/events.js";
 import { type GateOptions, type GateSettings, settingsFrom } from "./options.js";
 import { giveBack } from "./outage/degrading.js";
 import { closeCounters } from "./outage/guarded-counters.js";
-import { type ReconcileQuery, type Reconciliation, reconcile } from "./reconcile/reconciling.js";
+import type { ReconcileQuery, Reconciliation } from "./reconcile/reconciliation.js";
+import { reconcile } from "./reconcile/reconciling.js";
 import { readUsage, type UsageQuery } from "./usage-reading.js";
 import { within } from "./within.js";
 

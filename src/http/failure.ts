@@ -1,5 +1,5 @@
-import { brand, hasBrand, isTollgateError } from "../model/brand.js";
-import { type ErrorCode, type TollgateError, ValidationError } from "../model/errors.js";
+import { brand, hasBrand } from "../model/brand.js";
+import { type ErrorCode, isTollgateError, type TollgateError, ValidationError } from "../model/errors.js";
 
 /** Something that went wrong in a gateway, as its client may be told. */
 export class Failure extends Error {

@@ -1,5 +1,3 @@
-import type { ErrorCode, TollgateError } from "./errors.js";
-
 /**
  * Marks an object as one of a class of ours for every copy of the library: a process that loads it with both `import` and
  * `require` has two of each class, and what one of them makes is no instance of the other.
@@ -11,9 +9,4 @@ export function brand(made: object, className: string): void {
 /** Whether some copy of the library has made it by a class of that name. */
 export function hasBrand(value: unknown, className: string): boolean {
   return Object(value)[Symbol.for(`tollgate.${className}`)] === true;
-}
-
-/** Whether it is an error of Tollgate, by whichever copy, and of that code where one is given. */
-export function isTollgateError(error: unknown, code?: ErrorCode): error is TollgateError {
-  return hasBrand(error, "TollgateError") && (code === undefined || Object(error).code === code);
 }

@@ -1,4 +1,4 @@
-import { brand } from "./brand.js";
+import { brand, hasBrand } from "./brand.js";
 import { masked } from "./masked.js";
 
 /** The stable codes of {@link TollgateError}; safe to branch on. */
@@ -23,6 +23,11 @@ export class TollgateError extends Error {
     this.name = new.target.name;
     this.code = code;
   }
+}
+
+/** Whether it is an error of Tollgate, by whichever copy, and of that code where one is given. */
+export function isTollgateError(error: unknown, code?: ErrorCode): error is TollgateError {
+  return hasBrand(error, "TollgateError") && (code === undefined || Object(error).code === code);
 }
 
 /** One field that was wrong, and what was expected there. Never holds the value itself: it may be a secret. */

@@ -25,6 +25,9 @@ const countSchema = wholeNumber(0, COUNT_MAX);
 /** When a budget starts again: at local midnight, on Monday, on the 1st, or never. */
 export type BudgetReset = "daily" | "weekly" | "monthly" | "never";
 
+/** How often a calendar period begins anew: at midnight, on Monday, on the 1st. */
+export type CalendarReset = Exclude<BudgetReset, "never">;
+
 /** {@link BudgetReset} */
 export const budgetResetSchema = schemaOf<BudgetReset>()(z.enum(["daily", "weekly", "monthly", "never"]));
 

@@ -1,7 +1,6 @@
 import { type Conditions, holds } from "./condition.js";
-import type { Permissions } from "./permission.js";
+import type { Permissions, PermissionsOfKind } from "./permission.js";
 import type { Resource } from "./principal.js";
-import type { PermissionsOfKind } from "./spec.js";
 import type { Verdict } from "./verdict.js";
 
 /** A project, as a cap names it. */

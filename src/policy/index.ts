@@ -4,19 +4,10 @@ export type { Conditions } from "./condition.js";
 export type { Extended, PolicyExtension, Untaken } from "./extension.js";
 export type { ConditionalGrant, Grant } from "./grant.js";
 export { type Matrix, type MatrixCell, matrix, toMarkdown } from "./matrix.js";
-export type { Kind, Permissions, Reach, ReachOf, ResourceOf } from "./permission.js";
+export type { Kind, Permissions, PermissionsOfKind, Reach, ReachOf, ResourceOf } from "./permission.js";
 export { definePolicy, type PermissionsOf, type Policy } from "./policy.js";
 export type { Principal, Resource } from "./principal.js";
-export type {
-  Ask,
-  AskKinds,
-  OrgGrants,
-  PermissionsOfKind,
-  PolicyData,
-  PolicySpec,
-  ProjectGrants,
-  Row,
-} from "./spec.js";
+export type { Ask, AskKinds, OrgGrants, PolicyData, PolicySpec, ProjectGrants, Row } from "./spec.js";
 export {
   type StandardPermission,
   type StandardPermissions,

@@ -9,6 +9,11 @@ export type Reach = "none" | "own" | "all";
 /** The permissions of a policy, each with its kind. */
 export type Permissions = Readonly<Record<string, Kind>>;
 
+/** The permissions of a kind; those whose kind is not known until run time count as any. */
+export type PermissionsOfKind<P extends Permissions, K extends Kind> = {
+  [Id in keyof P]: K extends P[Id] ? Id : never;
+}[keyof P];
+
 /** The reaches a permission of a kind can have: only what is somebody's can be one's own. */
 export type ReachOf<K extends Kind> = K extends "owned" ? Reach : Exclude<Reach, "own">;
 

@@ -1,6 +1,6 @@
 import type { Cap } from "./cap.js";
 import type { Grant } from "./grant.js";
-import type { Kind, Permissions } from "./permission.js";
+import type { Permissions, PermissionsOfKind } from "./permission.js";
 
 /** What an org role grants: a reach for each permission; one that is left out is `none`. */
 export type OrgGrants<P extends Permissions = Permissions, Condition extends string = string> = {
@@ -46,11 +46,6 @@ export const askKinds: AskKinds = {
   othersElsewhere: "owned",
   owned: "owned",
 };
-
-/** The permissions of a kind; those whose kind is not known until run time count as any. */
-export type PermissionsOfKind<P extends Permissions, K extends Kind> = {
-  [Id in keyof P]: K extends P[Id] ? Id : never;
-}[keyof P];
 
 /** A line of the matrix: a label for people, the permissions it governs, and how it asks about them. */
 export type Row<P extends Permissions = Permissions> = {

@@ -1,11 +1,31 @@
 import { type Decimal, decimalOf } from "../model/money.js";
-import type { ModelPrice, PriceInput, PriceTier, PriceTiers, RatesInput, TierInput, Usd } from "./price.js";
+import { parse } from "../model/validation.js";
+import {
+  type ModelPrice,
+  type PriceInput,
+  type PriceTier,
+  type PriceTiers,
+  priceInputSchema,
+  type RatesInput,
+  type TierInput,
+  type Usd,
+} from "./price.js";
 import { mapRates, type Rates } from "./rates.js";
 
 /** The rates of one tier before all of a price have the same denominator. */
 interface DecimalTier {
   readonly aboveInputTokens: number;
   readonly rates: Rates<Decimal>;
+}
+
+/**
+ * Compiles what a model costs.
+ *
+ * @param field What an error calls the input.
+ * @throws ValidationError naming each field that is wrong or not known.
+ */
+export function modelPrice(input: PriceInput, field = "price"): ModelPrice {
+  return compile(parse(priceInputSchema, input, field));
 }
 
 /**

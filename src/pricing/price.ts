@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { decimalOf, usdSchema } from "../model/money.js";
-import { parse, recordOf } from "../model/validation.js";
-import { compile } from "./compile.js";
+import { recordOf } from "../model/validation.js";
 import { type OffPeakHours, offPeakHoursFields } from "./off-peak.js";
 import type { Rates } from "./rates.js";
 
@@ -147,13 +146,3 @@ export const priceInputSchema: z.ZodType<PriceInput, PriceInput> = z.strictObjec
     .positive("a whole number of tokens, at least 1")
     .optional(),
 }) as z.ZodType<PriceInput, PriceInput>; // Sound: `recordOf` takes unknown, so that it can refuse `__proto__`; the rest is as inferred.
-
-/**
- * Compiles what a model costs.
- *
- * @param field What an error calls the input.
- * @throws ValidationError naming each field that is wrong or not known.
- */
-export function modelPrice(input: PriceInput, field = "price"): ModelPrice {
-  return compile(parse(priceInputSchema, input, field));
-}

@@ -2,7 +2,6 @@ import type { Refused } from "../admission/refusal.js";
 import type { Admission } from "../gate/call/admission.js";
 import type { KeyRef } from "../gate/chain/key-resolver.js";
 import type { Usage } from "../model/usage.js";
-import type { Line } from "./line.js";
 
 /** One call on its way through the queue. */
 export interface Call {
@@ -28,8 +27,6 @@ export interface Call {
   heldBy?: Call | undefined;
   /** Those that wait behind it. */
   holds?: Set<Call> | undefined;
-  /** Where it waits. */
-  line?: Line;
   stopTimer?: () => void;
   /** Gives the answer, and forgets the signal. */
   readonly finish: (answer: Answer) => void;

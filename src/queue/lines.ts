@@ -6,8 +6,8 @@ import { Line, type LineHooks } from "./line.js";
 export class Lines {
   /** INVARIANT: a line is in here exactly while somebody waits in it. */
   readonly #byName = new Map<string, Line>();
+  readonly #byCall = new Map<Call, Line>();
   readonly #hooks: LineHooks;
-  #waiting = 0;
 
   constructor(hooks: LineHooks) {
     this.#hooks = hooks;
@@ -20,7 +20,7 @@ export class Lines {
 
   /** How many calls wait in all of them. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#byCall.size;
   }
 
   [Symbol.iterator](): Iterator<Line> {
@@ -31,6 +31,11 @@ export class Lines {
     return this.#byName.has(nameOf(key));
   }
 
+  /** The line that a call waits in. */
+  of(call: Call): Line | undefined {
+    return this.#byCall.get(call);
+  }
+
   /** Puts a call into the line of its key. */
   add(call: Call): void {
     const name = nameOf(call.key);
@@ -39,16 +44,18 @@ export class Lines {
       line = new Line(name, this.#hooks);
       this.#byName.set(name, line);
     }
-    this.#waiting++;
-    call.line = line;
+    this.#byCall.set(call, line);
     line.add(call);
   }
 
-  /** Takes a call out of the line that it waits in. */
-  remove(call: Call, line: Line): void {
-    this.#waiting--;
+  /** Takes a call out of the line that it waits in, and returns that; undefined where it waits in none. */
+  remove(call: Call): Line | undefined {
+    const line = this.of(call);
+    if (line === undefined) return undefined;
+    this.#byCall.delete(call);
     line.remove(call);
     if (line.waiting.size === 0) this.#byName.delete(line.name);
+    return line;
   }
 
   /** For a line that was served: the others come first now. */

@@ -143,8 +143,8 @@ class CallQueue {
   status(): QueueStatus {
     const now = this.#settings.timers.now();
     let longestWaitMs = 0;
-    for (const { line, arrivedAt } of this.#calls) {
-      if (line !== undefined) longestWaitMs = Math.max(longestWaitMs, now - arrivedAt);
+    for (const call of this.#calls) {
+      if (this.#lines.of(call)) longestWaitMs = Math.max(longestWaitMs, now - call.arrivedAt);
     }
     return { waiting: this.#lines.waiting, keys: this.#lines.size, longestWaitMs };
   }
@@ -184,8 +184,8 @@ class CallQueue {
     const isSettled = answer.admitted ? answer.replayed === true : this.#isHopeless(call, answer);
     for (let first = this.#firstBefore(call); first && !isSettled; first = this.#firstBefore(call)) {
       // A slot in flight may have been freed in another process, which nobody tells us of: so that one is asked about first.
-      const { line, refusal } = first;
-      const isUnsure = refusal?.reason === "in_flight_limited" && this.#open.hasRoom;
+      const line = this.#lines.of(first);
+      const isUnsure = first.refusal?.reason === "in_flight_limited" && this.#open.hasRoom;
       if (isUnsure && first.state === "waiting" && line?.head === first) await this.#askHead(line, first);
       if (call.state !== "arrived") return;
       if (line?.first !== first) continue; // it is gone, or was passed
@@ -255,15 +255,15 @@ class CallQueue {
     this.#calls.delete(call);
     call.stopTimer?.();
     unhold(call);
-    const { line, priority } = call;
+    const line = this.#lines.remove(call);
     if (line !== undefined) {
-      this.#lines.remove(call, line);
       if (answer.outcome === "admitted") this.#lines.putLast(line);
       if (this.#lines.size === 0) this.#nextSweep.stop();
     }
     call.finish(answer);
     if (line !== undefined || answer.outcome === "full") {
       const { outcome } = answer;
+      const { priority } = call;
       const waitedMs = this.#settings.timers.now() - call.arrivedAt;
       this.events.emit("left", { outcome, priority, waitedMs, depth: this.#lines.waiting, ...keyIdOf(call) });
     }

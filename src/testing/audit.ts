@@ -3,7 +3,7 @@ import type { Limit } from "../admission/limit.js";
 import type { LimitReading } from "../admission/limit-reading.js";
 import type { Reservation } from "../gate/call/reservation.js";
 import type { Charged } from "../gate/call/settlement.js";
-import type { ReplayStep } from "./replay.js";
+import type { ReplayStep } from "./replay-step.js";
 
 type Settled = Extract<ReplayStep, { kind: "settlement" }>;
 

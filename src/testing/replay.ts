@@ -1,37 +1,14 @@
-import type { Admission } from "../gate/call/admission.js";
-import type { Reservation } from "../gate/call/reservation.js";
-import type { Settlement } from "../gate/call/settlement.js";
 import type { KeyRef } from "../gate/chain/key-resolver.js";
 import type { Gate } from "../gate/gate.js";
-import type { KeyChain } from "../model/chain.js";
 import { ValidationError } from "../model/errors.js";
-import type { Actual, Usage } from "../model/usage.js";
+import type { Usage } from "../model/usage.js";
 import { EventQueue } from "./event-queue.js";
 import type { ManualClock } from "./manual-clock.js";
 import type { ReplayResult } from "./replay-result.js";
+import type { Caller, ReplayStep } from "./replay-step.js";
 import { HOSTED_MODEL, type ReplyTime, replyMs } from "./reply-time.js";
 import { Tally } from "./tally.js";
 import type { TraceCall } from "./trace.js";
-
-/** A key that makes calls. */
-export interface Caller {
-  /** What it is called in the result; no two callers share one. */
-  readonly name: string;
-  readonly orgId: string;
-  readonly projectId: string;
-  readonly keyId: string;
-  /** Calls come with this, as at a gateway; without it they come with the key's id. */
-  readonly token?: string | undefined;
-}
-
-/**
- * The key of a chain as one that makes calls.
- *
- * @param name the key's id by default
- */
-export function callerOf({ org, project, key }: KeyChain, name: string = key.id): Caller {
-  return { name, orgId: org.id, projectId: project.id, keyId: key.id };
-}
 
 /** A call as it is put to the gate. */
 export interface AssignedCall {
@@ -51,23 +28,6 @@ export interface ReplaySetup<C extends TraceCall = TraceCall> {
   /** Who makes the call at `index` of the trace, and what it says beforehand. See {@link trafficMix}. */
   assign(call: C, index: number): AssignedCall;
 }
-
-/** One thing that happened in a replay. */
-export type ReplayStep =
-  | {
-      readonly kind: "admission";
-      readonly at: number;
-      readonly caller: Caller;
-      readonly admission: Admission;
-    }
-  | {
-      readonly kind: "settlement";
-      readonly at: number;
-      readonly caller: Caller;
-      readonly reservation: Reservation;
-      readonly actual: Actual;
-      readonly settlement: Settlement;
-    };
 
 export interface ReplayOptions {
   /** How long calls take; {@link HOSTED_MODEL} by default. */

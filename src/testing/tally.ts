@@ -2,8 +2,8 @@ import { type LimitReading, limitName } from "../admission/limit-reading.js";
 import { ValidationError } from "../model/errors.js";
 import { usdOf } from "../model/money.js";
 import { isSameLimit, LimitUse, ReasonTally } from "./limit-use.js";
-import type { Caller, ReplayStep } from "./replay.js";
 import type { CallerResult, LimitResult, ReplayResult } from "./replay-result.js";
+import type { Caller, ReplayStep } from "./replay-step.js";
 
 interface CallerCount {
   readonly caller: Caller;

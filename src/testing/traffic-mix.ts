@@ -1,6 +1,7 @@
 import { ValidationError } from "../model/errors.js";
 import { seededRandom } from "./random.js";
-import type { AssignedCall, Caller } from "./replay.js";
+import type { AssignedCall } from "./replay.js";
+import type { Caller } from "./replay-step.js";
 import type { TraceCall } from "./trace.js";
 
 /** A caller and its part of the traffic. */

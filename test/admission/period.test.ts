@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import { type CalendarReset, type Period, PeriodClock, periodAt } from "../../src/admission/period.js";
+import { type Period, PeriodClock, periodAt } from "../../src/admission/period.js";
+import type { CalendarReset } from "../../src/model/limits.js";
 
 const DAY = 86_400_000;
 const HOUR = 3_600_000;

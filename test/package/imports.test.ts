@@ -47,6 +47,19 @@ function roomOf({ file, target }: Import): string {
   return path.includes("/") ? (path.split("/")[0] ?? "") : "";
 }
 
+/** Whether a file's imports, and theirs in turn, come to another one. */
+function reaches(targets: ReadonlyMap<string, readonly string[]>, from: string, to: string): boolean {
+  const open = [...(targets.get(from) ?? [])];
+  const seen = new Set(open);
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    if (file === to) return true;
+    const next = (targets.get(file) ?? []).filter((target) => !seen.has(target));
+    for (const target of next) seen.add(target);
+    open.push(...next);
+  }
+  return false;
+}
+
 describe("the pure core", () => {
   const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter(
     (file) => file.endsWith(".ts") && PURE.has(file.split("/")[0] ?? ""),
@@ -76,6 +89,17 @@ describe("imports", () => {
       return one.room !== "" && target !== one.room && !ALLOWED[one.room]?.includes(target);
     });
     expect(wrong).toEqual([]);
+  });
+
+  it("go one way between files: none leads back to where it began, types included", () => {
+    const targets = new Map<string, string[]>();
+    for (const { file, target } of local) {
+      const path = relative(source, resolve(source, dirname(file), target)).replace(/\.js$/, ".ts");
+      targets.set(file, [...(targets.get(file) ?? []), path]);
+    }
+    expect(targets.get("queue/line.ts")).toContain("queue/call.ts");
+    const circles = [...targets.keys()].filter((file) => reaches(targets, file, file));
+    expect(circles).toEqual([]);
   });
 
   it("of the pure core name nothing of Node and no adapter", () => {

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { usdOf } from "../../src/model/money.js";
+import { modelPrice } from "../../src/pricing/compile.js";
 import { costNanoUsd, type TokenCounts } from "../../src/pricing/cost.js";
-import { modelPrice, type PriceInput, type RatesInput } from "../../src/pricing/price.js";
+import type { PriceInput, RatesInput } from "../../src/pricing/price.js";
 import { priceInputs, priceInputsWithoutTiers, tokenCounts } from "./arbitraries.js";
 
 /** Decimals as integers of 10^-60 US dollars: wide enough for every price the tests write. */

@@ -7,7 +7,8 @@ import { priceCatalog } from "../../src/pricing/catalog.js";
 import { Audit } from "../../src/testing/audit.js";
 import { generateTrace } from "../../src/testing/generate-trace.js";
 import { ManualClock } from "../../src/testing/manual-clock.js";
-import { type ReplaySetup, type ReplayStep, replay } from "../../src/testing/replay.js";
+import { type ReplaySetup, replay } from "../../src/testing/replay.js";
+import type { ReplayStep } from "../../src/testing/replay-step.js";
 import { passed, settled } from "../scenarios/answers.js";
 import { type ChainLimits, callerOf, chainOf, gateOver } from "./gate-over.js";
 

@@ -4,7 +4,7 @@ import type { KeyChain } from "../../src/model/chain.js";
 import type { Limits } from "../../src/model/limits.js";
 import { directoryOf } from "../../src/testing/directory.js";
 import { aKeyChain } from "../../src/testing/key-chain.js";
-import { type Caller, callerOf as callerOfChain } from "../../src/testing/replay.js";
+import { type Caller, callerOf as callerOfChain } from "../../src/testing/replay-step.js";
 
 /** What is said of the scopes of one chain; the ids are always `o`, `p` and `u`. */
 export interface ChainLimits {

@@ -5,14 +5,9 @@ import { priceCatalog } from "../../src/pricing/catalog.js";
 import { generateTrace } from "../../src/testing/generate-trace.js";
 import { aKeyChain } from "../../src/testing/key-chain.js";
 import { ManualClock } from "../../src/testing/manual-clock.js";
-import {
-  callerOf as callerOfChain,
-  type ReplayOptions,
-  type ReplaySetup,
-  type ReplayStep,
-  replay,
-} from "../../src/testing/replay.js";
+import { type ReplayOptions, type ReplaySetup, replay } from "../../src/testing/replay.js";
 import type { LimitResult, ReplayResult } from "../../src/testing/replay-result.js";
+import { callerOf as callerOfChain, type ReplayStep } from "../../src/testing/replay-step.js";
 import type { TraceCall } from "../../src/testing/trace.js";
 import { callerOf, chainOf, gateOver } from "./gate-over.js";
 

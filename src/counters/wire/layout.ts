@@ -1,13 +1,10 @@
 import { hash } from "node:crypto";
 import type { Charge } from "../../admission/charge.js";
 import type { Limit } from "../../admission/limit.js";
-import { kindOf, maxOf, type PlannedRow, type PlannedScope, planText } from "./plan-text.js";
+import { kindOf, maxOf, type NameOf, type PlannedRow, type PlannedScope, planText } from "./plan-text.js";
 
 /** The numbers before the amounts: three that each kind of call gives a meaning of its own. */
 const HEADER = 3;
-
-/** The name that a store keeps something by; two texts never have the same. */
-export type NameOf = (text: string) => string;
 
 /** What does not change from call to call of the same limits. */
 export interface Layout {

@@ -1,6 +1,8 @@
 import { scopeKey as keyOf, type Limit, WINDOW_KINDS, type Window } from "../../admission/limit.js";
 import { SUB_BUCKETS } from "../../admission/sliding-count.js";
-import type { NameOf } from "./layout.js";
+
+/** The name that a store keeps something by; two texts never have the same. */
+export type NameOf = (text: string) => string;
 
 /**
  * What a call says of its limits, but for amounts and periods: two lines of JSON. The store may read the first (Redis does, see

@@ -2,7 +2,8 @@ import type { Charge } from "../../admission/charge.js";
 import type { Limit } from "../../admission/limit.js";
 import type { Period } from "../../admission/period.js";
 import { ValidationError } from "../../model/errors.js";
-import { type Layout, layoutOf, type NameOf } from "./layout.js";
+import { type Layout, layoutOf } from "./layout.js";
+import type { NameOf } from "./plan-text.js";
 
 /** The numbers before the charges, which each kind of call gives a meaning of its own. */
 export type Header = readonly [number, number, number];

@@ -3,8 +3,12 @@ import type { CompiledChain } from "../../admission/compiled-chain.js";
 import { estimatedUse, heldUse } from "../../admission/estimated-use.js";
 import { plainRefusal, type Refused, unpricedRefusal } from "../../admission/refusal.js";
 import type { DirectCounters, DirectReservation, ReserveOutcome } from "../../counters/counters.js";
-import { isTollgateError } from "../../model/brand.js";
-import { ClosedError, ConflictError, type CountersUnavailableError } from "../../model/errors.js";
+import {
+  ClosedError,
+  ConflictError,
+  type CountersUnavailableError,
+  isTollgateError,
+} from "../../model/errors.js";
 import { plainUsage } from "../../model/plain-usage.js";
 import { type Usage, usageSchema } from "../../model/usage.js";
 import { parse } from "../../model/validation.js";

@@ -1,5 +1,5 @@
-import { isTollgateError } from "../../model/brand.js";
 import { errorName } from "../../model/error-name.js";
+import { isTollgateError } from "../../model/errors.js";
 import type { Records } from "../../model/records.js";
 import type { Change, Storage } from "../../storage/storage.js";
 import { chunks } from "../chunks.js";

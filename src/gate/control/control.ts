@@ -1,5 +1,4 @@
-import { isTollgateError } from "../../model/brand.js";
-import { ConflictError, NotFoundError, PermissionError } from "../../model/errors.js";
+import { ConflictError, isTollgateError, NotFoundError, PermissionError } from "../../model/errors.js";
 import type { Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
 import type { Resource } from "../../policy/principal.js";

@@ -4,11 +4,16 @@ import { OWNER } from "../chain/storage-directory.js";
 import type { Acting } from "./actor.js";
 import type { Control } from "./control.js";
 import type { keyListSchema } from "./key-schemas.js";
-import type { Key } from "./keys.js";
 import { type Listed, listPage } from "./paging.js";
-import { viewOf } from "./views.js";
+import { type View, viewOf } from "./views.js";
 
 type Query = z.infer<typeof keyListSchema>;
+
+/** A key without its hashes. `issuedTo` is whom its token was handed to. */
+export type Key = View<"key"> & {
+  /** Epoch milliseconds of the last admitted call; absent where there was none. */
+  readonly lastUsedAt?: number;
+};
 
 /** One page of the keys that the actor may see and that a query asks for. */
 export async function listKeys(control: Control, query: Query): Promise<Listed<Key>> {

@@ -12,7 +12,7 @@ import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { type EffectiveKey, effectiveKey } from "./effective-key.js";
 import { beginsAgain, grantedBy, patchOf, requireLater, requireSinceMade } from "./fields.js";
-import { listKeys } from "./key-list.js";
+import { type Key, listKeys } from "./key-list.js";
 import {
   keyCreateSchema,
   keyEffectiveSchema,
@@ -25,13 +25,7 @@ import {
 import { newId } from "./new-id.js";
 import type { Listed } from "./paging.js";
 import { projectIn } from "./project-members.js";
-import { keyContext, type View, viewOf } from "./views.js";
-
-/** A key without its hashes. `issuedTo` is whom its token was handed to. */
-export type Key = View<"key"> & {
-  /** Epoch milliseconds of the last admitted call; absent where there was none. */
-  readonly lastUsedAt?: number;
-};
+import { keyContext, viewOf } from "./views.js";
 
 /** A key with its token: the only time that it is seen. */
 export interface IssuedKey {

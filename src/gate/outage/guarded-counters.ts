@@ -5,8 +5,7 @@ import type {
   SettleOutcome,
   SettleRequest,
 } from "../../counters/counters.js";
-import { isTollgateError } from "../../model/brand.js";
-import { CountersUnavailableError } from "../../model/errors.js";
+import { CountersUnavailableError, isTollgateError } from "../../model/errors.js";
 import type { GateSettings } from "../options.js";
 import { within } from "../within.js";
 import { isAnswer } from "./answer-form.js";

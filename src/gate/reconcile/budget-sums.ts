@@ -6,7 +6,7 @@ import { NotFoundError } from "../../model/errors.js";
 import { masked } from "../../model/masked.js";
 import { matches } from "../../model/patterns.js";
 import type { Engine } from "../engine.js";
-import type { ReconcileQuery } from "./reconciling.js";
+import type { ReconcileQuery } from "./reconciliation.js";
 
 /** A budget in its current period. */
 export interface Budget {
