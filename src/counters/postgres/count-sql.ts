@@ -164,8 +164,9 @@ BEGIN
     c := ${s}.as_of(c, kind, moment);
     place := greatest(0, least(charged_at / kind - c.first_bucket + 1, ${SUB_BUCKETS + 2}));
     IF delta < 0 AND place BETWEEN 1 AND cardinality(c.buckets) THEN
-      c.buckets[place] := c.buckets[place] + delta;
-      c.used := c.used + delta;
+      freed := least(-delta, c.buckets[place]);
+      c.buckets[place] := c.buckets[place] - freed;
+      c.used := c.used - freed;
       WHILE c.buckets[cardinality(c.buckets)] = 0 LOOP
         c.buckets := trim_array(c.buckets, 1);
       END LOOP;
@@ -187,7 +188,7 @@ BEGIN
       END IF;
     END IF;
   ELSE
-    c.used := c.used + delta;
+    c.used := greatest(0, c.used + delta);
   END IF;
   RETURN c;
 END $fn$;

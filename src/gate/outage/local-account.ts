@@ -1,11 +1,15 @@
 import type { Charge } from "../../admission/charge.js";
 import { type Limit, sameCount } from "../../admission/limit.js";
 import { emptyAfter } from "../../admission/sliding-count.js";
-import type { Counters, ReserveRequest } from "../../counters/counters.js";
+import type { Counters, ReserveOutcome, ReserveRequest } from "../../counters/counters.js";
+import { RecentIds } from "../../counters/recent-ids.js";
 import type { ReservationIds } from "../../counters/reservation-ids.js";
+import type { Told } from "./guarded-counters.js";
 import { undoOf } from "./lost-reserves.js";
 
-export type Store = Pick<Counters, "reserve" | "settle">;
+export interface Store extends Pick<Counters, "settle"> {
+  reserve(request: ReserveRequest, told?: Told<ReserveOutcome>): Promise<ReserveOutcome>;
+}
 
 /** A reservation that was made here while the store did not answer. */
 export interface LocalReservation {
@@ -50,6 +54,8 @@ export class LocalAccount {
   readonly #offered = new Map<string, LocalReservation>();
   /** Those of them that have ended here meanwhile. */
   readonly #ended = new Map<string, Ended>();
+  /** Those of them that were undone at the store. */
+  readonly #takenBack = new RecentIds<string, true>();
   /** What closed reservations came to, one sum for each bucket of a sliding window. */
   readonly #closed = new Map<string, Owed>();
   #debts: Debt[] = [];
@@ -106,10 +112,14 @@ export class LocalAccount {
     const { expiresAt, charges, idempotency } = reservation;
     this.#offered.set(id, reservation);
     const offer = { id, orgId: this.orgId, now, ttlMs: expiresAt - now, charges: charges.map(unrefused) };
-    let answer = await store.reserve({ ...offer, idempotency });
-    const isHeld = answer.outcome === "reserved" || (answer.outcome === "replayed" && answer.id === id);
+    // The store may have made it only after it was to undo it.
+    const told = {
+      onLate: (answer: ReserveOutcome) =>
+        isHeld(answer, id) && this.#takenBack.get(id) && store.settle(undoOf(offer, now)),
+    };
+    let answer = await store.reserve({ ...offer, idempotency }, told);
     // From before the outage, another reservation has the key. Both calls were made, so both count.
-    if (!isHeld) answer = await store.reserve(offer);
+    if (!isHeld(answer, id)) answer = await store.reserve(offer, told);
     await this.#handOver(store, id, "charges" in answer ? answer.charges : charges, now);
   }
 
@@ -144,6 +154,7 @@ export class LocalAccount {
 
   /** Undoes at the store what is counted here after all: a call that ended before the store said that it holds it. */
   async #takeBack(store: Store, id: string, offered: LocalReservation, now: number): Promise<void> {
+    this.#takenBack.add(id, true);
     const { outcome } = await store.settle(undoOf({ id, orgId: this.orgId, charges: offered.charges }, now));
     const open = this.#open.get(id);
     if (open !== undefined) this.close(id, open.charges, now); // by its TTL
@@ -183,6 +194,11 @@ export class LocalAccount {
   #forget(now: number): void {
     for (const [key, { until }] of this.#closed) if (until <= now) this.#closed.delete(key);
   }
+}
+
+/** Whether an answer is that the store holds the reservation that it was offered. */
+function isHeld(answer: ReserveOutcome, id: string): boolean {
+  return answer.outcome === "reserved" || (answer.outcome === "replayed" && answer.id === id);
 }
 
 /** What an end adds to what was offered. */

@@ -49,6 +49,16 @@ describe.each(databases)("counters in %s", (_, open) => {
     expect(await reserve("same", charges)).toEqual({ outcome: "already_settled" });
   });
 
+  it("give back of what was emptied by hand, while calls were open, nothing below zero", async () => {
+    const limits = [limit({ tpm: 1_000 }), limit({ budget: { usd: 1, reset: "never" } })];
+    const charges = (amount: number) => limits.map((one) => charge(one, amount, 0));
+    await reserve("emptied", charges(60));
+    await pool.query(`DELETE FROM "${schema}".counts`);
+    await reserve("after", charges(5));
+    expect(await settle("emptied", charges(10))).toMatchObject({ outcome: "settled" });
+    expect(await used(charges(0))).toEqual([0, 0]);
+  });
+
   it("make one reservation of parallel calls with the same idempotency key", async () => {
     const charges = [charge(limit({ tpm: 1_000 }), 7, 0)];
     const idempotency = { key: "k1 request 1", fingerprint: "f" };

@@ -99,6 +99,14 @@ describe.skipIf(!(await serversCanBeStarted()))("the plan of a call's limits in 
     expect(await client.pttl(key)).toBeGreaterThan(TTL_MS + 10 * MINUTE_MS + 59 * MINUTE_MS);
   });
 
+  it("is kept for the longest of the reservations that need it, whoever brings it last", async () => {
+    const longMs = 12 * TTL_MS;
+    await reserve(process(), "a", chargesOf(5), { ttlMs: longMs });
+    await reserve(process(), "b", chargesOf(5), { ttlMs: 1_000 });
+    const [key = ""] = await plans();
+    expect(await client.pttl(key)).toBeGreaterThan(longMs);
+  });
+
   it("is not taken for kept where a call was refused or a dry run", async () => {
     const counters = process();
     await reserve(counters, "a", chargesOf(5, 1), { dryRun: true });

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Counters } from "../../../src/counters/counters.js";
 import { eventually } from "../../eventually.js";
@@ -28,7 +29,7 @@ describe("while the counters are down and calls are allowed", () => {
 });
 
 describe("what this process counted by itself", () => {
-  function local(limits: Parameters<typeof limited>[0], reservationTtlMs = 1_000) {
+  function local(limits: Parameters<typeof limited>[0], reservationTtlMs = 1_000, countersTimeoutMs = 1_000) {
     const store = elsewhere();
     const health = { isDown: false, isSlow: false, givesNothing: false };
     const slow: (() => void)[] = [];
@@ -45,6 +46,7 @@ describe("what this process counted by itself", () => {
       onCountersDown: "local",
       localShare: 1,
       reservationTtlMs,
+      countersTimeoutMs,
     });
     return { ...made, health, slow };
   }
@@ -58,6 +60,33 @@ describe("what this process counted by itself", () => {
     await gate.check(KEY, CALL); // recovers
     await eventually(async () => expect(await readingOf(gate, "requests")).toMatchObject({ used: 1 }));
     expect(await readingOf(gate, "inFlight")).toMatchObject({ used: 0 });
+  });
+
+  it("is counted once where the store makes what it was offered only after the call has ended and was given", async () => {
+    const { gate, health, slow } = local(
+      { key: { inFlight: 5, budget: { usd: 1, reset: "daily" } } },
+      60_000,
+      50,
+    );
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    health.isDown = true;
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    Object.assign(health, { isDown: false, isSlow: true });
+    const check = gate.check(KEY, CALL);
+    await eventually(() => expect(slow).toHaveLength(1));
+    slow.shift()?.();
+    passed(await check);
+    await eventually(() => expect(slow).toHaveLength(1)); // what is offered
+    settled(await gate.settle(reservation, { costUsd: 0.2 }));
+    await setTimeout(100); // given up
+    health.isSlow = false;
+    passed(await gate.check(KEY, CALL));
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
+    slow.shift()?.();
+    await setTimeout(20);
+    expect(await readingOf(gate, "inFlight")).toMatchObject({ used: 0 });
+    expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.2 } });
   });
 
   it("has nothing of a check in it", async () => {

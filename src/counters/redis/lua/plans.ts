@@ -4,9 +4,15 @@
  */
 export const PLAN_EXTRA_MS = 3_600_000;
 
-/** Keeps the plan that a reserve has brought, for whoever has only the tags of a record. */
+/**
+ * Keeps the plan that a reserve has brought, for whoever has only the tags of a record. Never for a shorter time than before: a
+ * process whose reservations live longer relies on it.
+ */
 export const KEEP_PLAN = `
-if ARGV[4] ~= '' then call('SET', KEYS[#KEYS], ARGV[4], 'PX', numbers[2] + ${PLAN_EXTRA_MS}) end
+if ARGV[4] ~= '' then
+  local ms = numbers[2] + ${PLAN_EXTRA_MS}
+  if call('PTTL', KEYS[#KEYS]) < ms then call('SET', KEYS[#KEYS], ARGV[4], 'PX', ms) end
+end
 `;
 
 /** The plans that KEYS name, nothing for one that is not kept. */
