@@ -191,15 +191,18 @@ function tieredPricing(value: unknown, path: string): TierInput[] {
   if (value === undefined) return [];
   if (!Array.isArray(value))
     throw new ValidationError([{ field: path, expected: "a list of prices by range" }]);
-  const tiers = value.map((item, i) => {
+  const tiers = value.flatMap((item, i) => {
     const field = `${path}[${i}]`;
     const fields = fieldsOf(item, field, "prices and their range");
+    const rates = ratesOf(priceFields(fields, field), undefined);
+    // Of another kind, such as prices of a search by how much it finds.
+    if (Object.keys(rates).length === 0) return [];
     const range = fields.get("range");
     const from: unknown = Array.isArray(range) ? range[0] : undefined;
     if (typeof from !== "number" || !Number.isSafeInteger(from) || from < 0) {
       throw new ValidationError([{ field: `${field}.range`, expected: "two counts of tokens" }]);
     }
-    return { aboveInputTokens: from, ...ratesOf(priceFields(fields, field), undefined) };
+    return [{ aboveInputTokens: from, ...rates }];
   });
   return tiers.sort((a, b) => a.aboveInputTokens - b.aboveInputTokens);
 }

@@ -163,6 +163,19 @@ describe("priceCatalog.fromLiteLLM", () => {
     expect(cost(model, { inputTokens: 101, ...reasoning })).toBe(101 * 1_000 + 5_000);
   });
 
+  it("passes over tiered_pricing by something else than tokens, and what has no other price", () => {
+    const search = {
+      tiered_pricing: [
+        { input_cost_per_query: 0.005, max_results_range: [0, 25] },
+        { input_cost_per_query: 0.025, max_results_range: [26, 100] },
+      ],
+    };
+    const catalog = priceCatalog.fromLiteLLM({ "exa_ai/search": search, m: plain });
+    expect(catalog.price("exa_ai/search")).toBeUndefined();
+    expect(catalog.price("m")).toBeDefined();
+    expect(cost({ ...plain, ...search }, { inputTokens: 1 })).toBe(1_000);
+  });
+
   describe("off-peak windows", () => {
     const hour = (time: string) => Date.parse(`2026-08-28T${time}Z`); // A Friday.
     const at = (off_peak_pricing: object, moment?: number) =>
