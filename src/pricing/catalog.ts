@@ -39,7 +39,7 @@ function of(prices: Readonly<Record<string, PriceInput>>): PriceCatalog {
  *
  * A model is found by its id, and by its provider before its id: the entry `gpt-4o` of the provider `openai` is also
  * `openai/gpt-4o`, unless that is an entry of its own. Fields that are not known are passed over, as is the entry
- * `sample_spec`, and a model that is priced by neither token, call, image nor search: by the second, say.
+ * `sample_spec`, and a model that is priced by neither token, call, image nor search: by the second, say, also with zeros for its tokens.
  *
  * @param json What the file's JSON parses to.
  * @throws ValidationError naming model and field of a price that is not a non-negative finite number

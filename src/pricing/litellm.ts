@@ -81,7 +81,9 @@ function priceInput(fields: Fields, path: string): PriceInput | undefined {
   const prices = [...listed, ...fastFields(listed, fields.get("provider_specific_entry"), path)];
   const ranges = tieredPricing(fields.get("tiered_pricing"), `${path}.tiered_pricing`);
   const usdPerSearch = searchPrice(fields.get("search_context_cost_per_query"), path);
-  if (prices.length === 0 && ranges.length === 0 && usdPerSearch === undefined) return undefined;
+  const isPriced = ranges.length > 0 || usdPerSearch !== undefined || prices.some(isNotZero);
+  // All zeros are a free model, and no price of one that is charged by the query or the pixel.
+  if (!isPriced && (prices.length === 0 || hasOtherPrice(fields))) return undefined;
 
   const base = withoutRepeats(ratesOf(prices.filter(isStandard), undefined));
   const [first, ...longer] = ranges.map((range) => withDefaults(range, base));
@@ -98,6 +100,17 @@ function priceInput(fields: Fields, path: string): PriceInput | undefined {
     ...(offPeak !== undefined && { offPeak }),
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
   };
+}
+
+function isNotZero({ value }: PriceField): boolean {
+  return decimalOf(value)?.digits !== 0n;
+}
+
+/** Whether a price stands there that is not zero, of whatever is counted. */
+function hasOtherPrice(fields: Fields): boolean {
+  return [...fields].some(
+    ([name, value]) => name.includes("_cost_per_") && typeof value === "number" && value > 0,
+  );
 }
 
 /** Where a list prices no text, its text is as dear as its dearest other tokens: it may have some. */

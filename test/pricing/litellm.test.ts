@@ -234,6 +234,23 @@ describe("priceCatalog.fromLiteLLM", () => {
     expect(catalog.price("m")).toBeDefined();
   });
 
+  it("takes no zeros for the price of what is charged by the query, the pixel or the page, and for that of what is free", () => {
+    const free = { input_cost_per_token: 0, output_cost_per_token: 0, input_cost_per_character: 0 };
+    const catalog = priceCatalog.fromLiteLLM({
+      "rerank-v3.5": { ...free, input_cost_per_query: 0.002 },
+      "azure/hd/1024-x-1024/dall-e-3": { input_cost_per_pixel: 7.629e-8, output_cost_per_token: 0 },
+      ocr: { ...free, ocr_cost_per_page: 0.001 },
+      free,
+    });
+    for (const id of ["rerank-v3.5", "azure/hd/1024-x-1024/dall-e-3", "ocr"])
+      expect(catalog.price(id), id).toBeUndefined();
+    expect(catalog.price("free")).toBeDefined();
+    expect(cost({ ...plain, input_cost_per_query: 0.002 }, { inputTokens: 1 })).toBe(1_000);
+    expect(cost({ ...free, output_cost_per_image: 0.04, output_cost_per_pixel: 1 }, { outputImages: 1 })).toBe(
+      40_000_000,
+    );
+  });
+
   it.each<[object, string]>([
     [{ ...plain, input_cost_per_token: -1e-6 }, "prices.m.input_cost_per_token"],
     [{ ...plain, output_cost_per_token: "0.01" }, "prices.m.output_cost_per_token"],
