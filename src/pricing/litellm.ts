@@ -70,10 +70,20 @@ export function liteLLMEntries(json: unknown): Entry[] {
   });
 }
 
-/** By the provider before it. Some providers are listed by the kind of model, as `vertex_ai-language-models`. */
+/** Providers that are listed by the kind of model or of API, and what their models are called by. */
+const KINDS = [
+  [/^vertex_ai-.*/, "vertex_ai"],
+  [/^bedrock_converse$/, "bedrock"],
+  [/^cohere_chat$/, "cohere"],
+  [/^text-completion-openai$/, "openai"],
+] as const;
+
+/** By the provider before it, as listed and as called. */
 function namesOf(id: string, fields: Fields): string[] {
   const provider = fields.get("litellm_provider");
-  return typeof provider === "string" ? [`${provider.replace(/^(vertex_ai)-.*/, "$1")}/${id}`] : [];
+  if (typeof provider !== "string") return [];
+  const kind = KINDS.find(([listed]) => listed.test(provider));
+  return kind === undefined ? [`${provider}/${id}`] : [`${kind[1]}/${id}`, `${provider}/${id}`];
 }
 
 function priceInput(fields: Fields, path: string): PriceInput | undefined {

@@ -246,9 +246,9 @@ describe("priceCatalog.fromLiteLLM", () => {
       expect(catalog.price(id), id).toBeUndefined();
     expect(catalog.price("free")).toBeDefined();
     expect(cost({ ...plain, input_cost_per_query: 0.002 }, { inputTokens: 1 })).toBe(1_000);
-    expect(cost({ ...free, output_cost_per_image: 0.04, output_cost_per_pixel: 1 }, { outputImages: 1 })).toBe(
-      40_000_000,
-    );
+    expect(
+      cost({ ...free, output_cost_per_image: 0.04, output_cost_per_pixel: 1 }, { outputImages: 1 }),
+    ).toBe(40_000_000);
   });
 
   it.each<[object, string]>([
@@ -306,6 +306,23 @@ describe("a name", () => {
     expect(entry("vertex_ai/gemini-2.5-pro")).toBe("gemini-2.5-pro");
     for (const unknown of ["groq/gpt-4o", "4o", "constructor", "__proto__", ""])
       expect(entry(unknown)).toBeUndefined();
+  });
+
+  it("has the provider as it is called, where the list has it by the kind of API", () => {
+    const listed = {
+      "amazon.nova": "bedrock_converse",
+      command: "cohere_chat",
+      instruct: "text-completion-openai",
+    };
+    const models = Object.entries(listed).map(([id, provider]) => [
+      id,
+      { ...plain, litellm_provider: provider },
+    ]);
+    const catalog = priceCatalog.fromLiteLLM(Object.fromEntries(models));
+    for (const name of ["bedrock/amazon.nova", "bedrock_converse/amazon.nova"])
+      expect(catalog.price(name)?.entry).toBe("amazon.nova");
+    expect(catalog.price("cohere/command")?.entry).toBe("command");
+    expect(catalog.price("openai/instruct")?.entry).toBe("instruct");
   });
 
   it("that is an id finds that entry before any with its provider", () => {
