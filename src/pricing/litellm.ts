@@ -86,6 +86,11 @@ function namesOf(id: string, fields: Fields): string[] {
   return kind === undefined ? [`${provider}/${id}`] : [`${kind[1]}/${id}`, `${provider}/${id}`];
 }
 
+/** The id for all fine-tunes of a model: OpenAI's names have org, name and id after it, as `ft:gpt-4o-2024-08-06:acme::8Xx2`. */
+export function fineTuned(model: string): string | undefined {
+  return /^((?:openai\/)?ft:[^:]+):/.exec(model)?.[1];
+}
+
 function priceInput(fields: Fields, path: string): PriceInput | undefined {
   const listed = priceFields(fields, path);
   const prices = [...listed, ...fastFields(listed, fields.get("provider_specific_entry"), path)];

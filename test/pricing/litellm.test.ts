@@ -325,6 +325,24 @@ describe("a name", () => {
     expect(catalog.price("openai/instruct")?.entry).toBe("instruct");
   });
 
+  it("of a fine-tune finds the entry for all of its model, unless it is one of its own", () => {
+    const own = "ft:gpt-4o-mini-2024-07-18:acme:own:1";
+    const entries = {
+      "ft:gpt-4o-mini-2024-07-18": { ...plain, litellm_provider: "openai" },
+      [own]: plain,
+      "gpt-4o": plain,
+    };
+    const catalog = priceCatalog.fromLiteLLM(entries);
+    for (const name of [
+      "ft:gpt-4o-mini-2024-07-18:acme::8Xx2",
+      "openai/ft:gpt-4o-mini-2024-07-18:acme:a:b:ckpt-step-9",
+    ])
+      expect(catalog.price(name)?.entry).toBe("ft:gpt-4o-mini-2024-07-18");
+    expect(catalog.price(own)?.entry).toBe(own);
+    for (const unknown of ["ft:gpt-4o:acme::1", "ft:", "ft::", "gpt-4o:acme"])
+      expect(catalog.price(unknown)).toBeUndefined();
+  });
+
   it("that is an id finds that entry before any with its provider", () => {
     expect(entry("openai/o3")).toBe("openai/o3");
     expect(entry("o3")).toBe("o3");
