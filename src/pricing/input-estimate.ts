@@ -30,7 +30,7 @@ const MESSAGE_TOKENS = 4;
 
 /** What of a request is read by the model, in all dialects. Tools and schemas are read as their JSON. */
 const PROMPT_FIELDS = [
-  ...["system", "instructions", "systemInstruction", "system_instruction", "prompt"],
+  ...["system", "instructions", "systemInstruction", "system_instruction", "prompt", "suffix"],
   // Of embeddings and rankings.
   ...["query", "documents", "texts", "inputs", "images", "content", "requests"],
 ];
@@ -93,6 +93,8 @@ export function estimateInputTokens(body: unknown, options: InputEstimateOptions
       if (PROMPT_FIELDS.includes(name)) read.content({ [name]: value });
       else if (MESSAGE_FIELDS.includes(name)) read.messages(value);
       else if (JSON_FIELDS.includes(name)) read.json(value);
+      else if (name === "generationConfig")
+        read.json(fieldOf(value, "responseSchema") ?? fieldOf(value, "responseJsonSchema"));
     }
   }
   const text = tokensOf(tokenCounter, read.text);

@@ -193,6 +193,16 @@ describe("estimateInputTokens", () => {
     expect(estimate(body)).toBe(5 + 4 + 1_000);
   });
 
+  it("reads the schema that Gemini is to answer in, and what comes after a text that is to be filled in", () => {
+    const schema = { type: "object" };
+    for (const name of ["responseSchema", "responseJsonSchema"])
+      expect(estimate({ contents: "abc", generationConfig: { temperature: 1, [name]: schema } })).toBe(
+        3 + 4 + JSON.stringify(schema).length,
+      );
+    expect(estimate({ contents: "abc", generationConfig: { temperature: 1 } })).toBe(3 + 4);
+    expect(estimate({ prompt: "abc", suffix: "de" })).toBe(5);
+  });
+
   it("takes the messages alone, and nothing for what is no request", () => {
     expect(estimate([{ role: "user", content: "abc" }])).toBe(3 + 4);
     for (const nothing of [undefined, null, 5, {}, { model: "m" }]) expect(estimate(nothing)).toBe(0);
