@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ValidationError } from "../model/errors.js";
 import { parse } from "../model/validation.js";
 import { type Entry, fieldsOf, pricesByName } from "./entries.js";
-import { liteLLMEntries } from "./litellm.js";
+import { fineTuned, liteLLMEntries } from "./litellm.js";
 import { type ModelsDevOptions, modelsDevEntries } from "./models-dev.js";
 import { type ModelPrice, type PriceInput, priceInputSchema } from "./price.js";
 
@@ -38,15 +38,17 @@ function of(prices: Readonly<Record<string, PriceInput>>): PriceCatalog {
  * A catalog of LiteLLM's price list, `model_prices_and_context_window.json`, in US dollars per token.
  *
  * A model is found by its id, and by its provider before its id: the entry `gpt-4o` of the provider `openai` is also
- * `openai/gpt-4o`, unless that is an entry of its own. Fields that are not known are passed over, as is the entry
- * `sample_spec`, and a model that is priced by neither token, call, image nor search: by the second, say.
+ * `openai/gpt-4o`, unless that is an entry of its own. A fine-tune is found by the entry for all of its model,
+ * `ft:gpt-4o-2024-08-06`. Fields that are not known are passed over, as is the entry
+ * `sample_spec`, and a model that is priced by neither token, call, image nor search: by the second, say, also with zeros for its tokens.
  *
  * @param json What the file's JSON parses to.
  * @throws ValidationError naming model and field of a price that is not a non-negative finite number
  * @see https://docs.litellm.ai/docs/proxy/custom_pricing
  */
 function fromLiteLLM(json: unknown): PriceCatalog {
-  return catalogOf(liteLLMEntries(json));
+  const catalog = catalogOf(liteLLMEntries(json));
+  return { price: (model) => catalog.price(model) ?? catalog.price(fineTuned(model) ?? model) };
 }
 
 /**

@@ -29,8 +29,8 @@ export function costNanoUsd(price: ModelPrice, tokens: TokenCounts): number {
  * The most that a call of these tokens can cost, in nano-USD: at any time of the day, whatever part of its input is read from
  * a cache, and whatever part of its output is reasoning.
  *
- * What is written to a cache, and what is audio or images, is as much as the tokens say, since it costs more and the
- * gateway can see it in the request.
+ * What is audio or images is as much as the tokens say, since it costs more and the gateway can see it in the request. What is
+ * written to a cache is that at most: where writes cost less than plain input, as with DeepSeek, none may come of it.
  */
 export function mostNanoUsd(price: ModelPrice, tokens: TokenCounts): number {
   const tiers = tiersFor(price, tokens);
@@ -70,11 +70,12 @@ function cost(price: ModelPrice, tiers: PriceTiers, tokens: TokenCounts, most: b
   const prompt = Math.max(tokens.inputTokens, inputParts);
   const tier = tierOf(tiers, prompt);
   const { rates } = tier;
+  const plainInput = most ? Math.max(rates.input, rates.cachedInput) : rates.input;
   const sum =
-    (prompt - inputParts) * (most ? Math.max(rates.input, rates.cachedInput) : rates.input) +
+    (prompt - inputParts) * plainInput +
     cachedInput * rates.cachedInput +
-    cacheWrite * rates.cacheWrite +
-    cacheWrite1h * rates.cacheWrite1h +
+    cacheWrite * (most ? Math.max(rates.cacheWrite, plainInput) : rates.cacheWrite) +
+    cacheWrite1h * (most ? Math.max(rates.cacheWrite1h, plainInput) : rates.cacheWrite1h) +
     audioInput * rates.audioInput +
     imageInput * rates.imageInput +
     (Math.max(tokens.outputTokens, outputParts) - outputParts) *
@@ -118,12 +119,11 @@ const OUTPUT_PARTS: readonly Part[] = [
 ];
 
 /** The same sum in integers of any size. */
-function exactCost(price: ModelPrice, { exact }: PriceTier, tokens: TokenCounts, most: boolean): number {
-  const input = most ? larger(exact.input, exact.cachedInput) : exact.input;
-  const output = most ? larger(exact.output, exact.reasoning) : exact.output;
+function exactCost(price: ModelPrice, tier: PriceTier, tokens: TokenCounts, most: boolean): number {
+  const exact = most ? dearest(tier.exact) : tier.exact;
   const sum =
-    exactSum(exact, tokens, tokens.inputTokens, input, INPUT_PARTS) +
-    exactSum(exact, tokens, tokens.outputTokens, output, OUTPUT_PARTS) +
+    exactSum(exact, tokens, tokens.inputTokens, exact.input, INPUT_PARTS) +
+    exactSum(exact, tokens, tokens.outputTokens, exact.output, OUTPUT_PARTS) +
     BigInt(tokens.inputImages ?? 0) * exact.inputImages +
     BigInt(tokens.outputImages ?? 0) * exact.outputImages +
     BigInt(tokens.searches ?? 0) * exact.searches +
@@ -148,6 +148,18 @@ function exactSum(
     sum += part * exact[partRate];
   }
   return rest > 0n ? sum + rest * rate : sum;
+}
+
+/** The rates that each part may turn out to have. */
+function dearest(exact: Rates<bigint>): Rates<bigint> {
+  const input = larger(exact.input, exact.cachedInput);
+  return {
+    ...exact,
+    input,
+    cacheWrite: larger(exact.cacheWrite, input),
+    cacheWrite1h: larger(exact.cacheWrite1h, input),
+    output: larger(exact.output, exact.reasoning),
+  };
 }
 
 function larger(a: bigint, b: bigint): bigint {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { having, parse, schemaOf } from "../model/validation.js";
+import { fieldOf } from "./dialects/json.js";
 import { tokensOf } from "./meters/text-count.js";
 import { characterCounter, type TokenCounter } from "./token-counter.js";
 
@@ -29,9 +30,9 @@ const MESSAGE_TOKENS = 4;
 
 /** What of a request is read by the model, in all dialects. Tools and schemas are read as their JSON. */
 const PROMPT_FIELDS = [
-  ...["system", "instructions", "systemInstruction", "system_instruction", "prompt"],
+  ...["system", "instructions", "systemInstruction", "system_instruction", "prompt", "suffix"],
   // Of embeddings and rankings.
-  ...["query", "documents", "texts", "content", "requests"],
+  ...["query", "documents", "texts", "inputs", "images", "content", "requests"],
 ];
 const MESSAGE_FIELDS = ["messages", "input", "contents"];
 const JSON_FIELDS = ["tools", "functions", "toolConfig", "response_format", "text", "output_config"];
@@ -54,7 +55,19 @@ const STRUCTURED = new Set(["input", "args", "response"]);
 /** Fields whose value is an image, a sound or a file. */
 const MEDIA = new Set([
   ...["image_url", "input_audio", "file", "source", "inlineData", "inline_data", "fileData", "file_data"],
-  ...["image_file", "video_url"],
+  ...["image_file", "image_base64", "video_url"],
+]);
+
+/** OpenAI's types of one image or file, however it is sent, and the fields that hold it or say where it is. */
+const MEDIA_TYPES: ReadonlySet<unknown> = new Set(["input_image", "input_file", "image_generation_call"]);
+const MEDIA_FIELDS = new Set([
+  "image_url",
+  "file_data",
+  "file_url",
+  "file_id",
+  "filename",
+  "result",
+  "status",
 ]);
 
 /**
@@ -77,9 +90,11 @@ export function estimateInputTokens(body: unknown, options: InputEstimateOptions
   if (Array.isArray(body) || typeof body === "string") read.messages(body);
   else if (typeof body === "object" && body !== null) {
     for (const [name, value] of Object.entries(body)) {
-      if (PROMPT_FIELDS.includes(name)) read.content(value);
+      if (PROMPT_FIELDS.includes(name)) read.content({ [name]: value });
       else if (MESSAGE_FIELDS.includes(name)) read.messages(value);
       else if (JSON_FIELDS.includes(name)) read.json(value);
+      else if (name === "generationConfig")
+        read.json(fieldOf(value, "responseSchema") ?? fieldOf(value, "responseJsonSchema"));
     }
   }
   const text = tokensOf(tokenCounter, read.text);
@@ -128,8 +143,12 @@ class Reading {
     else if (isTokens(value)) this.tokens += value.length;
     else if (Array.isArray(value)) for (const item of value) this.content(item, depth + 1);
     else if (typeof value === "object" && value !== null) {
+      const isMedia = MEDIA_TYPES.has(fieldOf(value, "type"));
+      if (isMedia) this.media++;
       for (const [name, inner] of Object.entries(value)) {
-        if (MEDIA.has(name) && !isText(inner)) this.media++;
+        if (isMedia && MEDIA_FIELDS.has(name)) continue;
+        if (name === "images" && Array.isArray(inner)) this.media += inner.length;
+        else if (MEDIA.has(name) && !isText(inner)) this.media++;
         else if (STRUCTURED.has(name) && typeof inner === "object") this.json(inner, depth + 1);
         else if (!UNREAD.has(name)) this.content(inner, depth + 1);
       }

@@ -70,10 +70,25 @@ export function liteLLMEntries(json: unknown): Entry[] {
   });
 }
 
-/** By the provider before it. Some providers are listed by the kind of model, as `vertex_ai-language-models`. */
+/** Providers that are listed by the kind of model or of API, and what their models are called by. */
+const KINDS = [
+  [/^vertex_ai-.*/, "vertex_ai"],
+  [/^bedrock_converse$/, "bedrock"],
+  [/^cohere_chat$/, "cohere"],
+  [/^text-completion-openai$/, "openai"],
+] as const;
+
+/** By the provider before it, as listed and as called. */
 function namesOf(id: string, fields: Fields): string[] {
   const provider = fields.get("litellm_provider");
-  return typeof provider === "string" ? [`${provider.replace(/^(vertex_ai)-.*/, "$1")}/${id}`] : [];
+  if (typeof provider !== "string") return [];
+  const kind = KINDS.find(([listed]) => listed.test(provider));
+  return kind === undefined ? [`${provider}/${id}`] : [`${kind[1]}/${id}`, `${provider}/${id}`];
+}
+
+/** The id for all fine-tunes of a model: OpenAI's names have org, name and id after it, as `ft:gpt-4o-2024-08-06:acme::8Xx2`. */
+export function fineTuned(model: string): string | undefined {
+  return /^((?:openai\/)?ft:[^:]+):/.exec(model)?.[1];
 }
 
 function priceInput(fields: Fields, path: string): PriceInput | undefined {
@@ -81,7 +96,9 @@ function priceInput(fields: Fields, path: string): PriceInput | undefined {
   const prices = [...listed, ...fastFields(listed, fields.get("provider_specific_entry"), path)];
   const ranges = tieredPricing(fields.get("tiered_pricing"), `${path}.tiered_pricing`);
   const usdPerSearch = searchPrice(fields.get("search_context_cost_per_query"), path);
-  if (prices.length === 0 && ranges.length === 0 && usdPerSearch === undefined) return undefined;
+  const isPriced = ranges.length > 0 || usdPerSearch !== undefined || prices.some(isNotZero);
+  // All zeros are a free model, and no price of one that is charged by the query or the pixel.
+  if (!isPriced && (prices.length === 0 || hasOtherPrice(fields))) return undefined;
 
   const base = withoutRepeats(ratesOf(prices.filter(isStandard), undefined));
   const [first, ...longer] = ranges.map((range) => withDefaults(range, base));
@@ -98,6 +115,17 @@ function priceInput(fields: Fields, path: string): PriceInput | undefined {
     ...(offPeak !== undefined && { offPeak }),
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
   };
+}
+
+function isNotZero({ value }: PriceField): boolean {
+  return decimalOf(value)?.digits !== 0n;
+}
+
+/** Whether a price stands there that is not zero, of whatever is counted. */
+function hasOtherPrice(fields: Fields): boolean {
+  return [...fields].some(
+    ([name, value]) => name.includes("_cost_per_") && typeof value === "number" && value > 0,
+  );
 }
 
 /** Where a list prices no text, its text is as dear as its dearest other tokens: it may have some. */
@@ -191,15 +219,18 @@ function tieredPricing(value: unknown, path: string): TierInput[] {
   if (value === undefined) return [];
   if (!Array.isArray(value))
     throw new ValidationError([{ field: path, expected: "a list of prices by range" }]);
-  const tiers = value.map((item, i) => {
+  const tiers = value.flatMap((item, i) => {
     const field = `${path}[${i}]`;
     const fields = fieldsOf(item, field, "prices and their range");
+    const rates = ratesOf(priceFields(fields, field), undefined);
+    // Of another kind, such as prices of a search by how much it finds.
+    if (Object.keys(rates).length === 0) return [];
     const range = fields.get("range");
     const from: unknown = Array.isArray(range) ? range[0] : undefined;
     if (typeof from !== "number" || !Number.isSafeInteger(from) || from < 0) {
       throw new ValidationError([{ field: `${field}.range`, expected: "two counts of tokens" }]);
     }
-    return { aboveInputTokens: from, ...ratesOf(priceFields(fields, field), undefined) };
+    return [{ aboveInputTokens: from, ...rates }];
   });
   return tiers.sort((a, b) => a.aboveInputTokens - b.aboveInputTokens);
 }

@@ -55,6 +55,25 @@ describe("what is reserved of money", () => {
     );
   });
 
+  test("law: a call that writes less to the cache than was said never costs more", () => {
+    fc.assert(
+      fc.property(priceInputs, tokenCounts, fc.nat(100), fc.nat(100), (input, tokens, percent, percent1h) => {
+        const { cachedInputTokens: _, cacheWriteTokens = 0, cacheWrite1hTokens = 0, ...others } = tokens;
+        const inputTokens = Math.max(tokens.inputTokens, cacheWriteTokens + cacheWrite1hTokens);
+        fc.pre(Number.isSafeInteger(inputTokens));
+        const price = modelPrice(input);
+        const used = { ...others, inputTokens };
+        const written = {
+          cacheWriteTokens: Math.floor((cacheWriteTokens / 100) * percent),
+          cacheWrite1hTokens: Math.floor((cacheWrite1hTokens / 100) * percent1h),
+        };
+        const most = mostNanoUsd(price, { ...used, cacheWriteTokens, cacheWrite1hTokens });
+        expect(costNanoUsd(price, { ...used, ...written })).toBeLessThanOrEqual(most);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
   it("is the plain input price where nothing is said of a cache: nobody is refused for a cache they do not use", async () => {
     expect(await reservedFor(CLAUDE, { inputTokens: 1_000, maxOutputTokens: 0 })).toBe(3_000_000);
   });
@@ -62,6 +81,12 @@ describe("what is reserved of money", () => {
   it("is the price of a cache write for the tokens that the call writes", async () => {
     const usage = { inputTokens: 1_000, maxOutputTokens: 0, cacheWriteTokens: 500, cacheWrite1hTokens: 300 };
     expect(await reservedFor(CLAUDE, usage)).toBe(200 * 3_000 + 500 * 3_750 + 300 * 6_000);
+  });
+
+  it("is the plain input price for what a call may write to a cache where writes are cheaper", async () => {
+    const price = { inputUsdPerMillion: 0.28, cacheWriteUsdPerMillion: 0, outputUsdPerMillion: 0.42 };
+    const usage = { inputTokens: 1_000, maxOutputTokens: 0, cacheWriteTokens: 1_000 };
+    expect(await reservedFor(price, usage)).toBe(280_000);
   });
 
   it("is the price of reasoning for all output where that is dearer", async () => {

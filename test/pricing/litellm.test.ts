@@ -163,6 +163,19 @@ describe("priceCatalog.fromLiteLLM", () => {
     expect(cost(model, { inputTokens: 101, ...reasoning })).toBe(101 * 1_000 + 5_000);
   });
 
+  it("passes over tiered_pricing by something else than tokens, and what has no other price", () => {
+    const search = {
+      tiered_pricing: [
+        { input_cost_per_query: 0.005, max_results_range: [0, 25] },
+        { input_cost_per_query: 0.025, max_results_range: [26, 100] },
+      ],
+    };
+    const catalog = priceCatalog.fromLiteLLM({ "exa_ai/search": search, m: plain });
+    expect(catalog.price("exa_ai/search")).toBeUndefined();
+    expect(catalog.price("m")).toBeDefined();
+    expect(cost({ ...plain, ...search }, { inputTokens: 1 })).toBe(1_000);
+  });
+
   describe("off-peak windows", () => {
     const hour = (time: string) => Date.parse(`2026-08-28T${time}Z`); // A Friday.
     const at = (off_peak_pricing: object, moment?: number) =>
@@ -221,6 +234,23 @@ describe("priceCatalog.fromLiteLLM", () => {
     expect(catalog.price("m")).toBeDefined();
   });
 
+  it("takes no zeros for the price of what is charged by the query, the pixel or the page, and for that of what is free", () => {
+    const free = { input_cost_per_token: 0, output_cost_per_token: 0, input_cost_per_character: 0 };
+    const catalog = priceCatalog.fromLiteLLM({
+      "rerank-v3.5": { ...free, input_cost_per_query: 0.002 },
+      "azure/hd/1024-x-1024/dall-e-3": { input_cost_per_pixel: 7.629e-8, output_cost_per_token: 0 },
+      ocr: { ...free, ocr_cost_per_page: 0.001 },
+      free,
+    });
+    for (const id of ["rerank-v3.5", "azure/hd/1024-x-1024/dall-e-3", "ocr"])
+      expect(catalog.price(id), id).toBeUndefined();
+    expect(catalog.price("free")).toBeDefined();
+    expect(cost({ ...plain, input_cost_per_query: 0.002 }, { inputTokens: 1 })).toBe(1_000);
+    expect(
+      cost({ ...free, output_cost_per_image: 0.04, output_cost_per_pixel: 1 }, { outputImages: 1 }),
+    ).toBe(40_000_000);
+  });
+
   it.each<[object, string]>([
     [{ ...plain, input_cost_per_token: -1e-6 }, "prices.m.input_cost_per_token"],
     [{ ...plain, output_cost_per_token: "0.01" }, "prices.m.output_cost_per_token"],
@@ -276,6 +306,41 @@ describe("a name", () => {
     expect(entry("vertex_ai/gemini-2.5-pro")).toBe("gemini-2.5-pro");
     for (const unknown of ["groq/gpt-4o", "4o", "constructor", "__proto__", ""])
       expect(entry(unknown)).toBeUndefined();
+  });
+
+  it("has the provider as it is called, where the list has it by the kind of API", () => {
+    const listed = {
+      "amazon.nova": "bedrock_converse",
+      command: "cohere_chat",
+      instruct: "text-completion-openai",
+    };
+    const models = Object.entries(listed).map(([id, provider]) => [
+      id,
+      { ...plain, litellm_provider: provider },
+    ]);
+    const catalog = priceCatalog.fromLiteLLM(Object.fromEntries(models));
+    for (const name of ["bedrock/amazon.nova", "bedrock_converse/amazon.nova"])
+      expect(catalog.price(name)?.entry).toBe("amazon.nova");
+    expect(catalog.price("cohere/command")?.entry).toBe("command");
+    expect(catalog.price("openai/instruct")?.entry).toBe("instruct");
+  });
+
+  it("of a fine-tune finds the entry for all of its model, unless it is one of its own", () => {
+    const own = "ft:gpt-4o-mini-2024-07-18:acme:own:1";
+    const entries = {
+      "ft:gpt-4o-mini-2024-07-18": { ...plain, litellm_provider: "openai" },
+      [own]: plain,
+      "gpt-4o": plain,
+    };
+    const catalog = priceCatalog.fromLiteLLM(entries);
+    for (const name of [
+      "ft:gpt-4o-mini-2024-07-18:acme::8Xx2",
+      "openai/ft:gpt-4o-mini-2024-07-18:acme:a:b:ckpt-step-9",
+    ])
+      expect(catalog.price(name)?.entry).toBe("ft:gpt-4o-mini-2024-07-18");
+    expect(catalog.price(own)?.entry).toBe(own);
+    for (const unknown of ["ft:gpt-4o:acme::1", "ft:", "ft::", "gpt-4o:acme"])
+      expect(catalog.price(unknown)).toBeUndefined();
   });
 
   it("that is an id finds that entry before any with its provider", () => {

@@ -106,6 +106,26 @@ describe("estimateInputTokens", () => {
     expect(estimate({ requests: [{ content: { parts: [{ text: "abc" }] } }] })).toBe(3);
   });
 
+  it("takes an image or a file for one, however it is sent: by its id or address, as what the model made, or in a list", () => {
+    const data = "A".repeat(9_999);
+    const content = [
+      { type: "input_file", file_url: "https://files.example/1.pdf" },
+      { type: "input_file", file_id: "file-1" },
+      { type: "input_image", file_id: "file-2", detail: "auto" },
+    ];
+    expect(estimate({ input: [{ role: "user", content }] })).toBe(4 + 3_000);
+    const made = { type: "image_generation_call", id: "ig_1", status: "completed", result: data };
+    expect(estimate({ input: [{ ...made, revised_prompt: "abc" }] })).toBe(3 + 4 + 1_000);
+    expect(estimate({ model: "embed", images: [`data:image/png;base64,${data}`, data] })).toBe(2_000);
+    expect(estimate({ messages: [{ role: "user", content: "abc", images: [data] }] })).toBe(3 + 4 + 1_000);
+    const parts = [
+      { type: "text", text: "abc" },
+      { type: "image_base64", image_base64: data },
+    ];
+    expect(estimate({ model: "embed", inputs: [{ content: parts }] })).toBe(3 + 1_000);
+    expect(estimate({ inputs: "abc" })).toBe(3);
+  });
+
   it("reads the messages of chat completions, and the tools as their JSON", () => {
     const tools = [{ type: "function", function: { name: "f" } }];
     const body = {
@@ -171,6 +191,16 @@ describe("estimateInputTokens", () => {
       ],
     };
     expect(estimate(body)).toBe(5 + 4 + 1_000);
+  });
+
+  it("reads the schema that Gemini is to answer in, and what comes after a text that is to be filled in", () => {
+    const schema = { type: "object" };
+    for (const name of ["responseSchema", "responseJsonSchema"])
+      expect(estimate({ contents: "abc", generationConfig: { temperature: 1, [name]: schema } })).toBe(
+        3 + 4 + JSON.stringify(schema).length,
+      );
+    expect(estimate({ contents: "abc", generationConfig: { temperature: 1 } })).toBe(3 + 4);
+    expect(estimate({ prompt: "abc", suffix: "de" })).toBe(5);
   });
 
   it("takes the messages alone, and nothing for what is no request", () => {

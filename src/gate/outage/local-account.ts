@@ -109,9 +109,12 @@ export class LocalAccount {
   }
 
   async #offer(store: Store, id: string, reservation: LocalReservation, now: number): Promise<void> {
-    const { expiresAt, charges, idempotency } = reservation;
+    const { expiresAt, charges, parts, idempotency } = reservation;
     this.#offered.set(id, reservation);
-    const offer = { id, orgId: this.orgId, now, ttlMs: expiresAt - now, charges: charges.map(unrefused) };
+    // As of its admission: whoever finds it there by its request id tells the ledger of the same call.
+    const at = parts[0]?.at ?? now;
+    const ttlMs = expiresAt - now;
+    const offer = { id, orgId: this.orgId, now: at, ttlMs, charges: charges.map(unrefused) };
     // The store may have made it only after it was to undo it.
     const told = {
       onLate: (answer: ReserveOutcome) =>

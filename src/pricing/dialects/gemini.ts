@@ -10,7 +10,8 @@ const SERVICE_TIERS = new Map([
 ]);
 
 /**
- * What a call has used, from the `usageMetadata` of Gemini's `generateContent`, on the Gemini API and on Vertex AI.
+ * What a call has used, from the `usageMetadata` of Gemini's `generateContent`, `embedContent` and Live API, on the Gemini API
+ * and on Vertex AI.
  *
  * `promptTokenCount` contains the cached content, but not the prompts of tool use; `candidatesTokenCount` does not contain
  * the thoughts, unless the total is the prompt and the candidates alone. A count of zero is left out by the API, so where a total is told, the output that is not told is what
@@ -22,10 +23,10 @@ const SERVICE_TIERS = new Map([
  * @see https://ai.google.dev/api/generate-content#UsageMetadata
  */
 export function fromGemini(answer: unknown): Actual {
-  const usage = isWhole(answer, "usageMetadata", "candidates", "promptFeedback")
-    ? fieldOf(answer, "usageMetadata")
-    : answer;
-  return geminiUsage(usage, "strict");
+  const whole = isWhole(answer, "usageMetadata", "candidates", "promptFeedback", "embedding", "embeddings");
+  const actual = geminiUsage(whole ? fieldOf(answer, "usageMetadata") : answer, "strict");
+  const hasNoOutput = whole && (fieldOf(answer, "embedding") ?? fieldOf(answer, "embeddings")) !== undefined;
+  return hasNoOutput && actual.inputTokens !== undefined ? { ...actual, outputTokens: 0 } : actual;
 }
 
 /** What a `usageMetadata` alone says. */
@@ -37,7 +38,13 @@ export function geminiUsage(usage: unknown, reading: Reading): Actual {
     "the usageMetadata object of a Gemini answer",
     reading,
   );
-  counts.needsOneOf(["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount"]);
+  counts.needsOneOf([
+    "promptTokenCount",
+    "candidatesTokenCount",
+    "responseTokenCount",
+    "thoughtsTokenCount",
+    "totalTokenCount",
+  ]);
   const prompt = counts.count("promptTokenCount");
   const toolUse = counts.count("toolUsePromptTokenCount");
   const inputTokens = prompt === undefined ? undefined : sumOf("usageMetadata", prompt, toolUse);
@@ -45,11 +52,7 @@ export function geminiUsage(usage: unknown, reading: Reading): Actual {
   const uncached = Math.max(0, (inputTokens ?? 0) - cached);
 
   const inputOf = (modality: string) =>
-    sumOf(
-      "usageMetadata",
-      tokensOf(counts, "promptTokensDetails", modality),
-      tokensOf(counts, "toolUsePromptTokensDetails", modality),
-    ) - tokensOf(counts, "cacheTokensDetails", modality);
+    tokensOf(counts, PROMPT_DETAILS, modality) - tokensOf(counts, ["cacheTokensDetails"], modality);
   const audio = within(inputOf("AUDIO"), uncached);
   const images = within(inputOf("IMAGE"), uncached - audio);
   return known({
@@ -59,8 +62,8 @@ export function geminiUsage(usage: unknown, reading: Reading): Actual {
     imageInputTokens: some(images),
     outputTokens: outputOf(counts, inputTokens),
     reasoningTokens: some(counts.count("thoughtsTokenCount")),
-    audioOutputTokens: some(tokensOf(counts, "candidatesTokensDetails", "AUDIO")),
-    imageOutputTokens: some(tokensOf(counts, "candidatesTokensDetails", "IMAGE")),
+    audioOutputTokens: some(tokensOf(counts, OUTPUT_DETAILS, "AUDIO")),
+    imageOutputTokens: some(tokensOf(counts, OUTPUT_DETAILS, "IMAGE")),
     serviceTier: serviceTierOf(counts),
   });
 }
@@ -72,7 +75,7 @@ function serviceTierOf(counts: UsageObject): string | undefined {
 }
 
 function outputOf(counts: UsageObject, inputTokens: number | undefined): number | undefined {
-  const candidates = counts.count("candidatesTokenCount");
+  const candidates = counts.count("candidatesTokenCount") ?? counts.count("responseTokenCount");
   const thoughts = counts.count("thoughtsTokenCount");
   const total = counts.count("totalTokenCount");
   if (candidates !== undefined) {
@@ -85,9 +88,16 @@ function outputOf(counts: UsageObject, inputTokens: number | undefined): number 
   return thoughts;
 }
 
-/** The tokens of one modality in one of the lists by modality. */
-function tokensOf(counts: UsageObject, list: string, modality: string): number {
-  const found = counts.objects(list).filter((item) => item.name("modality") === modality);
+/** Embeddings name theirs after one token. */
+const PROMPT_DETAILS = ["promptTokensDetails", "promptTokenDetails", "toolUsePromptTokensDetails"];
+
+/** The Live API has responses for candidates. */
+const OUTPUT_DETAILS = ["candidatesTokensDetails", "responseTokensDetails"];
+
+/** The tokens of one modality in the lists by modality. */
+function tokensOf(counts: UsageObject, lists: readonly string[], modality: string): number {
+  const items = lists.flatMap((list) => counts.objects(list));
+  const found = items.filter((item) => item.name("modality") === modality);
   return sumOf("usageMetadata", ...found.map((item) => item.count("tokenCount")));
 }
 

@@ -1,4 +1,4 @@
-import type { Actual } from "../../model/usage.js";
+import { type Actual, TOKENS_MAX } from "../../model/usage.js";
 import { isName, known, type Reading, some, UsageObject } from "./counts.js";
 import { fieldOf, isWhole, itemsOf } from "./json.js";
 
@@ -70,14 +70,16 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
   const counts = new UsageObject(usage, "usage", "the usage object of an OpenAI answer", reading);
   counts.needsOneOf([CHAT.input, CHAT.output, RESPONSES.input, RESPONSES.output, "total_tokens"]);
   const names = namesIn(counts);
-  const told = counts.count(names.input);
   const total = counts.count("total_tokens");
   const input = detailsOf(counts, names.input);
   const output = detailsOf(counts, names.output);
 
-  const { cached, written, written1h } = cacheOf(counts, names, input, told ?? 0);
   const reasoning = output.count("reasoning_tokens") ?? 0;
-  const wholes = wholesOf(told, counts.count(names.output), total, cached + written, reasoning);
+  // Whether the prompt contains the cache is only known with the total.
+  const told = cacheOf(counts, names, input, TOKENS_MAX);
+  const cache = told.cached + told.written;
+  const wholes = wholesOf(counts.count(names.input), counts.count(names.output), total, cache, reasoning);
+  const { cached, written, written1h } = cacheOf(counts, names, input, wholes.inputTokens ?? 0);
   // Only realtime sessions say which of the audio and images was cached. Else text first, so that no dear token counts as cached.
   const uncached = Math.max(0, (wholes.inputTokens ?? 0) - cached - written);
   const ofCache = input.object("cached_tokens_details");
@@ -100,7 +102,8 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
 
 /**
  * What of the input was read from and written to the cache, what was written for an hour included. In the details, OpenAI, LiteLLM
- * and Qwen have a name each for what was written. DeepSeek and Kimi tell the one, and LiteLLM the other, beside the count of the prompt. There it counts as part of that if it can be one; beside `input_tokens`, names like Anthropic's are of
+ * and Qwen have a name each for what was written. DeepSeek, Kimi, and gateways before Anthropic such as LiteLLM and Portkey tell it
+ * beside the count of the prompt. There it counts as part of the input if it can be one; beside `input_tokens`, names like Anthropic's are of
  * tokens that those do not contain.
  */
 function cacheOf(counts: UsageObject, names: typeof CHAT, details: UsageObject, inputTokens: number) {
@@ -112,6 +115,7 @@ function cacheOf(counts: UsageObject, names: typeof CHAT, details: UsageObject, 
     details.count("cached_tokens") ??
     beside("prompt_cache_hit_tokens", inputTokens) ??
     beside("cached_tokens", inputTokens) ??
+    beside("cache_read_input_tokens", inputTokens) ??
     0;
   // LiteLLM tells Anthropic's two lifetimes; all others have one.
   const written1h = details.object("cache_creation_token_details").count("ephemeral_1h_input_tokens") ?? 0;

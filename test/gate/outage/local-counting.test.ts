@@ -1,9 +1,13 @@
 import { setTimeout } from "node:timers/promises";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Counters } from "../../../src/counters/counters.js";
+import { redisCounters } from "../../../src/redis.js";
+import { ioredisClient, ownPrefix, redisAnswers, removeKeys } from "../../counters/redis/server.js";
 import { eventually } from "../../eventually.js";
 import { passed, readingOf, settled } from "../../scenarios/answers.js";
 import { elsewhere, limited, world } from "../world.js";
+
+const HAS_REDIS = await redisAnswers();
 
 const KEY = { keyId: "k1" };
 const CALL = { model: "gpt-4o", inputTokens: 10, maxOutputTokens: 10, costUsd: 0.1 };
@@ -118,6 +122,41 @@ describe("what this process counted by itself", () => {
     });
     expect(await readingOf(gate, "requests")).toMatchObject({ used: 1 });
   });
+
+  it.skipIf(!HAS_REDIS)(
+    "keeps its moment of admission, by which ledgers know it, wherever it is found",
+    async () => {
+      const client = ioredisClient();
+      const prefix = ownPrefix();
+      onTestFinished(async () => {
+        await removeKeys(client, prefix);
+        client.disconnect();
+      });
+      const store = redisCounters({ client, prefix });
+      let isDown = true;
+      const counters: Counters = {
+        reserve: (request) => (isDown ? Promise.reject(new Error("ECONNREFUSED")) : store.reserve(request)),
+        settle: (request) => store.settle(request),
+        read: (query) => store.read(query),
+        close: () => store.close(),
+      };
+      const call = { ...CALL, requestId: "r" };
+      const { gate, clock } = world(BUDGET, { counters, onCountersDown: "local" });
+      const restored = vi.fn();
+      gate.on("restored", restored);
+      const { reservation } = passed(await gate.admit(KEY, call));
+      isDown = false;
+      clock.at += 5_000;
+      passed(await gate.check(KEY, CALL));
+      await eventually(() => expect(restored).toHaveBeenCalledOnce());
+      const other = world(BUDGET, { counters: store });
+      other.clock.at = clock.at;
+      expect(passed(await other.gate.admit(KEY, call))).toMatchObject({
+        replayed: true,
+        reservation: { id: reservation.id, reservedAt: reservation.reservedAt },
+      });
+    },
+  );
 
   it("does not use up a minute that was over before the counters were back", async () => {
     const { gate, clock, health } = local({ key: { rpm: 9, rpd: 90 } });

@@ -92,6 +92,32 @@ describe("fromGemini", () => {
     expect(fromGemini({ candidates: [], usageMetadata: null })).toEqual({});
   });
 
+  it("knows that an embedding has no output, and takes one without usage for what says nothing", () => {
+    const usageMetadata = { promptTokenCount: 8 };
+    const told = { inputTokens: 8, outputTokens: 0 };
+    expect(fromGemini({ embedding: { values: [0.5] }, usageMetadata })).toEqual(told);
+    expect(fromGemini({ embeddings: [{ values: [0.5] }], usageMetadata })).toEqual(told);
+    expect(fromGemini({ embedding: { values: [0.5] } })).toEqual({});
+  });
+
+  it("takes the modalities that embeddings and the Live API name otherwise", () => {
+    const audio = (tokenCount: number) => [{ modality: "AUDIO", tokenCount }];
+    const embedded = { promptTokenCount: 80, promptTokenDetails: audio(64) };
+    expect(fromGemini({ embedding: {}, usageMetadata: embedded })).toMatchObject({ audioInputTokens: 64 });
+    const live = {
+      promptTokenCount: 100,
+      responseTokenCount: 50,
+      thoughtsTokenCount: 7,
+      totalTokenCount: 157,
+    };
+    expect(fromGemini({ ...live, responseTokensDetails: audio(40) })).toEqual({
+      inputTokens: 100,
+      outputTokens: 57,
+      reasoningTokens: 7,
+      audioOutputTokens: 40,
+    });
+  });
+
   it("says nothing of what is not told", () => {
     expect(fromGemini({ promptTokenCount: 10 })).toEqual({ inputTokens: 10 });
     expect(fromGemini({ candidatesTokenCount: 0 })).toEqual({ outputTokens: 0 });

@@ -237,6 +237,22 @@ describe("fromOpenAI", () => {
     expect(fromOpenAI(untold)).toEqual({ inputTokens: 800, outputTokens: 5 });
   });
 
+  it("adds to the input the cache that Portkey tells of Anthropic beside the prompt, where the total says that it is beyond", () => {
+    const told = { cache_read_input_tokens: 50_000, cache_creation_input_tokens: 10_000 };
+    const actual = {
+      inputTokens: 60_003,
+      cachedInputTokens: 50_000,
+      cacheWriteTokens: 10_000,
+      outputTokens: 100,
+    };
+    expect(fromOpenAI({ prompt_tokens: 3, completion_tokens: 100, total_tokens: 60_103, ...told })).toEqual(
+      actual,
+    );
+    expect(
+      fromOpenAI({ prompt_tokens: 60_003, completion_tokens: 100, total_tokens: 60_103, ...told }),
+    ).toEqual(actual);
+  });
+
   it("adds to the output what is as much as the reasoning, whatever the cache had", () => {
     const usage = {
       prompt_tokens: 1_000,
