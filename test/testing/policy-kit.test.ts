@@ -153,7 +153,7 @@ describe("prove", () => {
     expect(message).toBe(
       "does not hold: nobody prints\n" +
         "  an org base who is editor of the project, with mfa asks for doc.print on the project: " +
-        "allowed by project:editor/doc.print\n  and 7 more of 1392 cells",
+        "allowed by project:editor/doc.print\n  and 7 more of 1584 cells",
     );
   });
 
@@ -176,6 +176,19 @@ describe("prove", () => {
   it("refuses a claim that speaks of no cell, which any policy would pass", () => {
     const vacuous = { "an own org": { denied: { kind: "org", own: true } } } as const;
     expect(messageOf(() => prove(small, vacuous))).toContain("it speaks of no cell");
+  });
+
+  it("looks at permissions about the org also where it is said which role somebody has in another project", () => {
+    const who = { orgRole: "boss", projectRole: null, otherProjectRole: "editor" } as const;
+    const permission = ["org.audit", "doc.print"] as const;
+    const audits = "asks for org.audit on their org: allowed by org:boss/org.audit";
+    const denied = { denied: { permission, ...who } };
+    expect(messageOf(() => prove(small, { "an editor elsewhere does neither": denied }))).toContain(audits);
+    const only = {
+      of: { permission: "org.audit" },
+      onlyIf: { orgRole: "boss", otherProjectRole: null },
+    } as const;
+    expect(messageOf(() => prove(small, { "bosses who edit nothing": only }))).toContain(audits);
   });
 
   it("takes no claim from JavaScript that the compiler would refuse, and nothing but true for true", () => {
