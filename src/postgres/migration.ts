@@ -1,4 +1,4 @@
-import type { PostgresPool } from "./pool.js";
+import { answersOfStatement, LOST_AGAINST_ANOTHER, type PostgresPool } from "./pool.js";
 
 /** One step of the tables of a part, from one version to the next. */
 export interface Migration {
@@ -44,7 +44,13 @@ $tollgate$;
 `;
 }
 
+/**
+ * A row, table, type or function that is there already. Where transactions are repeatable reads by default, whoever waited for
+ * another's migration does not see that it is done, and makes it again; the next try sees it.
+ */
+const MADE_MEANWHILE = new Set([...LOST_AGAINST_ANOTHER, "23505", "42P07", "42710", "42723"]);
+
 /** Brings the tables of a part to their latest version. */
 export async function migrate(pool: PostgresPool, text: string): Promise<void> {
-  await pool.query(text);
+  await answersOfStatement(pool, text, [], MADE_MEANWHILE);
 }

@@ -49,20 +49,21 @@ const ATTEMPTS_MAX = 20;
 const WAIT_MAX_MS = 50;
 
 /** Serialization failure and deadlock: nothing was changed, and the same statement may pass now. */
-const LOST_AGAINST_ANOTHER = new Set(["40001", "40P01"]);
+export const LOST_AGAINST_ANOTHER: ReadonlySet<string> = new Set(["40001", "40P01"]);
 
-/** The one value of each row that a statement gives, tried again where it lost against another. */
+/** The one value of each row that a statement gives, tried again where it lost against another: where it failed with one of `codes`. */
 export async function answersOfStatement(
   pool: PostgresPool,
   text: string,
-  values: unknown[],
+  values: unknown[] = [],
+  codes = LOST_AGAINST_ANOTHER,
 ): Promise<unknown[]> {
   for (let attempts = 1; ; attempts++) {
     try {
       const { rows } = await pool.query(text, values);
       return rows.map((row) => Object.values(row as PostgresRow)[0]); // sound: a row is an object by the names of its columns
     } catch (error) {
-      if (attempts === ATTEMPTS_MAX || !LOST_AGAINST_ANOTHER.has(codeOf(error) ?? "")) throw error;
+      if (attempts === ATTEMPTS_MAX || !codes.has(codeOf(error) ?? "")) throw error;
       // Those that lose together would try again together.
       if (attempts > 2) await setTimeout(Math.random() * Math.min(WAIT_MAX_MS, 2 ** attempts));
     }

@@ -13,7 +13,7 @@ import { charge, limitsAt } from "../counters/limits.js";
 import { openEvent } from "../ledger/events.js";
 import { DATABASE_URL } from "../services.js";
 import { databases } from "./databases.js";
-import { dropSchema, newSchema, serverAnswers, serverPool } from "./server.js";
+import { dropSchema, newSchema, serverAnswers } from "./server.js";
 
 describe.each(databases)("migrate on %s", (_, open) => {
   const { pool, end } = open();
@@ -89,23 +89,30 @@ describe.runIf(await serverAnswers())("migrate on a server", () => {
     }
   });
 
-  it("of 8 processes at once makes the tables once, and all of them can go on", async () => {
-    const schema = newSchema();
-    const pools = Array.from({ length: 8 }, () => serverPool(1));
-    try {
-      await Promise.all(
-        pools.map(async (pool) => {
-          await postgresStorage({ pool, schema }).migrate();
-          await postgresCounters({ pool, schema }).migrate();
-          expect(await postgresStorage({ pool, schema }).find("org", {})).toEqual([]);
-        }),
+  it.each(["read committed", "repeatable read", "serializable"])(
+    "of 8 processes at once makes the tables once, and all of them can go on, where transactions are %s",
+    async (isolation) => {
+      const schema = newSchema();
+      const options = `-c default_transaction_isolation=${isolation.replace(" ", "\\ ")}`;
+      const pools = Array.from(
+        { length: 8 },
+        () => new Pool({ connectionString: DATABASE_URL, max: 1, options }),
       );
-      const [pool] = pools;
-      const rows = (await pool?.query(`SELECT part FROM "${schema}".migration`))?.rows;
-      expect(rows).toHaveLength(2);
-    } finally {
-      if (pools[0]) await dropSchema(pools[0], schema);
-      await Promise.all(pools.map((pool) => pool.end()));
-    }
-  });
+      try {
+        await Promise.all(
+          pools.map(async (pool) => {
+            await postgresStorage({ pool, schema }).migrate();
+            await postgresCounters({ pool, schema }).migrate();
+            expect(await postgresStorage({ pool, schema }).find("org", {})).toEqual([]);
+          }),
+        );
+        const [pool] = pools;
+        const rows = (await pool?.query(`SELECT part FROM "${schema}".migration`))?.rows;
+        expect(rows).toHaveLength(2);
+      } finally {
+        if (pools[0]) await dropSchema(pools[0], schema);
+        await Promise.all(pools.map((pool) => pool.end()));
+      }
+    },
+  );
 });

@@ -153,7 +153,7 @@ describe("prove", () => {
     expect(message).toBe(
       "does not hold: nobody prints\n" +
         "  an org base who is editor of the project, with mfa asks for doc.print on the project: " +
-        "allowed by project:editor/doc.print\n  and 7 more of 1392 cells",
+        "allowed by project:editor/doc.print\n  and 7 more of 1584 cells",
     );
   });
 
@@ -176,6 +176,31 @@ describe("prove", () => {
   it("refuses a claim that speaks of no cell, which any policy would pass", () => {
     const vacuous = { "an own org": { denied: { kind: "org", own: true } } } as const;
     expect(messageOf(() => prove(small, vacuous))).toContain("it speaks of no cell");
+    expect(messageOf(() => prove(small, { none: { allowed: [] } }))).toContain("it speaks of no cell");
+  });
+
+  it("refuses a claim of several patterns of which one speaks of no cell", () => {
+    const reads = { permission: "doc.read", orgRole: "base", projectRole: null } as const;
+    const claim = { denied: [reads, { permission: "org.audit", orgRole: "boss", own: true }] } as const;
+    for (const one of [claim, { of: claim.denied, onlyIf: { orgRole: "boss" } }] as const) {
+      expect(messageOf(() => prove(small, { "as I say": one }))).toBe(
+        "does not hold: as I say\n  of its 2 patterns, number 2 speaks of no cell",
+      );
+    }
+    expect(prove(small, { "as I say": { denied: [reads, reads] } }).cells).toBeGreaterThan(0);
+  });
+
+  it("looks at permissions about the org also where it is said which role somebody has in another project", () => {
+    const who = { orgRole: "boss", projectRole: null, otherProjectRole: "editor" } as const;
+    const permission = ["org.audit", "doc.print"] as const;
+    const audits = "asks for org.audit on their org: allowed by org:boss/org.audit";
+    const denied = { denied: { permission, ...who } };
+    expect(messageOf(() => prove(small, { "an editor elsewhere does neither": denied }))).toContain(audits);
+    const only = {
+      of: { permission: "org.audit" },
+      onlyIf: { orgRole: "boss", otherProjectRole: null },
+    } as const;
+    expect(messageOf(() => prove(small, { "bosses who edit nothing": only }))).toContain(audits);
   });
 
   it("takes no claim from JavaScript that the compiler would refuse, and nothing but true for true", () => {
@@ -186,6 +211,9 @@ describe("prove", () => {
     );
     expect(proved({ of: { orgRole: "ownr" }, onlyIf: () => true })).toThrow(".of.orgRole: of owner, member");
     expect(proved({ denied: [{ conditions: { mfa: true } }] })).toThrow(".denied.conditions: of ");
+    const mfa = standardPolicy.extend({ conditions: { mfa: "a second factor" } });
+    const held = { "as I say": { denied: [{ conditions: { mfa: 1 } }, { orgRole: null }] } } as never;
+    expect(() => prove(mfa, held)).toThrow('claims["as I say"].denied.conditions: true or false for each');
     for (const answer of [1, Promise.resolve(true)])
       expect(proved(() => answer)).toThrow(CounterexampleError);
     expect(proved({ denied: { orgRole: [null], projectRole: null } })).not.toThrow();

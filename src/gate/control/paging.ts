@@ -4,15 +4,18 @@ import { wholeNumber } from "../../model/validation.js";
 import type { Storage, Where } from "../../storage/storage.js";
 import { type View, viewOf } from "./views.js";
 
+const LIMIT_DEFAULT = 100;
+
+/** Most items of a page, and most records that are asked for at once. */
+const LIMIT_MAX = 1000;
+
 /** The part of a list that is asked for. */
 export const pageFields = {
   /** The `next` of the page before. */
   after: text(1, 4000).optional(),
   /** Most items; 100 by default. */
-  limit: wholeNumber(1, 1000).optional(),
+  limit: wholeNumber(1, LIMIT_MAX).optional(),
 };
-
-const LIMIT_DEFAULT = 100;
 
 /** A part of a list, sorted by id. What is written meanwhile makes pages neither lose nor repeat anything else. */
 export interface Listed<T> {
@@ -38,16 +41,16 @@ export async function listPage<K extends RecordKind>(
 ): Promise<Listed<Records[K]>> {
   const items: Records[K][] = [];
   let last = after;
-  for (;;) {
-    // One more than is still missing: whether there is another page must be known.
-    const found = await storage.find(kind, where, { after: last, limit: limit + 1 });
+  // One more than the page has: whether there is another must be known. Who may see little of much would wait long for small parts.
+  for (let size = limit + 1; ; size = Math.min(2 * size, LIMIT_MAX + 1)) {
+    const found = await storage.find(kind, where, { after: last, limit: size });
     for (const record of found) {
       if (!(await keep(record))) continue;
       // INVARIANT: `next` is the id of an item that the caller was given, never of one that was kept from them.
       if (items.length === limit) return { items, next: items[limit - 1]?.id ?? "" };
       items.push(record);
     }
-    if (found.length <= limit) return { items };
+    if (found.length < size) return { items };
     last = found.at(-1)?.id;
   }
 }

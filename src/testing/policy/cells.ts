@@ -122,8 +122,12 @@ export function countOf(shape: Shape): number {
   // Whether it is their own org, the role in the org, and in the project.
   const perPlace = 2 * (shape.orgRoles.length + 1) * inProject;
   // Through no key, a key here or elsewhere, and the role in the other project.
-  const perProject = 3 * inProject * places.length;
-  const ofKind = { org: 2 * orgs.size, project: perProject, owned: 2 * perProject };
+  const asked = 3 * inProject;
+  const ofKind = {
+    org: asked * orgs.size,
+    project: asked * places.length,
+    owned: 2 * asked * places.length,
+  };
   const perCombination = Object.values(shape.permissions).reduce(
     (sum, kind) => sum + perPlace * ofKind[kind],
     0,
@@ -148,8 +152,7 @@ export function* cellsOf(shape: Shape): Generator<Cell> {
             for (const projectRole of projectRoles) {
               for (const orgRole of [...shape.orgRoles, null]) {
                 for (const { kind, permissions } of kinds) {
-                  // A permission about the org is asked about no project, so the two projects are alike.
-                  if (kind === "org" && (otherProjectRole !== null || key === "elsewhere")) continue;
+                  // Not fewer of a permission about the org, though its projects are alike: a claim may name either.
                   if (kind === "org" && !orgs.has(place)) continue;
                   for (const own of kind === "owned" ? [true, false] : [false]) {
                     const who = { orgRole, projectRole, otherProjectRole, key, sameOrg, own, conditions };

@@ -50,12 +50,19 @@ function checkPattern(pattern: unknown, field: string, known: ReadonlyMap<string
         { field: `${field}.${fact}`, expected: `one of ${[...known.keys()].join(", ")}` },
       ]);
     }
+    if (fact === "conditions" && !Object.values(Object(said)).every(isSaidOrLeftOut)) {
+      throw new ValidationError([{ field: `${field}.conditions`, expected: "true or false for each" }]);
+    }
     const values = fact === "conditions" ? Object.keys(Object(said)) : [said].flat();
     if (values.every((value) => names.includes(value))) continue;
     throw new ValidationError([
       { field: `${field}.${fact}`, expected: `of ${names.map(String).join(", ")}` },
     ]);
   }
+}
+
+function isSaidOrLeftOut(holds: unknown): boolean {
+  return typeof holds === "boolean" || holds === undefined;
 }
 
 /** What the facts of a pattern may be. */

@@ -56,11 +56,15 @@ export type Claim<N extends Names = Names> =
 /** Claims by what they say in words: that is what a failing proof prints. */
 export type Claims<N extends Names = Names> = Readonly<Record<string, Claim<N>>>;
 
+type Matcher = (cell: Cell) => boolean;
+
 /** A claim to be checked cell by cell. */
 export interface Check {
   readonly statement: string;
-  /** Whether it says anything of a cell. */
-  readonly speaksOf: (cell: Cell) => boolean;
+  /** What it speaks of, one for each pattern; one that matches no cell would be passed over. */
+  readonly subjects: readonly Matcher[];
+  /** Whether it says anything of a cell: whether any of its subjects matches. */
+  readonly speaksOf: Matcher;
   readonly holds: (cell: Cell, ask: Ask) => boolean;
   /** Whether it may ask about other cells than the one that it is given. */
   readonly looksAround: boolean;
@@ -76,35 +80,38 @@ export function fieldOf(statement: string): string {
 export function checksOf(claims: Claims): Check[] {
   return Object.entries(claims).map(([statement, claim]) => ({
     statement,
-    ...checkOf(claim, (part, where) => matcher(where, `${fieldOf(statement)}.${part}`)),
+    ...checkOf(claim, (part, where) => matchers(where, `${fieldOf(statement)}.${part}`)),
   }));
 }
 
 function checkOf(
   claim: Claim,
-  matcherOf: (part: ClaimPart, where: Where) => Matcher,
+  matchersOf: (part: ClaimPart, where: Where) => readonly Matcher[],
 ): Omit<Check, "statement"> {
   if (typeof claim === "function") {
+    const every = () => true;
     // What is not true, such as a promise, holds for nobody.
-    return { speaksOf: () => true, holds: (cell, ask) => claim(cell, ask) === true, looksAround: true };
+    const holds: Check["holds"] = (cell, ask) => claim(cell, ask) === true;
+    return { subjects: [every], speaksOf: every, holds, looksAround: true };
   }
   // What is undefined is left out, as in a pattern.
-  if (claim.allowed !== undefined) return check(matcherOf("allowed", claim.allowed), (_, allowed) => allowed);
-  if (claim.denied !== undefined) return check(matcherOf("denied", claim.denied), (_, allowed) => !allowed);
-  const speaksOf = matcherOf("of", claim.of);
+  if (claim.allowed !== undefined)
+    return check(matchersOf("allowed", claim.allowed), (_, allowed) => allowed);
+  if (claim.denied !== undefined) return check(matchersOf("denied", claim.denied), (_, allowed) => !allowed);
+  const subjects = matchersOf("of", claim.of);
   if (claim.onlyIf !== undefined) {
-    const may = matcherOf("onlyIf", claim.onlyIf);
-    return check(speaksOf, (cell, allowed) => !allowed || may(cell));
+    const may = anyOf(matchersOf("onlyIf", claim.onlyIf));
+    return check(subjects, (cell, allowed) => !allowed || may(cell));
   }
   if (claim.sameAs !== undefined) {
     const { sameAs } = claim;
     return {
-      ...check(speaksOf, (cell, allowed) => allowed === askAbout(sameAs, {}, cell)().allowed),
+      ...check(subjects, (cell, allowed) => allowed === askAbout(sameAs, {}, cell)().allowed),
       ...(isPolicy(sameAs) && { other: sameAs }),
     };
   }
-  const may = matcherOf("exactlyIf", claim.exactlyIf);
-  return check(speaksOf, (cell, allowed) => allowed === may(cell));
+  const may = anyOf(matchersOf("exactlyIf", claim.exactlyIf));
+  return check(subjects, (cell, allowed) => allowed === may(cell));
 }
 
 /** Whether its rules can be looked at, and not only asked. */
@@ -113,27 +120,32 @@ function isPolicy(authorizer: Authorizer): authorizer is Policy {
 }
 
 function check(
-  speaksOf: Matcher,
+  subjects: readonly Matcher[],
   right: (cell: Cell, allowed: boolean) => boolean,
 ): Omit<Check, "statement"> {
-  return { speaksOf, holds: (cell, ask) => right(cell, ask().allowed), looksAround: false };
+  return {
+    subjects,
+    speaksOf: anyOf(subjects),
+    holds: (cell, ask) => right(cell, ask().allowed),
+    looksAround: false,
+  };
 }
 
-type Matcher = (cell: Cell) => boolean;
+function matchers(where: Where, field: string): readonly Matcher[] {
+  if (typeof where !== "function") return listOf(where).map(patternMatcher);
+  const picks: Matcher = (cell) => {
+    const is: unknown = where(cell);
+    if (typeof is === "boolean") return is;
+    // A promise would be a yes for every cell.
+    throw new ValidationError([{ field, expected: "a function that returns true or false" }]);
+  };
+  return [picks];
+}
 
-function matcher(where: Where, field: string): Matcher {
-  if (typeof where === "function") {
-    return (cell) => {
-      const is: unknown = where(cell);
-      if (typeof is === "boolean") return is;
-      // A promise would be a yes for every cell.
-      throw new ValidationError([{ field, expected: "a function that returns true or false" }]);
-    };
-  }
-  const patterns = listOf(where).map(patternMatcher);
-  const [only, ...others] = patterns;
+function anyOf(some: readonly Matcher[]): Matcher {
+  const [only, ...others] = some;
   if (only !== undefined && others.length === 0) return only;
-  return (cell) => patterns.some((matches) => matches(cell));
+  return (cell) => some.some((matches) => matches(cell));
 }
 
 function patternMatcher({ conditions, caps, ...facts }: Pattern): Matcher {

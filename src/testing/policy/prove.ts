@@ -9,7 +9,7 @@ import { cellInWords, verdictInWords } from "./words.js";
 export interface Counterexample {
   /** The claim, in its own words. */
   readonly claim: string;
-  /** The first cell that it is wrong about; undefined where it speaks of no cell at all. */
+  /** The first cell that it is wrong about; undefined where it, or one of its patterns, speaks of no cell at all. */
   readonly cell: Cell | undefined;
   /** How many cells it is wrong about. */
   readonly count: number;
@@ -38,7 +38,7 @@ export class CounterexampleError extends Error {
  * @param claims by what they say; names of permissions, roles, conditions and caps are checked by the compiler
  * @returns how many cells were looked at: those of the policy, and of a `sameAs` that has more, those of both
  * @throws CounterexampleError naming, for each claim that does not hold, the simplest cell that it is wrong about; a claim
- *   that speaks of no cell does not hold either; ValidationError for a claim of no form, about what the policy does not
+ *   that speaks of no cell, or has a pattern that does not, holds neither; ValidationError for a claim of no form, about what the policy does not
  *   name, or with a function of cells that does not return true or false, which the compiler would not take, and for a policy of more than 10,000,000 cells
  */
 export function prove<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): { readonly cells: number } {
@@ -60,7 +60,13 @@ function search(
   checkForm(claims, policy.spec);
   const own = shapeOf(policy);
   const states = checksOf(claims).map(
-    (check): State => ({ check, shape: shapeFor(check, own), spoken: false, first: undefined, count: 0 }),
+    (check): State => ({
+      check,
+      shape: shapeFor(check, own),
+      silent: new Set(check.subjects),
+      first: undefined,
+      count: 0,
+    }),
   );
   const shapes = new Set([own, ...states.map(({ shape }) => shape)]);
   for (const shape of shapes) checkSize(shape);
@@ -72,15 +78,16 @@ function search(
       const ask = askAbout(policy, permissions, cell);
       for (const state of about) {
         if (!state.check.speaksOf(cell)) continue;
-        state.spoken = true;
+        for (const subject of state.silent) if (subject(cell)) state.silent.delete(subject);
         if (state.check.holds(cell, ask)) continue;
         state.first ??= cell;
         state.count++;
       }
     }
   }
-  const found = states.flatMap(({ check, shape, spoken, first: cell, count }): Counterexample[] => {
-    if (!spoken) return [{ claim: check.statement, cell, count, words: "it speaks of no cell" }];
+  const found = states.flatMap(({ check, shape, silent, first: cell, count }): Counterexample[] => {
+    const words = silenceInWords(check, silent);
+    if (words !== undefined) return [{ claim: check.statement, cell: undefined, count: 0, words }];
     if (cell === undefined) return [];
     const verdict = askAbout(policy, permissions, cell)();
     return [
@@ -104,11 +111,19 @@ function shapeFor({ other }: Check, own: Shape): Shape {
   return countOf(both) === countOf(own) ? own : both;
 }
 
+/** That a claim, or one of its patterns, is about nothing; undefined where each is about some cell. */
+function silenceInWords({ subjects }: Check, silent: State["silent"]): string | undefined {
+  if (subjects.length === silent.size) return "it speaks of no cell";
+  const at = subjects.findIndex((subject) => silent.has(subject));
+  return at === -1 ? undefined : `of its ${subjects.length} patterns, number ${at + 1} speaks of no cell`;
+}
+
 /** What was found about one claim so far. */
 interface State {
   readonly check: Check;
   readonly shape: Shape;
-  spoken: boolean;
+  /** Those of its subjects that have matched no cell yet. */
+  readonly silent: Set<Check["subjects"][number]>;
   first: Cell | undefined;
   count: number;
 }
