@@ -1,5 +1,5 @@
 import { nanoUsd } from "../model/money.js";
-import { type Actual, type CallParts, partsOf } from "../model/usage.js";
+import { type Actual, type CallParts, inputPartsOf, outputPartsOf, partsOf } from "../model/usage.js";
 import { costNanoUsd } from "../pricing/cost.js";
 import type { Use } from "./amounts.js";
 import type { Charges } from "./charge.js";
@@ -88,26 +88,6 @@ function completed(actual: Actual, parts: CallParts): Actual {
   used.searches ??= parts.searches;
   used.serviceTier ??= parts.serviceTier;
   return used;
-}
-
-/** The parts of the input that are told apart. A caller that does not count them in `inputTokens` has at least that much input. */
-function inputPartsOf({
-  cachedInputTokens = 0,
-  cacheWriteTokens = 0,
-  cacheWrite1hTokens = 0,
-  audioInputTokens = 0,
-  imageInputTokens = 0,
-}: Actual): number {
-  return cachedInputTokens + cacheWriteTokens + cacheWrite1hTokens + audioInputTokens + imageInputTokens;
-}
-
-/** The same of the output: the parts are not always counted in the whole. */
-function outputPartsOf({
-  reasoningTokens = 0,
-  audioOutputTokens = 0,
-  imageOutputTokens = 0,
-}: Actual): number {
-  return reasoningTokens + audioOutputTokens + imageOutputTokens;
 }
 
 function isSilent(actual: Actual): boolean {
