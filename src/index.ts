@@ -14,7 +14,7 @@ export type { Admission, Admitted } from "./gate/admission.js";
 export type { Authentication } from "./gate/authenticating.js";
 export type { Clock } from "./gate/clock.js";
 export * from "./gate/control/index.js";
-export type { Directory, ScopeChain } from "./gate/directory.js";
+export type { Directory } from "./gate/directory.js";
 export type { CallContext, GateEvents, Listener } from "./gate/events.js";
 export { createGate, type Gate } from "./gate/gate.js";
 export type { KeyRef } from "./gate/key-resolver.js";
@@ -65,6 +65,7 @@ export type {
   ObservableMetric,
   Observe,
 } from "./metrics/meter.js";
+export type { ScopeChain } from "./model/chain.js";
 export { INDEXES, type IndexedField } from "./storage/indexes.js";
 export { memoryStorage } from "./storage/memory.js";
 export type { Change, Changed, Page, Storage, Where } from "./storage/storage.js";
