@@ -87,7 +87,9 @@ export function heldToItsWord(directory: Directory): Directory {
       },
     }),
     ...(directory.isToken && { isToken: (text) => directory.isToken?.(text) === true }),
-    ...(directory.watch && { watch: (changed) => directory.watch?.(changed) ?? (() => {}) }),
+    ...(directory.watch && {
+      watch: (changed) => directory.watch?.((orgId) => changed(orgId ?? undefined)) ?? (() => {}),
+    }),
   };
 }
 

@@ -48,6 +48,23 @@ describe.each([null, undefined])("a directory that answers %s", (nobody) => {
   });
 });
 
+it("a directory that tells of a change of null tells of any: a key is asked for anew", async () => {
+  let told: (orgId?: string) => void = () => {};
+  const answers = [aChain(), undefined];
+  const directory: Directory = {
+    key: async () => answers.shift(),
+    principal: async () => undefined,
+    watch(changed) {
+      told = changed;
+      return () => {};
+    },
+  };
+  const gate = createGate({ directory, unpriced: "free" });
+  expect(await gate.admit({ keyId: "k1" }, CALL)).toMatchObject({ admitted: true });
+  told(null as never); // as a column that is empty
+  expect(refusedBy(await gate.admit({ keyId: "k1" }, CALL)).reason).toBe("invalid_key");
+});
+
 describe("a directory that answers with a person whom it was not asked for", () => {
   it.each([
     ["principal.userId", { ...ADA, userId: "u2" }],
