@@ -14,7 +14,7 @@ export type { Authentication } from "./gate/authenticating.js";
 export type { Admission, Admitted } from "./gate/call/admission.js";
 export type { Degraded, Reservation } from "./gate/call/reservation.js";
 export type { Charged, Settlement } from "./gate/call/settlement.js";
-export type { Directory, ScopeChain } from "./gate/chain/directory.js";
+export type { Directory } from "./gate/chain/directory.js";
 export type { KeyRef } from "./gate/chain/key-resolver.js";
 export { storageDirectory } from "./gate/chain/storage-directory.js";
 export { createToken, hashToken } from "./gate/chain/token.js";
@@ -65,6 +65,7 @@ export type {
   ObservableMetric,
   Observe,
 } from "./metrics/meter.js";
+export type { ScopeChain } from "./model/chain.js";
 export { INDEXES, type IndexedField } from "./storage/indexes.js";
 export { memoryStorage } from "./storage/memory.js";
 export type { Change, Changed, Page, Storage, Where } from "./storage/storage.js";

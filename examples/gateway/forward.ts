@@ -10,7 +10,7 @@ import { neverReached, send, type Upstream } from "./upstream.js";
 const PASSED_ON = ["content-type", "x-request-id", "request-id"];
 
 /** The provider has answered with an error: it bills nothing. */
-const NOTHING: Actual = { inputTokens: 0, outputTokens: 0 };
+const NOTHING: Actual = { inputTokens: 0, outputTokens: 0, costUsd: 0 };
 
 /**
  * Sends an admitted call to the provider and its answer to the client, as it comes. The call is closed before the client

@@ -1,9 +1,10 @@
 import { nanoUsd } from "../model/money.js";
-import { type Actual, type CallParts, partsOf } from "../model/usage.js";
+import { type Actual, type CallParts, inputPartsOf, outputPartsOf, partsOf } from "../model/usage.js";
 import { costNanoUsd } from "../pricing/cost.js";
 import type { Use } from "./amounts.js";
 import type { Charges } from "./charge.js";
 import type { Pricing } from "./estimated-use.js";
+import { type CostRule, costRule } from "./limit-shape.js";
 
 /** What of a reservation a settle has to know. */
 export interface Estimate {
@@ -15,15 +16,17 @@ export interface Estimate {
   readonly costNanoUsd: number;
   readonly byok: boolean;
   readonly parts?: CallParts | undefined;
-  /** What was charged; absent where nothing was counted. */
+  /** What was charged; absent where no limit applies. */
   readonly charges?: Pick<Charges, "limits"> | undefined;
+  /** `uncounted` where nothing was, whatever limits apply. */
+  readonly degraded?: "local" | "uncounted" | undefined;
 }
 
 /**
  * What a call has really used. What is not said stays as it was estimated; an explicit zero is zero. Whoever says how much
  * input or output there was says with it what parts it had. The cost stays too where nothing is said about tokens, model or
- * cost, and where no price is known. Of several permitted targets, one without a price costs what `unpriced` says: the
- * estimate is that of the dearest. Any other name without a price, such as a dated snapshot, is taken for one of the model
+ * cost, and where no price is known. Of several permitted targets, one without a price costs what `unpriced` says where money
+ * is counted: the estimate is that of the dearest. Any other name without a price, such as a dated snapshot, is taken for one of the model
  * that was reserved for.
  *
  * @param at The moment it was settled, in epoch milliseconds, for prices that depend on the time of the day.
@@ -50,9 +53,11 @@ function actualCost(
   if (isSilent(actual) || model === undefined) return estimate.costNanoUsd;
   const own = prices.price(model);
   if (own === undefined && estimate.models.length > 1 && estimate.models.includes(model)) {
-    if (unpriced !== "deny") return unpriced;
-    // As it was estimated: nothing, where no budget applies. Where one does, the caller said what the call costs.
-    if (model === estimate.model && !isBudgeted(estimate)) return 0;
+    // As it was estimated: nothing, where no budget applies.
+    const rule = costRuleOf(estimate);
+    if (unpriced !== "deny") return rule === "none" ? 0 : unpriced;
+    // Where one does, the caller said what the call costs.
+    if (model === estimate.model && rule !== "enforce") return 0;
   }
   const price = own ?? (estimate.model === undefined ? undefined : prices.price(estimate.model));
   if (price === undefined) return estimate.costNanoUsd;
@@ -62,12 +67,11 @@ function actualCost(
   return costNanoUsd(price, parts === undefined ? tokens : { ...tokens, ...parts });
 }
 
-/** Whether an enforced budget applies, which lets no call pass whose cost is not known. */
-function isBudgeted({ charges, byok }: Estimate): boolean {
+/** What the limits on money did to the call. */
+function costRuleOf({ charges, byok, degraded }: Estimate): CostRule {
+  if (degraded === "uncounted") return "shadow"; // no limit was asked, and it may be that one counts money
   const limits = charges?.limits ?? [];
-  return limits.some(
-    ({ meter, mode, countByok }) => meter === "cost" && mode === "enforce" && (!byok || countByok === true),
-  );
+  return costRule(limits.filter(({ meter, countByok }) => meter === "cost" && (!byok || countByok)));
 }
 
 /** The actual, and of what it says nothing about, the parts that were estimated. */
@@ -88,26 +92,6 @@ function completed(actual: Actual, parts: CallParts): Actual {
   used.searches ??= parts.searches;
   used.serviceTier ??= parts.serviceTier;
   return used;
-}
-
-/** The parts of the input that are told apart. A caller that does not count them in `inputTokens` has at least that much input. */
-function inputPartsOf({
-  cachedInputTokens = 0,
-  cacheWriteTokens = 0,
-  cacheWrite1hTokens = 0,
-  audioInputTokens = 0,
-  imageInputTokens = 0,
-}: Actual): number {
-  return cachedInputTokens + cacheWriteTokens + cacheWrite1hTokens + audioInputTokens + imageInputTokens;
-}
-
-/** The same of the output: the parts are not always counted in the whole. */
-function outputPartsOf({
-  reasoningTokens = 0,
-  audioOutputTokens = 0,
-  imageOutputTokens = 0,
-}: Actual): number {
-  return reasoningTokens + audioOutputTokens + imageOutputTokens;
 }
 
 function isSilent(actual: Actual): boolean {

@@ -1,6 +1,6 @@
 import { ValidationError } from "../model/errors.js";
 import { nanoUsd } from "../model/money.js";
-import { type CallParts, partsOf, type Usage } from "../model/usage.js";
+import { type CallParts, inputPartsOf, outputPartsOf, partsOf, type Usage } from "../model/usage.js";
 import type { PriceCatalog } from "../pricing/catalog.js";
 import { mostNanoUsd } from "../pricing/cost.js";
 import type { ModelPrice } from "../pricing/price.js";
@@ -83,8 +83,12 @@ function anyUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | unde
       if (isPriced && usage.inputTokens === undefined) throw missingInput();
     }
   }
-  const inputTokens = usage.inputTokens ?? 0;
-  const outputTokens = usage.maxOutputTokens ?? mostEstimated(pricing, models, usage.inputTokens);
+  // As a settle counts them: the parts may not be counted in the whole.
+  const inputTokens = Math.max(usage.inputTokens ?? 0, inputPartsOf(usage));
+  const outputTokens = Math.max(
+    usage.maxOutputTokens ?? mostEstimated(pricing, models, usage.inputTokens),
+    outputPartsOf(usage),
+  );
   const cost =
     usage.costUsd === undefined
       ? dearestCost(prices, inputTokens, outputTokens, parts, rule === "none" ? "deny" : pricing.unpriced)

@@ -81,7 +81,8 @@ export class LimitShape {
 /** Whether money is counted at all, and whether a call can be refused by it. */
 export type CostRule = "none" | "shadow" | "enforce";
 
-function costRule(costLimits: readonly Limit[]): CostRule {
+/** What these limits on money do to a call. */
+export function costRule(costLimits: readonly Limit[]): CostRule {
   if (costLimits.length === 0) return "none";
   return costLimits.some(({ mode }) => mode === "enforce") ? "enforce" : "shadow";
 }

@@ -70,32 +70,38 @@ export interface KeyChain {
   };
 }
 
+const orgSchema = z.strictObject({
+  id: idSchema,
+  status: z.enum(["active", "suspended"]).optional(),
+  timeZone: timeZoneSchema.optional(),
+  limits: limitsSchema.optional(),
+  contentLogging: z.boolean().optional(),
+  virtualModels: virtualModelsSchema.optional(),
+  creditsNanoUsd: z.int().min(0).optional(),
+});
+
+const projectSchema = z.strictObject({
+  id: idSchema,
+  status: z.enum(["active", "archived"]).optional(),
+  models: allowListSchema.optional(),
+  mcpServers: allowListSchema.optional(),
+  limits: limitsSchema.optional(),
+  contentLogging: z.boolean().optional(),
+});
+
+const holderSchema = z.strictObject({
+  userId: idSchema,
+  active: z.boolean(),
+  expiresAt: momentSchema.optional(),
+  limits: limitsSchema.optional(),
+});
+
 /** {@link KeyChain} */
 export const keyChainSchema: z.ZodType<KeyChain> = schemaOf<KeyChain>()(
   z.strictObject({
-    org: z.strictObject({
-      id: idSchema,
-      status: z.enum(["active", "suspended"]).optional(),
-      timeZone: timeZoneSchema.optional(),
-      limits: limitsSchema.optional(),
-      contentLogging: z.boolean().optional(),
-      virtualModels: virtualModelsSchema.optional(),
-      creditsNanoUsd: z.int().min(0).optional(),
-    }),
-    project: z.strictObject({
-      id: idSchema,
-      status: z.enum(["active", "archived"]).optional(),
-      models: allowListSchema.optional(),
-      mcpServers: allowListSchema.optional(),
-      limits: limitsSchema.optional(),
-      contentLogging: z.boolean().optional(),
-    }),
-    holder: z.strictObject({
-      userId: idSchema,
-      active: z.boolean(),
-      expiresAt: momentSchema.optional(),
-      limits: limitsSchema.optional(),
-    }),
+    org: orgSchema,
+    project: projectSchema,
+    holder: holderSchema,
     key: z.strictObject({
       id: idSchema,
       status: z.enum(["active", "disabled", "revoked"]).optional(),
@@ -107,4 +113,16 @@ export const keyChainSchema: z.ZodType<KeyChain> = schemaOf<KeyChain>()(
       previousToken: z.strictObject({ hash: z.string(), expiresAt: momentSchema }).optional(),
     }),
   }),
+);
+
+/** What stands above the keys: an org, and a project and a member of it where they were asked for. */
+export interface ScopeChain {
+  readonly org: KeyChain["org"];
+  readonly project?: KeyChain["project"] | undefined;
+  readonly holder?: KeyChain["holder"] | undefined;
+}
+
+/** {@link ScopeChain} */
+export const scopeChainSchema: z.ZodType<ScopeChain> = schemaOf<ScopeChain>()(
+  z.strictObject({ org: orgSchema, project: projectSchema.optional(), holder: holderSchema.optional() }),
 );

@@ -167,6 +167,26 @@ export const actualSchema: z.ZodType<Actual> = schemaOf<Actual>()(
     ),
 );
 
+/** The parts of the input that are told apart. A caller that does not count them in `inputTokens` has at least that much input. */
+export function inputPartsOf({
+  cachedInputTokens = 0,
+  cacheWriteTokens = 0,
+  cacheWrite1hTokens = 0,
+  audioInputTokens = 0,
+  imageInputTokens = 0,
+}: Actual): number {
+  return cachedInputTokens + cacheWriteTokens + cacheWrite1hTokens + audioInputTokens + imageInputTokens;
+}
+
+/** The same of the output: the parts are not always counted in the whole. */
+export function outputPartsOf({
+  reasoningTokens = 0,
+  audioOutputTokens = 0,
+  imageOutputTokens = 0,
+}: Actual): number {
+  return reasoningTokens + audioOutputTokens + imageOutputTokens;
+}
+
 /** What a long call needs on top of what it has reserved. */
 export interface More {
   inputTokens?: number | undefined;

@@ -90,7 +90,7 @@ export function schemaOf<T>() {
 /** A whole number in a range; an error says the whole of it, whichever end was passed. */
 export function wholeNumber(min: number, max: number, what = "a whole number") {
   const error = `${what} from ${min} to ${max}`;
-  return z.int({ error }).min(min, { error }).max(max, { error });
+  return z.int({ error, abort: true }).min(min, { error }).max(max, { error });
 }
 
 /** An object of the caller's with these methods, whatever else it is. */

@@ -43,6 +43,11 @@ const RESERVED: Estimate = {
   byok: false,
 };
 
+const BUDGETED: Estimate = {
+  ...RESERVED,
+  charges: { limits: limitsAt("key", { budget: { usd: 1, reset: "daily" } }) },
+};
+
 /** Two of each input part and one of each output part, an image in and two out, three searches. */
 const PARTS: CallParts = {
   cacheWriteTokens: 2,
@@ -205,14 +210,14 @@ describe("the price of what was used", () => {
   it("of a fallback to a target without one is what `unpriced` says, if that is an amount", () => {
     const flat = { ...pricing, unpriced: 5_000 };
     const priced = (model: string) =>
-      actualUse(RESERVED, { model, inputTokens: 5, outputTokens: 0 }, flat, NOON);
+      actualUse(BUDGETED, { model, inputTokens: 5, outputTokens: 0 }, flat, NOON);
     expect(priced("unheard-of").costNanoUsd).toBe(5_000);
     expect(priced("m-2026-05-15").costNanoUsd).toBe(5);
     expect(cost({ model: "unheard-of", inputTokens: 5, outputTokens: 0 })).toBe(5);
   });
 
   it("of the first of several targets without one is what `unpriced` says, not that of the dearest", () => {
-    const first = { ...RESERVED, model: "unheard-of" };
+    const first = { ...BUDGETED, model: "unheard-of" };
     const priced = (unpriced: number, actual: Actual, estimate: Estimate = first) =>
       actualUse(estimate, actual, { ...pricing, unpriced }, NOON).costNanoUsd;
     for (const unpriced of [0, 5_000]) {
@@ -222,6 +227,24 @@ describe("the price of what was used", () => {
       expect(priced(unpriced, {})).toBe(77);
       expect(priced(unpriced, { inputTokens: 5 }, { ...first, models: ["unheard-of"] })).toBe(77);
     }
+  });
+
+  it("of one of several without one is nothing where no budget counts it, whatever `unpriced` says, as it was reserved", () => {
+    const priced = (limits: Limits | undefined, more: Partial<Estimate> = {}) => {
+      const charges = limits && { limits: limitsAt("key", limits) };
+      const estimate = { ...RESERVED, charges, ...more };
+      const actual = { model: "unheard-of", inputTokens: 5, outputTokens: 0 };
+      return actualUse(estimate, actual, { ...pricing, unpriced: 5_000 }, NOON).costNanoUsd;
+    };
+    const budget = { usd: 1, reset: "never" } as const;
+    expect(priced({ budget })).toBe(5_000);
+    expect(priced({ budget, mode: "shadow" })).toBe(5_000);
+    expect(priced({ rpm: 1 })).toBe(0);
+    expect(priced(undefined)).toBe(0);
+    expect(priced({ budget }, { byok: true })).toBe(0);
+    expect(priced({ budget: { ...budget, countByok: true } }, { byok: true })).toBe(5_000);
+    // Nobody knows what would have counted it.
+    expect(priced({}, { degraded: "uncounted" })).toBe(5_000);
   });
 
   it("of the first of several without one is nothing under `deny`, unless a budget applies", () => {

@@ -117,6 +117,14 @@ describe("what a call is expected to use", () => {
     expect(used({}, { model: "m", byok: false })).toMatchObject({ byok: false });
   });
 
+  it("has as much input and output as its parts, where they are more than the whole: as much as its settle counts", () => {
+    const call = { model: "m", inputTokens: 7, maxOutputTokens: 3 };
+    const parts = { cacheWriteTokens: 20, audioInputTokens: 5, audioOutputTokens: 9, imageOutputTokens: 2 };
+    expect(used({ tpm: 99 }, { ...call, ...parts })).toMatchObject({ inputTokens: 25, outputTokens: 11 });
+    const within = { cacheWriteTokens: 2, audioInputTokens: 5, audioOutputTokens: 3 };
+    expect(used({ tpm: 99 }, { ...call, ...within })).toMatchObject({ inputTokens: 7, outputTokens: 3 });
+  });
+
   it("has the parts that are named", () => {
     expect(used({}, { model: "m", searches: 2 })).toMatchObject({ parts: { searches: 2 } });
     expect(cost(BUDGET, { model: "m", inputTokens: 9, maxOutputTokens: 0, cacheWriteTokens: 9 })).toBe(9_000);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { LimitError, ValidationError } from "../../src/model/errors.js";
-import { parse } from "../../src/model/validation.js";
+import { parse, wholeNumber } from "../../src/model/validation.js";
 
 const TOKEN = "Ab3".repeat(20);
 
@@ -26,5 +26,11 @@ it("an error has no token in any of its texts", () => {
   const limit = new LimitError(`limits.perModel.${TOKEN}.rpm`, "at most 1");
   for (const error of [validation, limit]) {
     expect(JSON.stringify([error, error.message, error.field])).not.toContain(TOKEN);
+  }
+});
+
+it("a number that is wrong in more than one way is told of once", () => {
+  for (const wrong of [2 ** 53, 1e300, -1.5, Number.POSITIVE_INFINITY]) {
+    expect(() => parse(wholeNumber(0, 10), wrong, "rpm")).toThrow(/^rpm: a whole number from 0 to 10$/);
   }
 });

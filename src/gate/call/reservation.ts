@@ -166,6 +166,12 @@ const chargesSchema = z
     ({ limits, periods }) =>
       limits.every(({ window }, i) => (window.kind === "calendar") === (periods[i] !== undefined)),
     { error: "a period exactly where the window is a calendar one" },
+  )
+  // One that stood twice would be given back twice.
+  .refine(
+    ({ limits }) =>
+      new Set(limits.map(({ scopeKey, field }) => JSON.stringify([scopeKey, field]))).size === limits.length,
+    { error: "each count once" },
   );
 
 const reservationSchema: z.ZodType<Reservation> = schemaOf<Reservation>()(

@@ -1,3 +1,4 @@
+import { plainActual } from "../../model/plain-usage.js";
 import type { Actual, Usage } from "../../model/usage.js";
 import type { KeyRef } from "../chain/key-resolver.js";
 import type { Engine } from "../engine.js";
@@ -18,7 +19,8 @@ export async function toldAdmit(engine: Engine, key: KeyRef, usage: Usage): Prom
 
 /** `settle` where somebody listens to each. */
 export function toldSettle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
-  return toldEnd(engine, given, (reservation) => settle(engine, reservation, actual), { ...actual });
+  const copied = plainActual(actual) ?? { ...actual }; // of a class too, which has its fields in getters
+  return toldEnd(engine, given, (reservation) => settle(engine, reservation, actual), copied);
 }
 
 /** `release` where somebody listens to each. */

@@ -156,11 +156,14 @@ export class ChainCache {
       const writes = this.#writes;
       const found = await this.#directory.key(ref);
       if (writes !== this.#writes && reloads < RELOADS_MAX) continue;
-      if (found === undefined) return undefined;
-      const chain = parse(keyChainSchema, found, "chain");
-      const stamp = writes === this.#writes ? this.#stampOf(chain.org.id) : { stale: true };
       const [cache, name] =
         "hash" in ref ? [this.#byDigest, digestOfHash(ref.hash)] : [this.#byId, ref.keyId];
+      if (found === undefined) {
+        cache.delete(name); // a clock that is set back would make it young again
+        return undefined;
+      }
+      const chain = parse(keyChainSchema, found, "chain");
+      const stamp = writes === this.#writes ? this.#stampOf(chain.org.id) : { stale: true };
       const known = cache.get(name);
       if (known !== undefined && isDeepStrictEqual(known.chain, chain)) {
         known.renew(stamp, now);

@@ -1,15 +1,8 @@
 import { z } from "zod";
-import type { KeyChain } from "../../model/chain.js";
+import { type KeyChain, type ScopeChain, scopeChainSchema } from "../../model/chain.js";
 import { ValidationError } from "../../model/errors.js";
 import { parse } from "../../model/validation.js";
 import type { Principal } from "../../policy/principal.js";
-
-/** What stands above the keys: an org, and a project and a member of it where they were asked for. */
-export interface ScopeChain {
-  readonly org: KeyChain["org"];
-  readonly project?: KeyChain["project"] | undefined;
-  readonly holder?: KeyChain["holder"] | undefined;
-}
 
 /**
  * Who is who: all that the data plane needs, for people with tables of their own. Where there is nobody, null is taken for
@@ -51,11 +44,11 @@ export const principalSchema: z.ZodType = z.looseObject({
 });
 
 /**
- * A directory of somebody's own, as a gate asks it: whom it does not know is undefined, and a person, or a key by its id, is
- * the one that it was asked for.
+ * A directory of somebody's own, as a gate asks it: whom it does not know is undefined, and a person, a scope, or a key by its
+ * id, is the one that it was asked for.
  *
- * @throws ValidationError from `principal` and `key`, naming the field, where it answers with something else: a defect of it,
- * by which somebody would have the roles or the limits of another
+ * @throws ValidationError naming the field, where it answers with something else: a defect of it, by which somebody would
+ * have the roles or the limits of another, or be shown what another has used
  */
 export function heldToItsWord(directory: Directory): Directory {
   return {
@@ -77,12 +70,32 @@ export function heldToItsWord(directory: Directory): Directory {
     },
     ...(directory.scope && {
       async scope(ref) {
-        return (await directory.scope?.(ref)) ?? undefined;
+        const found = (await directory.scope?.(ref)) ?? undefined;
+        if (found === undefined) return undefined;
+        // A whole chain of a key has more, and what is not there may be null.
+        const parts = {
+          org: found.org,
+          project: found.project ?? undefined,
+          holder: found.holder ?? undefined,
+        };
+        const chain = parse(scopeChainSchema, parts, "chain");
+        const { org, project, holder } = chain;
+        if (org.id !== ref.orgId) throw notAskedFor("chain.org.id", "the org");
+        if (isAnother(project?.id, ref.projectId)) throw notAskedFor("chain.project.id", "the project");
+        if (isAnother(holder?.userId, ref.userId)) throw notAskedFor("chain.holder.userId", "the member");
+        return chain;
       },
     }),
     ...(directory.isToken && { isToken: (text) => directory.isToken?.(text) === true }),
-    ...(directory.watch && { watch: (changed) => directory.watch?.(changed) ?? (() => {}) }),
+    ...(directory.watch && {
+      watch: (changed) => directory.watch?.((orgId) => changed(orgId ?? undefined)) ?? (() => {}),
+    }),
   };
+}
+
+/** Whether something was asked for and something else was found. */
+function isAnother(found: string | undefined, asked: string | undefined): boolean {
+  return found !== undefined && asked !== undefined && found !== asked;
 }
 
 function notAskedFor(field: string, what: string): ValidationError {

@@ -51,6 +51,7 @@ const PRICES = priceCatalog.of({
     serviceTiers: { priority: { inputUsdPerMillion: 5, outputUsdPerMillion: 20 } },
   },
   "gpt-4o-mini": { inputUsdPerMillion: 0.15, outputUsdPerMillion: 0.6 },
+  sonar: { inputUsdPerMillion: 1, outputUsdPerMillion: 1, usdPerRequest: 0.005 },
 });
 
 /** A gateway that runs, before a fake provider, with one key. */

@@ -116,6 +116,13 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect(await spent(arena)).toEqual({ requests: 4, inputTokens: 0, outputTokens: 0, inFlight: 0 });
   });
 
+  it("charges no price of a call for one that the provider answers with an error", async () => {
+    const arena = await startArena(start);
+    arena.provider.behaviour.failing.set("sonar", 500);
+    expect((await post(arena, ask({ model: "sonar" }))).status).toBe(502);
+    expect(await arena.used("cost")).toBe(0);
+  });
+
   it("passes on what the provider finds wrong with a request", async () => {
     const arena = await startArena(start);
     arena.provider.behaviour.failing.set("gpt-4o", 400);

@@ -119,3 +119,15 @@ it("a reservation whose budget has no period any more is a mistake of the caller
   await expect(gate.settle(told, {})).rejects.toThrow(ValidationError);
   settled(await gate.settle(reservation, {}));
 });
+
+it("a reservation that names a count twice is a mistake of the caller, and gives nothing back twice", async () => {
+  const { gate } = world(limited({ key: { tpm: 1_000 } }));
+  const { reservation } = passed(await gate.admit(KEY, CALL));
+  const told = JSON.parse(JSON.stringify(reservation));
+  for (const list of Object.values<unknown[]>(told.charges)) list.push(...list);
+  const nothing = { inputTokens: 0, outputTokens: 0 };
+  await expect(gate.settle(told, nothing)).rejects.toThrow(/^reservation\.charges: each count once$/);
+  expect((await readingOf(gate, "tokens")).used).toBe(20);
+  settled(await gate.settle(reservation, nothing));
+  expect((await readingOf(gate, "tokens")).used).toBe(0);
+});

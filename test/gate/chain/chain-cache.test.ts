@@ -3,10 +3,11 @@ import { LimitCache } from "../../../src/admission/limit-cache.js";
 import { LimitShapes } from "../../../src/admission/limit-shape.js";
 import { Calendar } from "../../../src/admission/period.js";
 import { ChainCache } from "../../../src/gate/chain/chain-cache.js";
+import { createToken } from "../../../src/gate/chain/token.js";
 import { createGate } from "../../../src/gate/gate.js";
 import type { KeyChain } from "../../../src/model/chain.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
-import { passed } from "../../scenarios/answers.js";
+import { passed, refusedBy } from "../../scenarios/answers.js";
 import { aChain, NOON } from "../world.js";
 
 const KEY = { keyId: "k1" };
@@ -37,6 +38,20 @@ it("a chain that was loaded while its org went on changing is used once and not 
   key.mockClear();
   passed(await gate.admit(KEY, CALL));
   expect(key).toHaveBeenCalledOnce();
+});
+
+it("a chain that is gone stays gone where the clock is set back to when it was known", async () => {
+  const clock = { at: NOON, now: () => clock.at };
+  let known: KeyChain | undefined = aChain();
+  const directory = { key: async () => known, principal: async () => undefined };
+  const gate = createGate({ clock, unpriced: "free", directory, cache: { maxAgeMs: 30_000 } });
+  const token = createToken("sk-tg-");
+  for (const key of [KEY, token]) passed(await gate.admit(key, CALL));
+  known = undefined;
+  for (const at of [NOON + 30_000, NOON + 10_000]) {
+    clock.at = at;
+    for (const key of [KEY, token]) expect(refusedBy(await gate.admit(key, CALL)).reason).toBe("invalid_key");
+  }
 });
 
 it("a write of when a key was last used makes no gate look its chain up again", async () => {

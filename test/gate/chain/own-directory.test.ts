@@ -48,6 +48,23 @@ describe.each([null, undefined])("a directory that answers %s", (nobody) => {
   });
 });
 
+it("a directory that tells of a change of null tells of any: a key is asked for anew", async () => {
+  let told: (orgId?: string) => void = () => {};
+  const answers = [aChain(), undefined];
+  const directory: Directory = {
+    key: async () => answers.shift(),
+    principal: async () => undefined,
+    watch(changed) {
+      told = changed;
+      return () => {};
+    },
+  };
+  const gate = createGate({ directory, unpriced: "free" });
+  expect(await gate.admit({ keyId: "k1" }, CALL)).toMatchObject({ admitted: true });
+  told(null as never); // as a column that is empty
+  expect(refusedBy(await gate.admit({ keyId: "k1" }, CALL)).reason).toBe("invalid_key");
+});
+
 describe("a directory that answers with a person whom it was not asked for", () => {
   it.each([
     ["principal.userId", { ...ADA, userId: "u2" }],
@@ -103,6 +120,37 @@ describe("a directory that answers with a key that it was not asked for", () => 
       expect(error).toMatchObject({ code: "validation", message: expect.stringMatching(/^chain/) });
       expect(error).not.toMatchObject({ message: expect.stringContaining("asked for") });
     }
+  });
+});
+
+describe("a directory that answers with a scope that it was not asked for, or with none", () => {
+  const { org, project, holder } = aChain();
+  it.each([
+    ["chain.org.id", { org: { id: "o2", limits: { rpm: 7 } }, project, holder }],
+    ["chain.project.id", { org, project: { id: "p2", limits: { rpm: 7 } }, holder }],
+    ["chain.holder.userId", { org, project, holder: { userId: "u2", active: true, limits: { rpm: 7 } } }],
+    ["chain.org.limits.rmp", { org: { id: "o1", limits: { rmp: 7 } } }],
+    ["chain.org.limits.rpm", { org: { id: "o1", limits: { rpm: "7" } } }],
+    ["chain.org.timeZone", { org: { id: "o1", timeZone: "Mars" } }],
+    ["chain.org", {}],
+    ["chain.org", "o1"],
+  ])(
+    "has a defect, and nobody is shown what another has used, or less than there is: %s",
+    async (field, scope) => {
+      const error = await gateOver({ scope })
+        .usage({ orgId: "o1", projectId: "p1", userId: "u1" })
+        .catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(ValidationError);
+      expect(error).toMatchObject({ field });
+      expect(toErrorResponse(error, { profile: "openai" }).status).toBe(500);
+    },
+  );
+
+  it("may say more than was asked for, and null where there is nothing", async () => {
+    const scope = { ...aChain({ org: { limits: { rpm: 7 } } }), project: null };
+    const gate = gateOver({ scope });
+    expect(await gate.usage({ orgId: "o1" })).toMatchObject([{ scope: "org", max: 7 }]);
+    await expect(gate.usage({ orgId: "o1", projectId: "p1" })).rejects.toThrow(NotFoundError);
   });
 });
 

@@ -306,6 +306,24 @@ describe("overdraft", () => {
   });
 });
 
+describe("settlement", () => {
+  it("is told with what the caller said was used, also where a class has it in getters", async () => {
+    class Used {
+      get model() {
+        return "gpt-4o-mini";
+      }
+      get outputTokens() {
+        return 4;
+      }
+    }
+    const { gate } = world(aChain({ org: { virtualModels: { smart: ["gpt-4o", "gpt-4o-mini"] } } }));
+    const heard = hear(gate, "settlement");
+    const call = { model: "smart", inputTokens: 1, maxOutputTokens: 9 };
+    settled(await gate.settle(passed(await gate.admit(KEY, call)).reservation, new Used()));
+    expect(heard).toMatchObject([{ actual: { model: "gpt-4o-mini", outputTokens: 4 } }]);
+  });
+});
+
 describe("a listener", () => {
   const refuse = async (gate: Gate) => refusedBy(await gate.admit("sk-tg-nonsense", { model: "free" }));
 
