@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Charges } from "../admission/charge.js";
 import type { DirectReservation } from "../counters/counters.js";
 import { ValidationError } from "../model/errors.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { decimalOf, usdSchema } from "../model/money.js";
 import { parse, recordOf } from "../model/validation.js";
 import { compile } from "./compile.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Gate } from "../gate/gate.js";
 import type { KeyRef } from "../gate/key-resolver.js";
 import { msSchema } from "../model/milliseconds.js";
