@@ -42,7 +42,7 @@ function of(prices: Readonly<Record<string, PriceInput>>): PriceCatalog {
  * `sample_spec`, and a model that is priced by neither token, call, image nor search: by the second, say.
  *
  * @param json What the file's JSON parses to.
- * @throws ValidationError naming model and field of a price that is not a non-negative finite number
+ * @throws ValidationError naming model and field of a price that is not a non-negative finite number, and for models.dev's list
  * @see https://docs.litellm.ai/docs/proxy/custom_pricing
  */
 function fromLiteLLM(json: unknown): PriceCatalog {
@@ -56,7 +56,8 @@ function fromLiteLLM(json: unknown): PriceCatalog {
  * `providers` says which goes first. Fields that are not known are passed over, as is a model without `cost`.
  *
  * @param json What the file's JSON parses to: providers by id, each with its `models` by id.
- * @throws ValidationError naming provider, model and field of a price that is not a non-negative finite number
+ * @throws ValidationError naming provider, model and field of a price that is not a non-negative finite number, and for a
+ *   provider without `models`, as in LiteLLM's list
  * @see https://models.dev
  */
 function fromModelsDev(json: unknown, options: ModelsDevOptions = {}): PriceCatalog {
