@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type KeyRefusalReason, MESSAGES } from "../admission/reasons.js";
 import { parse } from "../model/validation.js";
 import type { Principal } from "../policy/principal.js";

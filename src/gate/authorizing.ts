@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parse } from "../model/validation.js";
 import type { Conditions } from "../policy/condition.js";
 import { isId, type Principal, type Resource } from "../policy/principal.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Estimator, fixed } from "../admission/estimate.js";
 import type { Counters } from "../counters/counters.js";
 import { memoryCounters } from "../counters/memory.js";

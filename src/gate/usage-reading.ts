@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { scopeLimits } from "../admission/compiled-chain.js";
 import type { Limit } from "../admission/limit.js";
 import { type LimitReading, limitReading } from "../admission/limit-reading.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { errorName } from "../model/error-name.js";
 import { LedgerUnavailableError, ValidationError } from "../model/errors.js";
 import { EventHub } from "../model/event-hub.js";

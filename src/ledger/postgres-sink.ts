@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parse } from "../model/validation.js";
 import { migrate, migrationText } from "../postgres/migration.js";
 import { notMigrated, type PostgresOptions, type PostgresRow, postgresOptions } from "../postgres/pool.js";

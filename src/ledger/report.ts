@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { decimalUsd } from "../model/money.js";
 import { idSchema, momentSchema } from "../model/text.js";
 import { timeZoneSchema } from "../model/time-zone.js";

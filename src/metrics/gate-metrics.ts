@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { CallContext, GateEvents } from "../gate/events/events.js";
 import type { Gate } from "../gate/gate.js";
 import { masked } from "../model/masked.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Limits, limitsSchema } from "./limits.js";
 import { patternSchema } from "./patterns.js";
 import { idSchema, modelSchema, momentSchema } from "./text.js";

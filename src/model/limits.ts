@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { usdSchema } from "./money.js";
 import { patternSchema } from "./patterns.js";
 import { recordOf, schemaOf, wholeNumber } from "./validation.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ValidationError } from "./errors.js";
 
 /** Nano-USD in one USD. Money is an integer count of these; 9,000,000 USD of them is still a safe integer. */

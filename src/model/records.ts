@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { allowListSchema } from "./chain.js";
 import { limitsSchema } from "./limits.js";
 import { idSchema, modelSchema, momentSchema, nameSchema, tagsSchema, text } from "./text.js";

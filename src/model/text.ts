@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { recordOf } from "./validation.js";
 
 /** Text of `min` to `max` UTF-16 units, without halves of surrogate pairs: those do not survive a store's UTF-8. */

@@ -1,5 +1,5 @@
 import { Temporal } from "temporal-polyfill";
-import { z } from "zod";
+import * as z from "zod";
 
 /** Names found to be known: finding out takes a quarter of a millisecond, and every load of a key's chain asks. */
 const KNOWN = new Set<string>();

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { usdSchema } from "./money.js";
 import { idSchema, modelSchema, tagsSchema } from "./text.js";
 import { schemaOf, wholeNumber } from "./validation.js";

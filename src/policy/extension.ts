@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { FieldProblem } from "../model/errors.js";
 import { parse } from "../model/validation.js";
 import type { Cap } from "./cap.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type FieldProblem, ValidationError } from "../model/errors.js";
 import { idSchema } from "../model/text.js";
 import { parse, recordOf } from "../model/validation.js";

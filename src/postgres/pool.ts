@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { schemaSchema } from "./schema.js";
 
 /** A row as a driver gives it: values by the names of the columns. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parse } from "../model/validation.js";
 
 const EXPECTED = "a schema's name: lower-case letters, digits and _, at most 63";

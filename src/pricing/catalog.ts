@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ValidationError } from "../model/errors.js";
 import { parse } from "../model/validation.js";
 import { type Entry, fieldsOf, pricesByName } from "./entries.js";
@@ -43,7 +43,7 @@ function of(prices: Readonly<Record<string, PriceInput>>): PriceCatalog {
  * `sample_spec`, and a model that is priced by neither token, call, image nor search: by the second, say, also with zeros for its tokens.
  *
  * @param json What the file's JSON parses to.
- * @throws ValidationError naming model and field of a price that is not a non-negative finite number
+ * @throws ValidationError naming model and field of a price that is not a non-negative finite number, and for models.dev's list
  * @see https://docs.litellm.ai/docs/proxy/custom_pricing
  */
 function fromLiteLLM(json: unknown): PriceCatalog {
@@ -58,7 +58,8 @@ function fromLiteLLM(json: unknown): PriceCatalog {
  * `providers` says which goes first. Fields that are not known are passed over, as is a model without `cost`.
  *
  * @param json What the file's JSON parses to: providers by id, each with its `models` by id.
- * @throws ValidationError naming provider, model and field of a price that is not a non-negative finite number
+ * @throws ValidationError naming provider, model and field of a price that is not a non-negative finite number, and for a
+ *   provider without `models`, as in LiteLLM's list
  * @see https://models.dev
  */
 function fromModelsDev(json: unknown, options: ModelsDevOptions = {}): PriceCatalog {

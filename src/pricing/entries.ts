@@ -51,8 +51,11 @@ export function withoutRepeats(rates: RatesInput): RatesInput {
 /** Fields by name of an object from outside, such as a list's JSON. Its own fields alone: `constructor` is no price. */
 export type Fields = ReadonlyMap<string, unknown>;
 
-/** @throws ValidationError naming `field` for anything but an object */
+/** @throws ValidationError naming `field` for anything but an object, and for a promise, which would be one without fields */
 export function fieldsOf(value: unknown, field: string, expected: string): Fields {
+  if (value instanceof Promise) {
+    throw new ValidationError([{ field, expected: `${expected}; of a promise, its value` }]);
+  }
   if (typeof value === "object" && value !== null && !Array.isArray(value))
     return new Map(Object.entries(value));
   throw new ValidationError([{ field, expected }]);

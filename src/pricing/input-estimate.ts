@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { having, parse, schemaOf } from "../model/validation.js";
 import { fieldOf } from "./dialects/json.js";
 import { tokensOf } from "./meters/text-count.js";

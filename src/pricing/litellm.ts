@@ -65,6 +65,10 @@ export function liteLLMEntries(json: unknown): Entry[] {
     if (id === "sample_spec") return [];
     const field = `prices.${id}`;
     const fields = fieldsOf(value, field, "the prices of a model");
+    if (fields.has("models")) {
+      const expected = "the prices of a model; a provider with its models is of models.dev's list";
+      throw new ValidationError([{ field, expected }]);
+    }
     const price = priceInput(fields, field);
     return price === undefined ? [] : [{ id, price: checkedPrice(price, field), names: namesOf(id, fields) }];
   });

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ValidationError } from "../model/errors.js";
 import { parse, schemaOf } from "../model/validation.js";
 import {
@@ -52,7 +52,7 @@ export function modelsDevEntries(json: unknown, options: ModelsDevOptions): Entr
   const found = taken.flatMap((provider) => {
     const field = `prices.${provider}`;
     const models = fieldsOf(all.get(provider), field, "a provider").get("models");
-    return [...fieldsOf(models ?? {}, `${field}.models`, "models by id")].flatMap(([model, value]) => {
+    return [...fieldsOf(models, `${field}.models`, "models by id")].flatMap(([model, value]) => {
       const path = `${field}.models.${model}`;
       const price = priceInput(fieldsOf(value, path, "a model"), path);
       return price === undefined ? [] : [{ provider, model, price: checkedPrice(price, path) }];

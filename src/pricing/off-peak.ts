@@ -1,5 +1,5 @@
 import { Temporal } from "temporal-polyfill";
-import { z } from "zod";
+import * as z from "zod";
 import { timeZoneSchema } from "../model/time-zone.js";
 
 /** Hours of the day at which a provider charges less. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { decimalOf, usdSchema } from "../model/money.js";
 import { recordOf } from "../model/validation.js";
 import { type OffPeakHours, offPeakHoursFields } from "./off-peak.js";

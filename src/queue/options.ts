@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { KeyRef } from "../gate/chain/key-resolver.js";
 import type { Gate } from "../gate/gate.js";
 import { msSchema } from "../model/milliseconds.js";

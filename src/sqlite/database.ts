@@ -1,13 +1,16 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parse } from "../model/validation.js";
 
 /** What is bound to a `?` of a statement. */
 export type SqliteValue = string | number | null;
 
-/** The part of a prepared statement that node:sqlite and better-sqlite3 have in common, as far as it is used. */
+/**
+ * The part of a prepared statement that node:sqlite and better-sqlite3 have in common, as far as it is used. Nothing but
+ * a {@link SqliteValue} is bound; TypeScript before 6 reads of better-sqlite3's types that it binds no null.
+ */
 export interface SqliteStatement {
-  run(...values: SqliteValue[]): unknown;
-  all(...values: SqliteValue[]): unknown[];
+  run(...values: unknown[]): unknown;
+  all(...values: unknown[]): unknown[];
 }
 
 /** A connection of the caller's: a `DatabaseSync` of node:sqlite (Node 22.13 and later) or one of better-sqlite3. */

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { build } from "esbuild";
 import { describe, expect, it } from "vitest";
 
 const source = resolve(import.meta.dirname, "../../src");
@@ -111,6 +112,21 @@ describe("imports", () => {
     const rooms = local.filter(({ file }) => file === "core.ts").map(roomOf);
     expect(rooms.length).toBeGreaterThan(10);
     expect(rooms.filter((room) => !PURE.has(room))).toEqual([]);
+  });
+
+  it("of zod bring a browser none of its fifty languages but English", async () => {
+    const { metafile } = await build({
+      stdin: { contents: 'export { standardPolicy } from "./core.ts";', resolveDir: source },
+      bundle: true,
+      format: "esm",
+      metafile: true,
+      write: false,
+      outdir: "nowhere",
+    });
+    const [bundle] = Object.values(metafile.outputs);
+    const used = Object.entries(bundle?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+    const languages = used.map(([file]) => /zod.*locales\/(.+)\.js$/.exec(file)?.[1]).filter(Boolean);
+    expect(languages).toEqual(["en"]);
   });
 
   it("of the whole package name no database client", () => {

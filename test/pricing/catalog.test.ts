@@ -131,6 +131,34 @@ describe("priceCatalog.of", () => {
   });
 });
 
+describe("a price list that is none", () => {
+  const ofLiteLLM = {
+    "gpt-4o": { litellm_provider: "openai", input_cost_per_token: 1, output_cost_per_token: 1 },
+  };
+  const ofModelsDev = { openai: { id: "openai", models: { "gpt-4o": { cost: { input: 1, output: 1 } } } } };
+
+  // As an empty catalog it would make every call unpriced: refused, or free.
+  it("is refused where it is the other form", () => {
+    expect(() => priceCatalog.fromModelsDev(ofLiteLLM)).toThrow("prices.gpt-4o.models: models by id");
+    expect(() => priceCatalog.fromLiteLLM(ofModelsDev)).toThrow(
+      "prices.openai: the prices of a model; a provider with its models is of models.dev's list",
+    );
+  });
+
+  it("is refused where it is an error that was sent in its place", () => {
+    const error = { error: { message: "Too many requests" } };
+    expect(() => priceCatalog.fromModelsDev(error)).toThrow("prices.error.models: models by id");
+  });
+
+  it.each(["of", "fromLiteLLM", "fromModelsDev"] as const)(
+    "is refused by %s where it is still on its way",
+    (make) => {
+      const list = Promise.resolve(ofLiteLLM) as object as Record<string, PriceInput>; // as JavaScript allows
+      expect(() => priceCatalog[make](list)).toThrow(/^prices: .*; of a promise, its value$/);
+    },
+  );
+});
+
 describe("priceCatalog.merge", () => {
   it("lets the later catalog win, and falls back to the earlier ones", () => {
     const merged = priceCatalog.merge(

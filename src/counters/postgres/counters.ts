@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Reading } from "../../admission/charge.js";
 import { CountersUnavailableError } from "../../model/errors.js";
 import { parse, wholeNumber } from "../../model/validation.js";

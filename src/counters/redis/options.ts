@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parse } from "../../model/validation.js";
 import { isRedisClient, type RedisClient } from "./client.js";
 

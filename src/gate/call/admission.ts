@@ -14,6 +14,7 @@ import type { Degraded, Reservation } from "./reservation.js";
  */
 export interface Admitted {
   readonly admitted: true;
+  /** To settle once the call has ended, or to release where it was never sent. Of a `check`, nothing is charged and nothing to settle. */
   readonly reservation: Reservation;
   readonly keyId: string;
   readonly orgId: string;
@@ -21,11 +22,13 @@ export interface Admitted {
   readonly userId: string;
   /** Permitted targets in the order of fallback; empty for an MCP server. */
   readonly models: readonly string[];
+  /** Whether the gateway may log what the call says: not where the org, the project or the key forbids it. */
   readonly contentLogging: boolean;
   /** Every limit that the call counts against, itself included. */
   readonly limits: readonly LimitReading[];
   /** What limits in shadow mode would have refused. */
   readonly shadow: readonly Refusal[];
+  /** Only while the counters do not answer: counted in this process (`local`), or nowhere (`uncounted`). */
   readonly degraded?: Degraded;
   /**
    * The call has the reservation of an earlier one with the same `requestId`, which is open yet; nothing more was charged.

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Charges } from "../../admission/charge.js";
 import type { DirectReservation } from "../../counters/counters.js";
 import { ValidationError } from "../../model/errors.js";
@@ -26,9 +26,13 @@ export interface Reservation {
   readonly reservedAt: number;
   /** Epoch milliseconds at which it ends by itself, its estimate charged. */
   readonly expiresAt: number;
+  /** Input tokens that are reserved; 0 where the usage left them out. */
   readonly inputTokens: number;
+  /** Output tokens that are reserved: the usage's `maxOutputTokens`, else what the gate's `estimate` said. */
   readonly outputTokens: number;
+  /** Cost that is reserved, in nano-USD: 1 USD is 1e9. */
   readonly costNanoUsd: number;
+  /** Whether the call runs on the customer's own provider key. */
   readonly byok: boolean;
   /** What of the call is priced apart, where the usage said so. */
   readonly parts?: CallParts | undefined;

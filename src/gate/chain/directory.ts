@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type KeyChain, type ScopeChain, scopeChainSchema } from "../../model/chain.js";
 import { ValidationError } from "../../model/errors.js";
 import { parse } from "../../model/validation.js";

@@ -9,7 +9,11 @@ const RANDOM_CHARS = 43;
 /** 62^6 holds any CRC-32. */
 const CHECKSUM_CHARS = 6;
 
-/** A new token: the prefix, 43 random base62 characters (256 bits), and a checksum over both. */
+/**
+ * A new token: the prefix, 43 random base62 characters (256 bits), and a checksum over both.
+ *
+ * @param prefix The `keyPrefix` of the gate that is to know it, `sk-tg-` unless it was given one: it refuses any other.
+ */
 export function createToken(prefix: string): string {
   const body = prefix + base62(BigInt(`0x${randomBytes(32).toString("hex")}`), RANDOM_CHARS);
   return body + checksumOf(body);

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { keyRefusal } from "../../admission/key-checks.js";
 import type { MESSAGES } from "../../admission/reasons.js";
 import type { KeyChain } from "../../model/chain.js";

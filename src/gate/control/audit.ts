@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Records } from "../../model/records.js";
 import { idSchema, momentSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";

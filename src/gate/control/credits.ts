@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { scopeLimits } from "../../admission/compiled-chain.js";
 import { ConflictError, LimitError, NotFoundError } from "../../model/errors.js";
 import { MAX_USD, NANO_PER_USD, nanoUsd, usdOf, usdSchema } from "../../model/money.js";

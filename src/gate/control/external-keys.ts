@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { NotFoundError } from "../../model/errors.js";
 import { idSchema, nameSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";

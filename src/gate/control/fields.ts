@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { allowListSchema } from "../../model/chain.js";
 import { ValidationError } from "../../model/errors.js";
 import { limitsSchema } from "../../model/limits.js";

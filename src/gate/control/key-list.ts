@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { membershipId, type Records } from "../../model/records.js";
 import { OWNER } from "../chain/storage-directory.js";
 import type { Acting } from "./actor.js";

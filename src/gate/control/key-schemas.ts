@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { limitsSchema } from "../../model/limits.js";
 import { idSchema, momentSchema, nameSchema, tagsSchema, text } from "../../model/text.js";
 import { expiryPatch, limitsPatch, orgField, scopeFields, versionField } from "./fields.js";

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { ConflictError, NotFoundError } from "../../model/errors.js";
 import { membershipId, type Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { idSchema, modelSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import type { Control } from "./control.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ConflictError, NotFoundError } from "../../model/errors.js";
 import { membershipId, type Records, roleSchema } from "../../model/records.js";
 import { idSchema } from "../../model/text.js";

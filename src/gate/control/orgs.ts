@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ConflictError, NotFoundError, PermissionError, ValidationError } from "../../model/errors.js";
 import { limitsSchema } from "../../model/limits.js";
 import { membershipId, type Records, recordKinds } from "../../model/records.js";

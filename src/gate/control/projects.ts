@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { limitsSchema } from "../../model/limits.js";
 import type { Records } from "../../model/records.js";
 import { idSchema, nameSchema } from "../../model/text.js";

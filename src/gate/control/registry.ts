@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
 import type { StandardPermission } from "../../policy/standard.js";

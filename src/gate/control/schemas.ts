@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { reportQuerySchema } from "../../ledger/report.js";
 import { usdSchema } from "../../model/money.js";
 import { timeZoneSchema } from "../../model/time-zone.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ConflictError } from "../../model/errors.js";
 import type { Records } from "../../model/records.js";
 import { idSchema, modelSchema } from "../../model/text.js";

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import { z } from "zod";
+import * as z from "zod";
 import { nanoUsd, usdSchema } from "../../model/money.js";
 import { wholeNumber } from "../../model/validation.js";
 import { type CallContext, contextOf, type GateEventHub } from "./events.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Reading } from "../../admission/charge.js";
 import { limitReading } from "../../admission/limit-reading.js";
 import { unreadable } from "../../ledger/ledger.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Actual, TOKENS_MAX } from "../../model/usage.js";
 import { having, parse, schemaOf } from "../../model/validation.js";
 import { known as knownOf } from "../dialects/counts.js";

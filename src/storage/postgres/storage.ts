@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ConflictError, ValidationError } from "../../model/errors.js";
 import type { RecordKind, Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
