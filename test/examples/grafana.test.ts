@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { METRICS } from "../../src/metrics/metrics.js";
 
 const file = new URL("../../examples/grafana/tollgate.json", import.meta.url);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { ValidationError } from "../../src/model/errors.js";
 import { decimalOf, MAX_USD, nanoUsd, usdOf, usdSchema } from "../../src/model/money.js";
 import { parse } from "../../src/model/validation.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { schemaOf } from "../../src/model/validation.js";
 
 // Checked by the compiler alone: `npm run types`.

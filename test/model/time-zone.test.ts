@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { ValidationError } from "../../src/model/errors.js";
 import { isTimeZone, timeZoneSchema } from "../../src/model/time-zone.js";
 import { parse } from "../../src/model/validation.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { LimitError, ValidationError } from "../../src/model/errors.js";
 import { parse, wholeNumber } from "../../src/model/validation.js";
 
