@@ -1,0 +1,388 @@
+import type { Refused } from "../admission/refusal.js";
+import type { Admission, Admitted } from "../gate/call/admission.js";
+import type { Reservation } from "../gate/call/reservation.js";
+import type { KeyRef } from "../gate/chain/key-resolver.js";
+import { type GateEvents, warnOfListener } from "../gate/events/events.js";
+import { errorName } from "../model/error-name.js";
+import { ClosedError } from "../model/errors.js";
+import { EventHub } from "../model/event-hub.js";
+import type { Usage } from "../model/usage.js";
+import { Alarm, NOW } from "./alarm.js";
+import type { Answer, Call } from "./call.js";
+import type { QueueEvents } from "./events.js";
+import { hold, holderOf, letGo, shortBy, unhold } from "./holding.js";
+import type { Line } from "./line.js";
+import { Lines } from "./lines.js";
+import { OpenCalls } from "./open-calls.js";
+import { askedOf, type QueuedGate, type QueueSettings, type WaitOptions, waitOf } from "./options.js";
+import type { QueueStatus } from "./queue-status.js";
+import { chargedBy, limitsOf, queueRefusal, shortOf } from "./refusals.js";
+import { isAnySince, type Settled, Settlements } from "./settlements.js";
+
+/** The calls of one queue: who waits in which line, and when the gate is asked about whom. */
+export class CallQueue {
+  readonly events = new EventHub<QueueEvents>({ queued: true, left: true }, warnOfListener);
+  readonly #gate: QueuedGate;
+  readonly #settings: QueueSettings;
+  readonly #open: OpenCalls;
+  /** Every call without an answer. */
+  readonly #calls = new Set<Call>();
+  readonly #lines = new Lines({
+    onTurn: (line) => this.#wake(line),
+    onNext: (line, before) => this.#onNext(line, before),
+    onBroken: ({ waiting }, error) => {
+      for (const call of waiting.all()) this.#leave(call, { outcome: "failed", error });
+    },
+  });
+  readonly #asks = new Set<Promise<void>>();
+  readonly #unlisten: () => void;
+  #arrived = 0;
+  readonly #settlements = new Settlements();
+  /** Has the next sweep come: one for all that happens in a turn of the process, since each goes through every line. */
+  readonly #nextSweep: Alarm;
+  /** Whether the last sweep has left lines out for want of room. */
+  #isFull = false;
+  #isClosed = false;
+
+  constructor(gate: QueuedGate, settings: QueueSettings) {
+    this.#gate = gate;
+    this.#settings = settings;
+    this.#open = new OpenCalls(settings.maxInFlight);
+    this.#nextSweep = new Alarm(settings.timers, () => this.#sweep());
+    this.#unlisten = gate.on("settlement", (event) => this.#onSettlement(event));
+  }
+
+  async admit(key: KeyRef, usage: Usage, options: WaitOptions): Promise<Admission> {
+    if (this.#isClosed) throw new ClosedError("queue");
+    const { signal, priority } = waitOf(this.#settings, key, usage, options);
+    signal?.throwIfAborted();
+    const asked = askedOf(key, usage);
+    return new Promise((resolve, reject) => {
+      const arrivedAt = this.#settings.timers.now();
+      const onAbort = () => this.#leave(call, { outcome: "aborted", error: signal?.reason });
+      const call: Call = {
+        ...asked,
+        priority,
+        order: this.#arrived++,
+        arrivedAt,
+        deadlineAt: arrivedAt + this.#settings.maxWaitMs,
+        askAt: arrivedAt,
+        state: "arrived",
+        finish(answer) {
+          signal?.removeEventListener("abort", onAbort);
+          if ("admission" in answer) resolve(answer.admission);
+          else reject(answer.error);
+        },
+      };
+      signal?.addEventListener("abort", onAbort);
+      this.#calls.add(call);
+      if (this.#lines.has(call.key) || !this.#open.hasRoom) {
+        this.#enqueue(call);
+        this.#track(this.#look(call));
+      } else {
+        this.#track(this.#lines.size > 0 ? this.#askBehind(call) : this.#askFirst(call));
+      }
+    });
+  }
+
+  status(): QueueStatus {
+    const now = this.#settings.timers.now();
+    let longestWaitMs = 0;
+    for (const call of this.#calls) {
+      if (this.#lines.of(call)) longestWaitMs = Math.max(longestWaitMs, now - call.arrivedAt);
+    }
+    return { waiting: this.#lines.waiting, keys: this.#lines.size, longestWaitMs };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#unlisten();
+    for (const call of [...this.#calls]) {
+      this.#leave(call, { outcome: "closed", error: new ClosedError("queue") });
+    }
+    await Promise.all(this.#asks);
+    this.#nextSweep.stop();
+  }
+
+  /** The short way of a call that nobody waits before. */
+  async #askFirst(call: Call): Promise<void> {
+    await this.#ask(call);
+    if (this.#isFull) this.#nextSweep.by(NOW);
+  }
+
+  /**
+   * For a call whose key has no line, while other keys have: it must not pass a waiting call that is short of a limit from which
+   * this one would take. Otherwise a key with small calls, or with calls that happen to come when there is room, could keep the
+   * others waiting for ever.
+   */
+  async #askBehind(call: Call): Promise<void> {
+    let answer: Admission;
+    try {
+      answer = await this.#gate.check(call.key, call.usage);
+    } catch (error) {
+      this.#leave(call, { outcome: "failed", error });
+      return;
+    }
+    if (call.state !== "arrived") return;
+    call.charged = chargedBy(answer);
+    // It takes nothing from anybody where it has its reservation already, or will not get one.
+    const isSettled = answer.admitted ? answer.replayed === true : this.#isHopeless(call, answer);
+    for (let first = this.#firstBefore(call); first && !isSettled; first = this.#firstBefore(call)) {
+      // A slot in flight may have been freed in another process, which nobody tells us of: so that one is asked about first.
+      const line = this.#lines.of(first);
+      const isUnsure = first.refusal?.reason === "in_flight_limited" && this.#open.hasRoom;
+      if (isUnsure && first.state === "waiting" && line?.head === first) await this.#askHead(line, first);
+      if (call.state !== "arrived") return;
+      if (line?.first !== first) continue; // it is gone, or was passed
+      hold(call, first);
+      break;
+    }
+    // While the gate was asked, the key may have got a line, or the room may be gone.
+    if (call.heldBy || this.#lines.has(call.key) || !this.#open.hasRoom) this.#enqueue(call);
+    else await this.#askFirst(call);
+  }
+
+  /** The first waiting call that is short of a limit which this call, of another key, would take from. */
+  #firstBefore({ charged = [] }: Call): Call | undefined {
+    for (const { first } of this.#lines) {
+      const short = first && shortBy(first);
+      if (short !== undefined && charged.includes(short)) return first;
+    }
+    return undefined;
+  }
+
+  /** Refuses a call at once, though it waits behind others, where waiting cannot help it. */
+  async #look(call: Call): Promise<void> {
+    try {
+      const answer = await this.#gate.check(call.key, call.usage);
+      if (answer.admitted || call.charged === undefined) call.charged = chargedBy(answer);
+      if (call.state !== "waiting" || answer.admitted) return;
+      if (this.#isHopeless(call, answer)) this.#leave(call, { outcome: "refused", admission: answer });
+      else if (call.refusal === undefined) {
+        call.refusal = answer;
+        call.short = shortOf(answer);
+      }
+    } catch (error) {
+      if (call.state === "waiting") this.#leave(call, { outcome: "failed", error });
+    }
+  }
+
+  #enqueue(call: Call): void {
+    const { timers, maxQueued } = this.#settings;
+    if (this.#lines.waiting >= maxQueued && !this.#makeRoom(call)) {
+      this.#leave(call, { outcome: "full", admission: queueRefusal("queue_full", call.refusal) });
+      return;
+    }
+    call.state = "waiting";
+    call.stopTimer = timers.after(call.deadlineAt - timers.now(), () => this.#onDeadline(call));
+    this.#lines.add(call);
+    const { priority } = call;
+    this.events.emit("queued", { priority, depth: this.#lines.waiting, ...keyIdOf(call) });
+  }
+
+  /** Takes the place of another call, where there is one that has to give way. */
+  #makeRoom(call: Call): boolean {
+    const last = this.#lines.lastBehind(call);
+    if (last?.state !== "waiting") return false;
+    this.#leave(last, { outcome: "full", admission: queueRefusal("queue_full", last.refusal) });
+    return true;
+  }
+
+  #onDeadline(call: Call): void {
+    if (call.state !== "waiting") return; // what the gate answers now decides
+    this.#leave(call, { outcome: "timeout", admission: queueRefusal("queue_timeout", call.refusal) });
+  }
+
+  /** Gives a call its answer, once, and takes it out of the queue. */
+  #leave(call: Call, answer: Answer): void {
+    if (call.state === "done") return;
+    call.state = "done";
+    this.#calls.delete(call);
+    call.stopTimer?.();
+    unhold(call);
+    const line = this.#lines.remove(call);
+    if (line !== undefined) {
+      if (answer.outcome === "admitted") this.#lines.putLast(line);
+      if (this.#lines.size === 0) this.#nextSweep.stop();
+    }
+    call.finish(answer);
+    if (line !== undefined || answer.outcome === "full") {
+      const { outcome } = answer;
+      const { priority } = call;
+      const waitedMs = this.#settings.timers.now() - call.arrivedAt;
+      this.events.emit("left", { outcome, priority, waitedMs, depth: this.#lines.waiting, ...keyIdOf(call) });
+    }
+  }
+
+  /**
+   * Has the call asked about that is the first of a line now. It may have room at once: it may have another amount or model than the
+   * one before it, and while it was not the first, no settle had it asked again.
+   */
+  #onNext(line: Line, before: Call): void {
+    this.#letGo(before);
+    const { first } = line;
+    if (first !== undefined && !first.heldBy) first.askAt = NOW;
+    this.#wake(line);
+  }
+
+  /** Has those asked about that waited behind a call. */
+  #letGo(call: Call): void {
+    if (letGo(call)) this.#nextSweep.by(NOW);
+  }
+
+  /** Sees to it that the head of a line, which may be another one now, is asked about when its time has come. */
+  #wake({ head }: Line): void {
+    if (head?.state === "waiting") this.#nextSweep.by(head.askAt);
+  }
+
+  /**
+   * Asks the gate about every head whose time has come, as far as there is room, the line that was served longest ago first. No
+   * head passes a call of a line before it that is short of a limit from which the head would take.
+   */
+  #sweep(): void {
+    const now = this.#settings.timers.now();
+    this.#open.expire(now);
+    const waiting = new Map<string, Call>();
+    let next = Number.POSITIVE_INFINITY;
+    this.#isFull = false;
+    for (const line of [...this.#lines]) {
+      if (!this.#open.hasRoom) {
+        this.#isFull = true;
+        next = this.#open.nextEnd ?? next;
+        break;
+      }
+      const { head } = line;
+      if (head?.state === "waiting" && head.askAt <= now) {
+        const before = head.charged?.map((limit) => waiting.get(limit)).find((call) => call && call !== head);
+        if (before === undefined) this.#track(this.#askHead(line, head));
+        else hold(head, before);
+      }
+      if (head?.state === "waiting") next = Math.min(next, head.askAt);
+      const { first } = line;
+      const short = first && shortBy(first);
+      if (first && short !== undefined && !waiting.has(short)) waiting.set(short, holderOf(first));
+    }
+    this.#nextSweep.by(next);
+  }
+
+  async #askHead(line: Line, head: Call): Promise<void> {
+    await this.#ask(head);
+    line.arrange();
+    this.#wake(line);
+    if (this.#isFull) this.#nextSweep.by(NOW);
+  }
+
+  /** Asks the gate about one call, and gives it its answer or the moment at which to ask again. */
+  async #ask(call: Call): Promise<void> {
+    const before = call.state;
+    const settled = this.#settlements.latest;
+    call.state = "asking";
+    this.#open.ask();
+    let admission: Admission;
+    try {
+      admission = await this.#gate.admit(call.key, call.usage);
+    } catch (error) {
+      this.#open.answered();
+      this.#leave(call, { outcome: "failed", error });
+      return;
+    }
+    this.#open.answered();
+    if (admission.admitted) await this.#admitted(call, admission, settled);
+    else if (call.state === "asking") {
+      call.state = before;
+      this.#refused(call, admission, settled);
+      // Not later: it has to be in its line when the next settlement comes.
+      if (call.state === "arrived") this.#enqueue(call);
+    }
+  }
+
+  /**
+   * An admission that nobody waits for any more is given back, unless it has a request id: that reservation may be
+   * another call's by now, in this process or another one, whose settle would then come too late. It stays charged
+   * until a next try with the id takes it over, or its TTL has passed. That errs on the side of refusing.
+   *
+   * @param settled the last that was settled before the gate was asked: a reservation that was replayed may have ended since
+   */
+  async #admitted(call: Call, admission: Admitted, settled: Settled): Promise<void> {
+    const { reservation } = admission;
+    if (call.state === "asking") {
+      const { maxInFlight, timers } = this.#settings;
+      const hasEnded = admission.replayed === true && isAnySince(settled, ({ id }) => id === reservation.id);
+      if (Number.isFinite(maxInFlight) && !hasEnded) this.#open.open(reservation, timers.now());
+      this.#leave(call, { outcome: "admitted", admission });
+    } else if (call.usage.requestId === undefined) {
+      await this.#giveBack(reservation);
+    }
+  }
+
+  async #giveBack(reservation: Reservation): Promise<void> {
+    try {
+      await this.#gate.release(reservation);
+    } catch (error) {
+      process.emitWarning(
+        `A reservation was not released and ends by itself: ${errorName(error)}`,
+        "TollgateWarning",
+      );
+    }
+  }
+
+  /** @param settled the last that was settled before the gate was asked */
+  #refused(call: Call, refusal: Refused, settled: Settled): void {
+    call.refusal = refusal;
+    call.short = shortOf(refusal);
+    call.charged ??= chargedBy(refusal);
+    this.#letGo(call); // it may be short of another limit now
+    const { timers, pollMs } = this.#settings;
+    const now = timers.now();
+    const { reason, retryAfterMs = 0 } = refusal;
+    if (this.#isHopeless(call, refusal)) this.#leave(call, { outcome: "refused", admission: refusal });
+    else if (now >= call.deadlineAt) {
+      this.#leave(call, { outcome: "timeout", admission: queueRefusal("queue_timeout", refusal) });
+    } else {
+      const waitMs = reason === "in_flight_limited" ? Math.min(retryAfterMs, pollMs) : retryAfterMs;
+      // At once where the limit was given something while the gate was asked: one question for each settle at most.
+      const { short } = call;
+      const isOvertaken = short !== undefined && isAnySince(settled, (one) => limitsOf(one).has(short));
+      call.askAt = isOvertaken ? now : now + waitMs;
+    }
+  }
+
+  /** Whether waiting cannot help, or not in time. A slot in flight can be freed at any moment, so the time told for it does not count. */
+  #isHopeless({ deadlineAt }: Call, { reason, retryAfterMs }: Refused): boolean {
+    if (retryAfterMs === undefined) return true;
+    return reason !== "in_flight_limited" && this.#settings.timers.now() + retryAfterMs > deadlineAt;
+  }
+
+  #onSettlement({ settlement, reservation }: GateEvents["settlement"]): void {
+    this.#settlements.add(reservation);
+    this.#open.close(reservation);
+    if (this.#isFull) this.#nextSweep.by(NOW);
+    if (settlement.settled && this.#lines.size > 0) this.#track(this.#offer(reservation));
+  }
+
+  /** Asks again about the calls that wait for a limit of one that has ended: of each limit one after the other, while it has room. */
+  async #offer(reservation: Reservation): Promise<void> {
+    const freed = limitsOf(reservation);
+    for (const line of [...this.#lines]) {
+      const { head, first } = line;
+      const short = first?.short;
+      if (first === undefined || short === undefined || !freed.has(short) || first.heldBy) continue;
+      if (head === undefined || !this.#open.hasRoom) {
+        first.askAt = NOW; // once it has the turn, or there is room in the queue
+        this.#wake(line);
+      } else if (head.state === "waiting") {
+        await this.#askHead(line, head);
+        if (this.#calls.has(head) && head.short === short) freed.delete(short);
+      }
+    }
+  }
+
+  #track(ask: Promise<void>): void {
+    this.#asks.add(ask);
+    ask.finally(() => this.#asks.delete(ask));
+  }
+}
+
+function keyIdOf({ key }: Call): { readonly keyId?: string } {
+  return typeof key === "string" ? {} : { keyId: Object(key).keyId };
+}
