@@ -2,7 +2,8 @@ import * as z from "zod";
 import { ValidationError } from "../model/errors.js";
 import { parse } from "../model/validation.js";
 import { type Entry, fieldsOf, pricesByName } from "./entries.js";
-import { fineTuned, liteLLMEntries } from "./litellm.js";
+import { liteLLMEntries } from "./litellm.js";
+import { fineTuned } from "./litellm-names.js";
 import { type ModelsDevOptions, modelsDevEntries } from "./models-dev.js";
 import { type ModelPrice, type PriceInput, priceInputSchema } from "./price.js";
 
@@ -37,7 +38,7 @@ function of(prices: Readonly<Record<string, PriceInput>>): PriceCatalog {
 /**
  * A catalog of LiteLLM's price list, `model_prices_and_context_window.json`, in US dollars per token.
  *
- * A model is found by its id, and by its provider before its id: the entry `gpt-4o` of the provider `openai` is also
+ * A model is found by its id, by the list's aliases of it, and by its provider before these: the entry `gpt-4o` of the provider `openai` is also
  * `openai/gpt-4o`, unless that is an entry of its own. A fine-tune is found by the entry for all of its model,
  * `ft:gpt-4o-2024-08-06`. Fields that are not known are passed over, as is the entry
  * `sample_spec`, and a model that is priced by neither token, call, image nor search: by the second, say, also with zeros for its tokens.

@@ -11,6 +11,7 @@ import {
   tokensOf,
   withoutRepeats,
 } from "./entries.js";
+import { namesOf } from "./litellm-names.js";
 import type { OffPeakWindow } from "./off-peak.js";
 import type { OffPeakInput, PriceInput, RatesInput, ServiceTierInput, TierInput } from "./price.js";
 
@@ -72,27 +73,6 @@ export function liteLLMEntries(json: unknown): Entry[] {
     const price = priceInput(fields, field);
     return price === undefined ? [] : [{ id, price: checkedPrice(price, field), names: namesOf(id, fields) }];
   });
-}
-
-/** Providers that are listed by the kind of model or of API, and what their models are called by. */
-const KINDS = [
-  [/^vertex_ai-.*/, "vertex_ai"],
-  [/^bedrock_converse$/, "bedrock"],
-  [/^cohere_chat$/, "cohere"],
-  [/^text-completion-openai$/, "openai"],
-] as const;
-
-/** By the provider before it, as listed and as called. */
-function namesOf(id: string, fields: Fields): string[] {
-  const provider = fields.get("litellm_provider");
-  if (typeof provider !== "string") return [];
-  const kind = KINDS.find(([listed]) => listed.test(provider));
-  return kind === undefined ? [`${provider}/${id}`] : [`${kind[1]}/${id}`, `${provider}/${id}`];
-}
-
-/** The id for all fine-tunes of a model: OpenAI's names have org, name and id after it, as `ft:gpt-4o-2024-08-06:acme::8Xx2`. */
-export function fineTuned(model: string): string | undefined {
-  return /^((?:openai\/)?ft:[^:]+):/.exec(model)?.[1];
 }
 
 function priceInput(fields: Fields, path: string): PriceInput | undefined {

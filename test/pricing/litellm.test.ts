@@ -308,6 +308,18 @@ describe("a name", () => {
       expect(entry(unknown)).toBeUndefined();
   });
 
+  it("may be one of those that the list itself has as aliases, which go after ids", () => {
+    const catalog = priceCatalog.fromLiteLLM({
+      "claude-x-20260101": { ...plain, litellm_provider: "anthropic", aliases: ["claude-x", "gpt-4o", 5] },
+      "gpt-4o": plain,
+      odd: { ...plain, aliases: "alias" },
+    });
+    for (const name of ["claude-x", "anthropic/claude-x", "anthropic/claude-x-20260101"])
+      expect(catalog.price(name)?.entry).toBe("claude-x-20260101");
+    expect(catalog.price("gpt-4o")?.entry).toBe("gpt-4o");
+    expect(catalog.price("alias")).toBeUndefined();
+  });
+
   it("has the provider as it is called, where the list has it by the kind of API", () => {
     const listed = {
       "amazon.nova": "bedrock_converse",
