@@ -51,7 +51,12 @@ export const budgetSchema: z.ZodType<Budget, Budget> = schemaOf<Budget>()(
     usd: usdSchema,
     reset: budgetResetSchema,
     alertAt: z
-      .array(z.number().gt(0, { error: "a share above 0" }).max(10, { error: "a share of at most 10" }))
+      .array(
+        z
+          .number()
+          .gt(0, { error: "a share above 0" })
+          .max(10, { error: "a share of at most 10, where 0.8 is 80 %" }),
+      )
       .max(10, { error: "at most 10 thresholds" })
       .optional(),
     countByok: z.boolean().optional(),

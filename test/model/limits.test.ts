@@ -69,6 +69,13 @@ describe("limits", () => {
     expect(wrongFields(input)).toEqual(fields);
   });
 
+  it("with an alert in percent are told what a share is", () => {
+    const input = { budget: { usd: 1, reset: "daily", alertAt: [80] } };
+    expect(() => parse(limitsSchema, input, "limits")).toThrow(
+      /^limits.budget.alertAt\[0\]: a share of at most 10, where 0.8 is 80 %$/,
+    );
+  });
+
   it("that are refused keep the value out of the error", () => {
     const secret = "sk-tg-secret";
     try {
