@@ -47,7 +47,7 @@ interface Look {
  * Counters that many processes share, in Redis (6.2 or later) or Valkey: a script call for each reserve, settle and read,
  * whatever the number of limits. A replay of an idempotency key takes two more, a settle of other limits than were reserved one.
  *
- * Works with single servers and clusters: everything of an org lies in one slot. See `docs/architecture.md` for the keys.
+ * Works with single servers and clusters: everything of an org lies in one slot. See `docs/internals/redis.md` for the keys.
  *
  * @throws ValidationError naming the option that is wrong
  */
