@@ -122,7 +122,7 @@ async function commit(
     const conflict = conflictOf(error);
     // It may have been done all the same: the connection was lost, say, before the answer came.
     if (!(conflict instanceof ConflictError || conflict instanceof ValidationError)) feed.doubt();
-    throw conflict;
+    throw advised(conflict);
   }
 }
 
@@ -174,9 +174,14 @@ async function recordsOf<K extends RecordKind>(
   values: unknown[],
 ): Promise<Records[K][]> {
   const { rows } = await pool.query(text, values).catch((error: unknown) => {
-    const advice = notMigrated(error, "postgresStorage");
-    throw advice === undefined ? error : new Error(`the storage failed: ${advice}`, { cause: error });
+    throw advised(error);
   });
   // Sound: what is in a kind's table was checked against its schema when it was committed.
   return rows.map((row) => fromStorableJson(String((row as PostgresRow).record)) as Records[K]);
+}
+
+/** An error that says what to do where the tables are not there; any other as it is. */
+function advised(error: unknown): unknown {
+  const advice = notMigrated(error, "postgresStorage");
+  return advice === undefined ? error : new Error(`the storage failed: ${advice}`, { cause: error });
 }

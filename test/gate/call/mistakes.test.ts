@@ -171,8 +171,11 @@ it("counters and records in Postgres whose tables nobody made say what to do", a
     "counters_unavailable",
   );
   expect(degraded).toEqual([expect.stringContaining("call migrate() of postgresCounters")]);
-  await expect(postgresStorage({ pool }).get("org", "o1")).rejects.toThrow(
-    "call migrate() of postgresStorage",
-  );
+  const storage = postgresStorage({ pool });
+  const advice = "call migrate() of postgresStorage";
+  await expect(storage.get("org", "o1")).rejects.toThrow(advice);
+  const record = { id: "k1", orgId: "o1", version: 1, usedAt: NOON };
+  const made = { kind: "keyUse", id: "k1", expectedVersion: 0, record } as const;
+  await expect(storage.commit([made])).rejects.toThrow(advice);
   passed(await world().gate.admit({ keyId: "k1" }, { model: "gpt-4o" }));
 });
