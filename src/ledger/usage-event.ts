@@ -138,7 +138,7 @@ export function replaces(next: UsageEvent, present: UsageEvent): boolean {
 }
 
 /** What a call has reserved. An extension only ever adds to it. */
-export function sizeOf(call: Pick<LedgerCall, "inputTokens" | "outputTokens" | "costNanoUsd">): number {
+function sizeOf(call: Pick<LedgerCall, "inputTokens" | "outputTokens" | "costNanoUsd">): number {
   const { inputTokens, outputTokens, costNanoUsd } = call;
   return inputTokens + outputTokens + costNanoUsd;
 }

@@ -6,7 +6,7 @@ import { type Layout, layoutOf } from "./layout.js";
 import type { NameOf } from "./plan-text.js";
 
 /** The numbers before the charges, which each kind of call gives a meaning of its own. */
-export type Header = readonly [number, number, number];
+type Header = readonly [number, number, number];
 
 /** Charges in the form that stores take. */
 export interface EncodedCharges<L extends Layout = Layout> {

@@ -2,7 +2,7 @@
 const EVENT_MAX = 8_388_608;
 
 /** Whoever is told what a stream holds. */
-export interface Listener {
+interface Listener {
   /** What an event held; answers whether something could be made of it. */
   event(data: string): boolean;
   /** An event was too long, and what it held is lost. */
