@@ -19,7 +19,7 @@ import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { orgField, requireLater, versionField } from "./fields.js";
 import { newId } from "./new-id.js";
-import type { OrgMember } from "./org-members.js";
+import { type OrgMember, requireNotIn } from "./org-members.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
 import { type ProjectMember, projectIn, withRole } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
@@ -273,12 +273,6 @@ const REASONS_NOT_TO_GRANT = [NotFoundError, PermissionError, LimitError, Valida
 function invitationAt(invitation: Records["invitation"], now: number): Invitation {
   const view = viewOf("invitation", invitation);
   return view.status === "pending" && now >= view.expiresAt ? { ...view, status: "expired" } : view;
-}
-
-async function requireNotIn(draft: Draft, userId: string): Promise<void> {
-  if (await draft.get("orgMember", membershipId(draft.orgId, userId))) {
-    throw new ConflictError(`user ${JSON.stringify(userId)} is in the org already`);
-  }
 }
 
 /** A project that was deleted and made again under its id is not the one that was meant. */

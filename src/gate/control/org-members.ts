@@ -61,9 +61,7 @@ export function orgMembersOf(control: Control): OrgMembers {
       const ask = { action: "orgMember.add", permission: "orgMember.add" } as const;
       return control.write(ask, { orgId }, { kind: "orgMember", id }, async (draft, acting) => {
         requireOrgReach(policy, acting, { userId, orgId, role });
-        if (await draft.get("orgMember", id)) {
-          throw new ConflictError(`user ${JSON.stringify(userId)} is in the org already`);
-        }
+        await requireNotIn(draft, userId);
         const made = { id, orgId, createdAt: draft.now, userId, role };
         return viewOf("orgMember", draft.create("orgMember", made));
       });
@@ -121,6 +119,13 @@ export function orgMembersOf(control: Control): OrgMembers {
       });
     },
   };
+}
+
+/** @throws ConflictError where somebody is in the draft's org already */
+export async function requireNotIn(draft: Draft, userId: string): Promise<void> {
+  if (await draft.get("orgMember", membershipId(draft.orgId, userId))) {
+    throw new ConflictError(`user ${JSON.stringify(userId)} is in the org already`);
+  }
 }
 
 async function memberIn(draft: Draft, userId: string): Promise<Records["orgMember"]> {
