@@ -15,6 +15,11 @@ export type Key = View<"key"> & {
   readonly lastUsedAt?: number;
 };
 
+/** A key as callers see it, with the moment of its last use. */
+export function keyView(key: Records["key"], lastUsedAt: number | undefined): Key {
+  return { ...viewOf("key", key), ...(lastUsedAt !== undefined && { lastUsedAt }) };
+}
+
 /** One page of the keys that the actor may see and that a query asks for. */
 export async function listKeys(control: Control, query: Query): Promise<Listed<Key>> {
   const { engine, storage } = control;
@@ -33,10 +38,7 @@ export async function listKeys(control: Control, query: Query): Promise<Listed<K
   const { items, next } = await listPage(storage, "key", whereOf(control, query, acting), query, keep);
   const usedAt = (await engine.lastUsed?.of(items.map(({ id }) => id))) ?? [];
   return {
-    items: items.map((key, i) => {
-      const lastUsedAt = usedAt[i];
-      return { ...viewOf("key", key), ...(lastUsedAt !== undefined && { lastUsedAt }) };
-    }),
+    items: items.map((key, i) => keyView(key, usedAt[i])),
     ...(next !== undefined && { next }),
   };
 }
