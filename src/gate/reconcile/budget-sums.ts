@@ -1,6 +1,6 @@
 import { type Limit, scopeKey } from "../../admission/limit.js";
 import type { Period } from "../../admission/period.js";
-import type { ReadableSink, SumField, SumQuery } from "../../ledger/sink.js";
+import type { ReadableSink, SumField, Sums } from "../../ledger/sink.js";
 import type { UsageEvent } from "../../ledger/usage-event.js";
 import { NotFoundError } from "../../model/errors.js";
 import { masked } from "../../model/masked.js";
@@ -85,6 +85,21 @@ const BY: readonly SumField[] = [
   "outcome",
 ];
 
+/** What was spent of a budget so far, while rows of the ledger are added. */
+interface Sum {
+  readonly budget: Budget;
+  ended: bigint;
+  expired: bigint;
+  open: bigint;
+}
+
+/** The sums of the budgets that have one period in common, by the key of their scope. */
+interface PeriodSums {
+  readonly from: number;
+  readonly to: number;
+  readonly byScope: Map<string, Sum[]>;
+}
+
 /** What the ledger says of each budget, by two queries for each period. */
 export async function spentOf(
   sink: ReadableSink,
@@ -92,37 +107,41 @@ export async function spentOf(
   budgets: readonly Budget[],
   now: number,
 ): Promise<Spent[]> {
-  const sums = budgets.map(() => ({ ended: 0n, expired: 0n, open: 0n }));
-  const periods = new Map(budgets.map((budget) => [`${startOf(budget)} ${endOf(budget)}`, budget]));
-  for (const one of periods.values()) {
-    const from = startOf(one);
-    const to = endOf(one);
-    const places = new Map<string, number[]>();
-    for (const [i, budget] of budgets.entries()) {
-      if (startOf(budget) !== from || endOf(budget) !== to) continue;
-      const { scopeKey } = budget.limit;
-      places.set(scopeKey, [...(places.get(scopeKey) ?? []), i]);
+  const sums = budgets.map((budget): Sum => ({ budget, ended: 0n, expired: 0n, open: 0n }));
+  for (const { from, to, byScope } of byPeriod(sums)) {
+    for (const underWay of [false, true]) {
+      const rows = await sink.sum({ orgId, from, to, now, by: BY, underWay });
+      for (const row of rows) addRow(byScope, orgId, row, underWay);
     }
-    const add = async (query: Pick<SumQuery, "underWay">) => {
-      for (const row of await sink.sum({ orgId, from, to, now, by: BY, ...query })) {
-        const { call, outcome } = callOf(orgId, row.group);
-        for (const i of scopeKeysOf(call).flatMap((key) => places.get(key) ?? [])) {
-          const limit = budgets[i]?.limit;
-          const sum = sums[i];
-          if (limit === undefined || sum === undefined || !concerns(limit, call)) continue;
-          const part = outcome !== "open" ? "ended" : query.underWay ? "open" : "expired";
-          sum[part] += row.costNanoUsd + (limit.countByok ? row.byokNanoUsd : 0n);
-        }
-      }
-    };
-    await add({});
-    await add({ underWay: true });
   }
   return sums.map(({ ended, expired, open }) => ({
     endedNanoUsd: Number(ended),
     expiredNanoUsd: Number(expired),
     openNanoUsd: Number(open),
   }));
+}
+
+function byPeriod(sums: readonly Sum[]): Iterable<PeriodSums> {
+  const periods = new Map<string, PeriodSums>();
+  for (const sum of sums) {
+    const [from, to] = [startOf(sum.budget), endOf(sum.budget)];
+    const period = periods.get(`${from} ${to}`) ?? { from, to, byScope: new Map() };
+    periods.set(`${from} ${to}`, period);
+    const { scopeKey } = sum.budget.limit;
+    period.byScope.set(scopeKey, [...(period.byScope.get(scopeKey) ?? []), sum]);
+  }
+  return periods.values();
+}
+
+/** Adds what the calls of one row cost to every budget that pays for them. */
+function addRow(byScope: PeriodSums["byScope"], orgId: string, row: Sums, underWay: boolean): void {
+  const { call, outcome } = callOf(orgId, row.group);
+  const open = underWay ? "open" : "expired";
+  const part = outcome === "open" ? open : "ended";
+  for (const sum of scopeKeysOf(call).flatMap((key) => byScope.get(key) ?? [])) {
+    const { limit } = sum.budget;
+    if (concerns(limit, call)) sum[part] += row.costNanoUsd + (limit.countByok ? row.byokNanoUsd : 0n);
+  }
 }
 
 type Whose = Pick<
