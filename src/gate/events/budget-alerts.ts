@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Charges } from "../../admission/charge.js";
-import type { Limit } from "../../admission/limit.js";
+import { countName, type Limit } from "../../admission/limit.js";
 import type { Period } from "../../admission/period.js";
 import { readingAfter } from "../call/admission.js";
 import { type CallContext, contextOf, type GateEventHub } from "./events.js";
@@ -31,7 +31,7 @@ export class BudgetAlerts {
     if (!this.#events.wants("budgetThreshold")) return;
     this.#latest ??= new LRUCache({ max: this.#maxBudgets });
     for (const limit of charges.limits) {
-      if (limit.meter === "cost") this.#latest.set(budgetName(limit), limit);
+      if (limit.meter === "cost") this.#latest.set(countName(limit), limit);
     }
     this.#tell(charges, used, now, context);
   }
@@ -40,7 +40,7 @@ export class BudgetAlerts {
   lookAfter(charges: Charges, used: readonly number[], now: number, context: CallContext): void {
     if (!this.#events.wants("budgetThreshold")) return;
     const limits = charges.limits.map((limit) =>
-      limit.meter === "cost" ? (this.#latest?.get(budgetName(limit)) ?? limit) : limit,
+      limit.meter === "cost" ? (this.#latest?.get(countName(limit)) ?? limit) : limit,
     );
     this.#tell({ limits, periods: charges.periods }, used, now, context);
   }
@@ -72,15 +72,11 @@ export class BudgetAlerts {
 
   #isNew(limit: Limit, period: Period | undefined, threshold: number): boolean {
     // With the max: a budget that was raised after an alert is told of again.
-    const name = `${budgetName(limit)} ${period?.index} ${limit.max}`;
+    const name = `${countName(limit)} ${period?.index} ${limit.max}`;
     this.#told ??= new LRUCache({ max: this.#maxBudgets }); // at the first alert: it takes its memory at once
     const told = this.#told.get(name);
     if (told !== undefined && told >= threshold) return false;
     this.#told.set(name, threshold);
     return true;
   }
-}
-
-function budgetName({ scopeKey, field }: Limit): string {
-  return `${scopeKey} ${field}`;
 }

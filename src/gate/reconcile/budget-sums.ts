@@ -1,4 +1,4 @@
-import { type Limit, scopeKey } from "../../admission/limit.js";
+import { countName, type Limit, scopeKey } from "../../admission/limit.js";
 import type { Period } from "../../admission/period.js";
 import type { ReadableSink, SumField, Sums } from "../../ledger/sink.js";
 import type { UsageEvent } from "../../ledger/usage-event.js";
@@ -37,7 +37,7 @@ export async function budgetsOf(
     for (const limit of limits) {
       if (limit.meter !== "cost") continue;
       const period = engine.calendar.clockOf(limit)?.at(now);
-      budgets.set(`${limit.scopeKey} ${limit.field}`, {
+      budgets.set(countName(limit), {
         limit,
         period,
         from: limit.window.name === "credits" ? creditFrom : 0,

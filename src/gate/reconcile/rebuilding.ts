@@ -1,4 +1,5 @@
 import type { Charge } from "../../admission/charge.js";
+import { countName } from "../../admission/limit.js";
 import type { UsageEvent } from "../../ledger/usage-event.js";
 import { chunks } from "../chunks.js";
 import type { Engine } from "../engine.js";
@@ -49,13 +50,13 @@ export async function heldFor(
   calls: readonly UsageEvent[],
   now: number,
 ): Promise<number[]> {
-  const places = new Map(budgets.map(({ limit }, i) => [nameOf(limit), i]));
+  const places = new Map(budgets.map(({ limit }, i) => [countName(limit), i]));
   const held = budgets.map(() => 0);
   for (const some of chunks(calls, AT_A_TIME)) {
     await Promise.all(
       some.map(async (call) => {
         for (const { limit, period, amount } of await chargesOf(engine, call, now)) {
-          const i = places.get(nameOf(limit));
+          const i = places.get(countName(limit));
           if (i === undefined || budgets[i]?.period?.index !== period?.index) continue;
           held[i] = (held[i] ?? 0) + Math.min(amount, call.costNanoUsd);
         }
@@ -71,10 +72,6 @@ async function chargesOf(engine: Engine, { id, orgId }: UsageEvent, now: number)
   const request = { id, orgId, now, ttlMs, charges: [], extend: true, dryRun: true };
   const answer = await guarded(engine.settings).reserve(request);
   return answer.outcome === "reserved" ? answer.charges : [];
-}
-
-function nameOf({ scopeKey, field }: Charge["limit"]): string {
-  return `${scopeKey} ${field}`;
 }
 
 /** Raises a count, over its max if need be. The reservation is left to expire: what it charged stays charged. */
