@@ -18,7 +18,7 @@ import type { Reservation } from "./call/reservation.js";
 import type { Settlement } from "./call/settlement.js";
 import { release, settle } from "./call/settling.js";
 import { toldAdmit, toldRelease, toldSettle } from "./call/telling.js";
-import { type Directory, heldToItsWord } from "./chain/directory.js";
+import { checkedDirectory, type Directory } from "./chain/directory.js";
 import type { KeyRef } from "./chain/key-resolver.js";
 import { storageDirectory } from "./chain/storage-directory.js";
 import { closeParts } from "./closing.js";
@@ -227,7 +227,7 @@ function watchDirectory({ directory, chains }: Engine): (() => void) | undefined
 }
 
 function directoryFrom({ directory, storage, clock }: GateSettings): Directory {
-  if (directory !== undefined) return heldToItsWord(directory);
+  if (directory !== undefined) return checkedDirectory(directory);
   if (storage === undefined) throw new Error("settings without a directory have a storage");
   return storageDirectory(storage, clock);
 }

@@ -5,7 +5,7 @@ import type { Counters, ReserveOutcome, ReserveRequest } from "../../counters/co
 import type { Usage } from "../../model/usage.js";
 import type { CachedChain } from "../chain/chain-cache.js";
 import type { Engine } from "../engine.js";
-import { guarded, type Told } from "../outage/guarded-counters.js";
+import { guarded, type StepListeners } from "../outage/guarded-counters.js";
 import type { CallIdempotency } from "./idempotency.js";
 
 /** One call on its way through the last step. */
@@ -64,7 +64,7 @@ function undoing(
   { settings, lostReserves }: Engine,
   counters: Pick<Counters, "settle">,
   request: ReserveRequest,
-): Told<ReserveOutcome> {
+): StepListeners<ReserveOutcome> {
   // Its caller is refused, and will come again.
   const isLeft = request.idempotency !== undefined && settings.onCountersDown === "deny";
   if (isLeft || request.dryRun) return {};

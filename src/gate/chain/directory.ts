@@ -50,7 +50,7 @@ export const principalSchema: z.ZodType = z.looseObject({
  * @throws ValidationError naming the field, where it answers with something else: a defect of it, by which somebody would
  * have the roles or the limits of another, or be shown what another has used
  */
-export function heldToItsWord(directory: Directory): Directory {
+export function checkedDirectory(directory: Directory): Directory {
   return {
     async key(ref) {
       const found = (await directory.key(ref)) ?? undefined;
