@@ -6,8 +6,9 @@ import { readingAfter } from "../call/admission.js";
 import { type CallContext, contextOf, type GateEventHub } from "./events.js";
 
 /**
- * Periods of budgets remembered at least: four for each key of the 10,000 whose chains are kept by default. One that falls out
- * may be told of twice, and with every call where more have reached a threshold than are remembered; none goes untold.
+ * The least number of budget periods that are remembered: four for each of the 10,000 keys whose chains are kept by default. A
+ * period that is forgotten may be told of twice (with every call, where more periods than these have reached a threshold), but
+ * none goes untold.
  */
 const LEAST_BUDGETS = 40_000;
 
@@ -17,16 +18,16 @@ export class BudgetAlerts {
   readonly #maxBudgets: number;
   /** The highest threshold told, by budget and period. */
   #told: LRUCache<string, number> | undefined;
-  /** The limit by which each budget was charged last: one of a settle may have been raised since. Kept while somebody listens. */
+  /** Each budget as it was when it was last charged: a settle may bring an older limit, raised since. Kept while somebody listens. */
   #latest: LRUCache<string, Limit> | undefined;
 
-  /** @param maxKeys chains kept: who keeps those of more keys has more budgets */
+  /** @param maxKeys how many chains the gate keeps: with more keys there are more budgets */
   constructor(events: GateEventHub, maxKeys: number) {
     this.#events = events;
     this.#maxBudgets = Math.max(LEAST_BUDGETS, maxKeys);
   }
 
-  /** Looks at what a charge left on the counts, by the limits as they are. */
+  /** Looks at the counts after a charge, against the limits of the charge. */
   look(charges: Charges, used: readonly number[], now: number, context: CallContext): void {
     if (!this.#events.wants("budgetThreshold")) return;
     this.#latest ??= new LRUCache({ max: this.#maxBudgets });
@@ -36,7 +37,7 @@ export class BudgetAlerts {
     this.#tell(charges, used, now, context);
   }
 
-  /** Looks at what a settle left on them. A call that was admitted under another max wakes nobody for that one. */
+  /** Looks at the counts after a settle, against the limits as they were last charged: the call may have been admitted under another max. */
   lookAfter(charges: Charges, used: readonly number[], now: number, context: CallContext): void {
     if (!this.#events.wants("budgetThreshold")) return;
     const limits = charges.limits.map((limit) =>
@@ -55,7 +56,7 @@ export class BudgetAlerts {
       const { alertAt, max } = limit;
       if (alertAt === undefined) continue;
       for (const threshold of alertAt) {
-        // A quotient of integers is the nearest double to the share; a product with the threshold may lie just above.
+        // Divided, since `max * threshold` may be rounded to just above a count that has reached it.
         if (!((used[i] ?? 0) / max >= threshold)) break; // they ascend; 0 / 0 is NaN and reaches none
         if (this.#isNew(limit, periods[i], threshold)) {
           const reading = readingAfter(limit, periods[i], used[i] ?? 0, now);
