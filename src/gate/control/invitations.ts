@@ -156,7 +156,7 @@ export function invitationsOf(control: Control): Invitations {
           let createdAt = draft.now;
           for (const grant of projects) {
             const project = await checkProjectGrant(draft, acting, given, grant, invitee);
-            createdAt = Math.max(createdAt, project.createdAt); // on the clock of whoever made it
+            createdAt = Math.max(createdAt, project.createdAt); // the clock of another process may be ahead
           }
           if (userId !== undefined) await requireNotIn(draft, userId);
           const token = createToken(prefix);
@@ -227,7 +227,7 @@ export function invitationsOf(control: Control): Invitations {
 
         const { invitedBy, role, membershipExpiresAt: expiresAt } = invitation;
         const principal = await engine.directory.principal(invitedBy, orgId);
-        // Under the conditions under which they invited: of those that hold for them now nobody knows.
+        // With the conditions that held when they invited: which hold for them now is not known here.
         const inviter = {
           principal: principal ?? { userId: invitedBy, orgId, projectRoles: {} },
           conditions: Object.fromEntries((invitation.conditions ?? []).map((name) => [name, true])),
@@ -267,7 +267,7 @@ export function invitationsOf(control: Control): Invitations {
   };
 }
 
-/** The project is gone, the inviter may not add to it, or not so much; or the time is over before it began. */
+/** The project is gone, the inviter may not add members to it or not give that much, or the membership would have ended already. */
 const REASONS_NOT_TO_GRANT = [NotFoundError, PermissionError, LimitError, ValidationError];
 
 function invitationAt(invitation: Records["invitation"], now: number): Invitation {

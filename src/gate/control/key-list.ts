@@ -43,7 +43,7 @@ export async function listKeys(control: Control, query: Query): Promise<Listed<K
   };
 }
 
-/** What the storage can look for. Who sees only their own keys need not be shown past everybody's. */
+/** What the storage can look for. For an actor who may see only their own keys it looks for those alone, not through everybody's. */
 function whereOf({ policy }: Control, { orgId, projectId, userId, status }: Query, acting: Acting) {
   const { principal, conditions } = acting;
   const visible = policy.visible(principal, "key.view", conditions);

@@ -84,7 +84,7 @@ export function orgMembersOf(control: Control): OrgMembers {
         const present = await memberIn(draft, userId);
         requireVersion("orgMember", present, version);
         for (const one of [present.role, role]) requireOrgReach(policy, acting, { userId, orgId, role: one });
-        // A role that the policy does not know counts for nothing, in projects neither. What they have there begins to count now.
+        // With an org role that the policy does not know, their project roles counted for nothing. They begin to count with this write.
         if (!Object.hasOwn(policy.spec.orgRoles, present.role)) {
           for (const { projectId, role: projectRole } of await draft.find("projectMember", { userId })) {
             const target = withRole({ ...present, role }, projectId, projectRole);

@@ -83,7 +83,7 @@ type Member = z.infer<z.ZodObject<typeof member>>;
 export function projectMembersOf(control: Control): ProjectMembers {
   const { policy } = control;
 
-  /** Every write to a membership: somebody with more than the actor is out of their reach. */
+  /** Writes to a membership, where its member may not do more than the actor. */
   function writeTo<T>(
     { orgId, projectId, userId }: Member,
     version: number | undefined,
@@ -91,7 +91,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
     attempt: (present: Records["projectMember"], draft: Draft, acting: Acting) => Promise<T>,
   ): Promise<T> {
     const id = membershipId(orgId, projectId, userId);
-    // An end is given when somebody is added, so whoever may add may move it.
+    // Whoever may add a member says when the membership ends, so the same permission is needed to change that.
     const permission = verb === "setExpiry" ? "projectMember.add" : (`projectMember.${verb}` as const);
     const ask: Ask = { action: `projectMember.${verb}`, permission };
     return control.write(

@@ -12,7 +12,7 @@ import type { ReconcileQuery } from "./reconciliation.js";
 export interface Budget {
   readonly limit: Limit;
   readonly period: Period | undefined;
-  /** Since when it counts, where that is no period's beginning. */
+  /** For a budget without periods: since when it counts. */
   readonly from: number;
   readonly projectId: string;
 }
@@ -31,7 +31,7 @@ export async function budgetsOf(
     const found = await engine.keys.find({ keyId: id }, now);
     if (found === undefined || found.orgId !== orgId) {
       if (asked !== undefined) throw new NotFoundError("key", id);
-      continue; // it has spent and is gone; what is above it is compared through the others
+      continue; // a key that is gone: the budgets above it are compared by way of the keys that are left
     }
     const { limits, projectId } = found;
     for (const limit of limits) {
@@ -48,7 +48,7 @@ export async function budgetsOf(
   return [...budgets.values()];
 }
 
-/** The keys on record, and those with calls: a directory of somebody's own cannot be asked for its keys. */
+/** The keys in the storage, and those with calls in the ledger: a directory of the caller's cannot list its keys. */
 async function keysOf(
   { settings }: Engine,
   sink: ReadableSink,
@@ -66,7 +66,7 @@ async function keysOf(
 
 /** What a ledger says of a budget. */
 export interface Spent {
-  /** What the calls cost whose end it knows. */
+  /** The cost of the calls whose end it knows. */
   readonly endedNanoUsd: number;
   /** The estimates of the calls that nobody settled in time. */
   readonly expiredNanoUsd: number;
@@ -176,8 +176,8 @@ function scopeKeysOf({ orgId, projectId, userId, keyId }: Whose): string[] {
 }
 
 /**
- * Whether a limit of one of its scopes is about a call. The ledger masks what may be a token in the names of models, so the
- * pattern is masked, too: of two names that differ in nothing else, each counts for the other.
+ * Whether a limit of one of the call's scopes counts the call. The ledger masks parts of model names that may be a token, so the
+ * pattern is masked too. Two names that differ only in such a part are not told apart.
  */
 function concerns({ perModel }: Limit, { mcp, countedAs, requested, model }: Whose): boolean {
   if (perModel === undefined) return true;
@@ -189,14 +189,14 @@ export function startOf({ period, from }: Budget): number {
   return period?.startsAt ?? from;
 }
 
-/** When an org began to spend credit: what it had spent before was no credit. */
+/** When an org was first granted credit: what it spent before was not spent from credit. */
 async function firstGrantAt({ settings: { storage } }: Engine, orgId: string): Promise<number> {
   const grants = (await storage?.find("creditGrant", { orgId })) ?? [];
   const first = Math.min(...grants.map(({ createdAt }) => createdAt));
   return Number.isFinite(first) ? first : 0;
 }
 
-/** Of a lifetime, beyond every moment. */
+/** When the budget's period ends; never, where it has none. */
 function endOf({ period }: Budget): number {
   return period?.endsAt ?? Number.MAX_SAFE_INTEGER;
 }

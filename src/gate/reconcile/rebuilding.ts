@@ -9,15 +9,15 @@ import type { Budget } from "./budget-sums.js";
 /** If a process dies in the middle of a rebuild, the others can begin one after this time. */
 const TURN_TTL_MS = 60_000;
 
-/** For a reservation that is left to expire. */
+/** The TTL of the reservation that raises a count: nobody settles it, and it soon expires. */
 const RAISED_TTL_MS = 10_000;
 
-/** Questions to the counters at a time. */
+/** How many questions the counters are asked at the same time. */
 const AT_A_TIME = 32;
 
 /**
- * The turn of one process to rebuild counts of an org: two at once would both see the same missing. It is a reservation of
- * nothing, under an idempotency key that no call can have.
+ * Takes the turn to rebuild the counts of an org. Of two processes at once, both would add what is missing. The turn is a
+ * reservation without charges, under an idempotency key that no call can have.
  *
  * @returns what ends the turn; undefined where another process has it
  */
@@ -40,9 +40,9 @@ export async function turnToRebuild(
 }
 
 /**
- * What the counters hold for each budget on account of calls that are under way. The counters are asked: the ledger cannot tell
- * such calls from those whose end it has lost, nor from those that the counters have lost. At most what the ledger knew of each
- * call: an extension made since is not in the counts that this is compared with.
+ * How much of each budget's count is held by calls that are under way. The counters are asked, since the ledger cannot tell such
+ * calls from those whose end it has lost, nor from those that the counters have lost. Each call counts with at most what the ledger
+ * knew of it: an extension made since is not in the counts that this is compared with.
  */
 export async function heldFor(
   engine: Engine,
@@ -66,7 +66,7 @@ export async function heldFor(
   return held;
 }
 
-/** What an open reservation holds; nothing where it is not open. Asked by an extension by nothing that is not made. */
+/** What a reservation holds; nothing where it is not open. Found out by a dry run of an extension without charges. */
 async function chargesOf(engine: Engine, { id, orgId }: UsageEvent, now: number): Promise<readonly Charge[]> {
   const ttlMs = engine.settings.reservationTtlMs;
   const request = { id, orgId, now, ttlMs, charges: [], extend: true, dryRun: true };
