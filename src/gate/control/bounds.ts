@@ -4,7 +4,7 @@ import type { Principal } from "../../policy/principal.js";
 import type { StandardPermission } from "../../policy/standard.js";
 import { OWNER } from "../chain/storage-directory.js";
 import type { Acting } from "./actor.js";
-import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantField } from "./ceiling.js";
+import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantChange } from "./ceiling.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 
@@ -14,26 +14,25 @@ type Bounded = Pick<Acting, "principal" | "issuer" | "chain">;
 /**
  * Checks what is given to a project against its org.
  *
- * @param present what the project gives before the write, where it is changed
+ * @param change where a project that is there is changed
  * @throws LimitError naming the field that is too much
  */
 export async function checkProject(
   draft: Draft,
   acting: Bounded,
   grant: Grant,
-  fields?: readonly GrantField[],
-  present?: Grant,
+  change?: GrantChange,
 ): Promise<void> {
   const [org, virtualModels] = await Promise.all([draft.get("org", draft.orgId), virtualModelsOf(draft)]);
   const own = acting.chain ? [keyBound(acting.chain.key)] : [];
-  checkCeiling(grant, { enclosing: org ? [orgBound(org)] : [], own, present, virtualModels }, fields);
+  checkCeiling(grant, { enclosing: org ? [orgBound(org)] : [], own, virtualModels }, change);
 }
 
 /**
  * Checks what is given to a member of a project against the project, its org, and what the actor has there. What a membership
  * has no field for, such as models, it gives as the project does.
  *
- * @param present what the membership gives before the write, where it is changed
+ * @param change where a membership that is there is changed
  * @throws LimitError naming the field that is too much
  */
 export async function checkMembership(
@@ -42,10 +41,9 @@ export async function checkMembership(
   acting: Bounded,
   project: Records["project"],
   grant: MembershipGrant,
-  fields?: readonly GrantField[],
-  present?: MembershipGrant,
+  change?: GrantChange,
 ): Promise<void> {
-  checkCeiling(grant, { ...(await membershipCeiling(control, draft, acting, project)), present }, fields);
+  checkCeiling(grant, await membershipCeiling(control, draft, acting, project), change);
 }
 
 /**
@@ -83,7 +81,7 @@ type MembershipGrant = Pick<Records["projectMember"], "limits" | "expiresAt">;
 /**
  * Checks what is given to a key against its holder's membership, the project, the org, and what the actor has there.
  *
- * @param present what the key gives before the write, where it is changed
+ * @param change where a key that is there is changed
  * @throws LimitError naming the field that is too much
  */
 export async function checkKey(
@@ -92,8 +90,7 @@ export async function checkKey(
   acting: Bounded,
   { projectId, userId }: { readonly projectId: string; readonly userId: string },
   grant: Grant,
-  fields?: readonly GrantField[],
-  present?: Grant,
+  change?: GrantChange,
 ): Promise<void> {
   const [org, project, member, membership, own, virtualModels] = await Promise.all([
     draft.get("org", draft.orgId),
@@ -108,7 +105,7 @@ export async function checkKey(
     ...(project ? [enclosingProject(control, own, project)] : []),
     ...(org ? [enclosingOrg(control, own, org)] : []),
   ];
-  checkCeiling(grant, { enclosing, own: own.bounds, present, virtualModels }, fields);
+  checkCeiling(grant, { enclosing, own: own.bounds, virtualModels }, change);
 }
 
 /** What a key gives. `contentLogging: true` gives nothing: it only means that the key does not switch logging off. */

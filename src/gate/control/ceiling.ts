@@ -27,8 +27,6 @@ export interface Ceiling {
   readonly enclosing: readonly Bound[];
   /** Bounds that the actor is under, so that what they give has to be under them too. */
   readonly own?: readonly Bound[];
-  /** What the record gives before the write. A field that is no wider after it gives nothing new, so the actor's own bounds do not matter. */
-  readonly present?: Grant | undefined;
   /** Alias to targets, for lists of models. */
   readonly virtualModels?: VirtualModels;
 }
@@ -36,6 +34,14 @@ export interface Ceiling {
 /** What can be given. */
 export const GRANT_FIELDS = ["limits", "models", "mcpServers", "expiresAt", "contentLogging"] as const;
 export type GrantField = (typeof GRANT_FIELDS)[number];
+
+/** How a write changes what a record gives. */
+export interface GrantChange {
+  /** The fields that it gives. */
+  readonly fields: readonly GrantField[];
+  /** What the record gives before the write. A field that is no wider after it gives nothing new, so the actor's own bounds do not matter. */
+  readonly present: Grant;
+}
 
 /**
  * The one rule for every write that gives somebody something: nobody gives more than what encloses it, or than they have.
@@ -45,15 +51,12 @@ export type GrantField = (typeof GRANT_FIELDS)[number];
  *   unless the actor could change that in a next step.
  *
  * @param grant all that is given once the write is done
- * @param fields the fields of it that this write gives
+ * @param change what of that is changed; without it, all of it is given anew
  * @throws LimitError naming the field that is too much
  */
-export function checkCeiling(
-  grant: Grant,
-  ceiling: Ceiling,
-  fields: readonly GrantField[] = GRANT_FIELDS,
-): void {
-  const { enclosing, own = [], present, virtualModels = {} } = ceiling;
+export function checkCeiling(grant: Grant, ceiling: Ceiling, change?: GrantChange): void {
+  const { enclosing, own = [], virtualModels = {} } = ceiling;
+  const { fields = GRANT_FIELDS, present } = change ?? {};
   const inForce = [grant, ...enclosing.filter(({ isMovable }) => !isMovable)];
   for (const field of fields) {
     const { within, cover } = CHECKS[field];

@@ -151,10 +151,10 @@ export function keysOf(control: Control): Keys {
           ...grantOf({ ...key, ...patch }),
           ...(contentLogging !== undefined && { contentLogging }),
         };
-        const [fields, before] = beginsAgain(key.expiresAt, given.expiresAt, draft.now)
-          ? []
-          : [grantedBy(given), grantOf(key)];
-        await checkKey(control, draft, acting, key, grant, fields, before);
+        const change = beginsAgain(key.expiresAt, given.expiresAt, draft.now)
+          ? undefined
+          : { fields: grantedBy(given), present: grantOf(key) };
+        await checkKey(control, draft, acting, key, grant, change);
         return seen(draft.replace("key", key, patch));
       });
     },
