@@ -71,6 +71,11 @@ export function sameCount(a: Limit, b: Limit): boolean {
   return a.scopeKey === b.scopeKey && a.field === b.field;
 }
 
+/** One text for each count: the same of two limits where {@link sameCount} holds, to look counts up by. */
+export function countName({ scopeKey, field }: Limit): string {
+  return `${scopeKey} ${field}`;
+}
+
 /** A limit that is one number, by its field in {@link ModelLimits}. */
 export type Rate = Exclude<keyof ModelLimits, "budget" | "mode">;
 

@@ -3,9 +3,9 @@ const ROOM_MIN = 64;
 /**
  * Values by numbers that are given out in turn, most of them taken back soon.
  *
- * A value's place is its number modulo the length of a list, so that nothing is hashed, and nothing made or given back
- * as they come and go: a Map, which shrinks and grows again meanwhile, takes five times as long. What is still there when
- * its place is wanted makes room by moving into a Map.
+ * A value's place in a list is its number modulo the length of the list. So nothing is hashed, and no memory is taken or given
+ * back as values come and go: a Map, which shrinks and grows meanwhile, takes five times as long. A value that is still in its
+ * place when another number needs it moves to a Map.
  */
 export class ByNumber<T extends { readonly number: number }> {
   #places: (T | undefined)[] = places(ROOM_MIN);

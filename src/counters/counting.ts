@@ -26,13 +26,13 @@ import type { ScopeCounts } from "./scope-counts.js";
 /** The counts that decisions are made on, wherever they are kept. */
 export type KeptCounts = Pick<ScopeCounts, "find" | "obtain">;
 
-/** The reservations that decisions are made on, wherever they are kept. One that was extended is given to `add` once more. */
+/** The reservations that decisions are made on, wherever they are kept. After an extension, `add` is called again with the same one. */
 export type KeptReservations = Pick<
   OpenReservations,
   "now" | "advance" | "add" | "get" | "idOf" | "fate" | "close"
 >;
 
-/** The decisions of counters, over what is kept. Each runs to its end without a pause. */
+/** The decisions of counters, made on counts and reservations that are kept elsewhere. Each runs to its end without a pause. */
 export class Counting {
   readonly #counts: KeptCounts;
   readonly #reservations: KeptReservations;
@@ -127,7 +127,7 @@ export class Counting {
     return { outcome: "reserved", ...extended, used, resetMs };
   }
 
-  /** What is known of a request: of its idempotency key, or of its id, where it was sent before. */
+  /** The answer to a request that is known by its idempotency key, or by its id where it was sent before; undefined for a new one. */
   #known(request: ReserveRequest, now: number): ReserveOutcome | undefined {
     const { id, idempotency } = request;
     const keyed = idempotency && this.#reservations.idOf(idempotency.key);
@@ -193,7 +193,7 @@ export class Counting {
     return { used, resetMs };
   }
 
-  /** Waits are told from the caller's own clock: that is the one it will watch. */
+  /** Reads for charges. Waits are counted from the caller's clock, since that is the one by which it will wait. */
   #read(charges: readonly Charge[], callerNow: number): Reading[] {
     const now = this.#at(callerNow);
     return charges.map((charge) => {
@@ -212,7 +212,7 @@ function timesOf({ at, expiresAt }: OpenReservation) {
   return { reservedAt: at, expiresAt };
 }
 
-/** What stands on the count of a charge at `now`, on the counters' clock; told from the caller's. */
+/** The count of a charge at `now`, on the counters' clock; its waits are counted from `callerNow`. */
 export function readingOf(charge: Charge, count: Count, now: number, callerNow: number): Reading {
   const resetMs = Math.max(0, count.emptyAt(now, charge.period) - callerNow);
   return { used: count.used(now, charge.period), waitMs: waitMs(charge, count, now, callerNow), resetMs };
@@ -226,8 +226,11 @@ function waitMs(charge: Charge, count: Count, now: number, callerNow: number): n
 }
 
 /**
- * Gives back what was charged last first, so that each part of a reservation keeps min(estimate, actual) of its own
- * moment. Returns what of `delta` is left to correct.
+ * Gives back a refund to the extensions, the latest first, so that what is kept was charged at the earliest moments: each part
+ * keeps min(estimate, actual) of its own.
+ *
+ * @param delta what is to be corrected; only a negative one is a refund
+ * @returns the part of `delta` that is left for the reserve itself
  */
 function giveBack(
   count: Count,

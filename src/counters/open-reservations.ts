@@ -19,11 +19,11 @@ export interface OpenReservation extends Part {
 /** What one extension has added. */
 export interface ReservationExtension {
   readonly part: Part;
-  /** For each limit of the reservation's `charges`; those that a later extension has brought are missing at the end. */
+  /** One for each limit of the reservation's `charges` at that time. Limits that a later extension added come after these. */
   readonly amounts: readonly number[];
 }
 
-/** A reservation whose id was made here: it is kept by the number of that. */
+/** A reservation whose id was made by `ReservationIds.take`: it is kept by the number of its id. */
 export interface NumberedReservation extends OpenReservation {
   readonly id: string;
   readonly number: number;
@@ -35,14 +35,14 @@ export class OpenReservations {
   readonly #byId = new Map<string, OpenReservation>();
   readonly #byNumber = new ByNumber<NumberedReservation>();
   readonly #idByKey = new Map<string, string>();
-  /** Of those kept by number it has only the expired ones: any other that is not open was settled. */
+  /** What became of closed reservations. Of those kept by number only the expired ones: any other that is not open was settled. */
   readonly #closed = new RecentIds<string | number, NotOpen>();
   #now = Number.NEGATIVE_INFINITY;
   /** Before this moment no reservation has outlived its TTL. */
   #nextExpiry = Number.POSITIVE_INFINITY;
   /** No reservation below this number is open. */
   #firstNumber = 1;
-  /** The order of the latest id that was made here and added by its text. */
+  /** See {@link ReservationIds.orderOf}: that of the latest id from here that was added by its text. */
   #latestText = 0;
 
   /** @param ids makes the ids of reservations that are kept by number */
@@ -104,7 +104,7 @@ export class OpenReservations {
 
   /** What became of a reservation that is not open. */
   fate(id: string): NotOpen {
-    // First what nearly every reserve asks: whether its own id, which is a new one, is known.
+    // First the question of nearly every reserve: its own id is later than all that were added, so nothing is known of it.
     if (this.#ids.orderOf(id) > this.#latestText) return "unknown_reservation";
     const number = this.#ids.numberOf(id);
     if (number !== undefined) return this.#closed.get(number) ?? "already_settled";
@@ -133,8 +133,8 @@ export class OpenReservations {
     return number === undefined ? undefined : this.#byNumber.get(number);
   }
 
-  // Both lists are in order of expiry where all have the same TTL; one with a shorter TTL is closed when its turn comes. This is
-  // not done on every call: the first of a map takes long to find behind many that were deleted.
+  // Both are in order of expiry where all have the same TTL; one with a shorter TTL is closed when its turn comes. Not done on every
+  // call, since finding the first entry of a Map takes long after many before it were deleted.
   #expire(): void {
     this.#nextExpiry = Number.POSITIVE_INFINITY;
     for (const [id, open] of this.#byId) {

@@ -4,8 +4,8 @@ const GENERATION = 10_000;
 /**
  * What became of the latest ids, in bounded memory.
  *
- * Many are added and hardly any is ever asked for, so the index is made only when one is. A settle of an id that has fallen
- * out is refused all the same, with a less exact reason.
+ * Many are added and hardly any is ever asked for, so the index is made only when one is. A settle of an id that is forgotten is
+ * refused all the same, with a less exact reason.
  */
 export class RecentIds<K, T> {
   #young = new Generation<K, T>();

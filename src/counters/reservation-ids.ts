@@ -4,11 +4,11 @@ const LAST_DIGITS = Array.from({ length: 1000 }, (_, number) => String(number).p
 export class ReservationIds {
   readonly #prefix: string;
   #last = 0;
-  /** All but the last digits of the latest text, and what number it is of. */
+  /** The latest text without its last three digits, and the thousands that it stands for. */
   #head = "";
   #headOf = -1;
 
-  /** @param nonce text that nothing else that makes ids has */
+  /** @param nonce a text that no other maker of ids has */
   constructor(nonce: string) {
     this.#prefix = `${nonce}-`;
   }
@@ -18,18 +18,18 @@ export class ReservationIds {
     return this.#last;
   }
 
-  /** A new id of something that is kept by its text. The letter tells it from those below. */
+  /** A new id, for something that is kept by the text of it. The letter tells such ids from those of {@link textOf}. */
   next(): string {
     return `${this.textOf(this.take())}t`;
   }
 
-  /** The number of a new id of something that is kept by that number: a text has to be hashed, a number has not. */
+  /** The number of a new id, for something that is kept by the number: unlike a text it need not be hashed to look it up. */
   take(): number {
     this.#last++;
     return this.#last;
   }
 
-  /** Its last digits come from a table: a number made a text takes longer, and V8 keeps such texts for a while. */
+  /** The id with a number. The last digits come from a table: to make a text of a number takes longer, and V8 caches such texts for a while. */
   textOf(number: number): string {
     const thousands = Math.floor(number / 1000);
     if (thousands !== this.#headOf) {
@@ -39,7 +39,7 @@ export class ReservationIds {
     return this.#head + LAST_DIGITS[number % 1000];
   }
 
-  /** The number of an id that was made here, of something that is kept by it. */
+  /** The number of an id that {@link textOf} has made; undefined for any other. */
   numberOf(id: string): number | undefined {
     if (!id.startsWith(this.#prefix)) return undefined;
     const number = Number(id.slice(this.#prefix.length));

@@ -10,7 +10,7 @@ const SWEPT_PER_NEW = 2;
 
 /** The counts of one scope: a block of cells. */
 interface Scope extends Block {
-  /** Those of a later one begin as those of an earlier one: what was found in it stays in its place. */
+  /** A scope that gets another count gets a longer layout, which begins like the one before: known counts keep their places. */
   layout: ScopeLayout;
   at: number;
 }
@@ -20,13 +20,13 @@ export class ScopeCounts {
   readonly cells = new Cells();
   readonly #layouts = new ScopeLayouts();
   readonly #scopes = new Map<string, Scope>();
-  /** The places last found for limits of a shape: the same ones for all plans, as far as they are the same. */
+  /** The places last found for limits of a shape, so that plans whose counts lie in the same places share one object. */
   readonly #places = new WeakMap<LimitShape, Places>();
   #sweep = this.#scopes.entries();
   // A call asks for the limits of one scope after the other: most look-ups are for the scope of the one before.
   #lastKey: string | undefined;
   #last: Scope | undefined;
-  /** Made anew when a block is given back: what was found before may be an address that is another's by now. */
+  /** A new one after a block has moved or was given back: an address found before may be another block's by now. */
   #epoch: Epoch = { counts: this };
 
   /** The count of a limit, where anything was counted. */
@@ -36,7 +36,7 @@ export class ScopeCounts {
     return scope && place && new Count(place.kind, this.cells, scope.at + place.offset);
   }
 
-  /** The count of a limit, from now on kept. What matters no more at `now` makes room for it. */
+  /** The count of a limit, which is made where there is none. Making one also forgets some that matter no more at `now`. */
   obtain(limit: Limit, now: number): Count {
     const found = this.find(limit);
     if (found !== undefined) return found;
@@ -48,7 +48,7 @@ export class ScopeCounts {
   /** Tells a plan where the counts of its limits are, if it does not know. Returns false where not all of them are kept. */
   locate(plan: Plan): boolean {
     if (plan.epoch === this.#epoch) return true;
-    // In a process whose keys come and go there are many epochs, and nearly all plans have nothing to do with what was forgotten.
+    // Where keys come and go, epochs change often, but hardly any plan's blocks were given back: such a plan need not search again.
     if (plan.epoch?.counts === this && !plan.blocks.some(({ at }) => at === GONE)) {
       plan.foundAt(this.#epoch, plan.blocks, plan.places);
       return true;

@@ -22,17 +22,17 @@ export class ScopeLayout {
   }
 }
 
-/** Layouts kept for scopes to come; a scope with counts unlike all of them has one of its own. */
+/** How many layouts are kept for new scopes to share. Beyond that, a scope with other counts has a layout of its own. */
 const LAYOUTS_MAX = 1_000;
 
 /** The layouts in use. */
 export class ScopeLayouts {
   readonly none = new ScopeLayout(new Map(), []);
-  /** By the layout that was added to, and the name of what was. */
+  /** By the layout that a count was added to, and the name of the count. */
   readonly #made = new Map<ScopeLayout, Map<string, ScopeLayout>>();
   #size = 0;
 
-  /** The layout with a count for the limit behind all others. */
+  /** The layout with one more count, for the limit, at its end. */
   with(layout: ScopeLayout, { field, window }: Limit): ScopeLayout {
     // The window too: a reservation that comes as JSON may say another of the same field than everybody else.
     const name = JSON.stringify([field, window.kind, window.kind === "sliding" && window.lengthMs]);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { LimitReading } from "../admission/limit-reading.js";
 import { ReservationIds } from "../counters/reservation-ids.js";
-import { ClosedError, isTollgateError, ValidationError } from "../model/errors.js";
+import { ClosedError, ValidationError } from "../model/errors.js";
 import type { Actual, More, Usage } from "../model/usage.js";
 import type { Conditions } from "../policy/condition.js";
 import type { Permissions, ResourceOf } from "../policy/permission.js";
@@ -18,20 +18,18 @@ import type { Reservation } from "./call/reservation.js";
 import type { Settlement } from "./call/settlement.js";
 import { release, settle } from "./call/settling.js";
 import { toldAdmit, toldRelease, toldSettle } from "./call/telling.js";
-import { type Directory, heldToItsWord } from "./chain/directory.js";
+import { checkedDirectory, type Directory } from "./chain/directory.js";
 import type { KeyRef } from "./chain/key-resolver.js";
 import { storageDirectory } from "./chain/storage-directory.js";
+import { closeParts } from "./closing.js";
 import type { Actor } from "./control/actor.js";
 import { type ControlPlane, createControlPlane } from "./control/control-plane.js";
 import { createEngine, type Engine } from "./engine.js";
 import type { GateEvents, Listener } from "./events/events.js";
 import { type GateOptions, type GateSettings, settingsFrom } from "./options.js";
-import { giveBack } from "./outage/degrading.js";
-import { closeCounters } from "./outage/guarded-counters.js";
 import type { ReconcileQuery, Reconciliation } from "./reconcile/reconciliation.js";
 import { reconcile } from "./reconcile/reconciling.js";
 import { readUsage, type UsageQuery } from "./usage-reading.js";
-import { within } from "./within.js";
 
 /**
  * Answers, within one process, who may do what and which call may pass. Made by {@link createGate}.
@@ -130,22 +128,10 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
   options: GateOptions<Given> = {},
 ): Gate<PermissionsOf<Given>> {
   const settings = settingsFrom(options);
-  const { storage, counters } = settings;
-  const directory = directoryFrom(settings);
+  const { storage, counters, ledger } = settings;
   const ids = counters.direct?.ids ?? new ReservationIds(randomBytes(12).toString("base64url"));
-  const engine = createEngine(settings, directory, ids);
-  const unwatch = storage?.watch?.(
-    (changed) => {
-      // When a key was last used is no part of its chain, and is written all the time.
-      for (const { kind, orgId } of changed) if (kind !== "keyUse") engine.chains.forgetOrg(orgId);
-    },
-    () => engine.chains.clear(),
-  );
-  const { ledger } = settings;
-  const unwatchDirectory = directory.watch?.((orgId) => {
-    if (orgId === undefined) engine.chains.clear();
-    else engine.chains.forgetOrg(orgId);
-  });
+  const engine = createEngine(settings, directoryFrom(settings), ids);
+  const unwatch = [watchStorage(engine), watchDirectory(engine)];
   const unlisten = [
     ledger?.on("full", (event) => engine.events.emit("ledgerFull", event)),
     ledger?.on("failing", (event) => engine.events.emit("ledgerFailing", event)),
@@ -155,28 +141,12 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
 
   async function closeAll(): Promise<void> {
     closed = true;
-    const steps = [
-      () => unwatch?.(),
-      () => unwatchDirectory?.(),
-      () => engine.underWay.none(settings.countersTimeoutMs),
-      () => giveBack(engine, settings.clock.now()),
-      () => ledger?.close(),
-      () => closeCounters(settings),
-      () => lastUsesWritten(engine),
-      () => storage?.close(),
-    ];
-    // What is still to come is done whatever fails. Of what fails, events that are lost are told before all.
-    const failures: unknown[] = [];
-    for (const step of steps) {
-      try {
-        await step();
-      } catch (error) {
-        failures.push(error);
-      }
+    try {
+      await closeParts(engine, unwatch);
+    } finally {
+      // Only now: what the ledger tells while it closes is passed on.
+      for (const stop of unlisten) stop?.();
     }
-    for (const stop of unlisten) stop?.();
-    if (failures.length > 0)
-      throw failures.find((one) => isTollgateError(one, "ledger_unavailable")) ?? failures[0];
   }
 
   /** @throws ClosedError where the gate is not open any more */
@@ -196,7 +166,8 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
     authorize: (who, permission, resource, conditions) =>
       whileOpen(() => authorize(engine, who, permission, resource, conditions)),
     authenticate: (token) => whileOpen(() => authenticate(engine, token)),
-    // The two of every call are passed on as they are: another promise around each would cost a tenth of it.
+    // `admit` and `settle` run for every call, so they return the promise they are given. An `async` function around it would make
+    // another one, which costs a tenth of the call.
     admit(key, usage) {
       if (closed) return Promise.reject(new ClosedError());
       if (engine.events.wants("admission")) return toldAdmit(engine, key, usage);
@@ -236,21 +207,27 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
   };
 }
 
-/** How long a gate that closes waits until the last uses of keys are written: of all that it writes they matter least. */
-const LAST_USES_MS = 5_000;
-
-/** Writes when keys were last used, by the calls that were under way too. */
-async function lastUsesWritten({ lastUsed }: Engine): Promise<void> {
-  if (lastUsed === undefined) return;
-  await within(
-    LAST_USES_MS,
-    lastUsed.flush(),
-    () => new Error(`when keys were last used could not be written within ${LAST_USES_MS} ms`),
+/** Forgets the cached chains of an org once something in it was written, by whichever process. */
+function watchStorage({ settings, chains }: Engine): (() => void) | undefined {
+  return settings.storage?.watch?.(
+    (changed) => {
+      // When a key was last used is no part of its chain, and is written all the time.
+      for (const { kind, orgId } of changed) if (kind !== "keyUse") chains.forgetOrg(orgId);
+    },
+    () => chains.clear(),
   );
 }
 
+/** The same where a directory of the caller's tells of changes. */
+function watchDirectory({ directory, chains }: Engine): (() => void) | undefined {
+  return directory.watch?.((orgId) => {
+    if (orgId === undefined) chains.clear();
+    else chains.forgetOrg(orgId);
+  });
+}
+
 function directoryFrom({ directory, storage, clock }: GateSettings): Directory {
-  if (directory !== undefined) return heldToItsWord(directory);
+  if (directory !== undefined) return checkedDirectory(directory);
   if (storage === undefined) throw new Error("settings without a directory have a storage");
   return storageDirectory(storage, clock);
 }

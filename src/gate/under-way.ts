@@ -1,7 +1,7 @@
 /**
- * Steps that counters may have taken and the ledger has not been told of yet, and calls that look something up. A gate that
- * closes waits for them, or what was answered to their callers would be missing in the ledger, and a storage would be closed
- * in the middle of a write.
+ * Counts the steps that a gate waits for when it closes: those that have asked the counters and not told the ledger yet, and
+ * those that read or write the storage. Without that wait, calls that were answered would be missing in the ledger, and a
+ * storage would be closed in the middle of a write.
  */
 export class UnderWay {
   #steps = 0;
@@ -18,7 +18,7 @@ export class UnderWay {
     for (const done of this.#waiting) done();
   }
 
-  /** Whether nobody waits any more: what was looked up until now is too late to be charged. */
+  /** Whether the wait is over. Whoever was looking a key up until now must not charge anything any more: the counters are being closed. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -33,7 +33,10 @@ export class UnderWay {
     }
   }
 
-  /** Waits for something in the middle of a step, and does not count as under way for so long: the ledger has been told by then. */
+  /**
+   * Waits for something in the middle of a step, without holding up a gate that closes: for room in the ledger, which has been
+   * told of the call by then.
+   */
   async aside<T>(wait: Promise<T>): Promise<T> {
     this.end();
     try {
@@ -43,7 +46,7 @@ export class UnderWay {
     }
   }
 
-  /** Resolves once none is left, or after milliseconds. Then it {@link isOver}. */
+  /** Resolves once no step is under way, or after `withinMs`. From then on it {@link isOver}. */
   async none(withinMs: number): Promise<void> {
     if (this.#steps > 0) {
       await new Promise<void>((resolve) => {

@@ -1,7 +1,8 @@
 /**
- * What a promise comes to, waited for at most so many milliseconds. It goes on after that, and what comes of it is nobody's.
+ * Waits for a promise, for at most so many milliseconds. What the promise stands for is not stopped after that; its result is
+ * ignored.
  *
- * @param late makes what is thrown where it does not come in time
+ * @param late makes the error that is thrown when the time is over
  */
 export async function within<T>(ms: number, answer: Promise<T>, late: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

@@ -52,19 +52,19 @@ function isFailure(error: unknown): error is Failure {
 }
 
 /**
- * The status of what a framework has thrown about a request, which is for its client: Express, Koa and their body parsers
- * say so by the convention of http-errors, but for a path, and Fastify by a code of its own.
+ * The status of an error that a framework threw about a request and that its client may be told. Express, Koa and their body
+ * parsers mark such errors as http-errors does (`expose`), except for a path that cannot be decoded; Fastify has codes of its own.
  */
 function requestStatusOf(error: unknown): number | undefined {
   const { expose, status, code, statusCode } = Object(error);
   const isFastify = typeof code === "string" && code.startsWith("FST_ERR_");
-  // Express's router: a path that cannot be decoded. One that is thrown elsewhere has no status.
+  // What Express's router throws for such a path. A URIError from elsewhere has no status.
   const isPath = error instanceof URIError;
   const told = isFastify ? statusCode : expose === true || isPath ? status : undefined;
   return Number.isInteger(told) && told >= 400 && told < 500 ? told : undefined;
 }
 
-/** Roots of fields that no client fills in: options, what a directory answered, what the gateway settles with. */
+/** Fields that no client fills in, by what their names begin with: options, what a directory answered, what the gateway settles with. */
 const OURS = /^(?:options|chain|principal|reservation|actual|query)\b/;
 
 /** Whether an error is about the gateway's own code or data, which concerns no client. */
@@ -74,7 +74,7 @@ function isOurs(error: TollgateError): boolean {
   return problems.some(({ field, expected }) => OURS.test(field) || isOmission(field, expected));
 }
 
-/** Whether the gate misses a count that no client sends: an estimate of the gateway's, of a body that it can read. */
+/** Whether `inputTokens` are missing: no client sends them, the gateway has to estimate them from the body of the request. */
 function isOmission(field: string, expected: string): boolean {
   return field === "usage.inputTokens" && expected.startsWith("the call's input tokens: ");
 }

@@ -1,14 +1,14 @@
 import type { LimitReading } from "../admission/limit-reading.js";
 import type { Told } from "./told.js";
 
-/** The form that a profile gives to decisions. */
+/** How a profile writes decisions as HTTP. */
 export interface Form {
   readonly contentType: string;
   /** The body of an error. */
   body(told: Told): Readonly<Record<string, unknown>>;
   /**
-   * The header fields that say how much is left. Made of numbers, names of ours and encoded text alone, so that no id and
-   * no model name can end a line.
+   * The header fields that say how much is left. They hold nothing but numbers, our own names and encoded text, so that no id or
+   * model name can bring in a line break.
    *
    * @param named the limit that a refusal names
    */

@@ -65,8 +65,8 @@ export const problem: Form = {
 const LISTED_MAX = 16;
 
 /**
- * The enforced limits, the tightest first. Money is left out where it is not the reason: what an org has spent concerns
- * those who may see it, and a key is no such person.
+ * The enforced limits, the tightest first. Budgets are left out unless one is the reason of the refusal: who holds a key is not
+ * thereby somebody who may see what the org has spent.
  */
 function listedOf(limits: readonly LimitReading[], named: LimitReading | undefined): LimitReading[] {
   const name = named && policyName(named);

@@ -11,15 +11,15 @@ const SLOT_RETRY_MS = 1_000;
 const WAIT_MAX_MS = 61_000;
 
 /**
- * The longest `retry-after-ms` that every SDK sleeps for. OpenAI's for Python ignores more than 60,000, Vercel's AI SDK 60,000
- * itself, and both then come back within seconds and give up. A client that comes back early is refused once more and told the
- * little that is left: it has two retries.
+ * The longest `retry-after-ms` that every SDK honours. OpenAI's SDK for Python ignores more than 60,000, and Vercel's AI SDK 60,000
+ * too; both then retry within seconds and give up. A client that waits a little too short is refused once more, is told the little
+ * that is left, and still has a retry.
  */
 const HONOURED_MS = 59_999;
 
 /**
- * The header fields that say whether, and when, the same call may be sent again. `retry-after` is the standard's, and exact to the
- * second; `retry-after-ms` is the SDKs', and of a wait that they should sit out tells as much as they honour.
+ * The header fields that say whether, and when, the same call may be sent again. `retry-after` is the standard one, exact to the
+ * second. `retry-after-ms` is what SDKs read; of a wait that they should sit out it tells no more than they honour.
  */
 export function retryHeaders(
   status: number,

@@ -7,8 +7,8 @@ export interface Retry {
 }
 
 /**
- * A wait at random between half of what has doubled with each failure and all of it: processes whose sink comes back do
- * not all come at once.
+ * A random wait between half of a time and all of it; the time doubles with each failure. Random, so that the processes do not all
+ * come back to a sink at the same moment.
  *
  * @param failures in a row, from 1
  * @param random from 0 to below 1

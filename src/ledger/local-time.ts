@@ -27,8 +27,8 @@ interface LocalDay extends LocalPart {
 }
 
 /**
- * The days of a zone. One is looked up once for all moments in it that follow one another: a look-up takes some 50
- * microseconds, a report on a year has 35,000 quarters, and the calls of the process wait.
+ * The days of a zone, looked up by their moments. The day of the last look-up is kept for the next ones: each takes some 50
+ * microseconds, a report on a year has 35,000 quarters of an hour, and meanwhile the calls of this process wait.
  */
 export function localDaysOf(timeZone: string): (at: number) => LocalDay {
   let day: LocalDay | undefined;
@@ -38,7 +38,7 @@ export function localDaysOf(timeZone: string): (at: number) => LocalDay {
   };
 }
 
-/** The hours of a zone, likewise. */
+/** The hours of a zone, in the same way. */
 export function localHoursOf(timeZone: string): LocalPartOf {
   const dayOf = localDaysOf(timeZone);
   return (at) => {

@@ -27,29 +27,29 @@ interface PendingOptions {
   readonly onFailure: (failures: number, error: unknown) => void;
 }
 
-/** The longest pause while somebody waits for what is pending, in milliseconds. */
+/** The longest pause after a failed write, in milliseconds, while somebody waits for a flush. */
 const FLUSHED_WAIT_MS = 500;
 
 interface Pending {
   /** As it stood when it was recorded: the call is an object of the caller's, who may change it. */
   readonly event: UsageEvent;
-  /** Since when something of this call is not acknowledged. */
+  /** When the oldest event of this call was recorded that the sink has not acknowledged. */
   readonly recordedAt: number;
 }
 
 /** Somebody who waits for what was pending when they asked. */
 interface Flush {
   readonly left: Set<string>;
-  /** Answers them, by whether something is left. */
+  /** Ends the wait: the flush has succeeded where nothing is left. */
   readonly done: () => void;
 }
 
 /**
  * What the sink has not acknowledged yet, one event for each call. Written by one batch at a time.
  *
- * A batch that the sink refuses goes behind all others, and the next one is half as large, down to one. An event that is
- * refused alone is from then on written alone, when no other is due: one that a sink can never take is tried again for ever,
- * but holds up the others only for a moment.
+ * A batch that the sink refuses goes to the end of the queue, and the next batch is half as large, down to a single event. An
+ * event that is refused by itself is written by itself from then on, whenever nothing else is due. So an event that the sink can
+ * never take is tried for ever, but hardly holds up the others.
  */
 export class PendingEvents {
   readonly #sink: LedgerSink;
@@ -61,16 +61,16 @@ export class PendingEvents {
   readonly #due = new Set<string>();
   /** Ids that the sink has refused alone. */
   readonly #refused = new Set<string>();
-  /** Ends of calls that found no room, under `block`, each with whom to tell when it has. */
+  /** Under `block`, the ends of calls that found no room, each with the function that lets its settle go on. */
   readonly #waiting: (Pending & { readonly admit: () => void })[] = [];
   readonly #flushes = new Set<Flush>();
   readonly #stop = new AbortController();
   /** Ends the pauses after a failure. */
   #resumed = new AbortController();
   #isWriting = false;
-  /** Whether the refused wait. */
+  /** Whether the events in `#refused` are waiting for their next try. */
   #isResting = false;
-  /** Failed writes in a row; of the refused they are counted apart, as what others come to proves nothing about these. */
+  /** Failed writes in a row, and those of refused events apart: a success of the others says nothing about these. */
   #failures = 0;
   #refusals = 0;
   #dropped = 0;
@@ -109,14 +109,15 @@ export class PendingEvents {
     const known = this.#pending.get(call.id);
     if (known === undefined && this.#pending.size * 2 >= this.#options.maxPending) return;
     const event = usageEventOf(call, undefined);
-    // A repeated request has the reservation as it was before it was extended.
+    // A replayed request id may tell of the reservation as it was before it was extended.
     if (known !== undefined && !replaces(event, known.event)) return;
     this.#put({ event, recordedAt: known?.recordedAt ?? this.#options.now() });
   }
 
   /**
-   * Notes the end of a call. Returns a promise where it has to wait for room, under `block`. Once the trying has ended,
-   * nobody writes it: it counts as dropped.
+   * Notes the end of a call. After {@link stop} it counts as dropped.
+   *
+   * @returns under `block`, a promise where the end has to wait for room
    */
   end(call: LedgerCall, end: CallEnd): Promise<void> | undefined {
     const event = usageEventOf(call, end);
@@ -143,7 +144,7 @@ export class PendingEvents {
   /**
    * Writes what is pending now, without waiting for its batch to fill or for a pause to end.
    *
-   * @param until when nobody waits for it any more
+   * @param until aborted when the caller gives up waiting
    * @returns whether all of it is acknowledged
    */
   async flush(until: AbortSignal): Promise<boolean> {
@@ -165,7 +166,7 @@ export class PendingEvents {
     });
   }
 
-  /** Ends the trying. What is pending then is lost; its number is returned. */
+  /** Ends all writing. Returns how many events are still pending and so lost. */
   stop(): number {
     this.#stop.abort();
     for (const { admit } of this.#waiting) admit();
@@ -190,7 +191,7 @@ export class PendingEvents {
     try {
       while (this.#hasNext() && !this.#stop.signal.aborted) await this.#writeNext();
     } finally {
-      this.#isWriting = false; // in one step with the last look at what is due
+      this.#isWriting = false; // without a pause since `#hasNext` said that nothing is due
     }
   }
 
@@ -202,7 +203,7 @@ export class PendingEvents {
     const isRefused = this.#due.size === 0;
     const size = Math.max(1, Math.floor(this.#options.maxBatch / 2 ** this.#failures));
     const batch = isRefused ? this.#take(this.#refused, 1) : this.#take(this.#due, size);
-    if (batch.length === 0) return; // acknowledged since it was found due
+    if (batch.length === 0) return; // all of it was acknowledged since it became due
     try {
       await this.#writeInTime(batch);
     } catch (error) {
@@ -219,7 +220,7 @@ export class PendingEvents {
     this.#acknowledge(batch);
   }
 
-  /** A write that is given up may still come to something: a sink takes the same events twice, and in any order. */
+  /** A write that took too long may still be done, and is sent again: a sink takes the same events twice, and in any order. */
   async #writeInTime(batch: readonly Pending[]): Promise<void> {
     const { writeTimeoutMs } = this.#options;
     const answered = new AbortController();
@@ -227,7 +228,7 @@ export class PendingEvents {
     const late = timer.then(() => {
       throw new LedgerUnavailableError(`the sink did not answer within ${writeTimeoutMs} ms`);
     });
-    // Copies: a sink may change what it is given, and what it refuses comes again.
+    // Copies, since a sink may change what it is given, and what it refuses is sent again.
     const events = batch.map(({ event }) => ({ ...event, tags: { ...event.tags } }));
     const write = async () => this.#sink.write(events);
     try {
@@ -284,7 +285,7 @@ export class PendingEvents {
     }
   }
 
-  /** Lets the refused wait, while others are written. */
+  /** Waits before the next try of a refused event, while others are written. */
   async #rest(): Promise<void> {
     this.#isResting = true;
     await this.#pause(this.failures);
@@ -297,7 +298,7 @@ export class PendingEvents {
     const ms = backoffMs(retry, failures, random());
     const signal = AbortSignal.any([this.#stop.signal, this.#resumed.signal]);
     try {
-      // Whoever flushes gives up soon: for them the sink may be back any moment.
+      // A flush gives up soon, so for its sake the sink is tried more often.
       await wait(this.#flushes.size > 0 ? Math.min(ms, FLUSHED_WAIT_MS) : ms, signal);
     } catch (reason) {
       if (!signal.aborted) throw reason;

@@ -26,12 +26,12 @@ export function reportCsv({ groupBy, rows }: Report): string {
   return lines.map((cells) => `${cells.map(cell).join(",")}\r\n`).join("");
 }
 
-/** Quoted also for what other spreadsheets take for a separator: what stands after it would be a cell of its own. */
+/** Quotes a text with a semicolon or a tab too: some spreadsheets would begin a new cell there. */
 function cell(text: string): string {
   return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** What a formula begins with, by the advice of OWASP; the wide forms are taken for the narrow by some spreadsheets. */
+/** Puts an apostrophe before what OWASP lists as the beginnings of a formula. Some spreadsheets take the full-width forms for the plain ones. */
 function harmless(text: string): string {
   return /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
 }

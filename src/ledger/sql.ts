@@ -92,7 +92,7 @@ export function eventOf(row: Readonly<Record<string, unknown>>): UsageEvent {
   return event as unknown as UsageEvent; // sound: every field was set, from a column that holds its type
 }
 
-/** As drivers give it: SQLite has numbers, and a driver of Postgres may be told to leave the text. */
+/** What drivers give for true: SQLite has numbers, and a driver of Postgres may be set to leave values as text. */
 const TRUE: ReadonlySet<string> = new Set(["true", "t", "1"]);
 
 const NUMBERS = new Set<Column>(COLUMN_NAMES.filter((column) => /_at$|_tokens$|_nano_usd$/.test(column)));
@@ -190,7 +190,7 @@ export function openStatement(
   ];
   if (keyIds?.length === 0) conditions.push("false");
   else if (keyIds) {
-    // As one value: a statement takes 65,535 of them in one database, 32,766 in the other.
+    // All ids as one value, since a statement takes at most 65,535 values in PostgreSQL and 32,766 in SQLite.
     const texts = JSON.stringify(keyIds.map((id) => storedText(id.toWellFormed())));
     conditions.push(`key_id in (${textsIn(bind(texts))})`);
   }
@@ -199,7 +199,7 @@ export function openStatement(
   return { text, values };
 }
 
-/** Stands before `0` for U+0000, which PostgreSQL has no text with, and before `1` for itself. */
+/** An escape character: with `0` after it, it stands for U+0000, which no text of PostgreSQL may contain; with `1`, for itself. */
 const ESCAPE = "\uE000";
 
 /** Any well-formed text as the databases can hold it; nearly every text is itself. */

@@ -92,7 +92,8 @@ export interface CallEnd {
 export function usageEventOf(call: LedgerCall, end: CallEnd | undefined): UsageEvent {
   const used = end ?? call;
   const actual: Actual = end?.actual ?? {};
-  // Whoever says how much input or output there was says with it what parts it had; a released call had none.
+  // An actual with `inputTokens` (or `outputTokens`) also says all of its parts. Without it, the parts of the usage stand in, unless the
+  // call was never sent.
   const isSent = end?.outcome !== "released";
   const input: CallParts = isSent && actual.inputTokens === undefined ? (call.parts ?? {}) : {};
   const output: CallParts = isSent && actual.outputTokens === undefined ? (call.parts ?? {}) : {};
@@ -138,7 +139,7 @@ export function replaces(next: UsageEvent, present: UsageEvent): boolean {
 }
 
 /** What a call has reserved. An extension only ever adds to it. */
-export function sizeOf(call: Pick<LedgerCall, "inputTokens" | "outputTokens" | "costNanoUsd">): number {
+function sizeOf(call: Pick<LedgerCall, "inputTokens" | "outputTokens" | "costNanoUsd">): number {
   const { inputTokens, outputTokens, costNanoUsd } = call;
   return inputTokens + outputTokens + costNanoUsd;
 }

@@ -80,13 +80,13 @@ function tiersOf(
   ];
 }
 
-/** The tier that one writer has for prompts just above a threshold, be it one of another writer's. */
+/** The tier of one writer that applies to prompts just above a threshold, which may be another writer's. */
 function highestOf(tiers: readonly TierInput[], threshold: number): TierInput | undefined {
   const passed = tiers.filter(({ aboveInputTokens }) => aboveInputTokens <= threshold);
   return passed.sort((a, b) => a.aboveInputTokens - b.aboveInputTokens).at(-1);
 }
 
-/** Each price as the last of the writers wrote it that wrote it at all. */
+/** The prices of all writers together; where several wrote the same one, the last of them counts. */
 function lastWritten(...writers: readonly RatesInput[]): RatesInput {
   return Object.assign(
     {},

@@ -39,7 +39,7 @@ export function mostNanoUsd(price: ModelPrice, tokens: TokenCounts): number {
   return Math.max(most, cost(price, price.offPeak.tiers, tokens, true));
 }
 
-/** What OpenAI has renamed its tier `priority` to, and takes either name for; Anthropic has a tier of this name. */
+/** OpenAI has renamed its tier `priority` to `fast` and takes either name. Anthropic has a tier named `fast` too. */
 const FAST = "fast";
 const PRIORITY = "priority";
 
@@ -55,7 +55,10 @@ function tiersFor(
   return offPeak !== undefined && at !== undefined && isOffPeak(offPeak.hours, at) ? offPeak.tiers : tiers;
 }
 
-/** @param most Whether the rest of the input and of the output has the dearest price that it may turn out to have. */
+/**
+ * @param most Whether tokens are priced at the most that they may turn out to cost: plain input as read from a cache, cache writes as
+ *   plain input, output as reasoning, each where that is dearer
+ */
 function cost(price: ModelPrice, tiers: PriceTiers, tokens: TokenCounts, most: boolean): number {
   const cachedInput = tokens.cachedInputTokens ?? 0;
   const cacheWrite = tokens.cacheWriteTokens ?? 0;

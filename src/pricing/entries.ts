@@ -39,8 +39,9 @@ const PARTS: readonly (readonly [part: Rate, whole: Rate])[] = [
 ];
 
 /**
- * Rates for all prompts without the parts that are as dear as their whole. Lists repeat a price so, and leave the part out where the
- * whole is priced anew, for long prompts or a service tier: there it is to cost what the whole does, and not what it did before.
+ * The base rates without those of parts that cost the same as their whole. Lists write such a price twice there, but leave it out
+ * where they price the whole anew, for long prompts or a service tier. In those, the part must cost what the whole then costs, and
+ * not what was repeated in the base.
  */
 export function withoutRepeats(rates: RatesInput): RatesInput {
   const own = { ...rates };
@@ -82,7 +83,7 @@ export function multiplied(price: string, times: Decimal): string {
   return `${decimal.digits * times.digits}e${-decimal.places - times.places}`;
 }
 
-/** A count of tokens where it is one; a list may write anything there, and no price hangs on it. */
+/** A count of tokens; undefined for anything else, which is no error: a list may hold anything there, and no price depends on it. */
 export function tokensOf(value: unknown): number | undefined {
   return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : undefined;
 }

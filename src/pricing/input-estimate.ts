@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { having, parse, schemaOf } from "../model/validation.js";
 import { fieldOf } from "./dialects/json.js";
-import { tokensOf } from "./meters/text-count.js";
+import { countTokens } from "./meters/text-count.js";
 import { characterCounter, type TokenCounter } from "./token-counter.js";
 
 export interface InputEstimateOptions {
@@ -97,7 +97,7 @@ export function estimateInputTokens(body: unknown, options: InputEstimateOptions
         read.json(fieldOf(value, "responseSchema") ?? fieldOf(value, "responseJsonSchema"));
     }
   }
-  const text = tokensOf(tokenCounter, read.text);
+  const text = countTokens(tokenCounter, read.text);
   return text + read.tokens + read.count * MESSAGE_TOKENS + read.media * mediaTokens;
 }
 
@@ -111,7 +111,7 @@ class Reading {
   count = 0;
   /** Of text that came as tokens already. */
   tokens = 0;
-  /** Whether a value was nested too deeply to be written as JSON: none is tried again, since trying costs a walk to the bottom. */
+  /** Whether a value was nested too deeply for `JSON.stringify`. Then it is not tried for any other: each try walks to the bottom. */
   #isTooDeep = false;
 
   add(text: string): void {

@@ -81,7 +81,7 @@ function priceInput(fields: Fields, path: string): PriceInput | undefined {
   const ranges = tieredPricing(fields.get("tiered_pricing"), `${path}.tiered_pricing`);
   const usdPerSearch = searchPrice(fields.get("search_context_cost_per_query"), path);
   const isPriced = ranges.length > 0 || usdPerSearch !== undefined || prices.some(isNotZero);
-  // All zeros are a free model, and no price of one that is charged by the query or the pixel.
+  // All prices zero: a free model, unless it is charged by something else, such as the query or the pixel.
   if (!isPriced && (prices.length === 0 || hasOtherPrice(fields))) return undefined;
 
   const base = withoutRepeats(ratesOf(prices.filter(isStandard), undefined));
@@ -112,7 +112,7 @@ function hasOtherPrice(fields: Fields): boolean {
   );
 }
 
-/** Where a list prices no text, its text is as dear as its dearest other tokens: it may have some. */
+/** The prices of plain input and output. Where an entry has none, for it is about audio or images, text costs what the dearer of these do. */
 function wholes(rates: RatesInput): {
   inputUsdPerMillion: string | number;
   outputUsdPerMillion: string | number;
@@ -148,7 +148,7 @@ function priceFields(fields: Fields, path: string): PriceField[] {
     const rate = perToken ?? EACH.get(price);
     if (rate === undefined) return [];
     const usd = priceOf(value, `${path}.${name}`, perToken === undefined ? 0 : 6);
-    // Two names for one price: the one that most entries have goes first.
+    // Two names for one price: where an entry has both, the more common one counts.
     if (
       usd === undefined ||
       (price === "input_cost_per_token_cache_hit" && fields.has("cache_read_input_token_cost"))
@@ -219,7 +219,7 @@ function tieredPricing(value: unknown, path: string): TierInput[] {
   return tiers.sort((a, b) => a.aboveInputTokens - b.aboveInputTokens);
 }
 
-/** A range is priced by itself: what it leaves out is as its own input or output, and the model's only where it has none. */
+/** Fills in what a range leaves out: as its own input or output price, and as the model's where it has neither. */
 function withDefaults(tier: TierInput, model: RatesInput): TierInput {
   const input = tier.inputUsdPerMillion ?? model.inputUsdPerMillion;
   const output = tier.outputUsdPerMillion ?? model.outputUsdPerMillion;
@@ -240,7 +240,7 @@ function ratesAlone({ aboveInputTokens: _, ...rates }: TierInput): RatesInput {
   return rates;
 }
 
-/** By how much of the web a search brings into the context: of the three sizes, the one that providers take by default. */
+/** The price of a search. It has three, by how much of the web is put into the context: the medium one is the providers' default. */
 function searchPrice(value: unknown, path: string): string | undefined {
   if (value === undefined) return undefined;
   const field = `${path}.search_context_cost_per_query`;
@@ -284,7 +284,7 @@ function windowsOf(fields: Fields): OffPeakWindow[] {
   }));
 }
 
-/** 1 to 7, or the beginning of the day's name; for anything else 0, which the schema of prices refuses. */
+/** A weekday as 1 to 7, from that number or the first letters of its name. 0 for anything else, which the schema of prices refuses. */
 function weekdayOf(day: unknown): number {
   if (typeof day === "number") return day;
   return WEEKDAYS.indexOf(String(day).trim().toLowerCase().slice(0, 3)) + 1;

@@ -1,5 +1,5 @@
 import { type Charge, chargeList } from "../admission/charge.js";
-import type { Limit } from "../admission/limit.js";
+import { countName, type Limit } from "../admission/limit.js";
 import type { LimitReading } from "../admission/limit-reading.js";
 import type { Reservation } from "../gate/call/reservation.js";
 import type { Charged } from "../gate/call/settlement.js";
@@ -82,10 +82,10 @@ export class Audit {
   }
 
   #sumOf({ limit, period }: Charge, reservation: Reservation): ExactSum {
-    const id = `${limit.scopeKey} ${limit.field} ${period?.index ?? ""}`;
+    const id = `${countName(limit)} ${period?.index ?? ""}`;
     let sum = this.#sums.get(id);
     if (sum === undefined) {
-      this.#limits.add(`${limit.scopeKey} ${limit.field}`);
+      this.#limits.add(countName(limit));
       sum = new ExactSum(reachMs(limit, reservation));
       this.#sums.set(id, sum);
     }

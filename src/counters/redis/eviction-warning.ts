@@ -12,13 +12,13 @@ export class EvictionWarning {
   readonly #key: string;
   #looked = false;
 
-  /** @param key any key of ours: a cluster asks the node that it would lie on */
+  /** @param key any key with our prefix: in a cluster, the node that it would lie on is asked */
   constructor(connection: Connection, key: string) {
     this.#connection = connection;
     this.#key = key;
   }
 
-  /** Looks beside the first call that is answered, once it was. Where the server does not tell, says nothing. */
+  /** Asks the server once, after the first reply that arrives. Where the server does not tell its policy, there is no warning. */
   look(reply: Promise<unknown>): void {
     if (this.#looked) return;
     this.#looked = true;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** Longer names are hashed: a million of them should not cost more than their counts. */
+/** Longer names are hashed, so that the names of a million scopes do not take more memory than their counts. */
 const NAME_MAX = 128;
 
 /** What may stand in a hash tag as it is. */

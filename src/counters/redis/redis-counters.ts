@@ -27,19 +27,19 @@ const SERVER_CLOCK = -1;
 /** On the caller's clock, which is no measure of how long a key is needed, keys are kept this long at least. */
 const CALLER_CLOCK_LEAST_MS = 86_400_000;
 
-/** How often an idempotency key is looked at again because its reservation was closed meanwhile. */
+/** How often a call tries again because another one was faster: took its idempotency key, or extended its reservation. */
 const LOOKS_MAX = 8;
 
-/** A call that has left its plan out may be on its way so long, in milliseconds. */
+/** A plan is only relied on this many milliseconds before it may be gone: so long a call that leaves it out may be on its way. */
 const ON_THE_WAY_MS = 1_800_000;
 
-/** Where in the arguments of a reserve its plan is. */
+/** The place of the plan in the arguments of a reserve. */
 const PLAN = 3;
 
-/** In place of an outcome: a reservation that may be the answer. */
+/** A reply in place of an outcome: the id of a reservation that may be the answer, or the empty text for the one that was asked for. */
 interface Look {
   readonly look: string;
-  /** That of the call. */
+  /** The layout of the call. */
   readonly layout: RedisLayout;
 }
 
@@ -63,12 +63,12 @@ class RedisCounters implements Counters {
   readonly #leastMs: number;
   readonly #rememberMs: number;
   readonly #eviction: EvictionWarning;
-  /** No other call of any process has a nonce that begins so. */
+  /** What every nonce of this process begins with, and none of another process. */
   readonly #nonce = randomBytes(9).toString("base64url");
   #calls = 0;
   /**
-   * The latest moment that a call was told; for the caller's clock only. One before 1970 counts as its beginning: below that lies
-   * the sign for the server's clock.
+   * The latest moment of any call, for the caller's clock only. Never below 0, since -1 stands for the server's clock: a moment
+   * before 1970 counts as 0.
    */
   #now = 0;
 
@@ -132,7 +132,11 @@ class RedisCounters implements Counters {
   /** The client is the caller's to close. */
   async close(): Promise<void> {}
 
-  /** One attempt. */
+  /**
+   * One attempt at a reserve.
+   *
+   * @param closed id of the reservation that had the idempotency key at the last attempt and is closed by now
+   */
   async #reserve(
     request: ReserveRequest,
     clock: number,
@@ -162,7 +166,7 @@ class RedisCounters implements Counters {
     }
     const status = Number(reply[0]);
     if (status === STATUS.look) return { look: String(reply[1]), layout };
-    // The one number is now, on the counters' clock, and the server's time too.
+    // The short way replies with the moment, which is the server's time too, in place of a status.
     const whole = status > STATUS.unplanned ? [STATUS.reserved, status, ...reply] : [...reply];
     if (extend && Array.isArray(whole.at(-1))) whole.push(await this.#planned(layout, whole.pop()));
     const outcome = outcomeFrom(request, sent, whole, this.#onServerClock);
@@ -173,8 +177,8 @@ class RedisCounters implements Counters {
   }
 
   /**
-   * The answer that an open reservation is to a request: one of the same idempotency key, or the request itself, sent twice
-   * by the client. Nothing where it has been closed and the idempotency key is free.
+   * The answer where a reservation may already be there: one with the same idempotency key, or the very one that is asked for, if
+   * the client sent the request twice. Undefined where the former was closed meanwhile, so that the idempotency key is free.
    */
   async #look(
     request: ReserveRequest,
@@ -222,12 +226,12 @@ class RedisCounters implements Counters {
     return this.#nonce + (++this.#calls).toString(36);
   }
 
-  /** What a script is told of the clock, as of a call. */
+  /** The clock as a script is told it. */
   #at(callerNow: number): number {
     return this.#onServerClock ? SERVER_CLOCK : Math.max(this.#now, callerNow);
   }
 
-  /** The same; the caller's clock moves on with it, as time never runs backwards for a count. */
+  /** The same, for a call that counts: it moves the caller's clock on. Time never runs backwards for a count. */
   #clamp(callerNow: number): number {
     if (callerNow > this.#now) this.#now = callerNow;
     return this.#at(callerNow);

@@ -4,7 +4,7 @@ import type { KeyNames } from "./key-names.js";
 import type { Shape } from "./lua/straight-rows.js";
 import { type Script, scriptsOf } from "./scripts.js";
 
-/** A layout with what only Redis needs of it. */
+/** A layout, and what only Redis needs. */
 export interface RedisLayout extends Layout {
   /** The hash of each scope. */
   readonly keys: readonly string[];
@@ -12,7 +12,7 @@ export interface RedisLayout extends Layout {
   readonly planKey: string;
   readonly reserve: Script;
   readonly settle: Script;
-  /** Until when the plan is kept at least, by the clock of this process that only goes forward, in milliseconds. */
+  /** Until when Redis keeps the plan at least, by `performance.now()`. */
   planKeptUntil: number;
 }
 

@@ -13,7 +13,7 @@ export interface Layout {
   readonly scopes: readonly PlannedScope[];
   /** See `planText`. */
   readonly plan: string;
-  /** The tag of each row, and what else decides what the numbers of a call mean. */
+  /** The tags of all rows, and a letter where the layout is wide: calls with the same tags say the same by the same numbers. */
   readonly tags: string;
   /** For each limit, which of the amounts is its own. */
   readonly amounts: readonly number[];
@@ -91,7 +91,7 @@ function tagOf(scopeKey: string, field: string, limits: readonly Limit[]): strin
   return hash("sha256", JSON.stringify(said), "base64url").slice(0, 8);
 }
 
-/** Limits of one quantity count the same amount of a call. */
+/** What of a call a limit counts. Limits with the same quantity charge the same amount. */
 function quantityOf({ meter, countByok }: Limit): string {
   return countByok ? `${meter} byok` : meter;
 }
@@ -100,7 +100,7 @@ function periodNameOf({ window }: Limit): string | undefined {
   return window.kind === "calendar" ? window.name : undefined;
 }
 
-/** For each name its place among the names that differ, as they come in an order; -1 for none. */
+/** For each name its place among the distinct names, taken in the given order; -1 where there is no name. */
 function indexed(names: readonly (string | undefined)[], order: readonly number[]): number[] {
   const known = [...new Set(order.map((i) => names[i]).filter((name) => name !== undefined))];
   return names.map((name) => (name === undefined ? -1 : known.indexOf(name)));

@@ -31,14 +31,14 @@ const LIFETIME = -1;
 const IN_FLIGHT = -2;
 const CALENDAR = -3;
 
-/** What a store goes by: the width of a sliding window's sub-buckets in milliseconds, or one of the numbers above. */
+/** The kind of a window as a store knows it: of a sliding one the width of its sub-buckets in milliseconds, else one of the numbers above. */
 export function kindOf(window: Window): number {
   if (window.kind === "sliding") return window.lengthMs / SUB_BUCKETS;
   if (window.kind === "calendar") return CALENDAR;
   return window.kind === "lifetime" ? LIFETIME : IN_FLIGHT;
 }
 
-/** The max of a limit, with its mode in it. */
+/** The max and the mode of a limit in one number: below zero in shadow mode. */
 export function maxOf({ mode, max }: Limit): number {
   return mode === "enforce" ? max : -1 - max;
 }

@@ -13,9 +13,13 @@ export interface ReservationRecord {
 }
 
 /**
- * Reads a record as a store tells it: when it ends by itself, on the counters' clock, and for each part of it (what it reserved,
- * and each extension) when it was made, on the same; label, which of the first is the fingerprint; numbers; plan, which is empty
- * where it is that of the part before.
+ * Reads a record as a store tells it. First the moment at which it ends by itself, on the counters' clock; then, for the reserve
+ * and for each extension, four values:
+ *
+ *   at       the moment at which it was made, on the same clock
+ *   label    of the reserve, the fingerprint
+ *   numbers  what the call said: three numbers, the amounts and the periods
+ *   plan     what the numbers mean; empty where it is that of the four values before
  *
  * @param onServerClock whether the counters go by the server's clock; its caller is told of times on its own
  */
@@ -37,7 +41,7 @@ export function recordFrom(told: unknown, onServerClock: boolean): ReservationRe
   };
 }
 
-/** The charges of one part of a reservation, from what the call said. */
+/** The charges of a reserve or an extension, from its numbers and its plan. */
 function chargesFrom(told: string, { limits, places }: ReturnType<typeof planFrom>): Charge[] {
   const numbers = numbersFrom(told);
   const at = (place: number) => numbers[place - 1] as number; // sound: the plan names places in the numbers

@@ -5,8 +5,8 @@ import { ValidationError } from "../../model/errors.js";
 import { type Layout, layoutOf } from "./layout.js";
 import type { NameOf } from "./plan-text.js";
 
-/** The numbers before the charges, which each kind of call gives a meaning of its own. */
-export type Header = readonly [number, number, number];
+/** The numbers before the charges; reserve, settle and read each put their own there. */
+type Header = readonly [number, number, number];
 
 /** Charges in the form that stores take. */
 export interface EncodedCharges<L extends Layout = Layout> {
@@ -17,7 +17,7 @@ export interface EncodedCharges<L extends Layout = Layout> {
   readonly charges: readonly Charge[];
 }
 
-/** Layouts kept for one last limit: calls of one key differ in the models that they ask for. */
+/** How many layouts are kept for one last limit: calls of one key may ask for different models. */
 const LAYOUTS_MAX = 16;
 
 /** Encodes charges. Limits are shared by many calls, so what is known of them is kept as long as they are. */
@@ -27,7 +27,7 @@ export class RequestEncoder<L extends Layout> {
   /** By the last limit of a call: that of the narrowest scope, which most calls share with the fewest others. */
   readonly #layouts = new WeakMap<Limit, L[]>();
 
-  /** @param completed adds to a layout what a store needs besides */
+  /** @param completed adds to a layout what only one kind of store needs */
   constructor(nameOf: NameOf, completed: (layout: Layout) => L) {
     this.#nameOf = nameOf;
     this.#completed = completed;
@@ -87,7 +87,7 @@ function hasLimits({ limits }: Layout, charges: readonly Charge[]): boolean {
   return true;
 }
 
-/** The numbers of a call; nothing where charges of which one amount or period is told have several. */
+/** The numbers of a call. Undefined where charges share a place for their amount or period and differ in it: those need a wide layout. */
 function numbersOf(layout: Layout, header: Header, charges: readonly Charge[]): string | undefined {
   const amounts = new Array<number>(layout.amountCount).fill(0);
   const periods = new Array<Period | undefined>(layout.periodCount).fill(undefined);

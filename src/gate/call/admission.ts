@@ -49,16 +49,16 @@ export interface Counted {
   readonly charges: Charges;
   /** The count of each charge, after it. */
   readonly used: readonly number[];
-  /** Absent where it follows from the moment of the charge, as it does of every amount above zero. */
+  /** When each count is zero again; absent where that follows from the moment of the charge, as it does for every amount above zero. */
   readonly resetMs: readonly number[] | undefined;
   /** What limits in shadow mode would have refused. */
   readonly shadow: readonly Refusal[];
   readonly degraded: Degraded | undefined;
-  /** Whether it was there before this call. */
+  /** Whether the reservation was made by an earlier call with the same request id. */
   readonly isReplayed?: boolean | undefined;
 }
 
-/** How a call is that passes without the counters. */
+/** For a call that passes without being counted. */
 export const UNCOUNTED: Counted = Object.freeze({
   charges: NO_CHARGES,
   used: [],
@@ -81,7 +81,7 @@ export class AdmittedCall implements Admitted {
   declare readonly degraded?: Degraded;
   declare readonly replayed?: true;
   readonly #charges: Charges;
-  // What was counted, without an object for it: a call makes enough of them.
+  // Two fields of `Counted`, rather than the object that holds them: each object costs a call time.
   readonly #used: Counted["used"];
   readonly #resetMs: Counted["resetMs"];
   readonly #now: number;

@@ -40,20 +40,45 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const reason = compiled.refusalAt(now);
   if (reason !== undefined) return refuse(plainRefusal(reason));
 
-  const { id, orgId, requested, model, models } = reservation;
+  const { requested, model, models } = reservation;
   const plan =
     model === undefined ? compiled.forMcpServer(requested) : compiled.forTargets(models, requested);
   const rule = reservation.byok ? plan.shape.byokCost : plan.shape.cost;
   const use = addedUse(reservation, asked, rule, engine);
   if (isUnpriced(rule, reservation, use, engine)) return refuse(unpricedRefusal(requested));
   const added = inPeriodsOf(reservation.charges, plan.charges(use, reservation.reservedAt));
-  const extended = { inHand, reservation, use, compiled, now, engine };
-  if (reservation.degraded === "uncounted") {
-    const reason = engine.outage.whyNotOpen(reservation, now);
-    if (reason !== undefined) throw notOpen(reason);
-    return admitted(extended, UNCOUNTED);
-  }
+  const extension = { inHand, reservation, use, added, compiled, now, engine };
+  const answer =
+    reservation.degraded === "uncounted" ? extendUncounted(extension) : await extendCounted(extension);
+  return answer.admitted ? answer : refuse(answer);
+}
 
+/** One extension on its way. */
+interface Extension {
+  /** What the caller has in hand, which may have been extended or changed since. */
+  readonly inHand: Reservation;
+  /** The same as it was when it was handed in. */
+  readonly reservation: Reservation;
+  readonly use: Use;
+  /** What the use adds to each limit. */
+  readonly added: Charges;
+  readonly compiled: CompiledChain;
+  readonly now: number;
+  readonly engine: Engine;
+}
+
+/** A call that was admitted without being counted is extended without being counted. */
+function extendUncounted(extension: Extension): Admission {
+  const { engine, reservation, now } = extension;
+  const reason = engine.outage.whyNotOpen(reservation, now);
+  if (reason !== undefined) throw notOpen(reason);
+  return admitted(extension, UNCOUNTED);
+}
+
+/** Charges what is added, where every limit has room for it. */
+async function extendCounted(extension: Extension): Promise<Admission> {
+  const { engine, reservation, added, compiled, now } = extension;
+  const { id, orgId, degraded } = reservation;
   const counters = countersOf(engine, reservation);
   const isLocal = counters === engine.local;
   const charges = chargeList(isLocal ? engine.local.shared(added) : added);
@@ -64,25 +89,20 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   } catch (error) {
     if (!isTollgateError(error, "counters_unavailable")) throw error;
     const refusal = await refusalWhileDown(engine, degrade(engine, now, error), orgId, now, added);
-    if (refusal) return refuse(refusal);
-    // The call is under way and its reservation stays where it is; the settle charges what it has really used.
-    return admitted(extended, UNCOUNTED);
+    // Without a refusal the reservation stays as it is in the counters: the settle charges what the call has really used.
+    return refusal ?? admitted(extension, UNCOUNTED);
   }
   switch (outcome.outcome) {
     case "reserved": {
       const { used, resetMs } = outcome;
       engine.alerts.look(added, used, now, compiled);
       const shadow = outcome.shadow ? shadowRefusals(chargeList(added), outcome.shadow, now) : NO_REFUSALS;
-      const counted = { charges: added, used, resetMs, shadow, degraded: reservation.degraded };
-      return admitted(
-        extended,
-        counted,
-        withLimitsOf(sideBySide(outcome.charges), reservation.charges, added),
-      );
+      const whole = withLimitsOf(sideBySide(outcome.charges), reservation.charges, added);
+      return admitted(extension, { charges: added, used, resetMs, shadow, degraded }, whole);
     }
     case "refused":
-      if (isLocal) return refuse(await refusedLocally(engine, orgId, now, added));
-      return refuse(limitRefusal(charges, outcome.readings, now));
+      if (isLocal) return refusedLocally(engine, orgId, now, added);
+      return limitRefusal(charges, outcome.readings, now);
     default:
       throw notOpen(outcome.outcome);
   }
@@ -124,7 +144,7 @@ function inPeriodsOf({ limits, periods }: Charges, added: Charges): Charges {
  * @param charges all that the reservation holds, where that is more than before
  */
 function admitted(
-  { inHand, reservation, use, compiled, now, engine }: Extended,
+  { inHand, reservation, use, compiled, now, engine }: Extension,
   counted: Counted,
   charges?: Charges,
 ): AdmittedCall {
@@ -141,17 +161,6 @@ function admitted(
   if (IssuedReservation.is(latest)) IssuedReservation.extend(latest, whole);
   engine.settings.ledger?.opened(whole);
   return new AdmittedCall(whole, compiled.contentLogging, now, counted);
-}
-
-interface Extended {
-  /** What the caller has in hand, which may have been extended or changed since. */
-  readonly inHand: Reservation;
-  /** The same as it was when it was handed in. */
-  readonly reservation: Reservation;
-  readonly use: Use;
-  readonly compiled: CompiledChain;
-  readonly now: number;
-  readonly engine: Engine;
 }
 
 /** Whether tokens are asked for that a budget would have to pay and nobody knows the price of. */

@@ -41,7 +41,7 @@ export interface Reservation {
   readonly charges: Charges;
 }
 
-/** A reservation that this process made, so that its form need not be checked again. */
+/** A reservation that this process made. Its form need not be checked when it comes back. */
 export class IssuedReservation implements Reservation {
   readonly id: string;
   readonly orgId: string;
@@ -61,9 +61,9 @@ export class IssuedReservation implements Reservation {
   readonly tags: Readonly<Record<string, string>> | undefined;
   readonly degraded: Degraded | undefined;
   readonly charges: Charges;
-  /** What the short way of counters gave for it. */
+  /** What `DirectCounters` gave for it, where it was made that way. */
   readonly #held: DirectReservation | undefined;
-  /** The same with what an extension added. */
+  /** The reservation that stands in its place since it was extended. */
   #extended: IssuedReservation | undefined;
 
   // Field by field: it is made on every call, and Object.assign takes ten times as long.
@@ -102,12 +102,12 @@ export class IssuedReservation implements Reservation {
     return whole;
   }
 
-  /** Whoever still has the one in hand means the other from now on. */
+  /** From now on, whoever hands in `reservation` means `whole`. */
   static extend(reservation: IssuedReservation, whole: IssuedReservation): void {
     reservation.#extended = whole;
   }
 
-  /** What the short way of counters gave for a reservation, where that was made in this process and so. */
+  /** What `DirectCounters` gave for a reservation, where this process made it that way. */
   static held(reservation: Reservation): DirectReservation | undefined {
     return IssuedReservation.is(reservation) ? reservation.#held : undefined;
   }
@@ -218,7 +218,7 @@ export function reservationFrom(input: unknown): Reservation {
   return parse(reservationSchema, value, "reservation");
 }
 
-/** A copy for a step that waits: what its caller does to the reservation meanwhile is no part of it. */
+/** A copy, for a step that waits for something: meanwhile the caller may change the reservation. */
 export function asItIs(reservation: Reservation): Reservation {
   const { models, parts, tags, charges } = reservation;
   return {
@@ -230,14 +230,14 @@ export function asItIs(reservation: Reservation): Reservation {
   };
 }
 
-/** Whether it has its models and charges yet: they are long, and a caller may have cut them off before writing it to a log. */
+/** Whether it still has its lists: they are long, and a caller may have taken them off to log the rest. */
 function hasLists({ models, charges }: Partial<Reservation>): boolean {
   const hasCharges =
     Array.isArray(charges?.limits) && Array.isArray(charges.amounts) && Array.isArray(charges.periods);
   return hasCharges && Array.isArray(models);
 }
 
-/** What was handed in instead, where that is a usual mistake: its fourteen missing fields would not tell. */
+/** What was handed in instead, where that is a common mistake. A list of fourteen missing fields would not tell the caller. */
 function mistakeIn(value: unknown): string | undefined {
   try {
     const { admitted, then } = Object(value);

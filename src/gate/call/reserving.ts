@@ -5,7 +5,7 @@ import type { Counters, ReserveOutcome, ReserveRequest } from "../../counters/co
 import type { Usage } from "../../model/usage.js";
 import type { CachedChain } from "../chain/chain-cache.js";
 import type { Engine } from "../engine.js";
-import { guarded, type Told } from "../outage/guarded-counters.js";
+import { guarded, type StepListeners } from "../outage/guarded-counters.js";
 import type { CallIdempotency } from "./idempotency.js";
 
 /** One call on its way through the last step. */
@@ -22,7 +22,7 @@ export interface Asked {
   readonly idempotency: CallIdempotency | undefined;
 }
 
-/** One reserve over every limit, on the ordinary way of counters. What the client has sent again is answered as sent once. */
+/** One reserve over every limit, through the four methods of `Counters`. Where a client of a store sent its command twice, the answer is that of the first. */
 export async function reserve(
   engine: Engine,
   counters: Counters,
@@ -35,7 +35,7 @@ export async function reserve(
     now,
     ttlMs: engine.settings.reservationTtlMs,
     charges: chargeList(charges),
-    // As plain data: adapters write it down.
+    // Copied into plain data, since adapters serialize it.
     idempotency: idempotency && { key: idempotency.key, fingerprint: idempotency.fingerprint },
     dryRun,
   };
@@ -48,7 +48,7 @@ export async function reserve(
   return isOwn(answer, request) ? { ...answer, outcome: "reserved" } : answer;
 }
 
-/** Whether an outcome is the reservation of this very request: made now or, where the client has sent it again, the first time. */
+/** Whether an outcome is the reservation of this very request: made now, or when the client of the store sent it the first time. */
 function isOwn(outcome: ReserveOutcome, { id }: ReserveRequest): outcome is Reserved {
   return outcome.outcome === "reserved" || (outcome.outcome === "replayed" && outcome.id === id);
 }
@@ -56,16 +56,16 @@ function isOwn(outcome: ReserveOutcome, { id }: ReserveRequest): outcome is Rese
 type Reserved = Extract<ReserveOutcome, { readonly id: string }>;
 
 /**
- * Gives back what counters charged without the gate's knowing: they failed without an answer, or they answered after it had given up
- * waiting, as a client may have kept the command until it was connected again, or the server hung. With a request id the
- * reservation is left for the next try to take over, unless the call passes without it.
+ * Sees to it that charges are given back that the counters may have made although the gate did not get an answer in time: the
+ * connection broke, the server hung, or the client kept the command until it was connected again.
+ *
+ * Where the call has a request id and was refused, the reservation is left as it is: the next try with that id takes it over.
  */
 function undoing(
   { settings, lostReserves }: Engine,
   counters: Pick<Counters, "settle">,
   request: ReserveRequest,
-): Told<ReserveOutcome> {
-  // Its caller is refused, and will come again.
+): StepListeners<ReserveOutcome> {
   const isLeft = request.idempotency !== undefined && settings.onCountersDown === "deny";
   if (isLeft || request.dryRun) return {};
   return {

@@ -19,7 +19,7 @@ export async function toldAdmit(engine: Engine, key: KeyRef, usage: Usage): Prom
 
 /** `settle` where somebody listens to each. */
 export function toldSettle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
-  const copied = plainActual(actual) ?? { ...actual }; // of a class too, which has its fields in getters
+  const copied = plainActual(actual) ?? { ...actual }; // `plainActual` also reads getters, which a spread does not copy
   return toldEnd(engine, given, (reservation) => settle(engine, reservation, actual), copied);
 }
 
@@ -35,7 +35,7 @@ async function toldEnd(
   actual?: Actual,
 ): Promise<Settlement> {
   const at = engine.settings.clock.now();
-  // What the call was settled for, whatever its caller does to either meanwhile.
+  // A copy: the caller may change the reservation while it is being settled.
   const reservation = asItIs(reservationFrom(given));
   const startedAt = performance.now();
   const settlement = await end(given);

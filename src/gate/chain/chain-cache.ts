@@ -10,18 +10,21 @@ import type { Directory } from "./directory.js";
 import { type KeyInUse, NO_EPOCH } from "./last-used.js";
 import { digestOfHash } from "./token.js";
 
-/** All chains of an org share one: when something of the org is written, all of them are out of date at once. */
+/** Whether the chains that share it are out of date. All chains of an org share one, so that a write to the org reaches them all at once. */
 interface Stamp {
   stale: boolean;
 }
 
-/** A chain as it was loaded by one reference, and how fresh it is. Both in one object: each object costs a call an access to memory. */
+/** A chain as it was loaded by its key id or by a token hash, and how fresh it is. One object for both, since each object costs a call an access to memory. */
 export class CachedChain extends CompiledChain implements KeyInUse {
   /** When the token it was found by ends, where that is one from before a rotation. */
   readonly tokenExpiresAt: number | undefined;
   loadedAt: number;
   stamp: Stamp;
-  /** A second, counted from 1970, in all of which the chain is fresh: the latest such second in which it was asked for. */
+  /**
+   * A second (its number since 1970) for which the chain was found fresh, from its beginning to its end. Further calls within it need
+   * no other check of the age.
+   */
   freshIn = -1;
   usePlace = 0;
   useEpoch = NO_EPOCH;
@@ -39,7 +42,7 @@ export class CachedChain extends CompiledChain implements KeyInUse {
     this.loadedAt = loadedAt;
   }
 
-  /** It was loaded again and is as it was: all that calls have worked out of it stays. */
+  /** Notes that it was loaded again and has not changed, so that what calls have computed from it is kept. */
   renew(stamp: Stamp, loadedAt: number): void {
     this.stamp = stamp;
     this.loadedAt = loadedAt;
@@ -56,15 +59,15 @@ interface Compiling {
 /** How often a load starts again because something was written meanwhile; then its answer is used but not kept. */
 const RELOADS_MAX = 3;
 
-/** A load that takes longer may never end, its connection gone without a word: later calls ask anew. */
+/** How long calls join a load that is under way. One that takes longer may have lost its connection and never end, so later calls start another. */
 const JOINED_MS = 1_000;
 
-/** Longer than that nobody waits for the directory. */
+/** How long a call waits for the directory. */
 const LOAD_MS = 10_000;
 
 interface Load {
   readonly writes: number;
-  /** By the clock of the process that only goes forward, in milliseconds. */
+  /** When it began, by `performance.now()`. */
   readonly since: number;
   readonly entry: Promise<CachedChain | undefined>;
 }
@@ -159,7 +162,7 @@ export class ChainCache {
       const [cache, name] =
         "hash" in ref ? [this.#byDigest, digestOfHash(ref.hash)] : [this.#byId, ref.keyId];
       if (found === undefined) {
-        cache.delete(name); // a clock that is set back would make it young again
+        cache.delete(name); // or else a clock that is set back would make the old chain look fresh
         return undefined;
       }
       const chain = parse(keyChainSchema, found, "chain");

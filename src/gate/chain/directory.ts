@@ -44,17 +44,16 @@ export const principalSchema: z.ZodType = z.looseObject({
 });
 
 /**
- * A directory of somebody's own, as a gate asks it: whom it does not know is undefined, and a person, a scope, or a key by its
- * id, is the one that it was asked for.
+ * A directory of the caller's, with a check of its answers: null becomes undefined, and whoever was asked for is who was found.
  *
- * @throws ValidationError naming the field, where it answers with something else: a defect of it, by which somebody would
- * have the roles or the limits of another, or be shown what another has used
+ * Its methods throw ValidationError, naming the field, where the answer is about another key, person or scope. Without the
+ * check, such a defect would give somebody the roles or limits of another, or show them what another has used.
  */
-export function heldToItsWord(directory: Directory): Directory {
+export function checkedDirectory(directory: Directory): Directory {
   return {
     async key(ref) {
       const found = (await directory.key(ref)) ?? undefined;
-      // What is no chain at all is told by the schema that it is parsed with.
+      // An answer that is no chain at all is left to the schema that the chain cache parses it with.
       const id = found?.key?.id;
       if ("keyId" in ref && id !== undefined && id !== ref.keyId)
         throw notAskedFor("chain.key.id", "the key");
@@ -72,7 +71,7 @@ export function heldToItsWord(directory: Directory): Directory {
       async scope(ref) {
         const found = (await directory.scope?.(ref)) ?? undefined;
         if (found === undefined) return undefined;
-        // A whole chain of a key has more, and what is not there may be null.
+        // A directory may answer with the whole chain of a key, and with null for what is not there.
         const parts = {
           org: found.org,
           project: found.project ?? undefined,

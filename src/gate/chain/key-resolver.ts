@@ -58,7 +58,7 @@ export function tokenEnded({ tokenExpiresAt }: CachedChain, now: number): boolea
   return tokenExpiresAt !== undefined && now >= tokenExpiresAt;
 }
 
-/** The id, where nothing else was said that the cache would pass over and {@link KeyResolver.load} refuse. */
+/** The key id, where `key` has no other field: {@link KeyResolver.load} refuses such a key, and the cache must not let it pass. */
 function keyIdAlone(key: { readonly keyId: string }): string | undefined {
   try {
     for (const field in key) if (field !== "keyId") return undefined;

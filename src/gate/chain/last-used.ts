@@ -10,15 +10,16 @@ const FLUSH_MS = 60_000;
 /** Keys in one commit. */
 const BATCH = 100;
 
-/** What a call has at hand of its key. */
+/** A key, and where its uses are noted. */
 export interface KeyInUse {
   readonly keyId: string;
-  // Where its uses are noted. Spares a call to look for that by the id, which is a fifth of a call where 10,000 keys are in use.
+  /** Its place in the list of uses. A look-up by id instead would take a fifth of a call where 10,000 keys are in use. */
   usePlace: number;
-  /** The epoch in which that was found; {@link NO_EPOCH} before its first use. */
+  /** The epoch for which `usePlace` holds; {@link NO_EPOCH} before the first use. */
   useEpoch: number;
 }
 
+/** Of a key that has no place yet. */
 export const NO_EPOCH = -1;
 
 /**
@@ -31,7 +32,7 @@ export class LastUsed {
   readonly #places = new Map<string, number>();
   readonly #usedAt: number[] = [];
   readonly #free: number[] = [];
-  /** A time in which no place is given back. */
+  /** Goes up whenever a place is given back: the places that keys remember from before may be another key's by now. */
   #epoch = 0;
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> = Promise.resolve();

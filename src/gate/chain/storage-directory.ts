@@ -24,8 +24,9 @@ export function storageDirectory(storage: Storage, clock: Clock): Directory {
       const found = { org, project: projectOf(project), holder, key: keyPart(key) };
       const isAway = !holder.active || (holder.expiresAt !== undefined && clock.now() >= holder.expiresAt);
       if (!key.revokedWithHolder || !isAway) return found;
-      // The holder's absence is why it stopped, and refuses it by itself; once they are back, it is a revoked key. Whoever asks
-      // may have read the clock before: with an end to come, nothing would refuse it.
+      // It was revoked because its holder left, so while they are away the reason to tell is `holder_removed`; once they are back, it is
+      // `key_revoked`. `active: false` also where their membership has just ended: whoever asks may have read the clock before that,
+      // and then nothing would refuse the key.
       return { ...found, holder: { ...holder, active: false }, key: { ...found.key, status: "active" } };
     },
 

@@ -22,7 +22,7 @@ export type Actor =
 /** Which conditions hold, as a caller says it; nothing said is nothing that holds. */
 export const conditionsSchema = recordOf(z.string(), z.boolean().optional()).optional();
 
-/** Either of the two fields, so that whoever gives none is not told of one of them alone. */
+/** Whether exactly one of the two fields is there. Asked first, so that the error names both fields and not one of them. */
 function isSomebody(actor: unknown): boolean {
   return Object.hasOwn(Object(actor), "userId") !== Object.hasOwn(Object(actor), "token");
 }
@@ -37,12 +37,12 @@ export const actorSchema = z
     ]),
   );
 
-/** Somebody of whom it is asked what they may do. */
+/** Somebody whose permissions are asked about. */
 export interface Asking {
   readonly principal: Principal;
   /**
-   * Whom the token was handed to, where that is not the holder. They reach through it what both may, so that a token
-   * made for somebody who is promoted later does not promote whoever made it. What is the holder's own is not theirs.
+   * Whom the token was handed to, where that is not the holder. Through it they may do what both of them may: when the holder is
+   * promoted later, whoever made the token for them is not. A permission of reach `own` does not make the holder's things theirs.
    */
   readonly issuer?: Principal;
   /** Which of the policy's conditions hold. */
@@ -51,7 +51,7 @@ export interface Asking {
 
 /** Somebody who acts in an org, as they are now. */
 export interface Acting extends Asking {
-  /** Who gets what they are handed: the user, or whoever has the token that they act with. */
+  /** Who gets a token that is issued to them: the user, or whoever the token that they act with was handed to. */
   readonly handedTo: string;
   /** The chain of the key that acts for them. */
   readonly chain?: KeyChain;
@@ -84,7 +84,7 @@ export async function resolveActor(
   if (home === undefined) throw refused(asked, "holder_removed");
   const record = await storage.get("key", chain.key.id);
   const hash = hashToken(actor.token);
-  // A rotation in between: whoever has the new token is not who has this one.
+  // Neither of the two hashes: the key was rotated between the two look-ups, so whether the token still works is asked again.
   if (record && record.hash !== hash && record.previousHash !== hash) {
     await chainOf(engine, actor.token, asked);
   }

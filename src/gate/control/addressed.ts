@@ -4,7 +4,7 @@ import type { Resource } from "../../policy/principal.js";
 import type { StandardPermission } from "../../policy/standard.js";
 import type { Storage } from "../../storage/storage.js";
 
-/** What one must be allowed to see a record at all. */
+/** The permission that it takes to see a record at all. */
 export const VIEWING = {
   project: "project.view",
   key: "key.view",

@@ -11,7 +11,7 @@ function meet(a: Segments, b: Segments): Segments | undefined {
   for (let i = 0; i < short.length; i++) {
     if (short[i] !== long[i] && short[i] !== "*" && long[i] !== "*") return undefined;
   }
-  // A `*` at the end of the longer one goes on, unless the other one, as long, ends there.
+  // Where the longer one has a `*`, the shorter one says what it may be; beyond the shorter one's end, which is a `*`, anything.
   return long.map((segment, i) => (segment === "*" ? (short[i] ?? "*") : segment));
 }
 
@@ -47,7 +47,7 @@ export function firstOutside(
   });
 }
 
-/** Two lists may have as many patterns in common as both their lengths multiplied. Nobody reads more of them than this. */
+/** Two lists may have as many patterns in common as the product of their lengths. More than this many are not worth computing. */
 const ENTRIES_MAX = 1_000;
 
 /**

@@ -20,7 +20,7 @@ export function firstBeyond(
   return firstReachBeyond(policy.spec, issuer ? [principal, issuer] : [principal], other, projectId);
 }
 
-/** The id of somebody who is not known yet, such as whoever will accept an invitation: longer than one may be. */
+/** Stands for the id of somebody who is not known yet, such as whoever will accept an invitation. Longer than an id may be, so nobody has it. */
 export const SOMEBODY = "somebody".padEnd(ID_MAX + 1, "-");
 
 /**
@@ -40,7 +40,7 @@ export function requireReach(
     throw new LimitError(field, `it comes with ${beyond}, which goes beyond what you may do yourself`);
 }
 
-/** The same of a role in the org alone. */
+/** As {@link requireReach}, for a role in the org. */
 export function requireOrgReach(
   policy: StandardPolicy,
   acting: Asking,

@@ -4,35 +4,36 @@ import type { Principal } from "../../policy/principal.js";
 import type { StandardPermission } from "../../policy/standard.js";
 import { OWNER } from "../chain/storage-directory.js";
 import type { Acting } from "./actor.js";
-import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantField } from "./ceiling.js";
+import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantChange } from "./ceiling.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 
-/** What of an actor bounds what they give. */
+/** The part of an actor that bounds what they may give. */
 type Bounded = Pick<Acting, "principal" | "issuer" | "chain">;
 
 /**
- * Holds what is given to a project against its org.
+ * Checks what is given to a project against its org.
  *
- * @param present what there is already, where that is changed
+ * @param change where a project that is there is changed
+ * @throws LimitError naming the field that is too much
  */
 export async function checkProject(
   draft: Draft,
   acting: Bounded,
   grant: Grant,
-  fields?: readonly GrantField[],
-  present?: Grant,
+  change?: GrantChange,
 ): Promise<void> {
   const [org, virtualModels] = await Promise.all([draft.get("org", draft.orgId), virtualModelsOf(draft)]);
   const own = acting.chain ? [keyBound(acting.chain.key)] : [];
-  checkCeiling(grant, { enclosing: org ? [orgBound(org)] : [], own, present, virtualModels }, fields);
+  checkCeiling(grant, { enclosing: org ? [orgBound(org)] : [], own, virtualModels }, change);
 }
 
 /**
- * Holds what is given to a member of a project against the project and its org, and what the actor has there. What a membership
- * does not say, as models, comes with it from the project.
+ * Checks what is given to a member of a project against the project, its org, and what the actor has there. What a membership
+ * has no field for, such as models, it gives as the project does.
  *
- * @param present what there is already, where that is changed
+ * @param change where a membership that is there is changed
+ * @throws LimitError naming the field that is too much
  */
 export async function checkMembership(
   control: Control,
@@ -40,13 +41,16 @@ export async function checkMembership(
   acting: Bounded,
   project: Records["project"],
   grant: MembershipGrant,
-  fields?: readonly GrantField[],
-  present?: MembershipGrant,
+  change?: GrantChange,
 ): Promise<void> {
-  checkCeiling(grant, { ...(await membershipCeiling(control, draft, acting, project)), present }, fields);
+  checkCeiling(grant, await membershipCeiling(control, draft, acting, project), change);
 }
 
-/** Holds more of a role, which is given for as long as a membership lasts and under its limits, against the same. */
+/**
+ * Checks a role that is more than the one before: it is given under the limits of a membership and for as long as that lasts.
+ *
+ * @throws LimitError as {@link checkMembership}
+ */
 export async function checkMoreOfRole(
   control: Control,
   draft: Draft,
@@ -75,9 +79,10 @@ async function membershipCeiling(
 type MembershipGrant = Pick<Records["projectMember"], "limits" | "expiresAt">;
 
 /**
- * Holds what is given to a key against its holder's membership, the project and the org, and what the actor has there.
+ * Checks what is given to a key against its holder's membership, the project, the org, and what the actor has there.
  *
- * @param present what there is already, where that is changed
+ * @param change where a key that is there is changed
+ * @throws LimitError naming the field that is too much
  */
 export async function checkKey(
   control: Control,
@@ -85,8 +90,7 @@ export async function checkKey(
   acting: Bounded,
   { projectId, userId }: { readonly projectId: string; readonly userId: string },
   grant: Grant,
-  fields?: readonly GrantField[],
-  present?: Grant,
+  change?: GrantChange,
 ): Promise<void> {
   const [org, project, member, membership, own, virtualModels] = await Promise.all([
     draft.get("org", draft.orgId),
@@ -101,10 +105,10 @@ export async function checkKey(
     ...(project ? [enclosingProject(control, own, project)] : []),
     ...(org ? [enclosingOrg(control, own, org)] : []),
   ];
-  checkCeiling(grant, { enclosing, own: own.bounds, present, virtualModels }, fields);
+  checkCeiling(grant, { enclosing, own: own.bounds, virtualModels }, change);
 }
 
-/** What a record of a key gives. Logging that is merely not off is no gift: it stays within whatever is above it. */
+/** What a key gives. `contentLogging: true` gives nothing: it only means that the key does not switch logging off. */
 export function grantOf({ limits, models, mcpServers, expiresAt, contentLogging }: Grant): Grant {
   return {
     limits,
@@ -115,15 +119,17 @@ export function grantOf({ limits, models, mcpServers, expiresAt, contentLogging 
   };
 }
 
+/** What the actor has of their own. */
 interface Own {
+  /** Bounds that they are under. */
   readonly bounds: readonly Bound[];
-  /** Who could move what encloses a gift, each of them. */
+  /** The principals as whom they could change what encloses a grant; a change needs the permission of all of them. */
   readonly movers: readonly Principal[];
 }
 
 /**
- * What the actor has only under a bound: through a key what the key has, as a member what the membership has. Whoever was handed
- * somebody else's token is under their own membership too.
+ * The bounds that an actor is under: of the key that they act through, of their membership, and, where they were handed somebody
+ * else's token, of that one's membership too.
  */
 async function ownOf(draft: Draft, { principal, issuer, chain }: Bounded, projectId: string): Promise<Own> {
   const membershipOf = async ({ userId, orgRole }: Principal, whose: string): Promise<Bound[]> => {
@@ -136,7 +142,7 @@ async function ownOf(draft: Draft, { principal, issuer, chain }: Bounded, projec
   const issuers = issuer
     ? await membershipOf(issuer, "the membership of whoever the token was handed to")
     : [];
-  // Nobody gets out of their own bounds by a token, so what they may move as themselves counts, where they are under any.
+  // Whoever is under a bound as a member may act without the token in the next step. So what they may change as themselves counts.
   const { via: _, ...person } = issuer ?? principal;
   const isBound = (issuer ? issuers : holders).length > 0;
   return {
@@ -150,8 +156,8 @@ function orgBound({ limits, contentLogging }: Records["org"]): Bound {
 }
 
 /**
- * A project, as what is given in it is held against it. Whoever may change it could let it keep their key or their member to
- * their own bounds, and then take that away.
+ * The bound of a project on what is given in it. An actor who may change the project could rely on its limits to give a wide key,
+ * and then lift those limits: hence `isMovable`.
  */
 function enclosingProject(control: Control, own: Own, project: Records["project"]): Bound {
   return { ...projectBound(project), isMovable: mayChange(control, own, "project.update", project.id) };
@@ -162,7 +168,7 @@ function enclosingOrg(control: Control, own: Own, org: Records["org"]): Bound {
   return { ...orgBound(org), isMovable: mayChange(control, own, "org.update") };
 }
 
-/** A holder's membership. An owner's does not end them, and can be taken away from the keys that are under it. */
+/** The bound of a holder's membership. An owner's membership does not end their keys, and it can be removed while the keys stay. */
 function enclosingMembership({ limits, expiresAt }: MembershipGrant, isOwners: boolean): Bound {
   const end = isOwners ? undefined : expiresAt;
   return { ...memberBound({ limits, expiresAt: end }, "the holder's membership"), isMovable: isOwners };

@@ -14,21 +14,19 @@ export interface Grant {
   readonly contentLogging?: boolean | undefined;
 }
 
-/** What a grant is held against. */
+/** What a grant must not exceed. */
 export interface Bound extends Grant {
   /** Whose it is, for people: `the project`. */
   readonly of: string;
-  /** Whether the actor may move it: then it keeps nobody to what the actor has. */
+  /** Whether the actor may change it. Then it cannot be relied on to keep a grant within what the actor has. */
   readonly isMovable?: boolean;
 }
 
 export interface Ceiling {
-  /** Bounds that hold for whatever is given all the same: of the org, the project, the holder's membership. */
+  /** Bounds that apply to whatever is given, beside its own fields: those of the org, the project, the holder's membership. */
   readonly enclosing: readonly Bound[];
-  /** What the actor has only under these bounds, and so can hand on only under them. */
+  /** Bounds that the actor is under, so that what they give has to be under them too. */
   readonly own?: readonly Bound[];
-  /** What there is already. What is no wider than it is taken away, not given, whatever the actor has. */
-  readonly present?: Grant | undefined;
   /** Alias to targets, for lists of models. */
   readonly virtualModels?: VirtualModels;
 }
@@ -37,23 +35,28 @@ export interface Ceiling {
 export const GRANT_FIELDS = ["limits", "models", "mcpServers", "expiresAt", "contentLogging"] as const;
 export type GrantField = (typeof GRANT_FIELDS)[number];
 
+/** How a write changes what a record gives. */
+export interface GrantChange {
+  /** The fields that it gives. */
+  readonly fields: readonly GrantField[];
+  /** What the record gives before the write. A field that is no wider after it gives nothing new, so the actor's own bounds do not matter. */
+  readonly present: Grant;
+}
+
 /**
- * The one rule of every door: nobody gives more than what encloses it, or than they have themselves.
+ * The one rule for every write that gives somebody something: nobody gives more than what encloses it, or than they have.
  *
- * What a grant says must not exceed what encloses it; what it leaves out is inherited, so that is within. What the actor
- * has only under a bound must stay under it: by the grant's own words or by what encloses it, unless the actor could move
- * that out of the way in the next step.
+ * - What a grant says must not exceed what encloses it. A field that it leaves out is inherited, and so does not.
+ * - Where the actor is under a bound, what they give must be under it too: by the grant's own fields, or by what encloses it,
+ *   unless the actor could change that in a next step.
  *
- * @param grant everything that is given once the write is done
- * @param fields those of it that the write gives
+ * @param grant all that is given once the write is done
+ * @param change what of that is changed; without it, all of it is given anew
  * @throws LimitError naming the field that is too much
  */
-export function checkCeiling(
-  grant: Grant,
-  ceiling: Ceiling,
-  fields: readonly GrantField[] = GRANT_FIELDS,
-): void {
-  const { enclosing, own = [], present, virtualModels = {} } = ceiling;
+export function checkCeiling(grant: Grant, ceiling: Ceiling, change?: GrantChange): void {
+  const { enclosing, own = [], virtualModels = {} } = ceiling;
+  const { fields = GRANT_FIELDS, present } = change ?? {};
   const inForce = [grant, ...enclosing.filter(({ isMovable }) => !isMovable)];
   for (const field of fields) {
     const { within, cover } = CHECKS[field];
@@ -77,9 +80,9 @@ function keeps(check: () => void): boolean {
 type VirtualModels = Readonly<Record<string, readonly string[]>>;
 
 interface Check {
-  /** What is said does not exceed the bound. */
+  /** Throws where a field of the grant exceeds the bound. */
   within(grant: Grant, bound: Bound, virtualModels: VirtualModels): void;
-  /** Among all that is in force something keeps to the bound. */
+  /** Throws where nothing of all that is in force keeps within the bound. */
   cover(inForce: readonly Grant[], bound: Bound, virtualModels: VirtualModels): void;
 }
 
@@ -135,14 +138,15 @@ function endOf({ expiresAt = Number.POSITIVE_INFINITY }: Grant): number {
 /** One number of a scope's limits. */
 interface Entry {
   readonly path: string;
-  /** What it counts and how long: numbers of the same kind compare. All budgets are of one kind. */
+  /** The name of the limit, or `budget`: only numbers of the same kind can be compared. */
   readonly kind: string;
-  /** Only for budgets: how long a period is, against others. */
+  /** Only for budgets: the length of the period, as a rank among all of them. */
   readonly length: number;
   readonly max: number;
   readonly perModel: string | undefined;
   /** Whether it counts calls on the customer's own provider key too. */
   readonly countByok: boolean;
+  /** Whether it is enforced: a limit in shadow mode bounds nobody. */
   readonly binds: boolean;
 }
 

@@ -18,10 +18,10 @@ import { type Addressed, addressed, type Ref, requireVersion, resourceOf, VIEWIN
 import { deniedDoerOf, doerOf, Hidden, reasonOfDenial } from "./denial.js";
 import { Draft, type Subject } from "./draft.js";
 
-/** How often a write begins again because another process wrote to the org meanwhile. Each time somebody gets ahead. */
+/** How often a write begins again because another process wrote to the org meanwhile. Each time, that other write was done. */
 const ATTEMPTS_MAX = 50;
 
-/** How often a conflict must repeat itself before it is believed, where no other write of the org explains it. */
+/** How often a conflict that no other write of the org explains has to come before it is told to the caller. */
 const UNKNOWN_CONFLICTS_MAX = 3;
 
 /** What one write is: what it asks for, and what the audit trail says of it. */
@@ -56,7 +56,7 @@ export class Control {
   }
 
   /**
-   * Looks at the token that acts before anything is looked up for it: one that does not work learns nothing of what there is.
+   * Checks the token that acts, before any record is looked up for it: an answer must not tell a token that does not work what exists.
    *
    * @throws PermissionError where it does not work
    */
@@ -167,7 +167,7 @@ export class Control {
 
   /**
    * Runs one write to its end: it reads, decides and is committed with its audit event, or begins again where another
-   * process got ahead. Then the next call sees it.
+   * process wrote to the org first. When it resolves, the next call sees what was written.
    */
   async transact<T>(
     orgId: string,
@@ -189,17 +189,17 @@ export class Control {
           draft.emit(this.engine.events);
           return result;
         } catch (error) {
-          // It may be done all the same, only the answer was lost: to begin again would be to do it twice.
+          // The commit may be done and only its answer lost. Beginning again could do it twice.
           if (isSent && !isTollgateError(error)) {
             this.engine.chains.forgetOrg(orgId);
             throw error;
           }
-          const moved = (await this.storage.get("trail", orgId))?.version !== draft.trail?.version;
-          // What was decided on is no longer so, whichever way it was decided.
-          if (moved && attempts < ATTEMPTS_MAX) continue;
-          // The trail does not know of everything: a key deleted here may have been used just now.
+          const isOvertaken = (await this.storage.get("trail", orgId))?.version !== draft.trail?.version;
+          // Another write came first, so what this one has read, and refused or allowed, may be wrong by now.
+          if (isOvertaken && attempts < ATTEMPTS_MAX) continue;
+          // Not every change raises the version of the trail: when a key was last used does not, and a delete of the key conflicts with it.
           if (isTollgateError(error, "conflict") && attempts < UNKNOWN_CONFLICTS_MAX) continue;
-          if (moved)
+          if (isOvertaken)
             throw new ConflictError(`org ${JSON.stringify(orgId)} is being written to by others; try again`);
           await this.#recordDenial(orgId, acting, action, subject, error);
           throw error instanceof Hidden ? error.shown : error;

@@ -3,7 +3,7 @@ import { masked } from "../../model/masked.js";
 import type { Acting } from "./actor.js";
 import type { Doer } from "./draft.js";
 
-/** A denial that the actor is told of as if there was no such record. */
+/** A denial of which the actor is told as if there were no such record. */
 export class Hidden extends Error {
   /** What the actor is told. */
   readonly shown: NotFoundError;
@@ -31,7 +31,7 @@ export function doerOf({ principal: { userId, via } }: Acting): Doer {
   return { userId, keyId: via?.keyId };
 }
 
-/** Of an attempt that was denied. Somebody who is not in the org is nobody known: what was said to be their id may be a token. */
+/** Who made an attempt that was denied. Of somebody who is not in the org the id is masked: a token may have been given in its place. */
 export function deniedDoerOf(acting: Acting): Doer {
   const { userId, keyId } = doerOf(acting);
   const isKnown = acting.principal.orgRole !== undefined;

@@ -21,7 +21,7 @@ export interface Doer {
 /** Most changes that one audit event tells of: a large deletion has several. */
 const CHANGES_MAX = 200;
 
-/** A record as it is made: the version comes with it. */
+/** A new record, but for its version, which a draft adds. */
 type Made<K extends RecordKind> = Omit<Records[K], "version">;
 
 /** What changes of a record; `undefined` takes an optional field away. */
@@ -30,8 +30,8 @@ type Patch<K extends RecordKind> = { readonly [F in keyof Made<K>]?: Made<K>[F] 
 /**
  * One write of an org on its way: what it reads, what it changes, what it tells once it is done.
  *
- * INVARIANT: every write of an org raises the version of its trail. So of two writes that began in the same state only
- * one is done: what a write has read, and found allowed, still is so at its commit.
+ * INVARIANT: every write of an org raises the version of its trail, and expects the one that it began with. So of two writes
+ * that began in the same state only one is done, and what a write has read and decided on still holds at its commit.
  */
 export class Draft {
   readonly orgId: string;
@@ -102,7 +102,7 @@ export class Draft {
     ];
   }
 
-  /** The commit of an attempt that was denied: nothing but its audit event. What was named may not exist, and be a token. */
+  /** The commit of an attempt that was denied: its audit event alone. Ids are masked, since a token may have been given in place of one. */
   denial(by: Doer, action: string, { kind, id, projectId }: Subject, reason: string): Change[] {
     const subject = { kind, id: masked(id), projectId: projectId && masked(projectId) };
     return this.#trailChanges([{ by, action, subject, changes: [], outcome: "denied", reason }]);
@@ -121,7 +121,7 @@ export class Draft {
       expectedVersion: before?.version ?? 0,
       record: after,
     } as unknown as Change);
-    if (kind === "keyUse") return; // no one's doing: it goes with its key
+    if (kind === "keyUse") return; // nobody's act: it is removed along with its key
     this.#audited.push({
       kind,
       id,

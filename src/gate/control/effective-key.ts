@@ -98,8 +98,8 @@ export async function effectiveKey(
 
 function effectiveLimit(limit: Limit, all: readonly Limit[]): EffectiveLimit {
   const { scope, scopeId, meter, max, window, perModel, mode } = limit;
-  // Counts of an outer scope hold those of an inner one, so that a lower max outside is reached first; without calls on the
-  // customer's own provider keys they hold no count with them.
+  // What a scope counts, the scopes around it count too, so a lower max out there is reached first. Not where it leaves out calls on
+  // the customer's own provider keys and this limit counts them.
   const lower = all
     .slice(0, all.indexOf(limit))
     .filter((other) => other.mode === "enforce" && other.field === limit.field && other.max <= max)

@@ -40,13 +40,13 @@ export function patchOf<T extends object, C extends keyof T = never>(
   return Object.fromEntries(cleared);
 }
 
-/** Which of the things that can be given an input gives. */
+/** The fields of an input that give something. */
 export function grantedBy(input: object): GrantField[] {
   return GRANT_FIELDS.filter((field) => Reflect.get(input, field) !== undefined);
 }
 
 /**
- * Refuses an end that is over before it begins: most likely seconds, where milliseconds were meant.
+ * Refuses an end that lies in the past: most likely, seconds were given where milliseconds are meant.
  *
  * @throws ValidationError naming `field`
  */
@@ -59,7 +59,7 @@ export function requireLater(field: string, moment: number | undefined, now: num
 }
 
 /**
- * Refuses to move an end to before what ends was made, for the same reason. One that is over, but not as long, ends it now.
+ * Refuses an end from before the record was made, for the same reason. A later one that lies in the past is fine: it ends it now.
  *
  * @throws ValidationError naming `field`
  */
@@ -71,7 +71,7 @@ export function requireSinceMade(field: string, end: number | null | undefined, 
   }
 }
 
-/** Whether something that has ended begins again, with an end that is given: then it is given again, all of it. */
+/** Whether something that has ended is made to begin again, by a later end or none. All of it then counts as given, not the end alone. */
 export function beginsAgain(
   endedAt: number | undefined,
   end: number | null | undefined,

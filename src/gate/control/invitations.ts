@@ -19,7 +19,7 @@ import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { orgField, requireLater, versionField } from "./fields.js";
 import { newId } from "./new-id.js";
-import type { OrgMember } from "./org-members.js";
+import { type OrgMember, requireNotIn } from "./org-members.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
 import { type ProjectMember, projectIn, withRole } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
@@ -156,7 +156,7 @@ export function invitationsOf(control: Control): Invitations {
           let createdAt = draft.now;
           for (const grant of projects) {
             const project = await checkProjectGrant(draft, acting, given, grant, invitee);
-            createdAt = Math.max(createdAt, project.createdAt); // on the clock of whoever made it
+            createdAt = Math.max(createdAt, project.createdAt); // the clock of another process may be ahead
           }
           if (userId !== undefined) await requireNotIn(draft, userId);
           const token = createToken(prefix);
@@ -227,7 +227,7 @@ export function invitationsOf(control: Control): Invitations {
 
         const { invitedBy, role, membershipExpiresAt: expiresAt } = invitation;
         const principal = await engine.directory.principal(invitedBy, orgId);
-        // Under the conditions under which they invited: of those that hold for them now nobody knows.
+        // With the conditions that held when they invited: which hold for them now is not known here.
         const inviter = {
           principal: principal ?? { userId: invitedBy, orgId, projectRoles: {} },
           conditions: Object.fromEntries((invitation.conditions ?? []).map((name) => [name, true])),
@@ -267,18 +267,12 @@ export function invitationsOf(control: Control): Invitations {
   };
 }
 
-/** The project is gone, the inviter may not add to it, or not so much; or the time is over before it began. */
+/** The project is gone, the inviter may not add members to it or not give that much, or the membership would have ended already. */
 const REASONS_NOT_TO_GRANT = [NotFoundError, PermissionError, LimitError, ValidationError];
 
 function invitationAt(invitation: Records["invitation"], now: number): Invitation {
   const view = viewOf("invitation", invitation);
   return view.status === "pending" && now >= view.expiresAt ? { ...view, status: "expired" } : view;
-}
-
-async function requireNotIn(draft: Draft, userId: string): Promise<void> {
-  if (await draft.get("orgMember", membershipId(draft.orgId, userId))) {
-    throw new ConflictError(`user ${JSON.stringify(userId)} is in the org already`);
-  }
 }
 
 /** A project that was deleted and made again under its id is not the one that was meant. */

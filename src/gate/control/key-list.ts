@@ -15,6 +15,11 @@ export type Key = View<"key"> & {
   readonly lastUsedAt?: number;
 };
 
+/** A key as callers see it, with the moment of its last use. */
+export function keyView(key: Records["key"], lastUsedAt: number | undefined): Key {
+  return { ...viewOf("key", key), ...(lastUsedAt !== undefined && { lastUsedAt }) };
+}
+
 /** One page of the keys that the actor may see and that a query asks for. */
 export async function listKeys(control: Control, query: Query): Promise<Listed<Key>> {
   const { engine, storage } = control;
@@ -33,15 +38,12 @@ export async function listKeys(control: Control, query: Query): Promise<Listed<K
   const { items, next } = await listPage(storage, "key", whereOf(control, query, acting), query, keep);
   const usedAt = (await engine.lastUsed?.of(items.map(({ id }) => id))) ?? [];
   return {
-    items: items.map((key, i) => {
-      const lastUsedAt = usedAt[i];
-      return { ...viewOf("key", key), ...(lastUsedAt !== undefined && { lastUsedAt }) };
-    }),
+    items: items.map((key, i) => keyView(key, usedAt[i])),
     ...(next !== undefined && { next }),
   };
 }
 
-/** What the storage can look for. Who sees only their own keys need not be shown past everybody's. */
+/** What the storage can look for. For an actor who may see only their own keys it looks for those alone, not through everybody's. */
 function whereOf({ policy }: Control, { orgId, projectId, userId, status }: Query, acting: Acting) {
   const { principal, conditions } = acting;
   const visible = policy.visible(principal, "key.view", conditions);

@@ -12,7 +12,7 @@ import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { type EffectiveKey, effectiveKey } from "./effective-key.js";
 import { beginsAgain, grantedBy, patchOf, requireLater, requireSinceMade } from "./fields.js";
-import { type Key, listKeys } from "./key-list.js";
+import { type Key, keyView, listKeys } from "./key-list.js";
 import {
   keyCreateSchema,
   keyEffectiveSchema,
@@ -92,7 +92,7 @@ export function keysOf(control: Control): Keys {
 
   async function seen(key: Records["key"]): Promise<Key> {
     const [lastUsedAt] = (await engine.lastUsed?.of([key.id])) ?? [];
-    return { ...viewOf("key", key), ...(lastUsedAt !== undefined && { lastUsedAt }) };
+    return keyView(key, lastUsedAt);
   }
 
   return {
@@ -151,10 +151,10 @@ export function keysOf(control: Control): Keys {
           ...grantOf({ ...key, ...patch }),
           ...(contentLogging !== undefined && { contentLogging }),
         };
-        const [fields, before] = beginsAgain(key.expiresAt, given.expiresAt, draft.now)
-          ? []
-          : [grantedBy(given), grantOf(key)];
-        await checkKey(control, draft, acting, key, grant, fields, before);
+        const change = beginsAgain(key.expiresAt, given.expiresAt, draft.now)
+          ? undefined
+          : { fields: grantedBy(given), present: grantOf(key) };
+        await checkKey(control, draft, acting, key, grant, change);
         return seen(draft.replace("key", key, patch));
       });
     },

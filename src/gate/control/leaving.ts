@@ -11,8 +11,8 @@ export async function requireOtherOwner(draft: Draft, userId: string): Promise<v
 }
 
 /**
- * Revokes the keys of somebody in projects that they leave, so that coming back does not bring back keys that may have
- * gone anywhere meanwhile.
+ * Revokes the keys of somebody in projects that they leave. If they come back, those keys do not work again: meanwhile anybody may
+ * have got hold of them.
  */
 export async function revokeKeysLeft(
   draft: Draft,
@@ -26,7 +26,7 @@ export async function revokeKeysLeft(
   }
 }
 
-/** Revokes the invitations that only somebody who leaves the org may accept, so that they do not come back by an older one. */
+/** Revokes the pending invitations for somebody who leaves the org, so that they cannot come back by an older one. */
 export async function revokeInvitationsFor(draft: Draft, userId: string): Promise<void> {
   for (const invitation of await draft.find("invitation", { status: "pending" })) {
     if (invitation.userId === userId) draft.replace("invitation", invitation, { status: "revoked" });

@@ -39,7 +39,8 @@ export function ledgerOf(control: Control): LedgerReports {
       const report = (within: readonly ReportScope[]) => ledger.report({ ...query, timeZone }, within);
       const within = await visibleScopes(control, acting, query);
       if (within.length > 0) return report(within);
-      // Where a part is not named, that of somebody else stands for it: the usage of an org as such is nothing that one has a role for.
+      // They may see nothing of it. Whether that is a denial or an empty report is asked as for somebody else's usage, where the query
+      // names no project or user: the usage of an org as a whole is no resource that a role could have a permission for.
       const asked = { orgId, projectId: projectId ?? SOMEBODY, userId: userId ?? SOMEBODY };
       return control.read(PERMISSION, asked, () => report([]), placeOf({ orgId, projectId }));
     },

@@ -61,9 +61,7 @@ export function orgMembersOf(control: Control): OrgMembers {
       const ask = { action: "orgMember.add", permission: "orgMember.add" } as const;
       return control.write(ask, { orgId }, { kind: "orgMember", id }, async (draft, acting) => {
         requireOrgReach(policy, acting, { userId, orgId, role });
-        if (await draft.get("orgMember", id)) {
-          throw new ConflictError(`user ${JSON.stringify(userId)} is in the org already`);
-        }
+        await requireNotIn(draft, userId);
         const made = { id, orgId, createdAt: draft.now, userId, role };
         return viewOf("orgMember", draft.create("orgMember", made));
       });
@@ -86,7 +84,7 @@ export function orgMembersOf(control: Control): OrgMembers {
         const present = await memberIn(draft, userId);
         requireVersion("orgMember", present, version);
         for (const one of [present.role, role]) requireOrgReach(policy, acting, { userId, orgId, role: one });
-        // A role that the policy does not know counts for nothing, in projects neither. What they have there begins to count now.
+        // With an org role that the policy does not know, their project roles counted for nothing. They begin to count with this write.
         if (!Object.hasOwn(policy.spec.orgRoles, present.role)) {
           for (const { projectId, role: projectRole } of await draft.find("projectMember", { userId })) {
             const target = withRole({ ...present, role }, projectId, projectRole);
@@ -121,6 +119,13 @@ export function orgMembersOf(control: Control): OrgMembers {
       });
     },
   };
+}
+
+/** @throws ConflictError where somebody is in the draft's org already */
+export async function requireNotIn(draft: Draft, userId: string): Promise<void> {
+  if (await draft.get("orgMember", membershipId(draft.orgId, userId))) {
+    throw new ConflictError(`user ${JSON.stringify(userId)} is in the org already`);
+  }
 }
 
 async function memberIn(draft: Draft, userId: string): Promise<Records["orgMember"]> {

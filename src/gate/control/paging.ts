@@ -41,7 +41,8 @@ export async function listPage<K extends RecordKind>(
 ): Promise<Listed<Records[K]>> {
   const items: Records[K][] = [];
   let last = after;
-  // One more than the page has: whether there is another must be known. Who may see little of much would wait long for small parts.
+  // Finds one more than the page has, to know whether there is a next one. Doubles from then on: where the actor may see few of many
+  // records, small steps would take long.
   for (let size = limit + 1; ; size = Math.min(2 * size, LIMIT_MAX + 1)) {
     const found = await storage.find(kind, where, { after: last, limit: size });
     for (const record of found) {

@@ -83,7 +83,7 @@ type Member = z.infer<z.ZodObject<typeof member>>;
 export function projectMembersOf(control: Control): ProjectMembers {
   const { policy } = control;
 
-  /** Every write to a membership: somebody with more than the actor is out of their reach. */
+  /** Writes to a membership, where its member may not do more than the actor. */
   function writeTo<T>(
     { orgId, projectId, userId }: Member,
     version: number | undefined,
@@ -91,7 +91,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
     attempt: (present: Records["projectMember"], draft: Draft, acting: Acting) => Promise<T>,
   ): Promise<T> {
     const id = membershipId(orgId, projectId, userId);
-    // An end is given when somebody is added, so whoever may add may move it.
+    // Whoever may add a member says when the membership ends, so the same permission is needed to change that.
     const permission = verb === "setExpiry" ? "projectMember.add" : (`projectMember.${verb}` as const);
     const ask: Ask = { action: `projectMember.${verb}`, permission };
     return control.write(
@@ -145,12 +145,9 @@ export function projectMembersOf(control: Control): ProjectMembers {
       return writeTo(of, version, "setRole", async (present, draft, acting) => {
         const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
         if (orgMember) {
-          const [before, after] = [present.role, role].map((as) => withRole(orgMember, of.projectId, as));
-          if (
-            before &&
-            after &&
-            firstBeyond(policy, { principal: before }, after, of.projectId) !== undefined
-          ) {
+          const before = withRole(orgMember, of.projectId, present.role);
+          const after = withRole(orgMember, of.projectId, role);
+          if (firstBeyond(policy, { principal: before }, after, of.projectId) !== undefined) {
             requireReach(policy, acting, after, "role", of.projectId);
             await checkMoreOfRole(control, draft, acting, await projectIn(draft, of.projectId), present);
           }
@@ -164,7 +161,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
       return writeTo(of, version, "setLimits", async (present, draft, acting) => {
         const patch = { limits: limits ?? undefined };
         const project = await projectIn(draft, of.projectId);
-        await checkMembership(control, draft, acting, project, patch, ["limits"], present);
+        await checkMembership(control, draft, acting, project, patch, { fields: ["limits"], present });
         return viewOf("projectMember", draft.replace("projectMember", present, patch));
       });
     },
@@ -178,10 +175,10 @@ export function projectMembersOf(control: Control): ProjectMembers {
         if (orgMember)
           requireReach(policy, acting, withRole(orgMember, of.projectId, present.role), "role", of.projectId);
         const project = await projectIn(draft, of.projectId);
-        const [fields, before] = beginsAgain(present.expiresAt, expiresAt, draft.now)
-          ? []
-          : [["expiresAt"] as const, present];
-        await checkMembership(control, draft, acting, project, { ...present, ...patch }, fields, before);
+        const change = beginsAgain(present.expiresAt, expiresAt, draft.now)
+          ? undefined
+          : { fields: ["expiresAt"] as const, present };
+        await checkMembership(control, draft, acting, project, { ...present, ...patch }, change);
         return viewOf("projectMember", draft.replace("projectMember", present, patch));
       });
     },

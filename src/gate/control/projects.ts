@@ -110,7 +110,8 @@ export function projectsOf(control: Control): Projects {
         { id: projectId, orgId, version },
         async (project, draft, acting) => {
           const patch = patchOf(given, ["limits"]);
-          await checkProject(draft, acting, { ...project, ...patch }, grantedBy(given), project);
+          const change = { fields: grantedBy(given), present: project };
+          await checkProject(draft, acting, { ...project, ...patch }, change);
           return viewOf("project", draft.replace("project", project, patch));
         },
       );

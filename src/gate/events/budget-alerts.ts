@@ -1,13 +1,14 @@
 import { LRUCache } from "lru-cache";
 import type { Charges } from "../../admission/charge.js";
-import type { Limit } from "../../admission/limit.js";
+import { countName, type Limit } from "../../admission/limit.js";
 import type { Period } from "../../admission/period.js";
 import { readingAfter } from "../call/admission.js";
 import { type CallContext, contextOf, type GateEventHub } from "./events.js";
 
 /**
- * Periods of budgets remembered at least: four for each key of the 10,000 whose chains are kept by default. One that falls out
- * may be told of twice, and with every call where more have reached a threshold than are remembered; none goes untold.
+ * The least number of budget periods that are remembered: four for each of the 10,000 keys whose chains are kept by default. A
+ * period that is forgotten may be told of twice (with every call, where more periods than these have reached a threshold), but
+ * none goes untold.
  */
 const LEAST_BUDGETS = 40_000;
 
@@ -17,30 +18,30 @@ export class BudgetAlerts {
   readonly #maxBudgets: number;
   /** The highest threshold told, by budget and period. */
   #told: LRUCache<string, number> | undefined;
-  /** The limit by which each budget was charged last: one of a settle may have been raised since. Kept while somebody listens. */
+  /** Each budget as it was when it was last charged: a settle may bring an older limit, raised since. Kept while somebody listens. */
   #latest: LRUCache<string, Limit> | undefined;
 
-  /** @param maxKeys chains kept: who keeps those of more keys has more budgets */
+  /** @param maxKeys how many chains the gate keeps: with more keys there are more budgets */
   constructor(events: GateEventHub, maxKeys: number) {
     this.#events = events;
     this.#maxBudgets = Math.max(LEAST_BUDGETS, maxKeys);
   }
 
-  /** Looks at what a charge left on the counts, by the limits as they are. */
+  /** Looks at the counts after a charge, against the limits of the charge. */
   look(charges: Charges, used: readonly number[], now: number, context: CallContext): void {
     if (!this.#events.wants("budgetThreshold")) return;
     this.#latest ??= new LRUCache({ max: this.#maxBudgets });
     for (const limit of charges.limits) {
-      if (limit.meter === "cost") this.#latest.set(budgetName(limit), limit);
+      if (limit.meter === "cost") this.#latest.set(countName(limit), limit);
     }
     this.#tell(charges, used, now, context);
   }
 
-  /** Looks at what a settle left on them. A call that was admitted under another max wakes nobody for that one. */
+  /** Looks at the counts after a settle, against the limits as they were last charged: the call may have been admitted under another max. */
   lookAfter(charges: Charges, used: readonly number[], now: number, context: CallContext): void {
     if (!this.#events.wants("budgetThreshold")) return;
     const limits = charges.limits.map((limit) =>
-      limit.meter === "cost" ? (this.#latest?.get(budgetName(limit)) ?? limit) : limit,
+      limit.meter === "cost" ? (this.#latest?.get(countName(limit)) ?? limit) : limit,
     );
     this.#tell({ limits, periods: charges.periods }, used, now, context);
   }
@@ -55,7 +56,7 @@ export class BudgetAlerts {
       const { alertAt, max } = limit;
       if (alertAt === undefined) continue;
       for (const threshold of alertAt) {
-        // A quotient of integers is the nearest double to the share; a product with the threshold may lie just above.
+        // Divided, since `max * threshold` may be rounded to just above a count that has reached it.
         if (!((used[i] ?? 0) / max >= threshold)) break; // they ascend; 0 / 0 is NaN and reaches none
         if (this.#isNew(limit, periods[i], threshold)) {
           const reading = readingAfter(limit, periods[i], used[i] ?? 0, now);
@@ -72,15 +73,11 @@ export class BudgetAlerts {
 
   #isNew(limit: Limit, period: Period | undefined, threshold: number): boolean {
     // With the max: a budget that was raised after an alert is told of again.
-    const name = `${budgetName(limit)} ${period?.index} ${limit.max}`;
+    const name = `${countName(limit)} ${period?.index} ${limit.max}`;
     this.#told ??= new LRUCache({ max: this.#maxBudgets }); // at the first alert: it takes its memory at once
     const told = this.#told.get(name);
     if (told !== undefined && told >= threshold) return false;
     this.#told.set(name, threshold);
     return true;
   }
-}
-
-function budgetName({ scopeKey, field }: Limit): string {
-  return `${scopeKey} ${field}`;
 }

@@ -5,7 +5,7 @@ import { contextOf, type GateEventHub } from "./events.js";
 /** How long before its end a key is told of. */
 const EXPIRY_NOTICE_MS = 604_800_000;
 
-/** Keys remembered. One that falls out may be told of twice; none goes untold. */
+/** How many keys are remembered. One that is forgotten may be told of twice, but none goes untold. */
 const KEYS_MAX = 10_000;
 
 /** Tells once of each key in use that ends within a week. Every process tells for itself. */

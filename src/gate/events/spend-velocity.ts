@@ -7,13 +7,13 @@ import { type CallContext, contextOf, type GateEventHub } from "./events.js";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Parts of a window. Spending is kept in those and the one that has begun: a window reaches back at most one part too far. */
+/** A window is kept in so many parts, and one more that has just begun: what is summed up reaches back at most one part too far. */
 const PARTS = 12;
 
-/** The least that an average is taken for, so that a key that spent nothing before has a pace that JSON can tell. */
+/** An average of zero is taken for this much, so that `times` of a key that spent nothing before is not infinite. */
 const LEAST_NANO_USD = 1;
 
-/** Keys watched at least. One that falls out begins anew, without a history. */
+/** The least number of keys that are watched. One that is forgotten starts again without a history. */
 const LEAST_KEYS = 10_000;
 
 /**
@@ -65,7 +65,7 @@ export class SpendPace {
   readonly #maxKeys: number;
   #keys: LRUCache<string, KeyPace> | undefined;
 
-  /** @param maxKeys chains kept: who keeps those of more keys has more to watch */
+  /** @param maxKeys how many chains the gate keeps: with more keys there is more to watch */
   constructor(events: GateEventHub, velocity: Velocity, maxKeys: number) {
     this.#events = events;
     this.#velocity = velocity;

@@ -6,12 +6,12 @@ import type { Degraded, Reservation } from "../call/reservation.js";
 import type { Engine } from "../engine.js";
 import { type GuardedCounters, guarded } from "./guarded-counters.js";
 
-/** The counters that hold a reservation: those it was made by, or the store, which takes over what was counted locally. */
+/** The counters that hold a reservation: this process' own, while it was counted locally and not handed over yet; else the gate's. */
 export function countersOf(engine: Engine, { id, degraded }: Reservation): GuardedCounters {
   return degraded === "local" && engine.local.keeps(id) ? engine.local : guarded(engine.settings);
 }
 
-/** What the gate does while its counters do not answer, told to whoever listens. */
+/** Notes that the counters did not answer, emits `degraded`, and returns what the gate does now. */
 export function degrade(engine: Engine, now: number, error: CountersUnavailableError): "deny" | Degraded {
   const { onCountersDown } = engine.settings;
   const mode = onCountersDown === "allow" ? "uncounted" : onCountersDown;
@@ -20,7 +20,12 @@ export function degrade(engine: Engine, now: number, error: CountersUnavailableE
   return mode;
 }
 
-/** A call that fits the limits, but not this process's share of them, is refused for the outage: no limit says what it was short of. */
+/**
+ * The refusal of a call that does not fit this process's share of its limits. If it would not fit the whole limits either, they
+ * refuse it; if it would, no limit is short and the outage is the reason.
+ *
+ * @param charges against the whole limits, not the shares
+ */
 export async function refusedLocally(
   engine: Engine,
   orgId: string,
@@ -31,7 +36,7 @@ export async function refusedLocally(
   return isShort ? limitRefusal(list, readings, now) : plainRefusal("counters_unavailable");
 }
 
-/** How charges stand against what this process has counted by itself, and whether one that refuses has no room. */
+/** How charges stand against what this process has counted by itself, and whether an enforced limit has no room for one. */
 export async function roomHere(engine: Engine, orgId: string, now: number, charges: Charges) {
   const list = chargeList(charges);
   const readings = await engine.local.read({ orgId, now, charges: list });
@@ -39,7 +44,7 @@ export async function roomHere(engine: Engine, orgId: string, now: number, charg
   return { list, readings, isShort };
 }
 
-/** After an answer of the counters: ends an outage. No call waits for what is given back. */
+/** Called after each answer of the counters: ends an outage, if there was one. Handing over what was counted goes on in the background. */
 export function recover(engine: Engine, now: number): void {
   const { outage, local } = engine;
   if (outage.isEnding || (!outage.isOn && !local.owes)) return;
@@ -62,6 +67,6 @@ export function recover(engine: Engine, now: number): void {
  */
 export async function giveBack(engine: Engine, now: number): Promise<void> {
   const counters = guarded(engine.settings);
-  // A second time for what came while it was being given.
+  // A second time for what was counted during the first.
   for (let times = 0; times < 2 && engine.local.owes; times++) await engine.local.giveBack(counters, now);
 }

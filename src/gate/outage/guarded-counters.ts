@@ -10,20 +10,23 @@ import type { GateSettings } from "../options.js";
 import { within } from "../within.js";
 import { isAnswer } from "./answer-form.js";
 
-/** Counters as a gate asks them. Those in this process tell nobody anything besides. */
+/**
+ * Counters as a gate asks them. Counters in this process call no listener: they cannot answer late, and do not fail without an
+ * answer.
+ */
 export interface GuardedCounters extends Pick<Counters, "read"> {
-  reserve(request: ReserveRequest, told?: Told<ReserveOutcome>): Promise<ReserveOutcome>;
-  settle(request: SettleRequest, told?: Told<SettleOutcome>): Promise<SettleOutcome>;
+  reserve(request: ReserveRequest, told?: StepListeners<ReserveOutcome>): Promise<ReserveOutcome>;
+  settle(request: SettleRequest, told?: StepListeners<SettleOutcome>): Promise<SettleOutcome>;
 }
 
 /** Which counters a gate asks, and how long it waits for them. */
 type Waited = Pick<GateSettings, "counters" | "countersTimeoutMs">;
 
-/** Who is told what comes of a step, besides the one who waits for it. What they throw or reject with is nobody's. */
-export interface Told<T> {
-  /** Of an answer that comes after nobody waits for it any more. */
+/** Called with what comes of a step, besides the answer to whoever waits for it. What a listener throws or rejects with is ignored. */
+export interface StepListeners<T> {
+  /** With an answer that comes after the time-out, when the caller was already told that the counters do not answer. */
   readonly onLate?: (answer: T) => unknown;
-  /** Of a failure, whether somebody waits for it or not. */
+  /** With a failure of the counters, before or after the time-out. */
   readonly onFailure?: (error: unknown) => unknown;
 }
 
@@ -53,24 +56,28 @@ export function closeCounters({ counters, countersTimeoutMs }: Waited): Promise<
   return counters.inProcess ? counters.close() : inTime(countersTimeoutMs, () => counters.close());
 }
 
-/** Whether counters said that nothing was done, for the caller's mistake. After any other error they may have done it. */
+/** Whether an error says that the caller made a mistake and nothing was done. After any other error, the step may have been done. */
 export function isMistake(error: unknown): boolean {
   return isTollgateError(error) && error.code !== "counters_unavailable";
 }
 
-async function answered<T>(ms: number, ask: () => Promise<T>, told?: Told<T>): Promise<T> {
+async function answered<T>(ms: number, ask: () => Promise<T>, told?: StepListeners<T>): Promise<T> {
   const answer = await inTime(ms, ask, told);
   if (isAnswer(answer)) return answer;
   throw new CountersUnavailableError("the counters failed: what they answered has not the form of an answer");
 }
 
-async function inTime<T>(ms: number, ask: () => Promise<T>, { onLate, onFailure }: Told<T> = {}): Promise<T> {
+async function inTime<T>(
+  ms: number,
+  ask: () => Promise<T>,
+  { onLate, onFailure }: StepListeners<T> = {},
+): Promise<T> {
   let isLate = false;
   try {
     const answer = ask();
     if (onFailure !== undefined) answer.catch(onFailure).catch(() => {});
     if (onLate !== undefined) {
-      // The caller was told that they do not answer; what fails after that, nobody waits for.
+      // After the time-out nobody waits for this promise, so a failure of it must not become an unhandled rejection.
       answer.then((value) => isLate && isAnswer(value) && onLate(value)).catch(() => {});
     }
     return await within(ms, answer, () => {

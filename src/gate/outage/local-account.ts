@@ -4,41 +4,46 @@ import { emptyAfter } from "../../admission/sliding-count.js";
 import type { Counters, ReserveOutcome, ReserveRequest } from "../../counters/counters.js";
 import { RecentIds } from "../../counters/recent-ids.js";
 import type { ReservationIds } from "../../counters/reservation-ids.js";
-import type { Told } from "./guarded-counters.js";
+import type { StepListeners } from "./guarded-counters.js";
 import { undoOf } from "./lost-reserves.js";
 
+/** The shared counters, as far as they are needed to hand over what was counted in this process. */
 export interface Store extends Pick<Counters, "settle"> {
-  reserve(request: ReserveRequest, told?: Told<ReserveOutcome>): Promise<ReserveOutcome>;
+  reserve(request: ReserveRequest, told?: StepListeners<ReserveOutcome>): Promise<ReserveOutcome>;
 }
 
 /** A reservation that was made here while the store did not answer. */
 export interface LocalReservation {
   readonly expiresAt: number;
   readonly charges: readonly Charge[];
-  /** The same by the moments at which they were made, the latest last. */
+  /** The same charges, one part for the reserve and one for each extension: a sliding window needs the moment of each. */
   readonly parts: readonly Part[];
   /** The store takes it over under the same key, so that a request that comes again finds it. */
   readonly idempotency: ReserveRequest["idempotency"];
 }
 
+/** What one reserve or extension charged, and when. */
 interface Part {
   readonly at: number;
   readonly charges: readonly Charge[];
 }
 
-/** How a reservation has ended here, and what it came to. */
+/** A reservation that has ended here: it was settled, or its TTL is over. */
 interface Ended {
   readonly parts: readonly Part[];
+  /** When it ended. */
   readonly at: number;
+  /** What it came to: the amounts of its settle, or all that it had charged. */
   readonly came: readonly Charge[];
 }
 
+/** A charge that the store has to be given. */
 interface Owed extends Charge {
-  /** From then on it is in no window any more. */
+  /** The moment from which the charge has left its sliding window, so that nobody need be told of it. */
   readonly until: number;
 }
 
-/** What closed reservations came to, on its way to the store under an id that makes a second try harmless. */
+/** What closed reservations came to, on its way to the store. The id makes it harmless to send it a second time. */
 interface Debt {
   readonly id: string;
   readonly owed: readonly Owed[];
@@ -50,11 +55,11 @@ export class LocalAccount {
   readonly #ids: ReservationIds;
   readonly #endHere: (id: string, reservation: LocalReservation, now: number) => void;
   readonly #open = new Map<string, LocalReservation>();
-  /** Reservations that the store was asked to take over and has not said that it did: it may hold them. */
+  /** Reservations that the store was asked to take over and that it has not confirmed: it may hold them or not. */
   readonly #offered = new Map<string, LocalReservation>();
-  /** Those of them that have ended here meanwhile. */
+  /** How those offered ones ended that ended here before the store confirmed them. */
   readonly #ended = new Map<string, Ended>();
-  /** Those of them that were undone at the store. */
+  /** Offered ones that were undone at the store, because they are counted here after all. */
   readonly #takenBack = new RecentIds<string, true>();
   /** What closed reservations came to, one sum for each bucket of a sliding window. */
   readonly #closed = new Map<string, Owed>();
@@ -111,28 +116,30 @@ export class LocalAccount {
   async #offer(store: Store, id: string, reservation: LocalReservation, now: number): Promise<void> {
     const { expiresAt, charges, parts, idempotency } = reservation;
     this.#offered.set(id, reservation);
-    // As of its admission: whoever finds it there by its request id tells the ledger of the same call.
+    // With the moment of its admission: whoever gets it as the answer to the same request id tells the ledger of that same call.
     const at = parts[0]?.at ?? now;
     const ttlMs = expiresAt - now;
     const offer = { id, orgId: this.orgId, now: at, ttlMs, charges: charges.map(unrefused) };
-    // The store may have made it only after it was to undo it.
+    // The store may answer so late that it makes the reservation only after it was asked to undo it.
     const told = {
       onLate: (answer: ReserveOutcome) =>
         isHeld(answer, id) && this.#takenBack.get(id) && store.settle(undoOf(offer, now)),
     };
     let answer = await store.reserve({ ...offer, idempotency }, told);
-    // From before the outage, another reservation has the key. Both calls were made, so both count.
+    // Another reservation, from before the outage, has the idempotency key. Both calls were sent, so both count.
     if (!isHeld(answer, id)) answer = await store.reserve(offer, told);
     await this.#handOver(store, id, "charges" in answer ? answer.charges : charges, now);
   }
 
   /**
-   * Adds to a reservation of the store what extensions here have added meanwhile, or after an answer that was lost; once
-   * nothing is missing it is the store's, in the same step.
+   * Extends the store's reservation until it holds as much as the one here, which may have been extended meanwhile, or before an
+   * answer that was lost. As soon as nothing is missing, and in the same step, the reservation ends here and is the store's.
+   *
+   * @param held what the store's reservation holds so far
    */
   async #handOver(store: Store, id: string, held: readonly Charge[], now: number): Promise<void> {
     let known: readonly Charge[] | undefined = held;
-    // Until it is settled here. Another round is only for another extension.
+    // Ends early where the call is settled here. Goes round again only where the call was extended here once more.
     for (let open = this.#open.get(id); open !== undefined; open = this.#open.get(id)) {
       const missing = known === undefined ? [] : beyond(open.charges, known);
       if (missing.length === 0) {
@@ -155,20 +162,23 @@ export class LocalAccount {
     }
   }
 
-  /** Undoes at the store what is counted here after all: a call that ended before the store said that it holds it. */
+  /** Undoes an offered reservation at the store: its call ended here before the store confirmed it, so it is counted here. */
   async #takeBack(store: Store, id: string, offered: LocalReservation, now: number): Promise<void> {
     this.#takenBack.add(id, true);
     const { outcome } = await store.settle(undoOf({ id, orgId: this.orgId, charges: offered.charges }, now));
     const open = this.#open.get(id);
-    if (open !== undefined) this.close(id, open.charges, now); // by its TTL
+    if (open !== undefined) this.close(id, open.charges, now); // its TTL is over
     const ended = this.#ended.get(id);
     this.#offered.delete(id);
     this.#ended.delete(id);
-    // What it let expire stays charged there.
+    // Where the store has let it expire, what was offered stays charged there.
     if (ended !== undefined) this.#add(outcome === "expired" ? since(offered, ended) : ended);
   }
 
-  /** Each part keeps what was used of it, those that were charged first before the others; what is above them all was charged at the end. */
+  /**
+   * Adds what a call that has ended came to. Its amount is put on its parts, the earliest first, each up to what it had charged; what
+   * is left over counts at the moment of its end.
+   */
   #add({ parts, at, came }: Ended): void {
     for (const charge of came) {
       // A slot of a call that has ended is free: there is nothing to give.
@@ -193,7 +203,7 @@ export class LocalAccount {
     this.#closed.set(key, { ...charge, amount: amount + (before?.amount ?? 0), until });
   }
 
-  /** So that they are no more than the buckets of a window, however long the outage is. */
+  /** Forgets what has left its window. So there are never more sums than a window has buckets, however long the outage is. */
   #forget(now: number): void {
     for (const [key, { until }] of this.#closed) if (until <= now) this.#closed.delete(key);
   }
@@ -204,12 +214,15 @@ function isHeld(answer: ReserveOutcome, id: string): boolean {
   return answer.outcome === "reserved" || (answer.outcome === "replayed" && answer.id === id);
 }
 
-/** What an end adds to what was offered. */
+/** What an end came to beyond what was offered to the store, and which parts were charged after the offer. */
 function since(offered: LocalReservation, { parts, at, came }: Ended): Ended {
   return { parts: parts.slice(offered.parts.length), at, came: beyond(came, offered.charges) };
 }
 
-/** Of a sliding window no more than what is in it now: an outage of an hour would else use up the minute after it sixty times. */
+/**
+ * What of a debt the store has to be charged now: of sliding windows only what is still in them. Otherwise an hour of outage
+ * would be charged to the one minute after it.
+ */
 function dueAt(owed: readonly Owed[], now: number): readonly Charge[] {
   const due: Charge[] = [];
   for (const { until, ...charge } of owed) {
@@ -226,7 +239,7 @@ function isSame(a: Charge, b: Charge): boolean {
   return sameCount(a.limit, b.limit) && a.period?.index === b.period?.index;
 }
 
-/** Pays in rounds: one reserve charges a count for one period only, so a second period of a count has to wait for the next round. */
+/** Charges a debt to the store. One reserve charges each count once, so a second period of the same budget goes into a further reserve. */
 async function pay(store: Store, orgId: string, { id, owed }: Debt, now: number): Promise<void> {
   const rounds: Charge[][] = [];
   for (const charge of dueAt(owed, now)) {
@@ -240,12 +253,12 @@ async function pay(store: Store, orgId: string, { id, owed }: Debt, now: number)
 }
 
 /**
- * A debt is a reservation that nobody settles: what it has charged stays charged. Until it ends, a second try, after an answer
- * that was lost and however long the outage went on, finds it there.
+ * A debt is paid as a reservation that nobody settles, so that what it charged stays charged. While it lives, a second try
+ * with its id charges nothing: this long an outage may go on after an answer that was lost.
  */
 const DEBT_TTL_MS = 86_400_000;
 
-/** What of charges is above what is held. */
+/** The part of each charge that is above what is held of the same count. */
 function beyond(charges: readonly Charge[], held: readonly Charge[]): Charge[] {
   return charges.flatMap((charge) => {
     const amount = charge.amount - amountIn(held, charge);
@@ -253,12 +266,12 @@ function beyond(charges: readonly Charge[], held: readonly Charge[]): Charge[] {
   });
 }
 
-/** What charges put on the count of one. */
+/** The amount that charges put on the count of one charge. */
 function amountIn(charges: readonly Charge[], { limit }: Charge): number {
   return charges.find((one) => sameCount(one.limit, limit))?.amount ?? 0;
 }
 
-/** A charge that is made whatever its limit says. */
+/** The charge with its limit in shadow mode, so that it is made however full the limit is. */
 function unrefused({ limit, amount, period }: Charge): Charge {
   const shadow: Limit = { ...limit, mode: "shadow" };
   return { limit: shadow, amount, period };

@@ -14,27 +14,27 @@ import { ScopeCounts } from "../../counters/scope-counts.js";
 import { chunks } from "../chunks.js";
 import { LocalAccount, type LocalReservation, type Store } from "./local-account.js";
 
-/** Orgs of which the store is given something at a time. */
+/** Number of orgs that are handed over to the store at the same time. */
 const AT_A_TIME = 32;
 
 /**
  * Counts in this process while the store does not answer, against a share of each limit, and remembers what it counted
  * until the store has it.
  *
- * The store counts it when it is back, over a max if need be: the calls were made. Until then, other processes do not know of
- * it. What this process dies with is lost to the store.
+ * When the store is back, it is given what was counted here, over a max if need be: the calls were made. Until then, other
+ * processes do not know of these calls. If this process dies before, the store never knows of them.
  */
 export class LocalCounting implements Counters {
   readonly inProcess = true;
   readonly #share: number;
   readonly #ids: ReservationIds;
   /**
-   * INVARIANT: what it decides is noted in the same step. Were there a moment between the two, the store could take a
-   * reservation over in it that has ended or was extended.
+   * INVARIANT: each decision is noted in its account without a pause in between. In a pause, the store could take over a
+   * reservation that has just ended or was extended.
    */
   readonly #counting: Counting;
   readonly #reservations: OpenReservations;
-  /** What the store does not know of yet, by org; those first whose turn it is. */
+  /** What the store does not know of yet, by org, in the order in which it is given. */
   readonly #accounts = new Map<string, LocalAccount>();
   #giving: Promise<void> | undefined;
 
@@ -57,7 +57,7 @@ export class LocalCounting implements Counters {
     return { limits: shares, amounts, periods };
   }
 
-  /** Whether a reservation is open here or has ended here: of one that another process made, or that the store took over, only the store knows. */
+  /** Whether this process can say what became of a reservation. Where another process made it, or the store took it over, only the store can. */
   keeps(id: string): boolean {
     return this.#reservations.get(id) !== undefined || this.#reservations.fate(id) !== "unknown_reservation";
   }
@@ -102,11 +102,11 @@ export class LocalCounting implements Counters {
   async close(): Promise<void> {}
 
   /**
-   * Gives the store what was counted here: what is closed as one sum for each org, what is open as reservations that it
-   * holds from now on. Where the store fails again for an org, the rest of that one is kept for the next time, and the others
-   * are given theirs: in a cluster, some may lie on a node that is down. Whoever asks while it is being given waits for that.
+   * Gives the store what was counted here: of closed reservations the sums, for each org; open ones as reservations that the
+   * store holds from now on. Where the store fails for an org, the rest of that org is kept for the next time and the other
+   * orgs go on: in a cluster, only some may lie on a node that is down. A call while another is running waits for that one.
    *
-   * @throws what the store has thrown first
+   * @throws the first error of the store
    */
   giveBack(store: Store, now: number): Promise<void> {
     this.#giving ??= this.#give(store, now).finally(() => {
@@ -128,20 +128,23 @@ export class LocalCounting implements Counters {
         ),
       );
       for (const account of some) this.#forgetPaid(account);
-      // Not a node but the store is down, and each that is left would be waited for.
+      // All of them failed, so the whole store is down. Each further org would only wait for a time-out.
       if (failures.length - before === some.length) break;
     }
     if (failures.length > 0) throw failures[0];
   }
 
-  /** From now on the store is asked for it. Its slots are free here, or the next outage would find them taken; the rest was used here. */
+  /**
+   * Ends a reservation here that the store has taken over. Its in-flight slots are freed, or they would seem taken in the next
+   * outage; everything else stays counted, since it was used here.
+   */
   #endHere(orgId: string, id: string, { charges }: LocalReservation, now: number): void {
     const open = this.#reservations.get(id);
     const amounts = charges.map((charge) =>
       charge.limit.meter === "inFlight" ? { ...charge, amount: 0 } : charge,
     );
     this.#counting.settle({ id, orgId, now, amounts });
-    // How it ends is not known here, however long ago that was.
+    // It ends at the store. Should it be asked for here, this process knows nothing of it; see `keeps`.
     if (open) this.#reservations.close(id, open, "unknown_reservation");
   }
 

@@ -2,7 +2,7 @@ import type { Counters, ReserveOutcome, ReserveRequest, SettleRequest } from "..
 import { RecentIds } from "../../counters/recent-ids.js";
 import { isMistake } from "./guarded-counters.js";
 
-/** More than a process has under way for one org when a connection breaks. What comes after those in an outage was hardly ever sent. */
+/** More than one process has under way for one org when a connection breaks. Reserves that fail after those, in a longer outage, hardly ever reached the store. */
 const OF_ONE_ORG_MAX = 256;
 
 /** Of all orgs together: a few megabytes. */
@@ -12,20 +12,24 @@ const ALL_MAX = 4_096;
 const AT_A_TIME = 16;
 
 /**
- * Reserves that failed without an answer, as when a connection breaks, or were answered too late: counters may have made them or
- * not. Their calls were refused or counted elsewhere, so they are undone once the counters answer for their org again. Where one
- * was never made, or is done only later by a client that kept it, that changes nothing. One that another try of its request id
- * has found is left alone, and one that such a try may be finding waits for the answer to that.
+ * Reserves that failed without an answer, as when a connection breaks, or that were answered after the time-out. The counters
+ * may have charged them. Their calls were refused, or counted elsewhere, so they are undone as soon as the counters answer for
+ * their org again; undoing one that was never made changes nothing.
+ *
+ * With a request id there is an exception: when the client sends its request again, the counters may answer with the very
+ * reservation that is to be undone here. Then it is that call's and is left alone. While such a try is under way, the undoing
+ * waits for its answer.
  */
 export class LostReserves {
-  /** By org, as those of one may lie on a node of a cluster that stays away for longer than others. */
+  /** By org: in a cluster, the node of one org may come back later than those of others. */
   readonly #byOrg = new Map<string, ReserveRequest[]>();
   #size = 0;
-  /** How many tries of a request id are under way, by its key. */
+  /** How many reserves with an idempotency key are under way, by that key. */
   readonly #tries = new Map<string, number>();
+  /** Ids of reservations that another try of their request was answered with. They are never undone. */
   readonly #found = new RecentIds<string, true>();
 
-  /** Notes a reserve that has failed, unless nothing was done for a mistake of the caller. Beyond the bounds it keeps its charge. */
+  /** Notes a reserve that has failed, unless the error says that nothing was done. One beyond the bounds is not noted, and keeps its charge. */
   note(request: ReserveRequest, error: unknown): void {
     const kept = this.#byOrg.get(request.orgId) ?? [];
     if (isMistake(error) || kept.includes(request) || kept.length >= OF_ONE_ORG_MAX || this.#size >= ALL_MAX)
@@ -33,7 +37,7 @@ export class LostReserves {
     this.#keep(request);
   }
 
-  /** Waits for the answer to a reserve: until then it may be finding one that is to be undone, and one that it has found is its own. */
+  /** Runs a reserve. While it is under way, no reservation of its request id is undone; and the one that it is answered with never is. */
   async during(
     { orgId, idempotency, dryRun }: ReserveRequest,
     ask: () => Promise<ReserveOutcome>,
@@ -52,13 +56,13 @@ export class LostReserves {
     }
   }
 
-  /** Undoes one that was answered too late, and with it those of its org. Never rejects. */
+  /** Undoes a reserve that was answered after the time-out, and whatever else of its org is noted. Never rejects. */
   undoLate(counters: Pick<Counters, "settle">, request: ReserveRequest, now: number): Promise<void> {
     this.#keep(request);
     return this.undo(counters, request.orgId, now);
   }
 
-  /** Undoes those of an org. Where that fails, what is left is kept for the next time. Never rejects. */
+  /** Undoes what is noted of an org. Where that fails, what is left is kept for the next time. Never rejects. */
   async undo(counters: Pick<Counters, "settle">, orgId: string, now: number): Promise<void> {
     let left = this.#byOrg.get(orgId);
     if (left === undefined) return;
@@ -79,7 +83,7 @@ export class LostReserves {
     else await counters.settle(undoOf(request, now));
   }
 
-  /** Also one that is answered, or fails, only after that. */
+  /** From now on the reservation is not undone, even if it is noted only later. */
   #leave(orgId: string, id: string): void {
     this.#found.add(id, true);
     const kept = this.#byOrg.get(orgId);

@@ -1,19 +1,24 @@
 import { RecentIds } from "../../counters/recent-ids.js";
 import { isMistake } from "./guarded-counters.js";
 
-/** A few megabytes. An end that falls out is missing in the ledger, where its call expires with its estimate. */
+/** Takes a few megabytes. Where there are more, the oldest end is forgotten: in the ledger its call then expires with its estimate. */
 const ENDS_MAX = 4_096;
 
 /**
- * Settles and releases that failed without an answer, as when a connection breaks. Counters may have made them; the next try
- * is then `already_settled`, and the ledger has to be told of the end all the same. Where another process has settled the
- * call meanwhile, there are two ends, and a sink keeps the one that it has first.
+ * Settles and releases that failed without an answer, as when a connection breaks. The counters may have done them. The next
+ * try is then answered `already_settled`, and that is when the ledger is told of the end noted here. If it was another process
+ * that settled the call, the ledger is told of two ends, and its sink keeps the first.
  */
 export class LostSettles {
   readonly #ends = new Map<string, () => unknown>();
   readonly #told = new RecentIds<string, true>();
 
-  /** Notes one that has failed, unless nothing was done for a mistake of the caller. Of several tries the first may be the one that was made. */
+  /**
+   * Notes a settle that failed, unless the error says that nothing was done. Of several tries the first is kept: it may be the
+   * one that was done.
+   *
+   * @param tell tells the ledger of the end
+   */
   note(id: string, error: unknown, tell: () => unknown): void {
     if (isMistake(error) || this.#ends.has(id)) return;
     this.#ends.set(id, tell);
@@ -21,7 +26,7 @@ export class LostSettles {
     if (this.#ends.size > ENDS_MAX) this.#ends.delete(oldest);
   }
 
-  /** Tells of an end that the counters have had since. */
+  /** Tells the ledger of the end that was noted: a try of it has turned out to be done. */
   tell(id: string): void {
     const tell = this.#ends.get(id);
     if (tell === undefined) return;
@@ -30,12 +35,12 @@ export class LostSettles {
     tell();
   }
 
-  /** Whether {@link tell} has told of an end, which an answer that comes late must not do once more. */
+  /** Whether {@link tell} has told the ledger of an end already. An answer that comes late must not do so again. */
   wasTold(id: string): boolean {
     return this.#told.get(id) === true;
   }
 
-  /** For an end that was told of. */
+  /** Forgets the end that was noted: the ledger has been told of it otherwise. */
   forget(id: string): void {
     this.#ends.delete(id);
   }

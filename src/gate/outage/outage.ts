@@ -2,15 +2,15 @@ import type { NotOpen, SettleOutcome } from "../../counters/counters.js";
 import { RecentIds } from "../../counters/recent-ids.js";
 import type { Reservation } from "../call/reservation.js";
 
-/** What is known of the counters being down, and of the calls that nothing counted meanwhile. */
+/** Whether the counters are down, and which of the calls that were admitted uncounted meanwhile are closed. */
 export class Outage {
-  /** Whether they did not answer when they were last asked for room. */
+  /** Whether the counters did not answer the last reserve. */
   isOn = false;
-  /** Whether they answer again, and are being given what was counted without them. */
+  /** Whether they answer again, and what was counted without them is being handed to them. */
   isEnding = false;
   readonly #closed = new RecentIds<string, true>();
 
-  /** Closes a reservation that nothing counted: once, as far as this process knows, and not after its end. */
+  /** Closes a reservation that nothing counted. As with counters, that works once, and not after it has expired; but only this process remembers it. */
   close(reservation: Reservation, now: number): SettleOutcome {
     const outcome = this.whyNotOpen(reservation, now);
     if (outcome !== undefined) return { outcome };

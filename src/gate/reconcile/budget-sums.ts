@@ -1,6 +1,6 @@
-import { type Limit, scopeKey } from "../../admission/limit.js";
+import { countName, type Limit, scopeKey } from "../../admission/limit.js";
 import type { Period } from "../../admission/period.js";
-import type { ReadableSink, SumField, SumQuery } from "../../ledger/sink.js";
+import type { ReadableSink, SumField, Sums } from "../../ledger/sink.js";
 import type { UsageEvent } from "../../ledger/usage-event.js";
 import { NotFoundError } from "../../model/errors.js";
 import { masked } from "../../model/masked.js";
@@ -12,7 +12,7 @@ import type { ReconcileQuery } from "./reconciliation.js";
 export interface Budget {
   readonly limit: Limit;
   readonly period: Period | undefined;
-  /** Since when it counts, where that is no period's beginning. */
+  /** For a budget without periods: since when it counts. */
   readonly from: number;
   readonly projectId: string;
 }
@@ -31,13 +31,13 @@ export async function budgetsOf(
     const found = await engine.keys.find({ keyId: id }, now);
     if (found === undefined || found.orgId !== orgId) {
       if (asked !== undefined) throw new NotFoundError("key", id);
-      continue; // it has spent and is gone; what is above it is compared through the others
+      continue; // a key that is gone: the budgets above it are compared by way of the keys that are left
     }
     const { limits, projectId } = found;
     for (const limit of limits) {
       if (limit.meter !== "cost") continue;
       const period = engine.calendar.clockOf(limit)?.at(now);
-      budgets.set(`${limit.scopeKey} ${limit.field}`, {
+      budgets.set(countName(limit), {
         limit,
         period,
         from: limit.window.name === "credits" ? creditFrom : 0,
@@ -48,7 +48,7 @@ export async function budgetsOf(
   return [...budgets.values()];
 }
 
-/** The keys on record, and those with calls: a directory of somebody's own cannot be asked for its keys. */
+/** The keys in the storage, and those with calls in the ledger: a directory of the caller's cannot list its keys. */
 async function keysOf(
   { settings }: Engine,
   sink: ReadableSink,
@@ -66,7 +66,7 @@ async function keysOf(
 
 /** What a ledger says of a budget. */
 export interface Spent {
-  /** What the calls cost whose end it knows. */
+  /** The cost of the calls whose end it knows. */
   readonly endedNanoUsd: number;
   /** The estimates of the calls that nobody settled in time. */
   readonly expiredNanoUsd: number;
@@ -85,6 +85,21 @@ const BY: readonly SumField[] = [
   "outcome",
 ];
 
+/** What was spent of a budget so far, while rows of the ledger are added. */
+interface Sum {
+  readonly budget: Budget;
+  ended: bigint;
+  expired: bigint;
+  open: bigint;
+}
+
+/** The sums of the budgets that have one period in common, by the key of their scope. */
+interface PeriodSums {
+  readonly from: number;
+  readonly to: number;
+  readonly byScope: Map<string, Sum[]>;
+}
+
 /** What the ledger says of each budget, by two queries for each period. */
 export async function spentOf(
   sink: ReadableSink,
@@ -92,37 +107,41 @@ export async function spentOf(
   budgets: readonly Budget[],
   now: number,
 ): Promise<Spent[]> {
-  const sums = budgets.map(() => ({ ended: 0n, expired: 0n, open: 0n }));
-  const periods = new Map(budgets.map((budget) => [`${startOf(budget)} ${endOf(budget)}`, budget]));
-  for (const one of periods.values()) {
-    const from = startOf(one);
-    const to = endOf(one);
-    const places = new Map<string, number[]>();
-    for (const [i, budget] of budgets.entries()) {
-      if (startOf(budget) !== from || endOf(budget) !== to) continue;
-      const { scopeKey } = budget.limit;
-      places.set(scopeKey, [...(places.get(scopeKey) ?? []), i]);
+  const sums = budgets.map((budget): Sum => ({ budget, ended: 0n, expired: 0n, open: 0n }));
+  for (const { from, to, byScope } of byPeriod(sums)) {
+    for (const underWay of [false, true]) {
+      const rows = await sink.sum({ orgId, from, to, now, by: BY, underWay });
+      for (const row of rows) addRow(byScope, orgId, row, underWay);
     }
-    const add = async (query: Pick<SumQuery, "underWay">) => {
-      for (const row of await sink.sum({ orgId, from, to, now, by: BY, ...query })) {
-        const { call, outcome } = callOf(orgId, row.group);
-        for (const i of scopeKeysOf(call).flatMap((key) => places.get(key) ?? [])) {
-          const limit = budgets[i]?.limit;
-          const sum = sums[i];
-          if (limit === undefined || sum === undefined || !concerns(limit, call)) continue;
-          const part = outcome !== "open" ? "ended" : query.underWay ? "open" : "expired";
-          sum[part] += row.costNanoUsd + (limit.countByok ? row.byokNanoUsd : 0n);
-        }
-      }
-    };
-    await add({});
-    await add({ underWay: true });
   }
   return sums.map(({ ended, expired, open }) => ({
     endedNanoUsd: Number(ended),
     expiredNanoUsd: Number(expired),
     openNanoUsd: Number(open),
   }));
+}
+
+function byPeriod(sums: readonly Sum[]): Iterable<PeriodSums> {
+  const periods = new Map<string, PeriodSums>();
+  for (const sum of sums) {
+    const [from, to] = [startOf(sum.budget), endOf(sum.budget)];
+    const period = periods.get(`${from} ${to}`) ?? { from, to, byScope: new Map() };
+    periods.set(`${from} ${to}`, period);
+    const { scopeKey } = sum.budget.limit;
+    period.byScope.set(scopeKey, [...(period.byScope.get(scopeKey) ?? []), sum]);
+  }
+  return periods.values();
+}
+
+/** Adds what the calls of one row cost to every budget that pays for them. */
+function addRow(byScope: PeriodSums["byScope"], orgId: string, row: Sums, underWay: boolean): void {
+  const { call, outcome } = callOf(orgId, row.group);
+  const open = underWay ? "open" : "expired";
+  const part = outcome === "open" ? open : "ended";
+  for (const sum of scopeKeysOf(call).flatMap((key) => byScope.get(key) ?? [])) {
+    const { limit } = sum.budget;
+    if (concerns(limit, call)) sum[part] += row.costNanoUsd + (limit.countByok ? row.byokNanoUsd : 0n);
+  }
 }
 
 type Whose = Pick<
@@ -157,8 +176,8 @@ function scopeKeysOf({ orgId, projectId, userId, keyId }: Whose): string[] {
 }
 
 /**
- * Whether a limit of one of its scopes is about a call. The ledger masks what may be a token in the names of models, so the
- * pattern is masked, too: of two names that differ in nothing else, each counts for the other.
+ * Whether a limit of one of the call's scopes counts the call. The ledger masks parts of model names that may be a token, so the
+ * pattern is masked too. Two names that differ only in such a part are not told apart.
  */
 function concerns({ perModel }: Limit, { mcp, countedAs, requested, model }: Whose): boolean {
   if (perModel === undefined) return true;
@@ -170,14 +189,14 @@ export function startOf({ period, from }: Budget): number {
   return period?.startsAt ?? from;
 }
 
-/** When an org began to spend credit: what it had spent before was no credit. */
+/** When an org was first granted credit: what it spent before was not spent from credit. */
 async function firstGrantAt({ settings: { storage } }: Engine, orgId: string): Promise<number> {
   const grants = (await storage?.find("creditGrant", { orgId })) ?? [];
   const first = Math.min(...grants.map(({ createdAt }) => createdAt));
   return Number.isFinite(first) ? first : 0;
 }
 
-/** Of a lifetime, beyond every moment. */
+/** When the budget's period ends; never, where it has none. */
 function endOf({ period }: Budget): number {
   return period?.endsAt ?? Number.MAX_SAFE_INTEGER;
 }

@@ -1,4 +1,5 @@
 import type { Charge } from "../../admission/charge.js";
+import { countName } from "../../admission/limit.js";
 import type { UsageEvent } from "../../ledger/usage-event.js";
 import { chunks } from "../chunks.js";
 import type { Engine } from "../engine.js";
@@ -8,15 +9,15 @@ import type { Budget } from "./budget-sums.js";
 /** If a process dies in the middle of a rebuild, the others can begin one after this time. */
 const TURN_TTL_MS = 60_000;
 
-/** For a reservation that is left to expire. */
+/** The TTL of the reservation that raises a count: nobody settles it, and it soon expires. */
 const RAISED_TTL_MS = 10_000;
 
-/** Questions to the counters at a time. */
+/** How many questions the counters are asked at the same time. */
 const AT_A_TIME = 32;
 
 /**
- * The turn of one process to rebuild counts of an org: two at once would both see the same missing. It is a reservation of
- * nothing, under an idempotency key that no call can have.
+ * Takes the turn to rebuild the counts of an org. Of two processes at once, both would add what is missing. The turn is a
+ * reservation without charges, under an idempotency key that no call can have.
  *
  * @returns what ends the turn; undefined where another process has it
  */
@@ -39,9 +40,9 @@ export async function turnToRebuild(
 }
 
 /**
- * What the counters hold for each budget on account of calls that are under way. The counters are asked: the ledger cannot tell
- * such calls from those whose end it has lost, nor from those that the counters have lost. At most what the ledger knew of each
- * call: an extension made since is not in the counts that this is compared with.
+ * How much of each budget's count is held by calls that are under way. The counters are asked, since the ledger cannot tell such
+ * calls from those whose end it has lost, nor from those that the counters have lost. Each call counts with at most what the ledger
+ * knew of it: an extension made since is not in the counts that this is compared with.
  */
 export async function heldFor(
   engine: Engine,
@@ -49,13 +50,13 @@ export async function heldFor(
   calls: readonly UsageEvent[],
   now: number,
 ): Promise<number[]> {
-  const places = new Map(budgets.map(({ limit }, i) => [nameOf(limit), i]));
+  const places = new Map(budgets.map(({ limit }, i) => [countName(limit), i]));
   const held = budgets.map(() => 0);
   for (const some of chunks(calls, AT_A_TIME)) {
     await Promise.all(
       some.map(async (call) => {
         for (const { limit, period, amount } of await chargesOf(engine, call, now)) {
-          const i = places.get(nameOf(limit));
+          const i = places.get(countName(limit));
           if (i === undefined || budgets[i]?.period?.index !== period?.index) continue;
           held[i] = (held[i] ?? 0) + Math.min(amount, call.costNanoUsd);
         }
@@ -65,16 +66,12 @@ export async function heldFor(
   return held;
 }
 
-/** What an open reservation holds; nothing where it is not open. Asked by an extension by nothing that is not made. */
+/** What a reservation holds; nothing where it is not open. Found out by a dry run of an extension without charges. */
 async function chargesOf(engine: Engine, { id, orgId }: UsageEvent, now: number): Promise<readonly Charge[]> {
   const ttlMs = engine.settings.reservationTtlMs;
   const request = { id, orgId, now, ttlMs, charges: [], extend: true, dryRun: true };
   const answer = await guarded(engine.settings).reserve(request);
   return answer.outcome === "reserved" ? answer.charges : [];
-}
-
-function nameOf({ scopeKey, field }: Charge["limit"]): string {
-  return `${scopeKey} ${field}`;
 }
 
 /** Raises a count, over its max if need be. The reservation is left to expire: what it charged stays charged. */

@@ -28,9 +28,10 @@ const UNENDED_MAX = 10_000;
 const DAY_MS = 86_400_000;
 
 /**
- * Compares the budgets of an org with what its ledger adds up to. What is pending in this process is written first; what
- * is pending in another shows as a difference. What this process counted without the counters they are given first; what
- * another did shows as a difference until that one tells `restored`.
+ * Compares the budgets of an org with what its ledger adds up to.
+ *
+ * First this process writes to the ledger what is pending, and gives the counters what it counted without them. Where another
+ * process has yet to do either, that shows as a difference.
  *
  * @throws ValidationError where the gate has no ledger that can be read
  * @throws CountersUnavailableError where the counters do not answer, or do not take what was counted of the org without them
@@ -63,14 +64,14 @@ export async function reconcile(engine: Engine, given: ReconcileQuery): Promise<
 }
 
 /**
- * Gives the counters what this process counted of the org without them. It is in the ledger: a rebuild would add it, and it
- * would be given after that.
+ * Gives the counters what this process counted of the org without them. Since that is in the ledger, a rebuild would add it to the
+ * counts, and handing it over later would add it again.
  */
 async function giveBackOf(engine: Engine, orgId: string, now: number): Promise<void> {
   try {
     await giveBack(engine, now);
   } catch (error) {
-    // What they do not take of another org is nothing to this one.
+    // A failure for other orgs alone does not matter here.
     if (engine.local.owesOf(orgId)) throw error;
   }
 }
@@ -130,7 +131,7 @@ async function rebuilt(
   try {
     const readings = await readingsOf(engine, orgId, budgets, now);
     if (endTurn === undefined) return differencesOf(compared, readings, now);
-    // What has ended and is not in the counts; what these hold for calls under way is no part of it.
+    // How much the count is too low: it should hold what has ended, and what calls under way hold.
     const lacking = ({ spent }: Compared, held: number, used: number) => {
       const ended = spent.endedNanoUsd + (withExpired ? spent.expiredNanoUsd : 0);
       return Math.max(0, ended + held - used);

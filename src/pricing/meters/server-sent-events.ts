@@ -2,7 +2,7 @@
 const EVENT_MAX = 8_388_608;
 
 /** Whoever is told what a stream holds. */
-export interface Listener {
+interface Listener {
   /** What an event held; answers whether something could be made of it. */
   event(data: string): boolean;
   /** An event was too long, and what it held is lost. */
@@ -24,7 +24,7 @@ export class EventReader {
   #line = "";
   /** The data lines of the event under way; undefined where it has none yet. */
   #data: string | undefined;
-  /** Passing over the rest of a line that is too long or has been told already. */
+  /** Whether the rest of the line is passed over, since it is too long or was told by {@link flush}. */
   #skipping = false;
   #afterCarriageReturn = false;
   #hasContent = false;

@@ -1,6 +1,6 @@
 import { characterCounter, type TokenCounter } from "../token-counter.js";
 
-/** Characters that are counted together: enough that the ends of the pieces, which may cut a token in two, add little. */
+/** How many characters are counted at a time. A cut may fall into a token and count it twice, so pieces must not be too short. */
 const PIECE = 1_024;
 
 /** The tokens of a text that comes bit by bit, of which no more than a piece is kept. */
@@ -16,7 +16,7 @@ export class TextCount {
   add(text: string): void {
     this.#piece += text;
     if (this.#piece.length < PIECE) return;
-    this.#tokens += tokensOf(this.#counter, this.#piece);
+    this.#tokens += countTokens(this.#counter, this.#piece);
     this.#piece = "";
   }
 
@@ -26,15 +26,15 @@ export class TextCount {
   }
 
   get tokens(): number {
-    return this.#piece === "" ? this.#tokens : this.#tokens + tokensOf(this.#counter, this.#piece);
+    return this.#piece === "" ? this.#tokens : this.#tokens + countTokens(this.#counter, this.#piece);
   }
 }
 
 /**
- * What the counter makes of the text, or by characters where it fails: a tokenizer may refuse a text, for naming one of its
- * special tokens, and the answer is on its way to the client.
+ * The tokens of a text by the counter, or by characters where the counter fails: a tokenizer may refuse a text that contains one of
+ * its special tokens, and that must not break an answer on its way to the client.
  */
-export function tokensOf(counter: TokenCounter, text: string): number {
+export function countTokens(counter: TokenCounter, text: string): number {
   try {
     const tokens = counter.count(text);
     if (Number.isSafeInteger(tokens) && tokens >= 0) return tokens;

@@ -65,14 +65,14 @@ export function usageMeter(
   const text = new TextCount(tokenCounter);
   const reasoning = new TextCount(tokenCounter);
   let usage: Actual = {};
-  /** Counts of zero that are not believed: see {@link take}. */
+  /** Counts of zero that are not believed, kept in case nothing else comes: see {@link take}. */
   let zeros: Actual = {};
   let hasEarlyZeros = false;
   let hasText = false;
   let ended = false;
-  /** Whether the provider's counts are of all the text there was. */
+  /** Whether the provider's last counts include all the text so far. */
   let upToDate = false;
-  /** Whether something came that could not be read, after the last counts. */
+  /** Whether something that came after the last counts could not be read. */
   let hasLost = false;
   let events = 0;
   let known = 0;
@@ -93,8 +93,9 @@ export function usageMeter(
   }
 
   /**
-   * Takes over what the provider tells. Some put zeros into every chunk: an output of zero is believed where there is neither
-   * text nor any other count, or where it comes at the end and did not before; an input of zero, where none was told before.
+   * Takes over the provider's counts. Some providers put zeros into every chunk, so a zero is not always believed: an output of zero
+   * only where there is neither text nor another count, or where it comes at the end and in no earlier chunk; an input of zero only
+   * where no input was told before.
    */
   function take(told: Actual): void {
     const { inputTokens, outputTokens, ...beside } = told;
@@ -146,7 +147,7 @@ export function usageMeter(
         else if (typeof chunk === "object" && chunk !== null)
           look(chunk as Readonly<Record<string, unknown>>);
       } catch {
-        // An object that does not let itself be read: the answer is on its way to the client.
+        // Reading the object threw. The answer is on its way to the client and must not be stopped by that.
         hasLost = true;
       }
     },
@@ -158,7 +159,7 @@ export function usageMeter(
       reader.flush();
       const actual = hasOnlyZeros() ? { ...zeros, ...usage } : { ...usage };
       const reasoned = reasoning.tokens;
-      // What was not read, or is not of this dialect, says nothing about the output, and nothing is not zero.
+      // Where something could not be read, or no event is of this dialect, the output is not known. That is not zero, so it is left out.
       if (hasLost) delete actual.outputTokens;
       else if (known > 0 || (events === 0 && !reader.hasContent)) {
         const told = usage.outputTokens ?? usage.reasoningTokens ?? 0;
@@ -175,7 +176,7 @@ export function usageMeter(
 const INPUT_PART = /^cache|InputTokens$/;
 const OUTPUT_PART = /^reasoning|OutputTokens$/;
 
-/** What was told before, without the parts of an input or an output that is told anew: whoever tells a whole tells its parts. */
+/** The counts so far, without the parts of an input or output that `told` counts anew: with a whole, a provider tells all of its parts. */
 function withoutPartsOf(told: Actual, before: Actual): Actual {
   const isReplaced = (count: string) =>
     (told.inputTokens && INPUT_PART.test(count)) || (told.outputTokens && OUTPUT_PART.test(count));
@@ -196,7 +197,7 @@ const DONE = "[DONE]";
 
 function eventOf(data: string): Readonly<Record<string, unknown>> | typeof DONE | undefined {
   if (data === DONE) return DONE;
-  // No part of an object's JSON is JSON, so what parses is whole.
+  // A text that begins an object and parses as JSON is a whole event: a piece of one would not parse.
   if (!data.trimStart().startsWith("{")) return undefined;
   try {
     return JSON.parse(data);

@@ -33,13 +33,13 @@ export async function traceCounters(counters: Counters, { seed, steps = 200 }: C
 
 type AskedFor = Omit<ReserveRequest, "orgId" | "now">;
 
-/** What every call is charged against, and which calls a limit per model is about. */
+/** The models that calls ask for: limits per model differ between them. */
 type Model = "fast" | "slow";
 
 const KEYS = ["ada", "bob"] as const;
 type Key = (typeof KEYS)[number];
 
-/** No longer than that after a reset is an old period asked about: see `Counters`. */
+/** How long after its end a period is still asked about: `Counters` leaves open how long old periods are kept. */
 const LATE_MS = 3 * HOUR_MS;
 
 class Trace {
@@ -48,7 +48,7 @@ class Trace {
   readonly #seed: number;
   readonly #random: Random;
   readonly #calendar = new Calendar();
-  /** Of moments that lie behind: each calendar remembers the period that it was asked for last. */
+  /** For moments in the past: a calendar remembers the period that it was asked for last, so the two do not get in each other's way. */
   readonly #pastCalendar = new Calendar();
   readonly #limits: Record<"org" | "project" | "member" | Key, Limits>;
   /** Settled reservations, to settle again. */
@@ -57,14 +57,14 @@ class Trace {
     readonly expiresAt: number;
     readonly amounts: readonly Charge[];
   }[] = [];
-  /** What made a reservation, to send it again, and when that ends. */
+  /** Requests that made a reservation, to send them again while it lives. */
   readonly #made: { readonly request: AskedFor; readonly expiresAt: number }[] = [];
   readonly #reservedAt = new Map<string, number>();
   readonly #done: string[] = [];
   #now = START;
   /** The latest moment of any call. */
   #latest = START;
-  /** The latest moment at which every scope of a call was charged: there the counters' clock stands for certain. */
+  /** The moment of the latest call that charged all of its scopes: the counters' clock is known to be there. */
   #chargedAt = Number.NEGATIVE_INFINITY;
   #probeAt: number | undefined;
 
@@ -119,7 +119,7 @@ class Trace {
     this.#made.push({ request, expiresAt: this.#latest + request.ttlMs });
   }
 
-  /** As a client does whose answer was lost: what it was may be open still, extended or settled. */
+  /** Sends a request again, like a client whose answer was lost. Its reservation may be open, extended or settled by now. */
   async #reserveAgain(): Promise<void> {
     const known = this.#made.filter(({ expiresAt }) => expiresAt > this.#latest && expiresAt > this.#now);
     const again = this.#pick(known);
@@ -171,7 +171,7 @@ class Trace {
     this.#settled.push({ id: open.id, expiresAt: open.expiresAt, amounts });
   }
 
-  /** A call that fell back: nothing of the first model's limits, and what it used of the other's. */
+  /** Changes the amounts to those of a call that fell back: nothing for the limits of the first model, something for those of the other. */
   #fallBack(amounts: Charge[]): void {
     for (const [i, charge] of amounts.entries())
       if (charge.limit.perModel) amounts[i] = { ...charge, amount: 0 };
@@ -238,9 +238,9 @@ class Trace {
   }
 
   /**
-   * Within a bucket, over a window, over a reset; to the millisecond at which a refused call is told to come again, and
-   * the one before it; and back. Back only where the counters' clock is known: what a refused call has told them of the
-   * time, an adapter may keep or not.
+   * Moves on within a bucket, over a window or over a reset; or to the very millisecond at which a refused call was told to come
+   * again, or the one before it; or back. Back only where the counters' clock is known: whether a refused call moves it, an
+   * adapter may decide.
    */
   #moveClock(): void {
     const probeAt = this.#probeAt;

@@ -3,6 +3,7 @@ import { compileLimits, type Limit, scopeKey } from "../../admission/limit.js";
 import { periodAt } from "../../admission/period.js";
 import type { Counters, ReserveOutcome, ReserveRequest, SettleOutcome } from "../../counters/counters.js";
 import type { Limits, ScopeKind } from "../../model/limits.js";
+import { decimalUsd } from "../../model/money.js";
 import { check, checkPart, claim } from "./check.js";
 
 /** Whose clock the counters go by: the `now` of each call, or one of their own. */
@@ -136,7 +137,7 @@ export function limitOf(limits: Limits, scope?: Parameters<typeof limitsOf>[1]):
 
 /** A budget in nano-USD. */
 export function budget(max: number, reset: "daily" | "weekly" | "monthly" | "never"): Limits {
-  return { budget: { usd: `${Math.floor(max / 1e9)}.${String(max % 1e9).padStart(9, "0")}`, reset } };
+  return { budget: { usd: decimalUsd(BigInt(max)), reset } };
 }
 
 /** An id as it is named in a message. */

@@ -1,0 +1,50 @@
+import { isTollgateError } from "../model/errors.js";
+import type { Engine } from "./engine.js";
+import { giveBack } from "./outage/degrading.js";
+import { closeCounters } from "./outage/guarded-counters.js";
+import { within } from "./within.js";
+
+/** How long a gate that closes waits until the last uses of keys are written: of all that it writes they matter least. */
+const LAST_USES_MS = 5_000;
+
+/**
+ * Waits for the calls under way and closes the parts of a gate. Each step is taken, whichever of the others fail.
+ *
+ * @param unwatch end the watching of storage and directory, before all other steps
+ * @throws what failed first; but that the ledger has lost events, before any other failure
+ */
+export async function closeParts(
+  engine: Engine,
+  unwatch: readonly ((() => void) | undefined)[],
+): Promise<void> {
+  const { settings } = engine;
+  const steps = [
+    ...unwatch.map((stop) => () => stop?.()),
+    () => engine.underWay.none(settings.countersTimeoutMs),
+    () => giveBack(engine, settings.clock.now()),
+    () => settings.ledger?.close(),
+    () => closeCounters(settings),
+    () => writeLastUses(engine),
+    () => settings.storage?.close(),
+  ];
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length === 0) return;
+  throw failures.find((one) => isTollgateError(one, "ledger_unavailable")) ?? failures[0];
+}
+
+/** Writes when keys were last used, by the calls that were under way too. */
+async function writeLastUses({ lastUsed }: Engine): Promise<void> {
+  if (lastUsed === undefined) return;
+  await within(
+    LAST_USES_MS,
+    lastUsed.flush(),
+    () => new Error(`when keys were last used could not be written within ${LAST_USES_MS} ms`),
+  );
+}
