@@ -4,9 +4,11 @@ import { ValidationError } from "../../src/model/errors.js";
 import {
   type Conditions,
   definePolicy,
+  type Kind,
   type Policy,
   type PolicySpec,
   type Principal,
+  type Reach,
   type Resource,
   standardPolicy,
 } from "../../src/policy/index.js";
@@ -326,13 +328,14 @@ describe("prove", () => {
       expect(found(small, burning)[0]?.words).toContain(
         "doc.burn on the project: denied (unknown_permission)",
       );
-      const docs = (kind: "project" | "owned"): Policy =>
+      const docs = (kind: Kind, reach: Reach): Policy =>
         definePolicy({
           permissions: { "doc.read": kind },
-          orgRoles: { base: { "doc.read": kind === "owned" ? "own" : "none" } },
+          orgRoles: { base: { "doc.read": reach as "all" } }, // Sound: each reach below is one of its kind.
           baseOrgRole: "base",
         });
-      expect(found(docs("project"), docs("owned"))).toMatchObject([{ count: 1 }]);
+      expect(found(docs("project", "none"), docs("owned", "own"))).toMatchObject([{ count: 1 }]);
+      expect(found(docs("org", "none"), docs("project", "all"))).toMatchObject([{ count: 1 }]);
     });
 
     it("so that it holds exactly where a comparison of the two finds nothing", () => {

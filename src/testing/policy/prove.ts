@@ -108,7 +108,9 @@ function shapeFor({ other }: Check, own: Shape): Shape {
   const { caps, ...names } = shapeOf(other);
   // The places of its caps, without their ids: a claim names the caps of the policy that is proved.
   const both = union(own, { ...names, caps: caps.map(([, cap]) => [undefined, cap]) });
-  return countOf(both) === countOf(own) ? own : both;
+  // Not by the count alone: a permission has as many cells about a project as about the org, and they are others.
+  const sameKinds = Object.entries(both.permissions).every(([id, kind]) => own.permissions[id] === kind);
+  return sameKinds && countOf(both) === countOf(own) ? own : both;
 }
 
 /** That a claim, or one of its patterns, is about nothing; undefined where each is about some cell. */
