@@ -75,7 +75,8 @@ export function idle(policy: Policy): string[] {
   const found: string[] = [];
   for (const without of withoutEachRule(policy)) {
     const about = shapeAbout(without.permission, shape, [policy]);
-    if (!differsSomewhere(cellsOf(about), policy, without.policy)) found.push(without.rule);
+    const cells = cellsOf(about, { key: null, sameOrg: true, otherProjectRole: null });
+    if (!differsSomewhere(cells, policy, without.policy)) found.push(without.rule);
   }
   return found;
 }
