@@ -67,7 +67,7 @@ export interface Place {
 }
 
 /** Facts in which another cell differs. `without` is a condition that does not hold there; the others stay. */
-export type Change<N extends Names = Names> = Partial<Facts<N>> & { readonly without?: string };
+export type Change<N extends Names = Names> = Partial<Facts<N>> & { readonly without?: N["condition"] };
 
 /** Asks the policy about a cell, or about one that differs from it in some facts. */
 export type Ask<N extends Names = Names> = (change?: Change<N>) => Verdict;
