@@ -417,6 +417,12 @@ describe("survivors", () => {
     expect(left.length).toBeGreaterThan(0);
   });
 
+  it("are none where a claim speaks only of cells that the policy it compares with has", () => {
+    const late: Policy = small.extend({ conditions: { night: "after ten" } });
+    const atNight = ({ conditions }: Cell) => Object.hasOwn(conditions, "night");
+    expect(survivors(small, { "nights are as before": { of: atNight, sameAs: late } }).survivors).toEqual([]);
+  });
+
   it("are not sought where the claims do not even hold", () => {
     expect(() => survivors(small, { wrong: { denied: {} } })).toThrow(CounterexampleError);
   });

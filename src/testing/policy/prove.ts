@@ -103,7 +103,7 @@ function search(
 }
 
 /** The cells of a check: of the policy that is proved, and of another with which it compares where that makes more. */
-function shapeFor({ other }: Check, own: Shape): Shape {
+export function shapeFor({ other }: Check, own: Shape): Shape {
   if (other === undefined) return own;
   const { caps, ...names } = shapeOf(other);
   // The places of its caps, without their ids: a claim names the caps of the policy that is proved.
