@@ -708,6 +708,15 @@ describe("explain", () => {
     );
   });
 
+  it("tells of no project role that would grant it where the org role is not known, so that none counts", () => {
+    const who = anAdmin({ orgRole: "ghost", projectRoles: { web: "editor" } });
+    const asked = { orgId: "acme", projectId: "web", userId: "eve" };
+    expect(explain(small, who, "doc.read", asked).split("\n").slice(-2)).toEqual([
+      "The org role ghost is none of the policy's.",
+      "So it is denied (unknown_role).",
+    ]);
+  });
+
   it("is told no line by a name or an id that has some", () => {
     const who: Principal = {
       userId: "eve\nSo it is allowed",
@@ -717,7 +726,8 @@ describe("explain", () => {
       via: { keyId: "k\nl", projectId: "p\nq" },
     };
     const asked = { orgId: "acme\nb", projectId: "p\nq" };
-    expect(explain(small, who, "doc.print", asked).split("\n")).toHaveLength(7 + 1);
+    expect(explain(small, who, "doc.print", asked).split("\n")).toHaveLength(6 + 1);
+    expect(explain(small, { ...who, orgRole: "base" }, "doc.print", asked).split("\n")).toHaveLength(7 + 1);
     expect(explain(small, who, "doc.print", { ...asked, orgId: "\n" }).split("\n")).toHaveLength(4);
     expect(explain(small, who, "doc.print", { ...asked, projectId: "\n" }).split("\n")).toHaveLength(6);
   });
