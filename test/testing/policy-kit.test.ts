@@ -14,6 +14,7 @@ import {
 } from "../../src/policy/index.js";
 import { cellsOf, countOf, shapeOf } from "../../src/testing/policy/cells.js";
 import {
+  type Ask,
   aKey,
   aMember,
   anAdmin,
@@ -209,16 +210,33 @@ describe("prove", () => {
     const proved = (claim: unknown) => () => prove(standardPolicy, { "as I say": claim as never });
     expect(proved({ allow: {} })).toThrow('claims["as I say"]: a function, or an object with allowed');
     expect(proved({ denied: { permission: ["key.create", "key.rotat"], orgRole: null } })).toThrow(
-      /^claims\["as I say"\]\.denied\.permission: of project\.create, /,
+      /^claims\["as I say"\]\.denied\.permission: of project\.create, .*, prompt\.manage, and not "key\.rotat"$/,
     );
     expect(proved({ of: { orgRole: "ownr" }, onlyIf: () => true })).toThrow(".of.orgRole: of owner, member");
     expect(proved({ denied: [{ conditions: { mfa: true } }] })).toThrow(".denied.conditions: of ");
     const mfa = standardPolicy.extend({ conditions: { mfa: "a second factor" } });
     const held = { "as I say": { denied: [{ conditions: { mfa: 1 } }, { orgRole: null }] } } as never;
     expect(() => prove(mfa, held)).toThrow('claims["as I say"].denied.conditions: true or false for each');
+    const none = { "as I say": { of: {}, onlyIf: { conditions: null } } } as never;
+    expect(() => prove(mfa, none)).toThrow('claims["as I say"].onlyIf.conditions: true or false for each');
     for (const answer of [1, Promise.resolve(true)])
       expect(proved(() => answer)).toThrow(CounterexampleError);
     expect(proved({ denied: { orgRole: [null], projectRole: null } })).not.toThrow();
+  });
+
+  it("refuses a question about a cell that differs in what is no fact, which would be asked as it is", () => {
+    for (const change of [{ orgrole: null }, { projectRole: null, caps: [] }, { kind: "org" }]) {
+      const claim = (_: Cell, ask: Ask) => ask().allowed === ask(change as object).allowed;
+      expect(() => prove(standardPolicy, { "as I say": claim as never })).toThrow(
+        new ValidationError([
+          {
+            field: `ask.${Object.keys(change).at(-1)}`,
+            expected:
+              "one of permission, orgRole, projectRole, otherProjectRole, key, sameOrg, own, conditions, without",
+          },
+        ]),
+      );
+    }
   });
 
   it.each(["allowed", "denied", "of", "onlyIf", "exactlyIf"])(
