@@ -213,3 +213,16 @@ it("two policies of six conditions each are compared, permission by permission",
   );
   expect(diffToMarkdown(diff(raise("x"), raise("x")))).toBe("No cell of the policy changes.");
 });
+
+it("policies of two hundred project roles are compared, told and searched in a moment", { timeout: 15_000 }, () => {
+  const roles = (reach: "own" | "all") =>
+    Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`role${at}`, { "key.view": reach }]));
+  const before: Policy = standardPolicy.extend({ projectRoles: roles("own") });
+  const after: Policy = standardPolicy.extend({ projectRoles: roles("all") });
+  const { changes, gained } = diff(before, after);
+  expect(changes).toHaveLength(200);
+  // A person or a key of the project, without a role in another project or with any of all.
+  expect(gained).toBe(200 * 2 * (1 + 2 + 200));
+  expect(snapshot(after).split("\n")).toContain("  an org member who is role199 of the project");
+  expect(idle(after)).toEqual([]);
+});

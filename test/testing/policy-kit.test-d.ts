@@ -42,6 +42,9 @@ prove(policy, { claim: { of: { orgRole: "auditor" }, denied: { orgRole: null } }
 prove(policy, { claim: (cell) => cell.orgRole === "emperor" });
 // @ts-expect-error a promise is no answer
 prove(policy, { claim: { of: {}, onlyIf: async () => false } });
+prove(policy, { claim: (_, ask) => !ask({ without: "mfa" }).allowed || ask().allowed });
+// @ts-expect-error a question without a condition that the policy does not have changes nothing
+prove(policy, { claim: (_, ask) => !ask({ without: "moonlight" }).allowed || ask().allowed });
 // @ts-expect-error a question about a permission that the policy does not have
 survivors(policy, { claim: (_, ask) => ask({ permission: "audit.paint" }).allowed });
 

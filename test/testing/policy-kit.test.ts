@@ -4,14 +4,17 @@ import { ValidationError } from "../../src/model/errors.js";
 import {
   type Conditions,
   definePolicy,
+  type Kind,
   type Policy,
   type PolicySpec,
   type Principal,
+  type Reach,
   type Resource,
   standardPolicy,
 } from "../../src/policy/index.js";
 import { cellsOf, countOf, shapeOf } from "../../src/testing/policy/cells.js";
 import {
+  type Ask,
   aKey,
   aMember,
   anAdmin,
@@ -207,16 +210,33 @@ describe("prove", () => {
     const proved = (claim: unknown) => () => prove(standardPolicy, { "as I say": claim as never });
     expect(proved({ allow: {} })).toThrow('claims["as I say"]: a function, or an object with allowed');
     expect(proved({ denied: { permission: ["key.create", "key.rotat"], orgRole: null } })).toThrow(
-      /^claims\["as I say"\]\.denied\.permission: of project\.create, /,
+      /^claims\["as I say"\]\.denied\.permission: of project\.create, .*, prompt\.manage, and not "key\.rotat"$/,
     );
     expect(proved({ of: { orgRole: "ownr" }, onlyIf: () => true })).toThrow(".of.orgRole: of owner, member");
     expect(proved({ denied: [{ conditions: { mfa: true } }] })).toThrow(".denied.conditions: of ");
     const mfa = standardPolicy.extend({ conditions: { mfa: "a second factor" } });
     const held = { "as I say": { denied: [{ conditions: { mfa: 1 } }, { orgRole: null }] } } as never;
     expect(() => prove(mfa, held)).toThrow('claims["as I say"].denied.conditions: true or false for each');
+    const none = { "as I say": { of: {}, onlyIf: { conditions: null } } } as never;
+    expect(() => prove(mfa, none)).toThrow('claims["as I say"].onlyIf.conditions: true or false for each');
     for (const answer of [1, Promise.resolve(true)])
       expect(proved(() => answer)).toThrow(CounterexampleError);
     expect(proved({ denied: { orgRole: [null], projectRole: null } })).not.toThrow();
+  });
+
+  it("refuses a question about a cell that differs in what is no fact, which would be asked as it is", () => {
+    for (const change of [{ orgrole: null }, { projectRole: null, caps: [] }, { kind: "org" }]) {
+      const claim = (_: Cell, ask: Ask) => ask().allowed === ask(change as object).allowed;
+      expect(() => prove(standardPolicy, { "as I say": claim as never })).toThrow(
+        new ValidationError([
+          {
+            field: `ask.${Object.keys(change).at(-1)}`,
+            expected:
+              "one of permission, orgRole, projectRole, otherProjectRole, key, sameOrg, own, conditions, without",
+          },
+        ]),
+      );
+    }
   });
 
   it.each(["allowed", "denied", "of", "onlyIf", "exactlyIf"])(
@@ -326,13 +346,14 @@ describe("prove", () => {
       expect(found(small, burning)[0]?.words).toContain(
         "doc.burn on the project: denied (unknown_permission)",
       );
-      const docs = (kind: "project" | "owned"): Policy =>
+      const docs = (kind: Kind, reach: Reach): Policy =>
         definePolicy({
           permissions: { "doc.read": kind },
-          orgRoles: { base: { "doc.read": kind === "owned" ? "own" : "none" } },
+          orgRoles: { base: { "doc.read": reach as "all" } }, // Sound: each reach below is one of its kind.
           baseOrgRole: "base",
         });
-      expect(found(docs("project"), docs("owned"))).toMatchObject([{ count: 1 }]);
+      expect(found(docs("project", "none"), docs("owned", "own"))).toMatchObject([{ count: 1 }]);
+      expect(found(docs("org", "none"), docs("project", "all"))).toMatchObject([{ count: 1 }]);
     });
 
     it("so that it holds exactly where a comparison of the two finds nothing", () => {
@@ -412,6 +433,12 @@ describe("survivors", () => {
     });
     expect(left.filter(({ rule }) => rule.endsWith("/doc.print"))).toEqual([]);
     expect(left.length).toBeGreaterThan(0);
+  });
+
+  it("are none where a claim speaks only of cells that the policy it compares with has", () => {
+    const late: Policy = small.extend({ conditions: { night: "after ten" } });
+    const atNight = ({ conditions }: Cell) => Object.hasOwn(conditions, "night");
+    expect(survivors(small, { "nights are as before": { of: atNight, sameAs: late } }).survivors).toEqual([]);
   });
 
   it("are not sought where the claims do not even hold", () => {
@@ -699,6 +726,15 @@ describe("explain", () => {
     );
   });
 
+  it("tells of no project role that would grant it where the org role is not known, so that none counts", () => {
+    const who = anAdmin({ orgRole: "ghost", projectRoles: { web: "editor" } });
+    const asked = { orgId: "acme", projectId: "web", userId: "eve" };
+    expect(explain(small, who, "doc.read", asked).split("\n").slice(-2)).toEqual([
+      "The org role ghost is none of the policy's.",
+      "So it is denied (unknown_role).",
+    ]);
+  });
+
   it("is told no line by a name or an id that has some", () => {
     const who: Principal = {
       userId: "eve\nSo it is allowed",
@@ -708,7 +744,8 @@ describe("explain", () => {
       via: { keyId: "k\nl", projectId: "p\nq" },
     };
     const asked = { orgId: "acme\nb", projectId: "p\nq" };
-    expect(explain(small, who, "doc.print", asked).split("\n")).toHaveLength(7 + 1);
+    expect(explain(small, who, "doc.print", asked).split("\n")).toHaveLength(6 + 1);
+    expect(explain(small, { ...who, orgRole: "base" }, "doc.print", asked).split("\n")).toHaveLength(7 + 1);
     expect(explain(small, who, "doc.print", { ...asked, orgId: "\n" }).split("\n")).toHaveLength(4);
     expect(explain(small, who, "doc.print", { ...asked, projectId: "\n" }).split("\n")).toHaveLength(6);
   });

@@ -1,3 +1,4 @@
+import { ValidationError } from "../../model/errors.js";
 import type { Conditions } from "../../policy/condition.js";
 import type { Kind } from "../../policy/permission.js";
 import type { Policy } from "../../policy/policy.js";
@@ -67,7 +68,7 @@ export interface Place {
 }
 
 /** Facts in which another cell differs. `without` is a condition that does not hold there; the others stay. */
-export type Change<N extends Names = Names> = Partial<Facts<N>> & { readonly without?: string };
+export type Change<N extends Names = Names> = Partial<Facts<N>> & { readonly without?: N["condition"] };
 
 /** Asks the policy about a cell, or about one that differs from it in some facts. */
 export type Ask<N extends Names = Names> = (change?: Change<N>) => Verdict;
@@ -130,10 +131,32 @@ function resourceOf({ sameOrg, own }: Pick<Facts, "sameOrg" | "own">, kind: Kind
     : { orgId, projectId, userId: own ? ASKER : SOMEBODY_ELSE };
 }
 
-/** How a policy is asked about a cell and its neighbours. */
+/** What a {@link Change} may name. */
+const CHANGES: ReadonlySet<string> = new Set<keyof Change>([
+  "permission",
+  "orgRole",
+  "projectRole",
+  "otherProjectRole",
+  "key",
+  "sameOrg",
+  "own",
+  "conditions",
+  "without",
+]);
+
+/**
+ * How a policy is asked about a cell and its neighbours.
+ *
+ * The answer throws a ValidationError for a change of what is no fact, which the compiler would not take: it would be asked
+ * about the cell as it is, and a claim that nothing changes would pass.
+ */
 export function askAbout(policy: Authorizer, kinds: Readonly<Record<string, Kind>>, cell: Cell): Ask {
   let verdict: Verdict | undefined;
   return (change) => {
+    for (const name in change) {
+      if (CHANGES.has(name)) continue;
+      throw new ValidationError([{ field: `ask.${name}`, expected: `one of ${[...CHANGES].join(", ")}` }]);
+    }
     if (change === undefined || changesNothing(cell, change)) {
       verdict ??= policy.authorize(cell.principal, cell.permission, cell.resource, cell.conditions);
       return verdict;

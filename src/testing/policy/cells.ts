@@ -135,8 +135,19 @@ export function countOf(shape: Shape): number {
   return perCombination * 2 ** shape.conditions.length;
 }
 
-/** {@link cells} of a shape, one after the other: all of them at once may be more than fit into memory. */
-export function* cellsOf(shape: Shape): Generator<Cell> {
+/** Facts of some cells only. Nobody may do anything in another org, and nothing by a role in another project: both are laws. */
+export interface Only {
+  readonly key?: null;
+  readonly sameOrg?: true;
+  readonly otherProjectRole?: null;
+}
+
+/**
+ * {@link cells} of a shape, one after the other: all of them at once may be more than fit into memory.
+ *
+ * @param only left out, all of them
+ */
+export function* cellsOf(shape: Shape, only: Only = {}): Generator<Cell> {
   const asked = Object.entries(shape.permissions);
   const kinds = [...new Set(asked.map(([, kind]) => kind))].map((kind) => ({
     kind,
@@ -145,9 +156,9 @@ export function* cellsOf(shape: Shape): Generator<Cell> {
   const projectRoles = [null, ...shape.projectRoles];
   const { places, orgs } = placesOf(shape);
   for (const conditions of combinations(shape.conditions)) {
-    for (const key of [null, "here", "elsewhere"] as const) {
-      for (const otherProjectRole of projectRoles) {
-        for (const sameOrg of [true, false]) {
+    for (const key of only.key === null ? [null] : ([null, "here", "elsewhere"] as const)) {
+      for (const otherProjectRole of only.otherProjectRole === null ? [null] : projectRoles) {
+        for (const sameOrg of only.sameOrg ? [true] : [true, false]) {
           for (const place of places) {
             for (const projectRole of projectRoles) {
               for (const orgRole of [...shape.orgRoles, null]) {

@@ -50,14 +50,14 @@ function checkPattern(pattern: unknown, field: string, known: ReadonlyMap<string
         { field: `${field}.${fact}`, expected: `one of ${[...known.keys()].join(", ")}` },
       ]);
     }
-    if (fact === "conditions" && !Object.values(Object(said)).every(isSaidOrLeftOut)) {
+    if (fact === "conditions" && (said === null || !Object.values(Object(said)).every(isSaidOrLeftOut))) {
       throw new ValidationError([{ field: `${field}.conditions`, expected: "true or false for each" }]);
     }
     const values = fact === "conditions" ? Object.keys(Object(said)) : [said].flat();
-    if (values.every((value) => names.includes(value))) continue;
-    throw new ValidationError([
-      { field: `${field}.${fact}`, expected: `of ${names.map(String).join(", ")}` },
-    ]);
+    const unknown = values.filter((value) => !names.includes(value));
+    if (unknown.length === 0) continue;
+    const expected = `of ${names.map(String).join(", ")}, and not ${unknown.map((value) => JSON.stringify(value)).join(", ")}`;
+    throw new ValidationError([{ field: `${field}.${fact}`, expected }]);
   }
 }
 

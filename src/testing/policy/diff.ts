@@ -35,23 +35,25 @@ export interface PolicyDiff {
  */
 export function diff(before: Policy, after: Policy): PolicyDiff {
   const shape = union(shapeOf(before), shapeOf(after));
+  // A role in another project changes no verdict: each cell without one stands for as many as there are with and without.
+  const alike = shape.projectRoles.length + 1;
   const changes = new Map<string, { -readonly [K in keyof PolicyChange]: PolicyChange[K] }>();
   let gained = 0;
   let lost = 0;
   for (const permission of Object.keys(shape.permissions)) {
     const about = shapeAbout(permission, shape, [before, after]);
-    for (const cell of cellsOf(about)) {
+    for (const cell of cellsOf(about, { sameOrg: true, otherProjectRole: null })) {
       const was = verdictOf(before, cell);
       const is = verdictOf(after, cell);
       if (was.allowed === is.allowed) continue;
-      if (is.allowed) gained++;
-      else lost++;
+      if (is.allowed) gained += alike;
+      else lost += alike;
       const id = JSON.stringify([permission, cell.own, was, is]);
       const known = changes.get(id);
-      if (known) known.cells++;
+      if (known) known.cells += alike;
       else {
         const words = cellInWords(cell, about.conditions);
-        changes.set(id, { permission, words, cell, cells: 1, before: was, after: is });
+        changes.set(id, { permission, words, cell, cells: alike, before: was, after: is });
       }
     }
   }
@@ -61,8 +63,8 @@ export function diff(before: Policy, after: Policy): PolicyDiff {
 function verdictOf(policy: Policy, cell: Cell): Verdict {
   const { orgRoles, projectRoles, baseOrgRole } = policy.spec;
   const has = (roles: object, role: string | null) => role === null || Object.hasOwn(roles, role);
-  const { permission, orgRole, projectRole, otherProjectRole, conditions } = cell;
-  if (has(orgRoles, orgRole) && has(projectRoles, projectRole) && has(projectRoles, otherProjectRole)) {
+  const { permission, orgRole, projectRole, conditions } = cell;
+  if (has(orgRoles, orgRole) && has(projectRoles, projectRole)) {
     return policy.authorize(cell.principal, permission, cell.resource, conditions);
   }
   return askAbout(
@@ -73,7 +75,6 @@ function verdictOf(policy: Policy, cell: Cell): Verdict {
     permission,
     orgRole: has(orgRoles, orgRole) ? orgRole : baseOrgRole,
     projectRole: has(projectRoles, projectRole) ? projectRole : null,
-    otherProjectRole: has(projectRoles, otherProjectRole) ? otherProjectRole : null,
   });
 }
 

@@ -112,7 +112,8 @@ function roleLines({ policy, principal, permission, resource, conditions }: Ques
   };
   return [
     line(orgRoles, "org", orgRole),
-    ...(permissions[permission] === "org"
+    // With an org role that is not known, no project role counts.
+    ...(permissions[permission] === "org" || !Object.hasOwn(orgRoles, orgRole)
       ? []
       : inProject === undefined
         ? [`${said(principal.userId)} has no role in the project ${said(projectId)}.`]

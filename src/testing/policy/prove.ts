@@ -103,12 +103,14 @@ function search(
 }
 
 /** The cells of a check: of the policy that is proved, and of another with which it compares where that makes more. */
-function shapeFor({ other }: Check, own: Shape): Shape {
+export function shapeFor({ other }: Check, own: Shape): Shape {
   if (other === undefined) return own;
   const { caps, ...names } = shapeOf(other);
   // The places of its caps, without their ids: a claim names the caps of the policy that is proved.
   const both = union(own, { ...names, caps: caps.map(([, cap]) => [undefined, cap]) });
-  return countOf(both) === countOf(own) ? own : both;
+  // Not by the count alone: a permission has as many cells about a project as about the org, and they are others.
+  const sameKinds = Object.entries(both.permissions).every(([id, kind]) => own.permissions[id] === kind);
+  return sameKinds && countOf(both) === countOf(own) ? own : both;
 }
 
 /** That a claim, or one of its patterns, is about nothing; undefined where each is about some cell. */

@@ -57,9 +57,8 @@ interface Least {
 function leastOf(policy: Policy, shape: Shape): Least {
   const allowed: Cell[] = [];
   let anyPlace: Place | undefined;
-  for (const cell of cellsOf(shape)) {
+  for (const cell of cellsOf(shape, { key: null, sameOrg: true, otherProjectRole: null })) {
     anyPlace ??= cell.place;
-    if (!cell.sameOrg || cell.key !== null || cell.otherProjectRole !== null) continue;
     if (policy.authorize(cell.principal, cell.permission, cell.resource, cell.conditions).allowed)
       allowed.push(cell);
   }

@@ -1,9 +1,9 @@
 import type { Policy } from "../../policy/policy.js";
 import { type Authorizer, askAbout, type Cell, type NamesOf } from "./cell.js";
-import { cellsOf, shapeAbout, shapeOf } from "./cells.js";
+import { cellsOf, type Shape, shapeAbout, shapeOf } from "./cells.js";
 import { type Check, type Claims, checksOf, counterexample } from "./claim.js";
 import { mutantsOf, withoutEachRule } from "./mutants.js";
-import { prove } from "./prove.js";
+import { prove, shapeFor } from "./prove.js";
 import { cellInWords } from "./words.js";
 
 /** A change to one rule of a policy that no claim notices. */
@@ -40,6 +40,8 @@ export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>
   const crossing = checks.filter(
     (check) => check.looksAround && asksForOthers(check, policy, cellsOf(shape)),
   );
+  // Their cells are those of another policy, too, and a function may pick some that this one has not.
+  const wider = checks.filter((check) => shapeFor(check, shape) !== shape);
   const names = Object.keys(policy.spec.conditions);
   const found: Survivor[] = [];
   let mutants = 0;
@@ -48,9 +50,7 @@ export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>
   for (const mutant of mutantsOf(policy)) {
     const { permission } = mutant;
     if (near[0]?.permission !== permission) {
-      near = [
-        ...cellsOf({ ...shape, permissions: { [permission]: shape.permissions[permission] ?? "org" } }),
-      ];
+      near = [...cellsOf(withOnly(permission, shape))];
     }
     const changed = near.filter((cell) => differsIn(cell, policy, mutant.policy));
     const [cell] = changed;
@@ -61,6 +61,7 @@ export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>
     if (checks.some(wrongAbout(changed))) continue;
     // Beyond the cells that changed, only a claim that asks about other cells can notice anything.
     if (checks.filter(({ looksAround }) => looksAround).some(wrongAbout(near))) continue;
+    if (wider.some((check) => wrongAbout(cellsOf(withOnly(permission, shapeFor(check, shape))))(check))) continue;
     if (crossing.some((check) => wrongAbout(cellsOf(shape))(check))) continue;
     const { allowed } = mutant.policy.authorize(...questionIn(cell));
     const words = `${cellInWords(cell, names)}: would be ${allowed ? "allowed" : "denied"}`;
@@ -75,9 +76,14 @@ export function idle(policy: Policy): string[] {
   const found: string[] = [];
   for (const without of withoutEachRule(policy)) {
     const about = shapeAbout(without.permission, shape, [policy]);
-    if (!differsSomewhere(cellsOf(about), policy, without.policy)) found.push(without.rule);
+    const cells = cellsOf(about, { key: null, sameOrg: true, otherProjectRole: null });
+    if (!differsSomewhere(cells, policy, without.policy)) found.push(without.rule);
   }
   return found;
+}
+
+function withOnly(permission: string, shape: Shape): Shape {
+  return { ...shape, permissions: { [permission]: shape.permissions[permission] ?? "org" } };
 }
 
 function differsSomewhere(cells: Iterable<Cell>, a: Authorizer, b: Authorizer): boolean {
