@@ -33,6 +33,16 @@ describe("limits of one model", () => {
     passed(await gate.admit(KEY, { model: "bedrockz/claude" }));
   });
 
+  it("keep what was charged for it where the provider answers under another name, such as a dated one", async () => {
+    const { gate } = countedWorld(limited({ key: { perModel: { "gpt-4o": { rpm: 2, tpm: 1_000 } } } }));
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    settled(
+      await gate.settle(reservation, { model: "gpt-4o-2026-05-15", inputTokens: 90, outputTokens: 10 }),
+    );
+    expect(await readingOf(gate, "requests")).toMatchObject({ perModel: "gpt-4o", used: 1 });
+    expect(await readingOf(gate, "tokens")).toMatchObject({ perModel: "gpt-4o", used: 100 });
+  });
+
   it("of an MCP server's name say nothing about the server", async () => {
     const { gate } = countedWorld(limited({ key: { perModel: { github: { rpm: 0 }, "*": { rpm: 0 } } } }));
     passed(await gate.admit(KEY, { mcpServer: "github" }));
