@@ -33,16 +33,6 @@ describe("limits of one model", () => {
     passed(await gate.admit(KEY, { model: "bedrockz/claude" }));
   });
 
-  it("keep what was charged for it where the provider answers under another name, such as a dated one", async () => {
-    const { gate } = countedWorld(limited({ key: { perModel: { "gpt-4o": { rpm: 2, tpm: 1_000 } } } }));
-    const { reservation } = passed(await gate.admit(KEY, CALL));
-    settled(
-      await gate.settle(reservation, { model: "gpt-4o-2026-05-15", inputTokens: 90, outputTokens: 10 }),
-    );
-    expect(await readingOf(gate, "requests")).toMatchObject({ perModel: "gpt-4o", used: 1 });
-    expect(await readingOf(gate, "tokens")).toMatchObject({ perModel: "gpt-4o", used: 100 });
-  });
-
   it("of an MCP server's name say nothing about the server", async () => {
     const { gate } = countedWorld(limited({ key: { perModel: { github: { rpm: 0 }, "*": { rpm: 0 } } } }));
     passed(await gate.admit(KEY, { mcpServer: "github" }));
@@ -89,6 +79,24 @@ describe("a virtual model", () => {
     const { reservation } = passed(await here.gate.admit(KEY, { ...CALL, model: "smart" }));
     settled(await there.gate.settle(JSON.stringify(reservation), { model: "gpt-4o-mini" }));
     expect(await usedBy(here)).toEqual({ smart: 1, "gpt-4o": 0, "gpt-4o-mini": 1 });
+  });
+
+  it("stays charged to its first target where the provider answers under another name, such as a dated one", async () => {
+    const made = countedWorld(chain());
+    const { reservation } = passed(await made.gate.admit(KEY, { ...CALL, model: "smart" }));
+    settled(await made.gate.settle(reservation, { model: "gpt-4o-2026-05-15", outputTokens: 50 }));
+    expect(await usedBy(made)).toEqual({ smart: 1, "gpt-4o": 1, "gpt-4o-mini": 0 });
+  });
+
+  it("is charged once to a limit that its first target and the model that answered share", async () => {
+    const chain = aChain({
+      org: { virtualModels: { smart: ["gpt-4o", "gpt-4o-mini"] } },
+      key: { limits: { perModel: { "*": { tpm: 1_000 } } } },
+    });
+    const { gate } = countedWorld(chain);
+    const { reservation } = passed(await gate.admit(KEY, { ...CALL, model: "smart" }));
+    settled(await gate.settle(reservation, { model: "gpt-4o-mini", inputTokens: 90, outputTokens: 10 }));
+    expect(await readingOf(gate, "tokens")).toMatchObject({ used: 100 });
   });
 
   it("that was never sent is given back everywhere", async () => {
