@@ -1,17 +1,38 @@
-import { createGate, memoryStorage } from "tollgate";
-import { beforeEach, describe, expect, it } from "vitest";
+import { createGate, type Gate } from "tollgate";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { eventually } from "../eventually.js";
+import { type SharedRecords, sharedRecords } from "./shared-stores.js";
+
+const everyStorage = await sharedRecords();
 
 const HOUR_MS = 3_600_000;
 const USAGE = { model: "gpt-4o", inputTokens: 1 };
 
-describe("a blocked key works on none of five gates, at the very next call (litellm#9820)", () => {
-  const storage = memoryStorage();
-  // A cache that would keep the key for an hour: only being told can help.
-  const gates = Array.from({ length: 5 }, () => createGate({ storage, cache: { maxAgeMs: HOUR_MS } }));
-  const [first = createGate()] = gates;
-  const olga = first.as({ userId: "olga" });
+describe.each(everyStorage)("a blocked key works on none of five gates (litellm#9820), %s", (name, make) => {
+  let records: SharedRecords;
+  const gates: Gate[] = [];
+  let aheadMs = 0;
+  let olga: ReturnType<Gate["as"]>;
   let token: string;
   let keyId: string;
+
+  beforeAll(async () => {
+    records = await make();
+    olga = gate().as({ userId: "olga" });
+    for (let i = 0; i < 4; i++) gate();
+  });
+  afterAll(async () => {
+    for (const gate of gates) await gate.close();
+    await records.remove();
+  });
+
+  /** One more gate, with a cache that would keep the key for an hour: only being told can help. */
+  function gate(): Gate {
+    const clock = { now: () => Date.now() + aheadMs };
+    const made = createGate({ storage: records.connect(), clock, cache: { maxAgeMs: HOUR_MS } });
+    gates.push(made);
+    return made;
+  }
 
   beforeEach(async () => {
     const { id: orgId } = await olga.orgs.create({ name: "Acme" });
@@ -24,12 +45,19 @@ describe("a blocked key works on none of five gates, at the very next call (lite
     for (const gate of gates) expect(await gate.admit(token, USAGE)).toMatchObject({ admitted: true });
   });
 
-  const expectRefused = async (reason: string) => {
-    for (const gate of gates) {
+  const isRefused = async (gate: Gate, reason: string) => {
+    const check = async () => {
       expect(await gate.admit(token, USAGE)).toMatchObject({ admitted: false, reason });
       expect(await gate.admit({ keyId }, USAGE)).toMatchObject({ admitted: false, reason });
       expect(await gate.authenticate(token)).toMatchObject({ authenticated: false, reason });
-    }
+    };
+    // At the very next call where it was blocked, and where all share a process; else as soon as the store has told the others.
+    if (name === "memory" || gate === gates[0]) await check();
+    else await eventually(check, { interval: 5 });
+  };
+
+  const expectRefused = async (reason: string) => {
+    for (const gate of gates) await isRefused(gate, reason);
   };
 
   it("after it was revoked", async () => {
@@ -57,6 +85,15 @@ describe("a blocked key works on none of five gates, at the very next call (lite
     await expectRefused("holder_removed");
   });
 
+  it("after its holder's membership of the project has ended by itself", async () => {
+    const { orgId, projectId } = await olga.keys.get({ keyId });
+    const expiresAt = Date.now() + aheadMs + HOUR_MS / 2;
+    await olga.projectMembers.setExpiry({ orgId, projectId, userId: "max", expiresAt });
+    for (const gate of gates) expect(await gate.admit(token, USAGE)).toMatchObject({ admitted: true });
+    aheadMs += HOUR_MS / 2 + 1;
+    await expectRefused("holder_removed");
+  });
+
   it("after its project was archived or deleted", async () => {
     const { projectId } = await olga.keys.get({ keyId });
     await olga.projects.update({ projectId, status: "archived" });
@@ -74,10 +111,10 @@ describe("a blocked key works on none of five gates, at the very next call (lite
   });
 
   it("in a call that was already looking it up when it was blocked", async () => {
-    const fresh = createGate({ storage });
+    const fresh = gate();
     const looking = fresh.admit(token, USAGE);
     await olga.keys.revoke({ keyId });
     await looking; // may be judged by either state
-    expect(await fresh.admit(token, USAGE)).toMatchObject({ admitted: false, reason: "key_revoked" });
+    await isRefused(fresh, "key_revoked");
   });
 });

@@ -20,6 +20,7 @@ describe("a member of a project", () => {
       limits,
     });
     await olga.virtualModels.create({ orgId: "acme", alias: "fast", models: ["anthropic/haiku"] });
+    await olga.virtualModels.create({ orgId: "acme", alias: "gpts", models: ["openai/gpt-4o", "openai/o3"] });
     await olga.virtualModels.create({
       orgId: "acme",
       alias: "mixed",
@@ -59,9 +60,10 @@ describe("a member of a project", () => {
     expect((await as("max").keys.list({ orgId: "acme" })).items).toEqual([]);
   });
 
-  it("mints a key with as much as they have, by an alias of the list too", async () => {
+  it("mints a key with as much as they have, by an alias of the list too, or one whose targets are all in it", async () => {
     const limits = { rpm: 30, budget: { usd: 100, reset: "daily" as const } };
     await as("max").keys.create({ ...web, models: ["openai/gpt-4o", "fast"], limits });
+    await as("max").keys.create({ ...web, models: ["gpts"], limits });
   });
 
   it("mints a key with more for a longer time than the project's, which bounds it all the same", async () => {

@@ -23,13 +23,22 @@ export function openDatabase(path = ":memory:"): OpenDatabase {
   return new Database(path);
 }
 
+/** The path of a new database file, and what removes it. */
+export function newFile(): { readonly path: string; remove(): void } {
+  const folder = mkdtempSync(join(tmpdir(), "tollgate-sqlite-"));
+  return {
+    path: join(folder, "tollgate.db"),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
 /** Runs `test` with the path of a new database file, which is removed afterwards. */
 export async function withFile<T>(test: (path: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), "tollgate-sqlite-"));
+  const { path, remove } = newFile();
   try {
-    return await test(join(folder, "tollgate.db"));
+    return await test(path);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    remove();
   }
 }
 

@@ -113,13 +113,17 @@ export const settling: Cases<CountersTrial> = {
       [fast, 0],
       [slow, 60],
       [spent, 9],
+      [month, 8],
+      [slots, 1],
     ]);
-    check("used", used, [60, 0, 60, 9]);
+    check("used", used, [60, 0, 60, 9, 8, 1]);
     await trial.holds("when read", [
       [tokens, 60],
       [fast, 0],
       [slow, 60],
       [spent, 9],
+      [month, 8],
+      [slots, 1],
     ]);
   },
 

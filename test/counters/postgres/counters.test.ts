@@ -88,6 +88,18 @@ describe.each(databases)("counters in %s", (_, open) => {
     await expect.poll(() => used(slot), { interval: 100, timeout: 20_000 }).toEqual([0]);
   });
 
+  it("never go back in time, as where another server whose clock is behind takes over", async () => {
+    const tokens = limit({ tpm: 100 });
+    expect(await reserve("before", [charge(tokens, 60, 0)])).toMatchObject({ outcome: "reserved" });
+    // As if that had been counted by a clock an hour ahead of the present one.
+    const ahead = `UPDATE "${schema}".counts SET at = at + ${TTL} WHERE scope = $1`;
+    await pool.query(ahead, [tokens.scopeKey]);
+    const after = await reserve("after", [charge(tokens, 40, 0)]);
+    // It is in no window any more only a minute after that hour.
+    expect(after).toMatchObject({ outcome: "reserved", resetMs: [expect.any(Number)] });
+    expect("resetMs" in after && after.resetMs[0]).toBeGreaterThan(TTL);
+  });
+
   it("count exactly up to nine million dollars in nano-USD", async () => {
     const max = 9_000_000_000_000_000;
     const budget = limit({ budget: { usd: 9_000_000, reset: "never" } });

@@ -1,6 +1,7 @@
 import { countersConformance } from "tollgate/testing";
 import { afterAll, describe, it } from "vitest";
 import { redisCounters } from "../../../src/redis.js";
+import { inTurn } from "../in-turn.js";
 import { ioredisClient, nodeRedisClient, ownPrefix, redisAnswers, removeKeys } from "./server.js";
 
 describe.skipIf(!(await redisAnswers()))("counters in Redis", async () => {
@@ -19,5 +20,14 @@ describe.skipIf(!(await redisAnswers()))("counters in Redis", async () => {
       const make = () => redisCounters({ client, prefix: `${prefix}${made++}:`, clock });
       for (const { name, run } of countersConformance(make, { clock })) it(name, run);
     });
+  });
+
+  describe("through both in turn, as three processes that know of each other's clocks by the store alone", () => {
+    const make = () => {
+      const options = { prefix: `${prefix}${made++}:`, clock: "caller" } as const;
+      const processes = [ioredis, nodeRedis, ioredis].map((client) => redisCounters({ ...options, client }));
+      return inTurn(processes);
+    };
+    for (const { name, run } of countersConformance(make)) it(name, run);
   });
 });

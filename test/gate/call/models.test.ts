@@ -81,6 +81,24 @@ describe("a virtual model", () => {
     expect(await usedBy(here)).toEqual({ smart: 1, "gpt-4o": 0, "gpt-4o-mini": 1 });
   });
 
+  it("stays charged to its first target where the provider answers under another name, such as a dated one", async () => {
+    const made = countedWorld(chain());
+    const { reservation } = passed(await made.gate.admit(KEY, { ...CALL, model: "smart" }));
+    settled(await made.gate.settle(reservation, { model: "gpt-4o-2026-05-15", outputTokens: 50 }));
+    expect(await usedBy(made)).toEqual({ smart: 1, "gpt-4o": 1, "gpt-4o-mini": 0 });
+  });
+
+  it("is charged once to a limit that its first target and the model that answered share", async () => {
+    const chain = aChain({
+      org: { virtualModels: { smart: ["gpt-4o", "gpt-4o-mini"] } },
+      key: { limits: { perModel: { "*": { tpm: 1_000 } } } },
+    });
+    const { gate } = countedWorld(chain);
+    const { reservation } = passed(await gate.admit(KEY, { ...CALL, model: "smart" }));
+    settled(await gate.settle(reservation, { model: "gpt-4o-mini", inputTokens: 90, outputTokens: 10 }));
+    expect(await readingOf(gate, "tokens")).toMatchObject({ used: 100 });
+  });
+
   it("that was never sent is given back everywhere", async () => {
     const made = countedWorld(chain());
     const { reservation } = passed(await made.gate.admit(KEY, { ...CALL, model: "smart" }));

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Admission } from "../../../src/gate/call/admission.js";
 import type { Reservation } from "../../../src/gate/call/reservation.js";
+import type { Settlement } from "../../../src/gate/call/settlement.js";
 import type { Budget, Limits } from "../../../src/model/limits.js";
 import { limited, world } from "../world.js";
 
@@ -69,7 +70,8 @@ describe("budgets", () => {
           // What every open reservation holds, and what every closed one came to.
           const open = new Map<string, { held: number; latest: Reservation }>();
           let settledSum = 0;
-          let overdraftSum = 0;
+          // The most that an overdraft has told of each scope.
+          const overdrawn: Record<string, number> = {};
 
           const admitOne = async ({ cost, requestId }: Extract<Op, { op: "admit" }>) => {
             const usage = { model: "gpt-4o", inputTokens: 0, costUsd: usd(cost) };
@@ -90,13 +92,15 @@ describe("budgets", () => {
             else open.set(reservation.id, { held: cost, latest: reservation });
           };
 
-          const closeOne = async (pick: number, close: (r: Reservation) => Promise<number>) => {
+          const closeOne = async (pick: number, close: (r: Reservation) => Promise<Settlement>) => {
             const [id, found] = [...open][pick % Math.max(1, open.size)] ?? [];
             if (id === undefined || found === undefined) return;
             open.delete(id);
-            const came = await close(found.latest);
-            settledSum += came;
-            overdraftSum += Math.max(0, came - found.held);
+            const settlement = await close(found.latest);
+            if (!settlement.settled) throw new Error(settlement.reason);
+            settledSum += settlement.charged.costNanoUsd;
+            for (const { scope, used } of settlement.overdraft)
+              overdrawn[scope] = Math.max(used, overdrawn[scope] ?? 0);
           };
 
           const run = async (one: Op) => {
@@ -110,8 +114,9 @@ describe("budgets", () => {
             }
             return closeOne(one.pick, async (reservation) => {
               if (one.op === "release") {
-                expect(await gate.release(reservation)).toMatchObject({ settled: true });
-                return 0;
+                const released = await gate.release(reservation);
+                expect(released).toMatchObject({ settled: true, charged: { costNanoUsd: 0 }, overdraft: [] });
+                return released;
               }
               const actual = { costUsd: usd(one.cost) };
               const [first, second] = await Promise.all([
@@ -120,7 +125,7 @@ describe("budgets", () => {
               ]);
               expect(first).toMatchObject({ settled: true, charged: { costNanoUsd: one.cost } });
               if (second) expect(second).toEqual({ settled: false, reason: "already_settled" });
-              return one.cost;
+              return first;
             });
           };
 
@@ -134,7 +139,7 @@ describe("budgets", () => {
             expect(readings.map(({ scope }) => scope)).toEqual(SCOPES);
             for (const { scope, used } of readings) {
               expect(used).toBe(settledSum + held);
-              expect(used).toBeLessThanOrEqual(max[scope] + overdraftSum);
+              expect(used).toBeLessThanOrEqual(Math.max(max[scope], overdrawn[scope] ?? 0));
             }
           }
         },

@@ -13,12 +13,15 @@ import { aChain, NOON } from "../world.js";
 const KEY = { keyId: "k1" };
 const CALL = { model: "gpt-4o", inputTokens: 10, maxOutputTokens: 10, costUsd: 0.1 };
 
-it("a chain that was loaded while its org went on changing is used once and not kept", async () => {
+it.each([
+  ["its org", "o1"],
+  ["everything", undefined],
+])("a chain that was loaded while %s went on changing is used once and not kept", async (_, changing) => {
   const clock = { at: NOON, now: () => clock.at };
   let changed: (orgId?: string) => void = () => {};
   let isBusy = true;
   const key = vi.fn(async () => {
-    if (isBusy) changed("o1");
+    if (isBusy) changed(changing);
     return aChain();
   });
   const gate = createGate({
@@ -38,6 +41,25 @@ it("a chain that was loaded while its org went on changing is used once and not 
   key.mockClear();
   passed(await gate.admit(KEY, CALL));
   expect(key).toHaveBeenCalledOnce();
+});
+
+it("a call that was already looking its key up is judged by what was written meanwhile", async () => {
+  let changed: (orgId?: string) => void = () => {};
+  let status: "active" | "revoked" = "active";
+  const key = vi.fn(async () => {
+    const found = aChain({ key: { status } });
+    if (status === "active") {
+      status = "revoked";
+      changed("o1");
+    }
+    return found;
+  });
+  const watch = (told: typeof changed) => {
+    changed = told;
+    return () => {};
+  };
+  const gate = createGate({ unpriced: "free", directory: { key, principal: async () => undefined, watch } });
+  expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("key_revoked");
 });
 
 it("a chain that is gone stays gone where the clock is set back to when it was known", async () => {

@@ -33,7 +33,7 @@ describe("keys", () => {
     expect(await call(rotated.token)).toMatchObject({ admitted: false, reason: "rate_limited" });
   });
 
-  test("a rotation without grace, and a second one, end the token before at once", async () => {
+  test("a rotation without grace ends both tokens before at once, and a second one with grace the first", async () => {
     const first = await as("cem").keys.create(at);
     const second = await as("cem").keys.rotate({ keyId: first.key.id, graceMs: 1000 });
     const third = await as("cem").keys.rotate({ keyId: first.key.id, graceMs: 1000 });
@@ -41,6 +41,8 @@ describe("keys", () => {
     expect(await call(second.token)).toMatchObject({ admitted: true });
     await as("cem").keys.rotate({ keyId: first.key.id });
     expect(await call(third.token)).toMatchObject({ reason: "invalid_key" });
+    // Nor is the one that was in its time of grace left over.
+    expect(await call(second.token)).toMatchObject({ reason: "invalid_key" });
   });
 
   test("revoking is final, and ends both tokens", async () => {
