@@ -1,10 +1,10 @@
 import * as z from "zod";
-import { NotFoundError } from "../../model/errors.js";
 import { idSchema, nameSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import type { Control } from "./control.js";
 import { orgField, patchOf, versionField } from "./fields.js";
 import { type Listed, pageFields } from "./paging.js";
+import { projectIn } from "./projects.js";
 import { registryOf } from "./registry.js";
 import type { View } from "./views.js";
 
@@ -65,10 +65,7 @@ export function externalKeysOf(control: Control): ExternalKeys {
     async create(input) {
       const { orgId, id, ...made } = parse(externalKeyCreateSchema, input, "externalKey");
       return registry.create({ orgId, id }, made, async (draft) => {
-        const { projectId } = made;
-        if (projectId !== undefined && !(await draft.get("project", projectId))) {
-          throw new NotFoundError("project", projectId);
-        }
+        if (made.projectId !== undefined) await projectIn(draft, made.projectId);
       });
     },
 

@@ -21,7 +21,8 @@ import { orgField, requireLater, versionField } from "./fields.js";
 import { newId } from "./new-id.js";
 import { type OrgMember, requireNotIn } from "./org-members.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
-import { type ProjectMember, projectIn, withRole } from "./project-members.js";
+import { type ProjectMember, withRole } from "./project-members.js";
+import { projectIn } from "./projects.js";
 import { type View, viewOf } from "./views.js";
 
 /** An invitation without its hash. `expired`: nobody accepted it in time. */

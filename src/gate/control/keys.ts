@@ -24,7 +24,7 @@ import {
 } from "./key-schemas.js";
 import { newId } from "./new-id.js";
 import type { Listed } from "./paging.js";
-import { projectIn } from "./project-members.js";
+import { projectIn } from "./projects.js";
 import { keyContext, viewOf } from "./views.js";
 
 /** A key with its token: the only time that it is seen. */

@@ -22,6 +22,7 @@ import {
 } from "./fields.js";
 import { revokeKeysLeft } from "./leaving.js";
 import { type Listed, listViews, pageFields } from "./paging.js";
+import { projectIn } from "./projects.js";
 import { type View, viewOf } from "./views.js";
 
 export type ProjectMember = View<"projectMember">;
@@ -194,13 +195,6 @@ export function projectMembersOf(control: Control): ProjectMembers {
       });
     },
   };
-}
-
-/** A project of the draft's org. */
-export async function projectIn(draft: Draft, projectId: string): Promise<Records["project"]> {
-  const project = await draft.get("project", projectId);
-  if (project === undefined) throw new NotFoundError("project", projectId);
-  return project;
 }
 
 /** Somebody in the org as they would be with a role in one project. */

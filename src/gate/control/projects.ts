@@ -1,10 +1,12 @@
 import * as z from "zod";
+import { NotFoundError } from "../../model/errors.js";
 import { limitsSchema } from "../../model/limits.js";
 import type { Records } from "../../model/records.js";
 import { idSchema, nameSchema } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import { checkProject } from "./bounds.js";
 import type { Control } from "./control.js";
+import type { Draft } from "./draft.js";
 import { grantedBy, limitsPatch, orgField, patchOf, scopeFields, versionField } from "./fields.js";
 import { newId } from "./new-id.js";
 import { type Listed, listViews, pageFields } from "./paging.js";
@@ -135,4 +137,15 @@ export function projectsOf(control: Control): Projects {
       });
     },
   };
+}
+
+/**
+ * A project of the draft's org.
+ *
+ * @throws NotFoundError where the org has none with that id
+ */
+export async function projectIn(draft: Draft, projectId: string): Promise<Records["project"]> {
+  const project = await draft.get("project", projectId);
+  if (project === undefined) throw new NotFoundError("project", projectId);
+  return project;
 }
