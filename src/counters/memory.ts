@@ -27,7 +27,7 @@ export class MemoryCounters implements Counters {
   readonly #counting = new Counting(this.#counts, this.#reservations);
   readonly #direct = new MemoryDirect(this.#counts, this.#reservations, this.#ids);
 
-  /** Not where somebody has put a step of their own in the place of one, as tests of an outage do: that may be anything. */
+  /** False where somebody has replaced a method by their own, as tests of an outage do: that one may take its time or fail. */
   get inProcess(): boolean {
     return this.reserve === reserve && this.settle === settle && this.read === read;
   }
@@ -62,5 +62,5 @@ export class MemoryCounters implements Counters {
   }
 }
 
-/** As they are here, so that one that is replaced for all counters is noticed too. */
+/** The methods as they are defined above, so that one replaced on the prototype is noticed too. */
 const { reserve, settle, read } = MemoryCounters.prototype;

@@ -5,7 +5,7 @@ import type { LimitShape } from "../admission/limit-shape.js";
 import { type Block, type Epoch, GONE, type Places, type Plan, SCOPES_MAX } from "../admission/plan.js";
 import { type Place, type ScopeLayout, ScopeLayouts } from "./scope-layout.js";
 
-/** Scopes looked at for each that is made, so that what is forgotten keeps up with what is new. */
+/** How many scopes are looked at for each new one, so that forgetting keeps up with what is new. */
 const SWEPT_PER_NEW = 2;
 
 /** The counts of one scope: a block of cells. */

@@ -30,7 +30,7 @@ import { countersMigrations } from "./migrations.js";
 import { arrayOf, element, nameOf, postgresLayout, type RowName, rowsTold } from "./postgres-layout.js";
 import { KEPT_MS } from "./rows-sql.js";
 
-/** Every so many reservations of a process, one also forgets; up to four times as many reservations and rows: it keeps up. */
+/** One in so many reserves of a process also forgets what matters no more: up to four times as many reservations and rows, so that it keeps up. */
 const FORGET_EVERY = 64;
 const FORGET_MOST = 4 * FORGET_EVERY;
 
@@ -95,7 +95,7 @@ class CountersInPostgres implements PostgresCounters {
   readonly #encoder = new RequestEncoder(nameOf, postgresLayout);
   readonly #texts: ReturnType<typeof textsOf>;
   readonly #calls: GroupedCalls;
-  /** Since what is over was last forgotten; it begins somewhere, so that processes that make few reserves forget as well. */
+  /** Reserves since the last one that also forgot. It begins at random, so that processes that make few reserves forget as well. */
   #reserves = Math.floor(Math.random() * FORGET_EVERY);
 
   constructor(pool: PostgresPool, schema: string, onServerClock: boolean, reserveWaitMs: number) {
@@ -204,7 +204,7 @@ class CountersInPostgres implements PostgresCounters {
     ];
     const replies = await this.#answers(this.#texts.count_calls, values);
     const reserved = calls.filter(({ name }, i) => name === "reserve" && isReserved(replies[i])).length;
-    // Where nothing was reserved nothing was forgotten.
+    // The statement forgets only where it has reserved something.
     if (reserved > 0) this.#reserves = reserved + (forgets ? 0 : this.#reserves);
     return replies;
   }

@@ -2,16 +2,15 @@ import { CountersUnavailableError } from "../../model/errors.js";
 import type { Reply } from "../wire/reply.js";
 import type { RowName } from "./postgres-layout.js";
 
-/** Statements under way at once. With more, the groups would be smaller, and others would lack the pool's connections. */
+/** How many statements are under way at once. With more, groups would be smaller, and others would find no free connection in the pool. */
 const UNDER_WAY_MAX = 2;
 
-/** A statement that takes longer is held up, by locks of others or a lost connection, and does not keep the next one waiting. */
+/** A statement that takes longer is held up, by others' locks or a lost connection. It no longer counts as under way, so the next is sent. */
 const HELD_UP_MS = 200;
 
 /**
- * Longer than that no statement that is well takes, and a gate has given up its calls, by default after a second: its connection may be
- * gone without a word. Later calls of its rows no longer wait for it here; where it is still done, it and they lock each other out in the
- * database.
+ * How long later calls of the same rows wait here for a statement. No sound statement takes longer, and by default a gate has given up
+ * its calls after a second: its connection may be lost. Should it still be done, the locks in the database keep it and later calls apart.
  */
 const LET_GO_MS = 3_000;
 
@@ -19,8 +18,8 @@ const LET_GO_MS = 3_000;
 const GROUP_MAX = 64;
 
 /**
- * Locks of one statement, where each call's are counted as if no other took the same; a single call may have more. A server
- * has room for some 6,400 by default, for everybody it serves.
+ * How many locks one statement takes at most, if no two of its calls take the same one; a statement of a single call may take more. By
+ * default a server has room for some 6,400 locks, for all of its clients together.
  */
 const LOCKS_MAX = 192;
 
@@ -29,7 +28,7 @@ export interface CountingCall {
   readonly name: "reserve" | "settle";
   /** The widest scope's first: calls that have the first in common wait for each other. */
   readonly rows: readonly RowName[];
-  /** What it touches besides: elements of an array. */
+  /** What else it locks; see `element`. */
   readonly locks: readonly string[];
   /** See `PostgresLayout`. */
   readonly told: string;
@@ -42,7 +41,7 @@ export type SendCalls = (calls: readonly CountingCall[]) => Promise<readonly Rep
 
 interface Waiting {
   readonly call: CountingCall;
-  /** By the clock of the process that only goes forward, in milliseconds. */
+  /** When it came, by `performance.now()`. */
   readonly since: number;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: unknown) => void;
@@ -58,9 +57,9 @@ interface Group {
  * Sends a call at once while few are under way; the calls that come meanwhile go together in one statement, since a statement and
  * its transaction cost more than what a call does in them. Calls with the same first row are done in the order in which they came.
  *
- * A call that would wait in the database for one that is under way waits here, where it holds neither a connection nor locks. A reserve that
- * waits too long is not sent any more, but fails: after a stall, and under more load than the database can take, statements would else be
- * full of calls that their callers have given up, for good. A settle is always sent: it is of a call that was made.
+ * A call that would wait in the database for one that is under way waits here instead, where it holds neither a connection nor locks. A
+ * reserve that has waited too long fails without being sent. Otherwise, after a stall or under too much load, every statement would be full
+ * of calls that their callers have given up. A settle is always sent: its call was made.
  */
 export class GroupedCalls {
   readonly #send: SendCalls;
@@ -89,7 +88,7 @@ export class GroupedCalls {
     });
   }
 
-  /** Once everything of this turn has come: the callers of a group that was answered often call again. */
+  /** Sends when the present turn of the event loop is over: the callers of a group that was just answered often call again in it. */
   #sendSoon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
@@ -108,8 +107,8 @@ export class GroupedCalls {
   }
 
   /**
-   * Takes the first of those that can be sent: a share of all, and what has its first row in common with one of them. Reserves that have
-   * waited too long fail.
+   * Takes the next group: the first calls that can be sent, up to a share of all, and those that have their first row in common with one
+   * of them. Reserves that have waited too long fail.
    */
   #taken(share: number): Group {
     const calls: Waiting[] = [];
@@ -150,7 +149,7 @@ export class GroupedCalls {
     for (const row of firstRows) this.#held.add(row);
     this.#underWay++;
     const countNoMore = this.#once(() => this.#underWay--);
-    // The callers are not answered by it: what their calls were charged, if it comes after all, a gate gives back.
+    // This answers no caller. If the calls are charged after all, the gate gives that back.
     const letGo = this.#once(() => {
       for (const row of firstRows) this.#held.delete(row);
     });
@@ -162,7 +161,7 @@ export class GroupedCalls {
     countNoMore();
   }
 
-  /** Gives something back, the first time that it is called, and sends what has waited for that. */
+  /** A function that calls `giveBack` the first time it is called, and sends the calls that were waiting for that. */
   #once(giveBack: () => void): () => void {
     let isDone = false;
     return () => {
@@ -183,7 +182,7 @@ export class GroupedCalls {
       }
     } catch (error) {
       if (calls.length > 1 && this.#isAboutValues(error)) {
-        // Whose value it is shows in halves; the others have theirs done, in the order in which they came.
+        // One call's value spoiled the whole statement. Halving finds that call; all others are done, in their order.
         const half = calls.length >> 1;
         await this.#answer(calls.slice(0, half));
         await this.#answer(calls.slice(half));

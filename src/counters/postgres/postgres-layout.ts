@@ -6,7 +6,7 @@ import { kindOf, maxOf } from "../wire/plan-text.js";
 /** An index takes keys of up to 2,704 bytes; two names and what surrounds them stay below that. */
 const NAME_MAX = 300;
 
-/** A name as the tables have it: what is long is told apart by its SHA-256. */
+/** A name as the tables have it. Long names are cut and told apart by their SHA-256. */
 export function nameOf(text: string): string {
   const name = storable(text);
   if (name.length <= NAME_MAX) return name;
@@ -17,7 +17,7 @@ export function nameOf(text: string): string {
 export interface RowName {
   /** No two rows have the same. */
   readonly name: string;
-  /** What it is locked by; that two rows may share it does no harm. */
+  /** The name of its lock. Two rows may share one, which does no harm. */
   readonly lock: string;
   readonly scope: string;
   readonly models: string;

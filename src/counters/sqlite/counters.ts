@@ -15,7 +15,7 @@ import type { Counting } from "../counting.js";
 import { COUNTERS_MIGRATIONS } from "./migrations.js";
 import { Transactions } from "./transactions.js";
 
-/** At most so many calls share a transaction, so that other processes get their turn. */
+/** How many calls share a transaction at most, so that other processes get their turn. */
 const CALLS_PER_COMMIT_MAX = 500;
 
 export interface SqliteCountersOptions {
@@ -110,7 +110,7 @@ class SqliteCounters implements Counters {
       );
       for (const answer of answers) answer();
     } catch (error) {
-      // A call that failed by itself takes no others with it: they begin again without it.
+      // One call threw, and the transaction was rolled back. The others are done again without it.
       if (failed === undefined) for (const call of calls) call.reject(error);
       else {
         failed.reject(error);

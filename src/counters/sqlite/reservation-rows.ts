@@ -5,10 +5,10 @@ import type { NotOpen } from "../counters.js";
 import type { KeptReservations } from "../counting.js";
 import type { OpenReservation } from "../open-reservations.js";
 
-/** At most so many reservations that have outlived their TTL are closed in one transaction: others wait their turn. */
+/** How many reservations that have outlived their TTL one transaction closes at most; the rest is left to the next ones. */
 const EXPIRED_AT_ONCE = 100;
 
-/** So many closed reservations are remembered. An older one answers as if it had never been. */
+/** How many closed reservations are remembered. An older one is `unknown_reservation`. */
 const CLOSED_KEPT = 100_000;
 
 /** The open reservations, and what became of the latest that were closed. Whatever is changed is written at once. */
@@ -22,7 +22,11 @@ export class ReservationRows implements KeptReservations {
     this.#connection = connection;
   }
 
-  /** Begins with a transaction: the clock is not behind `now`, and nothing is written yet. */
+  /**
+   * Called at the beginning of a transaction.
+   *
+   * @param now the stored clock, which this one must not be behind
+   */
   begin(now: number): void {
     this.#now = Math.max(this.#now, now);
     this.#expired = false;
@@ -87,7 +91,7 @@ export class ReservationRows implements KeptReservations {
     this.#close(storedText(id), how);
   }
 
-  /** Once in a transaction, of those that others have left: each of its own says by itself when it has expired. */
+  /** Closes, once in a transaction, reservations that nobody has asked about since they expired. The others {@link get} closes. */
   #expire(): void {
     this.#expired = true;
     const rows = this.#connection.all(

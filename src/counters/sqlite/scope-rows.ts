@@ -5,10 +5,10 @@ import type { Connection } from "../../sqlite/connection.js";
 import { storedText } from "../../sqlite/text.js";
 import type { KeptCounts } from "../counting.js";
 
-/** Stored scopes looked at for each that is made, so that what is forgotten keeps up with what is new. */
+/** How many stored scopes are looked at for each new one, so that forgetting keeps up with what is new. */
 const SWEPT_PER_NEW = 2;
 
-/** The counts of one scope by their fields: as they are saved until somebody asks for one. */
+/** The counts of one scope by their fields. A count is restored from its saved form when it is first asked for. */
 interface Scope {
   readonly stored: string | undefined;
   readonly saved: Record<string, SavedCount>;
@@ -21,14 +21,14 @@ interface Scope {
 export class ScopeRows implements KeptCounts {
   readonly #connection: Connection;
   readonly #scopes = new Map<string, Scope>();
-  /** The last scope that was swept. Each process has its own: all scopes get their turn, whoever looks. */
+  /** The last scope that was swept by this process. Each process goes through all scopes on its own. */
   #sweptUpTo = "";
 
   constructor(connection: Connection) {
     this.#connection = connection;
   }
 
-  /** Begins with a transaction: nothing is carried over from the one before. */
+  /** Called at the beginning of a transaction: nothing that was read in an earlier one is relied on. */
   begin(): void {
     this.#scopes.clear();
   }
@@ -87,7 +87,7 @@ export class ScopeRows implements KeptCounts {
     return scope;
   }
 
-  /** Forgets what matters no more of the next scopes in the table, round and round. */
+  /** Looks at the next scopes in the table, from the start again after the last, and deletes those that matter no more. */
   #sweep(scopes: number, now: number): void {
     const rows = this.#connection.all(
       "SELECT scope_key, counts FROM tollgate_scope WHERE scope_key > ? ORDER BY scope_key LIMIT ?",

@@ -36,7 +36,7 @@ export class Transactions {
       this.#reservations.begin(stored);
       const result = work(this.#counting);
       const { now } = this.#reservations;
-      // A moment at which nothing was changed need not be known after a crash: a refusal costs no write.
+      // The clock is only stored along with a change, so a refusal costs no write.
       const changed = this.#scopes.flush(now) || this.#reservations.written;
       if (changed && now > stored) this.#setClock(now);
       return result;
