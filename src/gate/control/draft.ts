@@ -42,12 +42,7 @@ export class Draft {
   readonly #storage: Storage;
   readonly #changes: Change[] = [];
   readonly #told: ((events: GateEventHub) => void)[] = [];
-  readonly #audited: {
-    kind: string;
-    id: string;
-    before?: Record<string, unknown>;
-    after?: Record<string, unknown>;
-  }[] = [];
+  readonly #audited: Records["auditEvent"]["changes"] = [];
 
   constructor(storage: Storage, orgId: string, now: number, trail: Records["trail"] | undefined) {
     this.#storage = storage;
