@@ -58,7 +58,7 @@ export async function reconcile(engine: Engine, given: ReconcileQuery): Promise<
   const compared = budgets.map((budget, i) => ({ budget, spent: spent[i] ?? NOTHING }));
   await giveBackOf(engine, orgId, now);
   const differences = query.rebuild
-    ? await rebuilt(engine, sink, query, compared, now)
+    ? await rebuilt({ engine, sink, query, compared, now })
     : differencesOf(compared, await readingsOf(engine, orgId, budgets, now), now);
   return { at: now, budgets: budgets.length, differences, unended: unended.map(unendedOf(now)) };
 }
@@ -76,9 +76,19 @@ async function giveBackOf(engine: Engine, orgId: string, now: number): Promise<v
   }
 }
 
+/** A budget, and what the ledger says of it. */
 interface Compared {
   readonly budget: Budget;
   readonly spent: Spent;
+}
+
+/** What a rebuild goes by. */
+interface Comparison {
+  readonly engine: Engine;
+  readonly sink: ReadableSink;
+  readonly query: ReconcileQuery;
+  readonly compared: readonly Compared[];
+  readonly now: number;
 }
 
 const NOTHING: Spent = { endedNanoUsd: 0, expiredNanoUsd: 0, openNanoUsd: 0 };
@@ -119,43 +129,47 @@ function differencesOf(
 }
 
 /** Raises what is too low, one process at a time, and tells how it was found. */
-async function rebuilt(
-  engine: Engine,
-  sink: ReadableSink,
-  { orgId, withExpired = false }: ReconcileQuery,
-  compared: readonly Compared[],
-  now: number,
-): Promise<BudgetDifference[]> {
-  const budgets = compared.map(({ budget }) => budget);
+async function rebuilt(comparison: Comparison): Promise<BudgetDifference[]> {
+  const { engine, compared, now } = comparison;
+  const { orgId } = comparison.query;
   const endTurn = await turnToRebuild(engine, orgId, now);
   try {
+    const budgets = compared.map(({ budget }) => budget);
     const readings = await readingsOf(engine, orgId, budgets, now);
     if (endTurn === undefined) return differencesOf(compared, readings, now);
-    // How much the count is too low: it should hold what has ended, and what calls under way hold.
-    const lacking = ({ spent }: Compared, held: number, used: number) => {
-      const ended = spent.endedNanoUsd + (withExpired ? spent.expiredNanoUsd : 0);
-      return Math.max(0, ended + held - used);
-    };
-    const usedThen = (i: number) => readings[i]?.used ?? 0;
-    const isShort = compared.some((one, i) => lacking(one, one.spent.openNanoUsd, usedThen(i)) > 0);
-    const from = Math.min(...budgets.map(startOf));
-    // Where more are open, what the rest holds is left out: too little is added, never too much.
-    const calls = isShort ? await sink.open({ orgId, from, limit: UNENDED_MAX }) : [];
-    const open = calls.filter(({ expiresAt }) => expiresAt > now);
-    const held = await heldFor(engine, budgets, open, now);
-    // A call may have been admitted before the open ones were read, another settled for less: the greater count has both.
-    const after = isShort ? await readingsOf(engine, orgId, budgets, now) : readings;
-    const raised = compared.map((one, i) =>
-      lacking(one, held[i] ?? 0, Math.max(usedThen(i), after[i]?.used ?? 0)),
-    );
+    const missing = await missingFrom(comparison, readings);
     for (const [i, budget] of budgets.entries()) {
-      const missing = raised[i] ?? 0;
-      if (missing > 0) await raise(engine, orgId, budget, missing, now);
+      const amount = missing[i] ?? 0;
+      if (amount > 0) await raise(engine, orgId, budget, amount, now);
     }
-    return differencesOf(compared, readings, now, raised);
+    return differencesOf(compared, readings, now, missing);
   } finally {
     await endTurn?.();
   }
+}
+
+/** By how much each count is too low: it should hold what has ended, and what calls under way hold. Empty where none is. */
+async function missingFrom(
+  { engine, sink, query, compared, now }: Comparison,
+  readings: readonly Reading[],
+): Promise<number[]> {
+  const { orgId, withExpired = false } = query;
+  const lacking = ({ spent }: Compared, held: number, used: number) => {
+    const ended = spent.endedNanoUsd + (withExpired ? spent.expiredNanoUsd : 0);
+    return Math.max(0, ended + held - used);
+  };
+  const usedThen = (i: number) => readings[i]?.used ?? 0;
+  if (!compared.some((one, i) => lacking(one, one.spent.openNanoUsd, usedThen(i)) > 0)) return [];
+
+  const budgets = compared.map(({ budget }) => budget);
+  const from = Math.min(...budgets.map(startOf));
+  // Where more are open, what the rest holds is left out: too little is added, never too much.
+  const calls = await sink.open({ orgId, from, limit: UNENDED_MAX });
+  const open = calls.filter(({ expiresAt }) => expiresAt > now);
+  const held = await heldFor(engine, budgets, open, now);
+  // A call may have been admitted before the open ones were read, another settled for less: the greater count has both.
+  const after = await readingsOf(engine, orgId, budgets, now);
+  return compared.map((one, i) => lacking(one, held[i] ?? 0, Math.max(usedThen(i), after[i]?.used ?? 0)));
 }
 
 function unendedOf(now: number): (event: UsageEvent) => UnendedCall {
