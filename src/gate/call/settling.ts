@@ -55,7 +55,7 @@ async function settleFallback(
   try {
     const charges = await chargesOfFallback(engine, reservation, model, use, ending.at);
     // Not awaited: that is a step of its own, and waiting for room in the ledger must be part of none.
-    return closeElsewhere(engine, reservation, use, charges, ending);
+    return closeThroughCounters(engine, reservation, use, charges, ending);
   } finally {
     engine.underWay.end();
   }
@@ -67,12 +67,12 @@ function close(engine: Engine, reservation: Reservation, use: Use, ending: Endin
   const { direct } = engine.settings.counters;
   const used = held && direct?.settle(held, ending.at, use);
   if (direct === undefined || used === undefined) {
-    return closeElsewhere(engine, asItIs(reservation), use, chargesOf(reservation, use), ending);
+    return closeThroughCounters(engine, asItIs(reservation), use, chargesOf(reservation, use), ending);
   }
-  if (used.length === 0) return Promise.resolve(closed(engine, reservation, use, NO_READINGS, ending));
+  if (used.length === 0) return Promise.resolve(concluded(engine, reservation, use, NO_READINGS, ending));
   const outcome = { used, at: direct.now };
-  const overdraft = counted(engine, reservation, chargesOf(reservation, use), outcome, ending.at);
-  return Promise.resolve(closed(engine, reservation, use, overdraft, ending));
+  const overdraft = tellOverdraft(engine, reservation, chargesOf(reservation, use), outcome, ending.at);
+  return Promise.resolve(concluded(engine, reservation, use, overdraft, ending));
 }
 
 /** What a use comes to against each limit that was charged. */
@@ -85,7 +85,7 @@ function chargesOf({ charges: { limits, periods } }: Reservation, use: Use): Cha
  *
  * @param reservation a copy: the counters take their time
  */
-async function closeElsewhere(
+async function closeThroughCounters(
   engine: Engine,
   reservation: Reservation,
   use: Use,
@@ -94,19 +94,19 @@ async function closeElsewhere(
 ): Promise<Settlement> {
   engine.underWay.start();
   try {
-    const conclude = (outcome: Settled) => {
+    const onSettled = (outcome: Settled) => {
       engine.lostSettles.forget(reservation.id);
-      const overdraft = counted(engine, reservation, charges, outcome, ending.at);
-      return closed(engine, reservation, use, overdraft, ending);
+      const overdraft = tellOverdraft(engine, reservation, charges, outcome, ending.at);
+      return concluded(engine, reservation, use, overdraft, ending);
     };
-    const concludeLate = (outcome: Settled) =>
+    const onSettledLate = (outcome: Settled) =>
       engine.lostSettles.wasTold(reservation.id)
-        ? counted(engine, reservation, charges, outcome, ending.at)
-        : conclude(outcome);
-    const outcome = await settleCounted(engine, reservation, charges, ending.at, concludeLate);
+        ? tellOverdraft(engine, reservation, charges, outcome, ending.at)
+        : onSettled(outcome);
+    const outcome = await settleInCounters(engine, reservation, charges, ending.at, onSettledLate);
     if (outcome.outcome === "already_settled") engine.lostSettles.tell(reservation.id);
     if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
-    const answer = conclude(outcome);
+    const answer = onSettled(outcome);
     return answer instanceof Promise ? await engine.underWay.aside(answer) : answer;
   } catch (error) {
     engine.lostSettles.note(reservation.id, error, () => ended(engine, reservation, use, ending));
@@ -123,7 +123,7 @@ type Settled = Extract<SettleOutcome, { readonly outcome: "settled" }>;
  *
  * @param onLate is told where they have settled it after the caller was told that they do not answer: no second try will
  */
-function settleCounted(
+function settleInCounters(
   engine: Engine,
   reservation: Reservation,
   charges: Charges,
@@ -139,7 +139,7 @@ function settleCounted(
 }
 
 /** Tells of what a settle left on the counts. Returns the limits that it overdrew. */
-function counted(
+function tellOverdraft(
   engine: Engine,
   reservation: Reservation,
   charges: Charges,
@@ -155,7 +155,7 @@ function counted(
 }
 
 /** Tells of a call that the counters have closed, and answers it: later where the ledger has to make room first. */
-function closed(
+function concluded(
   engine: Engine,
   reservation: Reservation,
   use: Use,
