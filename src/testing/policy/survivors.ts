@@ -1,6 +1,6 @@
 import type { Policy } from "../../policy/policy.js";
 import { type Authorizer, askAbout, type Cell, type NamesOf } from "./cell.js";
-import { cellsOf, type Shape, shapeAbout, shapeOf } from "./cells.js";
+import { cellsOf, forAsking, type Shape, shapeAbout, shapeOf } from "./cells.js";
 import { type Check, type Claims, checksOf, counterexample } from "./claim.js";
 import { mutantsOf, withoutEachRule } from "./mutants.js";
 import { prove, shapesFor } from "./prove.js";
@@ -37,12 +37,13 @@ export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>
   prove(policy, claims);
   const shape = shapeOf(policy);
   const shapeFor = shapesFor(shape);
+  const asking = forAsking(shape);
   const checks = checksOf(claims as Claims); // Sound: as in `prove`.
   const crossing = checks.filter(
-    (check) => check.looksAround && asksForOthers(check, policy, cellsOf(shapeFor(check))),
+    (check) => check.looksAround && asksForOthers(check, policy, cellsOf(asking)),
   );
   // A function may pick some of their cells that the policy has not.
-  const wider = checks.filter((check) => shapeFor(check) !== shape);
+  const wider = checks.filter((check) => !check.looksAround && shapeFor(check) !== shape);
   const names = Object.keys(policy.spec.conditions);
   const found: Survivor[] = [];
   let mutants = 0;
@@ -51,7 +52,7 @@ export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>
   for (const mutant of mutantsOf(policy)) {
     const { permission } = mutant;
     if (near[0]?.permission !== permission) {
-      near = [...cellsOf(withOnly(permission, shape))];
+      near = [...cellsOf(withOnly(permission, asking))];
     }
     const changed = near.filter((cell) => differsIn(cell, policy, mutant.policy));
     const [cell] = changed;
@@ -63,7 +64,7 @@ export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>
     // Beyond the cells that changed, only a claim that asks about other cells can notice anything.
     if (checks.filter(({ looksAround }) => looksAround).some(wrongAbout(near))) continue;
     if (wider.some((check) => wrongAbout(cellsOf(withOnly(permission, shapeFor(check))))(check))) continue;
-    if (crossing.some((check) => wrongAbout(cellsOf(shapeFor(check)))(check))) continue;
+    if (crossing.some((check) => wrongAbout(cellsOf(asking))(check))) continue;
     const { allowed } = mutant.policy.authorize(...questionIn(cell));
     const words = `${cellInWords(cell, names)}: would be ${allowed ? "allowed" : "denied"}`;
     found.push({ rule: mutant.rule, from: mutant.from, to: mutant.to, words });
