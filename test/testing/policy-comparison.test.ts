@@ -214,7 +214,7 @@ it("two policies of six conditions each are compared, permission by permission",
   expect(diffToMarkdown(diff(raise("x"), raise("x")))).toBe("No cell of the policy changes.");
 });
 
-it("policies of two hundred project roles are compared, told and searched in a moment", { timeout: 15_000 }, () => {
+it("two hundred project roles are compared, told and searched in a moment", { timeout: 15_000 }, () => {
   const roles = (reach: "own" | "all") =>
     Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`role${at}`, { "key.view": reach }]));
   const before: Policy = standardPolicy.extend({ projectRoles: roles("own") });

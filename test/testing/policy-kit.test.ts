@@ -385,6 +385,24 @@ describe("prove", () => {
     expect(found?.cell?.projectRole).toBe("editor");
   });
 
+  it("asks from a permission about the org for one about a project in each that is capped differently", () => {
+    const audit = (cell: Cell) => cell.permission === "org.audit" && cell.conditions.mfa === true;
+    const claims = {
+      "who audits and edits prints in any project of the org": (cell: Cell, ask: Ask) =>
+        !audit(cell) ||
+        cell.projectRole === null ||
+        !ask().allowed ||
+        ask({ permission: "doc.print" }).allowed,
+    };
+    const { hold } = small.spec.caps;
+    const capped: Policy = definePolicy({ ...(small as Policy).spec, caps: { hold } });
+    const open: Policy = definePolicy({ ...capped.spec, caps: {} });
+    expect(messageOf(() => prove(capped, claims))).toContain(
+      "an org boss who is editor of a project, with mfa asks for org.audit on the org acme",
+    );
+    expect(messageOf(() => prove(open, claims))).toBe("");
+  });
+
   it("takes a pattern of keys and of other orgs only where it is asked for", () => {
     const [none] = counterexamples(small, {
       odd: { denied: { permission: "doc.read", key: "here", own: false } },

@@ -15,6 +15,8 @@ export interface Shape {
   readonly conditions: readonly string[];
   /** A cap without an id holds where it does, and no cell names it. */
   readonly caps: readonly (readonly [id: string | undefined, cap: Cap])[];
+  /** Permissions about the org in the place of each project that is capped differently, where they have the same answer. */
+  readonly orgInEveryPlace?: true;
 }
 
 /** The shape of a policy; its base org role comes first, so that the simplest cells do. */
@@ -47,6 +49,15 @@ export function union(a: Shape, b: Shape): Shape {
     conditions: names(a.conditions, b.conditions),
     caps: [...a.caps, ...b.caps],
   };
+}
+
+/**
+ * A shape for claims that ask about other cells: in one about the org they may ask for a permission about a project of it,
+ * and must not miss one that is capped.
+ */
+export function forAsking(shape: Shape): Shape {
+  const { places, orgs } = placesOf(shape);
+  return places.length === orgs.size ? shape : { ...shape, orgInEveryPlace: true };
 }
 
 /**
@@ -124,7 +135,7 @@ export function countOf(shape: Shape): number {
   // Through no key, a key here or elsewhere, and the role in the other project.
   const asked = 3 * inProject;
   const ofKind = {
-    org: asked * orgs.size,
+    org: asked * (shape.orgInEveryPlace ? places.length : orgs.size),
     project: asked * places.length,
     owned: 2 * asked * places.length,
   };
@@ -164,7 +175,7 @@ export function* cellsOf(shape: Shape, only: Only = {}): Generator<Cell> {
               for (const orgRole of [...shape.orgRoles, null]) {
                 for (const { kind, permissions } of kinds) {
                   // Not fewer of a permission about the org, though its projects are alike: a claim may name either.
-                  if (kind === "org" && !orgs.has(place)) continue;
+                  if (kind === "org" && !shape.orgInEveryPlace && !orgs.has(place)) continue;
                   for (const own of kind === "owned" ? [true, false] : [false]) {
                     const who = { orgRole, projectRole, otherProjectRole, key, sameOrg, own, conditions };
                     const question = questionOf(who, kind, place);

@@ -1,6 +1,6 @@
 import type { Policy } from "../../policy/policy.js";
 import { askAbout, type Cell, type NamesOf } from "./cell.js";
-import { cellsOf, checkSize, countOf, type Shape, shapeOf, union } from "./cells.js";
+import { cellsOf, checkSize, countOf, forAsking, type Shape, shapeOf, union } from "./cells.js";
 import { type Check, type Claims, checksOf } from "./claim.js";
 import { checkForm } from "./claim-form.js";
 import { cellInWords, verdictInWords } from "./words.js";
@@ -59,10 +59,11 @@ function search(
   const { permissions } = policy.spec;
   checkForm(claims, policy.spec);
   const own = shapeOf(policy);
+  const shapeFor = shapesFor(own);
   const states = checksOf(claims).map(
     (check): State => ({
       check,
-      shape: shapeFor(check, own),
+      shape: shapeFor(check),
       silent: new Set(check.subjects),
       first: undefined,
       count: 0,
@@ -102,15 +103,22 @@ function search(
   return { found, cells };
 }
 
-/** The cells of a check: of the policy that is proved, and of another with which it compares where that makes more. */
-export function shapeFor({ other }: Check, own: Shape): Shape {
-  if (other === undefined) return own;
-  const { caps, ...names } = shapeOf(other);
-  // The places of its caps, without their ids: a claim names the caps of the policy that is proved.
-  const both = union(own, { ...names, caps: caps.map(([, cap]) => [undefined, cap]) });
-  // Not by the count alone: a permission has as many cells about a project as about the org, and they are others.
-  const sameKinds = Object.entries(both.permissions).every(([id, kind]) => own.permissions[id] === kind);
-  return sameKinds && countOf(both) === countOf(own) ? own : both;
+/**
+ * The cells of each check: of the policy that is proved; of another with which it compares where that makes more; and more of
+ * a permission about the org for what may ask about a project of it.
+ */
+export function shapesFor(own: Shape): (check: Check) => Shape {
+  const asking = forAsking(own);
+  return ({ looksAround, other }) => {
+    if (looksAround) return asking;
+    if (other === undefined) return own;
+    const { caps, ...names } = shapeOf(other);
+    // The places of its caps, without their ids: a claim names the caps of the policy that is proved.
+    const both = union(own, { ...names, caps: caps.map(([, cap]) => [undefined, cap]) });
+    // Not by the count alone: a permission has as many cells about a project as about the org, and they are others.
+    const sameKinds = Object.entries(both.permissions).every(([id, kind]) => own.permissions[id] === kind);
+    return sameKinds && countOf(both) === countOf(own) ? own : both;
+  };
 }
 
 /** That a claim, or one of its patterns, is about nothing; undefined where each is about some cell. */

@@ -1,9 +1,9 @@
 import type { Policy } from "../../policy/policy.js";
 import { type Authorizer, askAbout, type Cell, type NamesOf } from "./cell.js";
-import { cellsOf, type Shape, shapeAbout, shapeOf } from "./cells.js";
+import { cellsOf, forAsking, type Shape, shapeAbout, shapeOf } from "./cells.js";
 import { type Check, type Claims, checksOf, counterexample } from "./claim.js";
 import { mutantsOf, withoutEachRule } from "./mutants.js";
-import { prove, shapeFor } from "./prove.js";
+import { prove, shapesFor } from "./prove.js";
 import { cellInWords } from "./words.js";
 
 /** A change to one rule of a policy that no claim notices. */
@@ -36,12 +36,14 @@ export interface SurvivorReport {
 export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): SurvivorReport {
   prove(policy, claims);
   const shape = shapeOf(policy);
+  const shapeFor = shapesFor(shape);
+  const asking = forAsking(shape);
   const checks = checksOf(claims as Claims); // Sound: as in `prove`.
   const crossing = checks.filter(
-    (check) => check.looksAround && asksForOthers(check, policy, cellsOf(shape)),
+    (check) => check.looksAround && asksForOthers(check, policy, cellsOf(asking)),
   );
-  // Their cells are those of another policy, too, and a function may pick some that this one has not.
-  const wider = checks.filter((check) => shapeFor(check, shape) !== shape);
+  // A function may pick some of their cells that the policy has not.
+  const wider = checks.filter((check) => !check.looksAround && shapeFor(check) !== shape);
   const names = Object.keys(policy.spec.conditions);
   const found: Survivor[] = [];
   let mutants = 0;
@@ -50,7 +52,7 @@ export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>
   for (const mutant of mutantsOf(policy)) {
     const { permission } = mutant;
     if (near[0]?.permission !== permission) {
-      near = [...cellsOf(withOnly(permission, shape))];
+      near = [...cellsOf(withOnly(permission, asking))];
     }
     const changed = near.filter((cell) => differsIn(cell, policy, mutant.policy));
     const [cell] = changed;
@@ -61,8 +63,8 @@ export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>
     if (checks.some(wrongAbout(changed))) continue;
     // Beyond the cells that changed, only a claim that asks about other cells can notice anything.
     if (checks.filter(({ looksAround }) => looksAround).some(wrongAbout(near))) continue;
-    if (wider.some((check) => wrongAbout(cellsOf(withOnly(permission, shapeFor(check, shape))))(check))) continue;
-    if (crossing.some((check) => wrongAbout(cellsOf(shape))(check))) continue;
+    if (wider.some((check) => wrongAbout(cellsOf(withOnly(permission, shapeFor(check))))(check))) continue;
+    if (crossing.some((check) => wrongAbout(cellsOf(asking))(check))) continue;
     const { allowed } = mutant.policy.authorize(...questionIn(cell));
     const words = `${cellInWords(cell, names)}: would be ${allowed ? "allowed" : "denied"}`;
     found.push({ rule: mutant.rule, from: mutant.from, to: mutant.to, words });
