@@ -166,6 +166,17 @@ describe("the short way of counters in memory", () => {
     }
   });
 
+  it("settles none that has expired, also where it ended before an older one did, as one of another gate may", async () => {
+    const counters = memoryCounters();
+    const plan = planOf();
+    await counters.reserve(FIRST);
+    given(shortWay(counters).reserve(START, TTL, plan, ONE));
+    const held = given(shortWay(counters).reserve(START, 10, plan, ONE));
+    expect(shortWay(counters).settle(held, START + 10, ONE)).toBeUndefined();
+    const settlement = { id: held.id, orgId: "o1", now: START + 10, amounts: FIRST.charges };
+    expect(await counters.settle(settlement)).toEqual({ outcome: "expired" });
+  });
+
   it("law: leaves every count and gives every answer as the ordinary way does", async () => {
     let direct = 0;
     let refused = 0;

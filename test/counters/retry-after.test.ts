@@ -18,9 +18,12 @@ const LIMITS: Limits = {
 
 const AMOUNTS = { requests: 1, inFlight: 1 } as const;
 
+/** The same once somebody has tightened them: more may be used then than there is room for. */
+const TIGHTER: Limits = { ...LIMITS, rpm: 3, tpm: 20, inFlight: 2 };
+
 /** The charges of a call of `tokens` tokens that costs as many nano-USD. */
-function callAt(tokens: number, now: number): Charge[] {
-  const limits = [...limitsAt("project", LIMITS), ...limitsAt("key", { rpm: 4, tpm: 30 })];
+function callAt(tokens: number, now: number, project = LIMITS): Charge[] {
+  const limits = [...limitsAt("project", project), ...limitsAt("key", { rpm: 4, tpm: 30 })];
   return limits.map((limit) => {
     const amount = limit.meter === "requests" || limit.meter === "inFlight" ? AMOUNTS[limit.meter] : tokens;
     return charge(limit, amount, now);
@@ -41,68 +44,75 @@ describe("retryAfter", () => {
   it("is exact on both sides: one millisecond earlier the call is refused, at it the same call passes", async () => {
     let refusals = 0;
     await fc.assert(
-      fc.asyncProperty(trace, fc.integer({ min: 1, max: 45 }), async (steps, tokens) => {
-        const counters = memoryCounters();
-        let now = START;
-        // Periods are those of a clock that does not go back over a reset: behind one, a budget may be spent already.
-        let clock = START;
-        const call = (tokens: number, at: number) => callAt(tokens, Math.max(clock, at));
-        for (const [i, { step, tokens: amount, settleAs, ttlMs }] of steps.entries()) {
-          now += step;
-          clock = Math.max(clock, now);
-          const charges = call(amount, now);
-          const outcome = await counters.reserve({ id: `r${i}`, orgId: "o1", now, ttlMs, charges });
-          if (outcome.outcome !== "reserved" || settleAs === null) continue;
-          const amounts = call(settleAs, now).map((one) =>
-            one.limit.meter === "inFlight" ? { ...one, amount: 0 } : one,
-          );
-          await counters.settle({ id: `r${i}`, orgId: "o1", now: now + 5, amounts });
-        }
-        const readings = await counters.read({ orgId: "o1", now, charges: call(tokens, now) });
-        const waitMs = Math.max(...readings.map((reading) => reading.waitMs));
-        if (waitMs === 0) {
-          const passes = await counters.reserve({
+      fc.asyncProperty(
+        trace,
+        fc.integer({ min: 1, max: 45 }),
+        fc.boolean(),
+        async (steps, tokens, isTightened) => {
+          const counters = memoryCounters();
+          let now = START;
+          // Periods are those of a clock that does not go back over a reset: behind one, a budget may be spent already.
+          let clock = START;
+          let project = LIMITS;
+          const call = (tokens: number, at: number) => callAt(tokens, Math.max(clock, at), project);
+          for (const [i, { step, tokens: amount, settleAs, ttlMs }] of steps.entries()) {
+            now += step;
+            clock = Math.max(clock, now);
+            const charges = call(amount, now);
+            const outcome = await counters.reserve({ id: `r${i}`, orgId: "o1", now, ttlMs, charges });
+            if (outcome.outcome !== "reserved" || settleAs === null) continue;
+            const amounts = call(settleAs, now).map((one) =>
+              one.limit.meter === "inFlight" ? { ...one, amount: 0 } : one,
+            );
+            await counters.settle({ id: `r${i}`, orgId: "o1", now: now + 5, amounts });
+          }
+          if (isTightened) project = TIGHTER;
+          const readings = await counters.read({ orgId: "o1", now, charges: call(tokens, now) });
+          const waitMs = Math.max(...readings.map((reading) => reading.waitMs));
+          if (waitMs === 0) {
+            const passes = await counters.reserve({
+              id: "x",
+              orgId: "o1",
+              now,
+              ttlMs: 1,
+              charges: call(tokens, now),
+            });
+            expect(passes.outcome).toBe("reserved");
+            return;
+          }
+          refusals++;
+          if (!Number.isFinite(waitMs)) {
+            const far = now + 400 * 86_400_000;
+            const never = await counters.reserve({
+              id: "x",
+              orgId: "o1",
+              now: far,
+              ttlMs: 1,
+              charges: call(tokens, far),
+            });
+            expect(never.outcome).toBe("refused");
+            return;
+          }
+          const before = now + waitMs - 1;
+          const early = await counters.reserve({
             id: "x",
             orgId: "o1",
-            now,
+            now: before,
             ttlMs: 1,
-            charges: call(tokens, now),
+            charges: call(tokens, before),
           });
-          expect(passes.outcome).toBe("reserved");
-          return;
-        }
-        refusals++;
-        if (!Number.isFinite(waitMs)) {
-          const far = now + 400 * 86_400_000;
-          const never = await counters.reserve({
+          expect(early.outcome).toBe("refused");
+          const then = now + waitMs;
+          const exact = await counters.reserve({
             id: "x",
             orgId: "o1",
-            now: far,
+            now: then,
             ttlMs: 1,
-            charges: call(tokens, far),
+            charges: call(tokens, then),
           });
-          expect(never.outcome).toBe("refused");
-          return;
-        }
-        const before = now + waitMs - 1;
-        const early = await counters.reserve({
-          id: "x",
-          orgId: "o1",
-          now: before,
-          ttlMs: 1,
-          charges: call(tokens, before),
-        });
-        expect(early.outcome).toBe("refused");
-        const then = now + waitMs;
-        const exact = await counters.reserve({
-          id: "x",
-          orgId: "o1",
-          now: then,
-          ttlMs: 1,
-          charges: call(tokens, then),
-        });
-        expect(exact.outcome).toBe("reserved");
-      }),
+          expect(exact.outcome).toBe("reserved");
+        },
+      ),
       { numRuns: 1_500 },
     );
     expect(refusals).toBeGreaterThan(100);

@@ -39,9 +39,14 @@ export const lifetimes: Cases<CountersTrial> = {
     await trial.settled("early", [[spent, 10]]);
     trial.now += 1;
     const charges = trial.charges([[spent, 1]]);
+    const others = trial.charges([
+      [spent, 1],
+      [slots, 0],
+    ]);
     for (const laterMs of [0, 1, MINUTE_MS]) {
       trial.now += laterMs;
       check("settle", await trial.settle("late", charges), { outcome: "expired" });
+      check("settle of another limit too", await trial.settle("late", others), { outcome: "expired" });
       check("extend", await trial.reserve("late", charges, { extend: true }), { outcome: "expired" });
     }
     await trial.holds("after it", [[spent, 50]]);

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Charge } from "../../../src/admission/charge.js";
 import type { RedisClient } from "../../../src/redis.js";
 import { redisCounters } from "../../../src/redis.js";
 import { eventually } from "../../eventually.js";
@@ -32,6 +33,39 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
     const lines = stats.matchAll(/cmdstat_(\w+)(?:\|\w+)?:calls=(\d+)/g);
     return Object.fromEntries([...lines].map(([, name = "", calls]) => [name, Number(calls)]));
   }
+
+  it.each([
+    ["with the same limits", 3],
+    ["with other limits, so that the rows were written for those", 1],
+  ])(
+    "give back of counts that were lost, while calls were open, nothing below zero: after a call %s",
+    async (_, limitsAfter) => {
+      const counters = countersOver(admin);
+      const limits = limitsAt("key", {
+        tpm: 1_000,
+        budget: [
+          { usd: 1, reset: "never" },
+          { usd: 1, reset: "monthly" },
+        ],
+      });
+      const now = Date.now();
+      const charges = (amount: number) => limits.map((limit) => charge(limit, amount, now));
+      const call = (id: string, charges: readonly Charge[]) =>
+        counters.reserve({ id, orgId: "o1", now, ttlMs: TTL_MS, charges });
+      expect(await call("open", charges(60))).toMatchObject({ outcome: "reserved" });
+      const scopes = (await keysOf(admin, "")).filter((key) => key.includes(":s:"));
+      expect(await admin.unlink(...scopes)).toBe(1);
+      expect(await call("after", charges(5).slice(0, limitsAfter))).toMatchObject({ outcome: "reserved" });
+      const amounts = charges(10);
+      expect(await counters.settle({ id: "open", orgId: "o1", now, amounts })).toMatchObject({
+        outcome: "settled",
+        used: [0, 0, 0],
+      });
+      expect(
+        (await counters.read({ orgId: "o1", now, charges: charges(0) })).map(({ used }) => used),
+      ).toEqual([0, 0, 0]);
+    },
+  );
 
   it.each(clients)("are one for each reserve, settle and read, with nine limits: %s", async (name) => {
     const counters = countersOver(clientOf(name));
