@@ -12,7 +12,8 @@ import {
   type Resource,
   standardPolicy,
 } from "../../src/policy/index.js";
-import { cellsOf, countOf, shapeOf } from "../../src/testing/policy/cells.js";
+import { cellsOf, countOf } from "../../src/testing/policy/cells.js";
+import { shapeOf } from "../../src/testing/policy/shape.js";
 import {
   type Ask,
   aKey,

@@ -2,7 +2,8 @@ import { inCell } from "../../model/markdown.js";
 import type { Policy } from "../../policy/policy.js";
 import type { Verdict } from "../../policy/verdict.js";
 import { askAbout, type Cell } from "./cell.js";
-import { cellsOf, shapeAbout, shapeOf, union } from "./cells.js";
+import { cellsOf } from "./cells.js";
+import { shapeAbout, shapeOf, union } from "./shape.js";
 import { cellInWords, verdictInWords } from "./words.js";
 
 /** Cells that changed in the same way, by the same rules. */

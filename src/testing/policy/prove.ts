@@ -1,8 +1,9 @@
 import type { Policy } from "../../policy/policy.js";
 import { askAbout, type Cell, type NamesOf } from "./cell.js";
-import { cellsOf, checkSize, countOf, forAsking, type Shape, shapeOf, union } from "./cells.js";
+import { cellsOf, checkSize, countOf } from "./cells.js";
 import { type Check, type Claims, checksOf } from "./claim.js";
 import { checkForm } from "./claim-form.js";
+import { forAsking, type Shape, shapeOf, union } from "./shape.js";
 import { cellInWords, verdictInWords } from "./words.js";
 
 /** A claim that does not hold. */

@@ -1,7 +1,8 @@
 import type { Cap } from "../../policy/cap.js";
 import type { Policy } from "../../policy/policy.js";
 import type { Cell, Place } from "./cell.js";
-import { cellsOf, type Shape, shapeAbout, shapeOf } from "./cells.js";
+import { cellsOf } from "./cells.js";
+import { type Shape, shapeAbout, shapeOf } from "./shape.js";
 import { onOneLine, whoInWords } from "./words.js";
 
 /**

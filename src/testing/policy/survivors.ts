@@ -1,9 +1,10 @@
 import type { Policy } from "../../policy/policy.js";
 import { type Authorizer, askAbout, type Cell, type NamesOf } from "./cell.js";
-import { cellsOf, forAsking, type Shape, shapeAbout, shapeOf } from "./cells.js";
+import { cellsOf } from "./cells.js";
 import { type Check, type Claims, checksOf, counterexample } from "./claim.js";
 import { mutantsOf, withoutEachRule } from "./mutants.js";
 import { prove, shapesFor } from "./prove.js";
+import { forAsking, type Shape, shapeAbout, shapeOf } from "./shape.js";
 import { cellInWords } from "./words.js";
 
 /** A change to one rule of a policy that no claim notices. */
