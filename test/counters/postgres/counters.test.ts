@@ -90,11 +90,11 @@ describe.each(databases)("counters in %s", (_, open) => {
 
   it("never go back in time, as where another server whose clock is behind takes over", async () => {
     const tokens = limit({ tpm: 100 });
-    expect(await reserve("before", [charge(tokens, 60, 0)])).toMatchObject({ outcome: "reserved" });
+    expect(await reserve("ahead", [charge(tokens, 60, 0)])).toMatchObject({ outcome: "reserved" });
     // As if that had been counted by a clock an hour ahead of the present one.
     const ahead = `UPDATE "${schema}".counts SET at = at + ${TTL} WHERE scope = $1`;
     await pool.query(ahead, [tokens.scopeKey]);
-    const after = await reserve("after", [charge(tokens, 40, 0)]);
+    const after = await reserve("behind", [charge(tokens, 40, 0)]);
     // It is in no window any more only a minute after that hour.
     expect(after).toMatchObject({ outcome: "reserved", resetMs: [expect.any(Number)] });
     expect("resetMs" in after && after.resetMs[0]).toBeGreaterThan(TTL);
