@@ -1,10 +1,9 @@
 import type { Charge } from "../../admission/charge.js";
-import { type Limit, sameCount } from "../../admission/limit.js";
-import { emptyAfter } from "../../admission/sliding-count.js";
 import type { Counters, ReserveOutcome, ReserveRequest } from "../../counters/counters.js";
 import { RecentIds } from "../../counters/recent-ids.js";
 import type { ReservationIds } from "../../counters/reservation-ids.js";
 import type { StepListeners } from "./guarded-counters.js";
+import { amountIn, type Ended, LocalDebts, type Part, unrefused } from "./local-debts.js";
 import { undoOf } from "./lost-reserves.js";
 
 /** The shared counters, as far as they are needed to hand over what was counted in this process. */
@@ -22,37 +21,9 @@ export interface LocalReservation {
   readonly idempotency: ReserveRequest["idempotency"];
 }
 
-/** What one reserve or extension charged, and when. */
-interface Part {
-  readonly at: number;
-  readonly charges: readonly Charge[];
-}
-
-/** A reservation that has ended here: it was settled, or its TTL is over. */
-interface Ended {
-  readonly parts: readonly Part[];
-  /** When it ended. */
-  readonly at: number;
-  /** What it came to: the amounts of its settle, or all that it had charged. */
-  readonly came: readonly Charge[];
-}
-
-/** A charge that the store has to be given. */
-interface Owed extends Charge {
-  /** The moment from which the charge has left its sliding window, so that nobody need be told of it. */
-  readonly until: number;
-}
-
-/** What closed reservations came to, on its way to the store. The id makes it harmless to send it a second time. */
-interface Debt {
-  readonly id: string;
-  readonly owed: readonly Owed[];
-}
-
 /** What was counted here for one org and is not in the store yet. */
 export class LocalAccount {
   readonly orgId: string;
-  readonly #ids: ReservationIds;
   readonly #endHere: (id: string, reservation: LocalReservation, now: number) => void;
   readonly #open = new Map<string, LocalReservation>();
   /** Reservations that the store was asked to take over and that it has not confirmed: it may hold them or not. */
@@ -61,9 +32,8 @@ export class LocalAccount {
   readonly #ended = new Map<string, Ended>();
   /** Offered ones that were undone at the store, because they are counted here after all. */
   readonly #takenBack = new RecentIds<string, true>();
-  /** What closed reservations came to, one sum for each bucket of a sliding window. */
-  readonly #closed = new Map<string, Owed>();
-  #debts: Debt[] = [];
+  /** What the calls that have ended here came to. */
+  readonly #debts: LocalDebts;
 
   /** @param endHere ends a reservation here that the store has taken over */
   constructor(
@@ -72,13 +42,13 @@ export class LocalAccount {
     endHere: (id: string, reservation: LocalReservation, now: number) => void,
   ) {
     this.orgId = orgId;
-    this.#ids = ids;
+    this.#debts = new LocalDebts(orgId, ids);
     this.#endHere = endHere;
   }
 
   /** Whether there is something that the store does not know of. */
   get owes(): boolean {
-    return this.#open.size + this.#offered.size + this.#closed.size + this.#debts.length > 0;
+    return this.#open.size + this.#offered.size > 0 || this.#debts.owes;
   }
 
   get(id: string): LocalReservation | undefined {
@@ -95,7 +65,7 @@ export class LocalAccount {
     const ended = { parts: this.#open.get(id)?.parts ?? [], at, came };
     this.#open.delete(id);
     if (this.#offered.has(id)) this.#ended.set(id, ended);
-    else this.#add(ended);
+    else this.#debts.add(ended);
   }
 
   /** Gives the store all of it, step by step; where one fails, what is left is kept for the next time. */
@@ -105,12 +75,7 @@ export class LocalAccount {
     }
     for (const [id, reservation] of this.#offered) await this.#takeBack(store, id, reservation, now);
     for (const [id, { expiresAt, charges }] of this.#open) if (expiresAt <= now) this.close(id, charges, now);
-    if (this.#closed.size > 0) this.#debts.push({ id: this.#ids.next(), owed: [...this.#closed.values()] });
-    this.#closed.clear();
-    for (let debt = this.#debts[0]; debt !== undefined; debt = this.#debts[0]) {
-      await pay(store, this.orgId, debt, now);
-      this.#debts.shift();
-    }
+    await this.#debts.pay(store, now);
   }
 
   async #offer(store: Store, id: string, reservation: LocalReservation, now: number): Promise<void> {
@@ -172,40 +137,7 @@ export class LocalAccount {
     this.#offered.delete(id);
     this.#ended.delete(id);
     // Where the store has let it expire, what was offered stays charged there.
-    if (ended !== undefined) this.#add(outcome === "expired" ? since(offered, ended) : ended);
-  }
-
-  /**
-   * Adds what a call that has ended came to. Its amount is put on its parts, the earliest first, each up to what it had charged; what
-   * is left over counts at the moment of its end.
-   */
-  #add({ parts, at, came }: Ended): void {
-    for (const charge of came) {
-      // A slot of a call that has ended is free: there is nothing to give.
-      if (charge.limit.meter === "inFlight") continue;
-      let left = charge.amount;
-      for (const part of parts) {
-        const kept = Math.min(left, amountIn(part.charges, charge));
-        this.#owe({ ...charge, amount: kept }, part.at, at);
-        left -= kept;
-      }
-      this.#owe({ ...charge, amount: left }, at, at);
-    }
-  }
-
-  #owe(charge: Charge, at: number, now: number): void {
-    const { limit, amount, period } = charge;
-    const until = limit.window.kind === "sliding" ? emptyAfter(limit.window.lengthMs, at) : Infinity;
-    if (amount === 0 || until <= now) return;
-    const key = JSON.stringify([limit.scopeKey, limit.field, period?.index, until]);
-    const before = this.#closed.get(key);
-    if (before === undefined) this.#forget(now);
-    this.#closed.set(key, { ...charge, amount: amount + (before?.amount ?? 0), until });
-  }
-
-  /** Forgets what has left its window. So there are never more sums than a window has buckets, however long the outage is. */
-  #forget(now: number): void {
-    for (const [key, { until }] of this.#closed) if (until <= now) this.#closed.delete(key);
+    if (ended !== undefined) this.#debts.add(outcome === "expired" ? since(offered, ended) : ended);
   }
 }
 
@@ -219,60 +151,10 @@ function since(offered: LocalReservation, { parts, at, came }: Ended): Ended {
   return { parts: parts.slice(offered.parts.length), at, came: beyond(came, offered.charges) };
 }
 
-/**
- * What of a debt the store has to be charged now: of sliding windows only what is still in them. Otherwise an hour of outage
- * would be charged to the one minute after it.
- */
-function dueAt(owed: readonly Owed[], now: number): readonly Charge[] {
-  const due: Charge[] = [];
-  for (const { until, ...charge } of owed) {
-    if (until <= now) continue;
-    const place = due.findIndex((one) => isSame(one, charge));
-    const before = due[place];
-    if (before === undefined) due.push(charge);
-    else due[place] = { ...before, amount: before.amount + charge.amount };
-  }
-  return due;
-}
-
-function isSame(a: Charge, b: Charge): boolean {
-  return sameCount(a.limit, b.limit) && a.period?.index === b.period?.index;
-}
-
-/** Charges a debt to the store. One reserve charges each count once, so a second period of the same budget goes into a further reserve. */
-async function pay(store: Store, orgId: string, { id, owed }: Debt, now: number): Promise<void> {
-  const rounds: Charge[][] = [];
-  for (const charge of dueAt(owed, now)) {
-    const round = rounds.find((one) => !one.some(({ limit }) => sameCount(limit, charge.limit)));
-    if (round) round.push(charge);
-    else rounds.push([charge]);
-  }
-  for (const [i, round] of rounds.entries()) {
-    await store.reserve({ id: `${id}.${i}`, orgId, now, ttlMs: DEBT_TTL_MS, charges: round.map(unrefused) });
-  }
-}
-
-/**
- * A debt is paid as a reservation that nobody settles, so that what it charged stays charged. While it lives, a second try
- * with its id charges nothing: this long an outage may go on after an answer that was lost.
- */
-const DEBT_TTL_MS = 86_400_000;
-
 /** The part of each charge that is above what is held of the same count. */
 function beyond(charges: readonly Charge[], held: readonly Charge[]): Charge[] {
   return charges.flatMap((charge) => {
     const amount = charge.amount - amountIn(held, charge);
     return amount > 0 ? [{ ...charge, amount }] : [];
   });
-}
-
-/** The amount that charges put on the count of one charge. */
-function amountIn(charges: readonly Charge[], { limit }: Charge): number {
-  return charges.find((one) => sameCount(one.limit, limit))?.amount ?? 0;
-}
-
-/** The charge with its limit in shadow mode, so that it is made however full the limit is. */
-function unrefused({ limit, amount, period }: Charge): Charge {
-  const shadow: Limit = { ...limit, mode: "shadow" };
-  return { limit: shadow, amount, period };
 }
