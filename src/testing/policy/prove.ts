@@ -37,10 +37,12 @@ export class CounterexampleError extends Error {
  * Proves claims about a policy: each is checked on every cell, so one that passes has no exception.
  *
  * @param claims by what they say; names of permissions, roles, conditions and caps are checked by the compiler
- * @returns how many cells were looked at: those of the policy, and of a `sameAs` that has more, those of both
+ * @returns how many cells were looked at: those of the policy; of both, for a `sameAs` whose policy has others; and once more with each
+ *   capped project in permissions about the org, for a function of cells
  * @throws CounterexampleError naming, for each claim that does not hold, the simplest cell that it is wrong about; a claim
- *   that speaks of no cell, or has a pattern that does not, holds neither; ValidationError for a claim of no form, about what the policy does not
- *   name, or with a function of cells that does not return true or false, which the compiler would not take, and for a policy of more than 10,000,000 cells
+ *   that speaks of no cell, or has a pattern that does not, does not hold
+ * @throws ValidationError for a claim of no form, about what the policy does not name, or with a function of cells that does not
+ *   return true or false, which the compiler would not take; and for a policy of more than 10,000,000 cells
  */
 export function prove<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): { readonly cells: number } {
   const { found, cells } = search(policy, claims as Claims); // Sound: the cells have the policy's names.
