@@ -54,6 +54,7 @@ describe("what a call is expected to use", () => {
       byok: false,
       models: ["m"],
       parts: undefined,
+      lacksPrice: false,
     });
   });
 
