@@ -1,20 +1,24 @@
 import type { PriceCatalog } from "../pricing/catalog.js";
 
-/** What is known of a call that did not say how many output tokens it asks for. */
+/** What is known of a call that does not say how many output tokens it asks for. */
 export interface EstimatorInput {
   readonly model: string;
   readonly inputTokens: number | undefined;
 }
 
-/** Decides how many output tokens to reserve for a call without `maxOutputTokens`. A whole number, zero or more. */
+/** Decides how many output tokens to reserve for a call without `maxOutputTokens`: a whole number, zero or more. */
 export type Estimator = (call: EstimatorInput) => number;
 
-/** Always the same number of output tokens. The default is `fixed(1024)`. */
+/** An estimator that always answers the same number of output tokens. A gate's default is `fixed(1024)`. */
 export function fixed(outputTokens: number): Estimator {
   return () => outputTokens;
 }
 
-/** The most that the model can put out, as the catalog knows it; `otherwise` where it does not. */
+/**
+ * An estimator that answers the most output tokens the model can produce, according to the catalog.
+ *
+ * @param otherwise The number of tokens for a model whose maximum is not known. Default: 1024.
+ */
 export function modelMax(prices: PriceCatalog, otherwise = 1024): Estimator {
   return ({ model }) => prices.price(model)?.maxOutputTokens ?? otherwise;
 }
