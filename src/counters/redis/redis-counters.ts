@@ -21,22 +21,28 @@ import { type RedisCountersOptions, settingsFrom } from "./options.js";
 import { type RedisLayout, redisLayout } from "./redis-layout.js";
 import { LOOK_SCRIPT, PLANS_SCRIPT, READ_SCRIPT, run, type Script } from "./scripts.js";
 
-/** Tells a script to go by the server's clock. */
+/** Tells a script to use the server's clock. */
 const SERVER_CLOCK = -1;
 
-/** On the caller's clock, which is no measure of how long a key is needed, keys are kept this long at least. */
+/** How long keys are kept at least on the caller's clock, which does not measure how long a key is needed. */
 const CALLER_CLOCK_LEAST_MS = 86_400_000;
 
-/** How often a call tries again because another one was faster: took its idempotency key, or extended its reservation. */
+/** How often a call retries because another was faster: took its idempotency key, or extended its reservation. */
 const LOOKS_MAX = 8;
 
-/** A plan is only relied on this many milliseconds before it may be gone: so long a call that leaves it out may be on its way. */
+/**
+ * A plan is not relied on for this long before it may be gone, since a call that leaves it out may be under way that
+ * long.
+ */
 const ON_THE_WAY_MS = 1_800_000;
 
 /** The place of the plan in the arguments of a reserve. */
 const PLAN = 3;
 
-/** A reply in place of an outcome: the id of a reservation that may be the answer, or the empty text for the one that was asked for. */
+/**
+ * A reply in place of an outcome: the id of a reservation that may be the answer, or empty for the one that was asked
+ * for.
+ */
 interface Look {
   readonly look: string;
   /** The layout of the call. */
@@ -44,10 +50,11 @@ interface Look {
 }
 
 /**
- * Counters that many processes share, in Redis (6.2 or later) or Valkey: a script call for each reserve, settle and read,
- * whatever the number of limits. A replay of an idempotency key takes two more, a settle of other limits than were reserved one.
+ * Makes counters that many processes share, in Redis (6.2 or later) or Valkey.
  *
- * Works with single servers and clusters: everything of an org lies in one slot. See `docs/internals/redis.md` for the keys.
+ * Each reserve, settle or read is one script call, however many limits there are. A replay of an idempotency key takes
+ * two more calls, and a settle of other limits than were reserved takes one more. It works with single servers and
+ * clusters, as everything of an org is in one slot. See `docs/internals/redis.md` for the keys.
  *
  * @throws ValidationError naming the option that is wrong
  */
@@ -63,12 +70,12 @@ class RedisCounters implements Counters {
   readonly #leastMs: number;
   readonly #rememberMs: number;
   readonly #eviction: EvictionWarning;
-  /** What every nonce of this process begins with, and none of another process. */
+  /** The beginning of every nonce of this process, and of no other. */
   readonly #nonce = randomBytes(9).toString("base64url");
   #calls = 0;
   /**
-   * The latest moment of any call, for the caller's clock only. Never below 0, since -1 stands for the server's clock: a moment
-   * before 1970 counts as 0.
+   * The latest moment of any call, for the caller's clock only. It is never below 0, since -1 stands for the server's
+   * clock: a moment before 1970 counts as 0.
    */
   #now = 0;
 
@@ -94,7 +101,7 @@ class RedisCounters implements Counters {
       if (looked !== undefined) return looked;
       closed = answer.look;
     }
-    // Not an outage: the server answers, and others are faster.
+    // This is not an outage: the server answers, and other calls are faster.
     throw new ConflictError("other calls kept taking the idempotency key; try again");
   }
 

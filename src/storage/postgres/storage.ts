@@ -23,11 +23,11 @@ import { storageMigrations } from "./migrations.js";
 
 export interface PostgresStorageOptions extends PostgresOptions {
   /**
-   * Opens a connection that listens for the changes of other processes, and that is ended once it is no longer needed. By
-   * default one is taken from `pool`, unless that has only one: then nobody listens, and changes are seen when caches expire.
+   * Opens a connection to listen for the changes of other processes. It is closed once it is no longer needed. Default:
+   * a connection from `pool`. If that has only one, nobody listens, and changes are seen when caches expire.
    *
-   * Where `pool` goes through a pooler that shares connections between transactions, give a connection that does not, such
-   * as `async () => { const client = new Client(direct); await client.connect(); return client; }`.
+   * If `pool` goes through a pooler that shares connections between transactions, open one here that does not, such as
+   * `async () => { const client = new Client(direct); await client.connect(); return client; }`.
    */
   readonly listen?: (() => Promise<PostgresClient>) | undefined;
 }
@@ -43,20 +43,25 @@ const optionsSchema = z.strictObject({
 
 /** Records in Postgres, shared by all processes that use the same schema. */
 export interface PostgresStorage extends Storage {
-  /** As in {@link Storage.watch}; changes of other processes are heard of by LISTEN, over one connection. */
+  /** Like {@link Storage.watch}. Changes of other processes arrive by LISTEN, over one connection. */
   watch(listener: (changed: readonly Changed[]) => void, missed?: () => void): () => void;
-  /** Makes or updates the tables. Does nothing where they are up to date; processes may all call it when they start. */
+  /** Creates or updates the tables, if necessary. All processes may call it when they start. */
   migrate(): Promise<void>;
 }
 
-/** The SQL of {@link PostgresStorage.migrate}, for those who run it themselves: one statement that may be run again. */
+/**
+ * Returns the SQL of {@link PostgresStorage.migrate}, to run it yourself: one statement that may be run again.
+ *
+ * @param schema the schema of the tables. Default: `tollgate`.
+ * @throws ValidationError if `schema` is not the name of a schema
+ */
 export function postgresStorageSql(schema?: string): string {
   const name = schemaName(schema);
   return migrationText(name, "storage", storageMigrations(name));
 }
 
 /**
- * Records in Postgres 14 or later, one table for each kind. A commit is one statement.
+ * Makes a storage in Postgres 14 or later, with one table for each kind of record. A commit is one statement.
  *
  * @throws ValidationError naming the option that is wrong
  */
