@@ -2,7 +2,9 @@ import type { PriceCatalog } from "../pricing/catalog.js";
 
 /** What is known of a call that does not say how many output tokens it asks for. */
 export interface EstimatorInput {
+  /** One of the models that the call may reach. */
   readonly model: string;
+  /** The input tokens of the call, if they are known. */
   readonly inputTokens: number | undefined;
 }
 

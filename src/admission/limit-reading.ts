@@ -12,11 +12,13 @@ export interface LimitReading {
   /** The id of the org, project or key, or the user id of a member. */
   readonly scopeId: string;
   readonly meter: Meter;
+  /** The largest count that passes. */
   readonly max: number;
   /** Above `max` after an overdraft. */
   readonly used: number;
   /** Zero or more. */
   readonly remaining: number;
+  /** The same three in US dollars, for the meter `cost`. */
   readonly usd?: { readonly max: number; readonly used: number; readonly remaining: number };
   /** `minute` and `day` are sliding windows; `daily`, `weekly` and `monthly` are periods of the org's calendar. */
   readonly window: Window["name"];

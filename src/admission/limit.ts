@@ -47,7 +47,9 @@ export interface Limit {
   readonly mode: "enforce" | "shadow";
   /** The pattern of the models it applies to. Absent: all models. */
   readonly perModel?: string | undefined;
+  /** Set if calls on the customer's own provider key count too. */
   readonly countByok?: true | undefined;
+  /** Shares of the max that emit a `budgetThreshold` event, in ascending order. */
   readonly alertAt?: readonly number[] | undefined;
 }
 

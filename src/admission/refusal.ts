@@ -19,6 +19,7 @@ export interface Refusal {
    * An explanation for people. If a limit refused, it names the scope, the limit, what is used and what the call needs.
    */
   readonly message: string;
+  /** The scope of the limit that refused. */
   readonly scope?: ScopeKind;
   /**
    * The limit that refused. If several did: one that the call alone exceeds, otherwise the one with the longest wait.

@@ -68,6 +68,7 @@ export type NotOpen = "already_settled" | "expired" | "unknown_reservation";
 /** The actual amount for a charge of the reservation. */
 export type Amount = Charge;
 
+/** Which reservation to correct, and to what. */
 export interface SettleRequest {
   readonly id: string;
   readonly orgId: string;
@@ -117,6 +118,7 @@ export interface Counters {
    * @returns a reading for each charge, in the same order
    */
   read(query: ReadQuery): Promise<Reading[]>;
+  /** Closes what the counters have opened themselves. A client that the caller gave them stays open. */
   close(): Promise<void>;
   /** Set if it answers without I/O, so that no time-out has to watch it. */
   readonly inProcess?: boolean;

@@ -20,6 +20,7 @@ export function memoryCounters(): MemoryCounters {
   return new MemoryCounters();
 }
 
+/** Counters in the memory of this process; see {@link memoryCounters}. */
 export class MemoryCounters implements Counters {
   readonly #counts = new ScopeCounts();
   readonly #ids = new ReservationIds(randomBytes(12).toString("base64url"));

@@ -3,6 +3,7 @@ import { type ErrorCode, isTollgateError, type TollgateError, ValidationError } 
 
 /** An error of a gateway's own, with what its client may be told. */
 export class Failure extends Error {
+  /** The HTTP status, 400 to 599. */
   readonly status: number;
   /** A stable code to branch on, such as `upstream_unreachable`. */
   readonly code: string;

@@ -104,6 +104,7 @@ export interface Ledger {
   report(query: ReportQuery, within?: readonly ReportScope[]): Promise<Report>;
   /** The sink, if it can be read. */
   readonly readable: ReadableSink | undefined;
+  /** How far the sink is behind now. */
   status(): LedgerStatus;
   /**
    * Waits until the sink has acknowledged everything recorded so far. What is recorded meanwhile is not waited for.

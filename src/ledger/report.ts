@@ -20,6 +20,7 @@ export interface ReportQuery {
   readonly from: number;
   /** Epoch milliseconds, exclusive. */
   readonly to: number;
+  /** What each row is about. */
   readonly groupBy: ReportGroup;
   /**
    * The IANA time zone of days and hours. Default: UTC for `ledger.report`, the org's zone for
@@ -59,6 +60,7 @@ export interface Spend extends Tokens {
   readonly byokNanoUsd: number;
 }
 
+/** One row of a report. */
 export interface ReportRow extends Spend {
   /**
    * What the row is about: a model or MCP server, the id of a key, user or project, a tag `name=value` (empty for calls

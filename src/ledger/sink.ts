@@ -69,15 +69,18 @@ export interface LedgerSink {
   sum?(query: SumQuery): Promise<Sums[]>;
   /** The calls of an org whose end is not known, latest admission first. Absent if the sink cannot be read. */
   open?(query: OpenQuery): Promise<UsageEvent[]>;
+  /** Closes the sink. Called once, by `Ledger.close`. */
   close?(): Promise<void>;
 }
 
+/** Which calls without a known end to return. */
 export interface OpenQuery {
   readonly orgId: string;
   /** Only the calls of these keys. Default: every key. */
   readonly keyIds?: readonly string[] | undefined;
   /** Only calls admitted at or after this moment, in epoch milliseconds. */
   readonly from: number;
+  /** The most calls to return. */
   readonly limit: number;
 }
 

@@ -13,6 +13,7 @@ import {
   sumsOf,
 } from "./sql.js";
 
+/** Options of {@link sqliteLedgerSink}. */
 export interface SqliteLedgerOptions {
   /**
    * A connection of node:sqlite (Node 22.13 or later) or better-sqlite3, as for `sqliteStorage`. It may be the same

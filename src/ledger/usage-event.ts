@@ -54,6 +54,7 @@ export interface UsageEvent extends Tokens {
    * differently.
    */
   readonly countedAs: string;
+  /** Whether it was a call to an MCP server. */
   readonly mcp: boolean;
   /**
    * Whether it ran on the customer's own provider key. Such a call costs the org nothing except in budgets with

@@ -20,10 +20,13 @@ export interface MeteredLedger {
   status(): { readonly pending: number; readonly lagMs: number; readonly dropped: number };
 }
 
+/** Options of {@link gateMetrics}. */
 export interface GateMetricsOptions {
   /** A meter of OpenTelemetry: `metrics.getMeter("gateway")`. */
   readonly meter: MetricsMeter;
+  /** The queue to measure. Default: none. */
   readonly queue?: MeteredQueue | undefined;
+  /** The ledger to measure. Default: none. */
   readonly ledger?: MeteredLedger | undefined;
   /** Whether each org has series of its own. Default: `false`. */
   readonly perOrg?: boolean | undefined;

@@ -1,6 +1,7 @@
 /** Attributes that tell the series of one metric apart. */
 export type MetricAttributes = Record<string, string | boolean>;
 
+/** What OpenTelemetry is told of a metric. */
 export interface MetricOptions {
   readonly description: string;
   readonly unit: string;

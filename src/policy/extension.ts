@@ -52,6 +52,7 @@ export interface PolicyExtension<
       ProjectGrants<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>
     >;
   };
+  /** What existing roles grant from now on: at least what they grant already. */
   readonly raise?: {
     readonly orgRoles?: {
       readonly [Role in OrgRole]?: OrgGrants<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>;

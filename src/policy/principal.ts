@@ -13,6 +13,7 @@ export interface Principal {
 /** What the request is about. Each permission says which of these fields it needs: see {@link ResourceOf}. */
 export interface Resource {
   readonly orgId: string;
+  /** The project it is in. Left out for a permission about the org. */
   readonly projectId?: string | undefined;
   /** The user it belongs to: the holder of a key, or the member whose usage is shown. */
   readonly userId?: string | undefined;

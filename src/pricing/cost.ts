@@ -11,6 +11,7 @@ export interface TokenCounts extends Readonly<CallParts> {
   readonly cachedInputTokens?: number | undefined;
   /** The whole output, including reasoning, audio and images. If its parts add up to more, their sum counts. */
   readonly outputTokens: number;
+  /** The part of the output that is reasoning. It does not overlap with audio and images. */
   readonly reasoningTokens?: number | undefined;
   /**
    * When the call is made, in epoch milliseconds, for prices that depend on the time of day. Without it, no hour is

@@ -53,6 +53,7 @@ export interface TierInput extends RatesInput {
  * prompts.
  */
 export interface ServiceTierInput extends RatesInput {
+  /** Prices for long prompts in this service tier. */
   tiers?: readonly TierInput[] | undefined;
 }
 

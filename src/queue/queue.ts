@@ -22,6 +22,7 @@ export interface Queue {
    * @throws the signal's reason once the signal is aborted
    */
   admit(key: KeyRef, usage: Usage, options?: WaitOptions): Promise<Admission>;
+  /** How full the queue is now. */
   status(): QueueStatus;
   /**
    * Adds a listener.

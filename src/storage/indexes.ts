@@ -44,4 +44,5 @@ export const INDEXES = {
   },
 } as const satisfies { readonly [K in RecordKind]: Indexes<K> };
 
+/** The fields of a kind of record by which `find` can search. */
 export type IndexedField<K extends RecordKind> = (typeof INDEXES)[K]["fields"][number];

@@ -66,5 +66,6 @@ export interface Storage {
    * @returns a function that stops watching
    */
   watch?(listener: (changed: readonly Changed[]) => void, missed?: () => void): () => void;
+  /** Closes what the storage has opened itself. A client that the caller gave it stays open. */
   close(): Promise<void>;
 }

@@ -37,6 +37,7 @@ import { KEPT_MS } from "./rows-sql.js";
 const FORGET_EVERY = 64;
 const FORGET_MOST = 4 * FORGET_EVERY;
 
+/** Options of {@link postgresCounters}. */
 export interface PostgresCountersOptions extends PostgresOptions {
   /**
    * The clock for sliding windows, in-flight slots and the TTL of reservations. With `server`, processes need not agree

@@ -13,6 +13,7 @@ export interface NodeRedisClient {
   eval(script: string, options: { keys: string[]; arguments: Argument[] }): Promise<unknown>;
 }
 
+/** A client of ioredis or node-redis whose commands answer with promises. */
 export type RedisClient = IoredisClient | NodeRedisClient;
 
 /** Runs scripts with the client of either library. */

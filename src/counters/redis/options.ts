@@ -2,6 +2,7 @@ import * as z from "zod";
 import { parse } from "../../model/validation.js";
 import { isRedisClient, type RedisClient } from "./client.js";
 
+/** Options of `redisCounters`. */
 export interface RedisCountersOptions {
   /**
    * A client or Cluster of ioredis, or a connected client, cluster, pool or sentinel of node-redis. It stays the

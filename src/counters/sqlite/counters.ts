@@ -18,6 +18,7 @@ import { Transactions } from "./transactions.js";
 /** The most calls that share a transaction, so that other processes get their turn. */
 const CALLS_PER_COMMIT_MAX = 500;
 
+/** Options of {@link sqliteCounters}. */
 export interface SqliteCountersOptions {
   /**
    * A connection of node:sqlite (Node 22.13 or later) or better-sqlite3. A storage may share it. It stays the caller's:

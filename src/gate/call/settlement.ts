@@ -5,7 +5,9 @@ import type { NotOpen } from "../../counters/counters.js";
 /** What a call was charged. */
 export interface Charged {
   readonly requests: number;
+  /** All input tokens. */
   readonly inputTokens: number;
+  /** All output tokens. */
   readonly outputTokens: number;
   /** Input and output together. */
   readonly tokens: number;

@@ -13,6 +13,7 @@ import { newId } from "./new-id.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
+/** A grant of credit, with its amount in US dollars besides nano-USD. */
 export type CreditGrant = View<"creditGrant"> & { readonly usd: number };
 
 export const creditGrantSchema = z.strictObject({

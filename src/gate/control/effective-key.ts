@@ -17,9 +17,11 @@ export interface EffectiveLimit {
   readonly meter: Meter;
   /** The largest count that passes. In nano-USD for the meter `cost`. */
   readonly max: number;
+  /** The max in US dollars, for the meter `cost`. */
   readonly usd?: number;
   /** `minute` and `day` are sliding windows; `daily`, `weekly` and `monthly` are periods of the org's calendar. */
   readonly window: Window["name"];
+  /** The pattern of the models it applies to. Absent: all models. */
   readonly perModel?: string;
   readonly mode: "enforce" | "shadow";
   /**
@@ -32,6 +34,7 @@ export interface EffectiveLimit {
 export interface EffectiveList {
   /** Patterns, at most 1,000. `null` if everything is allowed. */
   readonly allowed: readonly string[] | null;
+  /** The scopes whose lists restrict it. */
   readonly because: readonly ("project" | "key")[];
 }
 
@@ -46,6 +49,7 @@ export interface EffectiveKey {
   readonly usable: boolean;
   /** Why not. Absent if it is usable. */
   readonly reason?: KeyRefusalReason;
+  /** The reason in words. */
   readonly message?: string;
   /** In the order org, project, member, key. */
   readonly limits: readonly EffectiveLimit[];
@@ -58,7 +62,9 @@ export interface EffectiveKey {
   readonly mcpServers: EffectiveList;
   /** Epoch milliseconds. Absent if it does not end. */
   readonly expiresAt?: number;
+  /** Whether it ends with the key or with the holder's membership. */
   readonly expiresBecause?: "key" | "member";
+  /** Whether contents may be logged. */
   readonly contentLogging: boolean;
   /** The scopes that switched it off. */
   readonly contentLoggingOffBecause: readonly ("org" | "project" | "key")[];

@@ -8,6 +8,7 @@ import { projectIn } from "./projects.js";
 import { registryOf } from "./registry.js";
 import type { View } from "./views.js";
 
+/** A reference to a provider key of the customer's own. */
 export type ExternalKey = View<"externalKey">;
 
 const ref = { externalKeyId: idSchema, ...orgField };

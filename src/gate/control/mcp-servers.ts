@@ -7,6 +7,7 @@ import { type Listed, pageFields } from "./paging.js";
 import { registryOf } from "./registry.js";
 import type { View } from "./views.js";
 
+/** An MCP server that an org knows. */
 export type McpServer = View<"mcpServer">;
 
 const ref = { mcpServerId: idSchema, ...orgField };

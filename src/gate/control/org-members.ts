@@ -14,6 +14,7 @@ import { type Listed, listViews, pageFields } from "./paging.js";
 import { withRole } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
 
+/** A user's membership in an org. */
 export type OrgMember = View<"orgMember">;
 
 const member = { orgId: idSchema, userId: idSchema };
@@ -27,6 +28,7 @@ export const orgMemberListSchema = z.strictObject({
 export const orgMemberSetRoleSchema = z.strictObject({ ...member, ...versionField, role: roleSchema });
 export const orgMemberRemoveSchema = z.strictObject({ ...member, ...versionField });
 
+/** The members of an org. */
 export interface OrgMembers {
   /**
    * Adds a user whom the gateway knows, without an invitation.

@@ -13,6 +13,7 @@ import { newId } from "./new-id.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
+/** An org as callers see it. */
 export type Org = View<"org">;
 
 export const orgCreateSchema = z.strictObject({

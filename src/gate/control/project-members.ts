@@ -25,6 +25,7 @@ import { type Listed, listViews, pageFields } from "./paging.js";
 import { projectIn } from "./projects.js";
 import { type View, viewOf } from "./views.js";
 
+/** A user's membership in a project. */
 export type ProjectMember = View<"projectMember">;
 
 const member = { orgId: idSchema, projectId: idSchema, userId: idSchema };
@@ -55,6 +56,7 @@ export const projectMemberSetExpirySchema = z.strictObject({
 });
 export const projectMemberRemoveSchema = z.strictObject({ ...member, ...versionField });
 
+/** The members of a project. */
 export interface ProjectMembers {
   /**
    * Adds somebody who is in the org.
@@ -64,6 +66,7 @@ export interface ProjectMembers {
    * @throws LimitError if the role, limits, end or anything that comes with the project goes beyond what the actor has
    */
   add(input: z.input<typeof projectMemberAddSchema>): Promise<ProjectMember>;
+  /** Lists the members of a project by id. */
   list(input: z.input<typeof projectMemberListSchema>): Promise<Listed<ProjectMember>>;
   /**
    * Gives a member another role.

@@ -12,6 +12,7 @@ import { newId } from "./new-id.js";
 import { type Listed, listViews, pageFields } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
+/** A project as callers see it. */
 export type Project = View<"project">;
 
 const ref = { projectId: idSchema, ...orgField };

@@ -10,6 +10,7 @@ import { type Listed, pageFields } from "./paging.js";
 import { registryOf } from "./registry.js";
 import type { View } from "./views.js";
 
+/** An org's own name for an ordered list of models. */
 export type VirtualModel = View<"virtualModel">;
 
 /** `__proto__` could not be a field of the list that a chain is loaded with, and `*` would read as a pattern. */

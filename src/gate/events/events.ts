@@ -109,6 +109,7 @@ export interface GateEvents {
 /** The listeners of one gate. */
 export type GateEventHub = EventHub<GateEvents>;
 
+/** A listener of one event of a gate. What it throws, or rejects with, becomes a warning of the process. */
 export type Listener<E extends keyof GateEvents> = (event: GateEvents[E]) => void;
 
 /** Every event of a gate. */

@@ -58,7 +58,9 @@ export interface UnendedCall {
   readonly userId: string;
   readonly keyId: string;
   readonly model: string;
+  /** When it was admitted, in epoch milliseconds. */
   readonly admittedAt: number;
+  /** When its reservation ends by itself, in epoch milliseconds. */
   readonly expiresAt: number;
   /** Whether `expiresAt` has passed. If so, reports count its estimate. */
   readonly expired: boolean;
@@ -68,9 +70,11 @@ export interface UnendedCall {
 
 /** Where counters and ledger disagree. */
 export interface Reconciliation {
+  /** When they were compared, in epoch milliseconds. */
   readonly at: number;
   /** How many budgets were compared. */
   readonly budgets: number;
+  /** The budgets whose count differs from the ledger. */
   readonly differences: readonly BudgetDifference[];
   /**
    * The calls without a known end, of the keys that were asked for: latest first, at most 10,000. They are those of the

@@ -21,6 +21,7 @@ import { ChangeFeed } from "./change-feed.js";
 import { conflictOf } from "./conflicts.js";
 import { storageMigrations } from "./migrations.js";
 
+/** Options of {@link postgresStorage}. */
 export interface PostgresStorageOptions extends PostgresOptions {
   /**
    * Opens a connection to listen for the changes of other processes. It is closed once it is no longer needed. Default:

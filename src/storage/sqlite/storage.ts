@@ -10,6 +10,7 @@ import { STORAGE_MIGRATIONS } from "./migrations.js";
 import { columnOf, tableOf } from "./names.js";
 import { Watch } from "./watch.js";
 
+/** Options of {@link sqliteStorage}. */
 export interface SqliteStorageOptions {
   /**
    * A connection of node:sqlite (Node 22.13 or later) or better-sqlite3. Counters may share it. It stays the caller's:
