@@ -45,6 +45,6 @@ async function writeLastUses({ lastUsed }: Engine): Promise<void> {
   await within(
     LAST_USES_MS,
     lastUsed.flush(),
-    () => new Error(`when keys were last used could not be written within ${LAST_USES_MS} ms`),
+    () => new Error(`the times of the last uses of keys could not be written within ${LAST_USES_MS} ms`),
   );
 }

@@ -72,7 +72,7 @@ async function limitsOfScope(engine: Engine, asked: UsageQuery): Promise<readonl
   const { directory } = engine;
   if (directory.scope === undefined) {
     throw new ValidationError([
-      { field: "query.keyId", expected: "a key: the directory knows no scopes without one" },
+      { field: "query.keyId", expected: "a key id, as the directory has no scope method" },
     ]);
   }
   if (asked.userId !== undefined && asked.projectId === undefined) {

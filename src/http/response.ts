@@ -54,7 +54,9 @@ export function toResponse(admission: Admission, options: ResponseOptions): Http
   const form = formOf(options);
   const now = options.now ?? Date.now();
   if (typeof Object(admission).admitted !== "boolean") {
-    throw new ValidationError([{ field: "admission", expected: "an admission; of a promise, its value" }]);
+    throw new ValidationError([
+      { field: "admission", expected: "an admission; await it if it is a promise" },
+    ]);
   }
   const { limits } = admission;
   // It may be a getter, which a copy made by spreading lacks.

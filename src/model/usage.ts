@@ -175,7 +175,7 @@ export interface Actual extends CallParts {
 export const actualSchema: z.ZodType<Actual> = schemaOf<Actual>()(
   z
     .custom<Actual>((value) => Object.prototype.toString.call(value) === "[object Object]", {
-      error: "an object of what was used; of a promise, its value",
+      error: "an object that says what was used; await it if it is a promise",
     })
     .pipe(
       z.strictObject({

@@ -45,7 +45,7 @@ const grant = z.union(
 const scopes = <T extends z.ZodType>(scope: T) =>
   z
     .array(scope)
-    .min(1, { error: "at least one; a cap that holds nowhere is none" })
+    .min(1, { error: "at least one: a cap has to apply somewhere" })
     .max(SCOPES_MAX, { error: `at most ${SCOPES_MAX}` });
 
 const capped = {

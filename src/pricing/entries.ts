@@ -55,7 +55,7 @@ export type Fields = ReadonlyMap<string, unknown>;
 /** @throws ValidationError naming `field` for anything but an object, and for a promise, which would be one without fields */
 export function fieldsOf(value: unknown, field: string, expected: string): Fields {
   if (value instanceof Promise) {
-    throw new ValidationError([{ field, expected: `${expected}; of a promise, its value` }]);
+    throw new ValidationError([{ field, expected: `${expected}; await it if it is a promise` }]);
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value))
     return new Map(Object.entries(value));

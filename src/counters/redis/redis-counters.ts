@@ -216,7 +216,8 @@ class RedisCounters implements Counters {
       const kept = await this.#run(PLANS_SCRIPT, keys, []);
       for (const [i, one] of others.entries()) plans.set(one, kept[i]);
     }
-    if ([...plans.values()].includes(null)) throw new Error("Redis has lost what an open reservation is of");
+    if ([...plans.values()].includes(null))
+      throw new Error("Redis has lost the limits of an open reservation");
     return record.map((told, i) => {
       if (!isTags(i)) return told;
       return i > 4 && told === record[i - 4] ? "" : plans.get(told);

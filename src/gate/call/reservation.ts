@@ -243,7 +243,7 @@ function hasLists({ models, charges }: Partial<Reservation>): boolean {
 function mistakeIn(value: unknown): string | undefined {
   try {
     const { admitted, then } = Object(value);
-    if (typeof then === "function") return "the reservation of an admission that was awaited";
+    if (typeof then === "function") return "a reservation, not a promise; await the admission first";
     if (admitted !== undefined) return "the admission's reservation, not the admission";
   } catch {
     return "a reservation whose fields can be read";

@@ -85,7 +85,7 @@ export class LastUsed {
     this.#timer ??= setTimeout(() => {
       this.flush().catch((error: unknown) => {
         process.emitWarning(
-          `When keys were last used could not be written: ${errorName(error)}`,
+          `The times of the last uses of keys could not be written: ${errorName(error)}`,
           "TollgateWarning",
         );
         this.#flushLater();

@@ -236,5 +236,5 @@ function endsLater({ of, expiresAt = 0 }: Bound): LimitError {
 }
 
 function logsMore({ of }: Bound): LimitError {
-  return new LimitError("contentLogging", `off, as ${of} says`);
+  return new LimitError("contentLogging", `off, because it is off for ${of}`);
 }

@@ -75,7 +75,7 @@ export function creditsOf(control: Control): Credits {
         if (granted + amount > MAX_USD * NANO_PER_USD) {
           throw new LimitError(
             "usd",
-            `with the ${usdOf(granted)} USD granted so far, at most ${MAX_USD} USD`,
+            `at most ${MAX_USD} USD together with the ${usdOf(granted)} USD granted so far`,
           );
         }
         const made = {

@@ -52,9 +52,7 @@ export function grantedBy(input: object): GrantField[] {
  */
 export function requireLater(field: string, moment: number | undefined, now: number): void {
   if (moment !== undefined && moment <= now) {
-    throw new ValidationError([
-      { field, expected: "a moment that is still to come, in milliseconds since 1970" },
-    ]);
+    throw new ValidationError([{ field, expected: "a moment in the future, in milliseconds since 1970" }]);
   }
 }
 
@@ -66,7 +64,7 @@ export function requireLater(field: string, moment: number | undefined, now: num
 export function requireSinceMade(field: string, end: number | null | undefined, createdAt: number): void {
   if (end != null && end < createdAt) {
     throw new ValidationError([
-      { field, expected: "a moment since it was made, in milliseconds since 1970" },
+      { field, expected: "a moment not before it was made, in milliseconds since 1970" },
     ]);
   }
 }

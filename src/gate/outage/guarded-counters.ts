@@ -64,7 +64,7 @@ export function isMistake(error: unknown): boolean {
 async function answered<T>(ms: number, ask: () => Promise<T>, told?: StepListeners<T>): Promise<T> {
   const answer = await inTime(ms, ask, told);
   if (isAnswer(answer)) return answer;
-  throw new CountersUnavailableError("the counters failed: what they answered has not the form of an answer");
+  throw new CountersUnavailableError("the counters failed: their answer is malformed");
 }
 
 async function inTime<T>(

@@ -45,8 +45,8 @@ export function checkSize(shape: Shape): void {
     {
       field: "policy",
       expected:
-        `at most ${CELLS_MAX} cells, and there are ${count}, from ${product}; make claims about it without some of its caps, ` +
-        "conditions or roles, such as before extend adds them",
+        `at most ${CELLS_MAX} cells, and there are ${count}, from ${product}; prove claims about a smaller policy, without ` +
+        "some of its caps, conditions or roles, such as the one before extend adds them",
     },
   ]);
 }

@@ -56,7 +56,7 @@ function checkPattern(pattern: unknown, field: string, known: ReadonlyMap<string
     const values = fact === "conditions" ? Object.keys(Object(said)) : [said].flat();
     const unknown = values.filter((value) => !names.includes(value));
     if (unknown.length === 0) continue;
-    const expected = `of ${names.map(String).join(", ")}, and not ${unknown.map((value) => JSON.stringify(value)).join(", ")}`;
+    const expected = `one of ${names.map(String).join(", ")}, not ${unknown.map((value) => JSON.stringify(value)).join(", ")}`;
     throw new ValidationError([{ field: `${field}.${fact}`, expected }]);
   }
 }

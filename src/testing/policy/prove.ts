@@ -131,9 +131,9 @@ export function shapesFor(own: Shape): (check: Check) => Shape {
 
 /** Says that a claim, or one of its patterns, matches no cell. `undefined` if each matches some. */
 function silenceInWords({ subjects }: Check, silent: State["silent"]): string | undefined {
-  if (subjects.length === silent.size) return "it speaks of no cell";
+  if (subjects.length === silent.size) return "it matches no cell";
   const at = subjects.findIndex((subject) => silent.has(subject));
-  return at === -1 ? undefined : `of its ${subjects.length} patterns, number ${at + 1} speaks of no cell`;
+  return at === -1 ? undefined : `pattern ${at + 1} of ${subjects.length} matches no cell`;
 }
 
 /** What was found about one claim so far. */
