@@ -210,7 +210,7 @@ class CountersInPostgres implements PostgresCounters {
     ];
     const replies = await this.#answers(this.#texts.count_calls, values);
     const reserved = calls.filter(({ name }, i) => name === "reserve" && isReserved(replies[i])).length;
-    // The statement forgets only where it has reserved something.
+    // The statement deletes only if it has reserved something.
     if (reserved > 0) this.#reserves = reserved + (forgets ? 0 : this.#reserves);
     return replies;
   }

@@ -173,7 +173,7 @@ class RedisCounters implements Counters {
     }
     const status = Number(reply[0]);
     if (status === STATUS.look) return { look: String(reply[1]), layout };
-    // The short way replies with the moment, which is the server's time too, in place of a status.
+    // In place of a status, the short path replies with the moment, which is also the server's time.
     const whole = status > STATUS.unplanned ? [STATUS.reserved, status, ...reply] : [...reply];
     if (extend && Array.isArray(whole.at(-1))) whole.push(await this.#planned(layout, whole.pop()));
     const outcome = outcomeFrom(request, sent, whole, this.#onServerClock);
@@ -184,8 +184,9 @@ class RedisCounters implements Counters {
   }
 
   /**
-   * The answer where a reservation may already be there: one with the same idempotency key, or the very one that is asked for, if
-   * the client sent the request twice. Undefined where the former was closed meanwhile, so that the idempotency key is free.
+   * The answer if a reservation may already exist: one with the same idempotency key, or the very one that is asked
+   * for, if the client sent the request twice. Undefined if the former was closed meanwhile, so that the idempotency
+   * key is free.
    */
   async #look(
     request: ReserveRequest,
@@ -205,7 +206,7 @@ class RedisCounters implements Counters {
     return replayFrom(request, id, record, await this.read({ orgId, now, charges: asked }));
   }
 
-  /** A record as a script tells it, with the plan of each part in place of its tags; see `recordFrom`. */
+  /** A record as a script returns it, with the plan of each part in place of its tags; see `recordFrom`. */
   async #planned({ orgId, tags, plan }: RedisLayout, told: unknown): Promise<unknown[]> {
     const record = told as readonly unknown[]; // sound: a script tells an array here
     const isTags = (place: number) => place > 0 && place % 4 === 0;
@@ -234,12 +235,12 @@ class RedisCounters implements Counters {
     return this.#nonce + (++this.#calls).toString(36);
   }
 
-  /** The clock as a script is told it. */
+  /** The clock as a script is given it. */
   #at(callerNow: number): number {
     return this.#onServerClock ? SERVER_CLOCK : Math.max(this.#now, callerNow);
   }
 
-  /** The same, for a call that counts: it moves the caller's clock on. Time never runs backwards for a count. */
+  /** The same for a call that counts, which moves the caller's clock forward. Time never runs backwards for a count. */
   #clamp(callerNow: number): number {
     if (callerNow > this.#now) this.#now = callerNow;
     return this.#at(callerNow);
