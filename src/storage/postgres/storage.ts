@@ -126,7 +126,7 @@ async function commit(
     return changed;
   } catch (error) {
     const conflict = conflictOf(error);
-    // It may have been done all the same: the connection was lost, say, before the answer came.
+    // It may have been committed all the same, for example if the connection was lost before the answer came.
     if (!(conflict instanceof ConflictError || conflict instanceof ValidationError)) feed.doubt();
     throw advised(conflict);
   }
@@ -169,7 +169,7 @@ function findStatement<K extends RecordKind>(
   return { text, values };
 }
 
-/** Whether a pool of `pg` has no connection to spare: listening would take it for good. */
+/** Whether a pool of `pg` has only one connection, which listening would occupy for good. */
 function hasOneConnection(pool: PostgresPool): boolean {
   return Object(Object(pool).options).max === 1;
 }
@@ -186,7 +186,7 @@ async function recordsOf<K extends RecordKind>(
   return rows.map((row) => fromStorableJson(String((row as PostgresRow).record)) as Records[K]);
 }
 
-/** An error that says what to do where the tables are not there; any other as it is. */
+/** For an error that means missing tables, one that says what to do. Any other as it is. */
 function advised(error: unknown): unknown {
   const advice = notMigrated(error, "postgresStorage");
   return advice === undefined ? error : new Error(`the storage failed: ${advice}`, { cause: error });

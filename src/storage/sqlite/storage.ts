@@ -50,7 +50,7 @@ export function sqliteStorage(options: SqliteStorageOptions): Storage {
       const sql = `SELECT record FROM ${tableOf(kind)} WHERE ${terms.join(" AND ") || "TRUE"} ORDER BY id LIMIT ?`;
       if (wanted.some(([, value]) => !value.isWellFormed())) return [];
       const values = [...wanted.map(([, value]) => value), ...(after === undefined ? [] : [after])];
-      // A negative limit is none.
+      // A negative limit means no limit.
       const rows = connection.all(sql, ...values, limit === undefined || limit === Infinity ? -1 : limit);
       return rows.flatMap((row) => recordIn<typeof kind>(row) ?? []);
     },
@@ -87,7 +87,7 @@ function write(connection: Connection, changes: readonly Change[]): Changed[] {
   return changed;
 }
 
-/** @throws ConflictError where another record has one of the unique values */
+/** @throws ConflictError if another record has one of the unique values */
 function checkUnique(connection: Connection, kind: RecordKind, record: Records[RecordKind]): void {
   for (const fields of INDEXES[kind].unique) {
     const values = fields.map((field) => indexedValue(record, field));
@@ -107,7 +107,7 @@ function insert(connection: Connection, kind: RecordKind, record: Records[Record
   connection.run(sql, ...values, JSON.stringify(record));
 }
 
-/** The value of an indexed field, which is text wherever it is there. */
+/** The value of an indexed field, which is text if present. */
 function indexedValue(record: Records[RecordKind], field: string): string | null {
   const value: unknown = Reflect.get(record, field);
   return typeof value === "string" ? value : null;
