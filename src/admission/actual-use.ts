@@ -23,11 +23,11 @@ export interface Estimate {
 }
 
 /**
- * What a call has really used. What is not said stays as it was estimated; an explicit zero is zero. Whoever says how much
- * input or output there was says with it what parts it had. The cost stays too where nothing is said about tokens, model or
- * cost, and where no price is known. Of several permitted targets, one without a price costs what `unpriced` says where money
- * is counted: the estimate is that of the dearest. Any other name without a price, such as a dated snapshot, is taken for one of the model
- * that was reserved for.
+ * What a call has really used. What is not said stays as it was estimated; an explicit zero is zero. Whoever says how
+ * much input or output there was says with it what parts it had. The cost stays too where nothing is said about tokens,
+ * model or cost, and where no price is known. Of several permitted targets, one without a price costs what `unpriced`
+ * says where money is counted: the estimate is that of the dearest. Any other name without a price, such as a dated
+ * snapshot, is taken for one of the model that was reserved for.
  *
  * @param at The moment it was settled, in epoch milliseconds, for prices that depend on the time of the day.
  */

@@ -29,10 +29,14 @@ export function meterOf({ meter, countByok }: Limit): number {
   return PLACES[meter === "cost" && countByok ? "costWithByok" : meter];
 }
 
-// One list for all calls: each fills it and reads it without a pause. What nobody fills is not a number: zero passes every limit.
+// One list for all calls: each fills it and reads it without a pause. What nobody fills is not a number: zero passes
+// every limit.
 const byMeter = new Float64Array(Object.keys(PLACES).length).fill(Number.NaN);
 
-/** How much a use counts of each meter, at the places of {@link PLACES}. The list holds until the next call of this function. */
+/**
+ * How much a use counts of each meter, at the places of {@link PLACES}. The list holds until the next call of this
+ * function.
+ */
 export function amountsByMeter(use: Use): Float64Array {
   byMeter[0] = use.requests;
   byMeter[1] = use.inputTokens + use.outputTokens;

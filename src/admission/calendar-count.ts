@@ -4,7 +4,10 @@ import type { CountKind, Part } from "./count-kind.js";
 import type { Window } from "./limit.js";
 import { beginsAt, type Period } from "./period.js";
 
-/** From the first zone to enter a date to the last to leave it is 26 hours: until then an ended period may still be charged. */
+/**
+ * From the first zone to enter a date to the last to leave it is 26 hours: until then an ended period may still be
+ * charged.
+ */
 export const ZONES_APART_MS = 26 * 3_600_000;
 
 /** Before every period, and every end of one. */
@@ -72,7 +75,8 @@ export class CalendarCounts implements CountKind {
   ): number {
     const { numbers } = cells;
     const { index } = present(period);
-    // Never below zero, which would be room for more than the max: a caller may name another period than it was charged in.
+    // Never below zero, which would be room for more than the max: a caller may name another period than it was charged
+    // in.
     if (index === numberAt(numbers, at + Cell.from))
       addToLatest(numbers, at, Math.max(delta, -numberAt(numbers, at + Cell.used)));
     else if (index === numberAt(numbers, at + PREVIOUS_INDEX))
@@ -82,8 +86,8 @@ export class CalendarCounts implements CountKind {
   }
 
   /**
-   * Not at once when the period ends: in a zone further west, which the org may move to, the same date goes on. And not before the
-   * last reservation of the period has ended, which may be extended until then.
+   * Not at once when the period ends: in a zone further west, which the org may move to, the same date goes on. And not
+   * before the last reservation of the period has ended, which may be extended until then.
    */
   idle(cells: Cells, at: number, now: number): boolean {
     return numberAt(cells.numbers, at + ENDS_AT) + ZONES_APART_MS <= now;
@@ -110,8 +114,9 @@ export function fitsInPeriod(window: Window, period: Period, index: number): num
 }
 
 /**
- * Index of the first period, after one without room, in which no more than `most` is used. It need not be the next one: an org that
- * has moved west over a date may have spent that one too. The stores do the same: `counting.ts` of Redis, `count-sql.ts`.
+ * Index of the first period, after one without room, in which no more than `most` is used. It need not be the next one:
+ * an org that has moved west over a date may have spent that one too. The stores do the same: `counting.ts` of Redis,
+ * `count-sql.ts`.
  */
 function periodWithRoom(numbers: Float64Array, at: number, index: number, most: number): number {
   const current = numberAt(numbers, at + Cell.from);

@@ -92,8 +92,9 @@ export class Cells {
 }
 
 /**
- * The numbers of every count begin with these four. A call nearly always concerns the latest part of a count: the current
- * sub-bucket or the current period. As long as it does, all kinds count in the same way, so their `CountKind` is not called.
+ * The numbers of every count begin with these four. A call nearly always concerns the latest part of a count: the
+ * current sub-bucket or the current period. As long as it does, all kinds count in the same way, so their `CountKind`
+ * is not called.
  *
  * An enum, since what is built has its numbers written in their places: a constant would be looked up each time.
  */
@@ -109,8 +110,8 @@ export enum Cell {
 }
 
 /**
- * Whether both moments, of which `until` is not the earlier, lie in the latest part of a count. Of a calendar count, which has
- * a `period`, whether that is its latest part.
+ * Whether both moments, of which `until` is not the earlier, lie in the latest part of a count. Of a calendar count,
+ * which has a `period`, whether that is its latest part.
  */
 export function isLatest(
   numbers: Float64Array,
@@ -119,7 +120,8 @@ export function isLatest(
   from: number,
   until: number,
 ): boolean {
-  // Not one comparison with either the index or the moment: V8 would allocate an object for a number that may be either.
+  // Not one comparison with either the index or the moment: V8 would allocate an object for a number that may be
+  // either.
   if (period !== undefined) return numbers[at + Cell.from] === period.index;
   // Sound, as below: whoever asks has the address of a count.
   return from >= (numbers[at + Cell.from] as number) && until < (numbers[at + Cell.until] as number);

@@ -14,8 +14,8 @@ const PLANS_MAX = 64;
 /**
  * A key's chain with its limits worked out, ready for many calls.
  *
- * It is itself the plan that has every limit, those of single models too, in the order org, project, member, key. Where no
- * limit and no list is about single models, that is the plan for every model, and saves a call one access to memory.
+ * It is itself the plan that has every limit, those of single models too, in the order org, project, member, key. Where
+ * no limit and no list is about single models, that is the plan for every model, and saves a call one access to memory.
  */
 export class CompiledChain extends Plan {
   // The fields that every call reads come last, so that they lie side by side in memory, next to those of a subclass.

@@ -19,11 +19,14 @@ export interface CountKind {
   /** The numbers of a count that has counted nothing. */
   readonly empty: readonly number[];
   used(cells: Cells, at: number, now: number, period: Period | undefined): number;
-  /** The moment at which the charge fits below its limit's max: `-Infinity` where it does now, `Infinity` where it never will. */
+  /**
+   * The moment at which the charge fits below its limit's max: `-Infinity` where it does now, `Infinity` where it never
+   * will.
+   */
   fitsAt(cells: Cells, at: number, charge: Charge, now: number): number;
   /**
-   * The moment at which the count is zero by itself: of a calendar count the end of the period, even where it is zero now;
-   * of a sliding one `-Infinity` where it is zero now; `Infinity` where time does not do that.
+   * The moment at which the count is zero by itself: of a calendar count the end of the period, even where it is zero
+   * now; of a sliding one `-Infinity` where it is zero now; `Infinity` where time does not do that.
    */
   emptyAt(cells: Cells, at: number, now: number, period: Period | undefined): number;
   /** Counts `amount` as of `part`, and returns what is used then. */

@@ -28,8 +28,8 @@ export interface EstimatedUse extends Use {
 /**
  * What to reserve for a call, or `undefined` where a budget applies and no price is known.
  *
- * The cost is the most of the dearest model the call may fall back to: see {@link mostNanoUsd}. A target without a price is no
- * target where `unpriced` is `deny` and a budget applies.
+ * The cost is the most of the dearest model the call may fall back to: see {@link mostNanoUsd}. A target without a
+ * price is no target where `unpriced` is `deny` and a budget applies.
  *
  * @throws ValidationError where an enforced limit counts input tokens and the usage does not say how many
  */
@@ -38,8 +38,8 @@ export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): Estima
 }
 
 /**
- * Of a call to one model with a price, which says its tokens and nothing that is priced apart. Nearly every call is one; as any other
- * it would take 6 % longer from `admit` to `settle`.
+ * Of a call to one model with a price, which says its tokens and nothing that is priced apart. Nearly every call is
+ * one; as any other it would take 6 % longer from `admit` to `settle`.
  */
 function ordinaryUse(plan: Plan, usage: Usage, { prices }: Pricing): EstimatedUse | undefined {
   const { model, inputTokens, maxOutputTokens: outputTokens } = usage;
@@ -99,8 +99,8 @@ function anyUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | unde
 const NO_PRICES: readonly (ModelPrice | undefined)[] = Object.freeze([]);
 
 /**
- * The estimate of a call that was given the reservation of an earlier one: what that reservation holds, extensions included, as
- * far as a limit counts it. The call's own estimate may be lower, or come from another estimator.
+ * The estimate of a call that was given the reservation of an earlier one: what that reservation holds, extensions
+ * included, as far as a limit counts it. The call's own estimate may be lower, or come from another estimator.
  */
 export function heldUse({ limits, amounts }: Charges, use: EstimatedUse): EstimatedUse {
   const held = (meter: Limit["meter"]) => {

@@ -3,8 +3,8 @@ import type { Limit } from "./limit.js";
 import type { Calendar, Period, PeriodClock } from "./period.js";
 
 /**
- * What two lists of limits share when they differ only in their scopes and maxes: how much of a call counts, and in which
- * periods. Ten thousand keys with limits of the same kinds share one shape, so it stays in the processor's cache.
+ * What two lists of limits share when they differ only in their scopes and maxes: how much of a call counts, and in
+ * which periods. Ten thousand keys with limits of the same kinds share one shape, so it stays in the processor's cache.
  */
 export class LimitShape {
   /** Whether one of the limits counts input tokens and refuses by it. */
@@ -50,8 +50,8 @@ export class LimitShape {
   }
 
   /**
-   * A list with a number for each limit, to be written over. They are NaN and not 0: V8 keeps a list of small integers in another
-   * form than one of doubles, and would convert it at the first amount that is no small integer.
+   * A list with a number for each limit, to be written over. They are NaN and not 0: V8 keeps a list of small integers
+   * in another form than one of doubles, and would convert it at the first amount that is no small integer.
    */
   blank(): number[] {
     return this.#blank.slice();

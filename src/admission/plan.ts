@@ -5,8 +5,8 @@ import type { Limit } from "./limit.js";
 import type { LimitShape } from "./limit-shape.js";
 
 /**
- * Where in the blocks of their scopes the counts of a list of limits are, and how they count. The lists are as long as that
- * one; keys with limits of the same kinds share them.
+ * Where in the blocks of their scopes the counts of a list of limits are, and how they count. The lists are as long as
+ * that one; keys with limits of the same kinds share them.
  */
 export interface Places {
   /** For each limit, which of the plan's blocks its count is in: 0 to 3. */
@@ -39,7 +39,9 @@ const NO_BLOCKS: readonly Block[] = Object.freeze([]);
 /** What the calls of one key to one model or MCP server have in common. */
 export class Plan {
   readonly allowed: boolean;
-  /** Permitted models in the order of fallback, for an MCP server none; absent where it is the model that is asked for. */
+  /**
+   * Permitted models in the order of fallback, for an MCP server none; absent where it is the model that is asked for.
+   */
   readonly models: readonly string[] | undefined;
   /** The limits that such a call counts against, in the order org, project, member, key. */
   readonly limits: readonly Limit[];
@@ -51,7 +53,8 @@ export class Plan {
   epoch: Epoch | undefined;
   places: Places;
   blocks: readonly Block[];
-  // The addresses of the blocks in that epoch. They are four fields and not a list, which would be one more object for each call to read.
+  // The addresses of the blocks in that epoch. They are four fields and not a list, which would be one more object for
+  // each call to read.
   #block0 = 0;
   #block1 = 0;
   #block2 = 0;

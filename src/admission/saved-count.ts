@@ -11,7 +11,10 @@ export function saveCount({ window }: Limit, count: Count): SavedCount {
   return [window.kind, window.kind === "sliding" ? window.lengthMs : 0, count.dump()];
 }
 
-/** The count that was saved: it gives the same answers as that one. What that one had already dropped does not come back. */
+/**
+ * The count that was saved: it gives the same answers as that one. What that one had already dropped does not come
+ * back.
+ */
 export function restoreCount([kind, lengthMs, dump]: SavedCount): Count {
   const count = createCount({ kind, lengthMs });
   switch (kind) {

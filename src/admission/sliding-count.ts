@@ -27,8 +27,8 @@ const OLDER = 5;
  * most the max. Such an interval touches at most the bucket of its last admission and the 60 before it, and that
  * admission was checked against all of them.
  *
- * Only buckets with something in them are kept, and the latest, which nearly every call is about, outside the list. When
- * one begins, those that count no more are dropped: while it is the current one, the total is what is used.
+ * Only buckets with something in them are kept, and the latest, which nearly every call is about, outside the list.
+ * When one begins, those that count no more are dropped: while it is the current one, the total is what is used.
  */
 export class SlidingCounts implements CountKind {
   readonly empty = [NONE, NONE, 0, 0, NONE, 0];
@@ -79,7 +79,9 @@ export class SlidingCounts implements CountKind {
     return addToLatest(numbers, at, amount);
   }
 
-  /** A surcharge goes to the bucket of `now`, a refund to the bucket it was charged to while that lives, else nowhere. */
+  /**
+   * A surcharge goes to the bucket of `now`, a refund to the bucket it was charged to while that lives, else nowhere.
+   */
   correct(cells: Cells, at: number, delta: number, part: Part, now: number): number {
     if (delta > 0) return this.add(cells, at, delta, { at: now, expiresAt: part.expiresAt });
     const first = this.#firstAt(now);

@@ -34,8 +34,8 @@ import { readUsage, type UsageQuery } from "./usage-reading.js";
 /**
  * Answers, within one process, who may do what and which call may pass. Made by {@link createGate}.
  *
- * After `close`, every method except `on` and `close` rejects with ClosedError (`as` throws it). Errors of the directory or
- * storage are passed on. If a key is not found within ten seconds, the call rejects with an Error.
+ * After `close`, every method except `on` and `close` rejects with ClosedError (`as` throws it). Errors of the
+ * directory or storage are passed on. If a key is not found within ten seconds, the call rejects with an Error.
  *
  * @typeParam P the permissions of the gate's policy
  */

@@ -5,9 +5,10 @@ import { type Actual, type CallParts, ITEMS_MAX, TOKENS_MAX, type Usage } from "
 /**
  * What {@link usageSchema} makes of a usage in which all is right; else undefined.
  *
- * Every call comes by, and asking the schema would take longer than the rest of it. Whatever is wrong or odd goes to the
- * schema, which alone says what it is. Like the schema it reads each field once, whether it is the object's own or a getter
- * of its class, and what it has read is what counts: the caller may change its own while the chain is being loaded.
+ * Every call comes by, and asking the schema would take longer than the rest of it. Whatever is wrong or odd goes to
+ * the schema, which alone says what it is. Like the schema it reads each field once, whether it is the object's own or
+ * a getter of its class, and what it has read is what counts: the caller may change its own while the chain is being
+ * loaded.
  */
 export function plainUsage(input: Usage): Usage | undefined {
   try {

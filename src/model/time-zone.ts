@@ -15,8 +15,8 @@ const KNOWN_MAX = 2_000;
 export function isTimeZone(name: string): boolean {
   if (KNOWN.has(name)) return true;
   if (!/^[a-z]/i.test(name) || name.length > 64) return false;
-  // Both are asked. Intl refuses a date, from which Temporal would take the zone in it; Temporal refuses abbreviations such as
-  // `IST`, of which Intl would pick one meaning.
+  // Both are asked. Intl refuses a date, from which Temporal would take the zone in it; Temporal refuses abbreviations
+  // such as `IST`, of which Intl would pick one meaning.
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
     Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);

@@ -37,7 +37,8 @@ function problemsOf(issue: z.core.$ZodIssue, root: string): FieldProblem[] {
     if (inner) return problemsOf({ ...inner, path: issue.path }, root);
   }
   if (issue.code === "invalid_union") {
-    // Of the shapes that were allowed, the one that came furthest, with the fewest problems there, is the one that was meant.
+    // Of the shapes that were allowed, the one that came furthest, with the fewest problems there, is the one that was
+    // meant.
     const depth = (issues: readonly z.core.$ZodIssue[]) =>
       Math.max(0, ...issues.map(({ path }) => path.length));
     const [meant] = [...issue.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
@@ -78,8 +79,9 @@ type Whole<T> = T extends (...input: never[]) => unknown
       : T;
 
 /**
- * The schema of a type that is written out by hand. It compiles where the schema gives what the type has, and takes all of it: by
- * assignability alone a field that may be absent, or one word of several, could be missing, and what the type allows be refused.
+ * The schema of a type that is written out by hand. It compiles where the schema gives what the type has, and takes all
+ * of it: by assignability alone a field that may be absent, or one word of several, could be missing, and what the type
+ * allows be refused.
  */
 export function schemaOf<T>() {
   return <S extends z.ZodType<T>>(

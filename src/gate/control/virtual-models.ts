@@ -112,8 +112,8 @@ export function virtualModelsOf(control: Control): VirtualModels {
 type Named = Pick<Records["virtualModel"], "alias" | "models">;
 
 /**
- * A call resolves one alias: a target that is an alias again would go to the provider as a model that there is not. An alias
- * that names itself is the name of a model as well, and may be a target.
+ * A call resolves one alias: a target that is an alias again would go to the provider as a model that there is not. An
+ * alias that names itself is the name of a model as well, and may be a target.
  *
  * @throws ConflictError where a virtual model would name another one, whichever of the two is being written
  */

@@ -17,8 +17,9 @@ const FORMS =
   "a function, or an object with allowed, denied, or of and onlyIf, exactlyIf or sameAs, and nothing else";
 
 /**
- * Refuses claims that say less than they seem to: a misspelt name among several would be one cell less that is looked at, a
- * second verb none at all, and nobody would notice. The compiler takes most of them for what they are, but not all.
+ * Refuses claims that say less than they seem to: a misspelt name among several would be one cell less that is looked
+ * at, a second verb none at all, and nobody would notice. The compiler takes most of them for what they are, but not
+ * all.
  *
  * @throws ValidationError naming the claim, by what it says, and what the policy has
  */

@@ -1,7 +1,8 @@
 import { type Count, countsOf, groupsOf, type Shape, slotsBegin } from "./straight-rows.js";
 
 /**
- * The refusal of the short way of a reserve: readings as `counting.ts` has them, from variables to which the charges were added.
+ * The refusal of the short way of a reserve: readings as `counting.ts` has them, from variables to which the charges
+ * were added.
  *
  * Under load it is the most frequent answer, and nothing is written.
  */

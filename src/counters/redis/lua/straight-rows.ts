@@ -126,7 +126,9 @@ export function widthsOf(rows: readonly RowShape[]): number[] {
   return [...new Set(widths)].filter((width) => width > 0);
 }
 
-/** Begins the sub-bucket of now: the newest one becomes the last of the older, and those that are too old are dropped. */
+/**
+ * Begins the sub-bucket of now: the newest one becomes the last of the older, and those that are too old are dropped.
+ */
 export function turn({ own, widthMs, field, key, counts }: Group): string {
   const size = 1 + 8 * counts.length;
   const doubles = "d".repeat(counts.length);

@@ -1,10 +1,12 @@
 /**
- * The short way of a reserve and of a settle: scripts for calls of one shape, without a loop, a function or a table for the counts.
+ * The short way of a reserve and of a settle: scripts for calls of one shape, without a loop, a function or a table for
+ * the counts.
  *
- * A script is run from its first line at every call, so what it makes and calls there is most of its cost. What these take no
- * account of they leave to what follows them, before they have written anything: rows that are not there or were written for other
- * limits (their tags differ), limits in shadow mode that are short, calendar periods other than the present one and
- * the one before, extensions and dry runs. The rows are those of rows.ts, and so is every number in them.
+ * A script is run from its first line at every call, so what it makes and calls there is most of its cost. What these
+ * take no account of they leave to what follows them, before they have written anything: rows that are not there or
+ * were written for other limits (their tags differ), limits in shadow mode that are short, calendar periods other than
+ * the present one and the one before, extensions and dry runs. The rows are those of rows.ts, and so is every number in
+ * them.
  */
 
 import { KEEP_PLAN } from "./plans.js";
@@ -76,7 +78,10 @@ until true
   return `if mode == 0 then${withRows(shape, "firstKey", body)}end`;
 }
 
-/** When a sliding count is empty to which nothing was charged; where that takes a look at its older sub-buckets, no short way. */
+/**
+ * When a sliding count is empty to which nothing was charged; where that takes a look at its older sub-buckets, no
+ * short way.
+ */
 function noteEmptyAt({ kind, own, amount, widthMs, group }: Count): string {
   if (kind !== "sliding") return "";
   return `if amount${amount} == 0 then
