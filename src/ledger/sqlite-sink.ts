@@ -27,6 +27,7 @@ export interface SqliteLedgerOptions {
  * reservation. It creates the table if it is missing.
  *
  * @throws ValidationError naming the option that is wrong
+ * @throws ConflictError if a later version of the package has migrated the file
  * @throws what the driver throws if the file cannot be opened for writing
  */
 export function sqliteLedgerSink(options: SqliteLedgerOptions): ReadableSink {

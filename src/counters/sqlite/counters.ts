@@ -37,6 +37,7 @@ export interface SqliteCountersOptions {
  * Calls that arrive together share one commit, and each is answered after it.
  *
  * @throws ValidationError naming the option that is wrong
+ * @throws ConflictError if a later version of the package has migrated the file
  * @throws what the driver throws if the file cannot be opened for writing
  */
 export function sqliteCounters(options: SqliteCountersOptions): Counters {

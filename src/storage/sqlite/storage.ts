@@ -29,6 +29,7 @@ export interface SqliteStorageOptions {
  * While somebody watches, `watch` reports the commits of other processes within 100 ms.
  *
  * @throws ValidationError naming the option that is wrong
+ * @throws ConflictError if a later version of the package has migrated the file
  * @throws what the driver throws if the file cannot be opened for writing
  */
 export function sqliteStorage(options: SqliteStorageOptions): Storage {
