@@ -41,10 +41,10 @@ export interface HttpAnswer {
  * a refused call: the whole answer.
  *
  * - A known wait is given in `retry-after` (seconds, rounded up) and `retry-after-ms`, even if it lasts until a
- *   budget's next period. A wait of about a minute is given as 59999 in `retry-after-ms`, the most that every SDK waits
- *   for.
- * - A refusal carries `x-should-retry: false` unless retrying soon helps: that is, unless it is an outage or a wait of
- *   at most 61 seconds, the longest that a limit per minute takes.
+ *   budget's next period. A wait of 60 to 61 seconds is given as 59999 in `retry-after-ms`, the most that every SDK
+ *   waits for.
+ * - A refusal carries `x-should-retry: false` unless retrying soon helps: that is, unless it is an outage, or a 429 with
+ *   a wait of at most 61 seconds, the longest that a limit per minute takes.
  * - A 401 does not say what is wrong with the token.
  * - Limits in shadow mode are not shown.
  *
