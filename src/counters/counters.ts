@@ -123,7 +123,7 @@ export interface Counters {
   /** Set if it answers without I/O, so that no time-out has to watch it. */
   readonly inProcess?: boolean;
   /**
-   * The direct path for counters in this process.
+   * The short way for counters in this process.
    *
    * @internal
    */
@@ -131,7 +131,7 @@ export interface Counters {
 }
 
 /**
- * The direct path for counters in this process: the steps of nearly every call, without a promise or a list of charges.
+ * The short way for counters in this process: the steps of nearly every call, without a promise or a list of charges.
  * For anything out of the ordinary it answers `undefined` and changes no count, and {@link Counters} is asked instead.
  */
 export interface DirectCounters {

@@ -16,7 +16,7 @@ type Periods = readonly (Period | undefined)[];
 const NO_COUNTS: readonly number[] = Object.freeze([]);
 
 /**
- * The direct path of the counters in memory, for the ordinary call: each of its limits has been counted before and has
+ * The short way of the counters in memory, for the ordinary call: each of its limits has been counted before and has
  * room, and one settle follows the reserve. It takes the same steps as `Counting`, on the same counts. If it answers
  * `undefined`, nothing was changed and `Counting` is asked.
  */
@@ -226,7 +226,7 @@ function addToLatestParts(
   }
 }
 
-/** A reservation made on the direct path. */
+/** A reservation made on the short way. */
 class Made implements NumberedReservation, DirectReservation {
   readonly id: string;
   readonly number: number;

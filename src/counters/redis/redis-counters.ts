@@ -173,7 +173,7 @@ class RedisCounters implements Counters {
     }
     const status = Number(reply[0]);
     if (status === STATUS.look) return { look: String(reply[1]), layout };
-    // In place of a status, the short path replies with the moment, which is also the server's time.
+    // In place of a status, the short way replies with the moment, which is also the server's time.
     const whole = status > STATUS.unplanned ? [STATUS.reserved, status, ...reply] : [...reply];
     if (extend && Array.isArray(whole.at(-1))) whole.push(await this.#planned(layout, whole.pop()));
     const outcome = outcomeFrom(request, sent, whole, this.#onServerClock);

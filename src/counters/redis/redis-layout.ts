@@ -28,7 +28,7 @@ export function redisLayout(layout: Layout, names: KeyNames): RedisLayout {
   };
 }
 
-/** The shape for which a script of the short path is made. */
+/** The shape for which a script of the short way is made. */
 function shapeOf(scopes: readonly PlannedScope[]): Shape {
   const rows = scopes.flatMap((scope, i) => scope.rows.map((row) => ({ ...row, scope: i })));
   return {

@@ -24,7 +24,7 @@ export const LOOK_SCRIPT = scriptOf(LOOK);
 export const PLANS_SCRIPT = scriptOf(PLANS);
 const GENERAL: CallScripts = { reserve: scriptOf(reserveScript("")), settle: scriptOf(settleScript("")) };
 
-/** A server keeps every script it was sent until it restarts, so calls of further shapes take the long path. */
+/** A server keeps every script it was sent until it restarts, so calls of further shapes take the long way. */
 const SHAPES_MAX = 64;
 
 const byShape = new Map<string, CallScripts>();

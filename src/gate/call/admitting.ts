@@ -141,7 +141,7 @@ async function whileDown(
   return admitted(asked, engine.ids.next(), { ...times, ...UNCOUNTED });
 }
 
-/** The direct path for counters in this process, for a call for which every limit has room, or one that is refused. */
+/** The short way for counters in this process, for a call for which every limit has room, or one that is refused. */
 function answerDirectly(engine: Engine, asked: Asked): AdmittedCall | Refused | undefined {
   const { direct } = engine.settings.counters;
   if (direct === undefined) return undefined;
@@ -260,6 +260,6 @@ function admitted({ call, requested, compiled, use, now }: Asked, id: string, co
 interface Held extends Counted {
   readonly reservedAt: number;
   readonly expiresAt: number;
-  /** What the direct path returned. */
+  /** What the short way returned. */
   readonly held?: DirectReservation;
 }

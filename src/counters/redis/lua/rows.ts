@@ -8,7 +8,7 @@
  * kind is the width of a sliding window's sub-buckets in milliseconds, -1 for lifetime, -2 for in-flight, -3 for
  * calendar periods. The second line has what else a replay needs.
  *
- * The short path needs no plan, and Lua hashes every byte of every string. So a call leaves the plan out if the store
+ * The short way needs no plan, and Lua hashes every byte of every string. So a call leaves the plan out if the store
  * most likely has it: under the tags of its rows (`ARGV[3]`), in the last of KEYS.
  *
  * A row is a hash field with all the counts of a scope that have one pattern of models (most calls touch one row of

@@ -1,7 +1,7 @@
 import { type Count, countsOf, groupsOf, type Shape, slotsBegin } from "./straight-rows.js";
 
 /**
- * The refusal on the short path of a reserve: the readings of `counting.ts`, from variables to which the charges were
+ * The refusal on the short way of a reserve: the readings of `counting.ts`, from variables to which the charges were
  * added.
  *
  * Under load it is the most frequent answer, and nothing is written.
@@ -29,7 +29,7 @@ end`;
     case "sliding":
       return tell(readSliding(shape, count, row));
     case "calendar":
-      // A period before the present one is left to the long path, so it fits in the next.
+      // A period before the present one is left to the long way, so it fits in the next.
       return tell(`empty = numbers[${count.period + 2}]
 if amount <= max and fits < 0 then fits = 1 end`);
     case "inFlight":

@@ -1,5 +1,5 @@
 /**
- * The short path of a reserve and of a settle: scripts for calls of one shape, without a loop, a function or a table
+ * The short way of a reserve and of a settle: scripts for calls of one shape, without a loop, a function or a table
  * for the counts.
  *
  * A script is run from its first line at every call, so what it creates and calls there is most of its cost. Whatever
@@ -27,7 +27,7 @@ import {
 /** Lua allows 200 variables in one function, of which the scripts use about fifty for everything else. */
 const VARIABLES_MAX = 145;
 
-/** Whether a call of a shape has a short path. */
+/** Whether a call of a shape has a short way. */
 export function hasShortWay({ rows }: Shape): boolean {
   const variables = rows.map((row) => {
     const groups = widthsOf([row]).length;
@@ -42,7 +42,7 @@ export function hasShortWay({ rows }: Shape): boolean {
   return rows.length > 0 && isPlain && isWhole && sum <= VARIABLES_MAX;
 }
 
-/** The short path of `reserve.ts`, within its script. */
+/** The short way of `reserve.ts`, within its script. */
 export function straightReserve(shape: Shape): string {
   const { rows } = shape;
   const counts = rows.flatMap((row, i) => countsOf(row, i + 1));
@@ -110,7 +110,7 @@ function slots(own: string, delta: string): string {
 slots${own}, used${own} = correctSlots(slots${own}, ${delta}, expiresAt, now)`;
 }
 
-/** The short path of `settle.ts`, within its script. */
+/** The short way of `settle.ts`, within its script. */
 export function straightSettle(shape: Shape): string {
   const { rows } = shape;
   const counts = rows.flatMap((row, i) => countsOf(row, i + 1));
@@ -143,7 +143,7 @@ ${withRows(shape, "2", body)}end
 end`;
 }
 
-/** A period that is neither the present nor the previous one is left to the long path. */
+/** A period that is neither the present nor the previous one is left to the long way. */
 function leaveOtherPeriods({ own, period }: Count): string {
   return `if numbers[${period}] ~= index${own} and numbers[${period}] ~= previous${own} then break end`;
 }
