@@ -13,7 +13,10 @@ export type ErrorCode =
   | "ledger_unavailable"
   | "closed";
 
-/** The base class of every error that Tollgate throws. Refusals and denied verdicts are values and are never thrown. */
+/**
+ * The base class of Tollgate's own errors, each with a stable `code`. Refusals and denied verdicts are values and are
+ * never thrown.
+ */
 export class TollgateError extends Error {
   /** Which error it is. */
   readonly code: ErrorCode;

@@ -15,7 +15,7 @@ export interface OffPeakWindow {
 
 /** When a provider charges less: during any of the windows. */
 export interface OffPeakHours {
-  /** The hours, on any of which the price applies. */
+  /** The windows. The lower price applies during any of them. */
   windows: readonly OffPeakWindow[];
   /** The IANA time zone in which the weekdays are meant. Default: `UTC`. */
   weekdayTimeZone?: string | undefined;
