@@ -213,7 +213,9 @@ describe("prove", () => {
     expect(proved({ denied: { permission: ["key.create", "key.rotat"], orgRole: null } })).toThrow(
       /^claims\["as I say"\]\.denied\.permission: one of project\.create, .*, prompt\.manage, not "key\.rotat"$/,
     );
-    expect(proved({ of: { orgRole: "ownr" }, onlyIf: () => true })).toThrow(".of.orgRole: one of owner, member");
+    expect(proved({ of: { orgRole: "ownr" }, onlyIf: () => true })).toThrow(
+      ".of.orgRole: one of owner, member",
+    );
     expect(proved({ denied: [{ conditions: { mfa: true } }] })).toThrow(".denied.conditions: one of ");
     const mfa = standardPolicy.extend({ conditions: { mfa: "a second factor" } });
     const held = { "as I say": { denied: [{ conditions: { mfa: 1 } }, { orgRole: null }] } } as never;
