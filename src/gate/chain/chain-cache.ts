@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
-import { LRUCache } from "lru-cache";
 import { CompiledChain } from "../../admission/compiled-chain.js";
 import type { LimitCache } from "../../admission/limit-cache.js";
 import type { LimitShapes } from "../../admission/limit-shape.js";
 import { type KeyChain, keyChainSchema } from "../../model/chain.js";
 import { parse } from "../../model/validation.js";
+import { type LatestUsed, latestUsed } from "../latest-used.js";
 import { within } from "../within.js";
 import type { Directory } from "./directory.js";
 import { type KeyInUse, NO_EPOCH } from "./last-used.js";
@@ -92,9 +92,9 @@ export class ChainCache {
   readonly #directory: Directory;
   readonly #compiling: Compiling;
   readonly #maxAgeMs: number;
-  readonly #byId: LRUCache<string, CachedChain>;
-  readonly #byDigest: LRUCache<string, CachedChain>;
-  readonly #stamps: LRUCache<string, Stamp>;
+  readonly #byId: LatestUsed<CachedChain>;
+  readonly #byDigest: LatestUsed<CachedChain>;
+  readonly #stamps: LatestUsed<Stamp>;
   readonly #loads = new Map<string, Load>();
   #writes = 0;
 
@@ -102,14 +102,11 @@ export class ChainCache {
     this.#directory = directory;
     this.#compiling = compiling;
     this.#maxAgeMs = options.maxAgeMs;
-    this.#byId = new LRUCache({ max: options.maxKeys });
-    this.#byDigest = new LRUCache({ max: options.maxKeys });
-    this.#stamps = new LRUCache({
-      max: options.maxKeys,
-      // When a stamp drops out, `forgetOrg` can no longer reach the chains that share it, so they count as out of date.
-      dispose: (stamp) => {
-        stamp.stale = true;
-      },
+    this.#byId = latestUsed(options.maxKeys);
+    this.#byDigest = latestUsed(options.maxKeys);
+    // When a stamp drops out, `forgetOrg` can no longer reach the chains that share it, so they count as out of date.
+    this.#stamps = latestUsed(options.maxKeys, (stamp) => {
+      stamp.stale = true;
     });
   }
 
@@ -204,7 +201,7 @@ export class ChainCache {
 
 /** What a cache has under a name, if it is not out of date. */
 function atHand(
-  cache: LRUCache<string, CachedChain>,
+  cache: LatestUsed<CachedChain>,
   name: string,
   maxAgeMs: number,
   now: number,

@@ -22,7 +22,8 @@ import { type VirtualModels, virtualModelsOf } from "./virtual-models.js";
  * event, and takes effect for the very next call. It rejects with
  *
  * - ValidationError if the input is wrong;
- * - PermissionError if the actor may not do it;
+ * - PermissionError if the actor may not do it. For the members of a project, and for what is made in it, that is so
+ *   whether or not there is such a project;
  * - NotFoundError for a project, key or other record with an id of its own that the actor may not even see;
  * - ConflictError if `version` is given and the record has moved on, or if others write to the org at the same time;
  * - ClosedError once the gate is closed.

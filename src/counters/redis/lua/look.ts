@@ -6,7 +6,9 @@ import { RECORD } from "./record.js";
  *
  * ```
  * KEYS[1]   the reservation
+ * KEYS[…]   for each row of the call that asks, its scope
  * ARGV[1]   the caller's clock in epoch milliseconds, or -1 for the server's own
+ * ARGV[…]   the field of each of these rows; the clock is never before theirs
  * ```
  *
  * Replies `{status}`: 4 already settled, 5 expired, 6 unknown reservation; or `{0, record}`. The record is when the
@@ -19,6 +21,10 @@ if not held then return {UNKNOWN} end
 if sub(held, 1, 1) == 's' then return {SETTLED_ALREADY} end
 local now = tonumber(ARGV[1])
 if now < 0 then now = serverNow() end
+for i = 2, #KEYS do
+  local row = call('HGET', KEYS[i], ARGV[i])
+  if row then now = math.max(now, (unpacked('<d', row))) end
+end
 local record = recordOf(held)
 if record.expiresAt <= now then return {EXPIRED} end
 return {RESERVED, toldOf(record)}
