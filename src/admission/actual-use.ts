@@ -6,7 +6,7 @@ import type { Charges } from "./charge.js";
 import type { Pricing } from "./estimated-use.js";
 import { type CostRule, costRule } from "./limit-shape.js";
 
-/** What of a reservation a settle has to know. */
+/** What a settle needs to know of a reservation. */
 export interface Estimate {
   readonly model?: string | undefined;
   /** Every permitted target. */
@@ -16,20 +16,22 @@ export interface Estimate {
   readonly costNanoUsd: number;
   readonly byok: boolean;
   readonly parts?: CallParts | undefined;
-  /** What was charged; absent where no limit applies. */
+  /** What was charged. Absent if no limit applies. */
   readonly charges?: Pick<Charges, "limits"> | undefined;
-  /** `uncounted` where nothing was, whatever limits apply. */
+  /** `uncounted` if nothing was counted, whatever limits apply. */
   readonly degraded?: "local" | "uncounted" | undefined;
 }
 
 /**
- * What a call has really used. What is not said stays as it was estimated; an explicit zero is zero. Whoever says how much
- * input or output there was says with it what parts it had. The cost stays too where nothing is said about tokens, model or
- * cost, and where no price is known. Of several permitted targets, one without a price costs what `unpriced` says where money
- * is counted: the estimate is that of the dearest. Any other name without a price, such as a dated snapshot, is taken for one of the model
- * that was reserved for.
+ * Works out what a call has really used. What the actual leaves out stays as it was estimated; an explicit zero is
+ * zero. An actual that gives the input or output tokens gives all of their parts too.
  *
- * @param at The moment it was settled, in epoch milliseconds, for prices that depend on the time of the day.
+ * The cost also stays if the actual says nothing about tokens, model or cost, or if no price is known. If there are
+ * several permitted targets, one without a price costs what `unpriced` says, provided money is counted, since the
+ * estimate is that of the dearest target. Any other name without a price, such as a dated snapshot, is taken for the
+ * model reserved for.
+ *
+ * @param at when it was settled, in epoch milliseconds, for prices that depend on the time of day
  */
 export function actualUse(estimate: Estimate, actual: Actual, pricing: Pricing, at: number): Use {
   const used = estimate.parts === undefined ? actual : completed(actual, estimate.parts);
@@ -53,10 +55,10 @@ function actualCost(
   if (isSilent(actual) || model === undefined) return estimate.costNanoUsd;
   const own = prices.price(model);
   if (own === undefined && estimate.models.length > 1 && estimate.models.includes(model)) {
-    // As it was estimated: nothing, where no budget applies.
+    // As it was estimated: nothing if no budget applies.
     const rule = costRuleOf(estimate);
     if (unpriced !== "deny") return rule === "none" ? 0 : unpriced;
-    // Where one does, the caller said what the call costs.
+    // If one does, the caller said what the call costs.
     if (model === estimate.model && rule !== "enforce") return 0;
   }
   const price = own ?? (estimate.model === undefined ? undefined : prices.price(estimate.model));
@@ -67,14 +69,14 @@ function actualCost(
   return costNanoUsd(price, parts === undefined ? tokens : { ...tokens, ...parts });
 }
 
-/** What the limits on money did to the call. */
+/** What the limits on money do to the call. */
 function costRuleOf({ charges, byok, degraded }: Estimate): CostRule {
   if (degraded === "uncounted") return "shadow"; // no limit was asked, and it may be that one counts money
   const limits = charges?.limits ?? [];
   return costRule(limits.filter(({ meter, countByok }) => meter === "cost" && (!byok || countByok)));
 }
 
-/** The actual, and of what it says nothing about, the parts that were estimated. */
+/** The actual, with the estimated parts wherever it says nothing about them. */
 function completed(actual: Actual, parts: CallParts): Actual {
   const used = { ...actual };
   if (actual.inputTokens === undefined) {

@@ -9,11 +9,14 @@ export interface Use {
   readonly costNanoUsd: number;
   /** In-flight slots. */
   readonly slots: number;
-  /** On the customer's own provider key: it costs the org nothing, but for budgets that say so. */
+  /**
+   * Whether the call runs on the customer's own provider key. It then costs the org nothing except in budgets with
+   * `countByok`.
+   */
   readonly byok: boolean;
 }
 
-/** Where in {@link amountsByMeter} each meter is, and of costs those that count the customer's own key too. */
+/** The index of each meter in {@link amountsByMeter}. Costs have a second one that includes the customer's own key. */
 const PLACES: Readonly<Record<Meter | "costWithByok", number>> = {
   requests: 0,
   tokens: 1,
@@ -24,15 +27,16 @@ const PLACES: Readonly<Record<Meter | "costWithByok", number>> = {
   inFlight: 6,
 };
 
-/** The place of a limit's amount in {@link amountsByMeter}. */
+/** The index of a limit's amount in {@link amountsByMeter}. */
 export function meterOf({ meter, countByok }: Limit): number {
   return PLACES[meter === "cost" && countByok ? "costWithByok" : meter];
 }
 
-// One list for all calls: each fills it and reads it without a pause. What nobody fills is not a number: zero passes every limit.
+// One list for all calls, since each fills and reads it without a pause. It begins with NaN rather than zero, as zero
+// passes every limit.
 const byMeter = new Float64Array(Object.keys(PLACES).length).fill(Number.NaN);
 
-/** How much a use counts of each meter, at the places of {@link PLACES}. The list holds until the next call of this function. */
+/** How much a use counts on each meter, at the indexes in {@link PLACES}. The list is valid until the next call. */
 export function amountsByMeter(use: Use): Float64Array {
   byMeter[0] = use.requests;
   byMeter[1] = use.inputTokens + use.outputTokens;

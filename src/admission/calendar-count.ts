@@ -4,23 +4,26 @@ import type { CountKind, Part } from "./count-kind.js";
 import type { Window } from "./limit.js";
 import { beginsAt, type Period } from "./period.js";
 
-/** From the first zone to enter a date to the last to leave it is 26 hours: until then an ended period may still be charged. */
+/**
+ * The time from the first zone to enter a date to the last to leave it: 26 hours. An ended period may still be charged
+ * until then.
+ */
 export const ZONES_APART_MS = 26 * 3_600_000;
 
-/** Before every period, and every end of one. */
+/** Before every period and every end of one. */
 const NONE = Number.NEGATIVE_INFINITY;
 
-// Behind what all counts have, which is of the current period:
-/** When it ends; later by as much as reservations live longer than zones are apart. */
+// After the numbers that all counts have, which here are about the current period:
+/** When it ends, plus the time by which reservations outlive the distance between zones. */
 const ENDS_AT = 4;
 const PREVIOUS_INDEX = 5;
 const PREVIOUS_USED = 6;
 
 /**
- * Counts per calendar period: the current one, and the one before it for calls that are settled after a reset.
+ * Counts per calendar period: the current one, and the previous one for calls that are settled after a reset.
  *
- * A period older than both is no longer kept: a correction of it goes nowhere, and a charge of it (from a clock that
- * went back) goes to the current one. That errs on the side of refusing.
+ * A period older than both is not kept. A correction of it goes nowhere, and a charge of it (from a clock that went
+ * back) goes to the current one. That errs on the side of refusing.
  */
 export class CalendarCounts implements CountKind {
   readonly empty = [NONE, NONE, 0, 0, NONE, NONE, 0];
@@ -54,7 +57,7 @@ export class CalendarCounts implements CountKind {
       numbers[at + PREVIOUS_USED] = numberAt(numbers, at + Cell.used);
       numbers[at + Cell.used] = 0;
       numbers[at + Cell.from] = index;
-      // Of whoever begins the period: a gate gives all its reservations the same TTL.
+      // The TTL of whoever begins the period, since a gate gives all its reservations the same one.
       numbers[at + ENDS_AT] = endsAt + Math.max(0, part.expiresAt - part.at - ZONES_APART_MS);
     }
     return index === numberAt(numbers, at + PREVIOUS_INDEX)
@@ -72,7 +75,8 @@ export class CalendarCounts implements CountKind {
   ): number {
     const { numbers } = cells;
     const { index } = present(period);
-    // Never below zero, which would be room for more than the max: a caller may name another period than it was charged in.
+    // Never below zero, which would make room for more than the max: a caller may name another period than the one
+    // charged.
     if (index === numberAt(numbers, at + Cell.from))
       addToLatest(numbers, at, Math.max(delta, -numberAt(numbers, at + Cell.used)));
     else if (index === numberAt(numbers, at + PREVIOUS_INDEX))
@@ -82,8 +86,8 @@ export class CalendarCounts implements CountKind {
   }
 
   /**
-   * Not at once when the period ends: in a zone further west, which the org may move to, the same date goes on. And not before the
-   * last reservation of the period has ended, which may be extended until then.
+   * A period stays past its end: in a zone further west, to which the org may move, the same date goes on. It also
+   * stays until its last reservation has ended, since that may be extended until then.
    */
   idle(cells: Cells, at: number, now: number): boolean {
     return numberAt(cells.numbers, at + ENDS_AT) + ZONES_APART_MS <= now;
@@ -103,21 +107,22 @@ export class CalendarCounts implements CountKind {
   }
 }
 
-/** When a charge fits that has no room in its period, and has in the one of a later index. */
+/** When a charge without room in its period fits, given the index of a later period in which it does. */
 export function fitsInPeriod(window: Window, period: Period, index: number): number {
   if (window.kind !== "calendar") throw new Error("a calendar count is of a calendar limit");
   return beginsAt(window.name, window.timeZone, period, index);
 }
 
 /**
- * Index of the first period, after one without room, in which no more than `most` is used. It need not be the next one: an org that
- * has moved west over a date may have spent that one too. The stores do the same: `counting.ts` of Redis, `count-sql.ts`.
+ * The index of the first later period in which no more than `most` is used. It need not be the next one: an org that
+ * has moved west over a date may have spent that one too. The stores do the same: `counting.ts` of Redis,
+ * `count-sql.ts`.
  */
 function periodWithRoom(numbers: Float64Array, at: number, index: number, most: number): number {
   const current = numberAt(numbers, at + Cell.from);
   const previous = numberAt(numbers, at + PREVIOUS_INDEX);
   if (index >= current) return index + 1;
-  // Up to the current one, all periods but the previous have the sum of the current one.
+  // Up to the current one, every period except the previous has the sum of the current one.
   if (index === previous) return numberAt(numbers, at + Cell.used) <= most ? index + 1 : current + 1;
   return index < previous && numberAt(numbers, at + PREVIOUS_USED) <= most ? previous : current + 1;
 }

@@ -8,17 +8,17 @@ import { Plan } from "./plan.js";
 import type { KeyRefusalReason } from "./reasons.js";
 import { mcpServerAllowed, permittedModels } from "./targets.js";
 
-/** Plans kept per chain. A caller makes up model names as it likes, so this has to end somewhere. */
+/** Plans kept per chain. Callers make up model names as they like, so there has to be a bound. */
 const PLANS_MAX = 64;
 
 /**
- * A key's chain with its limits worked out, ready for many calls.
+ * A key's chain with its limits compiled, ready for many calls.
  *
- * It is itself the plan that has every limit, those of single models too, in the order org, project, member, key. Where no
- * limit and no list is about single models, that is the plan for every model, and saves a call one access to memory.
+ * It is itself the plan with every limit, including those for single models, in the order org, project, member, key. If
+ * no limit and no list concerns single models, it is the plan for every model, which saves a call one memory access.
  */
 export class CompiledChain extends Plan {
-  // The fields that every call reads come last, so that they lie side by side in memory, next to those of a subclass.
+  // The fields that every call reads come last, so that they are adjacent in memory, next to those of a subclass.
   readonly chain: KeyChain;
   readonly #shapes: LimitShapes;
   #models: Map<string, Plan> | undefined;
@@ -27,13 +27,13 @@ export class CompiledChain extends Plan {
   readonly orgId: string;
   readonly projectId: string;
   readonly userId: string;
-  /** False where the key, the project or the org switches it off. */
+  /** False if the key, the project or the org switches it off. */
   readonly contentLogging: boolean;
-  /** Why no call passes, leaving aside what expires. */
+  /** Why no call passes, apart from what expires. */
   readonly #standing: KeyRefusalReason | undefined;
   /** The first expiry of all, in epoch milliseconds. */
   readonly endsAt: number | undefined;
-  /** Whether nothing is said of single models. */
+  /** Whether no limit or list concerns single models. */
   readonly #isUniform: boolean;
 
   constructor(chain: KeyChain, shapes: LimitShapes, limitCache: LimitCache) {
@@ -52,12 +52,12 @@ export class CompiledChain extends Plan {
     this.#isUniform = isUniform(chain, limits);
   }
 
-  /** As {@link keyRefusal}, which is asked only once something may have ended. */
+  /** Like {@link keyRefusal}, which is asked only once something may have expired. */
   refusalAt(now: number): KeyRefusalReason | undefined {
     return this.endsAt === undefined || now < this.endsAt ? this.#standing : keyRefusal(this.chain, now);
   }
 
-  /** What a call naming this model may reach and counts against. */
+  /** The plan of a call that names this model. */
   forModel(model: string): Plan {
     if (this.#isUniform) return this;
     this.#models ??= new Map();
@@ -67,14 +67,14 @@ export class CompiledChain extends Plan {
     });
   }
 
-  /** As {@link forModel}, where only some of its models can be reached: the limits are those of the first of them. */
+  /** Like {@link forModel}, if only some of its models can be reached. The limits are those of the first of them. */
   forTargets(targets: readonly string[], model: string): Plan {
     const whole = this.forModel(model);
     if (isSameList(targets, whole.models ?? [model])) return whole;
     return this.#plan(targets.length > 0, targets, [targets[0] ?? model, model]);
   }
 
-  /** The same for an MCP server; limits per model do not concern it. */
+  /** The same for an MCP server, which limits per model do not concern. */
   forMcpServer(mcpServer: string): Plan {
     this.#mcpServers ??= new Map();
     return remembered(this.#mcpServers, mcpServer, () =>
@@ -90,7 +90,7 @@ export class CompiledChain extends Plan {
   }
 }
 
-/** Whether every model is allowed, has the same limits and is no virtual one. */
+/** Whether every model is allowed, has the same limits and is not virtual. */
 function isUniform({ org, project, key }: KeyChain, limits: readonly Limit[]): boolean {
   const lists = [project.models, key.models];
   const aliases = Object.keys(org.virtualModels ?? {});
@@ -128,7 +128,7 @@ function keyScope({ org, key }: KeyChain): Scope {
   return { kind: "key", id: key.id, key: scopeKey("key", org.id, key.id), timeZone: org.timeZone ?? "UTC" };
 }
 
-/** Whether a limit is about a call to a model known by `names`: the model itself, and the alias it was called by. */
+/** Whether a limit concerns a call to a model known by `names`: the model itself, and the alias it was called by. */
 function concerns(names: readonly string[]): (limit: Limit) => boolean {
   return ({ perModel }) => perModel === undefined || names.some((name) => matches(perModel, name));
 }

@@ -13,20 +13,20 @@ export interface Part {
 /**
  * How the counts of one kind of window count: pure arithmetic over cells, at the address of a count.
  *
- * The caller clamps the clock: no `now` is below an earlier one. `used`, `fitsAt` and `emptyAt` change nothing.
+ * The caller clamps the clock: no `now` is before an earlier one. `used`, `fitsAt` and `emptyAt` change nothing.
  */
 export interface CountKind {
-  /** The numbers of a count that has counted nothing. */
+  /** The numbers of a count in which nothing was counted. */
   readonly empty: readonly number[];
   used(cells: Cells, at: number, now: number, period: Period | undefined): number;
-  /** The moment at which the charge fits below its limit's max: `-Infinity` where it does now, `Infinity` where it never will. */
+  /** When the charge fits below its limit's max: `-Infinity` if it does now, `Infinity` if it never will. */
   fitsAt(cells: Cells, at: number, charge: Charge, now: number): number;
   /**
-   * The moment at which the count is zero by itself: of a calendar count the end of the period, even where it is zero now;
-   * of a sliding one `-Infinity` where it is zero now; `Infinity` where time does not do that.
+   * When the count is zero by itself. For a calendar count the end of the period, even if it is zero now; for a sliding
+   * count `-Infinity` if it is zero now; `Infinity` if time alone does not do that.
    */
   emptyAt(cells: Cells, at: number, now: number, period: Period | undefined): number;
-  /** Counts `amount` as of `part`, and returns what is used then. */
+  /** Counts `amount` as of `part`, and returns what is used after it. */
   add(cells: Cells, at: number, amount: number, part: Part, period: Period | undefined): number;
   /** Corrects what was counted as of `part` by `delta`, up or down, and returns what is used at `now`. */
   correct(
@@ -39,7 +39,7 @@ export interface CountKind {
   ): number;
   /** Whether forgetting the count changes no later answer. */
   idle(cells: Cells, at: number, now: number): boolean;
-  /** Gives back what the count has besides its numbers. */
+  /** Gives back what the count holds besides its numbers. */
   forget(cells: Cells, at: number): void;
   /** The state as plain data, for stores, tests and diagnosis. */
   dump(cells: Cells, at: number): readonly (number | null)[];

@@ -8,7 +8,7 @@ import type { Window } from "./limit.js";
 import type { Period } from "./period.js";
 import { SlidingCounts } from "./sliding-count.js";
 
-/** What of a limit's window says how it counts. */
+/** The part of a limit's window that says how it counts. */
 type CountedWindow =
   | Pick<Extract<Window, { kind: "sliding" }>, "kind" | "lengthMs">
   | { readonly kind: Exclude<Window["kind"], "sliding"> };

@@ -4,19 +4,22 @@ import type { PriceCatalog } from "../pricing/catalog.js";
 
 const tokensSchema = wholeNumber(0, TOKENS_MAX, "a whole number of tokens");
 
-/** What is known of a call that did not say how many output tokens it asks for. */
+/** What is known of a call that does not say how many output tokens it asks for. */
 export interface EstimatorInput {
+  /** One of the models that the call may reach. */
   readonly model: string;
+  /** The input tokens of the call, if they are known. */
   readonly inputTokens: number | undefined;
 }
 
-/** Decides how many output tokens to reserve for a call without `maxOutputTokens`. A whole number, zero or more. */
+/** Decides how many output tokens to reserve for a call without `maxOutputTokens`: a whole number, zero or more. */
 export type Estimator = (call: EstimatorInput) => number;
 
 /**
- * Always the same number of output tokens. The default is `fixed(1024)`.
+ * An estimator that always answers the same number of output tokens. A gate's default is `fixed(1024)`.
  *
- * @throws ValidationError where it is no whole number from 0 to 10^12
+ * @param outputTokens a whole number from 0 to 10^12
+ * @throws ValidationError for anything else
  */
 export function fixed(outputTokens: number): Estimator {
   const tokens = parse(tokensSchema, outputTokens, "outputTokens");
@@ -24,9 +27,10 @@ export function fixed(outputTokens: number): Estimator {
 }
 
 /**
- * The most that the model can put out, as the catalog knows it; `otherwise` where it does not.
+ * An estimator that answers the most output tokens the model can produce, according to the catalog.
  *
- * @throws ValidationError where `otherwise` is no whole number from 0 to 10^12
+ * @param otherwise the number of tokens for a model whose maximum is not known, from 0 to 10^12. Default: 1024.
+ * @throws ValidationError if `otherwise` is not a whole number in that range
  */
 export function modelMax(prices: PriceCatalog, otherwise = 1024): Estimator {
   const tokens = parse(tokensSchema, otherwise, "otherwise");

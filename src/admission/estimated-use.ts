@@ -21,27 +21,28 @@ export interface Pricing {
 /** What a call is expected to use at most, and the models that it may reach for that. */
 export interface EstimatedUse extends Use {
   readonly models: readonly string[];
-  /** What of the call is priced apart, as far as it is known. */
+  /** The parts of the call that are priced apart, as far as they are known. */
   readonly parts: CallParts | undefined;
   /** Whether budgets in shadow mode would have refused the call, as the price of none of its models is known. */
   readonly lacksPrice: boolean;
 }
 
 /**
- * What to reserve for a call, or `undefined` where a budget applies and no price is known.
+ * Works out what to reserve for a call.
  *
- * The cost is the most of the dearest model the call may fall back to: see {@link mostNanoUsd}. A target without a price is no
- * target where `unpriced` is `deny` and a budget applies.
+ * The cost is the most that the dearest model the call may fall back to can cost: see {@link mostNanoUsd}. If
+ * `unpriced` is `deny` and a budget applies, a target without a price is left out.
  *
- * @throws ValidationError where an enforced limit counts input tokens and the usage does not say how many
+ * @returns the estimate, or `undefined` if a budget applies and no price is known
+ * @throws ValidationError if an enforced limit or a budget needs the input tokens and the usage does not give them
  */
 export function estimatedUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | undefined {
   return ordinaryUse(plan, usage, pricing) ?? anyUse(plan, usage, pricing);
 }
 
 /**
- * Of a call to one model with a price, which says its tokens and nothing that is priced apart. Nearly every call is one; as any other
- * it would take 6 % longer from `admit` to `settle`.
+ * The estimate for a call to one model with a price, with its tokens and without parts that are priced apart. Nearly
+ * every call is one, and by the other way it would take 6 % longer from `admit` to `settle`.
  */
 function ordinaryUse(plan: Plan, usage: Usage, { prices }: Pricing): EstimatedUse | undefined {
   const { model, inputTokens, maxOutputTokens: outputTokens } = usage;
@@ -65,7 +66,7 @@ function ordinaryUse(plan: Plan, usage: Usage, { prices }: Pricing): EstimatedUs
   };
 }
 
-/** The same of any call: of several targets, without tokens, or with something that is priced apart. */
+/** The same for any call: with several targets, without tokens, or with parts that are priced apart. */
 function anyUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | undefined {
   let models = plan.models ?? (usage.model === undefined ? [] : [usage.model]);
   if (usage.inputTokens === undefined && plan.shape.needsInput && models.length > 0) throw missingInput();
@@ -89,7 +90,7 @@ function anyUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | unde
     lacksPrice =
       rule === "shadow" && pricing.unpriced === "deny" && prices.every((price) => price === undefined);
   }
-  // As a settle counts them: the parts may not be counted in the whole.
+  // As at a settle: the parts may not be counted in the whole.
   const inputTokens = Math.max(usage.inputTokens ?? 0, inputPartsOf(usage));
   const outputTokens = Math.max(
     usage.maxOutputTokens ?? mostEstimated(pricing, models, usage.inputTokens),
@@ -115,8 +116,8 @@ function anyUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | unde
 const NO_PRICES: readonly (ModelPrice | undefined)[] = Object.freeze([]);
 
 /**
- * The estimate of a call that was given the reservation of an earlier one: what that reservation holds, extensions included, as
- * far as a limit counts it. The call's own estimate may be lower, or come from another estimator.
+ * The estimate for a call that was given the reservation of an earlier one: what that reservation holds, extensions
+ * included, as far as a limit counts it. The call's own estimate may be lower, or come from another estimator.
  */
 export function heldUse({ limits, amounts }: Charges, use: EstimatedUse): EstimatedUse {
   const held = (meter: Limit["meter"]) => {
@@ -133,7 +134,7 @@ export function heldUse({ limits, amounts }: Charges, use: EstimatedUse): Estima
   return { ...use, inputTokens, outputTokens, costNanoUsd: held("cost") ?? use.costNanoUsd };
 }
 
-/** What the dearest of the models would cost at most, in nano-USD; one without a price costs what `unpriced` says. */
+/** What the dearest of the models can cost at most, in nano-USD. A model without a price costs what `unpriced` says. */
 export function dearestCost(
   prices: readonly (ModelPrice | undefined)[],
   inputTokens: number,
@@ -152,7 +153,7 @@ export function dearestCost(
   return most;
 }
 
-/** The most that any of the models is expected to put out. */
+/** The most output tokens that any of the models is expected to produce. */
 function mostEstimated(
   { estimate }: Pricing,
   models: readonly string[],

@@ -2,15 +2,15 @@ import { type Cells, NO_LIST, numberAt } from "./cells.js";
 import type { Charge } from "./charge.js";
 import type { CountKind, Part } from "./count-kind.js";
 
-/** Behind what all counts have: the handle of the list. */
+/** After the numbers that all counts have: the handle of the list. */
 const SLOTS = 4;
 
 /**
- * How many calls are open: one slot per reservation, free again when it is settled or its TTL has passed. The list of a
- * count says when each slot is free again by itself, ascending.
+ * Counts open calls: one slot per reservation, free again when it is settled or its TTL has passed. The list of a count
+ * holds when each slot frees itself, ascending.
  */
 export class InFlightCounts implements CountKind {
-  /** Nothing is ever the latest part: each slot has an end of its own. */
+  /** Nothing is ever the latest part, since each slot has an end of its own. */
   readonly empty = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 0, 0, 0];
 
   used(cells: Cells, at: number, now: number): number {
@@ -18,7 +18,7 @@ export class InFlightCounts implements CountKind {
     return expiries.length - after(expiries, now);
   }
 
-  /** The slots' own expiry is the only end that is known; a settle before it lets the call in earlier. */
+  /** The slots' own expiry is the only end that is known. A settle before it lets the call in earlier. */
   fitsAt(cells: Cells, at: number, { amount, limit: { max } }: Charge, now: number): number {
     if (amount > max) return Number.POSITIVE_INFINITY;
     const tooMany = this.used(cells, at, now) + amount - max;

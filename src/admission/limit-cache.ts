@@ -2,19 +2,19 @@ import type { Limits } from "../model/limits.js";
 import { compileLimits, type Limit, type Scope } from "./limit.js";
 
 /**
- * Compiles the limits of a scope once for all the keys below it: ten thousand keys of an org then share one set of
- * limits, which is less memory and stays in the processor's cache.
+ * Compiles the limits of a scope once for all the keys below it. Ten thousand keys of an org then share one set of
+ * limits, which takes less memory and stays in the processor's cache.
  */
 export class LimitCache {
   readonly #compiled = new Map<string, readonly Limit[]>();
   readonly #maxScopes: number;
 
-  /** @param maxScopes The most to keep; when full, the oldest makes room. */
+  /** @param maxScopes The most scopes to keep; when full, the oldest is dropped. */
   constructor(maxScopes = 10_000) {
     this.#maxScopes = maxScopes;
   }
 
-  /** As {@link compileLimits}. */
+  /** Like {@link compileLimits}. */
   compile(limits: Limits | undefined, scope: Scope): readonly Limit[] {
     if (limits === undefined) return [];
     const name = JSON.stringify([scope.key, scope.timeZone, limits]);

@@ -3,31 +3,37 @@ import { usdOf } from "../model/money.js";
 import type { Reading } from "./charge.js";
 import type { Limit, Window } from "./limit.js";
 
-/** What a person is shown of one limit. `max`, `used` and `remaining` of `cost` are nano-USD; `usd` is the same in dollars. */
+/**
+ * The state of one limit, for people. For the meter `cost`, `max`, `used` and `remaining` are nano-USD, and `usd` holds
+ * the same in US dollars.
+ */
 export interface LimitReading {
   readonly scope: ScopeKind;
-  /** Id of the org, project or key; of a member, the user's id. */
+  /** The id of the org, project or key, or the user id of a member. */
   readonly scopeId: string;
   readonly meter: Meter;
+  /** The largest count that passes. */
   readonly max: number;
   /** Above `max` after an overdraft. */
   readonly used: number;
-  /** Never below zero. */
+  /** Zero or more. */
   readonly remaining: number;
+  /** The same three in US dollars, for the meter `cost`. */
   readonly usd?: { readonly max: number; readonly used: number; readonly remaining: number };
-  /** `minute` and `day` are sliding; `daily`, `weekly` and `monthly` are periods of the org's calendar. */
+  /** `minute` and `day` are sliding windows; `daily`, `weekly` and `monthly` are periods of the org's calendar. */
   readonly window: Window["name"];
   /**
-   * Epoch milliseconds at which the count is zero if nothing else happens; absent where waiting does not do that. Of a budget the end
-   * of the present period, and in a refusal that of the last one in which there is no room.
+   * When the count is zero if nothing else happens, in epoch milliseconds. Absent if time alone does not reset it.
+   *
+   * For a budget this is the end of the present period. In a refusal, it is the end of the last period without room.
    */
   readonly resetsAt?: number;
-  /** The pattern of the models it is about; absent for all. */
+  /** The pattern of the models it applies to. Absent: all models. */
   readonly perModel?: string;
   readonly mode: "enforce" | "shadow";
 }
 
-/** A limit as a person is shown it, from a reading taken at `now`. */
+/** What people are shown of a limit, from a reading taken at `now`. */
 export function limitReading(
   limit: Limit,
   { used, resetMs }: Pick<Reading, "used" | "resetMs">,
@@ -35,7 +41,7 @@ export function limitReading(
 ): LimitReading {
   const { scope, scopeId, meter, max, window, perModel, mode } = limit;
   const remaining = Math.max(0, max - used);
-  // Added to and not spread: answers have many of these, and V8 copies an object with a double in it slowly.
+  // Added to rather than spread: answers have many of these, and V8 is slow to copy an object that holds a double.
   const reading: { -readonly [K in keyof LimitReading]: LimitReading[K] } = {
     scope,
     scopeId,
@@ -52,12 +58,12 @@ export function limitReading(
   return reading;
 }
 
-/** What of a reading says which limit it is of. */
+/** The part of a reading that says which limit it belongs to. */
 type LimitIdentity = Pick<LimitReading, "scope" | "scopeId" | "meter" | "window"> & {
   readonly perModel?: string | undefined;
 };
 
-/** Names a limit, whatever its max: of the limits over one key, each has another name. */
+/** A name for a limit, whatever its max. No two limits that apply to a key share one. */
 export function limitName({ scope, scopeId, meter, window, perModel }: LimitIdentity): string {
   return JSON.stringify([scope, scopeId, meter, window, perModel]);
 }

@@ -3,11 +3,12 @@ import type { Limit } from "./limit.js";
 import type { Calendar, Period, PeriodClock } from "./period.js";
 
 /**
- * What two lists of limits share when they differ only in their scopes and maxes: how much of a call counts, and in which
- * periods. Ten thousand keys with limits of the same kinds share one shape, so it stays in the processor's cache.
+ * What two lists of limits share if they differ only in their scopes and maxes: which amounts of a call they count, and
+ * in which periods. Ten thousand keys with limits of the same kinds share one shape, so it stays in the processor's
+ * cache.
  */
 export class LimitShape {
-  /** Whether one of the limits counts input tokens and refuses by it. */
+  /** Whether one of the limits counts input tokens and is enforced. */
   readonly needsInput: boolean;
   /** What the limits on money do to a call. */
   readonly cost: CostRule;
@@ -15,7 +16,7 @@ export class LimitShape {
   readonly byokCost: CostRule;
   /** For each limit, which amount of a use counts against it: see {@link meterOf}. */
   readonly meters: readonly number[];
-  /** Room for the addresses of the counts of one call, from their check to their charge. */
+  /** Room for the addresses of the counts of one call, between their check and their charge. */
   readonly addresses: Int32Array;
   /** One number for each limit, to be copied. */
   readonly #blank: readonly number[];
@@ -41,7 +42,7 @@ export class LimitShape {
     this.#clocks = limits.map((limit) => calendar.clockOf(limit));
   }
 
-  /** The max of each limit: one list for keys with the same ones, as long as they are compiled one after the other. */
+  /** The max of each limit. Keys with the same maxes share one list if they are compiled one after the other. */
   maxesOf(limits: readonly Limit[]): readonly number[] {
     const isSame =
       limits.length === this.#maxes.length && limits.every(({ max }, i) => max === this.#maxes[i]);
@@ -50,20 +51,23 @@ export class LimitShape {
   }
 
   /**
-   * A list with a number for each limit, to be written over. They are NaN and not 0: V8 keeps a list of small integers in another
-   * form than one of doubles, and would convert it at the first amount that is no small integer.
+   * A list with a number for each limit, to be overwritten. The numbers are NaN rather than 0: V8 stores a list of
+   * small integers differently from one of doubles, and would convert it at the first amount that is not a small
+   * integer.
    */
   blank(): number[] {
     return this.#blank.slice();
   }
 
-  /** The calendar period of each limit that holds a moment. One list for all calls: nobody else may get hold of it. */
+  /** The calendar period of each limit that contains a moment. One list for all calls, which must not be handed out. */
   periodsAt(now: number): readonly (Period | undefined)[] {
     if (now < this.#periodsFrom || now >= this.#periodsUntil) this.#turn(now);
     return this.#periods;
   }
 
-  /** The same to be handed out, frozen. Going through a frozen list on every call would make a call a tenth longer. */
+  /**
+   * The same as a frozen list, to be handed out. Reading a frozen list on every call would make a call a tenth longer.
+   */
   frozenPeriodsAt(now: number): readonly (Period | undefined)[] {
     if (now < this.#periodsFrom || now >= this.#periodsUntil) this.#turn(now);
     return this.#frozen;
@@ -87,7 +91,7 @@ export function costRule(costLimits: readonly Limit[]): CostRule {
   return costLimits.some(({ mode }) => mode === "enforce") ? "enforce" : "shadow";
 }
 
-/** Shapes kept; a list of limits beyond that has one of its own. */
+/** How many shapes are kept. Beyond that, a list of limits has a shape of its own. */
 const SHAPES_MAX = 1_000;
 
 /** The shapes of all lists of limits in use. */

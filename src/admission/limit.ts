@@ -12,14 +12,14 @@ import { nanoUsd } from "../model/money.js";
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-/** How long a count reaches back. */
+/** How far back a count reaches. */
 export type Window =
   | { readonly kind: "sliding"; readonly name: "minute" | "day"; readonly lengthMs: number }
   | { readonly kind: "calendar"; readonly name: CalendarReset; readonly timeZone: string }
   | { readonly kind: "lifetime"; readonly name: "lifetime" | "credits" }
   | { readonly kind: "inFlight"; readonly name: "in-flight" };
 
-/** The kind of each window by its name, which names the count too: two windows never have the same. */
+/** The kind of each window by its name. The name is also part of the count's, so no two windows share one. */
 export const WINDOW_KINDS: Readonly<Record<Window["name"], Window["kind"]>> = {
   minute: "sliding",
   day: "sliding",
@@ -31,23 +31,25 @@ export const WINDOW_KINDS: Readonly<Record<Window["name"], Window["kind"]>> = {
   "in-flight": "inFlight",
 };
 
-/** Meter, max and window, attached to a scope. Plain data; one is shared by all calls that it applies to. */
+/** A meter, a max and a window, attached to a scope. Plain data, shared by all calls that the limit applies to. */
 export interface Limit {
   readonly scope: ScopeKind;
-  /** The id a person knows: of the org, project or key, or the user id of a member. */
+  /** The id that a person knows: that of the org, project or key, or the user id of a member. */
   readonly scopeId: string;
-  /** Names everything that is counted for the scope, uniquely over all orgs. A store keeps it together. */
+  /** Names everything that is counted for the scope, uniquely across all orgs. A store keeps it together. */
   readonly scopeKey: string;
-  /** Names the count within the scope. The max is no part of it: changing a max keeps what was used. */
+  /** Names the count within the scope. The max is not part of it, so changing a max keeps what was used. */
   readonly field: string;
   readonly meter: Meter;
-  /** Largest count that passes; nano-USD for `cost`. */
+  /** The largest count that passes. In nano-USD for the meter `cost`. */
   readonly max: number;
   readonly window: Window;
   readonly mode: "enforce" | "shadow";
-  /** The pattern of the models it is about; absent for all. */
+  /** The pattern of the models it applies to. Absent: all models. */
   readonly perModel?: string | undefined;
+  /** Set if calls on the customer's own provider key count too. */
   readonly countByok?: true | undefined;
+  /** Shares of the max that emit a `budgetThreshold` event, in ascending order. */
   readonly alertAt?: readonly number[] | undefined;
 }
 
@@ -55,9 +57,9 @@ export interface Limit {
 export interface Scope {
   readonly kind: ScopeKind;
   readonly id: string;
-  /** See {@link Limit.scopeKey}; made by {@link scopeKey}. */
+  /** See {@link Limit.scopeKey}. Made by {@link scopeKey}. */
   readonly key: string;
-  /** IANA zone of the org: budgets reset by it. */
+  /** The org's IANA time zone, in which budgets reset. */
   readonly timeZone: string;
 }
 
@@ -66,17 +68,17 @@ export function scopeKey(kind: ScopeKind, orgId: string, ...ids: readonly string
   return JSON.stringify([kind, orgId, ...ids]);
 }
 
-/** Whether two limits count on the same count; their max may differ. */
+/** Whether two limits use the same count. Their maxes may differ. */
 export function sameCount(a: Limit, b: Limit): boolean {
   return a.scopeKey === b.scopeKey && a.field === b.field;
 }
 
-/** One text for each count: the same of two limits where {@link sameCount} holds, to look counts up by. */
+/** A name for a limit's count, to look counts up by. It is equal exactly for limits of the {@link sameCount}. */
 export function countName({ scopeKey, field }: Limit): string {
   return `${scopeKey} ${field}`;
 }
 
-/** A limit that is one number, by its field in {@link ModelLimits}. */
+/** The name of a limit that is a single number: its field in {@link ModelLimits}. */
 export type Rate = Exclude<keyof ModelLimits, "budget" | "mode">;
 
 const MINUTE: Window = Object.freeze({ kind: "sliding", name: "minute", lengthMs: MINUTE_MS });
@@ -95,10 +97,13 @@ const RATES: Readonly<Record<Rate, { meter: Meter; window: Window }>> = {
   inFlight: { meter: "inFlight", window: IN_FLIGHT },
 };
 
-/** The fields of {@link ModelLimits} that are one number: whatever compares or compiles limits goes through all of them. */
+/**
+ * The fields of {@link ModelLimits} that are a single number. Whatever compares or compiles limits goes through all of
+ * them.
+ */
 export const RATE_NAMES = Object.keys(RATES) as readonly Rate[]; // sound: RATES has the keys of Rate and no others
 
-/** The limits of one scope as the counters take them, those of single models last. */
+/** The limits of one scope in the form that counters take. Those for single models come last. */
 export function compileLimits(limits: Limits | undefined, scope: Scope): Limit[] {
   if (!limits) return [];
   const compiled = compileModelLimits(limits, scope);
@@ -136,7 +141,7 @@ function compileModelLimits(
   return compiled;
 }
 
-/** The credit of an org as a limit: all that was ever granted, against all that was ever spent. */
+/** The credit of an org as a limit: everything ever granted, against everything ever spent. */
 export function creditLimit(creditsNanoUsd: number, scope: Scope): Limit {
   return limitOf(scope, {
     meter: "cost",
@@ -148,7 +153,9 @@ export function creditLimit(creditsNanoUsd: number, scope: Scope): Limit {
 
 type LimitParts = Omit<Limit, "scope" | "scopeId" | "scopeKey" | "field">;
 
-/** One literal for every limit: they share a hidden class, and reading them in the inner loops stays fast. */
+/**
+ * A single object literal makes every limit, so all have one hidden class and reading them in inner loops stays fast.
+ */
 function limitOf(
   scope: Scope,
   { meter, max, window, mode, perModel, countByok, alertAt }: LimitParts,
@@ -168,7 +175,7 @@ function limitOf(
   });
 }
 
-/** The budgets of a scope as a list, however they were written. */
+/** The budgets of a scope as a list, whether one or several were written. */
 export function budgetsOf(budget: Budget | readonly Budget[] | undefined): readonly Budget[] {
   if (budget === undefined) return [];
   return "usd" in budget ? [budget] : budget;
@@ -178,7 +185,7 @@ function budgetWindow(reset: BudgetReset, timeZone: string): Window {
   return reset === "never" ? LIFETIME : Object.freeze({ kind: "calendar", name: reset, timeZone });
 }
 
-// Strings made once, so that a store that compares them by identity first is right nearly always.
+// Each string is made once, so that a store that compares them finds identical ones nearly always.
 const FIELDS = new Map<string, string>();
 
 function fieldOf(meter: Meter, window: Window, perModel: string | undefined): string {

@@ -2,30 +2,29 @@ import { Temporal } from "temporal-polyfill";
 import type { CalendarReset } from "../model/limits.js";
 import type { Limit } from "./limit.js";
 
-/** One day, week or month of a time zone: the moments from `startsAt` up to, not including, `endsAt`. */
+/** One day, week or month in a time zone: from `startsAt` up to, but not including, `endsAt`. */
 export interface Period {
   /**
-   * Orders periods of one reset by their date: days since 1970-01-01, weeks since that of 1969-12-29, or
-   * `12 * year + month`. The same for a date in every time zone, so that a count kept under it lives on when an org
-   * changes its time zone.
+   * The position among the periods of the same reset, by date: days since 1970-01-01, weeks since 1969-12-29, or
+   * `12 * year + month`. It is the same in every time zone, so a count kept under it survives when an org changes its
+   * zone.
    */
   readonly index: number;
   /** Epoch milliseconds. */
   readonly startsAt: number;
-  /** Epoch milliseconds; the `startsAt` of the next period. */
+  /** Epoch milliseconds: the `startsAt` of the next period. */
   readonly endsAt: number;
 }
 
 /**
- * The period that holds a moment.
+ * Finds the period that contains a moment.
  *
- * A period begins with its first date, at the first moment of that date in the zone; the period of a moment is the
- * last that has begun. So a clock set back over midnight stays in the new day, and a date that a zone leaves out has
- * no period.
+ * A period begins at the first moment of its first date in the zone. The period of a moment is the last one that has
+ * begun, so a clock set back over midnight stays in the new day, and a date that the zone skips has no period.
  *
- * @param timeZone A name that `isTimeZone` knows.
+ * @param timeZone An IANA time zone.
  * @param at Epoch milliseconds.
- * @throws RangeError for another time zone or a moment outside what a `Date` holds.
+ * @throws RangeError for an unknown time zone, or a moment outside the range of `Date`.
  */
 export function periodAt(reset: CalendarReset, timeZone: string, at: number): Period {
   const moment = Temporal.Instant.fromEpochMilliseconds(Math.floor(at));
@@ -41,10 +40,13 @@ export function periodAt(reset: CalendarReset, timeZone: string, at: number): Pe
   }
 }
 
-/** A period is looked for at most so many ahead, which takes some milliseconds: further ahead only a wrong clock has counted. */
+/**
+ * How many periods ahead a search goes, which takes some milliseconds. Only a wrong clock can have counted further
+ * ahead.
+ */
 const PERIODS_AHEAD_MAX = 31;
 
-/** When the first period after `period` begins whose index is at least `index`. */
+/** The moment at which the first period after `period` begins whose index is at least `index`. */
 export function beginsAt(reset: CalendarReset, timeZone: string, period: Period, index: number): number {
   let last = period;
   for (let i = 0; i < PERIODS_AHEAD_MAX && last.index + 1 < index; i++) {
@@ -66,7 +68,7 @@ export class PeriodClock {
     this.timeZone = timeZone;
   }
 
-  /** As {@link periodAt}. */
+  /** Like {@link periodAt}. */
   at(now: number): Period {
     const last = this.#last;
     if (last !== undefined && now >= last.startsAt && now < last.endsAt) return last;
@@ -75,12 +77,12 @@ export class PeriodClock {
   }
 }
 
-/** Shares a {@link PeriodClock} among all who ask for the same reset and time zone. */
+/** Shares one {@link PeriodClock} among all that ask for the same reset and time zone. */
 export class Calendar {
   readonly #clocks = new Map<string, PeriodClock>();
   readonly #maxClocks: number;
 
-  /** @param maxClocks The most to keep; when full, the oldest makes room. The default holds every IANA zone. */
+  /** @param maxClocks The most clocks to keep; when full, the oldest is dropped. The default fits every IANA zone. */
   constructor(maxClocks = 2048) {
     this.#maxClocks = maxClocks;
   }
@@ -100,14 +102,14 @@ export class Calendar {
     return clock;
   }
 
-  /** The clock of a limit's periods, where it has them. */
+  /** The clock of a limit's periods, if it has any. */
   clockOf({ window }: Pick<Limit, "window">): PeriodClock | undefined {
     return window.kind === "calendar" ? this.clock(window.name, window.timeZone) : undefined;
   }
 }
 
 interface Rule {
-  /** The first date of the period that a date lies in. */
+  /** The first date of the period that contains a date. */
   firstDate(date: Temporal.PlainDate): Temporal.PlainDate;
   readonly length: Temporal.DurationLike;
   index(firstDate: Temporal.PlainDate): number;
@@ -138,7 +140,7 @@ function daysSinceEpoch(date: Temporal.PlainDate): number {
   return EPOCH.until(date).days;
 }
 
-/** The first moment of a date; of a date that the zone leaves out, the first moment after the gap. */
+/** The first moment of a date. For a date that the zone skips, the first moment after the gap. */
 function startOf(date: Temporal.PlainDate, timeZone: string): number {
   return date.toZonedDateTime(timeZone).epochMilliseconds;
 }

@@ -5,32 +5,32 @@ import type { Limit } from "./limit.js";
 import type { LimitShape } from "./limit-shape.js";
 
 /**
- * Where in the blocks of their scopes the counts of a list of limits are, and how they count. The lists are as long as that
- * one; keys with limits of the same kinds share them.
+ * Where the counts of a list of limits are in the blocks of their scopes, and how they count. Each list has one entry
+ * per limit, and keys with limits of the same kinds share them.
  */
 export interface Places {
-  /** For each limit, which of the plan's blocks its count is in: 0 to 3. */
+  /** For each limit, which of the plan's blocks holds its count: 0 to 3. */
   readonly blocks: readonly number[];
-  /** For each limit, where in that block. */
+  /** For each limit, its position in that block. */
   readonly offsets: readonly number[];
   readonly kinds: readonly CountKind[];
 }
 
 /** Where the counts of one scope are, for as long as they are kept. */
 export interface Block {
-  /** Its address, which may change; {@link GONE} once they were forgotten. */
+  /** Its address, which may change. {@link GONE} once the counts were forgotten. */
   readonly at: number;
 }
 
-/** In place of an address: what was there is another's by now. */
+/** Stands for an address that now belongs to another block. */
 export const GONE = -1;
 
-/** A time in which all blocks of some counters stay where they are. */
+/** A period during which all blocks of some counters stay where they are. */
 export interface Epoch {
   readonly counts: object;
 }
 
-/** Scopes that a key has limits at: org, project, member and its own. */
+/** The scopes at which a key has limits: org, project, member and key. */
 export const SCOPES_MAX = 4;
 
 const NOWHERE: Places = { blocks: [], offsets: [], kinds: [] };
@@ -39,19 +39,23 @@ const NO_BLOCKS: readonly Block[] = Object.freeze([]);
 /** What the calls of one key to one model or MCP server have in common. */
 export class Plan {
   readonly allowed: boolean;
-  /** Permitted models in the order of fallback, for an MCP server none; absent where it is the model that is asked for. */
+  /**
+   * Permitted models in the order of fallback; none for an MCP server. Absent if it is just the model that is asked
+   * for.
+   */
   readonly models: readonly string[] | undefined;
   /** The limits that such a call counts against, in the order org, project, member, key. */
   readonly limits: readonly Limit[];
-  /** The max of each limit, in a list of its own: a call that is let through reads nothing else of most limits. */
+  /** The max of each limit in a list of its own, since a call that passes reads nothing else of most limits. */
   readonly maxes: readonly number[];
   readonly shape: LimitShape;
-  // Where counters in this process have found the counts of these limits, so that they need not look again.
-  /** The one in which they were found; undefined where nobody has looked. */
+  // Where counters in this process have found the counts of these limits, so that they need not search again.
+  /** The epoch in which they were found. Undefined if nobody has searched. */
   epoch: Epoch | undefined;
   places: Places;
   blocks: readonly Block[];
-  // The addresses of the blocks in that epoch. They are four fields and not a list, which would be one more object for each call to read.
+  // The addresses of the blocks in that epoch. They are four fields rather than a list, which would be one more object
+  // to read for each call.
   #block0 = 0;
   #block1 = 0;
   #block2 = 0;
@@ -65,7 +69,7 @@ export class Plan {
   ) {
     this.allowed = allowed;
     this.models = models;
-    // Reservations hand the list out, to whoever is given one.
+    // Reservations hand the list out to whoever is given one.
     this.limits = Object.freeze(limits);
     this.maxes = shape.maxesOf(limits);
     this.shape = shape;
@@ -74,7 +78,7 @@ export class Plan {
     this.blocks = NO_BLOCKS;
   }
 
-  /** Notes where the counts of the limits are: in at most {@link SCOPES_MAX} blocks, and the places in them. */
+  /** Notes where the counts of the limits are: the blocks, at most {@link SCOPES_MAX}, and the places in them. */
   foundAt(epoch: Epoch, blocks: readonly Block[], places: Places): void {
     this.epoch = epoch;
     this.places = places;
@@ -94,7 +98,7 @@ export class Plan {
     return (block === 2 ? this.#block2 : this.#block3) + offset;
   }
 
-  /** What a call counts, in the periods that hold `at`. */
+  /** What a call charges, in the periods that contain `at`. */
   charges(use: Use, at: number): Charges {
     const { limits, shape } = this;
     const byMeter = amountsByMeter(use);

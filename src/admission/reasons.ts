@@ -1,6 +1,6 @@
 /**
- * Why a call was refused. In the order in which it is checked: the first that fails answers. The last two are those of a
- * queue before the gate.
+ * Every reason for which a call can be refused, in the order of the checks: the first check that fails answers. The
+ * last two come from a queue in front of the gate.
  */
 export const REFUSAL_REASONS = [
   "invalid_key",
@@ -23,10 +23,10 @@ export const REFUSAL_REASONS = [
   "queue_timeout",
 ] as const;
 
-/** Why a call was refused; stable, to branch on. See {@link REFUSAL_REASONS}. */
+/** Why a call was refused. Stable and safe to branch on. See {@link REFUSAL_REASONS}. */
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
-/** The reasons that are about the key itself and its place, not about one call. */
+/** The reasons that concern the key and where it belongs rather than a single call. */
 export type KeyRefusalReason = Extract<
   RefusalReason,
   | "invalid_key"
@@ -38,7 +38,7 @@ export type KeyRefusalReason = Extract<
   | "holder_removed"
 >;
 
-/** What a person is told where no limit is concerned. No id of an org, project or user is in it. */
+/** The message for each reason that names no limit. It contains no id of an org, project or user. */
 export const MESSAGES: Readonly<Record<Exclude<RefusalReason, LimitReason>, string>> = {
   invalid_key: "The API key is not valid.",
   key_revoked: "The API key was revoked.",

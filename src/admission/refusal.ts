@@ -9,26 +9,36 @@ import { type LimitReason, MESSAGES, type RefusalReason } from "./reasons.js";
 /**
  * Why a call may not pass, and when it may.
  *
- * `message`, `limit` and `limits` are getters where a limit refused, which make their text and readings when they are read:
- * `{ ...refusal }` and `structuredClone` leave them out. JSON has them, so a copy is `JSON.parse(JSON.stringify(refusal))`.
+ * If a limit refused, `message`, `limit` and `limits` are getters that compute their value when read. `{ ...refusal }`
+ * and `structuredClone` leave them out; `JSON.stringify` includes them, so copy with
+ * `JSON.parse(JSON.stringify(refusal))`.
  */
 export interface Refusal {
   readonly reason: RefusalReason;
-  /** For a person: which scope, which limit, used and max. */
+  /**
+   * An explanation for people. If a limit refused, it names the scope, the limit, what is used and what the call needs.
+   */
   readonly message: string;
+  /** The scope of the limit that refused. */
   readonly scope?: ScopeKind;
-  /** The limit that is named: of those that were short, the one with the longest wait. */
+  /**
+   * The limit that refused. If several did: one that the call alone exceeds, otherwise the one with the longest wait.
+   */
   readonly limit?: LimitReading;
-  /** Every limit that the call counts against. */
+  /** Every limit that the call counts against. Empty if no limit was asked. */
   readonly limits: readonly LimitReading[];
   /**
-   * Milliseconds until the same call passes if nothing else happens: one earlier it is refused. Absent where waiting
-   * does not help. For `in_flight_limited`, until the slots' own TTL; a settle before that lets it in earlier.
+   * Milliseconds until the same call passes if nothing else happens; one millisecond earlier it is still refused.
+   * Absent if waiting does not help.
+   *
+   * For `in_flight_limited`, this is when a slot frees itself at the latest. A settle before that makes room earlier.
    */
   readonly retryAfterMs?: number;
 }
 
-/** The answer of `admit` for a call that may not pass. Some fields are getters: copy one as {@link Refusal} says. */
+/**
+ * The answer of `admit` for a call that may not pass. Some fields are getters; {@link Refusal} says how to copy them.
+ */
 export type Refused = { readonly admitted: false } & Refusal;
 
 /** A refusal that no limit caused. */
@@ -36,15 +46,15 @@ export function plainRefusal(reason: Exclude<RefusalReason, LimitReason>): Refus
   return { admitted: false, reason, message: MESSAGES[reason], limits: [] };
 }
 
-/** A refusal for want of a price, which says of what: whoever runs the gateway has to find it. */
+/** A refusal for want of a price. It names the model, so that whoever runs the gateway can find it. */
 export function unpricedRefusal(model: string): Refused {
   const message = `A budget applies and the price of ${JSON.stringify(masked(model))} is not known.`;
   return { admitted: false, reason: "model_unpriced", message, limits: [] };
 }
 
 /**
- * Index of the charge to name, of those that refuse: one that the call alone is too large for before all, then the longest wait,
- * then the widest scope. -1 where none refuses.
+ * The index of the refusing charge to name: first one that the call alone exceeds, then the one with the longest wait,
+ * then the one of the widest scope. -1 if none refuses.
  */
 export function namedIndex(charges: readonly Charge[], readings: readonly Reading[]): number {
   let named = -1;
@@ -61,7 +71,7 @@ export function namedIndex(charges: readonly Charge[], readings: readonly Readin
   return named;
 }
 
-/** A refusal by the charge at `index`. Its texts and readings are made when they are asked for. */
+/** A refusal by the charge at `index`. Its text and readings are made when they are read. */
 export class LimitRefusal implements Refused {
   readonly admitted = false;
   readonly reason: LimitReason;
@@ -127,12 +137,12 @@ function at<T>(items: readonly T[], index: number): T {
   return item;
 }
 
-/** A limit is not zero before there is room in it, as where the budget's next period is spent too. */
+/** A limit is not reset before it has room, as when the budget's next period is spent already. */
 function resetAfter(waitMs: number, resetMs: number): number {
   return Number.isFinite(waitMs) ? Math.max(waitMs, resetMs) : resetMs;
 }
 
-/** Whether a call can never pass by itself. Of credit there may be more tomorrow. */
+/** Whether a call can never pass by itself. For credits it can: more may be granted. */
 function isTooLarge(amount: number, { max, window }: Limit): boolean {
   return amount > max && window.name !== "credits";
 }
@@ -144,7 +154,10 @@ function reasonOf({ amount, limit }: Charge): LimitReason {
   return limit.window.name === "credits" ? "credits_exhausted" : "budget_exceeded";
 }
 
-/** Such as "The project limit of 200 USD (monthly budget) (project p1) is used up to 199.5 USD, and this call needs 0.75 USD; …". */
+/**
+ * For example: "The project limit of 200 USD (monthly budget) (project p1) is used up to 199.5 USD, and this call needs
+ * 0.75 USD; it resets at …".
+ */
 function describe(limit: Limit, amount: number, { used, waitMs, resetMs }: Reading, now: number): string {
   const { scope, scopeId, max, perModel } = limit;
   const subject = `The ${scope} limit of ${quantity(limit, max)} ${windowText(limit)}`;

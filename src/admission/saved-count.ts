@@ -3,20 +3,23 @@ import type { Limit, Window } from "./limit.js";
 import type { Period } from "./period.js";
 import { SUB_BUCKETS } from "./sliding-count.js";
 
-/** A count as plain data that says by itself what it is: the kind and length of its window, and its `dump`. */
+/** A count as plain data that describes itself: the kind and length of its window, and its `dump`. */
 export type SavedCount = readonly [kind: Window["kind"], lengthMs: number, dump: readonly (number | null)[]];
 
-/** What {@link restoreCount} needs to make the count again. */
+/** Saves what {@link restoreCount} needs to rebuild the count. */
 export function saveCount({ window }: Limit, count: Count): SavedCount {
   return [window.kind, window.kind === "sliding" ? window.lengthMs : 0, count.dump()];
 }
 
-/** The count that was saved: it gives the same answers as that one. What that one had already dropped does not come back. */
+/**
+ * Rebuilds a count that was saved. It gives the same answers as that one; what that one had already dropped does not
+ * come back.
+ */
 export function restoreCount([kind, lengthMs, dump]: SavedCount): Count {
   const count = createCount({ kind, lengthMs });
   switch (kind) {
     case "sliding":
-      // Behind the total, which follows from them: each bucket and its amount, oldest first.
+      // After the total, which follows from them: each bucket and its amount, oldest first.
       for (let i = 1; i < dump.length; i += 2) {
         const at = number(dump[i]) * (lengthMs / SUB_BUCKETS);
         count.add(number(dump[i + 1]), { at, expiresAt: at });
@@ -38,13 +41,13 @@ export function restoreCount([kind, lengthMs, dump]: SavedCount): Count {
   return count;
 }
 
-/** Before every moment: nothing is given up at it. */
+/** Before every moment, so that nothing is dropped. */
 const NO_PART = { at: Number.NEGATIVE_INFINITY, expiresAt: Number.NEGATIVE_INFINITY };
 
-/** What is saved of a period has the TTL in it already. */
+/** The saved end of a period already includes the TTL. */
 const NO_TTL = { at: 0, expiresAt: 0 };
 
-/** A period as counts keep it: by its index, and until when it matters. */
+/** A period as counts keep it: its index, and until when it matters. */
 function periodOf(index: number, endsAt = Number.NEGATIVE_INFINITY): Period {
   return { index, startsAt: Number.NEGATIVE_INFINITY, endsAt };
 }

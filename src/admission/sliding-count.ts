@@ -4,20 +4,20 @@ import type { CountKind, Part } from "./count-kind.js";
 
 /**
  * A window of length W is cut into this many sub-buckets. The count is the current one and this many before it, so it
- * covers at least W and at most W plus one sub-bucket: it may admit up to 1/60 of a window late, never early.
+ * covers at least W and at most W plus one sub-bucket. It may admit up to 1/60 of a window late, but never early.
  */
 export const SUB_BUCKETS = 60;
 
 /** Below every bucket number. */
 const NONE = Number.NEGATIVE_INFINITY;
 
-/** Up to so many older buckets a list grows by exactly what is added: a million keys have one or two each. */
+/** Up to this many older buckets, a list grows by exactly what is added, since a million keys have one or two each. */
 const EXACT_GROWTH_MAX = 8;
 
-// Behind what all counts have:
+// After the numbers that all counts have:
 /** Number of the oldest bucket that is kept. */
 const OLDEST = 4;
-/** Handle of the list of all buckets but the latest: number and amount in turn, oldest first. */
+/** The handle of the list of all buckets except the latest: number and amount in turn, oldest first. */
 const OLDER = 5;
 
 /**
@@ -27,8 +27,9 @@ const OLDER = 5;
  * most the max. Such an interval touches at most the bucket of its last admission and the 60 before it, and that
  * admission was checked against all of them.
  *
- * Only buckets with something in them are kept, and the latest, which nearly every call is about, outside the list. When
- * one begins, those that count no more are dropped: while it is the current one, the total is what is used.
+ * Only buckets with something in them are kept. The latest one, which nearly every call concerns, is outside the list.
+ * When a bucket begins, those that no longer count are dropped, so while it is the current one, the total is what is
+ * used.
  */
 export class SlidingCounts implements CountKind {
   readonly empty = [NONE, NONE, 0, 0, NONE, 0];
@@ -57,7 +58,8 @@ export class SlidingCounts implements CountKind {
     const older = olderOf(cells, at);
     for (let i = 0; i < older.length; i += 2) {
       used -= numberAt(older, i + 1);
-      // Buckets that are counted no more end in the past and only lower `used`; it cannot fit at one of them.
+      // Buckets that no longer count end in the past and only lower `used`. The charge cannot fit at the end of one of
+      // them.
       if (used + amount <= max) return endOf(numberAt(older, i), this.#widthMs);
     }
     return endOf(this.#latest(cells.numbers, at), this.#widthMs);
@@ -79,7 +81,10 @@ export class SlidingCounts implements CountKind {
     return addToLatest(numbers, at, amount);
   }
 
-  /** A surcharge goes to the bucket of `now`, a refund to the bucket it was charged to while that lives, else nowhere. */
+  /**
+   * A surcharge goes to the bucket of `now`; a refund goes to the bucket it was charged to while that is kept, else
+   * nowhere.
+   */
   correct(cells: Cells, at: number, delta: number, part: Part, now: number): number {
     if (delta > 0) return this.add(cells, at, delta, { at: now, expiresAt: part.expiresAt });
     const first = this.#firstAt(now);
@@ -173,13 +178,13 @@ function keepOlder(cells: Cells, at: number, bucket: number, amount: number): vo
   else older.push(bucket, amount);
 }
 
-/** The moment at which a count of this window is zero by itself, when something was counted at `now`. */
+/** When a count of this window is zero by itself, if something was counted at `now`. */
 export function emptyAfter(lengthMs: number, now: number): number {
   const widthMs = lengthMs / SUB_BUCKETS;
   return endOf(Math.floor(now / widthMs), widthMs);
 }
 
-/** The first moment at which a bucket is counted no more. */
+/** The first moment at which a bucket no longer counts. */
 function endOf(bucket: number, widthMs: number): number {
   return (bucket + SUB_BUCKETS + 1) * widthMs;
 }

@@ -2,10 +2,10 @@ import type { KeyChain } from "../model/chain.js";
 import { listAllows } from "../model/patterns.js";
 
 /**
- * The models that a call naming `model` may reach, in the order of fallback; none where it may reach nothing.
+ * The models that a call naming `model` may reach, in the order of fallback. Empty if it may reach nothing.
  *
- * A virtual model resolves first. A target passes a list that names it, or that names the virtual model; it has to pass
- * the project's list and the key's.
+ * A virtual model resolves first. A target passes a list that names it or the virtual model, and has to pass both the
+ * project's list and the key's.
  */
 export function permittedModels({ org, project, key }: KeyChain, model: string): readonly string[] {
   const virtual =

@@ -1,11 +1,11 @@
 const ROOM_MIN = 64;
 
 /**
- * Values by numbers that are given out in turn, most of them taken back soon.
+ * Values by numbers that are given out in turn and mostly taken back soon.
  *
- * A value's place in a list is its number modulo the length of the list. So nothing is hashed, and no memory is taken or given
- * back as values come and go: a Map, which shrinks and grows meanwhile, takes five times as long. A value that is still in its
- * place when another number needs it moves to a Map.
+ * A value's place in a list is its number modulo the length of the list. So nothing is hashed, and no memory is taken
+ * or given back as values come and go; a Map, which grows and shrinks meanwhile, takes five times as long. A value that
+ * is still in its place when another number needs it moves to a Map.
  */
 export class ByNumber<T extends { readonly number: number }> {
   #places: (T | undefined)[] = places(ROOM_MIN);

@@ -23,16 +23,22 @@ import type {
 import type { OpenReservation, OpenReservations, ReservationExtension } from "./open-reservations.js";
 import type { ScopeCounts } from "./scope-counts.js";
 
-/** The counts that decisions are made on, wherever they are kept. */
+/** The counts on which decisions are made, wherever they are kept. */
 export type KeptCounts = Pick<ScopeCounts, "find" | "obtain">;
 
-/** The reservations that decisions are made on, wherever they are kept. After an extension, `add` is called again with the same one. */
+/**
+ * The reservations on which decisions are made, wherever they are kept. After an extension, `add` is called again with
+ * the same reservation.
+ */
 export type KeptReservations = Pick<
   OpenReservations,
   "now" | "advance" | "add" | "get" | "idOf" | "fate" | "close"
 >;
 
-/** The decisions of counters, made on counts and reservations that are kept elsewhere. Each runs to its end without a pause. */
+/**
+ * The decisions of counters, over counts and reservations that are kept elsewhere. Each runs to its end without a
+ * pause.
+ */
 export class Counting {
   readonly #counts: KeptCounts;
   readonly #reservations: KeptReservations;
@@ -93,12 +99,14 @@ export class Counting {
     return this.#read(charges, now);
   }
 
-  /** The counters' clock as of a call that does not move it. */
+  /** The counters' clock for a call that does not move it. */
   #at(callerNow: number): number {
     return Math.max(this.#reservations.now, callerNow);
   }
 
-  /** The reservation, unless it is closed or has outlived its TTL by `now`, which a dry run may put ahead of the clock. */
+  /**
+   * The reservation, unless it is closed or has outlived its TTL by `now`, which a dry run may put ahead of the clock.
+   */
   #openAt(id: string, now: number): OpenReservation | undefined {
     const open = this.#reservations.get(id);
     return open && open.expiresAt > now ? open : undefined;
@@ -127,7 +135,10 @@ export class Counting {
     return { outcome: "reserved", ...extended, used, resetMs };
   }
 
-  /** The answer to a request that is known by its idempotency key, or by its id where it was sent before; undefined for a new one. */
+  /**
+   * The answer to a request that is known by its idempotency key, or by its id if it was sent before. Undefined for a
+   * new request.
+   */
   #known(request: ReserveRequest, now: number): ReserveOutcome | undefined {
     const { id, idempotency } = request;
     const keyed = idempotency && this.#reservations.idOf(idempotency.key);
@@ -159,7 +170,7 @@ export class Counting {
     return { outcome: "refused", readings: this.#read(charges, callerNow) };
   }
 
-  /** Whether the limits have room. An amount of zero always has: a spent budget stops no free model. */
+  /** Whether the limits have room. An amount of zero always has: a spent budget does not block a free model. */
   #roomFor(charges: readonly Charge[], now: number): "all" | "in shadow only" | "none" {
     let room: "all" | "in shadow only" = "all";
     for (const { limit, amount, period } of charges) {
@@ -181,7 +192,7 @@ export class Counting {
     return { used, resetMs };
   }
 
-  /** What {@link #add} would come to. */
+  /** What {@link #add} would return. */
   #foresee(charges: readonly Charge[], callerNow: number): Counted {
     const readings = this.#read(charges, callerNow);
     const now = this.#at(callerNow);
@@ -193,7 +204,9 @@ export class Counting {
     return { used, resetMs };
   }
 
-  /** Reads for charges. Waits are counted from the caller's clock, since that is the one by which it will wait. */
+  /**
+   * The readings for charges. Waits are counted from the caller's clock, since that is the one by which it will wait.
+   */
   #read(charges: readonly Charge[], callerNow: number): Reading[] {
     const now = this.#at(callerNow);
     return charges.map((charge) => {
@@ -212,7 +225,7 @@ function timesOf({ at, expiresAt }: OpenReservation) {
   return { reservedAt: at, expiresAt };
 }
 
-/** The count of a charge at `now`, on the counters' clock; its waits are counted from `callerNow`. */
+/** The reading for a charge at `now` on the counters' clock. Waits are counted from `callerNow`. */
 export function readingOf(charge: Charge, count: Count, now: number, callerNow: number): Reading {
   const resetMs = Math.max(0, count.emptyAt(now, charge.period) - callerNow);
   return { used: count.used(now, charge.period), waitMs: waitMs(charge, count, now, callerNow), resetMs };
@@ -226,10 +239,10 @@ function waitMs(charge: Charge, count: Count, now: number, callerNow: number): n
 }
 
 /**
- * Gives back a refund to the extensions, the latest first, so that what is kept was charged at the earliest moments: each part
- * keeps min(estimate, actual) of its own.
+ * Gives a refund back to the extensions, the latest first, so that what is kept was charged at the earliest moments:
+ * each part keeps min(estimate, actual) of its own.
  *
- * @param delta what is to be corrected; only a negative one is a refund
+ * @param delta the correction; only a negative one is a refund
  * @returns the part of `delta` that is left for the reserve itself
  */
 function giveBack(
@@ -250,12 +263,12 @@ function giveBack(
   return left;
 }
 
-/** Where a limit is among those that were charged, -1 where it is not; `hint` is where it most likely is. */
+/** The position of a limit among those that were charged, or -1. `hint` is its most likely position. */
 function placeOf({ limits }: Charges, limit: Limit, hint = 0): number {
   return limits[hint] === limit ? hint : limits.findIndex((one) => sameCount(one, limit));
 }
 
-/** The charges with what was added to them. */
+/** The charges including what was added to them. */
 function sum(charges: Charges, added: Charges): Charges {
   const summed = chargeList(charges).map((charge) => ({
     ...charge,

@@ -16,9 +16,9 @@ type Periods = readonly (Period | undefined)[];
 const NO_COUNTS: readonly number[] = Object.freeze([]);
 
 /**
- * The short way of the counters in memory, for the ordinary call: each of its limits has been counted before and has room, and
- * after the reserve comes one settle. The steps are those of `Counting`, on the same counts; where it answers `undefined`,
- * nothing has been changed and `Counting` is asked.
+ * The short way of the counters in memory, for the ordinary call: each of its limits has been counted before and has
+ * room, and one settle follows the reserve. It takes the same steps as `Counting`, on the same counts. If it answers
+ * `undefined`, nothing was changed and `Counting` is asked.
  */
 export class MemoryDirect implements DirectCounters {
   readonly #counts: ScopeCounts;
@@ -78,7 +78,7 @@ export class MemoryDirect implements DirectCounters {
       const kind = kinds[i] as CountKind;
       const amount = charges.amounts[i] as number;
       const period = charges.periods[i];
-      // When such a count is empty is told from the count itself: left to `Counting`.
+      // When such a count is empty can only be told from the count itself, so this is left to `Counting`.
       if (amount === 0 && period === undefined) return undefined;
       const after = kind.used(cells, plan.address(places, i), now, period) + amount;
       if (amount > 0 && !(after <= (maxes[i] as number))) return undefined;
@@ -109,7 +109,7 @@ export class MemoryDirect implements DirectCounters {
     // Other counters may have made it, under the same number.
     if (!(held instanceof Made && this.#reservations.holds(held))) return undefined;
     const { plan, charges, periods, extensions } = held;
-    // A surcharge needs a count that is kept, and extensions are given back first.
+    // A surcharge needs a count that is still kept, and extensions have to be given back first.
     if (extensions !== undefined || !this.#counts.locate(plan)) return undefined;
     this.#reservations.closeNumbered(held, "already_settled");
     const { places, shape } = plan;
@@ -121,7 +121,7 @@ export class MemoryDirect implements DirectCounters {
     const byMeter = amountsByMeter(use);
     let isRaised = false;
     let i = 0;
-    // As long as what was charged to the latest part still is there: such loops call nothing, see below.
+    // As long as the latest part still holds what was charged to it. Such loops call nothing; see below.
     for (; i < meters.length; i++) {
       const at = plan.address(places, i);
       if (!isLatest(numbers, at, periods[i], held.at, now)) break;
@@ -139,7 +139,7 @@ export class MemoryDirect implements DirectCounters {
     return kinds.map((kind, i) => kind.used(cells, plan.address(places, i), now, periods[i]));
   }
 
-  /** Whether there is room. Zero needs none: a spent budget stops no free model. */
+  /** Whether there is room. Zero needs none: a spent budget does not block a free model. */
   #haveRoom(plan: Plan, byMeter: Float64Array, periods: Periods, now: number): boolean {
     const { kinds } = plan.places;
     const { meters } = plan.shape;
@@ -153,7 +153,7 @@ export class MemoryDirect implements DirectCounters {
     return true;
   }
 
-  /** Adds what a call uses, and fills in the amounts and what is used then. */
+  /** Adds what a call uses, and fills in the amounts and the counts after it. */
   #add(made: Made, byMeter: Float64Array, amounts: number[], used: number[], callerNow: number): void {
     const { plan, periods } = made;
     const { kinds } = plan.places;
@@ -163,28 +163,29 @@ export class MemoryDirect implements DirectCounters {
     for (let i = 0; i < kinds.length; i++) {
       const amount = byMeter[meters[i] as number] as number;
       const period = periods[i];
-      // A period ends when it does, charged or not.
+      // A period ends at its time, charged or not.
       if (amount === 0 && period === undefined) isAnyUncharged = true;
       amounts[i] = amount;
       used[i] = (kinds[i] as CountKind).add(cells, plan.address(plan.places, i), amount, made, period);
     }
     if (!isAnyUncharged) return;
-    // When a count is empty that was not charged does not follow from this moment.
+    // When a count that was not charged is empty does not follow from this moment.
     made.resetMs = kinds.map((kind, i) => {
       const emptyAt = kind.emptyAt(cells, plan.address(plan.places, i), made.at, periods[i]);
       return Math.max(0, emptyAt - callerNow);
     });
   }
 
-  /** The counters' clock as of a call that does not move it. */
+  /** The counters' clock for a call that does not move it. */
   #at(callerNow: number): number {
     return Math.max(this.#reservations.now, callerNow);
   }
 }
 
-// The loops of the call that finds every count in its latest part, as nearly every call of a busy key does. They call nothing,
-// and are written out, not shared by a function: after a call V8 reads and checks everything anew, and it learns for each place in
-// the code which types it sees; a shared place sees several, and then V8 allocates an object for each number.
+// The loops for a call that finds every count in its latest part, as nearly every call of a busy key does. They call
+// nothing, and are written out rather than shared by a function. After a call, V8 reads and checks everything anew. And
+// it learns the types that each place in the code sees: a shared place sees several, and V8 then allocates an object
+// for each number.
 
 /** Whether every count is in its latest part, has room, and is charged unless it has a period. */
 function haveRoomInLatest(
@@ -209,7 +210,7 @@ function haveRoomInLatest(
   return true;
 }
 
-/** Adds what a call uses, and fills in the amounts and what is used then. */
+/** Adds what a call uses, and fills in the amounts and the counts after it. */
 function addToLatestParts(
   numbers: Float64Array,
   plan: Plan,
@@ -225,7 +226,7 @@ function addToLatestParts(
   }
 }
 
-/** A reservation that was made on the short way. */
+/** A reservation made on the short way. */
 class Made implements NumberedReservation, DirectReservation {
   readonly id: string;
   readonly number: number;
@@ -233,7 +234,7 @@ class Made implements NumberedReservation, DirectReservation {
   readonly expiresAt: number;
   readonly plan: Plan;
   charges: Charges;
-  /** Those of `charges` as they were made, not frozen. */
+  /** The periods of `charges` as they were made, not frozen. */
   readonly periods: Periods;
   readonly used: readonly number[];
   resetMs: readonly number[] | undefined;

@@ -15,11 +15,12 @@ import { OpenReservations } from "./open-reservations.js";
 import { ReservationIds } from "./reservation-ids.js";
 import { ScopeCounts } from "./scope-counts.js";
 
-/** Counters in the memory of this process: the embedded default. A restart forgets them. */
+/** Makes counters in the memory of this process, the default. A restart forgets them. */
 export function memoryCounters(): MemoryCounters {
   return new MemoryCounters();
 }
 
+/** Counters in the memory of this process; see {@link memoryCounters}. */
 export class MemoryCounters implements Counters {
   readonly #counts = new ScopeCounts();
   readonly #ids = new ReservationIds(randomBytes(12).toString("base64url"));
@@ -27,7 +28,7 @@ export class MemoryCounters implements Counters {
   readonly #counting = new Counting(this.#counts, this.#reservations);
   readonly #direct = new MemoryDirect(this.#counts, this.#reservations, this.#ids);
 
-  /** False where somebody has replaced a method by their own, as tests of an outage do: that one may take its time or fail. */
+  /** False if somebody has replaced a method, as tests of an outage do: a replacement may be slow or fail. */
   get inProcess(): boolean {
     return this.reserve === reserve && this.settle === settle && this.read === read;
   }
@@ -51,7 +52,7 @@ export class MemoryCounters implements Counters {
 
   async close(): Promise<void> {}
 
-  /** How many reservations are kept open; one whose TTL has passed goes with the next call. For tests and diagnosis. */
+  /** How many reservations are open. One whose TTL has passed goes with the next call. For tests and diagnosis. */
   get openReservations(): number {
     return this.#reservations.size;
   }
@@ -62,5 +63,5 @@ export class MemoryCounters implements Counters {
   }
 }
 
-/** The methods as they are defined above, so that one replaced on the prototype is noticed too. */
+/** The methods as defined above, so that one replaced on the prototype is noticed too. */
 const { reserve, settle, read } = MemoryCounters.prototype;

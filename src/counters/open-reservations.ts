@@ -12,37 +12,43 @@ export interface OpenReservation extends Part {
   readonly idempotency: Idempotency | undefined;
   /** Everything charged so far, extensions included. */
   charges: Charges;
-  /** Latest last; what is not in them was charged at `at`. */
+  /** The latest last. Whatever is not in them was charged at `at`. */
   extensions: readonly ReservationExtension[] | undefined;
 }
 
-/** What one extension has added. */
+/** What one extension added. */
 export interface ReservationExtension {
   readonly part: Part;
-  /** One for each limit of the reservation's `charges` at that time. Limits that a later extension added come after these. */
+  /**
+   * One amount for each limit of the reservation's `charges` at that time. Limits added by a later extension follow
+   * these.
+   */
   readonly amounts: readonly number[];
 }
 
-/** A reservation whose id was made by `ReservationIds.take`: it is kept by the number of its id. */
+/** A reservation whose id was made by `ReservationIds.take`. It is kept by the number of its id. */
 export interface NumberedReservation extends OpenReservation {
   readonly id: string;
   readonly number: number;
 }
 
-/** The reservations that are open, and what became of the latest that were. */
+/** The open reservations, and how the latest others were closed. */
 export class OpenReservations {
   readonly #ids: ReservationIds;
   readonly #byId = new Map<string, OpenReservation>();
   readonly #byNumber = new ByNumber<NumberedReservation>();
   readonly #idByKey = new Map<string, string>();
-  /** What became of closed reservations. Of those kept by number only the expired ones: any other that is not open was settled. */
+  /**
+   * How reservations were closed. Of those kept by number it holds only the expired ones: any other that is not open
+   * was settled.
+   */
   readonly #closed = new RecentIds<string | number, NotOpen>();
   #now = Number.NEGATIVE_INFINITY;
   /** Before this moment no reservation has outlived its TTL. */
   #nextExpiry = Number.POSITIVE_INFINITY;
   /** No reservation below this number is open. */
   #firstNumber = 1;
-  /** See {@link ReservationIds.orderOf}: that of the latest id from here that was added by its text. */
+  /** The {@link ReservationIds.orderOf} of the latest id made here that was added by its text. */
   #latestText = 0;
 
   /** @param ids makes the ids of reservations that are kept by number */
@@ -50,24 +56,24 @@ export class OpenReservations {
     this.#ids = ids;
   }
 
-  /** How many are kept; one whose TTL has passed goes with the next call. */
+  /** How many are open. One whose TTL has passed goes with the next call. */
   get size(): number {
     return this.#byId.size + this.#byNumber.size;
   }
 
-  /** The latest moment that was told. */
+  /** The latest moment that was given. */
   get now(): number {
     return this.#now;
   }
 
-  /** Moves the clock on, never back, and closes what has outlived its TTL. What it charged stays charged. */
+  /** Moves the clock forward, never back, and closes what has outlived its TTL. What it charged stays charged. */
   advance(now: number): number {
     if (now > this.#now) this.#now = now;
     if (this.#now >= this.#nextExpiry) this.#expire();
     return this.#now;
   }
 
-  /** Adds one; does nothing where it is there already. */
+  /** Adds a reservation. Does nothing if it is there already. */
   add(id: string, reservation: OpenReservation): void {
     if (this.#numbered(id) === reservation) return;
     const { idempotency, expiresAt } = reservation;
@@ -92,7 +98,7 @@ export class OpenReservations {
     return undefined;
   }
 
-  /** Whether this very reservation, which may be one of other counters, is open here. */
+  /** Whether this very reservation, which other counters may have made, is open here. */
   holds(reservation: NumberedReservation): boolean {
     return this.#byNumber.get(reservation.number) === reservation && reservation.expiresAt > this.#now;
   }
@@ -102,9 +108,9 @@ export class OpenReservations {
     return this.#idByKey.get(key);
   }
 
-  /** What became of a reservation that is not open. */
+  /** Why a reservation is not open. */
   fate(id: string): NotOpen {
-    // First the question of nearly every reserve: its own id is later than all that were added, so nothing is known of it.
+    // Nearly every reserve asks this first: its own id is later than all that were added, so nothing is known of it.
     if (this.#ids.orderOf(id) > this.#latestText) return "unknown_reservation";
     const number = this.#ids.numberOf(id);
     if (number !== undefined) return this.#closed.get(number) ?? "already_settled";
@@ -133,8 +139,9 @@ export class OpenReservations {
     return number === undefined ? undefined : this.#byNumber.get(number);
   }
 
-  // Both are in order of expiry where all have the same TTL; one with a shorter TTL is closed when its turn comes. Not done on every
-  // call, since finding the first entry of a Map takes long after many before it were deleted.
+  // Both are in the order of expiry if all have the same TTL; one with a shorter TTL is closed when its turn comes.
+  // This is not done on every call, since finding the first entry of a Map takes long after many before it were
+  // deleted.
   #expire(): void {
     this.#nextExpiry = Number.POSITIVE_INFINITY;
     for (const [id, open] of this.#byId) {

@@ -2,10 +2,10 @@
 const GENERATION = 10_000;
 
 /**
- * What became of the latest ids, in bounded memory.
+ * Remembers a value for each of the latest ids, in bounded memory.
  *
- * Many are added and hardly any is ever asked for, so the index is made only when one is. A settle of an id that is forgotten is
- * refused all the same, with a less exact reason.
+ * Many ids are added and hardly any is ever asked for, so the index is made only when one is. A settle of a forgotten
+ * id is refused all the same, with a less exact reason.
  */
 export class RecentIds<K, T> {
   #young = new Generation<K, T>();

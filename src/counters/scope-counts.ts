@@ -10,7 +10,10 @@ const SWEPT_PER_NEW = 2;
 
 /** The counts of one scope: a block of cells. */
 interface Scope extends Block {
-  /** A scope that gets another count gets a longer layout, which begins like the one before: known counts keep their places. */
+  /**
+   * A scope that gets another count gets a longer layout, which begins like the previous one: known counts keep their
+   * places.
+   */
   layout: ScopeLayout;
   at: number;
 }
@@ -20,23 +23,25 @@ export class ScopeCounts {
   readonly cells = new Cells();
   readonly #layouts = new ScopeLayouts();
   readonly #scopes = new Map<string, Scope>();
-  /** The places last found for limits of a shape, so that plans whose counts lie in the same places share one object. */
+  /**
+   * The places last found for limits of a shape, so that plans whose counts are in the same places share one object.
+   */
   readonly #places = new WeakMap<LimitShape, Places>();
   #sweep = this.#scopes.entries();
-  // A call asks for the limits of one scope after the other: most look-ups are for the scope of the one before.
+  // A call asks for the limits of one scope after another, so most look-ups are for the same scope as the one before.
   #lastKey: string | undefined;
   #last: Scope | undefined;
-  /** A new one after a block has moved or was given back: an address found before may be another block's by now. */
+  /** Replaced after a block has moved or was given back: an address found before may then belong to another block. */
   #epoch: Epoch = { counts: this };
 
-  /** The count of a limit, where anything was counted. */
+  /** The count of a limit, if anything was counted. */
   find({ scopeKey, field }: Limit): Count | undefined {
     const scope = this.#scope(scopeKey);
     const place = scope?.layout.places.get(field);
     return scope && place && new Count(place.kind, this.cells, scope.at + place.offset);
   }
 
-  /** The count of a limit, which is made where there is none. Making one also forgets some that matter no more at `now`. */
+  /** The count of a limit, made if there is none. Making one also forgets some that no longer matter at `now`. */
   obtain(limit: Limit, now: number): Count {
     const found = this.find(limit);
     if (found !== undefined) return found;
@@ -45,10 +50,15 @@ export class ScopeCounts {
     return this.obtain(limit, now);
   }
 
-  /** Tells a plan where the counts of its limits are, if it does not know. Returns false where not all of them are kept. */
+  /**
+   * Tells a plan where the counts of its limits are, if it does not know.
+   *
+   * @returns false if not all of them are kept
+   */
   locate(plan: Plan): boolean {
     if (plan.epoch === this.#epoch) return true;
-    // Where keys come and go, epochs change often, but hardly any plan's blocks were given back: such a plan need not search again.
+    // Where keys come and go, epochs change often, but hardly any plan's blocks were given back. Such a plan need not
+    // search.
     if (plan.epoch?.counts === this && !plan.blocks.some(({ at }) => at === GONE)) {
       plan.foundAt(this.#epoch, plan.blocks, plan.places);
       return true;
@@ -97,7 +107,7 @@ export class ScopeCounts {
     this.#scopes.set(limit.scopeKey, this.#last);
   }
 
-  /** Makes room for one more count. The counts of a new scope come one after the other, so that few have to move. */
+  /** Makes room for one more count. The counts of a new scope are added one after the other, so few have to move. */
   #extend(scope: Scope, limit: Limit): void {
     const { layout, at } = scope;
     const size = layout.empty.length;
@@ -114,7 +124,7 @@ export class ScopeCounts {
     return places;
   }
 
-  /** Looks at one scope, another each time, and forgets it where nothing in it matters any more. */
+  /** Looks at one scope, another each time, and forgets it if nothing in it matters any more. */
   #sweepOne(now: number): void {
     let next = this.#sweep.next();
     if (next.done) {

@@ -5,7 +5,7 @@ import type { Principal } from "../policy/principal.js";
 import { tokenEnded } from "./chain/key-resolver.js";
 import type { Engine } from "./engine.js";
 
-/** Who a token stands for, or why it stands for nobody. Where it does not, nothing of the org behind it is told. */
+/** The holder of a token, or why there is none. A failed authentication says nothing about the org behind the token. */
 export type Authentication =
   | {
       readonly authenticated: true;
@@ -13,17 +13,20 @@ export type Authentication =
       readonly orgId: string;
       readonly projectId: string;
       readonly userId: string;
-      /** The holder as they are now, acting through the key: confined to its project. */
+      /** The holder as they are now, acting through the key and so confined to its project. */
       readonly principal: Principal;
-      /** Epoch milliseconds at which the key ends, by itself or with its holder's membership; absent where it does not. */
+      /**
+       * When the key expires or its holder's membership ends, whichever is first, in epoch milliseconds. Absent if
+       * neither does.
+       */
       readonly expiresAt?: number;
     }
   | { readonly authenticated: false; readonly reason: KeyRefusalReason; readonly message: string };
 
-// An id is no secret, so it proves nothing.
+// Only text: an id is no secret, so it proves nothing.
 const tokenSchema = z.string({ error: "a token" });
 
-/** Whom a token stands for now. */
+/** Finds out whom a token stands for now. */
 export async function authenticate(engine: Engine, token: string): Promise<Authentication> {
   const now = engine.settings.clock.now();
   parse(tokenSchema, token, "token");

@@ -8,10 +8,13 @@ import { conditionsSchema } from "./control/actor.js";
 import type { Engine } from "./engine.js";
 
 const whoSchema = z.looseObject({ userId: z.string() });
-// Ids that are missing deny; only what has no fields at all cannot be asked about.
+// A resource without some id is denied. Only something without fields cannot be asked about.
 const resourceSchema = z.looseObject({});
 
-/** May this person do this? What is asked is read at once: a caller may change its own while the person is looked up. */
+/**
+ * Decides whether somebody may do something. Arguments are read at once, since the caller may change its objects while
+ * the person is looked up.
+ */
 export async function authorize(
   engine: Engine,
   who: { readonly userId: string } | Principal,
@@ -25,17 +28,18 @@ export async function authorize(
   const { orgId, projectId, userId } = resource;
   const principal = "orgId" in who ? given(who) : await found(engine, who.userId, orgId);
   const asked = { orgId, projectId, userId };
-  // Sound: a gate takes the permissions of its policy, whatever that adds to the standard one; any other is denied.
+  // Sound: a gate takes the permissions of its policy, including those beyond the standard one, and any other is
+  // denied.
   return engine.settings.policy.authorize(principal, permission as "org.view", asked, held);
 }
 
-/** A principal as a caller has put it together; nothing is waited for. */
+/** A principal passed in by the caller. Nothing is waited for. */
 function given(who: Principal): Principal {
   parse(principalSchema, who, "who");
   return who;
 }
 
-/** A person named by id as they are now; somebody who is not in the org has no role in it. */
+/** A person named by id, as they are now. Somebody who is not in the org has no role in it. */
 async function found({ directory }: Engine, userId: string, orgId: string): Promise<Principal> {
   const known = isId(orgId) ? await directory.principal(userId, orgId) : undefined;
   return known ?? { userId, orgId, projectRoles: {} };

@@ -1,4 +1,5 @@
-/** Tells the time in epoch milliseconds; at most the end of the year 9999. `Date` is one; tests give their own. */
+/** A source of the time. `Date` is one; tests pass their own. */
 export interface Clock {
+  /** The present in epoch milliseconds, at most the end of the year 9999. */
   now(): number;
 }

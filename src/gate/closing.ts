@@ -4,14 +4,14 @@ import { giveBack } from "./outage/degrading.js";
 import { closeCounters } from "./outage/guarded-counters.js";
 import { within } from "./within.js";
 
-/** How long a gate that closes waits until the last uses of keys are written: of all that it writes they matter least. */
+/** How long closing a gate waits for the last uses of keys to be written. Of all it writes they matter least. */
 const LAST_USES_MS = 5_000;
 
 /**
- * Waits for the calls under way and closes the parts of a gate. Each step is taken, whichever of the others fail.
+ * Waits for the calls under way and closes the parts of a gate. Each step is taken, whichever others fail.
  *
- * @param unwatch end the watching of storage and directory, before all other steps
- * @throws what failed first; but that the ledger has lost events, before any other failure
+ * @param unwatch stops watching the storage and directory, before all other steps
+ * @throws the first failure, except that lost events of the ledger go before any other
  */
 export async function closeParts(
   engine: Engine,
@@ -39,12 +39,12 @@ export async function closeParts(
   throw failures.find((one) => isTollgateError(one, "ledger_unavailable")) ?? failures[0];
 }
 
-/** Writes when keys were last used, by the calls that were under way too. */
+/** Writes when keys were last used, including by the calls that were under way. */
 async function writeLastUses({ lastUsed }: Engine): Promise<void> {
   if (lastUsed === undefined) return;
   await within(
     LAST_USES_MS,
     lastUsed.flush(),
-    () => new Error(`when keys were last used could not be written within ${LAST_USES_MS} ms`),
+    () => new Error(`the times of the last uses of keys could not be written within ${LAST_USES_MS} ms`),
   );
 }

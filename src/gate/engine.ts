@@ -40,11 +40,11 @@ export interface Engine {
   readonly outage: Outage;
   readonly lostReserves: LostReserves;
   readonly lostSettles: LostSettles;
-  /** Lets the control plane's writes of one org wait for each other. */
+  /** Makes the control plane's writes of one org wait for each other. */
   readonly orgQueue: OrgQueue;
-  /** When keys were last used; absent where there is no storage to keep it in. */
+  /** When keys were last used. Absent if there is no storage to keep it in. */
   readonly lastUsed: LastUsed | undefined;
-  /** Steps of calls that the ledger has not been told of yet; closing waits for them. */
+  /** Steps of calls that have not been reported to the ledger yet. Closing waits for them. */
   readonly underWay: UnderWay;
 }
 

@@ -34,15 +34,22 @@ import { readUsage, type UsageQuery } from "./usage-reading.js";
 /**
  * Answers, within one process, who may do what and which call may pass. Made by {@link createGate}.
  *
- * @typeParam P the permissions of its policy
+ * After `close`, every method except `on` and `close` rejects with ClosedError (`as` throws it). Errors of the
+ * directory or storage are passed on. If a key is not found within ten seconds, the call rejects with an Error.
+ *
+ * @typeParam P the permissions of the gate's policy
  */
 export interface Gate<P extends Permissions = StandardPermissions> {
-  /** The policy that it asks, with which a question about a principal in hand is answered without a promise. */
+  /** The gate's policy. Use it to ask about a principal you already have, without a promise. */
   readonly policy: Policy<P, "owner" | "member", "admin" | "member">;
   /**
-   * May this person do this? A person named by id is looked up as they are now.
+   * Decides whether somebody may do something. A person given by user id is looked up as they are now.
    *
-   * @param conditions which conditions of the policy hold for this call; one that is left out does not
+   * @param who a user id, or a principal that you trust
+   * @param permission a permission of the policy. Any other is denied as `unknown_permission`.
+   * @param resource the org, project or thing it is about
+   * @param conditions the policy's conditions that hold for this call. One that is left out does not hold.
+   * @throws ValidationError if `who`, `resource` or `conditions` has the wrong form
    */
   authorize<K extends keyof P & string>(
     who: { readonly userId: string } | Principal,
@@ -50,77 +57,103 @@ export interface Gate<P extends Permissions = StandardPermissions> {
     resource: ResourceOf<P[K]>,
     conditions?: Conditions,
   ): Promise<Verdict>;
-  /** Whom a token stands for now. */
+  /**
+   * Finds out whom a token stands for now.
+   *
+   * @throws ValidationError if `token` is not a string
+   */
   authenticate(token: string): Promise<Authentication>;
   /**
-   * May this call pass now? Charges the estimate at every scope, or nothing anywhere.
+   * Decides whether a call may pass now. It charges the estimate at every scope, or nothing at all.
    *
-   * @throws ValidationError naming the field that is wrong
-   * @throws ConflictError where `requestId` belongs to an open reservation with other usage
+   * @param key the client's token, or the id of a key
+   * @param usage what the call is about to use
+   * @throws ValidationError naming the field that is wrong or missing
+   * @throws ConflictError if `requestId` belongs to an open reservation of this key with other usage
    */
   admit(key: KeyRef, usage: Usage): Promise<Admission>;
-  /** The answer that `admit` would give now; nothing is charged. */
+  /**
+   * Gives the answer that `admit` would give now, without charging anything.
+   *
+   * @throws ValidationError as `admit` does
+   * @throws ConflictError as `admit` does
+   */
   check(key: KeyRef, usage: Usage): Promise<Admission>;
   /**
-   * Corrects a reservation to what was really used, once, and closes it. Never refuses: the money is spent.
+   * Corrects a reservation to what was really used, and closes it. It is never refused: the money is spent. A second
+   * settle changes nothing and answers `already_settled`.
    *
-   * @param reservation the object, its JSON, or what that parses to
-   * @throws ValidationError naming the field that is wrong; nothing is settled
-   * @throws CountersUnavailableError where the counters did not answer; it may be tried again
+   * @param reservation the object, its JSON text, or what that parses to
+   * @param actual what was used. A field that is left out stays as it was reserved.
+   * @throws ValidationError naming the field that is wrong. Nothing is settled then.
+   * @throws CountersUnavailableError if the counters did not answer. The settle can be retried.
    */
   settle(reservation: Reservation | string, actual: Actual): Promise<Settlement>;
   /**
-   * Asks for more in the middle of a long call. A refusal leaves the reservation as it was. The object handed in stands for
-   * the whole from then on; who passes a reservation on as JSON passes on the one of the answer.
+   * Asks for more in the middle of a long call. A refusal leaves the reservation as it was.
    *
-   * @throws ConflictError where the reservation is no longer open
+   * After an admission, the object passed in stands for the whole reservation. If you keep reservations as JSON, keep
+   * the one in the answer.
+   *
+   * @throws ValidationError naming the field that is wrong
+   * @throws ConflictError if the reservation is no longer open
    */
   extend(reservation: Reservation | string, more: More): Promise<Admission>;
   /**
-   * Undoes a reservation, for a call that was never sent. After dispatch, settle with what was seen.
+   * Undoes a reservation, for a call that was never sent. Once it was sent, settle with what was seen.
    *
-   * @throws CountersUnavailableError where the counters did not answer; it may be tried again
+   * @throws ValidationError if `reservation` is not a reservation
+   * @throws CountersUnavailableError if the counters did not answer. The release can be retried.
    */
   release(reservation: Reservation | string): Promise<Settlement>;
   /**
-   * What every limit of the named scopes has used.
+   * Reads every limit of the given scopes, in the order org, project, member, key.
    *
-   * @throws NotFoundError where the org has no such project, member or key
-   * @throws CountersUnavailableError where the counters do not answer
+   * @throws ValidationError naming the field that is wrong, or if a directory without `scope` is asked without `keyId`
+   * @throws NotFoundError if the org has no such project, member or key
+   * @throws CountersUnavailableError if the counters did not answer
    */
   usage(query: UsageQuery): Promise<LimitReading[]>;
   /**
-   * Compares budgets with what the ledger adds up to, and names where they differ and the calls whose end it does not
-   * know; raises counts that are too low where `rebuild` says so. For whoever runs the gateway: no permission is checked.
+   * Compares budgets with the ledger, and reports where they differ and which calls have no known end. With `rebuild`
+   * it raises counts that are too low. It is meant for whoever runs the gateway and checks no permission.
    *
-   * @throws ValidationError where the gate has no ledger that can be read
-   * @throws LedgerUnavailableError where what is pending in this process could not be written first
-   * @throws CountersUnavailableError where the counters do not answer
+   * @throws ValidationError if the gate has no ledger that can be read
+   * @throws LedgerUnavailableError if events pending in this process could not be written first
+   * @throws CountersUnavailableError if the counters did not answer
    */
   reconcile(query: ReconcileQuery): Promise<Reconciliation>;
-  /** Permission-checked writes as a person, or as a key acting for its holder. */
+  /**
+   * Returns the control plane for a user, or for a key acting for its holder. Every write checks its permissions.
+   *
+   * @throws ValidationError if the actor has neither a user id nor a token, or if the gate has no storage
+   */
   as(actor: Actor): ControlPlane;
   /**
-   * Adds a listener; the returned function removes it.
+   * Adds a listener.
    *
-   * @throws ValidationError where there is no such event
+   * @returns a function that removes the listener
+   * @throws ValidationError if there is no such event, or `listener` is not a function
    */
   on<E extends keyof GateEvents>(event: E, listener: Listener<E>): () => void;
   /**
-   * Waits for what is under way, at most `countersTimeoutMs`, gives the counters what was counted without them, and closes the
-   * ledger, the counters, for which it waits as long, and the storage, once it has written when keys were last used, in five seconds
-   * at most. Later calls, of a control plane too, reject with ClosedError, and so does one whose key is found too late; a second
-   * close is the first one.
+   * Closes the gate. A second call returns the first one's promise.
    *
-   * @throws LedgerUnavailableError where the ledger could not write all that was pending, CountersUnavailableError where
-   * the counters did not take what was counted without them or could not be closed in time, and what a storage throws that
-   * cannot be written to; the rest is closed all the same
+   * It waits for calls under way, for at most `countersTimeoutMs`; hands the counters what was counted without them;
+   * closes the ledger, then the counters, again waiting at most `countersTimeoutMs`; writes when keys were last used,
+   * for at most five seconds; and closes the storage. Every step is taken, even if another fails. A call whose key is
+   * looked up too late rejects with ClosedError.
+   *
+   * @throws LedgerUnavailableError if the ledger could not write all pending events
+   * @throws CountersUnavailableError if the counters did not take what was counted without them, or did not close in
+   *   time
+   * @throws what a storage throws that cannot be written to or closed
    */
   close(): Promise<void>;
 }
 
 /**
- * Makes a gate. Without options everything is in the memory of this process.
+ * Makes a gate. Without options, everything is kept in the memory of this process.
  *
  * @throws ValidationError naming the option that is wrong
  */
@@ -144,30 +177,30 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
     try {
       await closeParts(engine, unwatch);
     } finally {
-      // Only now: what the ledger tells while it closes is passed on.
+      // Only now, so that what the ledger reports while it closes is passed on.
       for (const stop of unlisten) stop?.();
     }
   }
 
-  /** @throws ClosedError where the gate is not open any more */
+  /** @throws ClosedError if the gate has been closed */
   function requireOpen(): void {
     if (closed) throw new ClosedError();
   }
 
-  /** A call that closing waits for, where the gate is open. */
+  /** Makes a call that closing the gate waits for. */
   async function whileOpen<T>(call: () => Promise<T>): Promise<T> {
     requireOpen();
     return engine.underWay.during(call);
   }
 
   return {
-    // Sound: it is the one that was given, or the standard one where the type says that.
+    // Sound: it is the policy that was given, or the standard one if the type says so.
     policy: settings.policy as Gate<PermissionsOf<Given>>["policy"],
     authorize: (who, permission, resource, conditions) =>
       whileOpen(() => authorize(engine, who, permission, resource, conditions)),
     authenticate: (token) => whileOpen(() => authenticate(engine, token)),
-    // `admit` and `settle` run for every call, so they return the promise they are given. An `async` function around it would make
-    // another one, which costs a tenth of the call.
+    // `admit` and `settle` run for every call, so they return the promise they are given. An `async` function around it
+    // would make another promise, which costs a tenth of the call.
     admit(key, usage) {
       if (closed) return Promise.reject(new ClosedError());
       if (engine.events.wants("admission")) return toldAdmit(engine, key, usage);
@@ -207,18 +240,18 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
   };
 }
 
-/** Forgets the cached chains of an org once something in it was written, by whichever process. */
+/** Forgets the cached chains of an org once something in it was written, in any process. */
 function watchStorage({ settings, chains }: Engine): (() => void) | undefined {
   return settings.storage?.watch?.(
     (changed) => {
-      // When a key was last used is no part of its chain, and is written all the time.
+      // When a key was last used is not part of its chain, and is written all the time.
       for (const { kind, orgId } of changed) if (kind !== "keyUse") chains.forgetOrg(orgId);
     },
     () => chains.clear(),
   );
 }
 
-/** The same where a directory of the caller's tells of changes. */
+/** The same for a directory that reports changes. */
 function watchDirectory({ directory, chains }: Engine): (() => void) | undefined {
   return directory.watch?.((orgId) => {
     if (orgId === undefined) chains.clear();

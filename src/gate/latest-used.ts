@@ -1,14 +1,15 @@
 import { LRUCache } from "lru-cache";
 
-/** A cache of at most so many values by name. What was not used for longest goes first. */
+/** A cache of a bounded number of values. The one unused for longest is dropped first. */
 export type LatestUsed<V extends object | number> = LRUCache<string, V>;
 
 /**
- * An empty one. It takes memory as it fills: given `max`, lru-cache takes that of all entries at once, which cost every gate
- * some milliseconds and half a megabyte, so each entry has a size of one and the limit is on their sum.
+ * Makes an empty cache that takes memory as it fills. Given `max`, lru-cache allocates for all entries at once, which
+ * cost every gate some milliseconds and half a megabyte. So each entry has a size of one, and the bound is on their
+ * sum.
  *
  * @param max how many values are kept
- * @param onGone is told of each value that is not kept any more
+ * @param onGone called with each value that is dropped
  */
 export function latestUsed<V extends object | number>(
   max: number,

@@ -16,63 +16,81 @@ import type { Directory } from "./chain/directory.js";
 import type { Clock } from "./clock.js";
 import { type SpendVelocity, type Velocity, velocityFrom, velocitySchema } from "./events/spend-velocity.js";
 
-/** What becomes of a call that a budget applies to and whose price is not known. */
+/**
+ * What happens to a call whose price is not known while a budget applies: it is refused as `model_unpriced`, it is
+ * free, or it is charged a fixed amount.
+ */
 export type Unpriced = "deny" | "free" | { readonly usd: number | string };
 
-/** What a gate is made of. Every option has a default: `createGate()` runs in memory, with the standard policy and without prices. */
+/**
+ * The parts and settings of a gate. All are optional: `createGate()` runs in memory, with the standard policy and no
+ * prices.
+ */
 export interface GateOptions<Given extends StandardPolicy = StandardPolicy> {
-  /** Records at rest; in memory by default. */
+  /** Where records are kept. Default: in memory. */
   readonly storage?: Storage | undefined;
-  /** Who is who, instead of `storage`, for people with tables of their own. */
+  /** Looks up keys and people in tables of your own, instead of in `storage`. */
   readonly directory?: Directory | undefined;
-  /** Counts in motion; in memory by default. */
+  /** Where counts are kept. Default: in memory. */
   readonly counters?: Counters | undefined;
-  /** What was spent, call by call; it is not kept without one. See `createLedger`. */
+  /** Keeps what was spent, call by call. Default: nothing is kept. See {@link createLedger}. */
   readonly ledger?: Ledger | undefined;
-  /** The standard policy by default, or an extension of it. */
+  /** The policy: the standard one or an extension of it. Default: `standardPolicy`. */
   readonly policy?: Given | undefined;
-  /** What tokens cost, by model; no price is known by default. See `priceCatalog`, and `unpriced` for what it does not know. */
+  /**
+   * What tokens cost, by model. Default: no price is known. See {@link priceCatalog}; `unpriced` says what happens to
+   * models without a price.
+   */
   readonly prices?: PriceCatalog | undefined;
-  /** `deny` by default. An amount in US dollars is charged for each such call. */
+  /**
+   * What happens to a call without a known price if a budget applies. `{ usd }` charges that many US dollars, 0 to
+   * 9,000,000, for each such call. Default: `deny`.
+   */
   readonly unpriced?: Unpriced | undefined;
   /**
-   * Output tokens to reserve for a call that does not say; 1024 by default. It is asked about every target that the call may
-   * reach, and the most counts.
+   * How many output tokens to reserve for a call that does not say. It is asked about every model that the call may
+   * reach, and the largest answer counts. Default: `fixed(1024)`.
    */
   readonly estimate?: Estimator | undefined;
-  /** Tells the time in epoch milliseconds, by which keys end and periods begin; `Date` by default. */
+  /** Tells the time by which keys expire and periods begin. Default: `Date.now`. */
   readonly clock?: Clock | undefined;
-  /** What tokens begin with: 1 to 32 letters, digits, `-` and `_`; `sk-tg-` by default. */
+  /** What tokens begin with: 1 to 32 letters, digits, `-` and `_`. Default: `sk-tg-`. */
   readonly keyPrefix?: string | undefined;
   /**
-   * `maxKeys`: chains kept, from 1 to 10,000,000; 10,000 by default. `maxAgeMs`: how old one may be, in milliseconds from 1 to
-   * 2,147,483,647; 30,000 by default.
+   * The cache of key chains. `maxKeys` is how many are kept, 1 to 10,000,000; default: 10,000. `maxAgeMs` is how old
+   * one may get, in milliseconds from 1 to 2,147,483,647; default: 30,000.
    */
   readonly cache?:
     | { readonly maxKeys?: number | undefined; readonly maxAgeMs?: number | undefined }
     | undefined;
-  /** What to do while the counters do not answer; `deny` by default. */
+  /**
+   * What to do while the counters do not answer: refuse calls as `counters_unavailable`, admit them uncounted, or count
+   * them in this process against a share of each limit. Default: `deny`.
+   */
   readonly onCountersDown?: "deny" | "allow" | "local" | undefined;
   /**
-   * With `onCountersDown: "local"`, the part of each limit that this process may use by itself: 1 divided by the number of
-   * processes that share the counters, so that together they stay within it. Above 0 and at most 1; a quarter by default.
-   * A call that fits its limits and only not the share of one is refused as `counters_unavailable`.
+   * With `onCountersDown: "local"`, the share of each limit that this process may use by itself: above 0 and at most 1.
+   * Default: 0.25.
+   *
+   * With 1 divided by the number of processes that share the counters, all together stay within the limits. A call that
+   * would fit the limit but not the share is refused as `counters_unavailable`.
    */
   readonly localShare?: number | undefined;
-  /** How long a call waits for the counters, in milliseconds from 1 to 2,147,483,647; 1,000 by default. */
+  /** How long a call waits for the counters, in milliseconds from 1 to 2,147,483,647. Default: 1,000. */
   readonly countersTimeoutMs?: number | undefined;
   /**
-   * How long a reservation lives, in milliseconds from 1 to 2,147,483,647; an hour by default. Longer than the longest call: after it
-   * a settle answers `expired`, and the estimate stays charged.
+   * How long a reservation lives, in milliseconds from 1 to 2,147,483,647. Default: an hour.
+   *
+   * Make it longer than the longest call. After that time a settle answers `expired`, and the estimate stays charged.
    */
   readonly reservationTtlMs?: number | undefined;
-  /** From when on the pace at which a key spends is a `spendVelocity` event. */
+  /** When a key's spending is fast enough to emit a `spendVelocity` event. */
   readonly spendVelocity?: SpendVelocity | undefined;
-  /** Whether denied attempts to write go into the audit trail too; they do not by default. */
+  /** Whether denied attempts to write are recorded in the audit trail too. Default: `false`. */
   readonly auditDenied?: boolean | undefined;
 }
 
-/** Options with every default in place. */
+/** The options with every default filled in. */
 export interface GateSettings {
   readonly storage: Storage | undefined;
   readonly directory: Directory | undefined;
@@ -80,7 +98,7 @@ export interface GateSettings {
   readonly ledger: Ledger | undefined;
   readonly policy: StandardPolicy;
   readonly prices: PriceCatalog;
-  /** Nano-USD charged for a call without a price, or `deny`. */
+  /** Nano-USD to charge for a call without a price, or `deny`. */
   readonly unpriced: "deny" | number;
   readonly estimate: Estimator;
   readonly clock: Clock;
@@ -94,7 +112,7 @@ export interface GateSettings {
   readonly auditDenied: boolean;
 }
 
-/** One of the parts of a gate, which `what` names for people. */
+/** A part of a gate, which `what` names for people. */
 function part<T>(what: string, ...methods: string[]) {
   return z.custom<T>(
     (value) =>
@@ -109,7 +127,7 @@ const UNPRICED = '"deny", "free" or an object with usd';
 
 const EXTENSION = "an extension of the standard policy: with its permissions, and roles owner and member";
 
-/** Whether a policy has what the control plane asks for: with another one, nobody could do anything in an org once it is made. */
+/** Whether a policy has what the control plane asks about. With any other, nobody could do anything in a new org. */
 function extendsStandard({ spec }: StandardPolicy): boolean {
   const { permissions, orgRoles, projectRoles } = standardPolicy.spec;
   const has = (part: unknown, names: object) =>
@@ -160,7 +178,7 @@ const optionsSchema = z.strictObject({
 const HOUR_MS = 3_600_000;
 
 /**
- * The settings of a gate from its options.
+ * Fills in the settings of a gate from its options.
  *
  * @throws ValidationError naming the option that is wrong
  */
@@ -188,8 +206,8 @@ export function settingsFrom(options: GateOptions): GateSettings {
 }
 
 /**
- * A clock that gives whole milliseconds, or throws: with NaN, nothing would ever have expired, and no calendar has a period for
- * nanoseconds taken for milliseconds. One of a replay may run through a time before 1970.
+ * A clock that gives whole milliseconds or throws. With NaN nothing would ever expire, and there is no calendar period
+ * for nanoseconds mistaken for milliseconds. A replay may run through a time before 1970.
  */
 function checkedClock(clock: Clock): Clock {
   return {

@@ -1,7 +1,7 @@
 /**
- * Counts the steps that a gate waits for when it closes: those that have asked the counters and not told the ledger yet, and
- * those that read or write the storage. Without that wait, calls that were answered would be missing in the ledger, and a
- * storage would be closed in the middle of a write.
+ * Counts the steps that closing a gate waits for: those that have asked the counters and not yet reported to the
+ * ledger, and those that read or write the storage. Without that wait, calls that were answered would be missing from
+ * the ledger, and a storage would be closed in the middle of a write.
  */
 export class UnderWay {
   #steps = 0;
@@ -18,12 +18,15 @@ export class UnderWay {
     for (const done of this.#waiting) done();
   }
 
-  /** Whether the wait is over. Whoever was looking a key up until now must not charge anything any more: the counters are being closed. */
+  /**
+   * Whether the wait is over. A call that was still looking up its key must not charge anything any more, since the
+   * counters are being closed.
+   */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** A step from its beginning to its end. */
+  /** Counts a step from its beginning to its end. */
   async during<T>(step: () => Promise<T>): Promise<T> {
     this.start();
     try {
@@ -34,8 +37,8 @@ export class UnderWay {
   }
 
   /**
-   * Waits for something in the middle of a step, without holding up a gate that closes: for room in the ledger, which has been
-   * told of the call by then.
+   * Waits for something in the middle of a step without holding up a gate that closes: for room in the ledger, to which
+   * the call was already reported.
    */
   async aside<T>(wait: Promise<T>): Promise<T> {
     this.end();
@@ -46,7 +49,7 @@ export class UnderWay {
     }
   }
 
-  /** Resolves once no step is under way, or after `withinMs`. From then on it {@link isOver}. */
+  /** Resolves once no step is under way, or after `withinMs`. From then on {@link isOver} is true. */
   async none(withinMs: number): Promise<void> {
     if (this.#steps > 0) {
       await new Promise<void>((resolve) => {

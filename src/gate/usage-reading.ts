@@ -8,11 +8,11 @@ import { parse, schemaOf } from "../model/validation.js";
 import type { Engine } from "./engine.js";
 import { guarded } from "./outage/guarded-counters.js";
 
-/** Whose usage: of the org, and of each scope below it that is named. A key brings its project and holder along. */
+/** The scopes to read: the org, and each scope below it that is named. A key includes its project and its holder. */
 export interface UsageQuery {
   readonly orgId: string;
   readonly projectId?: string | undefined;
-  /** A member of `projectId`. */
+  /** The member of `projectId` to read. It needs `projectId`, unless `keyId` is given. */
   readonly userId?: string | undefined;
   readonly keyId?: string | undefined;
 }
@@ -27,9 +27,9 @@ const usageQuerySchema: z.ZodType<UsageQuery> = schemaOf<UsageQuery>()(
 );
 
 /**
- * What every limit of the named scopes has used, in the order org, project, member, key.
+ * Reads every limit of the given scopes, in the order org, project, member, key.
  *
- * @throws NotFoundError where the org has no such project, member or key
+ * @throws NotFoundError if the org has no such project, member or key
  */
 export async function readUsage(engine: Engine, query: UsageQuery): Promise<LimitReading[]> {
   const now = engine.settings.clock.now();
@@ -72,7 +72,7 @@ async function limitsOfScope(engine: Engine, asked: UsageQuery): Promise<readonl
   const { directory } = engine;
   if (directory.scope === undefined) {
     throw new ValidationError([
-      { field: "query.keyId", expected: "a key: the directory knows no scopes without one" },
+      { field: "query.keyId", expected: "a key id, as the directory has no scope method" },
     ]);
   }
   if (asked.userId !== undefined && asked.projectId === undefined) {

@@ -1,8 +1,7 @@
 /**
- * Waits for a promise, for at most so many milliseconds. What the promise stands for is not stopped after that; its result is
- * ignored.
+ * Waits for a promise, for at most `ms` milliseconds. After that, the work behind it goes on but its result is ignored.
  *
- * @param late makes the error that is thrown when the time is over
+ * @param late makes the error to throw when the time is over
  */
 export async function within<T>(ms: number, answer: Promise<T>, late: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

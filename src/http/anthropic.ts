@@ -2,7 +2,7 @@ import type { Meter } from "../model/limits.js";
 import type { Form } from "./form.js";
 import { tightest } from "./tightest.js";
 
-/** What Anthropic counts, and the meter of ours. */
+/** Anthropic's names for what it counts, each with our meter. */
 const COUNTED: readonly (readonly [name: string, meter: Meter])[] = [
   ["requests", "requests"],
   ["tokens", "tokens"],
@@ -22,8 +22,8 @@ const TYPES: Readonly<Record<number, string>> = {
 };
 
 /**
- * As Anthropic answers: `error` with type and message, its details naming the exact code, and the
- * `anthropic-ratelimit-*` header fields, whose resets are moments. https://docs.anthropic.com/en/api/rate-limits
+ * Answers like Anthropic: `error` with type and message, the exact code in its details, and the header fields
+ * `anthropic-ratelimit-*`, whose resets are moments. https://docs.anthropic.com/en/api/rate-limits
  */
 export const anthropic: Form = {
   contentType: "application/json",
@@ -47,7 +47,7 @@ export const anthropic: Form = {
   },
 };
 
-/** RFC 3339 in whole seconds, not before the moment. */
+/** RFC 3339 in whole seconds, rounded up. */
 function moment(ms: number): string {
   return new Date(Math.ceil(ms / 1_000) * 1_000).toISOString().replace(".000Z", "Z");
 }

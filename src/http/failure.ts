@@ -1,16 +1,18 @@
 import { brand, hasBrand } from "../model/brand.js";
 import { type ErrorCode, isTollgateError, type TollgateError, ValidationError } from "../model/errors.js";
 
-/** Something that went wrong in a gateway, as its client may be told. */
+/** An error of a gateway's own, with what its client may be told. */
 export class Failure extends Error {
+  /** The HTTP status, 400 to 599. */
   readonly status: number;
-  /** Stable, such as `upstream_unreachable`. */
+  /** A stable code to branch on, such as `upstream_unreachable`. */
   readonly code: string;
 
   /**
-   * @param status 400 to 599
-   * @param message for the client: no secret, and nothing of anybody else
-   * @throws ValidationError for another status
+   * @param status the HTTP status, 400 to 599
+   * @param code a stable code, such as `upstream_unreachable`
+   * @param message the text for the client. It must not contain secrets or anything about others.
+   * @throws ValidationError for any other status
    */
   constructor(status: number, code: string, message: string) {
     super(message);
@@ -36,7 +38,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   closed: 503,
 };
 
-/** What a client is told of an error. */
+/** What a client is told about an error. */
 export function failureOf(error: unknown): Pick<Failure, "status" | "code" | "message"> {
   if (isFailure(error)) return error;
   if (isTollgateError(error) && !isOurs(error)) {
@@ -52,29 +54,35 @@ function isFailure(error: unknown): error is Failure {
 }
 
 /**
- * The status of an error that a framework threw about a request and that its client may be told. Express, Koa and their body
- * parsers mark such errors as http-errors does (`expose`), except for a path that cannot be decoded; Fastify has codes of its own.
+ * The status of an error that a framework threw about a request and that its client may be told. Express, Koa and their
+ * body parsers mark such errors like http-errors does (`expose`), except for a path that cannot be decoded. Fastify has
+ * codes of its own.
  */
 function requestStatusOf(error: unknown): number | undefined {
   const { expose, status, code, statusCode } = Object(error);
   const isFastify = typeof code === "string" && code.startsWith("FST_ERR_");
-  // What Express's router throws for such a path. A URIError from elsewhere has no status.
+  // Express's router throws this for such a path. A URIError from elsewhere has no status.
   const isPath = error instanceof URIError;
   const told = isFastify ? statusCode : expose === true || isPath ? status : undefined;
   return Number.isInteger(told) && told >= 400 && told < 500 ? told : undefined;
 }
 
-/** Fields that no client fills in, by what their names begin with: options, what a directory answered, what the gateway settles with. */
+/**
+ * Beginnings of the names of fields that no client fills in: options, answers of a directory, what a gateway settles
+ * with.
+ */
 const OURS = /^(?:options|chain|principal|reservation|actual|query)\b/;
 
-/** Whether an error is about the gateway's own code or data, which concerns no client. */
+/** Whether an error concerns the gateway's own code or data, and so no client. */
 function isOurs(error: TollgateError): boolean {
   if (error.code !== "validation") return false;
   const { problems } = error as ValidationError; // Sound: no other error has this code.
   return problems.some(({ field, expected }) => OURS.test(field) || isOmission(field, expected));
 }
 
-/** Whether `inputTokens` are missing: no client sends them, the gateway has to estimate them from the body of the request. */
+/**
+ * Whether `inputTokens` are missing. Clients do not send them; the gateway estimates them from the body of the request.
+ */
 function isOmission(field: string, expected: string): boolean {
   return field === "usage.inputTokens" && expected.startsWith("the call's input tokens: ");
 }

@@ -7,8 +7,8 @@ export interface Form {
   /** The body of an error. */
   body(told: Told): Readonly<Record<string, unknown>>;
   /**
-   * The header fields that say how much is left. They hold nothing but numbers, our own names and encoded text, so that no id or
-   * model name can bring in a line break.
+   * The header fields that say how much is left. They contain only numbers, our own names and encoded text, so that no
+   * id or model name can introduce a line break.
    *
    * @param named the limit that a refusal names
    */

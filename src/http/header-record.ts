@@ -1,13 +1,13 @@
-/** The headers of the web's `Request`, as far as they are needed here. */
+/** The part of the web's `Headers` that is used. */
 export interface WebHeaders {
   get(name: string): string | null;
   forEach(callback: (value: string, name: string) => void): void;
 }
 
-/** Headers of a request in any of their shapes: the web's, Node's, or a plain record in any case. */
+/** The headers of a request in any form: the web's `Headers`, Node's, or a plain record with names in any case. */
 export type HeadersLike = WebHeaders | { readonly [name: string]: string | readonly string[] | undefined };
 
-/** The first value of a header, by its name in lower case; undefined where there is none. */
+/** The first value of a header, by its name in lower case. Undefined if there is none. */
 export function headerOf(headers: HeadersLike, name: string): string | undefined {
   if (isWebHeaders(headers)) return headers.get(name) ?? undefined;
   for (const [key, value] of Object.entries(headers)) {
@@ -17,7 +17,7 @@ export function headerOf(headers: HeadersLike, name: string): string | undefined
   return undefined;
 }
 
-/** Every header by its name in lower case; what was sent several times is joined as RFC 9110 joins it. */
+/** Every header by its name in lower case. Repeated ones are joined as in RFC 9110. */
 export function entriesOf(headers: HeadersLike): [name: string, value: string][] {
   const entries: [string, string][] = [];
   if (isWebHeaders(headers)) {

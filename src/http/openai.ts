@@ -4,7 +4,7 @@ import { tightest } from "./tightest.js";
 import type { Told } from "./told.js";
 
 /**
- * As OpenAI answers: `error` with type, code and message, and the `x-ratelimit-*` header fields, whose resets are
+ * Answers like OpenAI: `error` with type, code and message, and the header fields `x-ratelimit-*`, whose resets are
  * durations such as `6m0s`. https://platform.openai.com/docs/guides/rate-limits
  */
 export const openai: Form = {
@@ -28,7 +28,7 @@ export const openai: Form = {
   },
 };
 
-/** A duration as Go writes it: `250ms`, `1.5s`, `6m0s`, `1h0m0s`. */
+/** A duration in Go's notation: `250ms`, `1.5s`, `6m0s`, `1h0m0s`. */
 function duration(ms: number): string {
   const whole = Math.ceil(ms);
   if (whole < 1_000) return `${whole}ms`;
@@ -38,7 +38,7 @@ function duration(ms: number): string {
   return `${hours > 0 ? `${hours}h` : ""}${hours > 0 || minutes > 0 ? `${minutes}m` : ""}${seconds}s`;
 }
 
-/** OpenAI's own code where it has one for this; clients branch on it. Else ours. */
+/** OpenAI's own code if it has one for this, since clients branch on it. Otherwise ours. */
 function codeOf({ code, limit }: Told): string {
   switch (code) {
     case "invalid_key":
@@ -58,7 +58,7 @@ function codeOf({ code, limit }: Told): string {
   }
 }
 
-/** Of a rate limit, what it counts; as OpenAI does. */
+/** For a rate limit, what it counts, as OpenAI does it. */
 function typeOf(told: Told): string {
   if (told.status >= 500) return "server_error";
   const code = codeOf(told);

@@ -5,7 +5,7 @@ import type { Form } from "./form.js";
 /** Registered by draft-ietf-httpapi-ratelimit-headers-11, section 6. */
 const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
-/** The phrases of RFC 9110 and 6585: what the title of an `about:blank` problem is. */
+/** The phrases of RFC 9110 and 6585, which are the titles of `about:blank` problems. */
 const PHRASES: Readonly<Record<number, string>> = {
   400: "Bad Request",
   401: "Unauthorized",
@@ -32,8 +32,9 @@ const PHRASES: Readonly<Record<number, string>> = {
 };
 
 /**
- * As the IETF has it: a problem of RFC 9457, of type quota-exceeded where a limit was, and the header fields `RateLimit`
- * and `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers-11. `code` is the exact reason.
+ * Answers like the IETF's specifications: a problem of RFC 9457, of type quota-exceeded if a limit refused, and the
+ * header fields `RateLimit` and `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers-11. `code` is the exact
+ * reason.
  */
 export const problem: Form = {
   contentType: "application/problem+json",
@@ -61,12 +62,15 @@ export const problem: Form = {
   },
 };
 
-/** Most limits in one header field: with limits per model at every scope there may be hundreds, and proxies cut at 8 kB. */
+/**
+ * The most limits in one header field. With limits per model at every scope there may be hundreds, and proxies cut at 8
+ * kB.
+ */
 const LISTED_MAX = 16;
 
 /**
- * The enforced limits, the tightest first. Budgets are left out unless one is the reason of the refusal: who holds a key is not
- * thereby somebody who may see what the org has spent.
+ * The enforced limits, the tightest first. A budget is listed only if it refused the call: holding a key does not
+ * entitle somebody to see what the org has spent.
  */
 function listedOf(limits: readonly LimitReading[], named: LimitReading | undefined): LimitReading[] {
   const name = named && policyName(named);
@@ -81,13 +85,13 @@ function listedOf(limits: readonly LimitReading[], named: LimitReading | undefin
     .map(({ limit }) => limit);
 }
 
-/** Such as `key-requests-minute`, and with a pattern `key-requests-minute:openai%2F*`. */
+/** For example `key-requests-minute`, or with a pattern `key-requests-minute:openai%2F*`. */
 function policyName({ scope, meter, window, perModel }: LimitReading): string {
   const name = `${scope}-${meter}-${window}`;
   return perModel === undefined ? name : `${name}:${encodeURIComponent(perModel.toWellFormed())}`;
 }
 
-/** The quota unit; requests are the draft's default, concurrent-requests its name for calls at the same time. */
+/** The quota unit. Requests are the draft's default; `concurrent-requests` is its name for parallel calls. */
 const UNITS: Readonly<Record<Meter, string | undefined>> = {
   requests: undefined,
   tokens: "tokens",
@@ -116,7 +120,9 @@ function stateOf(limit: LimitReading, now: number): string {
   return `"${policyName(limit)}";r=${quantity(limit, limit.remaining)}${reset}`;
 }
 
-/** An Integer of RFC 9651 has 15 digits. Nano-USD would not fit, so money is told in millionths of a dollar. */
+/**
+ * An Integer of RFC 9651 has at most 15 digits. Nano-USD would not fit, so money is given in millionths of a dollar.
+ */
 const INTEGER_MAX = 999_999_999_999_999;
 
 function quantity({ meter }: LimitReading, amount: number): number {

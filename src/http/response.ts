@@ -8,48 +8,58 @@ import { problem } from "./problem.js";
 import { retriedByItself, retryHeaders } from "./retry.js";
 import { type Told, toldOf } from "./told.js";
 
-/** In whose manner to answer: OpenAI's, Anthropic's, or that of RFC 9457 and the IETF's RateLimit header fields. */
+/** The form of an answer: OpenAI's, Anthropic's, or RFC 9457 with the IETF's RateLimit header fields. */
 export type Profile = "openai" | "anthropic" | "problem";
 
 const FORMS: Readonly<Record<Profile, Form>> = { openai, anthropic, problem };
 
-/** How to tell a decision. */
+/** Options of {@link toResponse} and {@link toErrorResponse}. */
 export interface ResponseOptions {
-  /** In whose manner: that of the API that the client has called. */
+  /** The form of the answer. Choose that of the API that the client called. */
   readonly profile: Profile;
-  /** Epoch milliseconds on the gate's clock, for durations until a reset; the time of this machine by default. */
+  /**
+   * The present on the gate's clock, in epoch milliseconds, from which durations until a reset are computed. Default:
+   * `Date.now()`.
+   */
   readonly now?: number | undefined;
 }
 
-/** An answer without a framework: `Response.json(body, { status, headers })`, `res.status(status).set(headers).json(body)`. */
+/**
+ * An HTTP answer for any framework: `Response.json(body, { status, headers })` or
+ * `res.status(status).set(headers).json(body)`.
+ */
 export interface HttpAnswer {
   readonly status: number;
-  /** By names in lower case. */
+  /** Header fields by names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** What goes out as JSON; absent for a call that was admitted. */
+  /** The JSON body. Absent for an admitted call. */
   readonly body?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * A decision as HTTP. For a call that was admitted, 200 and the header fields to add to the answer of the model; for one
- * that was refused, all of the answer.
+ * Turns a decision into HTTP. For an admitted call: status 200 and the header fields to add to the model's answer. For
+ * a refused call: the whole answer.
  *
- * - A wait that is known is told in `retry-after` (seconds, rounded up) and `retry-after-ms`, until a budget's next period
- *   too; whatever a client should not try again by itself, or only after more than the 61 seconds that a limit per minute may
- *   take, carries `x-should-retry: false`. `retry-after-ms` of a minute is 59999, the most that every SDK waits for.
+ * - A known wait is given in `retry-after` (seconds, rounded up) and `retry-after-ms`, even if it lasts until a
+ *   budget's next period. A wait of 60 to 61 seconds is given as 59999 in `retry-after-ms`, the most that every SDK
+ *   waits for.
+ * - A refusal carries `x-should-retry: false` unless retrying soon helps: that is, unless it is an outage, or a 429 with
+ *   a wait of at most 61 seconds, the longest that a limit per minute takes.
  * - A 401 does not say what is wrong with the token.
- * - Limits in shadow mode are not told.
+ * - Limits in shadow mode are not shown.
  *
- * @throws ValidationError where there is no such profile, or for what is no whole admission
+ * @throws ValidationError if there is no such profile, or `admission` is not a complete admission
  */
 export function toResponse(admission: Admission, options: ResponseOptions): HttpAnswer {
   const form = formOf(options);
   const now = options.now ?? Date.now();
   if (typeof Object(admission).admitted !== "boolean") {
-    throw new ValidationError([{ field: "admission", expected: "an admission; of a promise, its value" }]);
+    throw new ValidationError([
+      { field: "admission", expected: "an admission; await it if it is a promise" },
+    ]);
   }
   const { limits } = admission;
-  // It may be a getter, which a spread copy has not.
+  // It may be a getter, which a copy made by spreading lacks.
   if (!Array.isArray(limits)) {
     const expected =
       "the admission itself, or a copy that JSON made of it: { ...admission } leaves out limits and message";
@@ -65,9 +75,15 @@ export function toResponse(admission: Admission, options: ResponseOptions): Http
 }
 
 /**
- * An error as HTTP: one of ours by its code, a {@link Failure} of the gateway's own as it stands, what Express, Koa or Fastify
- * themselves have thrown about a request (a body that is no JSON, or too large) by its status, anything else as 500 without a
- * word about it. So is what the gateway itself has left out or got wrong: an option, a settle, `inputTokens` that a limit counts.
+ * Turns an error into HTTP:
+ *
+ * - an error of Tollgate, by its code;
+ * - a {@link Failure}, as it says;
+ * - what Express, Koa or Fastify threw about a request (a body that is not JSON or is too large), by its status;
+ * - anything else, as a 500 that says nothing about it. That includes mistakes of the gateway itself: a wrong option, a
+ *   wrong settle, or missing `inputTokens` that a limit counts.
+ *
+ * @throws ValidationError if there is no such profile
  */
 export function toErrorResponse(error: unknown, options: Pick<ResponseOptions, "profile">): HttpAnswer {
   const failure = failureOf(error);
@@ -85,7 +101,7 @@ function answerOf(told: Told, form: Form, headers: Record<string, string>): Http
     status: told.status,
     headers: {
       "content-type": form.contentType,
-      // RFC 9110 requires it of every 401.
+      // RFC 9110 requires it for every 401.
       ...(told.status === 401 && { "www-authenticate": "Bearer" }),
       ...headers,
     },

@@ -1,6 +1,6 @@
 import type { RefusalReason } from "../admission/reasons.js";
 
-/** The status code of each refusal. An outage is never a 429, and money is never one either: clients retry a 429. */
+/** The status code of each refusal. Neither an outage nor money is ever a 429, since clients retry a 429. */
 export const STATUS: Readonly<Record<RefusalReason, number>> = {
   invalid_key: 401,
   key_revoked: 401,

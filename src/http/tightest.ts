@@ -1,7 +1,7 @@
 import type { LimitReading } from "../admission/limit-reading.js";
 import type { Meter } from "../model/limits.js";
 
-/** Of the enforced limits on a meter, the one with the least left; of several, the one that is used for longest. */
+/** The enforced limit on a meter with the least left. If several have the same left, the one that resets last. */
 export function tightest(limits: readonly LimitReading[], meter: Meter): LimitReading | undefined {
   let found: LimitReading | undefined;
   for (const limit of limits) {

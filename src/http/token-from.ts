@@ -1,12 +1,13 @@
 import { type HeadersLike, headerOf } from "./header-record.js";
 
-/** Where clients put a token besides `Authorization`: Anthropic's, Azure's and Google's. */
+/** The headers in which clients put a token besides `Authorization`: Anthropic's, Azure's and Google's. */
 const TOKEN_HEADERS = ["x-api-key", "api-key", "x-goog-api-key"] as const;
 
 /**
- * The token that a client sent: `Authorization: Bearer`, else `x-api-key`, `api-key` or `x-goog-api-key`.
+ * Finds the token that a client sent: in `Authorization: Bearer`, else in `x-api-key`, `api-key` or `x-goog-api-key`.
  *
- * @returns undefined where there is none. `gate.admit(tokenFrom(headers) ?? "", …)` then refuses it like any wrong one.
+ * @returns the token, or `undefined` if there is none. `gate.admit(tokenFrom(headers) ?? "", …)` then refuses the call
+ *   like one with a wrong token.
  */
 export function tokenFrom(headers: HeadersLike): string | undefined {
   const [, bearer] = headerOf(headers, "authorization")?.match(/^ *bearer +(\S+) *$/i) ?? [];

@@ -6,14 +6,17 @@ import { STATUS } from "./status.js";
 /** What a client is told when its call does not pass, before a profile gives it a form. */
 export interface Told {
   readonly status: number;
-  /** Stable: a refusal's reason, or the code of an error. */
+  /** A stable code: a refusal's reason, or the code of an error. */
   readonly code: string;
   readonly message: string;
   /** The limit that the refusal names. */
   readonly limit?: LimitReading | undefined;
 }
 
-/** What a client is told of a refusal. Of a token that opens nothing it is not told why: it may have been found somewhere. */
+/**
+ * What a client is told about a refusal. It is not told why a token does not work: it may have found the token
+ * somewhere.
+ */
 export function toldOf(refusal: Refusal): Told {
   const { reason, message, limit } = refusal;
   const status = STATUS[reason];

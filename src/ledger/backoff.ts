@@ -1,16 +1,16 @@
-/** How long to wait before trying again. */
+/** How long to wait before a retry. */
 export interface Retry {
-  /** The first wait, in milliseconds, at most; 100 by default. Each further one may be twice as long. */
+  /** The longest first wait, in milliseconds. Each further one may be twice as long. */
   readonly baseMs: number;
-  /** The longest wait, in milliseconds; 30,000 by default. */
+  /** The longest wait, in milliseconds. */
   readonly maxMs: number;
 }
 
 /**
- * A random wait between half of a time and all of it; the time doubles with each failure. Random, so that the processes do not all
- * come back to a sink at the same moment.
+ * A random wait of between half of a time and all of it, in milliseconds. The time doubles with each failure. It is
+ * random so that processes do not all return to a sink at the same moment.
  *
- * @param failures in a row, from 1
+ * @param failures failures in a row, from 1
  * @param random from 0 to below 1
  */
 export function backoffMs({ baseMs, maxMs }: Retry, failures: number, random: number): number {

@@ -1,25 +1,26 @@
 /** Groups ids into batches by number and age. */
 export interface Batches {
-  /** Puts an id into the batch under way. */
+  /** Adds an id to the current batch. */
   add(id: string): void;
 }
 
 interface BatchesOptions {
-  /** A batch is full with so many ids. */
+  /** The number of ids at which a batch is full. */
   readonly maxSize: number;
-  /** A batch waits at most so long for its next id. */
+  /** The longest that a batch waits for its next id, in milliseconds. */
   readonly maxAgeMs: number;
 }
 
 /**
- * Batches by bottleneck's `Batcher`, which is loaded with the first of them: importing tollgate does not pay for it.
+ * Batches made by bottleneck's `Batcher`, which is loaded with the first of them, so that importing tollgate does not
+ * pay for it.
  *
- * The `Batcher` is no more than the clock and the counter here. What it is known for is kept out, each with a test:
- * the promise of `add` ends before the handler does, so it is not used; a batch is handed over within `add`, and what a
- * handler adds then gets lost, so the handler runs later; it swallows what a handler throws; it has no flush, so the
- * caller keeps what it added and can go without.
+ * The `Batcher` only provides the clock and the counter. Its known defects are kept out, each with a test. The promise
+ * of `add` ends before the handler does, so it is not used. A batch is handed over within `add`, and what a handler
+ * adds then is lost, so the handler runs later. It swallows what a handler throws. It has no flush, so the caller keeps
+ * what it added and can do without.
  *
- * @param onBatch gets each batch once, never within {@link Batches.add}
+ * @param onBatch called with each batch once, never within {@link Batches.add}
  */
 export function batches({ maxSize, maxAgeMs }: BatchesOptions, onBatch: (ids: string[]) => void): Batches {
   let early: string[] | undefined = [];

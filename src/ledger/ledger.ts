@@ -9,58 +9,63 @@ import { type Report, type ReportQuery, type ReportScope, reportOver } from "./r
 import type { LedgerSink, ReadableSink } from "./sink.js";
 import type { CallEnd, LedgerCall, UsageEvent } from "./usage-event.js";
 
-/** How a ledger is made. Only `sink` has to be given. */
+/** Options of {@link createLedger}. Only `sink` is required. Times are whole milliseconds from 1 to 2,147,483,647. */
 export interface LedgerOptions {
-  /** Where events are kept: a sink, or a function that takes events over and resolves once they are kept. */
+  /** Where events are kept: a sink, or a function that takes events and resolves once they are kept. */
   readonly sink: LedgerSink | ((events: readonly UsageEvent[]) => Promise<void>);
-  /** Most events of one write; 500 by default. */
+  /** The most events in one write, 1 to 10,000,000. Default: 500. */
   readonly maxBatch?: number | undefined;
-  /** How long an event waits for others, in milliseconds; 1,000 by default. */
+  /** How long an event waits for others to share a write, in milliseconds. Default: 1,000. */
   readonly maxDelayMs?: number | undefined;
-  /** Most events in memory; 100,000 by default. */
+  /** The most events to hold in memory, 1 to 10,000,000. Default: 100,000. */
   readonly maxPending?: number | undefined;
   /**
-   * What becomes of the end of a call when as many are pending: `drop` loses it and counts it (the default); with `block`
-   * the settle is counted and answers once there is room. Admissions never wait.
+   * What happens to the end of a call while `maxPending` events wait: `drop` loses it and counts it in `dropped`;
+   * `block` makes the settle, once counted, wait for room before it answers. Admissions never wait. Default: `drop`.
    */
   readonly whenFull?: "block" | "drop" | undefined;
-  /** Waits after a failed write, in milliseconds: the first, and the longest. 100 and 30,000 by default. */
+  /**
+   * How long to wait after a failed write, in milliseconds: `baseMs` at first, growing to at most `maxMs`. Defaults:
+   * 100 and 30,000.
+   */
   readonly retry?: { readonly baseMs?: number | undefined; readonly maxMs?: number | undefined } | undefined;
   /**
-   * How long a write may take, in milliseconds; 30,000 by default. One that takes longer has failed and is tried again, so
-   * that a sink which hangs is noticed.
+   * How long a write may take, in milliseconds. A write that takes longer has failed and is retried, so that a sink
+   * that hangs is noticed. Default: 30,000.
    */
   readonly writeTimeoutMs?: number | undefined;
   /**
-   * How long `close` and `flush` try to write what is pending, in milliseconds; 10,000 by default. `close` waits as long again
-   * for the sink to close.
+   * How long `close` and `flush` try to write what is pending, in milliseconds. `close` then waits as long again for
+   * the sink to close. Default: 10,000.
    */
   readonly closeTimeoutMs?: number | undefined;
-  /** Tells the time in epoch milliseconds; `Date` by default. */
+  /** The source of the time, in epoch milliseconds. Default: `Date`. */
   readonly clock?: { now(): number } | undefined;
-  /** A number from 0 to below 1, to spread the retries of many processes; `Math.random` by default. */
+  /** Returns a number from 0 to below 1, to spread the retries of many processes. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
-  /** Waits for milliseconds, or rejects when the signal says so; a timer by default. */
+  /** Waits for some milliseconds, or rejects when the signal is aborted. Default: a timer. */
   readonly wait?: Wait | undefined;
 }
 
-/** What a ledger tells its listeners. */
+/**
+ * The events of a ledger. `at` is in epoch milliseconds, `pending` counts events that the sink has not acknowledged.
+ */
 export interface LedgerEvents {
-  /** The queue is full; told once each time it becomes so. */
+  /** An event found no room. Emitted once each time the ledger becomes full. */
   full: {
     readonly at: number;
     readonly pending: number;
-    /** Events lost so far, the one that was too much included; none under `block`. */
+    /** Events lost so far, including this one. 0 under `block`. */
     readonly dropped: number;
     readonly policy: "block" | "drop";
   };
-  /** The sink did not take a batch; it is tried again. */
+  /** The sink did not take a batch. It is retried. */
   failing: {
     readonly at: number;
-    /** In a row. */
+    /** Failed writes in a row. */
     readonly failures: number;
     readonly pending: number;
-    /** What the sink threw: it may hold what was written. */
+    /** What the sink threw. It may contain what was being written. */
     readonly error: unknown;
   };
 }
@@ -69,50 +74,58 @@ export interface LedgerEvents {
 export interface LedgerStatus {
   /** Events that the sink has not acknowledged. */
   readonly pending: number;
-  /** For how long the event has waited that has waited longest, in milliseconds; 0 where none waits. */
+  /** How long the oldest of them has waited, in milliseconds. 0 if none waits. */
   readonly lagMs: number;
-  /** Events lost because the queue was full, or the ledger closed. */
+  /** Events lost because the ledger was full or closed. */
   readonly dropped: number;
   /** Failed writes in a row. */
   readonly failures: number;
 }
 
 /**
- * What was spent: an event for each admitted call, written behind the call. Made by {@link createLedger}, and handed to
- * `createGate`, which tells it of every call.
+ * Records what was spent: one event for each admitted call, written behind the call. Made by {@link createLedger} and
+ * passed to `createGate`, which reports every call to it.
  */
 export interface Ledger {
-  /** Notes a call that was admitted or extended. */
+  /** Records that a call was admitted or extended. */
   opened(call: LedgerCall): void;
-  /** Notes the end of a call; a promise where it has to wait for room. */
+  /**
+   * Records the end of a call.
+   *
+   * @returns a promise if it has to wait for room
+   */
   closed(call: LedgerCall, end: CallEnd): Promise<void> | undefined;
   /**
-   * Adds up what was spent, by the time of admission. Checks no permission: `gate.as(who).ledger.report` does.
+   * Adds up what was spent, by the time of admission. It checks no permission; `gate.as(who).ledger.report` does.
    *
-   * @param within only what lies in one of these; they must not overlap
-   * @throws ValidationError naming the field that is wrong, or where the sink cannot be read
+   * @param within count only what lies in one of these scopes, which must not overlap. Default: the whole query.
+   * @throws ValidationError naming the field that is wrong, or if the sink cannot be read
    */
   report(query: ReportQuery, within?: readonly ReportScope[]): Promise<Report>;
-  /** The sink, where it can be read. */
+  /** The sink, if it can be read. */
   readonly readable: ReadableSink | undefined;
+  /** How far the sink is behind now. */
   status(): LedgerStatus;
   /**
-   * Resolves once everything recorded so far is acknowledged by the sink; what is recorded meanwhile is not waited for.
+   * Waits until the sink has acknowledged everything recorded so far. What is recorded meanwhile is not waited for.
    *
-   * @throws LedgerUnavailableError where the sink did not take all of it in `closeTimeoutMs`, or the ledger is closed first
+   * @throws LedgerUnavailableError if the sink did not take all of it within `closeTimeoutMs`, or the ledger is closed
+   *   first
    */
   flush(): Promise<void>;
   /**
-   * Adds a listener; the returned function removes it.
+   * Adds a listener.
    *
-   * @throws ValidationError where there is no such event, or the listener is no function
+   * @returns a function that removes the listener
+   * @throws ValidationError if there is no such event, or the listener is not a function
    */
   on<E extends keyof LedgerEvents>(event: E, listener: (event: LedgerEvents[E]) => void): () => void;
   /**
    * Writes what is pending and closes the sink.
    *
-   * @throws LedgerUnavailableError where the sink did not take all of it in `closeTimeoutMs`, which is told before all, or was
-   * not closed in that time; what the sink throws when it is closed
+   * @throws LedgerUnavailableError if the sink did not take everything within `closeTimeoutMs`, or did not close within
+   *   that time. The first is reported before the second.
+   * @throws what the sink throws when it is closed
    */
   close(): Promise<void>;
 }
@@ -169,7 +182,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   const readable = isReadable(sink) ? sink : undefined;
   let closed: Promise<void> | undefined;
 
-  /** Whether all that is pending was written in time. */
+  /** Whether everything pending was written in time. */
   async function flushed(): Promise<boolean> {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), closeTimeoutMs);
@@ -184,7 +197,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     await flushed();
     const lost = pending.stop();
     const failed = await sinkClosed().catch((error: unknown) => ({ error }));
-    // Told before what the sink throws: one that takes no events seldom closes without an error.
+    // Thrown before what the sink throws: a sink that takes no events seldom closes without an error.
     if (lost > 0) throw new LedgerUnavailableError(`${counted(lost, "was", "were")} not written`);
     if (failed) throw failed.error;
   }
@@ -227,12 +240,12 @@ export function createLedger(options: LedgerOptions): Ledger {
   };
 }
 
-/** The clock in whole milliseconds, as a gate takes its own: no column of a database takes others. */
+/** The clock in whole milliseconds, like that of a gate: no column of a database takes others. */
 function wholeMs(clock: { now(): number }): { now(): number } {
   return { now: () => Math.floor(clock.now()) };
 }
 
-/** Such as "1 usage event was", "2 usage events were". */
+/** For example "1 usage event was" or "2 usage events were". */
 function counted(events: number, one: string, many: string): string {
   return events === 1 ? `1 usage event ${one}` : `${events} usage events ${many}`;
 }
@@ -245,7 +258,7 @@ function isReadable(sink: LedgerSink): sink is ReadableSink {
   return sink.sum !== undefined && sink.open !== undefined;
 }
 
-/** What is said where only events can be written. */
+/** The error for a sink that can only be written to. */
 export function unreadable(): ValidationError {
   return new ValidationError([{ field: "options.sink", expected: "a sink that can be read" }]);
 }

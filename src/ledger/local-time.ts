@@ -1,19 +1,19 @@
 import { Temporal } from "temporal-polyfill";
 
 /**
- * The days and hours of a time zone: names for moments, across daylight saving.
+ * A day or an hour in a time zone: its name and its beginning, also across daylight saving.
  *
- * A moment given is the beginning of a quarter of an hour. Since 1972 every zone is a whole number of quarters from UTC, so
- * no day or hour begins within one.
+ * Moments passed in are beginnings of a quarter of an hour. Since 1972 every zone has been a whole number of quarters
+ * from UTC, so no day or hour begins within one.
  */
 interface LocalPart {
-  /** `2026-03-29`, or `2026-10-25T02:00+01:00`: the moment it begins at, so that an hour that comes twice has two names. */
+  /** `2026-03-29`, or `2026-10-25T02:00+01:00` with the offset, so that an hour that occurs twice has two names. */
   readonly name: string;
-  /** Epoch milliseconds of the first moment. */
+  /** The first moment, in epoch milliseconds. */
   readonly startsAt: number;
 }
 
-/** Names the part of a time zone's calendar that holds a moment. */
+/** Finds the day or hour of a time zone that contains a moment. */
 export type LocalPartOf = (at: number) => LocalPart;
 
 const HOUR_MS = 3_600_000;
@@ -22,12 +22,12 @@ const DAY_MS = 24 * HOUR_MS;
 
 interface LocalDay extends LocalPart {
   readonly endsAt: number;
-  /** `+02:00`; absent where clocks change on that day. */
+  /** `+02:00`. Absent if clocks change on that day. */
   readonly offset?: string;
 }
 
 /**
- * The days of a zone, looked up by their moments. The day of the last look-up is kept for the next ones: each takes some 50
+ * The days of a zone by their moments. The day of the last look-up is kept for the next one: each takes about 50
  * microseconds, a report on a year has 35,000 quarters of an hour, and meanwhile the calls of this process wait.
  */
 export function localDaysOf(timeZone: string): (at: number) => LocalDay {
@@ -68,7 +68,9 @@ function localHour(at: number, timeZone: string): LocalPart {
   return { name, startsAt: start.epochMilliseconds };
 }
 
-/** Every day from the one that holds `from` to the one before or at `to`, exclusive; at most `max` of them. */
+/**
+ * Every day from the one that contains `from` up to, but not including, `to`. Undefined if there are more than `max`.
+ */
 export function localDays(from: number, to: number, timeZone: string, max: number): LocalPart[] | undefined {
   const days: LocalPart[] = [];
   let day = zoned(from, timeZone).startOfDay();

@@ -1,13 +1,13 @@
 import { QUARTER_MS, type ReadableSink, type SumField, type SumQuery, type Sums } from "./sink.js";
 import { replaces, TOKEN_KINDS, type Tokens, type UsageEvent } from "./usage-event.js";
 
-/** Usage events in the memory of this process, without a bound: for tests, and for what runs for a short time. */
+/** A sink in the memory of this process, without a bound. For tests and short-lived programs. */
 export interface MemoryLedgerSink extends ReadableSink {
-  /** What is kept, in the order of arrival. */
+  /** The events it keeps, in the order of arrival. */
   events(): UsageEvent[];
 }
 
-/** Makes a sink that keeps usage events in the memory of this process; they end with it. */
+/** Makes a sink that keeps usage events in the memory of this process, as long as that runs. */
 export function memoryLedgerSink(): MemoryLedgerSink {
   const kept = new Map<string, UsageEvent>();
   return {
@@ -32,7 +32,7 @@ export function memoryLedgerSink(): MemoryLedgerSink {
   };
 }
 
-/** The sums of a query, by its definition: what SQL says for the other sinks. */
+/** The sums of a query by definition: what SQL computes for the other sinks. */
 function sumsOf(events: Iterable<UsageEvent>, query: SumQuery): Sums[] {
   const groups = new Map<string, UsageEvent[]>();
   for (const event of events) {
@@ -45,7 +45,7 @@ function sumsOf(events: Iterable<UsageEvent>, query: SumQuery): Sums[] {
       else members.push(event);
     }
   }
-  // An aggregate without groups has a row, also over nothing.
+  // An aggregate without groups has one row, even over nothing.
   if (query.by.length === 0 && groups.size === 0) groups.set("[]", []);
   return [...groups].map(([group, members]) => ({ group: JSON.parse(group), ...totalOf(members) }));
 }

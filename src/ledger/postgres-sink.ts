@@ -17,16 +17,16 @@ import {
 
 const optionsSchema = z.strictObject(postgresOptions);
 
-/** Usage events in PostgreSQL. */
+/** A sink in Postgres. The database stays the caller's: closing the ledger does not close it. */
 export interface PostgresLedgerSink extends ReadableSink {
-  /** Makes the table where there is none. Several processes may do so at once. */
+  /** Creates the table if it is missing. Several processes may do so at once. */
   migrate(): Promise<void>;
 }
 
 /**
- * Keeps usage events in the table `usage_event`, one row for each reservation.
+ * Makes a sink that keeps usage events in the table `usage_event` of Postgres, one row for each reservation.
  *
- * The primary key is the moment of admission and the id, so that the table may be made partitioned by `admitted_at`.
+ * The primary key is the time of admission and the id, so that the table can be partitioned by `admitted_at`.
  *
  * @throws ValidationError naming the option that is wrong
  */
@@ -42,7 +42,7 @@ export function postgresLedgerSink(options: PostgresOptions): PostgresLedgerSink
     textsIn: (placeholder) => `select json_array_elements_text(${placeholder}::json)`,
   };
   const columns = COLUMN_NAMES.join(", ");
-  // Locked in one order by every process: two that write the same events never wait for each other in a circle.
+  // Every process locks in the same order, so two that write the same events never wait for each other in a circle.
   const insert = `insert into ${table} (${columns})
     select ${columns} from json_to_recordset($1::json) as event(${COLUMN_NAMES.map((column) => `${column} ${TYPES[column]}`).join(", ")})
     order by id collate "C" ${onConflict("usage_event")}`;
@@ -51,7 +51,7 @@ export function postgresLedgerSink(options: PostgresOptions): PostgresLedgerSink
       const advice = notMigrated(error, "postgresLedgerSink");
       throw advice === undefined ? error : new Error(`the ledger's sink failed: ${advice}`, { cause: error });
     });
-    return rows as PostgresRow[]; // sound: both clients give objects unless told otherwise
+    return rows as PostgresRow[]; // Sound: both clients return objects unless told otherwise.
   };
   return {
     migrate: () => migrate(pool, postgresLedgerSql(name)),
@@ -97,19 +97,20 @@ const TYPES: Readonly<Record<(typeof COLUMN_NAMES)[number], string>> = {
 };
 
 /**
- * What `migrate` runs, to be run by whatever migrates the rest of a database.
+ * The SQL that `migrate` runs, for tools that migrate the rest of a database.
  *
- * @throws ValidationError for another name than a schema's
+ * @param schema the schema of the table. Default: `tollgate`.
+ * @throws ValidationError if `schema` is not the name of a schema
  */
 export function postgresLedgerSql(schema?: string): string {
   const name = schemaName(schema);
   const columns = COLUMN_NAMES.map((column) => {
-    // Sorted by bytes: no id is of a language, and every sink has one order.
+    // Sorted by bytes: ids belong to no language, and every sink has the same order.
     const type = TYPES[column] === "text" ? 'text collate "C"' : TYPES[column];
     return `${column} ${type}${column === "ended_at" ? "" : " not null"}`;
   });
   const table = `"${name}".usage_event`;
-  // It may be there already, made by hand with partitions.
+  // It may exist already, created by hand with partitions.
   const sql = `create table if not exists ${table} (${columns.join(", ")}, primary key (admitted_at, id));
 create index if not exists usage_event_org on ${table} (org_id, admitted_at);
 create index if not exists usage_event_open on ${table} (org_id, admitted_at) where outcome = 'open';`;

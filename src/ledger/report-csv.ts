@@ -13,8 +13,8 @@ const COLUMNS = [
 ] as const satisfies readonly (keyof ReportRow)[];
 
 /**
- * A report as CSV (RFC 4180): a header, then a line for each row, each ended by CR LF. A total is not in it: whoever adds
- * a column up would count it twice.
+ * Formats a report as CSV (RFC 4180): a header and one line per row, each ended by CR LF. It has no total, which
+ * anybody adding up a column would count twice.
  *
  * A text that a spreadsheet would run as a formula is given a leading apostrophe.
  */
@@ -26,12 +26,15 @@ export function reportCsv({ groupBy, rows }: Report): string {
   return lines.map((cells) => `${cells.map(cell).join(",")}\r\n`).join("");
 }
 
-/** Quotes a text with a semicolon or a tab too: some spreadsheets would begin a new cell there. */
+/** A text with a semicolon or a tab is quoted too, since some spreadsheets would start a new cell there. */
 function cell(text: string): string {
   return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Puts an apostrophe before what OWASP lists as the beginnings of a formula. Some spreadsheets take the full-width forms for the plain ones. */
+/**
+ * Puts an apostrophe before what OWASP lists as beginnings of a formula. Some spreadsheets treat the full-width forms
+ * like the plain ones.
+ */
 function harmless(text: string): string {
   return /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
 }

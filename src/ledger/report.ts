@@ -7,7 +7,7 @@ import { type LocalPartOf, localDaysOf, localHoursOf } from "./local-time.js";
 import type { ReadableSink, SumField, SumQuery, Sums } from "./sink.js";
 import { TOKEN_KINDS, type Tokens } from "./usage-event.js";
 
-/** What the rows of a report are about. */
+/** What each row of a report is about. */
 export type ReportGroup = "model" | "key" | "user" | "project" | "tag" | "day" | "hour";
 
 /** What to add up: the calls of one org, or of a part of it, that were admitted from `from` to before `to`. */
@@ -16,12 +16,16 @@ export interface ReportQuery {
   readonly project?: string | undefined;
   readonly user?: string | undefined;
   readonly key?: string | undefined;
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds, inclusive. */
   readonly from: number;
   /** Epoch milliseconds, exclusive. */
   readonly to: number;
+  /** What each row is about. */
   readonly groupBy: ReportGroup;
-  /** IANA zone of days and hours. By default UTC for `ledger.report`, and the org's zone for `gate.as(who).ledger.report`. */
+  /**
+   * The IANA time zone of days and hours. Default: UTC for `ledger.report`, the org's zone for
+   * `gate.as(who).ledger.report`.
+   */
   readonly timeZone?: string | undefined;
 }
 
@@ -38,35 +42,36 @@ export const reportQuerySchema = z
   })
   .refine(({ from, to }) => from < to, { error: "a moment before to", path: ["from"] });
 
-/** What calls come to. Calls that are still under way are not in it. */
+/** What calls add up to. Calls under way are not included. */
 export interface Spend extends Tokens {
-  /** All but the released. */
+  /** All calls except released ones. */
   readonly calls: number;
-  /** Never sent upstream: they cost nothing. */
+  /** Calls released because they were never sent. They cost nothing. */
   readonly released: number;
-  /** Settled with what was seen until the client hung up. */
+  /** Calls settled with what was seen until the client hung up. */
   readonly disconnected: number;
-  /** Never settled: they cost their estimate. */
+  /** Calls that were never settled. They cost their estimate. */
   readonly expired: number;
-  /** What the org has to pay; exact to 9,007,199 USD. */
+  /** What the org has to pay, in nano-USD. Exact up to 9,007,199 USD. */
   readonly costNanoUsd: number;
   /** The same in US dollars, always exact: `12.000000001`. */
   readonly usd: string;
-  /** What calls on the customer's own provider keys cost; in no other sum. */
+  /** What calls on the customer's own provider keys cost, in nano-USD. It is part of no other sum. */
   readonly byokNanoUsd: number;
 }
 
+/** One row of a report. */
 export interface ReportRow extends Spend {
   /**
-   * The model or MCP server, the id of the key, user or project, a tag `name=value` (empty for calls without any), a day
-   * `2026-03-29`, or an hour `2026-03-29T03:00+02:00`.
+   * What the row is about: a model or MCP server, the id of a key, user or project, a tag `name=value` (empty for calls
+   * without tags), a day `2026-03-29`, or an hour `2026-03-29T03:00+02:00`.
    */
   readonly group: string;
-  /** Of a day or an hour, its first moment in epoch milliseconds. */
+  /** For a day or an hour, its first moment in epoch milliseconds. */
   readonly startsAt?: number;
 }
 
-/** What was spent, as plain data. */
+/** What was spent, as plain data: the query, a row for each group, and the total. */
 export interface Report {
   readonly org: string;
   readonly project?: string;
@@ -76,13 +81,13 @@ export interface Report {
   readonly to: number;
   readonly groupBy: ReportGroup;
   readonly timeZone: string;
-  /** Days and hours as they come, those without calls left out; the rest by cost, the dearest first. */
+  /** Days and hours in order, without those that have no calls. All other rows by cost, the highest first. */
   readonly rows: readonly ReportRow[];
-  /** Over all calls. By tag it is not the sum of the rows: a call has a row for each of its tags. */
+  /** The sum over all calls. By tag it is not the sum of the rows, as a call has a row for each of its tags. */
   readonly total: Spend;
 }
 
-/** A part of an org. */
+/** A part of an org: a project, a user, or a user in a project. Empty: the whole org. */
 export interface ReportScope {
   readonly projectId?: string | undefined;
   readonly userId?: string | undefined;
@@ -103,7 +108,7 @@ const LOCAL_PARTS: Partial<Record<ReportGroup, (timeZone: string) => LocalPartOf
   hour: localHoursOf,
 };
 
-/** See `Ledger.report`. */
+/** See {@link Ledger.report}. */
 export async function reportOver(
   sink: ReadableSink,
   input: ReportQuery,
@@ -136,7 +141,7 @@ export async function reportOver(
   };
 }
 
-/** What of a query lies in a scope; undefined where nothing can. */
+/** The part of a query that lies in a scope, or `undefined` if nothing can. */
 function narrowed(
   query: Omit<SumQuery, "by">,
   { projectId = query.projectId, userId = query.userId }: ReportScope,

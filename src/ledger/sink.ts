@@ -1,9 +1,9 @@
 import type { Tokens, UsageEvent } from "./usage-event.js";
 
-/** A quarter of an hour: the smallest unit by which sums are told apart in time. */
+/** A quarter of an hour, the smallest unit of time that sums are split by. */
 export const QUARTER_MS = 900_000;
 
-/** What sums can be told apart by. `quarter` is the quarter of an hour of the admission, in epoch milliseconds. */
+/** What sums can be split by. `quarter` is the quarter of an hour of the admission, in epoch milliseconds. */
 export type SumField =
   | "projectId"
   | "userId"
@@ -23,54 +23,64 @@ export interface SumQuery {
   readonly projectId?: string | undefined;
   readonly userId?: string | undefined;
   readonly keyId?: string | undefined;
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds, inclusive. */
   readonly from: number;
   readonly to: number;
-  /** An open call is expired where its `expiresAt` is not after this moment. */
+  /** The present, in epoch milliseconds. An open call whose `expiresAt` is not after it counts as expired. */
   readonly now: number;
-  /** Adds up the calls that are under way instead: the open ones that are not expired. */
+  /** Add up the calls that are under way instead: open ones that have not expired. */
   readonly underWay?: boolean | undefined;
-  /** A call counts once under each of its tags, `name=value`, and under the empty text where it has none. */
+  /**
+   * What to split the sums by. By tag, a call counts once under each of its tags, `name=value`, or under the empty text
+   * if it has none.
+   */
   readonly by: readonly SumField[];
 }
 
-/** Sums over the calls that share the values of `by`: those that have ended, unless asked for those under way. */
+/**
+ * The sums over the calls that share the values of `by`: calls that have ended, unless those under way were asked for.
+ */
 export interface Sums extends Tokens {
-  /** The values of `by`, each as text: `true`, `false`, a number of milliseconds, an id. */
+  /** The values of `by`, each as text: `true`, `false`, a number of milliseconds, or an id. */
   readonly group: readonly string[];
-  /** Calls that count as one: all but the released. */
+  /** All calls except released ones. */
   readonly calls: number;
   readonly released: number;
   readonly disconnected: number;
-  /** Calls without an end. */
+  /** Calls whose end is not known and whose reservation has expired. */
   readonly expired: number;
-  /** What it cost the org. A number would not be exact above 9,007,199 USD. */
+  /** What the org has to pay, in nano-USD. A number would not be exact above 9,007,199 USD. */
   readonly costNanoUsd: bigint;
-  /** What the calls on the customer's own provider keys cost. */
+  /** What the calls on the customer's own provider keys cost, in nano-USD. */
   readonly byokNanoUsd: bigint;
 }
 
-/** Where usage events are kept. */
+/** Keeps usage events. */
 export interface LedgerSink {
   /**
-   * Takes over events, at most one for each id, all or none; resolves once they are kept. The same ones may come again.
-   * The end of a call replaces its beginning, whichever comes first; of two beginnings the later extension stands, of two
-   * ends the one that is there.
+   * Keeps events: all of them or none, at most one for each id. It resolves once they are kept, and may be given the
+   * same events again.
+   *
+   * The end of a call replaces its beginning, whichever comes first. Of two beginnings the later extension stays; of
+   * two ends, the one already kept.
    */
   write(events: readonly UsageEvent[]): Promise<void>;
-  /** Adds up what is kept. Absent where the sink cannot be read. */
+  /** Adds up what is kept. Absent if the sink cannot be read. */
   sum?(query: SumQuery): Promise<Sums[]>;
-  /** The calls of an org whose end is not known, latest admission first. */
+  /** The calls of an org whose end is not known, latest admission first. Absent if the sink cannot be read. */
   open?(query: OpenQuery): Promise<UsageEvent[]>;
+  /** Closes the sink. Called once, by `Ledger.close`. */
   close?(): Promise<void>;
 }
 
+/** Which calls without a known end to return. */
 export interface OpenQuery {
   readonly orgId: string;
-  /** Only the calls of these keys; of every key by default. */
+  /** Only the calls of these keys. Default: every key. */
   readonly keyIds?: readonly string[] | undefined;
-  /** Epoch milliseconds: admitted at or after this moment. */
+  /** Only calls admitted at or after this moment, in epoch milliseconds. */
   readonly from: number;
+  /** The most calls to return. */
   readonly limit: number;
 }
 

@@ -11,10 +11,10 @@ const BOTTOM = 28;
 const PLOT_HEIGHT = HEIGHT - TOP - BOTTOM;
 
 /**
- * What was spent day by day as a bar chart: an SVG that needs nothing else. Days without calls are in it.
+ * Draws what was spent day by day as a bar chart: a self-contained SVG that includes days without calls.
  *
- * @param report by day, over at most 400 days
- * @throws ValidationError for another report
+ * @param report a report by day, over at most 400 days
+ * @throws ValidationError for any other report
  */
 export function spendSvg(report: Report): string {
   const { from, to, timeZone } = report;

@@ -1,17 +1,17 @@
 import { type OpenQuery, QUARTER_MS, type SumField, type SumQuery, type Sums } from "./sink.js";
 import { TOKEN_KINDS, type Tokens, type UsageEvent } from "./usage-event.js";
 
-/** What SQL databases say differently. */
+/** How SQL databases differ. */
 export interface Dialect {
-  /** The table, quoted, with its schema where it has one. */
+  /** The table, quoted, with its schema if it has one. */
   readonly table: string;
-  /** What stands for the nth value, from 1. */
+  /** The placeholder of the nth value, from 1. */
   placeholder(n: number): string;
-  /** Joins each row with its tags, as `tag(name, value)`; rows without tags stay. */
+  /** Joins each row with its tags as `tag(name, value)`. Rows without tags stay. */
   readonly joinTags: string;
-  /** `name=value` of the joined tag; null where there is none. */
+  /** `name=value` of the joined tag, or null if there is none. */
   readonly tagText: string;
-  /** The rows of a JSON array of texts, which a placeholder stands for. */
+  /** The rows of a JSON array of texts that a placeholder stands for. */
   textsIn(placeholder: string): string;
 }
 
@@ -51,7 +51,7 @@ export const COLUMN_NAMES = Object.keys(COLUMNS) as Column[]; // sound: a litera
 
 const COLUMN_OF = Object.fromEntries(COLUMN_NAMES.map((column) => [COLUMNS[column], column]));
 
-/** See `replaces`: what a write does to a row of `table` that is there. The rows of one statement have different ids. */
+/** What a write does to a row of `table` that exists; see `replaces`. The rows of one statement have different ids. */
 export function onConflict(table: string): string {
   const columns = COLUMN_NAMES.map((column) => `${column} = excluded.${column}`).join(", ");
   return `on conflict (admitted_at, id) do update set ${columns} where ${table}.outcome = 'open'
@@ -78,7 +78,7 @@ export function rowsJson(events: readonly UsageEvent[]): string {
   );
 }
 
-/** An event from a row of all columns. */
+/** The event in a row of all columns. */
 export function eventOf(row: Readonly<Record<string, unknown>>): UsageEvent {
   const event: Record<string, unknown> = {};
   for (const column of COLUMN_NAMES) {
@@ -92,7 +92,7 @@ export function eventOf(row: Readonly<Record<string, unknown>>): UsageEvent {
   return event as unknown as UsageEvent; // sound: every field was set, from a column that holds its type
 }
 
-/** What drivers give for true: SQLite has numbers, and a driver of Postgres may be set to leave values as text. */
+/** The values that drivers return for true: SQLite has numbers, and a driver of Postgres may be set to return text. */
 const TRUE: ReadonlySet<string> = new Set(["true", "t", "1"]);
 
 const NUMBERS = new Set<Column>(COLUMN_NAMES.filter((column) => /_at$|_tokens$|_nano_usd$/.test(column)));
@@ -143,7 +143,7 @@ function groupText(field: SumField, { tagText }: Dialect): string {
   }
 }
 
-// As text: drivers hand out large integers as text, as numbers that are not exact, or not at all.
+// As text: drivers return large integers as text, as inexact numbers, or not at all.
 const TOTALS = [
   "cast(count(*) filter (where outcome <> 'released') as text) as calls",
   ...(["released", "disconnected"] as const).map(
@@ -190,7 +190,7 @@ export function openStatement(
   ];
   if (keyIds?.length === 0) conditions.push("false");
   else if (keyIds) {
-    // All ids as one value, since a statement takes at most 65,535 values in PostgreSQL and 32,766 in SQLite.
+    // All ids are one value, since a statement takes at most 65,535 values in PostgreSQL and 32,766 in SQLite.
     const texts = JSON.stringify(keyIds.map((id) => storedText(id.toWellFormed())));
     conditions.push(`key_id in (${textsIn(bind(texts))})`);
   }
@@ -199,10 +199,13 @@ export function openStatement(
   return { text, values };
 }
 
-/** An escape character: with `0` after it, it stands for U+0000, which no text of PostgreSQL may contain; with `1`, for itself. */
+/**
+ * An escape character. Followed by `0` it stands for U+0000, which no text of PostgreSQL may contain; followed by `1`,
+ * for itself.
+ */
 const ESCAPE = "\uE000";
 
-/** Any well-formed text as the databases can hold it; nearly every text is itself. */
+/** A well-formed text in a form that the databases can hold. Nearly every text is unchanged. */
 function storedText(text: string): string {
   return text.replaceAll(ESCAPE, `${ESCAPE}1`).replaceAll("\0", `${ESCAPE}0`);
 }

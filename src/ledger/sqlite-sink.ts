@@ -13,16 +13,22 @@ import {
   sumsOf,
 } from "./sql.js";
 
+/** Options of {@link sqliteLedgerSink}. */
 export interface SqliteLedgerOptions {
-  /** A connection of node:sqlite (Node 22.13 and later) or better-sqlite3, as for `sqliteStorage`; it may be the same one. */
+  /**
+   * A connection of node:sqlite (Node 22.13 or later) or better-sqlite3, as for `sqliteStorage`. It may be the same
+   * one.
+   */
   readonly database: SqliteDatabase;
 }
 
 /**
- * Keeps usage events in the table `tollgate_usage_event` of a file of SQLite, one row for each reservation, and makes it where it
- * is missing.
+ * Makes a sink that keeps usage events in the table `tollgate_usage_event` of an SQLite file, one row for each
+ * reservation. It creates the table if it is missing.
  *
- * @throws ValidationError naming the option that is wrong; whatever the driver throws where the file cannot be opened for writing
+ * @throws ValidationError naming the option that is wrong
+ * @throws ConflictError if a later version of the package has migrated the file
+ * @throws what the driver throws if the file cannot be opened for writing
  */
 export function sqliteLedgerSink(options: SqliteLedgerOptions): ReadableSink {
   const connection = connect(databaseOf(options));
@@ -54,7 +60,7 @@ const DIALECT: Dialect = {
 
 const INTEGER = /_at$|_tokens$|_nano_usd$|^mcp$|^byok$/;
 
-/** INVARIANT: what has been released stays as it is; what is new is a further step. */
+/** INVARIANT: a released migration stays as it is. A change is a further step. */
 const MIGRATIONS = [
   `create table if not exists ${TABLE} (${COLUMN_NAMES.map(
     (column) =>
@@ -64,7 +70,7 @@ const MIGRATIONS = [
   `create index if not exists ${TABLE}_open on ${TABLE} (org_id, admitted_at) where outcome = 'open'`,
 ];
 
-// `where true` tells the parser that what follows `on` is no join.
+// `where true` tells the parser that `on` does not belong to a join.
 const INSERT = `insert into ${TABLE} (${COLUMN_NAMES.join(", ")})
   select ${COLUMN_NAMES.map((column) => `json_extract(value, '$.${column}')`).join(", ")} from json_each(?)
   where true ${onConflict(TABLE)}`;

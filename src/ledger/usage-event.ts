@@ -2,12 +2,12 @@ import { masked } from "../model/masked.js";
 import type { Actual, CallParts } from "../model/usage.js";
 
 /**
- * How a call ended. `open` is none yet: the ledger knows of the admission only. Past its `expiresAt` such a call reads as
- * `expired`: the counters keep its estimate charged, and nobody can settle it any more.
+ * How a call ended. `open` means not yet: the ledger only knows of the admission. After its `expiresAt` an open call
+ * reads as `expired`: its estimate stays charged, and nobody can settle it any more.
  */
 export type Outcome = "open" | "settled" | "disconnected" | "released" | "expired";
 
-/** Tokens by kind. The parts of the input do not overlap, nor do those of the output. */
+/** The kinds of tokens that are recorded. The parts of the input do not overlap, nor do those of the output. */
 export const TOKEN_KINDS = [
   "inputTokens",
   "cachedInputTokens",
@@ -21,40 +21,52 @@ export const TOKEN_KINDS = [
   "imageOutputTokens",
 ] as const;
 
-/** How many tokens of each kind: `inputTokens` is all input and `outputTokens` all output, the rest are parts of them. */
+/** Tokens by kind. `inputTokens` is all input and `outputTokens` all output; the others are parts of them. */
 export type Tokens = { readonly [K in (typeof TOKEN_KINDS)[number]]: number };
 
-/** What one admitted call has used and what it cost. Plain data without any content of the call. */
+/** What one admitted call used and what it cost. Plain data without any content of the call. */
 export interface UsageEvent extends Tokens {
-  /** The reservation's id: a sink keeps one event for each. */
+  /** The id of the reservation. A sink keeps one event for each. */
   readonly id: string;
-  /** `disconnected`: settled with what was seen until the client hung up. Never written as `expired`; see {@link Outcome}. */
+  /**
+   * `disconnected` is settled with what was seen until the client hung up. `expired` is never written; see
+   * {@link Outcome}.
+   */
   readonly outcome: Exclude<Outcome, "expired">;
-  /** Epoch milliseconds of the admission. The budgets' period that holds it has paid for the call, and reports go by it. */
+  /**
+   * When the call was admitted, in epoch milliseconds. Budgets charge the period of this moment, and reports go by it.
+   */
   readonly admittedAt: number;
-  /** Epoch milliseconds at which the reservation ends by itself. */
+  /** When the reservation ends by itself, in epoch milliseconds. */
   readonly expiresAt: number;
-  /** Epoch milliseconds of the settle or release; absent while `open`. */
+  /** When it was settled or released, in epoch milliseconds. Absent while `open`. */
   readonly endedAt?: number | undefined;
   readonly orgId: string;
   readonly projectId: string;
   readonly userId: string;
   readonly keyId: string;
-  /** The model that answered; while `open`, the one reserved for. Of a call to an MCP server, that server. */
+  /** The model that answered; while `open`, the model reserved for. For an MCP server, that server. */
   readonly model: string;
-  /** What the call named: a model, a virtual model or an MCP server. */
+  /** What the call asked for: a model, a virtual model or an MCP server. */
   readonly requested: string;
-  /** The permitted target whose limits it counts against: `model`, but for an answer under another name of it. */
+  /**
+   * The permitted model whose limits it counts against. It equals `model` unless the answer named that model
+   * differently.
+   */
   readonly countedAs: string;
+  /** Whether it was a call to an MCP server. */
   readonly mcp: boolean;
-  /** On the customer's own provider key: it costs the org nothing, but for budgets that say so. */
+  /**
+   * Whether it ran on the customer's own provider key. Such a call costs the org nothing except in budgets with
+   * `countByok`.
+   */
   readonly byok: boolean;
-  /** While `open`, the estimate. */
+  /** The cost in nano-USD. While `open`, the estimate. */
   readonly costNanoUsd: number;
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** What the ledger has to know of a reservation. */
+/** What the ledger needs to know of a reservation. */
 export interface LedgerCall {
   readonly id: string;
   readonly orgId: string;
@@ -71,29 +83,29 @@ export interface LedgerCall {
   readonly outputTokens: number;
   readonly costNanoUsd: number;
   readonly byok: boolean;
-  /** What of it the usage said would be priced apart. */
+  /** The parts that are priced apart, if the usage named any. */
   readonly parts?: CallParts | undefined;
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
-/** How a call ended, and what it has really used by then. */
+/** How a call ended, and what it had really used by then. */
 export interface CallEnd {
   readonly outcome: "settled" | "disconnected" | "released";
-  /** Epoch milliseconds. */
+  /** When it ended, in epoch milliseconds. */
   readonly at: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly costNanoUsd: number;
-  /** Which model answered and the kinds of tokens, as the caller said. */
+  /** The actual as the caller gave it: which model answered, and the kinds of tokens. */
   readonly actual: Actual;
 }
 
-/** The event of a call as it stands. Whatever in a caller's texts may be a token is masked. */
+/** The event of a call as it stands. Anything in a caller's texts that may be a token is masked. */
 export function usageEventOf(call: LedgerCall, end: CallEnd | undefined): UsageEvent {
   const used = end ?? call;
   const actual: Actual = end?.actual ?? {};
-  // An actual with `inputTokens` (or `outputTokens`) also says all of its parts. Without it, the parts of the usage stand in, unless the
-  // call was never sent.
+  // An actual with `inputTokens` (or `outputTokens`) includes all of its parts. Without it, the parts of the usage
+  // stand in, unless the call was never sent.
   const isSent = end?.outcome !== "released";
   const input: CallParts = isSent && actual.inputTokens === undefined ? (call.parts ?? {}) : {};
   const output: CallParts = isSent && actual.outputTokens === undefined ? (call.parts ?? {}) : {};
@@ -130,15 +142,15 @@ export function usageEventOf(call: LedgerCall, end: CallEnd | undefined): UsageE
 }
 
 /**
- * Whether an event takes the place of the one that a sink has for the same call. The end of a call replaces its
- * beginning, whichever comes first; of two beginnings the later extension stands; of two ends, the one that was there.
+ * Whether an event replaces the one that a sink has for the same call. The end of a call replaces its beginning,
+ * whichever comes first. Of two beginnings the later extension stays; of two ends, the one already there.
  */
 export function replaces(next: UsageEvent, present: UsageEvent): boolean {
   if (present.outcome !== "open") return false;
   return next.outcome !== "open" || sizeOf(next) > sizeOf(present);
 }
 
-/** What a call has reserved. An extension only ever adds to it. */
+/** What a call has reserved. Extensions only ever add to it. */
 function sizeOf(call: Pick<LedgerCall, "inputTokens" | "outputTokens" | "costNanoUsd">): number {
   const { inputTokens, outputTokens, costNanoUsd } = call;
   return inputTokens + outputTokens + costNanoUsd;
@@ -148,6 +160,6 @@ const NO_TAGS: Readonly<Record<string, string>> = Object.freeze({});
 
 function maskedTags(tags: LedgerCall["tags"]): Readonly<Record<string, string>> {
   if (tags === undefined) return NO_TAGS;
-  // By entries: an assignment to `__proto__` would lose that tag.
+  // Made from entries, since an assignment to `__proto__` would lose that tag.
   return Object.fromEntries(Object.entries(tags).map(([name, value]) => [masked(name), masked(value)]));
 }

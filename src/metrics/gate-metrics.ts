@@ -6,7 +6,7 @@ import { aFunction, having, parse } from "../model/validation.js";
 import type { MetricAttributes, MetricsMeter, Observe } from "./meter.js";
 import { METRICS, type MetricName } from "./metrics.js";
 
-/** The queue whose depth and waits are told: what `createQueue` makes is one. */
+/** A queue whose depth and waits are measured, such as one made by `createQueue`. */
 export interface MeteredQueue {
   status(): { readonly waiting: number };
   on(
@@ -15,25 +15,34 @@ export interface MeteredQueue {
   ): () => void;
 }
 
-/** The ledger whose lag is told: what `createLedger` makes is one. */
+/** A ledger whose lag is measured, such as one made by `createLedger`. */
 export interface MeteredLedger {
   status(): { readonly pending: number; readonly lagMs: number; readonly dropped: number };
 }
 
+/** Options of {@link gateMetrics}. */
 export interface GateMetricsOptions {
-  /** OpenTelemetry's: `metrics.getMeter("gateway")`. */
+  /** A meter of OpenTelemetry: `metrics.getMeter("gateway")`. */
   readonly meter: MetricsMeter;
+  /** The queue to measure. Default: none. */
   readonly queue?: MeteredQueue | undefined;
+  /** The ledger to measure. Default: none. */
   readonly ledger?: MeteredLedger | undefined;
-  /** Whether series are kept apart by org; they are not by default. */
+  /** Whether each org has series of its own. Default: `false`. */
   readonly perOrg?: boolean | undefined;
-  /** Whether series are kept apart by org and project. */
+  /** Whether each project has series of its own. Default: `false`. */
   readonly perProject?: boolean | undefined;
-  /** Whether series are kept apart by org, project and key: as many series of each metric as there are active keys. */
+  /**
+   * Whether each key has series of its own. Each metric then has as many series as there are active keys. Default:
+   * `false`.
+   */
   readonly perKey?: boolean | undefined;
-  /** `gen_ai.operation.name` of tokens; `chat` by default. */
+  /** The value of `gen_ai.operation.name` for tokens. Default: `chat`. */
   readonly operation?: string | undefined;
-  /** `gen_ai.provider.name` of a model; by default what stands before the first `/` of its id, or `_OTHER`. */
+  /**
+   * Returns the value of `gen_ai.provider.name` for a model. Default: the part of its id before the first `/`, or
+   * `_OTHER`.
+   */
   readonly provider?: ((model: string) => string) | undefined;
 }
 
@@ -54,9 +63,9 @@ const optionsSchema = z.strictObject({
 });
 
 /**
- * Measures a gate from now on, and the queue and the ledger beside it, as metrics of OpenTelemetry.
+ * Measures a gate from now on, and optionally its queue and ledger, as OpenTelemetry metrics.
  *
- * @returns a function that ends it
+ * @returns a function that stops measuring
  * @throws ValidationError naming the option that is wrong
  */
 export function gateMetrics(gate: Pick<Gate, "on">, options: GateMetricsOptions): () => void {
@@ -88,7 +97,7 @@ export function gateMetrics(gate: Pick<Gate, "on">, options: GateMetricsOptions)
     const admitted = admission.admitted && admission.replayed ? "replayed" : "admitted";
     const outcome = admission.admitted ? admitted : "refused";
     admitDuration.record(tookMs / 1000, { "tollgate.outcome": outcome });
-    // A request that is repeated is no further call: nothing is charged for it.
+    // A repeated request is not another call, and nothing is charged for it.
     if (!admission.admitted || admission.replayed) return;
     const caller = whose(admission);
     admissions.add(1, caller);
@@ -103,7 +112,7 @@ export function gateMetrics(gate: Pick<Gate, "on">, options: GateMetricsOptions)
     const settled = actual === undefined ? "released" : "settled";
     const outcome = settlement.settled ? settled : settlement.reason;
     settleDuration.record(tookMs / 1000, { "tollgate.outcome": outcome });
-    // What is released was never sent: its model is whatever the client has written, and it used nothing.
+    // A released call was never sent. Its model is whatever the client wrote, and it used nothing.
     if (!settlement.settled || actual === undefined) return;
     const { costNanoUsd, inputTokens, outputTokens } = settlement.charged;
     const named = actual.model ?? reservation.model;
@@ -161,7 +170,7 @@ type NamesOf<K extends Kind> = {
   [N in MetricName]: (typeof METRICS)[N]["kind"] extends K ? N : never;
 }[MetricName];
 
-/** Whose call it was, as far as that was asked for. */
+/** The attributes that say whose call it was, as far as that was asked for. */
 function whoseOf({
   perOrg,
   perProject,

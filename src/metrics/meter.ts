@@ -1,22 +1,23 @@
-/** What distinguishes one series of a metric from another. */
+/** Attributes that tell the series of one metric apart. */
 export type MetricAttributes = Record<string, string | boolean>;
 
+/** What OpenTelemetry is told of a metric. */
 export interface MetricOptions {
   readonly description: string;
   readonly unit: string;
   readonly advice?: { explicitBucketBoundaries: number[] };
 }
 
-/** Reads a gauge when it is collected. */
+/** Reports the value of a metric when it is collected. */
 export type Observe = (result: { observe(value: number, attributes?: MetricAttributes): void }) => void;
 
-/** A metric that is read when it is collected. */
+/** A metric whose value is read when it is collected. */
 export interface ObservableMetric {
   addCallback(observe: Observe): void;
   removeCallback(observe: Observe): void;
 }
 
-/** The part of OpenTelemetry's `Meter` that is needed: `metrics.getMeter("gateway")` is one. */
+/** The part of OpenTelemetry's `Meter` that is used. `metrics.getMeter("gateway")` is one. */
 export interface MetricsMeter {
   createCounter(
     name: string,

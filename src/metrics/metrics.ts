@@ -1,12 +1,12 @@
 import type { MetricOptions } from "./meter.js";
 
-/** Buckets in seconds from 0.1 ms, what counters in memory take, to 10 s. */
+/** Buckets in seconds, from 0.1 ms, which is what counters in memory take, to 10 s. */
 const DURATIONS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
 const WAITS = [0.01, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300];
 const SHARES = [0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
-/** Source: OpenTelemetry's semantic conventions for `gen_ai.client.token.usage`. */
+/** From OpenTelemetry's semantic conventions for `gen_ai.client.token.usage`. */
 const TOKENS = Array.from({ length: 14 }, (_, power) => 4 ** power);
 
 interface Metric extends MetricOptions {
@@ -17,7 +17,7 @@ function histogram(unit: string, boundaries: number[], description: string): Met
   return { kind: "histogram", unit, description, advice: { explicitBucketBoundaries: boundaries } };
 }
 
-/** Every metric there is, by its name. Units are those of UCUM, as OpenTelemetry writes them. */
+/** Every metric, by its name. Units are those of UCUM, in OpenTelemetry's notation. */
 export const METRICS = {
   "tollgate.admissions": { kind: "counter", unit: "{call}", description: "Calls that were admitted." },
   "tollgate.refusals": {

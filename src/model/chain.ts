@@ -5,67 +5,68 @@ import { idSchema, modelSchema, momentSchema } from "./text.js";
 import { timeZoneSchema } from "./time-zone.js";
 import { recordOf, schemaOf } from "./validation.js";
 
-/** Patterns of what may be called. `null` or absent inherits; `[]` is none. */
+/** Patterns of what may be called. `null` or absent: no restriction here. `[]`: nothing. */
 export const allowListSchema = z
   .array(patternSchema)
   .max(1000, { error: "at most 1000 patterns" })
   .nullable();
 
-/** Alias to its targets, in the order of fallback. */
+/** The targets of each alias, in the order of fallback. */
 const virtualModelsSchema = recordOf(modelSchema, z.array(modelSchema).min(1).max(50));
 
 /**
- * All that decides about the calls of one key: the key, its holder as a member of the project, the project, the org.
+ * Everything that decides about the calls of one key: its org, its project, its holder as a member, and the key itself.
  *
- * A `Directory` gives it; whoever has tables of their own builds it from them. It is parsed with {@link keyChainSchema}
- * when it is loaded, so a misspelt limit is an error and not a limit that nobody holds.
+ * A `Directory` returns it; with tables of your own, build it from those. It is parsed with {@link keyChainSchema} when
+ * it is loaded, so a misspelt limit is an error rather than a limit that does not apply.
  */
 export interface KeyChain {
   readonly org: {
     readonly id: string;
-    /** `active` by default. */
+    /** Default: `active`. */
     readonly status?: "active" | "suspended" | undefined;
-    /** IANA time zone in which budgets reset; `UTC` by default. */
+    /** The IANA time zone in which budgets reset. Default: `UTC`. */
     readonly timeZone?: string | undefined;
     readonly limits?: Limits | undefined;
-    /** `false` switches the logging of contents off for the whole org. */
+    /** `false` switches content logging off for the whole org. Default: `true`. */
     readonly contentLogging?: boolean | undefined;
-    /** Alias to its targets, in the order of fallback. */
+    /** The targets of each virtual model by its alias: 1 to 50, in the order of fallback. */
     readonly virtualModels?: Readonly<Record<string, readonly string[]>> | undefined;
-    /** All credit ever granted, in nano-USD; absent where the org does not work with credits. */
+    /** All credit ever granted, in nano-USD. Absent if the org does not use credits. */
     readonly creditsNanoUsd?: number | undefined;
   };
   readonly project: {
     readonly id: string;
-    /** `active` by default. */
+    /** Default: `active`. */
     readonly status?: "active" | "archived" | undefined;
-    /** Patterns of models that may be called; `null` or absent allows all, `[]` none. */
+    /** Patterns of the models that may be called, at most 1,000. `null` or absent allows all, `[]` none. */
     readonly models?: readonly string[] | null | undefined;
+    /** Patterns of the MCP servers that may be called, with the same meaning as `models`. */
     readonly mcpServers?: readonly string[] | null | undefined;
     readonly limits?: Limits | undefined;
     readonly contentLogging?: boolean | undefined;
   };
   readonly holder: {
     readonly userId: string;
-    /** Whether the holder is in the org and in the project now; an org owner is in every project. */
+    /** Whether the holder is in the org and the project now. An org owner is in every project. */
     readonly active: boolean;
-    /** When the membership ends, in epoch milliseconds. */
+    /** When the membership ends, in epoch milliseconds. From then on calls are refused as `holder_removed`. */
     readonly expiresAt?: number | undefined;
-    /** Limits of the holder as a member of the project, over all their keys in it. */
+    /** Limits of the holder within this project, shared by all their keys in it. */
     readonly limits?: Limits | undefined;
   };
   readonly key: {
     readonly id: string;
-    /** `active` by default. */
+    /** Default: `active`. */
     readonly status?: "active" | "disabled" | "revoked" | undefined;
-    /** Epoch milliseconds. */
+    /** When the key expires, in epoch milliseconds. From then on calls are refused as `key_expired`. */
     readonly expiresAt?: number | undefined;
-    /** As of the project; a model has to pass both lists. */
+    /** As for the project. A model has to pass both lists. */
     readonly models?: readonly string[] | null | undefined;
     readonly mcpServers?: readonly string[] | null | undefined;
     readonly limits?: Limits | undefined;
     readonly contentLogging?: boolean | undefined;
-    /** SHA-256 of the token before the last rotation, valid until `expiresAt`. */
+    /** The token before the last rotation: its SHA-256 hash, and until when it still works, in epoch milliseconds. */
     readonly previousToken?: { readonly hash: string; readonly expiresAt: number } | undefined;
   };
 }
@@ -96,7 +97,7 @@ const holderSchema = z.strictObject({
   limits: limitsSchema.optional(),
 });
 
-/** {@link KeyChain} */
+/** The zod schema of {@link KeyChain}. A field it does not know is an error. */
 export const keyChainSchema: z.ZodType<KeyChain> = schemaOf<KeyChain>()(
   z.strictObject({
     org: orgSchema,
@@ -115,14 +116,14 @@ export const keyChainSchema: z.ZodType<KeyChain> = schemaOf<KeyChain>()(
   }),
 );
 
-/** What stands above the keys: an org, and a project and a member of it where they were asked for. */
+/** The scopes above a key: an org, and the project and the member in it if those were asked for. */
 export interface ScopeChain {
   readonly org: KeyChain["org"];
   readonly project?: KeyChain["project"] | undefined;
   readonly holder?: KeyChain["holder"] | undefined;
 }
 
-/** {@link ScopeChain} */
+/** The zod schema of {@link ScopeChain}. */
 export const scopeChainSchema: z.ZodType<ScopeChain> = schemaOf<ScopeChain>()(
   z.strictObject({ org: orgSchema, project: projectSchema.optional(), holder: holderSchema.optional() }),
 );

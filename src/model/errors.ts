@@ -1,7 +1,7 @@
 import { brand, hasBrand } from "./brand.js";
 import { masked } from "./masked.js";
 
-/** The stable codes of {@link TollgateError}; safe to branch on. */
+/** The codes of {@link TollgateError}. They are stable and safe to branch on. */
 export type ErrorCode =
   | "validation"
   | "permission"
@@ -13,8 +13,12 @@ export type ErrorCode =
   | "ledger_unavailable"
   | "closed";
 
-/** Base of every error Tollgate throws. A refusal or a denied verdict is a value and never one of these. */
+/**
+ * The base class of Tollgate's own errors, each with a stable `code`. Refusals and denied verdicts are values and are
+ * never thrown.
+ */
 export class TollgateError extends Error {
+  /** Which error it is. */
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string) {
@@ -25,23 +29,30 @@ export class TollgateError extends Error {
   }
 }
 
-/** Whether it is an error of Tollgate, by whichever copy, and of that code where one is given. */
+/**
+ * Whether a value is an error of Tollgate, with the given code if there is one.
+ *
+ * Unlike `instanceof`, it also recognizes errors made by another copy of the library in the same process.
+ */
 export function isTollgateError(error: unknown, code?: ErrorCode): error is TollgateError {
   return hasBrand(error, "TollgateError") && (code === undefined || Object(error).code === code);
 }
 
-/** One field that was wrong, and what was expected there. Never holds the value itself: it may be a secret. */
+/** One wrong field and what was expected there. It never holds the value itself, which may be a secret. */
 export interface FieldProblem {
   /**
-   * Path of the field. It begins with the name of what was given, `usage.inputTokens`, or in a control plane with its noun,
-   * `key.limits.budget[0].usd`; in a policy it does not, and is empty for the policy as a whole.
+   * The path of the field. It begins with the name of the argument, as in `usage.inputTokens`, or in the control plane
+   * with the noun, as in `key.limits.budget[0].usd`. In a policy it has no such prefix, and is empty for the policy as
+   * a whole.
    */
   readonly field: string;
+  /** What was expected there, in words. */
   readonly expected: string;
 }
 
-/** The caller's input was wrong; nothing was changed. */
+/** The caller's input is wrong. Nothing was changed. */
 export class ValidationError extends TollgateError {
+  /** Every wrong field, at most 20. */
   readonly problems: readonly FieldProblem[];
 
   constructor(problems: readonly FieldProblem[]) {
@@ -52,7 +63,7 @@ export class ValidationError extends TollgateError {
     }));
   }
 
-  /** The first field that was wrong. */
+  /** The path of the first wrong field; see {@link FieldProblem}. */
   get field(): string {
     return this.problems[0]?.field ?? "";
   }
@@ -60,9 +71,9 @@ export class ValidationError extends TollgateError {
 
 /** The actor may not do this. */
 export class PermissionError extends TollgateError {
-  /** The permission that was asked for. */
+  /** The permission that was checked, such as `key.create`. */
   readonly permission: string;
-  /** Why it was denied: a verdict's reason. */
+  /** Why it was denied: a verdict's reason, or why the actor's token does not work, such as `key_expired`. */
   readonly reason: string;
 
   constructor(permission: string, reason: string) {
@@ -72,14 +83,17 @@ export class PermissionError extends TollgateError {
   }
 }
 
-/** There is no such record, or none that the actor may know of. */
+/** The record does not exist, or the actor may not know that it does. */
 export class NotFoundError extends TollgateError {
   constructor(kind: string, id: string) {
     super("not_found", `${kind} ${JSON.stringify(id)} was not found`);
   }
 }
 
-/** The state has moved on: a stale version, a taken id, an idempotency id used again for something else. */
+/**
+ * The request conflicts with the present state: a stale version, an id that is taken, or a request id that was used for
+ * a different call.
+ */
 export class ConflictError extends TollgateError {
   constructor(message: string) {
     super("conflict", message);
@@ -88,7 +102,7 @@ export class ConflictError extends TollgateError {
 
 /** More was asked for than the actor or the enclosing scope may give. */
 export class LimitError extends TollgateError {
-  /** Path of the field that is too much within the input, such as `limits.rpm`. */
+  /** The path of the field that is too much, within the input, such as `limits.rpm`. */
   readonly field: string;
 
   constructor(field: string, message: string) {
@@ -104,7 +118,7 @@ export class LastOwnerError extends TollgateError {
   }
 }
 
-/** The counters did not answer in time, so a settle or a reading could not be made. It may be tried again. */
+/** The counters did not answer in time, so a settle or a reading could not be made. It can be retried. */
 export class CountersUnavailableError extends TollgateError {
   constructor(message: string, cause?: unknown) {
     super("counters_unavailable", message);
@@ -112,14 +126,17 @@ export class CountersUnavailableError extends TollgateError {
   }
 }
 
-/** The ledger's sink did not take everything over in time; the message says of how many events. Once closed, they are lost. */
+/**
+ * The ledger's sink did not take all events in time. The message says how many are left. Once the ledger is closed,
+ * they are lost.
+ */
 export class LedgerUnavailableError extends TollgateError {
   constructor(message: string) {
     super("ledger_unavailable", message);
   }
 }
 
-/** The gate, or the queue before it, was closed. */
+/** The gate, or the queue in front of it, has been closed. */
 export class ClosedError extends TollgateError {
   constructor(what = "gate") {
     super("closed", `the ${what} is closed`);

@@ -1,16 +1,16 @@
 import { ValidationError } from "./errors.js";
 
-/** Listeners by event. What one of them throws is kept from whoever tells of the event. */
+/** Listeners by event. What a listener throws does not reach whoever emits the event. */
 export class EventHub<Events extends object> {
   readonly #known: Readonly<Record<keyof Events, true>>;
   readonly #warn: (event: string, error: unknown) => void;
-  /** How many there are: most gates have none, and every call asks. */
+  /** How many listeners there are. Most gates have none, and every call asks. */
   #size = 0;
   readonly #listeners = new Map<keyof Events, Set<{ readonly listener: (event: never) => unknown }>>();
 
   /**
    * @param known every event there is
-   * @param warn is given what a listener throws or rejects with
+   * @param warn called with what a listener throws or rejects with
    */
   constructor(known: Readonly<Record<keyof Events, true>>, warn: (event: string, error: unknown) => void) {
     this.#known = known;
@@ -18,9 +18,11 @@ export class EventHub<Events extends object> {
   }
 
   /**
-   * Adds a listener; the returned function removes it.
+   * Adds a listener.
    *
-   * @throws ValidationError where there is no such event: a listener would wait for it for ever
+   * @returns a function that removes the listener
+   * @throws ValidationError if there is no such event, for which a listener would wait for ever, or it is not a
+   *   function
    */
   on<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): () => void {
     if (typeof event !== "string" || !Object.hasOwn(this.#known, event)) {

@@ -3,49 +3,50 @@ import { usdSchema } from "./money.js";
 import { patternSchema } from "./patterns.js";
 import { recordOf, schemaOf, wholeNumber } from "./validation.js";
 
-/** What is counted. `tokens` is input and output together. */
+/** What a limit counts. `tokens` is input and output together, `cost` is nano-USD, `inFlight` is calls under way. */
 export type Meter = "requests" | "tokens" | "inputTokens" | "outputTokens" | "cost" | "inFlight";
 
-/** {@link Meter} */
+/** The zod schema of {@link Meter}. */
 export const meterSchema = schemaOf<Meter>()(
   z.enum(["requests", "tokens", "inputTokens", "outputTokens", "cost", "inFlight"]),
 );
 
-/** Where a limit is attached. */
+/** The level of the hierarchy at which a limit applies. `member` is the key's holder within the project. */
 export type ScopeKind = "org" | "project" | "member" | "key";
 
-/** {@link ScopeKind} */
+/** The zod schema of {@link ScopeKind}. */
 export const scopeKindSchema = schemaOf<ScopeKind>()(z.enum(["org", "project", "member", "key"]));
 
-/** Largest count a limit may have: sums of many of these stay exact in a double. */
+/** Largest count a limit may have. Sums of many such counts are still exact in a double. */
 const COUNT_MAX = 1_000_000_000_000_000;
 
 const countSchema = wholeNumber(0, COUNT_MAX);
 
-/** When a budget starts again: at local midnight, on Monday, on the 1st, or never. */
+/** When a budget starts over: at midnight, on Monday or on the 1st in the org's time zone, or never. */
 export type BudgetReset = "daily" | "weekly" | "monthly" | "never";
 
-/** How often a calendar period begins anew: at midnight, on Monday, on the 1st. */
+/** The resets that follow the calendar: every midnight, every Monday, the 1st of every month. */
 export type CalendarReset = Exclude<BudgetReset, "never">;
 
-/** {@link BudgetReset} */
+/** The zod schema of {@link BudgetReset}. */
 export const budgetResetSchema = schemaOf<BudgetReset>()(z.enum(["daily", "weekly", "monthly", "never"]));
 
-/** Money that may be spent in each period. */
+/** How much money may be spent per period. */
 export interface Budget {
-  /** US dollars, at most 9,000,000; a decimal string where a number would not be exact. */
+  /** US dollars, 0 to 9,000,000. Use a decimal string where a number would not be exact. */
   usd: number | string;
+  /** When spending starts again from zero. */
   reset: BudgetReset;
   /**
-   * Shares of the budget at which a `budgetThreshold` event is emitted, once per period each: `[0.8, 1]`. At most ten, each above 0
-   * and at most 10.
+   * Shares of the budget that emit a `budgetThreshold` event when spending reaches them, each once per period, such as
+   * `[0.8, 1]`. At most ten, each above 0 and at most 10, where 0.8 is 80 %.
    */
   alertAt?: number[] | undefined;
-  /** Whether calls on the customer's own provider key count here too; they do not by default. */
+  /** Whether calls on the customer's own provider key count too. Default: `false`. */
   countByok?: boolean | undefined;
 }
 
-/** {@link Budget} */
+/** The zod schema of {@link Budget}. */
 export const budgetSchema: z.ZodType<Budget, Budget> = schemaOf<Budget>()(
   z.strictObject({
     usd: usdSchema,
@@ -70,31 +71,38 @@ const budgetsSchema = z
     error: "budgets with different resets",
   });
 
-/** What may be said of one model: {@link Limits} without `perModel`. Counts are whole numbers up to 10^15. */
+/**
+ * The limits that can be set for a single model: {@link Limits} without `perModel`.
+ *
+ * Counts are whole numbers from 0 to 10^15. A field that is left out sets no limit.
+ */
 export interface ModelLimits {
-  /** Requests per minute. */
+  /** Requests per sliding minute. */
   rpm?: number | undefined;
-  /** Tokens per minute, input and output together. */
+  /** Tokens per sliding minute, input and output together. */
   tpm?: number | undefined;
-  /** Input tokens per minute. */
+  /** Input tokens per sliding minute. */
   inputTpm?: number | undefined;
-  /** Output tokens per minute. */
+  /** Output tokens per sliding minute. */
   outputTpm?: number | undefined;
-  /** Requests per sliding day. */
+  /** Requests per sliding 24 hours. */
   rpd?: number | undefined;
-  /** Tokens per sliding day. */
+  /** Tokens per sliding 24 hours, input and output together. */
   tpd?: number | undefined;
-  /** Calls at the same time. */
+  /** Calls under way at the same time. */
   inFlight?: number | undefined;
-  /** One budget, or a list with one for each reset. */
+  /** One budget, or a list of at most eight with different resets. */
   budget?: Budget | Budget[] | undefined;
-  /** `shadow` counts and reports but never refuses; `enforce` by default. */
+  /**
+   * `shadow` counts and reports but never refuses. Default: `enforce`; within `perModel`, the mode of the limits around
+   * it.
+   */
   mode?: "enforce" | "shadow" | undefined;
 }
 
-/** The limits of one scope, as a person writes them. An unknown field is an error: it would be a limit nobody holds. */
+/** The limits of one scope, as a person writes them. An unknown field is an error, so a typo cannot disable a limit. */
 export interface Limits extends ModelLimits {
-  /** Limits per model: each counts the calls to the models that its pattern matches, all together. At most 100. */
+  /** Limits by model pattern, at most 100. All calls to models that one pattern matches share that pattern's counts. */
   perModel?: Record<string, ModelLimits> | undefined;
 }
 
@@ -112,7 +120,7 @@ const modelLimits = z.strictObject({
   mode: z.enum(["enforce", "shadow"]).optional(),
 });
 
-/** {@link Limits} */
+/** The zod schema of {@link Limits}. */
 export const limitsSchema: z.ZodType<Limits, Limits> = schemaOf<Limits>()(
   modelLimits.extend({
     perModel: recordOf(patternSchema, modelLimits)

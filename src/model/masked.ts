@@ -1,11 +1,11 @@
 const TOKEN_MIN = 40;
 
-/** What may be a token: 40 or more letters and digits on end. Ids that are made here have fewer. */
+/** What may be a token: 40 or more letters and digits in a row. Ids made here have fewer. */
 const PERHAPS_TOKEN = /[0-9A-Za-z]{40,}/g;
 
 /**
- * A text for people without what may be a token; of such a part it shows the last four characters. Whoever mistakes a
- * token for an id, or for the name of a field, must not find it in a log.
+ * Masks whatever may be a token in a text for people, except its last four characters. If somebody mistakes a token for
+ * an id or the name of a field, it must not end up in a log.
  */
 export function masked(text: string): string {
   if (text.length < TOKEN_MIN) return text;

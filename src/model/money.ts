@@ -1,17 +1,17 @@
 import * as z from "zod";
 import { ValidationError } from "./errors.js";
 
-/** Nano-USD in one USD. Money is an integer count of these; 9,000,000 USD of them is still a safe integer. */
+/** Nano-USD in one US dollar. Money is a whole number of these; 9,000,000 USD is still a safe integer. */
 export const NANO_PER_USD = 1e9;
 
-/** The most US dollars in one amount or limit. */
+/** The largest single amount or limit, in US dollars. */
 export const MAX_USD = 9_000_000;
 
 const MAX_NANO = BigInt(MAX_USD) * BigInt(NANO_PER_USD);
 
 const EXPECTED = "a non-negative amount of US dollars, at most 9,000,000";
 
-/** A number's shortest decimal text has at most 25 characters; a string may be longer, but not without end. */
+/** A number's shortest decimal text has at most 25 characters. A string may be longer, within reason. */
 const MAX_TEXT_LENGTH = 100;
 
 const DECIMAL = /^(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/;
@@ -19,14 +19,14 @@ const DECIMAL = /^(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/;
 /** A non-negative decimal, exactly: `digits / 10 ** places`. */
 export interface Decimal {
   readonly digits: bigint;
-  /** Never negative. */
+  /** Zero or more. */
   readonly places: number;
 }
 
 /**
  * Reads a decimal exactly: a string as written (`"0.15"`, `"1e-7"`), a number by its shortest decimal text.
  *
- * @returns undefined for anything else: a negative, NaN, an infinity, a sign, a blank, over 100 characters.
+ * @returns `undefined` for anything else: a sign, NaN, an infinity, a blank, or more than 100 characters.
  */
 export function decimalOf(value: unknown): Decimal | undefined {
   if (typeof value !== "string" && typeof value !== "number") return undefined;
@@ -41,11 +41,11 @@ export function decimalOf(value: unknown): Decimal | undefined {
 }
 
 /**
- * Converts US dollars to integer nano-USD, exactly, a part of a nano-USD rounded up.
+ * Converts US dollars to a whole number of nano-USD: exactly, with a fraction of a nano-USD rounded up.
  *
  * @param usd 0 to 9,000,000 US dollars: a number, taken by its shortest decimal text, or a decimal string.
- * @param field What an error calls the amount.
- * @throws ValidationError naming `field` for anything else.
+ * @param field The name that an error gives the amount. Default: `usd`.
+ * @throws ValidationError naming `field` if `usd` is anything else.
  */
 export function nanoUsd(usd: number | string, field = "usd"): number {
   if (typeof usd === "number") {
@@ -61,27 +61,29 @@ export function nanoUsd(usd: number | string, field = "usd"): number {
 }
 
 /**
- * The US dollars of an integer count of nano-USD, for showing to people and for edges.
- * `nanoUsd(usdOf(nano))` is `nano` up to 8,388,608 USD; above, doubles of dollars lie more than a nano-USD apart.
+ * Converts nano-USD to US dollars, for display and at the edges of the API.
+ *
+ * `nanoUsd(usdOf(nano))` is `nano` up to 8,388,608 USD. Above that, neighboring doubles are more than one nano-USD
+ * apart.
  */
 export function usdOf(nano: number): number {
   return nano / NANO_PER_USD;
 }
 
-/** The US dollars of any integer count of nano-USD as decimal text, exactly and without zeros at the end: `0.0025`. */
+/** Converts nano-USD to US dollars as exact decimal text without trailing zeros, such as `0.0025`. */
 export function decimalUsd(nano: bigint): string {
   const digits = (nano < 0n ? -nano : nano).toString().padStart(10, "0");
   const fraction = digits.slice(-9).replace(/0+$/, "");
   return `${nano < 0n ? "-" : ""}${digits.slice(0, -9)}${fraction && `.${fraction}`}`;
 }
 
-/** An amount {@link nanoUsd} takes, left as it was written. */
+/** The zod schema of an amount that {@link nanoUsd} accepts. It leaves the amount as written. */
 export const usdSchema: z.ZodType<number | string, number | string> = z.custom<number | string>(
   isUsd,
   EXPECTED,
 );
 
-/** What {@link nanoUsd} takes. */
+/** Whether {@link nanoUsd} accepts a value. */
 export function isUsd(value: unknown): boolean {
   if (typeof value === "number") return value >= 0 && value <= MAX_USD;
   return exactNanoUsd(value) !== undefined;

@@ -5,9 +5,10 @@ import { type Actual, type CallParts, ITEMS_MAX, TOKENS_MAX, type Usage } from "
 /**
  * What {@link usageSchema} makes of a usage in which all is right; else undefined.
  *
- * Every call comes by, and asking the schema would take longer than the rest of it. Whatever is wrong or odd goes to the
- * schema, which alone says what it is. Like the schema it reads each field once, whether it is the object's own or a getter
- * of its class, and what it has read is what counts: the caller may change its own while the chain is being loaded.
+ * Every call comes by, and asking the schema would take longer than the rest of it. Whatever is wrong or odd goes to
+ * the schema, which alone says what it is. Like the schema it reads each field once, whether it is the object's own or
+ * a getter of its class, and what it has read is what counts: the caller may change its own while the chain is being
+ * loaded.
  */
 export function plainUsage(input: Usage): Usage | undefined {
   try {
@@ -36,7 +37,7 @@ function readUsage(input: Usage): Usage | undefined {
   return withParts(usage, parts);
 }
 
-/** What {@link actualSchema} makes of what was really used, where all of it is right; see {@link plainUsage}. */
+/** What {@link actualSchema} makes of an actual in which everything is right; see {@link plainUsage}. */
 export function plainActual(input: Actual): Actual | undefined {
   try {
     return readActual(input);
@@ -57,7 +58,7 @@ function readActual(input: Actual): Actual | undefined {
   const tokens = { inputTokens, outputTokens, cachedInputTokens, reasoningTokens };
   if (!isAnyGiven(model, costUsd, disconnected)) {
     if (parts !== NO_PARTS) return withParts(tokens, parts);
-    // Where nothing is said there may be nothing to read: a promise, say.
+    // An actual that says nothing may not be one at all but, say, a promise.
     return isAnyGiven(inputTokens, outputTokens, cachedInputTokens, reasoningTokens) ? tokens : undefined;
   }
   if (!mayBeModel(model) || !mayBe(isUsd, costUsd) || !mayBe(isBoolean, disconnected)) return undefined;
@@ -80,7 +81,7 @@ function withParts<T extends object>(call: T, parts: CallParts): T & CallParts {
   return parts === NO_PARTS ? call : Object.assign(call, parts);
 }
 
-/** The parts that are named; undefined where one of them is wrong. */
+/** The parts that are given. Undefined if one of them is wrong. */
 function plainParts(input: CallParts): CallParts | undefined {
   const { cacheWriteTokens, cacheWrite1hTokens, audioInputTokens, imageInputTokens } = input;
   const { audioOutputTokens, imageOutputTokens, inputImages, outputImages, searches, serviceTier } = input;
@@ -119,7 +120,7 @@ function isAnyGiven(a: unknown, b: unknown, c: unknown, d?: unknown, e?: unknown
   return a !== undefined || b !== undefined || c !== undefined || d !== undefined || e !== undefined;
 }
 
-/** By a switch: looking the names up in a set would make a call a tenth longer. */
+/** By a switch, since looking the names up in a set would make a call a tenth longer. */
 function isUsageField(field: string): boolean {
   switch (field) {
     case "model":
@@ -173,7 +174,8 @@ function mayBe(is: (value: unknown) => boolean, value: unknown): boolean {
   return value === undefined || is(value);
 }
 
-// The two that every call asks, for themselves: `mayBe` is given another function each time, and so is inlined nowhere.
+// The two checks that every call makes, written out: `mayBe` is given a different function each time, so V8 does not
+// inline it.
 
 function mayBeTokens(value: unknown): boolean {
   return value === undefined || isWhole(value, TOKENS_MAX);

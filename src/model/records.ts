@@ -4,14 +4,14 @@ import { limitsSchema } from "./limits.js";
 import { idSchema, modelSchema, momentSchema, nameSchema, tagsSchema, text } from "./text.js";
 import { timeZoneSchema } from "./time-zone.js";
 
-/** A role's name; whether the policy has such a role is checked where it is given. */
+/** The name of a role. Whether the policy has such a role is checked when it is given to somebody. */
 export const roleSchema = text(1, 64);
 
 const base = {
   id: text(1, 4000),
-  /** The org that it belongs to; of an org, its own id. */
+  /** The org that the record belongs to. For an org, its own id. */
   orgId: idSchema,
-  /** 1 when it is made, one more with each write. */
+  /** 1 when the record is made, and one more after each write. */
   version: z.int().positive(),
 };
 
@@ -28,33 +28,33 @@ const orgSchema = z.strictObject({
 
 const orgMemberSchema = z.strictObject({ ...made, userId: idSchema, role: roleSchema });
 
-/** What an invitation gives in one project. */
+/** What an invitation grants in one project. */
 export const projectGrantSchema = z.strictObject({
   projectId: idSchema,
   role: roleSchema,
-  /** Limits as a member of the project. */
+  /** Limits of the new member within the project. */
   limits: limitsSchema.optional(),
 });
 
 const invitationSchema = z.strictObject({
   ...made,
-  /** SHA-256 of the one-time token. */
+  /** The SHA-256 hash of the one-time token. */
   hash: z.string(),
   preview: z.string(),
   invitedBy: idSchema,
-  /** A note of whom it is for, such as an address to send it to. */
+  /** Whom the invitation is for, as a note, such as an address to send it to. */
   email: text(1, 320).optional(),
-  /** Only this user may accept it. */
+  /** If set, only this user may accept it. */
   userId: idSchema.optional(),
   role: roleSchema,
   projects: z.array(projectGrantSchema),
-  /** When the project memberships end. */
+  /** When the memberships in the projects end. */
   membershipExpiresAt: momentSchema.optional(),
-  /** Until when it may be accepted. */
+  /** Until when the invitation can be accepted. */
   expiresAt: momentSchema,
   status: z.enum(["pending", "accepted", "revoked"]),
   acceptedBy: idSchema.optional(),
-  /** The conditions of the policy that held for whoever invited. */
+  /** The policy's conditions that held for whoever made the invitation. */
   conditions: z.array(z.string()).optional(),
 });
 
@@ -85,14 +85,14 @@ const keySchema = z.strictObject({
   name: nameSchema.optional(),
   tags: tagsSchema,
   status: z.enum(["active", "disabled", "revoked"]),
-  /** Set where it was revoked because its holder left: until they are back, that is what a caller is told. */
+  /** Set if the key was revoked because its holder left. Until they are back, callers are told `holder_removed`. */
   revokedWithHolder: z.literal(true).optional(),
-  /** SHA-256 of the token. */
+  /** The SHA-256 hash of the token. */
   hash: z.string(),
   preview: z.string(),
-  /** Whom the token was handed to when it was made. */
+  /** The user who received the token when it was made. */
   issuedTo: idSchema,
-  /** SHA-256 of the token before the last rotation, which `previousIssuedTo` has. */
+  /** The SHA-256 hash of the token before the last rotation. `previousIssuedTo` is the user who received that token. */
   previousHash: z.string().optional(),
   previousExpiresAt: momentSchema.optional(),
   previousIssuedTo: idSchema.optional(),
@@ -103,7 +103,7 @@ const keySchema = z.strictObject({
   expiresAt: momentSchema.optional(),
 });
 
-/** When a key was last used. Apart from the key, so that using one changes no version that somebody works with. */
+/** When a key was last used. It is a record of its own so that using a key does not change the key's version. */
 const keyUseSchema = z.strictObject({ ...base, usedAt: momentSchema });
 
 const virtualModelSchema = z.strictObject({
@@ -122,10 +122,10 @@ const mcpServerSchema = z.strictObject({
 const externalKeySchema = z.strictObject({
   ...made,
   provider: nameSchema,
-  /** The only project that uses it; absent for all that have none of their own. */
+  /** The only project that uses it. Absent: all projects without one of their own. */
   projectId: idSchema.optional(),
   name: nameSchema.optional(),
-  /** Where the gateway keeps the secret, such as a path in a vault. Never the secret. */
+  /** Where the gateway keeps the secret, such as a path in a vault. Never the secret itself. */
   secretRef: text(1, 1000),
 });
 
@@ -136,25 +136,28 @@ const creditGrantSchema = z.strictObject({
   status: z.enum(["granted", "revoked"]),
 });
 
-/** Its `version` counts the writes of an org: one that does not know the latest conflicts. */
+/** Its `version` counts the writes of an org, so a write that does not know the latest one conflicts. */
 const trailSchema = z.strictObject({ ...base });
 
 const auditEventSchema = z.strictObject({
   ...base,
-  /** Which write of the org it was: 1, 2, …; a large one has several events. */
+  /** The number of the org's write that the event belongs to: 1, 2, … A large write has several events. */
   sequence: z.int().positive(),
   at: momentSchema,
   actorUserId: idSchema,
-  /** The key that acted for the user. */
+  /** The key that acted for the user, if one did. */
   actorKeyId: idSchema.optional(),
   action: text(1, 100),
   outcome: z.enum(["done", "denied"]),
-  /** Why it was denied. */
+  /** Why the write was denied: the verdict's reason. */
   reason: z.string().optional(),
   subjectKind: z.string(),
   subjectId: z.string(),
   projectId: idSchema.optional(),
-  /** Each record before and after, without its hashes; no `before`: it was made, no `after`: it is gone. */
+  /**
+   * Each record before and after the write, without hashes. Without `before` it was made; without `after` it was
+   * deleted.
+   */
   changes: z.array(
     z.strictObject({
       kind: z.string(),
@@ -165,7 +168,7 @@ const auditEventSchema = z.strictObject({
   ),
 });
 
-/** What is at rest, by kind. */
+/** The zod schema of each kind of record that a `Storage` keeps. */
 export const recordSchemas = {
   org: orgSchema,
   orgMember: orgMemberSchema,
@@ -182,14 +185,15 @@ export const recordSchemas = {
   auditEvent: auditEventSchema,
 };
 
+/** A kind of record, such as `project` or `key`. */
 export type RecordKind = keyof typeof recordSchemas;
 
-/** The records of each kind. */
+/** The type of each kind of record; see {@link recordSchemas}. */
 export type Records = { readonly [K in RecordKind]: Readonly<z.infer<(typeof recordSchemas)[K]>> };
 
 export const recordKinds = Object.keys(recordSchemas) as RecordKind[]; // sound: a literal has the keys of its type
 
-/** The id of a membership: no two are alike whatever the parts contain, so nobody is in the same place twice. */
+/** The id of a membership. No two are alike, whatever the parts contain, so nobody can be in the same place twice. */
 export function membershipId(
   ...parts:
     | readonly [orgId: string, userId: string]
@@ -198,7 +202,7 @@ export function membershipId(
   return JSON.stringify(parts);
 }
 
-/** The id of a part of an org's nth write in its audit trail: they sort as they happened. */
+/** The id of one part of an org's nth write in its audit trail. The ids sort in the order of the writes. */
 export function auditEventId(orgId: string, sequence: number, part: number): string {
   return JSON.stringify([orgId, String(sequence).padStart(12, "0"), String(part).padStart(6, "0")]);
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { recordOf } from "./validation.js";
 
-/** Text of `min` to `max` UTF-16 units, without halves of surrogate pairs: those do not survive a store's UTF-8. */
+/** Text of `min` to `max` UTF-16 code units without lone surrogates, which do not survive a store's UTF-8. */
 export function text(min: number, max: number) {
   const expected = `text of ${min} to ${max} characters, well-formed`;
   return z
@@ -26,17 +26,17 @@ const MODEL_MAX = 300;
 /** A model, an alias or an MCP server as a call names it. */
 export const modelSchema = text(1, MODEL_MAX);
 
-/** What {@link modelSchema} takes. */
+/** Whether {@link modelSchema} accepts a value. */
 export function isModel(value: unknown): boolean {
   return isText(value, 1, MODEL_MAX);
 }
 
-/** What {@link idSchema} takes. */
+/** Whether {@link idSchema} accepts a value. */
 export function isId(value: unknown): boolean {
   return isText(value, 1, ID_MAX);
 }
 
-/** What {@link text} takes, without asking a schema. */
+/** Whether {@link text} accepts a value, without asking a schema. */
 function isText(value: unknown, min: number, max: number): value is string {
   return typeof value === "string" && value.length >= min && value.length <= max && value.isWellFormed();
 }
@@ -56,13 +56,13 @@ const TAG_NAME_MAX = 100;
 
 const TAG_MAX = 200;
 
-/** Free labels of a key or a call, such as `{ purpose: "batch" }`: at most 50. */
+/** Free labels of a key or a call, such as `{ purpose: "batch" }`. At most 50. */
 export const tagsSchema = recordOf(text(1, TAG_NAME_MAX), text(0, TAG_MAX)).refine(
   (tags) => Object.keys(tags).length <= TAGS_MAX,
   { error: `at most ${TAGS_MAX} tags` },
 );
 
-/** The copy that {@link tagsSchema} makes of tags in a plain object; undefined where something is wrong or odd. */
+/** The copy that {@link tagsSchema} makes of tags in a plain object. Undefined if anything is wrong or unusual. */
 export function plainTags(tags: unknown): Record<string, string> | undefined {
   if (typeof tags !== "object" || tags === null) return undefined;
   const prototype: unknown = Object.getPrototypeOf(tags);

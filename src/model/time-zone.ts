@@ -1,22 +1,22 @@
 import { Temporal } from "temporal-polyfill";
 import * as z from "zod";
 
-/** Names found to be known: finding out takes a quarter of a millisecond, and every load of a key's chain asks. */
+/** Names known to be valid. Finding out takes a quarter of a millisecond, and every load of a key's chain asks. */
 const KNOWN = new Set<string>();
 
-/** Above the number of names there are; names differ in case too. */
+/** More than there are names, which may also differ in case. */
 const KNOWN_MAX = 2_000;
 
 /**
  * Whether the runtime knows a time zone by this name: an IANA zone or link, in any case.
  *
- * Offsets such as `+02:00` are none: they have no daylight saving, and `Etc/GMT-2` says the same.
+ * Offsets such as `+02:00` do not count: they have no daylight saving, and `Etc/GMT-2` says the same.
  */
 export function isTimeZone(name: string): boolean {
   if (KNOWN.has(name)) return true;
   if (!/^[a-z]/i.test(name) || name.length > 64) return false;
-  // Both are asked. Intl refuses a date, from which Temporal would take the zone in it; Temporal refuses abbreviations such as
-  // `IST`, of which Intl would pick one meaning.
+  // Both are asked. Intl refuses a date, from which Temporal would take the zone; Temporal refuses abbreviations such
+  // as `IST`, for which Intl would pick one of several meanings.
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
     Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);

@@ -2,13 +2,13 @@ import * as z from "zod";
 import { type FieldProblem, ValidationError } from "./errors.js";
 import { masked } from "./masked.js";
 
-/** Most problems told at once: an input can have any number of unknown fields. */
+/** The most problems reported at once, since an input can have any number of unknown fields. */
 const PROBLEMS_MAX = 20;
 
 /**
  * Parses `input` with a schema.
  *
- * @throws ValidationError naming each wrong field and what was expected. Values are left out: they may be secrets.
+ * @throws ValidationError naming each wrong field and what was expected. It leaves out values, which may be secrets.
  */
 export function parse<T>(schema: z.ZodType<T>, input: unknown, root = ""): T {
   let problems: FieldProblem[];
@@ -17,7 +17,7 @@ export function parse<T>(schema: z.ZodType<T>, input: unknown, root = ""): T {
     if (result.success) return result.data;
     problems = result.error.issues.flatMap((issue) => problemsOf(issue, root));
   } catch {
-    // What a getter or a proxy of the caller's throws may hold anything, so it is left out too.
+    // What a getter or a proxy throws may contain anything, so it is left out too.
     problems = [{ field: root, expected: "a value whose fields can be read" }];
   }
   throw new ValidationError(problems.slice(0, PROBLEMS_MAX));
@@ -32,12 +32,12 @@ function problemsOf(issue: z.core.$ZodIssue, root: string): FieldProblem[] {
     }));
   }
   if (issue.code === "invalid_key") {
-    // The name itself is wrong: what is said of it, not that it is.
+    // The name itself is wrong, so report what is wrong with it.
     const [inner] = issue.issues;
     if (inner) return problemsOf({ ...inner, path: issue.path }, root);
   }
   if (issue.code === "invalid_union") {
-    // Of the shapes that were allowed, the one that came furthest, with the fewest problems there, is the one that was meant.
+    // Of the allowed shapes, the one meant is the one that was followed furthest, with the fewest problems there.
     const depth = (issues: readonly z.core.$ZodIssue[]) =>
       Math.max(0, ...issues.map(({ path }) => path.length));
     const [meant] = [...issue.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
@@ -51,14 +51,14 @@ function problemsOf(issue: z.core.$ZodIssue, root: string): FieldProblem[] {
   return [{ field, expected: issue.message.replace(/^Invalid input: /, "") }];
 }
 
-/** Such as `"daily", "weekly", "monthly" or "never"`. */
+/** For example `"daily", "weekly", "monthly" or "never"`. */
 function oneOf(values: readonly unknown[]): string {
   const texts = values.map((value) => (typeof value === "string" ? JSON.stringify(value) : String(value)));
   const last = texts.pop() ?? "nothing";
   return texts.length === 0 ? last : `${texts.join(", ")} or ${last}`;
 }
 
-/** A path as a person writes it; parts are cut at 64 characters, so that no input can flood a log. */
+/** A path in the notation of code. Parts are cut at 64 characters, so that no input can flood a log. */
 function fieldPath(path: readonly PropertyKey[], root: string): string {
   let text = root;
   for (const part of path) {
@@ -68,7 +68,7 @@ function fieldPath(path: readonly PropertyKey[], root: string): string {
   return text;
 }
 
-/** A type with every field there, however deep, to compare what two of them know of. */
+/** A type with every field present, at every depth, to compare which fields two types have. */
 type Whole<T> = T extends (...input: never[]) => unknown
   ? T
   : T extends readonly (infer Item)[]
@@ -78,8 +78,9 @@ type Whole<T> = T extends (...input: never[]) => unknown
       : T;
 
 /**
- * The schema of a type that is written out by hand. It compiles where the schema gives what the type has, and takes all of it: by
- * assignability alone a field that may be absent, or one word of several, could be missing, and what the type allows be refused.
+ * The schema of a type that is written out by hand. It compiles only if the schema's output has everything the type
+ * has, and its input accepts everything the type allows. Assignability alone would let a schema miss an optional field,
+ * or one of several literals, and refuse what the type allows.
  */
 export function schemaOf<T>() {
   return <S extends z.ZodType<T>>(
@@ -87,20 +88,20 @@ export function schemaOf<T>() {
   ): S => schema;
 }
 
-/** A whole number in a range; an error says the whole of it, whichever end was passed. */
+/** A whole number in a range. The error names the whole range, whichever end was exceeded. */
 export function wholeNumber(min: number, max: number, what = "a whole number") {
   const error = `${what} from ${min} to ${max}`;
   return z.int({ error, abort: true }).min(min, { error }).max(max, { error });
 }
 
-/** An object of the caller's with these methods, whatever else it is. */
+/** An object with these methods, whatever else it has. */
 export function having<T>(...methods: string[]) {
   return z.custom<T>((value) => methods.every((name) => typeof Object(value)[name] === "function"), {
     error: `an object with ${methods.join(", ")}`,
   });
 }
 
-/** A function of the caller's. */
+/** A function. */
 export function aFunction<T>() {
   return z.custom<T>((value) => typeof value === "function", { error: "a function" });
 }
@@ -108,7 +109,7 @@ export function aFunction<T>() {
 /**
  * A record schema that refuses a key named `__proto__`.
  *
- * zod drops that key without a word; a limit written under it would vanish and its model be unlimited.
+ * zod silently drops that key. A limit under it would vanish, and its model would be unlimited.
  */
 export function recordOf<V extends z.ZodType>(keys: z.ZodType<string, string>, values: V) {
   const schema = z
@@ -117,6 +118,6 @@ export function recordOf<V extends z.ZodType>(keys: z.ZodType<string, string>, v
       error: "no key named __proto__",
     })
     .pipe(z.record(keys, values));
-  // Sound: whatever else is put in, the record refuses.
+  // Sound: the record refuses anything else.
   return schema as z.ZodType<Record<string, z.output<V>>, Record<string, z.input<V>>>;
 }

@@ -5,7 +5,7 @@ import { isWider, type Reach } from "./permission.js";
 import { isId, type Principal, projectRoleOf, projectsOf } from "./principal.js";
 import type { PolicyData } from "./spec.js";
 
-/** A role that somebody is to be given. */
+/** A role to be given: an org role, or a project role with the project it is for. */
 export type RoleGiven<OrgRole extends string = string, ProjectRole extends string = string> =
   | { readonly orgRole: OrgRole; readonly projectId?: never; readonly projectRole?: never }
   | { readonly projectId: string; readonly projectRole: ProjectRole; readonly orgRole?: never };
@@ -16,18 +16,19 @@ export type Assignment =
   | { readonly allowed: false; readonly reason: "unknown_role" | "other_org" | "not_in_org" }
   | {
       readonly allowed: false;
-      /** The target would reach further than the actor. */
+      /** With the role, the target would reach further than the actor does. */
       readonly reason: "beyond_actor";
-      /** The first permission in which they would. */
+      /** The first permission for which that is so. */
       readonly permission: string;
-      /** The project it is in; absent where it is the org, or any project of it. */
+      /** The project it is about. Absent if it is about the org, or about any of its projects. */
       readonly projectId?: string;
     };
 
 /**
  * Decides whether giving a role hands out more than the actor holds.
  *
- * @throws ValidationError for a role that is not one: compared in no project, or only one of two, it would seem harmless
+ * @throws ValidationError for a role that is neither an org role nor a project role: compared in no project, or without
+ *   one of its parts, it would seem harmless
  */
 export function canAssign(
   spec: PolicyData,
@@ -66,7 +67,9 @@ function isOneRole({ orgRole, projectId, projectRole }: Partial<Record<keyof Rol
     : projectId === undefined && projectRole === undefined;
 }
 
-/** Where a role counts. Project roles without a known org role count for nothing, and begin to with one. */
+/**
+ * Where a role counts. Project roles count for nothing without a known org role, and start to count once there is one.
+ */
 function placesOf({ orgRoles }: PolicyData, target: Principal, role: RoleGiven): (string | undefined)[] {
   if (role.orgRole === undefined) return [role.projectId];
   const counted = target.orgRole !== undefined && Object.hasOwn(orgRoles, target.orgRole);
@@ -79,11 +82,11 @@ function withRole(roles: Principal["projectRoles"], projectId: string, role: str
 }
 
 /**
- * Compares what people reach by their roles, under every combination of conditions. Caps count for none of them.
+ * Compares what people reach by their roles, under every combination of conditions. Caps are ignored on both sides.
  *
- * @param mine each of them must reach what the other does
- * @param projectId the project to compare in; absent: in the org, and in any project of it, by org roles alone
- * @returns the first permission in which the other goes further; undefined where there is none
+ * @param mine each of these people must reach what the other does
+ * @param projectId the project to compare in. Absent: the org and, by org roles alone, any of its projects.
+ * @returns the first permission with which `other` goes further, or `undefined` if there is none
  */
 export function firstBeyond(
   spec: PolicyData,
@@ -105,10 +108,10 @@ export function firstBeyond(
 }
 
 /**
- * Whether the roles of each of these people reach anything by a permission, under any conditions. Caps count for none of them:
- * what is frozen now may be thawed in the next step.
+ * Whether each of these people reaches anything by a permission through their roles, under any conditions. Caps are
+ * ignored: what is frozen now may be unfrozen in the next step.
  *
- * @param projectId the project to ask about; absent: the org
+ * @param projectId the project to ask about. Absent: the org.
  */
 export function mayReach(
   spec: PolicyData,
@@ -121,7 +124,7 @@ export function mayReach(
   );
 }
 
-/** How far somebody's roles reach in a project; without `projectId`, how far their org role does. */
+/** How far somebody's roles reach in a project. Without `projectId`, how far their org role reaches. */
 function reachIn(
   { orgRoles, projectRoles }: PolicyData,
   principal: Principal,

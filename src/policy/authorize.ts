@@ -40,7 +40,7 @@ export function authorize(
   return unmet ?? unmetOf(projectRule, principal, resource) ?? denied.not_granted;
 }
 
-/** Whether the resource has every id that the permission takes; plain JavaScript may even pass no resource. */
+/** Whether the resource has every id that the permission needs. Plain JavaScript may even pass no resource. */
 function isComplete(kind: Kind, resource: Resource): boolean {
   if (!isId(resource?.orgId)) return false;
   if (kind === "org") return true;
@@ -62,7 +62,7 @@ function reaches(reach: Reach, principal: Principal, resource: Resource): boolea
   return reach === "all" || (reach === "own" && resource.userId === principal.userId);
 }
 
-/** The verdict of a rule that does not cover the resource, where it would with its condition. */
+/** The verdict of a rule that does not cover the resource but would if its condition held. */
 function unmetOf(rule: Rule, principal: Principal, resource: Resource): Verdict | undefined {
   return rule.unmet !== undefined && reaches(rule.within, principal, resource) ? rule.unmet : undefined;
 }

@@ -3,42 +3,42 @@ import type { Permissions, PermissionsOfKind } from "./permission.js";
 import type { Resource } from "./principal.js";
 import type { Verdict } from "./verdict.js";
 
-/** A project, as a cap names it. */
+/** The project that a cap applies to. */
 export interface CappedProject {
   readonly orgId: string;
   readonly projectId: string;
 }
 
 /**
- * What may not be done in a scope, by anybody, whichever role grants it.
+ * A cap: permissions that nobody has in a scope, whichever role grants them.
  *
- * A cap belongs to the org or the project and never to a role, so that nobody gains anything by losing a role.
+ * A cap belongs to an org or a project and never to a role, so that nobody gains anything by losing a role.
  */
 export type Cap<P extends Permissions = Permissions, Condition extends string = string> =
   | {
       readonly at: "org";
-      /** The orgs in which it holds, with all that is in them; left out, it holds in every org. */
+      /** The orgs it applies to, with everything in them. Default: every org. */
       readonly orgIds?: readonly string[];
       readonly permissions: readonly (keyof P)[];
-      /** The condition that lifts it. */
+      /** The condition that lifts the cap while it holds. */
       readonly unless?: Condition;
     }
   | {
       readonly at: "project";
       readonly projects: readonly CappedProject[];
-      /** None of them about the org. */
+      /** The permissions denied. Permissions about the org are not allowed here. */
       readonly permissions: readonly (PermissionsOfKind<P, "project"> | PermissionsOfKind<P, "owned">)[];
-      /** The condition that lifts it. */
+      /** The condition that lifts the cap while it holds. */
       readonly unless?: Condition;
     };
 
-/** A cap as it is looked up: the same for every permission that it denies. */
+/** A cap prepared for look-up. It is the same for every permission that it denies. */
 export interface CompiledCap {
   readonly verdict: Verdict;
   readonly unless: string | undefined;
-  /** The orgs it holds in; absent for every org, or where it holds in projects. */
+  /** The orgs it applies to. Absent if that is every org, or if it applies to projects. */
   readonly orgIds: ReadonlySet<string> | undefined;
-  /** The projects it holds in, by org; absent where it holds in orgs. */
+  /** The projects it applies to, by org. Absent if it applies to orgs. */
   readonly projectIds: ReadonlyMap<string, ReadonlySet<string>> | undefined;
 }
 
@@ -59,7 +59,7 @@ export function compileCap(id: string, cap: Cap): CompiledCap {
   });
 }
 
-/** The first cap that holds where a resource is, and that nothing lifts. */
+/** The first cap that applies to a resource and is not lifted. */
 export function capOn(
   caps: readonly CompiledCap[],
   { orgId, projectId }: Resource,
@@ -74,7 +74,7 @@ export function capOn(
   );
 }
 
-/** The projects of an org in which a cap holds that nothing lifts. */
+/** The projects of an org to which a cap applies that is not lifted. */
 export function cappedProjects(
   caps: readonly CompiledCap[],
   orgId: string,

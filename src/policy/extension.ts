@@ -7,12 +7,12 @@ import type { Permissions } from "./permission.js";
 import type { OrgGrants, PolicyData, ProjectGrants, Row } from "./spec.js";
 import { grantProblems, parseSpec, partSchemas, type Roles, refuse, rowProblems } from "./spec-schema.js";
 
-/** The permissions of a policy and of its extension. */
+/** The permissions of a policy together with those of its extension. */
 export type Extended<P extends Permissions, Q extends Permissions> = {
   readonly [Id in keyof P | keyof Q]: Id extends keyof Q ? Q[Id] : Id extends keyof P ? P[Id] : never;
 };
 
-/** Refuses a name that is taken; where the names are not known until run time, the check waits until then. */
+/** Refuses a name that is taken, at compile time. Names known only at run time are checked then. */
 export type Untaken<Name extends PropertyKey, Taken extends PropertyKey, T> = string extends Taken
   ? T
   : Name extends Taken
@@ -20,10 +20,10 @@ export type Untaken<Name extends PropertyKey, Taken extends PropertyKey, T> = st
     : T;
 
 /**
- * What is added to a policy. Roles, permissions and raised grants only ever allow more; a cap only ever allows less.
+ * What is added to a policy. Roles, permissions and raised grants only ever allow more; caps only ever allow less.
  *
- * `raise` widens what existing roles grant; no role grants a new permission unless it is raised.
- * A row whose label the policy has already adds its permissions to that row.
+ * `raise` widens what existing roles grant. No existing role grants a new permission unless it is raised. A row with a
+ * label that the policy already has adds its permissions to that row.
  */
 export interface PolicyExtension<
   P extends Permissions = Permissions,
@@ -52,6 +52,7 @@ export interface PolicyExtension<
       ProjectGrants<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>
     >;
   };
+  /** What existing roles grant from now on: at least what they grant already. */
   readonly raise?: {
     readonly orgRoles?: {
       readonly [Role in OrgRole]?: OrgGrants<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>;
@@ -89,9 +90,9 @@ const extensionSchema = z.strictObject({
 });
 
 /**
- * The spec of a policy with an extension.
+ * The spec of a policy with an extension applied.
  *
- * @throws ValidationError naming each field that is wrong.
+ * @throws ValidationError naming each wrong field
  */
 export function extended(spec: PolicyData, input: unknown): PolicyData {
   const extension = parse(extensionSchema, input);

@@ -1,39 +1,39 @@
 import { type Conditions, holds } from "./condition.js";
 import { isWider, type Kind, type Reach, type ReachOf } from "./permission.js";
 
-/** A reach that a role has only while a condition holds. */
+/** A grant whose reach depends on a condition. */
 export type ConditionalGrant<K extends Kind = Kind, Condition extends string = string> = K extends "owned"
   ?
       | { readonly reach: "own"; readonly when: Condition; readonly otherwise?: never }
-      /** `otherwise`: what it reaches while the condition does not hold. */
+      /** `otherwise` is the reach while the condition does not hold. */
       | { readonly reach: "all"; readonly when: Condition; readonly otherwise?: "own" }
   : { readonly reach: "all"; readonly when: Condition; readonly otherwise?: never };
 
-/** What a role gives a permission of a kind: a reach, or one that needs a condition. */
+/** What a role grants of a permission of some kind: a reach, or a reach that depends on a condition. */
 export type Grant<K extends Kind = Kind, Condition extends string = string> =
   | ReachOf<K>
   | ConditionalGrant<K, Condition>;
 
-/** What a role grants, by permission, where neither is known until run time. */
+/** What a role grants, by permission, if both are known only at run time. */
 export type Grants = Readonly<Record<string, Grant | undefined>>;
 
 /**
  * A grant with nothing left out.
  *
- * INVARIANT: `within` is at least as wide as `reach`, so a condition that holds never takes anything.
+ * INVARIANT: `within` is at least as wide as `reach`, so a condition that holds never takes anything away.
  */
 export interface FullGrant {
-  /** What it reaches whatever holds. */
+  /** The reach regardless of conditions. */
   readonly reach: Reach;
   /** The condition that widens it. */
   readonly when: string | undefined;
-  /** What it reaches while the condition holds; `reach` where there is none. */
+  /** The reach while the condition holds. Equal to `reach` if there is no condition. */
   readonly within: Reach;
 }
 
 const NOTHING: FullGrant = { reach: "none", when: undefined, within: "none" };
 
-/** What grants give a permission. Own properties only: `constructor` must not find what objects inherit. */
+/** The grant for a permission. Only own properties count: `constructor` must not find what objects inherit. */
 export function grantOf(grants: Grants, permission: string): FullGrant {
   const grant = Object.hasOwn(grants, permission) ? grants[permission] : undefined;
   if (grant === undefined) return NOTHING;
@@ -41,14 +41,14 @@ export function grantOf(grants: Grants, permission: string): FullGrant {
   return { reach: grant.otherwise ?? "none", when: grant.when, within: grant.reach };
 }
 
-/** How far a grant goes while some conditions hold. */
+/** How far a grant reaches while the given conditions hold. */
 export function reachUnder({ reach, when, within }: FullGrant, conditions: Conditions | undefined): Reach {
   return when !== undefined && holds(conditions, when) ? within : reach;
 }
 
-/** Whether `a` goes further than `b` under some conditions. */
+/** Whether `a` reaches further than `b` under some combination of conditions. */
 export function goesBeyond(a: FullGrant, b: FullGrant): boolean {
   if (isWider(a.reach, b.reach)) return true;
-  // With the condition of `a`, and of `b` only where that is the same one: what else holds can only widen `b`.
+  // `b` counts with its condition only if that is also the condition of `a`. Other conditions can only widen `b`.
   return isWider(a.within, b.when === a.when ? b.within : b.reach);
 }

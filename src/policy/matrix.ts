@@ -5,16 +5,18 @@ import type { Policy } from "./policy.js";
 import type { Principal, Resource } from "./principal.js";
 import type { Ask, Row } from "./spec.js";
 
-/** What a column may do in a row. `own`: only what is theirs, such as the projects they were added to. */
+/** What a column may do in a row. `own` means only with what is theirs, such as the projects they were added to. */
 export type MatrixCell = "yes" | "own" | "no";
 
-/** A policy as a table for people. */
+/** A policy as a table for people: columns are roles, rows are permissions. */
 export interface Matrix {
   readonly columns: readonly string[];
   readonly rows: readonly { readonly label: string; readonly cells: readonly MatrixCell[] }[];
 }
 
-/** An id of nothing that there is, longer than one may be: no cap on some org or project is for everybody's table. */
+/**
+ * An id longer than any real one, so that no cap on a particular org or project shows in a table meant for all of them.
+ */
 const unnamed = (word: string): string => word.padEnd(ID_MAX + 1, "-");
 
 const principalId = "principal";
@@ -29,7 +31,7 @@ type Can = (resource: Resource) => boolean;
 
 const part = (whole: boolean, own = whole): MatrixCell => (whole ? "yes" : own ? "own" : "no");
 
-/** What each way of asking puts to the policy. */
+/** The question that each way of asking puts to the policy. */
 const questions: Readonly<Record<Ask, (can: Can) => MatrixCell>> = {
   org: (can) => part(can(org)),
   project: (can) => part(can(here)),
@@ -40,17 +42,17 @@ const questions: Readonly<Record<Ask, (can: Can) => MatrixCell>> = {
   owned: (can) => part(can(theirs) && can(mine), can(mine)),
 };
 
-/** How a permission is asked about that no row governs. */
+/** How to ask about a permission that is in no row. */
 const defaultAsk = { org: "org", project: "anyProject", owned: "owned" } as const;
 
 /**
- * Shows a policy as a table, found by asking `authorize` for one principal of each column.
+ * Shows a policy as a table, by asking `authorize` for one principal of each column.
  *
  * The columns are each org role but the base one, alone; each project role on top of the base org role; and the base
- * org role in no project. Other combinations need none, since roles add up. Permissions of a row that have different
- * answers are shown apart, and a permission that is in no row has one of its own, so that nothing is hidden.
+ * org role in no project. Other combinations are not shown, since roles add up. If the permissions of a row have
+ * different answers, the row is split, and a permission in no row gets one of its own. So nothing is hidden.
  *
- * @param conditions which conditions hold; none by default
+ * @param conditions the conditions that hold. Default: none.
  */
 export function matrix(policy: Policy, conditions: Conditions = {}): Matrix {
   const columns = columnsOf(policy.spec);

@@ -11,9 +11,9 @@ import type { Verdict } from "./verdict.js";
 import { type Visible, visible } from "./visible.js";
 
 /**
- * Who may do what: pure, synchronous and frozen. Default deny.
+ * Who may do what: pure, synchronous and frozen. Whatever is not granted is denied.
  *
- * A policy with more permissions and roles serves wherever one with fewer is wanted.
+ * A policy with more permissions and roles can be used wherever one with fewer is expected.
  */
 export interface Policy<
   P extends Permissions = Permissions,
@@ -22,21 +22,25 @@ export interface Policy<
   Condition extends string = string,
   CapId extends string = string,
 > {
-  /** The whole policy as plain data, to store and to compare; `definePolicy` makes a policy of it that decides the same. */
+  /**
+   * The whole policy as plain data, to store and to compare. `definePolicy` turns it into a policy that decides the
+   * same.
+   */
   readonly spec: PolicyData<P, OrgRole, ProjectRole, Condition, CapId>;
 
   /**
    * Decides whether a principal may do something to a resource.
    *
-   * Roles add up: the org role everywhere in the org, a project role in its project. A key (`via`) reaches what its
-   * holder reaches, in its own project only, and no permission about the org. Nothing crosses an org. What a cap on the
-   * org or the project names is denied whoever asks.
+   * Roles add up: the org role counts everywhere in the org, a project role in its project. A principal that acts
+   * through a key (`via`) reaches what the holder reaches, but only in the key's project, and has no permission about
+   * the org. Nothing crosses an org. A permission that a cap on the org or the project names is denied to everybody.
    *
-   * @param principal Trusted: as the directory knows them now.
-   * @param permission One of the policy's; any other is denied as `unknown_permission`.
-   * @param resource With the ids that the permission takes; without one it is denied as `invalid_resource`.
-   * @param conditions Trusted: which conditions hold for this call. One that is left out does not.
-   * @returns A frozen verdict; a denial is never an exception.
+   * @param principal Trusted: the user as the directory knows them now.
+   * @param permission A permission of the policy. Any other is denied as `unknown_permission`.
+   * @param resource The resource, with the ids that the permission needs. Without one of them it is denied as
+   *   `invalid_resource`.
+   * @param conditions Trusted: the conditions that hold for this call. One that is left out does not hold.
+   * @returns A frozen verdict. A denial is never an exception.
    */
   authorize<Id extends keyof P & string>(
     principal: Principal,
@@ -48,34 +52,35 @@ export interface Policy<
   /**
    * Finds where `authorize` would allow a permission, to filter a list without asking for each item.
    *
-   * @param principal Trusted: as the directory knows them now.
-   * @param permission One of the policy's; any other is visible nowhere.
+   * @param principal Trusted: the user as the directory knows them now.
+   * @param permission A permission of the policy. Any other is visible nowhere.
    * @param conditions As for `authorize`.
-   * @returns `{ all: true }` for everything in the principal's own org, else the projects, and whether one's own.
+   * @returns `{ all: true }` for everything in the principal's own org; otherwise the projects, and whether the
+   *   principal's own things are included.
    */
   visible(principal: Principal, permission: keyof P & string, conditions?: Conditions<Condition>): Visible;
 
   /**
-   * Whether somebody may give a role to somebody without handing out more than they hold.
+   * Decides whether an actor may give somebody a role without handing out more than the actor holds.
    *
-   * What the target would reach in the scope of the role, by all their roles there and under every combination of
-   * conditions, the actor must reach there, too. Caps count for neither: they are on the scope and may be lifted later.
-   * It does not ask whether the actor may assign roles at all; that is a permission, for `authorize`.
+   * Whatever the target would reach in the scope of the role, by all their roles there and under every combination of
+   * conditions, the actor must reach there too. Caps are ignored on both sides: they belong to the scope and may be
+   * lifted later. Whether the actor may assign roles at all is a permission, and a question for `authorize`.
    *
-   * @param actor Trusted: who gives it, as the directory knows them now.
-   * @param target Trusted: who gets it, as they are now; without `orgRole` where they are not in the org yet.
-   * @param role An org role, which is for the org and every project of it; or a project role, for its project.
+   * @param actor Trusted: who gives the role, as the directory knows them now.
+   * @param target Trusted: who gets it, as they are now. Without `orgRole` if they are not in the org yet.
+   * @param role An org role, which counts for the org and all its projects, or a project role with its project.
    * @throws ValidationError if the role is neither, or both.
    */
   canAssign(actor: Principal, target: Principal, role: RoleGiven<OrgRole, ProjectRole>): Assignment;
 
   /**
-   * Makes a policy of this one and an extension: more permissions, roles, grants, conditions and caps.
+   * Makes a policy from this one and an extension: more permissions, roles, grants, conditions and caps.
    *
-   * @throws ValidationError if a new name is taken, a raised role unknown, or a reach would be lowered.
+   * @throws ValidationError if a new name is taken, a raised role is unknown, or a reach would be lowered.
    */
   extend<
-    // Nothing new, unless the extension has some.
+    // Nothing new unless the extension says so.
     const Q extends Permissions = Record<never, never>,
     NewOrgRole extends string = never,
     NewProjectRole extends string = never,
@@ -111,11 +116,11 @@ export type PermissionsOf<T> = T extends {
   : never;
 
 /**
- * Makes a policy of a spec: permissions, and what each role grants. What is not granted is denied.
+ * Makes a policy from a spec: permissions, and what each role grants. Whatever is not granted is denied.
  *
  * @param spec Plain data. In code the compiler checks it; from JSON it is checked here.
- * @throws ValidationError naming each field that is wrong: an unknown permission, role or condition, a reach that a
- *   permission cannot have, a project role with a permission about the org.
+ * @throws ValidationError naming each wrong field: an unknown permission, role or condition, a reach that a permission
+ *   cannot have, or a project role with a permission about the org.
  */
 export function definePolicy<
   const P extends Permissions,

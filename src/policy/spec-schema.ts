@@ -7,17 +7,17 @@ import { type Grants, grantOf } from "./grant.js";
 import type { Permissions } from "./permission.js";
 import { type Ask, askKinds, type PolicyData, type Row } from "./spec.js";
 
-/** Roles and what each grants, by the names of any policy. */
+/** Roles and what each grants, for a policy of any names. */
 export type Roles = Readonly<Record<string, Grants>>;
 
-/** Both sides of a table are bounded, so that no policy from JSON can fill the memory. */
+/** Bounds on both sides of a table, so that no policy from JSON can exhaust memory. */
 const NAMES_MAX = 256;
 const ROWS_MAX = 256;
 
 /** A proof visits every combination of conditions: 2 ** 6 = 64. */
 const CONDITIONS_MAX = 6;
 
-/** The scopes that one cap can name. */
+/** The most scopes that one cap can name. */
 const SCOPES_MAX = 10_000;
 
 const NAME = "a name of 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit";
@@ -45,7 +45,7 @@ const grant = z.union(
 const scopes = <T extends z.ZodType>(scope: T) =>
   z
     .array(scope)
-    .min(1, { error: "at least one; a cap that holds nowhere is none" })
+    .min(1, { error: "at least one: a cap has to apply somewhere" })
     .max(SCOPES_MAX, { error: `at most ${SCOPES_MAX}` });
 
 const capped = {
@@ -64,7 +64,7 @@ const cap = z.discriminatedUnion("at", [
 
 const asks = Object.keys(askKinds) as [Ask, ...Ask[]]; // Sound: a literal's keys are the keys of its type.
 
-/** The shapes of the parts of a spec; what the parts say of each other is checked afterwards. */
+/** The schemas of the parts of a spec. Whether the parts agree with each other is checked afterwards. */
 export const partSchemas = {
   permissions: named(z.enum(["org", "project", "owned"])),
   roles: named(named(grant)),
@@ -94,9 +94,9 @@ const specSchema = z.strictObject({
 });
 
 /**
- * Checks a spec from anywhere and completes it.
+ * Checks a spec from anywhere and fills in what is left out.
  *
- * @throws ValidationError naming each field that is wrong, such as `projectRoles.viewer.project.create`.
+ * @throws ValidationError naming each wrong field, such as `projectRoles.viewer.project.create`
  */
 export function parseSpec(input: unknown): PolicyData {
   const spec = parse<PolicyData>(specSchema, input);
@@ -114,12 +114,14 @@ export function parseSpec(input: unknown): PolicyData {
   return deepFreeze(spec);
 }
 
-/** @throws ValidationError if there are any problems. */
+/** @throws ValidationError if there are any problems */
 export function refuse(problems: readonly FieldProblem[]): void {
   if (problems.length > 0) throw new ValidationError(problems);
 }
 
-/** What is wrong with grants: unknown permissions, reaches a permission cannot have, org permissions in a project. */
+/**
+ * What is wrong with grants: unknown permissions, reaches that a permission cannot have, org permissions in a project.
+ */
 export function grantProblems(
   permissions: Permissions,
   conditions: object,
@@ -172,7 +174,7 @@ function conditionProblems(conditions: object, name: string | undefined, field: 
 /**
  * What is wrong with rows.
  *
- * @param present rows that there are already; one that has a label of theirs, and asks as they do, adds to that
+ * @param present rows that exist already. A row with the label of one of them, and that asks as it does, adds to it.
  */
 export function rowProblems(
   permissions: Permissions,

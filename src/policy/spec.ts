@@ -2,35 +2,35 @@ import type { Cap } from "./cap.js";
 import type { Grant } from "./grant.js";
 import type { Permissions, PermissionsOfKind } from "./permission.js";
 
-/** What an org role grants: a reach for each permission; one that is left out is `none`. */
+/** What an org role grants, by permission. A permission that is left out has the reach `none`. */
 export type OrgGrants<P extends Permissions = Permissions, Condition extends string = string> = {
   readonly [Id in keyof P]?: Grant<P[Id], Condition>;
 };
 
-/** What a project role grants. It cannot be given a permission about the org. */
+/** What a project role grants, by permission. Permissions about the org are not allowed here. */
 export type ProjectGrants<P extends Permissions = Permissions, Condition extends string = string> = {
   readonly [Id in keyof P]?: P[Id] extends "org" ? never : Grant<P[Id], Condition>;
 };
 
 /**
- * How a row of the matrix asks, and the kind of permission that it fits.
+ * The ways in which a row of the matrix can ask, each with the kind of permission that it fits.
  *
- * It asks about a principal who belongs to one project of the org and not to another.
+ * The principal asked about belongs to one project of the org and not to another.
  */
 export interface AskKinds {
   /** About the org. */
   readonly org: "org";
-  /** About their project. */
+  /** About their own project. */
   readonly project: "project";
-  /** About both projects; a cell reads `own` when only theirs is allowed. */
+  /** About both projects. The cell is `own` if only their own project is allowed. */
   readonly anyProject: "project";
-  /** About what is their own in their project. */
+  /** About what is theirs in their project. */
   readonly own: "owned";
   /** About what is somebody else's in their project. */
   readonly others: "owned";
   /** About what is somebody else's in the other project. */
   readonly othersElsewhere: "owned";
-  /** About both in their project; a cell reads `own` when only their own is allowed. */
+  /** About both what is theirs and what is not, in their project. The cell is `own` if only theirs is allowed. */
   readonly owned: "owned";
 }
 
@@ -47,7 +47,7 @@ export const askKinds: AskKinds = {
   owned: "owned",
 };
 
-/** A line of the matrix: a label for people, the permissions it governs, and how it asks about them. */
+/** A row of the matrix: a label for people, the permissions in it, and how it asks about them. */
 export type Row<P extends Permissions = Permissions> = {
   [A in Ask]: {
     readonly label: string;
@@ -57,10 +57,10 @@ export type Row<P extends Permissions = Permissions> = {
 }[Ask];
 
 /**
- * A policy as data, as it is written, stored and compared. What is not granted is denied.
+ * A policy as data: how it is written, stored and compared. Whatever is not granted is denied.
  *
- * Names of permissions, roles, conditions and caps are 1 to 64 letters, digits, `_`, `.` or `-`, beginning with a letter
- * or digit.
+ * Names of permissions, roles, conditions and caps are 1 to 64 letters, digits, `_`, `.` or `-`, beginning with a
+ * letter or digit. There are at most 256 of each, but at most 6 conditions.
  */
 export interface PolicySpec<
   P extends Permissions = Permissions,
@@ -72,17 +72,20 @@ export interface PolicySpec<
   readonly permissions: P;
   readonly orgRoles: { readonly [Role in OrgRole]: OrgGrants<NoInfer<P>, NoInfer<Condition>> };
   readonly projectRoles?: { readonly [Role in ProjectRole]: ProjectGrants<NoInfer<P>, NoInfer<Condition>> };
-  /** What a gateway finds out per call, each with a few words for people: `{ mfa: "a second factor" }`. At most 6. */
+  /**
+   * The conditions that a gateway finds out for each call, each described for people in one line of 1 to 120
+   * characters: `{ mfa: "a second factor" }`. At most 6.
+   */
   readonly conditions?: { readonly [Name in Condition]: string };
-  /** What may not be done in a scope, whichever role grants it. */
+  /** Permissions that nobody has in a scope, whichever role grants them, by the cap's id. */
   readonly caps?: { readonly [Id in CapId]: Cap<NoInfer<P>, NoInfer<Condition>> };
-  /** The org role of somebody who is in the org and nothing more; the matrix shows project roles on top of it. */
+  /** The org role of somebody who is in the org and nothing more. The matrix shows project roles on top of it. */
   readonly baseOrgRole: NoInfer<OrgRole>;
-  /** Lines of the matrix; a permission that is in none of them gets a line of its own. */
+  /** Rows of the matrix. A permission in none of them gets a row of its own. */
   readonly rows?: readonly Row<NoInfer<P>>[];
 }
 
-/** A {@link PolicySpec} that was checked, with nothing left out. */
+/** A {@link PolicySpec} that has been checked, with nothing left out. */
 export interface PolicyData<
   P extends Permissions = Permissions,
   OrgRole extends string = string,
@@ -94,7 +97,10 @@ export interface PolicyData<
   readonly orgRoles: { readonly [Role in OrgRole]: OrgGrants<P, Condition> };
   readonly projectRoles: { readonly [Role in ProjectRole]: ProjectGrants<P, Condition> };
   readonly conditions: { readonly [Name in Condition]: string };
-  /** Of any permissions, so that a policy with more serves wherever one with fewer is wanted; rows, too. */
+  /**
+   * Typed for any permissions, like `rows`, so that a policy with more permissions can be used wherever one with fewer
+   * is expected.
+   */
   readonly caps: { readonly [Id in CapId]: Cap };
   readonly baseOrgRole: string;
   readonly rows: readonly Row[];

@@ -1,6 +1,6 @@
 import { definePolicy, type PermissionsOf, type Policy } from "./policy.js";
 
-/** What one does with a key, whosever it is: three rows ask about these same permissions. */
+/** What can be done with a key, whoever holds it. Three rows ask about these same permissions. */
 const keyPermissions = [
   "key.create",
   "key.view",
@@ -14,8 +14,9 @@ const keyPermissions = [
 /**
  * The standard policy: the permissions matrix of an LLM gateway's console, cell by cell.
  *
- * An org owner is an admin of every project without a membership record. Somebody who is only in the org may do
- * nothing until a project role is given to them. Permissions finer than a row belong to the row that governs them.
+ * An org owner is an admin of every project, without a membership record. Somebody who is only in the org can do
+ * nothing until they are given a project role. Permissions finer than a row of the matrix belong to the row that
+ * contains them.
  */
 export const standardPolicy = definePolicy({
   permissions: {
@@ -182,5 +183,5 @@ export type StandardPermissions = PermissionsOf<typeof standardPolicy>;
 /** A permission of the standard policy. */
 export type StandardPermission = keyof StandardPermissions;
 
-/** A policy with the permissions and roles of the standard one: itself, or an extension of it, whatever its conditions. */
+/** A policy with the permissions and roles of the standard one: itself, or an extension of it with any conditions. */
 export type StandardPolicy = Policy<StandardPermissions, "owner" | "member", "admin" | "member">;

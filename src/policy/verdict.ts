@@ -1,38 +1,43 @@
-/** Why a request was denied. Checks are made in this order and the first that fails answers. */
+/** Why a request was denied. The checks are made in this order, and the first that fails answers. */
 export type VerdictReason =
   /** The policy has no such permission. */
   | "unknown_permission"
-  /** The resource lacks an id that the permission takes. */
+  /** The resource lacks an id that the permission needs. */
   | "invalid_resource"
-  /** The resource is in an org that is not the principal's. */
+  /** The resource is in another org than the principal. */
   | "other_org"
   /** The principal has no org role. */
   | "not_in_org"
-  /** A key asked for something outside its project. */
+  /** The principal acts through a key and asked for something outside the key's project. */
   | "key_confined"
-  /** A role grants it while a condition holds that does not: `by` names the rule, `needs` the condition. */
+  /**
+   * A role grants it only while a condition holds, and that condition does not: `by` names the rule, `needs` the
+   * condition.
+   */
   | "condition_unmet"
-  /** No known role granted it, and a role that was looked at is not one of the policy's. */
+  /** No known role grants it, and one of the principal's roles is not a role of the policy. */
   | "unknown_role"
   /** No role grants it. */
   | "not_granted"
-  /** A role grants it, and a cap on the scope forbids it: `by` names the cap, `needs` the condition that would lift it. */
+  /**
+   * A role grants it, but a cap on the scope denies it: `by` names the cap, `needs` the condition that would lift it.
+   */
   | "capped";
 
-/** The answer of `authorize`: a frozen value, the same object for the same rule. */
+/** The answer of `authorize`. It is frozen, and the same object each time for the same rule. */
 export type Verdict =
-  /** `by` is the id of the rule that granted it, such as `org:owner/project.create` or `project:admin/key.revoke`. */
+  /** Granted. `by` is the id of the rule, such as `org:owner/project.create` or `project:admin/key.revoke`. */
   | { readonly allowed: true; readonly by: string }
   | {
       readonly allowed: false;
       readonly reason: VerdictReason;
-      /** The rule that is short of a condition, or the cap: `project:admin/key.revoke`, `cap:freeze`. */
+      /** The rule whose condition does not hold, or the cap: `project:admin/key.revoke`, `cap:freeze`. */
       readonly by?: string;
-      /** The condition that is missing. Other things may be, too: ask again with it. */
+      /** The condition that is missing. More may be missing: ask again with it. */
       readonly needs?: string;
     };
 
-/** One verdict for each reason that names no rule, made once: `authorize` allocates nothing. */
+/** One verdict for each reason that names no rule. They are made once, so that `authorize` allocates nothing. */
 export const denied = {
   unknown_permission: deny("unknown_permission"),
   invalid_resource: deny("invalid_resource"),

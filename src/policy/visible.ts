@@ -5,24 +5,30 @@ import { isWider, type Reach } from "./permission.js";
 import { isId, type Principal, projectRoleOf, projectsOf } from "./principal.js";
 import type { Table } from "./table.js";
 
-/** Where a principal has a permission, as a filter for a list. Equal to asking `authorize` for each item. */
+/** Where a principal has a permission, as a filter for a list. It equals asking `authorize` for each item. */
 export type Visible =
   /** Everything in the principal's own org, and nothing of any other. */
   | { readonly all: true }
   | {
       readonly all?: never;
-      /** Projects in which it reaches everything. */
+      /** Projects in which everything is reached. */
       readonly projectIds: readonly string[];
-      /** Whether it also reaches what is the principal's own somewhere else than in `projectIds`. */
+      /** Whether the principal's own things are also reached outside `projectIds`. */
       readonly own: boolean;
-      /** Projects in which only the principal's own is reached; absent with `own: true`, it is own in the whole org. */
+      /**
+       * The projects in which only the principal's own things are reached. If `own` is true and this is absent, that is
+       * the whole org.
+       */
       readonly ownProjectIds?: readonly string[];
       /**
-       * Set where everything in the org is reached but these projects, which are capped; `projectIds` is empty then, so
-       * that who does not read this shows too little.
+       * Set if everything in the org is reached except in these projects, which are capped. `projectIds` is then empty,
+       * so code that ignores this field shows too little rather than too much.
        */
       readonly allBut?: readonly string[];
-      /** Set where the principal's own is reached in the whole org but in these projects; `own` is false then, too. */
+      /**
+       * Set if the principal's own things are reached in the whole org except in these projects. `own` is then false,
+       * for the same reason.
+       */
       readonly ownBut?: readonly string[];
     };
 

@@ -12,8 +12,8 @@ export interface Migration {
 type MigratedPart = "storage" | "counters" | "ledger";
 
 /**
- * One statement that brings the tables of a part to their latest version, whichever they have, and does nothing where they
- * have it. A single statement is one transaction on any connection, pooled or not.
+ * One statement that brings the tables of a part to their latest version, whichever they have, and does nothing where
+ * they have it. A single statement is one transaction on any connection, pooled or not.
  */
 export function migrationText(schema: string, part: MigratedPart, migrations: readonly Migration[]): string {
   const steps = migrations.map(
@@ -45,8 +45,8 @@ $tollgate$;
 }
 
 /**
- * A row, table, type or function that is there already. Where transactions are repeatable reads by default, whoever waited for
- * another's migration does not see that it is done, and makes it again; the next try sees it.
+ * A row, table, type or function that is there already. Where transactions are repeatable reads by default, whoever
+ * waited for another's migration does not see that it is done, and makes it again; the next try sees it.
  */
 const MADE_MEANWHILE = new Set([...LOST_AGAINST_ANOTHER, "23505", "42P07", "42710", "42723"]);
 

@@ -8,9 +8,9 @@ export const schemaSchema = z
   .regex(/^[a-z_][a-z0-9_]{0,62}$/, { error: EXPECTED });
 
 /**
- * The name of a schema, which may stand in SQL between double or single quotes as it is.
+ * The name of a schema. It can be used in SQL between double or single quotes as it is.
  *
- * @throws ValidationError
+ * @throws ValidationError if it is not one
  */
 export function schemaName(schema = "tollgate"): string {
   return parse(schemaSchema, schema, "schema");

@@ -1,7 +1,7 @@
 /**
  * The text of Postgres is UTF-8 without NUL; ids of ours may have NULs, and what a caller asks for may have halves of
- * surrogate pairs. Those code units are written as this character, which Unicode gives to nobody, and four hex digits; so is
- * the character itself. What is stored or looked up stays distinct, and every id is an ordinary one.
+ * surrogate pairs. Those code units are written as this character, which Unicode gives to nobody, and four hex digits;
+ * so is the character itself. What is stored or looked up stays distinct, and every id is an ordinary one.
  */
 const ESCAPE = "\u{10FFFE}";
 
@@ -21,7 +21,8 @@ export function storableJson(data: unknown): string {
   const json = JSON.stringify(data);
   // Nearly all JSON has nothing of the kind, and is told so a good deal faster than the expression finds out.
   if (!json.includes("\\u") && !json.includes(ESCAPE)) return json;
-  // JSON escapes NULs and halves of pairs by itself; an escaped backslash before `u` is matched so as to be passed over.
+  // JSON escapes NULs and halves of pairs by itself; an escaped backslash before `u` is matched so as to be passed
+  // over.
   return json.replace(/\\\\|\\u(0000|d[89a-f][0-9a-f]{2})|\u{10FFFE}/gu, (found, unit?: string) => {
     if (unit !== undefined) return ESCAPE + unit;
     return found === ESCAPE ? storable(found) : found;

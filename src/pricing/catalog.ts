@@ -9,26 +9,35 @@ import { type ModelPrice, type PriceInput, priceInputSchema } from "./price.js";
 
 /** Where the gate looks up what a model costs. */
 export interface PriceCatalog {
-  /** The price of the model that has this name; undefined where none is known. Its `entry` says which one that is. */
+  /**
+   * The price of the model with this name, or `undefined` if none is known. Its `entry` is the id of the entry that was
+   * found.
+   */
   price(model: string): ModelPrice | undefined;
 }
 
-/** A catalog whose prices can be replaced while the gate is running. */
+/** A catalog whose prices can be replaced while a gate is running. */
 export interface ReloadablePrices extends PriceCatalog {
-  /** Prices every later look-up by this catalog. A call under way is settled at the new prices. */
+  /**
+   * Replaces the prices for every later look-up. Calls under way are settled at the new prices.
+   *
+   * @param catalog The catalog to use from now on. It must not look up prices in the one it replaces.
+   * @throws ValidationError if `catalog` has no `price` function, or looks up prices in the one it replaces. The prices
+   *   then stay as they were.
+   */
   replace(catalog: PriceCatalog): void;
 }
 
-/** Ways to make a {@link PriceCatalog}. */
+/** The ways to make a {@link PriceCatalog}. */
 export const priceCatalog = { of, fromLiteLLM, fromModelsDev, withAliases, merge, reloadable } as const;
 
 const pricesSchema = z.map(z.string(), priceInputSchema);
 
 /**
- * A catalog written by hand.
+ * Makes a catalog from prices written by hand.
  *
  * @param prices What each model costs, by model id.
- * @throws ValidationError naming model and field of each price that is wrong, and of each field that is not known.
+ * @throws ValidationError naming model and field of each price that is wrong, and each unknown field.
  */
 function of(prices: Readonly<Record<string, PriceInput>>): PriceCatalog {
   const inputs = parse(pricesSchema, fieldsOf(prices, "prices", "prices by model id"), "prices");
@@ -36,15 +45,19 @@ function of(prices: Readonly<Record<string, PriceInput>>): PriceCatalog {
 }
 
 /**
- * A catalog of LiteLLM's price list, `model_prices_and_context_window.json`, in US dollars per token.
+ * Makes a catalog from LiteLLM's price list, `model_prices_and_context_window.json`, in US dollars per token.
  *
- * A model is found by its id, by the list's aliases of it, and by its provider before these: the entry `gpt-4o` of the provider `openai` is also
- * `openai/gpt-4o`, unless that is an entry of its own. A fine-tune is found by the entry for all of its model,
- * `ft:gpt-4o-2024-08-06`. Fields that are not known are passed over, as is the entry
- * `sample_spec`, and a model that is priced by neither token, call, image nor search: by the second, say, also with zeros for its tokens.
+ * A model is found by its id, by its aliases in the list, and by each of these with its provider in front: the entry
+ * `gpt-4o` of the provider `openai` is also `openai/gpt-4o`, unless that has an entry of its own. A fine-tune is found
+ * by the entry for all fine-tunes of its model, such as `ft:gpt-4o-2024-08-06`.
  *
- * @param json What the file's JSON parses to.
- * @throws ValidationError naming model and field of a price that is not a non-negative finite number, and for models.dev's list
+ * Unknown fields are ignored, and so are the entry `sample_spec` and models that are not priced by token, call, image
+ * or search. A model priced by something else, such as the second, is ignored even if the list has zeros for its
+ * tokens.
+ *
+ * @param json The parsed JSON of the file.
+ * @throws ValidationError naming model and field of a price that is not a non-negative finite number, or is more than
+ *   9,000,000 USD; and if `json` is models.dev's list.
  * @see https://docs.litellm.ai/docs/proxy/custom_pricing
  */
 function fromLiteLLM(json: unknown): PriceCatalog {
@@ -53,14 +66,15 @@ function fromLiteLLM(json: unknown): PriceCatalog {
 }
 
 /**
- * A catalog of models.dev's `api.json`, in US dollars per million tokens.
+ * Makes a catalog from models.dev's `api.json`, in US dollars per million tokens.
  *
- * A model is found by its provider and id, such as `openai/gpt-4o`, and by its id alone where one provider has it or
- * `providers` says which goes first. Fields that are not known are passed over, as is a model without `cost`.
+ * A model is found by its provider and id, such as `openai/gpt-4o`. It is found by its id alone if only one provider
+ * has it, or if `providers` says which one goes first. Unknown fields and models without `cost` are ignored.
  *
- * @param json What the file's JSON parses to: providers by id, each with its `models` by id.
- * @throws ValidationError naming provider, model and field of a price that is not a non-negative finite number, and for a
- *   provider without `models`, as in LiteLLM's list
+ * @param json The parsed JSON of the file: providers by id, each with its `models` by id.
+ * @param options Which providers to take. Default: all.
+ * @throws ValidationError naming provider, model and field of a price that is not a non-negative finite number, or is
+ *   more than 9,000,000 USD; and for a provider that is missing or has no `models`, as in LiteLLM's list.
  * @see https://models.dev
  */
 function fromModelsDev(json: unknown, options: ModelsDevOptions = {}): PriceCatalog {
@@ -68,10 +82,10 @@ function fromModelsDev(json: unknown, options: ModelsDevOptions = {}): PriceCata
 }
 
 /**
- * A catalog with more names for what is in it. A name of the catalog's own goes before an alias.
+ * Adds names to a catalog. A name that the catalog has already goes before an alias.
  *
- * @param aliases The model that each name stands for, as the catalog knows it.
- * @throws ValidationError for an alias of a model that the catalog does not know
+ * @param aliases The model that each new name stands for, by a name the catalog knows.
+ * @throws ValidationError for an alias of a model that the catalog does not know.
  */
 function withAliases(catalog: PriceCatalog, aliases: Readonly<Record<string, string>>): PriceCatalog {
   const targets = fieldsOf(aliases, "aliases", "models by alias");
@@ -90,10 +104,11 @@ function withAliases(catalog: PriceCatalog, aliases: Readonly<Record<string, str
 }
 
 /**
- * All of the catalogs as one. Where several price a model, the last of them does.
+ * Joins catalogs into one. If several price a model, the last of them counts.
  *
- * A later catalog also replaces what an earlier one finds under another name: where LiteLLM's list has `openai/gpt-4o` for
- * its entry `gpt-4o`, a price for `gpt-4o` is the price of both. An entry of its own, such as `azure/gpt-4o`, keeps its price.
+ * A later catalog also overrides what an earlier one finds under another name: if LiteLLM's list has `openai/gpt-4o` as
+ * a name of its entry `gpt-4o`, a later price for `gpt-4o` is the price of both. An entry of its own, such as
+ * `azure/gpt-4o`, keeps its price.
  */
 function merge(...catalogs: readonly PriceCatalog[]): PriceCatalog {
   return {
@@ -109,10 +124,12 @@ function merge(...catalogs: readonly PriceCatalog[]): PriceCatalog {
 }
 
 /**
- * A catalog whose prices can be replaced while a gate uses it.
+ * Makes a catalog whose prices can be replaced while a gate uses it.
  *
- * A call that was reserved before keeps what was reserved, until it is settled: then it is charged by the prices of the
- * settle. What cannot be read as a catalog throws where it is made, and leaves the prices as they were.
+ * A call under way keeps what was reserved for it, and is charged at the prices in force when it is settled.
+ *
+ * @param catalog The catalog to begin with.
+ * @throws ValidationError if `catalog` has no `price` function.
  */
 function reloadable(catalog: PriceCatalog): ReloadablePrices {
   let current = checked(catalog);

@@ -12,24 +12,25 @@ import {
 } from "./price.js";
 import { mapRates, type Rates } from "./rates.js";
 
-/** The rates of one tier before all of a price have the same denominator. */
+/** The rates of one tier, before all rates of a price are given the same denominator. */
 interface DecimalTier {
   readonly aboveInputTokens: number;
   readonly rates: Rates<Decimal>;
 }
 
 /**
- * Compiles what a model costs.
+ * Compiles the price of a model.
  *
- * @param field What an error calls the input.
- * @throws ValidationError naming each field that is wrong or not known.
+ * @param input The price as a person writes it.
+ * @param field The name that an error gives the input. Default: `price`.
+ * @throws ValidationError naming each field that is wrong or unknown.
  */
 export function modelPrice(input: PriceInput, field = "price"): ModelPrice {
   return compile(parse(priceInputSchema, input, field));
 }
 
 /**
- * Compiles a price that its schema has passed.
+ * Compiles a price that its schema has accepted.
  *
  * @param entry The id under which the catalog has it.
  */
@@ -58,10 +59,10 @@ export function compile(input: PriceInput, entry?: string): ModelPrice {
 }
 
 /**
- * The tiers that several writers of prices make together. A later writer's price goes before an earlier one's, but any
- * price for the tier of a long prompt before those for all prompts.
+ * The tiers that result from several writers of prices. A later writer's price goes before an earlier one's, but any
+ * price for the tier of a long prompt goes before those for all prompts.
  *
- * @param above Goes before all of them, in every tier.
+ * @param above Prices that go before all of them, in every tier.
  */
 function tiersOf(
   writers: readonly RatesInput[],
@@ -86,7 +87,7 @@ function highestOf(tiers: readonly TierInput[], threshold: number): TierInput | 
   return passed.sort((a, b) => a.aboveInputTokens - b.aboveInputTokens).at(-1);
 }
 
-/** The prices of all writers together; where several wrote the same one, the last of them counts. */
+/** The prices of all writers together. If several wrote the same one, the last counts. */
 function lastWritten(...writers: readonly RatesInput[]): RatesInput {
   return Object.assign(
     {},
@@ -96,7 +97,7 @@ function lastWritten(...writers: readonly RatesInput[]): RatesInput {
   );
 }
 
-/** Nano-USD per token, thing and call: each price as it is written, else its default. */
+/** Nano-USD per token, item and call: each price as written, or else its default. */
 function nanoUsdRates(written: RatesInput): Rates<Decimal> {
   const input = written.inputUsdPerMillion ?? 0;
   const output = written.outputUsdPerMillion ?? 0;
@@ -119,7 +120,7 @@ function nanoUsdRates(written: RatesInput): Rates<Decimal> {
   };
 }
 
-/** A US dollar per million tokens is a thousand nano-USD per token. */
+/** One US dollar per million tokens is a thousand nano-USD per token. */
 function perToken(usdPerMillion: Usd): Decimal {
   return shifted(usdPerMillion, 3);
 }

@@ -3,34 +3,39 @@ import { isOffPeak } from "./off-peak.js";
 import type { ModelPrice, PriceTier, PriceTiers } from "./price.js";
 import type { Rates } from "./rates.js";
 
-/** The tokens and whatever else one call is charged for: non-negative safe integers. A count left out is 0. */
+/** The tokens and other items that one call is charged for: non-negative safe integers. A count left out is 0. */
 export interface TokenCounts extends Readonly<CallParts> {
-  /** The whole prompt: cached and cache-writing tokens included. Taken as the sum of its parts if those are more. */
+  /** The whole prompt, including cached and cache-writing tokens. If its parts add up to more, their sum counts. */
   readonly inputTokens: number;
-  /** Part of the input, as are the cache writes, audio and images; they do not overlap. */
+  /** The part of the input that was read from a cache. It does not overlap with cache writes, audio and images. */
   readonly cachedInputTokens?: number | undefined;
-  /** Reasoning, audio and images included. Taken as the sum of its parts if those are more. */
+  /** The whole output, including reasoning, audio and images. If its parts add up to more, their sum counts. */
   readonly outputTokens: number;
+  /** The part of the output that is reasoning. It does not overlap with audio and images. */
   readonly reasoningTokens?: number | undefined;
-  /** Epoch milliseconds, where a price depends on the time of the day. Without it, no hour is off-peak. */
+  /**
+   * When the call is made, in epoch milliseconds, for prices that depend on the time of day. Without it, no hour is
+   * off-peak.
+   */
   readonly at?: number | undefined;
 }
 
 /**
- * What one call costs, in nano-USD: exact, and rounded up once.
+ * Calculates what one call costs, in nano-USD: exactly, and rounded up once.
  *
- * More than a safe integer holds (9,007,199 USD) is `Number.MAX_SAFE_INTEGER`, which is above every limit.
+ * A cost above `Number.MAX_SAFE_INTEGER` (9,007,199 USD) is returned as that number, which is above every limit.
  */
 export function costNanoUsd(price: ModelPrice, tokens: TokenCounts): number {
   return cost(price, tiersFor(price, tokens), tokens, false);
 }
 
 /**
- * The most that a call of these tokens can cost, in nano-USD: at any time of the day, whatever part of its input is read from
- * a cache, and whatever part of its output is reasoning.
+ * Calculates the most that a call of these tokens can cost, in nano-USD: at any time of the day, whatever part of the
+ * input turns out to be read from a cache, and whatever part of the output turns out to be reasoning.
  *
- * What is audio or images is as much as the tokens say, since it costs more and the gateway can see it in the request. What is
- * written to a cache is that at most: where writes cost less than plain input, as with DeepSeek, none may come of it.
+ * Audio and images count as given: they cost more, and the gateway can see them in the request. Tokens announced as
+ * cache writes may turn out to be plain input, which some providers price higher (DeepSeek for one), so the dearer rate
+ * counts.
  */
 export function mostNanoUsd(price: ModelPrice, tokens: TokenCounts): number {
   const tiers = tiersFor(price, tokens);
@@ -39,7 +44,7 @@ export function mostNanoUsd(price: ModelPrice, tokens: TokenCounts): number {
   return Math.max(most, cost(price, price.offPeak.tiers, tokens, true));
 }
 
-/** OpenAI has renamed its tier `priority` to `fast` and takes either name. Anthropic has a tier named `fast` too. */
+/** OpenAI has renamed its tier `priority` to `fast` and accepts either name. Anthropic has a tier named `fast` too. */
 const FAST = "fast";
 const PRIORITY = "priority";
 
@@ -56,8 +61,8 @@ function tiersFor(
 }
 
 /**
- * @param most Whether tokens are priced at the most that they may turn out to cost: plain input as read from a cache, cache writes as
- *   plain input, output as reasoning, each where that is dearer
+ * @param most Whether each token is priced at the most it may turn out to cost: plain input as a cache read, a cache
+ *   write as plain input, output as reasoning, each if that is dearer.
  */
 function cost(price: ModelPrice, tiers: PriceTiers, tokens: TokenCounts, most: boolean): number {
   const cachedInput = tokens.cachedInputTokens ?? 0;
@@ -98,7 +103,7 @@ function cost(price: ModelPrice, tiers: PriceTiers, tokens: TokenCounts, most: b
     : exactCost(price, tier, tokens, most);
 }
 
-/** The highest tier that the prompt exceeds. */
+/** The highest tier whose threshold the prompt exceeds. */
 function tierOf(tiers: PriceTiers, promptTokens: number): PriceTier {
   let found = tiers[0];
   for (const tier of tiers) if (promptTokens > tier.aboveInputTokens) found = tier;
@@ -135,7 +140,7 @@ function exactCost(price: ModelPrice, tier: PriceTier, tokens: TokenCounts, most
   return cost <= Number.MAX_SAFE_INTEGER ? Number(cost) : Number.MAX_SAFE_INTEGER;
 }
 
-/** The parts at their rates, and what of the whole is left at its own. */
+/** The parts at their rates, and the rest of the whole at its own. */
 function exactSum(
   exact: Rates<bigint>,
   tokens: TokenCounts,
@@ -153,7 +158,7 @@ function exactSum(
   return rest > 0n ? sum + rest * rate : sum;
 }
 
-/** The rates that each part may turn out to have. */
+/** The dearest rate that each part may turn out to have. */
 function dearest(exact: Rates<bigint>): Rates<bigint> {
   const input = larger(exact.input, exact.cachedInput);
   return {

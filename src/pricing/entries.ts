@@ -39,9 +39,9 @@ const PARTS: readonly (readonly [part: Rate, whole: Rate])[] = [
 ];
 
 /**
- * The base rates without those of parts that cost the same as their whole. Lists write such a price twice there, but leave it out
- * where they price the whole anew, for long prompts or a service tier. In those, the part must cost what the whole then costs, and
- * not what was repeated in the base.
+ * The base rates without those of parts that cost the same as their whole. Lists write such a price twice there, but
+ * leave it out where they price the whole anew, for long prompts or a service tier. In those, the part must cost what
+ * the whole then costs, and not what was repeated in the base.
  */
 export function withoutRepeats(rates: RatesInput): RatesInput {
   const own = { ...rates };
@@ -52,10 +52,13 @@ export function withoutRepeats(rates: RatesInput): RatesInput {
 /** Fields by name of an object from outside, such as a list's JSON. Its own fields alone: `constructor` is no price. */
 export type Fields = ReadonlyMap<string, unknown>;
 
-/** @throws ValidationError naming `field` for anything but an object, and for a promise, which would be one without fields */
+/**
+ * @throws ValidationError naming `field` for anything but an object, and for a promise, which would be one without
+ *   fields
+ */
 export function fieldsOf(value: unknown, field: string, expected: string): Fields {
   if (value instanceof Promise) {
-    throw new ValidationError([{ field, expected: `${expected}; of a promise, its value` }]);
+    throw new ValidationError([{ field, expected: `${expected}; await it if it is a promise` }]);
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value))
     return new Map(Object.entries(value));
@@ -83,7 +86,10 @@ export function multiplied(price: string, times: Decimal): string {
   return `${decimal.digits * times.digits}e${-decimal.places - times.places}`;
 }
 
-/** A count of tokens; undefined for anything else, which is no error: a list may hold anything there, and no price depends on it. */
+/**
+ * A count of tokens; undefined for anything else, which is no error: a list may hold anything there, and no price
+ * depends on it.
+ */
 export function tokensOf(value: unknown): number | undefined {
   return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : undefined;
 }

@@ -4,10 +4,14 @@ import { fieldOf } from "./dialects/json.js";
 import { countTokens } from "./meters/text-count.js";
 import { characterCounter, type TokenCounter } from "./token-counter.js";
 
+/** Options of {@link estimateInputTokens}. */
 export interface InputEstimateOptions {
-  /** Counts the text; by characters by default. */
+  /** Counts the text of the request. Default: {@link characterCounter}. */
   readonly tokenCounter?: TokenCounter | undefined;
-  /** Tokens of an image, a sound or a file that is sent as data or by its address; 1,600 by default. */
+  /**
+   * Tokens to count for each image, sound or file, whether sent as data or by its address: a whole number from 0 to
+   * 1,000,000,000. Default: 1600.
+   */
   readonly mediaTokens?: number | undefined;
 }
 
@@ -22,22 +26,24 @@ const optionsSchema: z.ZodType<InputEstimateOptions> = schemaOf<InputEstimateOpt
   }),
 );
 
-/** About what Anthropic and OpenAI take for a large image: 1,568 and 1,105 tokens. */
+/** About what Anthropic and OpenAI count for a large image: 1,568 and 1,105 tokens. */
 const MEDIA_TOKENS = 1_600;
 
 /** What a chat format adds around each message: role and delimiters. OpenAI's cookbook counts 3 or 4. */
 const MESSAGE_TOKENS = 4;
 
-/** What of a request is read by the model, in all dialects. Tools and schemas are read as their JSON. */
+/**
+ * The fields of a request, in any dialect, that the model reads as text. Tools and schemas are counted as their JSON.
+ */
 const PROMPT_FIELDS = [
   ...["system", "instructions", "systemInstruction", "system_instruction", "prompt", "suffix"],
-  // Of embeddings and rankings.
+  // For embeddings and rankings.
   ...["query", "documents", "texts", "inputs", "images", "content", "requests"],
 ];
 const MESSAGE_FIELDS = ["messages", "input", "contents"];
 const JSON_FIELDS = ["tools", "functions", "toolConfig", "response_format", "text", "output_config"];
 
-/** Fields of a message that are not read, or say how to read it. */
+/** Fields of a message that the model does not read as text. */
 const UNREAD = new Set([
   "type",
   "role",
@@ -49,7 +55,7 @@ const UNREAD = new Set([
   "detail",
 ]);
 
-/** What a tool was called with, or has answered, as JSON of whatever form. */
+/** The arguments or the result of a tool call: JSON of any shape. */
 const STRUCTURED = new Set(["input", "args", "response"]);
 
 /** Fields whose value is an image, a sound or a file. */
@@ -58,7 +64,7 @@ const MEDIA = new Set([
   ...["image_file", "image_base64", "video_url"],
 ]);
 
-/** OpenAI's types of one image or file, however it is sent, and the fields that hold it or say where it is. */
+/** OpenAI's types of a single image or file, and the fields that contain it or say where it is. */
 const MEDIA_TYPES: ReadonlySet<unknown> = new Set(["input_image", "input_file", "image_generation_call"]);
 const MEDIA_FIELDS = new Set([
   "image_url",
@@ -71,14 +77,17 @@ const MEDIA_FIELDS = new Set([
 ]);
 
 /**
- * Estimates the input tokens of a request, for `usage.inputTokens`: OpenAI's chat completions, responses and embeddings,
- * Anthropic's messages, Gemini's `generateContent` and `embedContent`, Cohere's embeddings, rankings by a query.
+ * Estimates the input tokens of a request, for `usage.inputTokens`.
  *
- * It reads the text of the prompt, of the messages and of the tools. What the provider adds (a tool prompt, a
- * conversation that it keeps) is not in the request and not in the estimate. The settle corrects it either way.
+ * It understands OpenAI's chat completions, responses and embeddings, Anthropic's messages, Gemini's `generateContent`
+ * and `embedContent`, Cohere's embeddings, and rankings by a query. It counts the text of the prompt, the messages and
+ * the tools, four tokens per message, and `mediaTokens` for each image, sound or file. What the provider adds (a prompt
+ * for tools, a conversation that it stores) is not in the request and so not counted. The settle corrects the estimate.
  *
  * @param body The parsed body of the request, or its messages alone.
- * @throws ValidationError naming the option that is wrong
+ * @param options How to count text and media.
+ * @returns a whole number of tokens
+ * @throws ValidationError naming an option that is wrong
  */
 export function estimateInputTokens(body: unknown, options: InputEstimateOptions = {}): number {
   const { tokenCounter = characterCounter, mediaTokens = MEDIA_TOKENS } = parse(
@@ -101,17 +110,20 @@ export function estimateInputTokens(body: unknown, options: InputEstimateOptions
   return text + read.tokens + read.count * MESSAGE_TOKENS + read.media * mediaTokens;
 }
 
-/** Deeper than any request nests; what lies below is passed over, so that no request exhausts the stack. */
+/** Deeper than any real request. What is nested deeper is skipped, so that no request exhausts the stack. */
 const DEPTH_MAX = 64;
 
-/** What has been read of a request. */
+/** What has been read of a request so far. */
 class Reading {
   text = "";
   media = 0;
   count = 0;
-  /** Of text that came as tokens already. */
+  /** Input that came as token numbers already. */
   tokens = 0;
-  /** Whether a value was nested too deeply for `JSON.stringify`. Then it is not tried for any other: each try walks to the bottom. */
+  /**
+   * Whether a value was too deeply nested for `JSON.stringify`. If one was, it is not tried again: each try walks all
+   * the way down.
+   */
   #isTooDeep = false;
 
   add(text: string): void {
@@ -156,7 +168,7 @@ class Reading {
   }
 }
 
-/** Prompts and what is to be embedded may come as the numbers of their tokens. */
+/** Prompts and texts to embed may be given as the numbers of their tokens. */
 function isTokens(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "number");
 }

@@ -9,7 +9,10 @@ const KINDS = [
   [/^text-completion-openai$/, "openai"],
 ] as const;
 
-/** What finds an entry of LiteLLM's list besides its id: its aliases, and all of its names with the provider before them, as called and as listed. */
+/**
+ * What finds an entry of LiteLLM's list besides its id: its aliases, and all of its names with the provider before
+ * them, as called and as listed.
+ */
 export function namesOf(id: string, fields: Fields): string[] {
   const aliases = itemsOf(fields.get("aliases")).filter((alias) => typeof alias === "string");
   const provider = fields.get("litellm_provider");
@@ -19,7 +22,10 @@ export function namesOf(id: string, fields: Fields): string[] {
   return [...aliases, ...[id, ...aliases].flatMap((name) => providers.map((before) => `${before}/${name}`))];
 }
 
-/** The id for all fine-tunes of a model: OpenAI's names have org, name and id after it, as `ft:gpt-4o-2024-08-06:acme::8Xx2`. */
+/**
+ * The id for all fine-tunes of a model: OpenAI's names have org, name and id after it, as
+ * `ft:gpt-4o-2024-08-06:acme::8Xx2`.
+ */
 export function fineTuned(model: string): string | undefined {
   return /^((?:openai\/)?ft:[^:]+):/.exec(model)?.[1];
 }

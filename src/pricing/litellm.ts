@@ -112,7 +112,10 @@ function hasOtherPrice(fields: Fields): boolean {
   );
 }
 
-/** The prices of plain input and output. Where an entry has none, for it is about audio or images, text costs what the dearer of these do. */
+/**
+ * The prices of plain input and output. Where an entry has none, for it is about audio or images, text costs what the
+ * dearer of these do.
+ */
 function wholes(rates: RatesInput): {
   inputUsdPerMillion: string | number;
   outputUsdPerMillion: string | number;
@@ -240,7 +243,10 @@ function ratesAlone({ aboveInputTokens: _, ...rates }: TierInput): RatesInput {
   return rates;
 }
 
-/** The price of a search. It has three, by how much of the web is put into the context: the medium one is the providers' default. */
+/**
+ * The price of a search. It has three, by how much of the web is put into the context: the medium one is the providers'
+ * default.
+ */
 function searchPrice(value: unknown, path: string): string | undefined {
   if (value === undefined) return undefined;
   const field = `${path}.search_context_cost_per_query`;
@@ -284,7 +290,10 @@ function windowsOf(fields: Fields): OffPeakWindow[] {
   }));
 }
 
-/** A weekday as 1 to 7, from that number or the first letters of its name. 0 for anything else, which the schema of prices refuses. */
+/**
+ * A weekday as 1 to 7, from that number or the first letters of its name. 0 for anything else, which the schema of
+ * prices refuses.
+ */
 function weekdayOf(day: unknown): number {
   if (typeof day === "number") return day;
   return WEEKDAYS.indexOf(String(day).trim().toLowerCase().slice(0, 3)) + 1;

@@ -12,10 +12,10 @@ import {
 } from "./entries.js";
 import type { PriceInput, RatesInput, TierInput } from "./price.js";
 
+/** Options of `priceCatalog.fromModelsDev`. */
 export interface ModelsDevOptions {
   /**
-   * The providers to take, by their ids of models.dev; all by default. Where several have a model, the first of them is
-   * found by the model's id alone.
+   * The ids of the providers to take. Default: all. If several have the same model, its id alone finds the first one's.
    */
   readonly providers?: readonly string[] | undefined;
 }
@@ -26,7 +26,7 @@ const optionsSchema: z.ZodType<ModelsDevOptions> = schemaOf<ModelsDevOptions>()(
   }),
 );
 
-/** What models.dev calls a price per million tokens, and what it is called here. */
+/** The names of prices per million tokens at models.dev, and here. */
 const RATES = new Map<string, keyof RatesInput>([
   ["input", "inputUsdPerMillion"],
   ["output", "outputUsdPerMillion"],
@@ -37,13 +37,13 @@ const RATES = new Map<string, keyof RatesInput>([
   ["output_audio", "audioOutputUsdPerMillion"],
 ]);
 
-/** The older form of a tier. */
+/** The threshold of the older form of a tier, `context_over_200k`. */
 const CONTEXT_OVER_200K = 200_000;
 
 /**
- * The entries of models.dev's list.
+ * Reads the entries of models.dev's list.
  *
- * @throws ValidationError naming provider, model and field of what is wrong, and a provider that is not there
+ * @throws ValidationError naming provider, model and field of what is wrong, or a provider that is missing
  */
 export function modelsDevEntries(json: unknown, options: ModelsDevOptions): Entry[] {
   const { providers } = parse(optionsSchema, options, "options");
@@ -99,7 +99,7 @@ function ratesOf(cost: Fields, path: string): RatesInput {
   return rates;
 }
 
-/** `tiers`, each above a size of the context; where there are none, `context_over_200k`. Tiers of another kind are passed over. */
+/** The `tiers` above a context size, or else `context_over_200k`. Tiers of another kind are ignored. */
 function tiersOf(cost: Fields, path: string): TierInput[] {
   const list = cost.get("tiers");
   if (list === undefined) {

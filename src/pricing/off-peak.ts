@@ -2,18 +2,22 @@ import { Temporal } from "temporal-polyfill";
 import * as z from "zod";
 import { timeZoneSchema } from "../model/time-zone.js";
 
-/** Hours of the day at which a provider charges less. */
+/** Hours of the day during which a provider charges less. */
 export interface OffPeakWindow {
-  /** `"16:30-00:30"`, in UTC: the start within it, the end not. It may go over midnight; from a time to itself is all day. */
+  /**
+   * Hours in UTC, such as `"16:30-00:30"`, including the start but not the end. They may go past midnight. From a time
+   * to the same time is the whole day.
+   */
   hoursUtc: string;
-  /** 1 is Monday, 7 is Sunday. Default: every day. */
+  /** The days on which the hours apply, from 1 for Monday to 7 for Sunday. Default: every day. */
   weekdays?: readonly number[] | undefined;
 }
 
-/** When a provider charges less. */
+/** When a provider charges less: during any of the windows. */
 export interface OffPeakHours {
+  /** The windows. The lower price applies during any of them. */
   windows: readonly OffPeakWindow[];
-  /** The time zone in which the weekdays are meant. Default: UTC. */
+  /** The IANA time zone in which the weekdays are meant. Default: `UTC`. */
   weekdayTimeZone?: string | undefined;
 }
 

@@ -4,20 +4,23 @@ import { recordOf } from "../model/validation.js";
 import { type OffPeakHours, offPeakHoursFields } from "./off-peak.js";
 import type { Rates } from "./rates.js";
 
-/** US dollars, 0 to 9,000,000, with at most 40 decimals: a number, taken by its shortest decimal text, or a decimal string. */
+/**
+ * US dollars, 0 to 9,000,000, with at most 40 decimals: a decimal string, or a number taken by its shortest decimal
+ * text.
+ */
 export type Usd = number | string;
 
-/** What the tokens of a call cost, as a person writes it. `PerMillion` is per million tokens. */
+/** The rates of a model, as a person writes them. `PerMillion` means per million tokens. */
 export interface RatesInput {
   /** Input tokens that are neither read from nor written to a cache. */
   inputUsdPerMillion?: Usd | undefined;
-  /** Output tokens not spent on reasoning. */
+  /** Output tokens that are not spent on reasoning. */
   outputUsdPerMillion?: Usd | undefined;
   /** Input tokens read from a cache. Default: the input price. */
   cachedInputUsdPerMillion?: Usd | undefined;
-  /** Input tokens written to a short-lived cache. Default: the input price. */
+  /** Input tokens written to a short-lived cache (minutes). Default: the input price. */
   cacheWriteUsdPerMillion?: Usd | undefined;
-  /** Input tokens written to a cache of an hour. Default: the price of a short-lived cache write. */
+  /** Input tokens written to a cache for an hour. Default: the price of a short-lived cache write. */
   cacheWrite1hUsdPerMillion?: Usd | undefined;
   /** Input tokens that are audio. Default: the input price. */
   audioInputUsdPerMillion?: Usd | undefined;
@@ -31,71 +34,75 @@ export interface RatesInput {
   imageOutputUsdPerMillion?: Usd | undefined;
   /** Charged once per call. Default: 0. */
   usdPerRequest?: Usd | undefined;
-  /** An image sent, where images are not charged by their tokens. Default: 0. */
+  /** Each image sent, if images are not charged by their tokens. Default: 0. */
   usdPerInputImage?: Usd | undefined;
-  /** An image made, where images are not charged by their tokens. Default: 0. */
+  /** Each image made, if images are not charged by their tokens. Default: 0. */
   usdPerOutputImage?: Usd | undefined;
-  /** A search of the web. Default: 0. */
+  /** Each web search. Default: 0. */
   usdPerSearch?: Usd | undefined;
 }
 
-/** Prices for a long prompt. A price left out is the one written for the base; where neither is written, the default. */
+/** Prices for long prompts. A price that is left out is that of the base; if the base has none either, its default. */
 export interface TierInput extends RatesInput {
-  /** The tier prices the whole call when the prompt, cached tokens included, is longer than this. */
+  /** The tier prices the whole call if the prompt, cached tokens included, is longer than this number of tokens. */
   aboveInputTokens: number;
 }
 
-/** Prices of a service tier. What is left out is as it is without the tier: of the tier of a long prompt first. */
+/**
+ * Prices of a service tier. A price that is left out is the one without the service tier, first from the tier for long
+ * prompts.
+ */
 export interface ServiceTierInput extends RatesInput {
+  /** Prices for long prompts in this service tier. */
   tiers?: readonly TierInput[] | undefined;
 }
 
-/** Prices in the hours at which the provider charges less, over those of every tier. What is left out stays. */
+/** Prices during the hours when the provider charges less. They override those of every tier; prices left out stay. */
 export interface OffPeakInput extends RatesInput, OffPeakHours {}
 
-/** What a model costs, as a person writes it. */
+/** What a model costs, as a person writes it. An unknown field is an error. */
 export interface PriceInput extends RatesInput {
   inputUsdPerMillion: Usd;
   outputUsdPerMillion: Usd;
-  /** In any order; the highest that the prompt exceeds applies. */
+  /** Prices for long prompts, in any order. The highest threshold that the prompt exceeds applies. */
   tiers?: readonly TierInput[] | undefined;
-  /** By the provider's name of the service tier, such as `batch`, `flex` and `priority`. */
+  /** Prices by service tier, under the provider's name for it, such as `batch`, `flex` or `priority`. */
   serviceTiers?: Readonly<Record<string, ServiceTierInput>> | undefined;
-  /** For calls without a service tier that has prices of its own. */
+  /** Prices at certain hours. They do not apply to a call whose service tier has prices of its own. */
   offPeak?: OffPeakInput | undefined;
-  /** The most tokens the model answers with. */
+  /** The most tokens that the model can answer with: a whole number, at least 1. The estimator `modelMax` uses it. */
   maxOutputTokens?: number | undefined;
 }
 
-/** The rates of one tier, in parts of a nano-USD: {@link ModelPrice.denominator} says how small. */
+/** The rates of one tier, in fractions of a nano-USD: see {@link ModelPrice.denominator}. */
 export interface PriceTier {
-  /** -1 for the base, which every prompt exceeds. */
+  /** The tier applies to prompts longer than this. -1 for the base, which every prompt exceeds. */
   readonly aboveInputTokens: number;
   /** INVARIANT: equal to `exact` where that is a safe integer, and above every safe integer where it is not. */
   readonly rates: Rates<number>;
   readonly exact: Rates<bigint>;
 }
 
-/** Ascending in `aboveInputTokens`; the first is the base. */
+/** The tiers in ascending order of `aboveInputTokens`. The first is the base. */
 export type PriceTiers = readonly [PriceTier, ...PriceTier[]];
 
-/** What a model costs, compiled by {@link modelPrice}; {@link costNanoUsd} reads it. */
+/** The compiled price of a model, made by {@link modelPrice} and read by {@link costNanoUsd}. */
 export interface ModelPrice {
-  /** The id of the entry of the catalog that this price is written in, whatever name found it. */
+  /** The id of the catalog's entry that has this price, whatever name found it. */
   readonly entry?: string;
   readonly tiers: PriceTiers;
-  /** By service tier, where that has prices of its own. */
+  /** The tiers of each service tier that has prices of its own. */
   readonly serviceTiers?: ReadonlyMap<string, PriceTiers>;
   readonly offPeak?: { readonly hours: OffPeakHours; readonly tiers: PriceTiers };
-  /** Rates divided by this are nano-USD: a power of ten. */
+  /** A power of ten. Rates divided by it are nano-USD. */
   readonly denominator: number;
   readonly exactDenominator: bigint;
   readonly maxOutputTokens?: number;
 }
 
 /**
- * Keeps rates and denominators below 1e60, where `Number` of them is finite. Shortest texts of prices that went
- * through a division or two have some 25 decimals.
+ * Keeps rates and denominators below 1e60, within the range of a double. The shortest text of a price that went through
+ * a division or two has about 25 decimals.
  */
 const MAX_PRICE_DECIMALS = 40;
 
@@ -133,7 +140,7 @@ const tiers = z
   )
   .optional();
 
-/** {@link PriceInput}; a field it does not know is refused. */
+/** The zod schema of {@link PriceInput}. A field it does not know is an error. */
 export const priceInputSchema: z.ZodType<PriceInput, PriceInput> = z.strictObject({
   ...ratesFields,
   inputUsdPerMillion: price,

@@ -1,4 +1,4 @@
-/** Something for each kind of token, and for each other thing that is charged. */
+/** One value for each kind of token and for each other item that is charged. */
 export interface Rates<T> {
   readonly input: T;
   readonly cachedInput: T;
@@ -10,9 +10,9 @@ export interface Rates<T> {
   readonly reasoning: T;
   readonly audioOutput: T;
   readonly imageOutput: T;
-  /** For one image sent. */
+  /** Per image sent. */
   readonly inputImages: T;
-  /** For one image made. */
+  /** Per image made. */
   readonly outputImages: T;
   readonly searches: T;
   readonly request: T;

@@ -1,9 +1,9 @@
 import type { Timers } from "./timers.js";
 
-/** Before any moment of a clock. */
+/** Earlier than any moment of a clock. */
 export const NOW = Number.NEGATIVE_INFINITY;
 
-/** Rings at the earliest of the moments that it is asked for, once for all of them. */
+/** Rings at the earliest of the moments that it was set to, once for all of them. */
 export class Alarm {
   readonly #timers: Timers;
   readonly #ring: () => void;
@@ -15,14 +15,16 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Rings at a moment, or before. Never within this call: what is asked for in one turn of the process rings once. */
+  /**
+   * Rings at a moment or earlier. Never within this call, so that everything set in one turn of the process rings once.
+   */
   by(at: number): void {
     if (at >= this.#at) return;
     this.stop();
     const ms = at - this.#timers.now();
     this.#at = ms > 0 ? at : NOW;
     const ring = () => {
-      if (this.#at === Number.POSITIVE_INFINITY) return; // stopped
+      if (this.#at === Number.POSITIVE_INFINITY) return; // Stopped.
       this.stop();
       this.#ring();
     };
@@ -30,7 +32,7 @@ export class Alarm {
     else queueMicrotask(ring);
   }
 
-  /** Does not ring, unless it is asked again. */
+  /** Cancels the alarm until it is set again. */
   stop(): void {
     this.#stopTimer?.();
     this.#stopTimer = undefined;

@@ -8,27 +8,27 @@ export interface Call {
   readonly key: KeyRef;
   readonly usage: Usage;
   readonly priority: number;
-  /** Of two calls, the one with the lower number came first. */
+  /** The order of arrival: a lower number came first. */
   readonly order: number;
   readonly arrivedAt: number;
   /** The last moment at which it may still wait. */
   readonly deadlineAt: number;
-  /** When the gate is to be asked; not before. */
+  /** When to ask the gate next, and not before. */
   askAt: number;
   /** INVARIANT: it becomes `done` once, with its one answer. */
   state: "arrived" | "waiting" | "asking" | "done";
-  /** What the gate has last said. */
+  /** What the gate said last. */
   refusal?: Refused;
   /** The name of the limit that it was short of then. */
   short?: string | undefined;
-  /** The limits from which it takes something, by name, as far as the gate has told. */
+  /** The names of the limits that it counts against, as far as the gate has said. */
   charged?: readonly string[];
   /** The call of another key that it waits behind. */
   heldBy?: Call | undefined;
-  /** Those that wait behind it. */
+  /** The calls that wait behind it. */
   holds?: Set<Call> | undefined;
   stopTimer?: () => void;
-  /** Gives the answer, and forgets the signal. */
+  /** Gives the answer, and stops listening to the signal. */
   readonly finish: (answer: Answer) => void;
 }
 

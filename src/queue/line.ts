@@ -3,20 +3,20 @@ import { PRIORITIES, Turns } from "./turns.js";
 import { WaitingCalls } from "./waiting-calls.js";
 
 /**
- * The line of one key. Bottleneck gives the turn to the best priority that somebody waits with, and the first of that
- * priority is the head: the one call of the line that the gate is asked about. The turn lasts while the head waits, and
- * ends when nobody of its priority waits any more, or somebody of a better one does.
+ * The line of one key. Bottleneck gives the turn to the best priority with which somebody waits, and the first call of
+ * that priority is the head: the one call of the line about which the gate is asked. The turn lasts while the head
+ * waits. It ends when nobody of its priority waits any more, or somebody of a better one does.
  */
 export class Line {
-  /** The key, as the queue tells keys apart. */
+  /** The name by which the queue distinguishes keys. */
   readonly name: string;
   readonly waiting = new WaitingCalls();
   readonly #turns = new Turns();
   readonly #hooks: LineHooks;
-  /** Priorities that have asked for a turn and not got it yet: one request for each, however many wait. */
+  /** The priorities that have asked for a turn and not yet got it: one request each, however many calls wait. */
   readonly #requested = new Set<number>();
   #turn: { readonly priority: number; readonly end: () => void } | undefined;
-  /** Who was the first when the line was last arranged. */
+  /** The first call when the line was last arranged. */
   #before: Call | undefined;
 
   constructor(name: string, hooks: LineHooks) {
@@ -24,7 +24,7 @@ export class Line {
     this.#hooks = hooks;
   }
 
-  /** The call that is to be asked about; none while bottleneck has not given the turn. */
+  /** The call to ask about. None while bottleneck has not given the turn. */
   get head(): Call | undefined {
     return this.#turn && this.waiting.of(this.#turn.priority)[0];
   }
@@ -44,7 +44,7 @@ export class Line {
     if (this.waiting.remove(call)) this.arrange();
   }
 
-  /** Sees to it that the turn is where it belongs. An answer that is under way is waited for. */
+  /** Moves the turn to where it belongs. An answer under way is waited for. */
   arrange(): void {
     const { best } = this.waiting;
     if (this.#turn !== undefined && this.#turn.priority !== best && this.head?.state !== "asking") {
@@ -76,10 +76,10 @@ export class Line {
 }
 
 export interface LineHooks {
-  /** A line has a head again. */
+  /** Called when a line has a head again. */
   readonly onTurn: (line: Line) => void;
-  /** The call that was its first is not any more: it is gone, or was passed. */
+  /** Called when the first call of the line is not first any more: it is gone, or was overtaken. */
   readonly onNext: (line: Line, before: Call) => void;
-  /** Its turns cannot be given any more. */
+  /** Called when turns cannot be given any more. */
   readonly onBroken: (line: Line, error: unknown) => void;
 }

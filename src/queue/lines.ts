@@ -2,9 +2,11 @@ import type { KeyRef } from "../gate/chain/key-resolver.js";
 import type { Call } from "./call.js";
 import { Line, type LineHooks } from "./line.js";
 
-/** The calls that wait, in the lines of their keys. Iterates over the lines: the one that was served longest ago comes first. */
+/**
+ * The calls that wait, in the lines of their keys. Iteration is over lines, the one that was served longest ago first.
+ */
 export class Lines {
-  /** INVARIANT: a line is in here exactly while somebody waits in it. */
+  /** INVARIANT: a line is in here if and only if somebody waits in it. */
   readonly #byName = new Map<string, Line>();
   readonly #byCall = new Map<Call, Line>();
   readonly #hooks: LineHooks;
@@ -31,7 +33,7 @@ export class Lines {
     return this.#byName.has(nameOf(key));
   }
 
-  /** The line that a call waits in. */
+  /** The line in which a call waits. */
   of(call: Call): Line | undefined {
     return this.#byCall.get(call);
   }
@@ -48,7 +50,11 @@ export class Lines {
     line.add(call);
   }
 
-  /** Takes a call out of the line that it waits in, and returns that; undefined where it waits in none. */
+  /**
+   * Takes a call out of the line in which it waits.
+   *
+   * @returns that line, or `undefined` if it waits in none
+   */
   remove(call: Call): Line | undefined {
     const line = this.of(call);
     if (line === undefined) return undefined;
@@ -58,14 +64,14 @@ export class Lines {
     return line;
   }
 
-  /** For a line that was served: the others come first now. */
+  /** Puts a line that was served after all others. */
   putLast(line: Line): void {
     if (this.#byName.delete(line.name)) this.#byName.set(line.name, line);
   }
 
   /**
-   * The call whose place another one may take: a less urgent call of its own key, or the last one of the key with the most
-   * calls, where its own has at least two fewer, so that a noisy key cannot keep the others out.
+   * The call whose place another one may take: a less urgent call of its own key, or the last one of the key with the
+   * most calls if its own key has at least two fewer. So a noisy key cannot keep the others out.
    */
   lastBehind(call: Call): Call | undefined {
     const own = this.#byName.get(nameOf(call.key))?.waiting;
@@ -79,7 +85,7 @@ export class Lines {
   }
 }
 
-/** A token and an id are told apart; which key a token is of, only the gate knows. */
+/** A token and an id are different names: only the gate knows which key a token belongs to. */
 function nameOf(key: KeyRef): string {
   return typeof key === "string" ? `token ${key}` : `id ${Object(key).keyId}`;
 }

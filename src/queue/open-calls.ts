@@ -1,6 +1,6 @@
 import type { Reservation } from "../gate/call/reservation.js";
 
-/** The calls of one queue that are under way: being asked about, or admitted and not yet settled. */
+/** The calls of one queue that are under way: those being asked about, and those admitted and not yet settled. */
 export class OpenCalls {
   readonly #max: number;
   #asking = 0;
@@ -15,7 +15,7 @@ export class OpenCalls {
     return this.#asking + this.#open.size;
   }
 
-  /** Whether one more may be asked about. */
+  /** Whether the gate may be asked about one more. */
   get hasRoom(): boolean {
     return this.size < this.#max;
   }
@@ -28,7 +28,7 @@ export class OpenCalls {
     this.#asking--;
   }
 
-  /** Notes an admitted call. Its end by itself is told in the time of the queue, which may not be that of the gate. */
+  /** Notes an admitted call. Its end by itself is converted to the queue's clock, which may not be the gate's. */
   open({ id, reservedAt, expiresAt }: Reservation, now: number): void {
     this.#open.set(id, now + Math.max(0, expiresAt - reservedAt));
   }
@@ -40,7 +40,7 @@ export class OpenCalls {
   /** Forgets those that have ended by themselves. */
   expire(now: number): void {
     for (const [id, endsAt] of this.#open) {
-      if (endsAt > now) break; // in the order of their admission, and so nearly of their end
+      if (endsAt > now) break; // In the order of their admission, and so nearly of their end.
       this.#open.delete(id);
     }
   }

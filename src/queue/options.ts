@@ -8,36 +8,38 @@ import { aFunction, having, parse, wholeNumber } from "../model/validation.js";
 import { systemTimers, type Timers } from "./timers.js";
 import { PRIORITIES } from "./turns.js";
 
-/** What decides who waits, and for how long. */
+/** Options of {@link createQueue}: who may wait, and for how long. */
 export interface QueueOptions {
   /**
-   * How long a call may wait for room, in milliseconds, from 1 to 2,147,483,647; 30,000 by default. The gate's own answer
-   * comes on top: while it is being asked, it alone decides.
+   * How long a call may wait for room, in milliseconds from 1 to 2,147,483,647. Default: 30,000. The time that the gate
+   * takes to answer comes on top: while it is being asked, its answer decides.
    */
   readonly maxWaitMs?: number | undefined;
-  /** Calls that may wait at once, over all keys, from 1 to 1,000,000; 1,000 by default. */
+  /** The most calls that may wait at once, over all keys: 1 to 1,000,000. Default: 1,000. */
   readonly maxQueued?: number | undefined;
-  /** Calls admitted through this queue that may be unsettled at once, from 1 to 1,000,000; any number by default. */
+  /** The most calls admitted through this queue that may be unsettled at once: 1 to 1,000,000. Default: no limit. */
   readonly maxInFlight?: number | undefined;
   /**
-   * The priority of a call that does not say its own: a whole number from 0, which goes first, to 9; 5 by default. It
-   * orders the calls of one key; between keys, those take turns.
+   * Returns the priority of a call that does not give its own: a whole number from 0, which goes first, to 9. Default:
+   * 5.
+   *
+   * Priorities order the calls of one key. The keys themselves take turns.
    */
   readonly priority?: ((key: KeyRef, usage: Usage) => number) | undefined;
   /**
-   * How often, in milliseconds, the gate is asked again about a call that waits for a slot of an in-flight limit, which
-   * another process may free; from 1 to 2,147,483,647, 1,000 by default. A slot that this gate frees is seen at once.
+   * How often the gate is asked again about a call that waits for a slot of an in-flight limit, which another process
+   * may free, in milliseconds from 1 to 2,147,483,647. Default: 1,000. A slot that this gate frees is noticed at once.
    */
   readonly pollMs?: number | undefined;
-  /** The time to wait by, for tests; that of the machine by default. */
+  /** The time to wait by, for tests. Default: {@link systemTimers}. */
   readonly timers?: Timers | undefined;
 }
 
-/** What one call says of itself. */
+/** Options of a single call. */
 export interface WaitOptions {
-  /** Leaves the queue when it is aborted. */
+  /** Aborting it takes the call out of the queue. */
   readonly signal?: AbortSignal | undefined;
-  /** From 0, which goes first, to 9. */
+  /** A whole number from 0, which goes first, to 9. Default: what `QueueOptions.priority` returns. */
   readonly priority?: number | undefined;
 }
 
@@ -74,7 +76,7 @@ const DEFAULT_PRIORITY = 5;
 
 const gateSchema = having<QueuedGate>("admit", "check", "release", "on");
 
-/** @throws ValidationError where it is none that a queue can stand before */
+/** @throws ValidationError if a queue cannot stand in front of it */
 export function gateFrom(gate: QueuedGate): QueuedGate {
   return parse(gateSchema, gate, "gate");
 }
@@ -105,8 +107,8 @@ export function waitOf(
 }
 
 /**
- * What a call asks the gate, read at once: the gate is asked more than once, and the caller may change its own meanwhile. A key that is
- * wrong is left to the gate to refuse.
+ * What a call asks the gate, read at once: the gate is asked more than once, and the caller may change its objects
+ * meanwhile. A wrong key is left to the gate to refuse.
  *
  * @throws ValidationError naming what is wrong with the usage
  */

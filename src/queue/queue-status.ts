@@ -1,9 +1,9 @@
 /** How full a queue is. */
 export interface QueueStatus {
-  /** Calls that wait. */
+  /** How many calls wait. */
   readonly waiting: number;
-  /** Keys whose calls wait. */
+  /** How many keys have calls that wait. */
   readonly keys: number;
-  /** How long the call has waited that has waited longest, in milliseconds; 0 where none waits. */
+  /** How long the oldest of these calls has waited, in milliseconds. 0 if none waits. */
   readonly longestWaitMs: number;
 }

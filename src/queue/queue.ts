@@ -6,31 +6,40 @@ import type { QueueEvents } from "./events.js";
 import { gateFrom, type QueuedGate, type QueueOptions, settingsFrom, type WaitOptions } from "./options.js";
 import type { QueueStatus } from "./queue-status.js";
 
-/** Waits where the gate refuses only for now. Made by {@link createQueue}. */
+/** Waits when the gate refuses only for now. Made by {@link createQueue}. */
 export interface Queue {
   /**
-   * The answer of `gate.admit`, waited for while waiting helps. A refusal is the gate's own; or `queue_full`, or
-   * `queue_timeout` where there was no room within `maxWaitMs`. If the gate is being asked just then, its answer decides.
+   * Asks the gate to admit a call, and waits as long as waiting can help.
    *
-   * @throws what the gate throws; ClosedError once the queue is closed; the signal's reason once it is aborted
+   * A refusal is the gate's own, or `queue_full`, or `queue_timeout` if there was no room within `maxWaitMs`. If the
+   * gate is being asked at that moment, its answer decides.
+   *
+   * @param key the client's token, or the id of a key
+   * @param usage what the call is about to use
+   * @throws what the gate throws
+   * @throws ValidationError naming the field or option that is wrong
+   * @throws ClosedError once the queue is closed
+   * @throws the signal's reason once the signal is aborted
    */
   admit(key: KeyRef, usage: Usage, options?: WaitOptions): Promise<Admission>;
+  /** How full the queue is now. */
   status(): QueueStatus;
   /**
-   * Adds a listener; the returned function removes it.
+   * Adds a listener.
    *
-   * @throws ValidationError where there is no such event
+   * @returns a function that removes the listener
+   * @throws ValidationError if there is no such event, or the listener is not a function
    */
   on<E extends keyof QueueEvents>(event: E, listener: (event: QueueEvents[E]) => void): () => void;
   /**
-   * Rejects every call that waits with ClosedError, and resolves once what was being reserved for one of them is given
-   * back, but for calls with a `requestId`: another call may have their reservation. The gate stays open.
+   * Rejects every waiting call with ClosedError, and waits until reservations being made for them are given back. Those
+   * of calls with a `requestId` are not given back, since another call may have them. The gate stays open.
    */
   close(): Promise<void>;
 }
 
 /**
- * Makes a queue before a gate, for callers who would rather wait than be refused.
+ * Makes a queue in front of a gate, for callers who would rather wait than be refused.
  *
  * @throws ValidationError naming the option that is wrong
  */

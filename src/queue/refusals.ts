@@ -5,8 +5,8 @@ import type { Admission } from "../gate/call/admission.js";
 import type { Reservation } from "../gate/call/reservation.js";
 
 /**
- * A refusal of the queue, with the limits and the wait of the gate's last refusal, where there is one. A wait for slots in flight
- * is left out: it is the time to their TTL, and they are usually free long before.
+ * A refusal of the queue, with the limits and the wait of the gate's last refusal, if there was one. A wait for
+ * in-flight slots is left out: it is the time until they expire, and they are usually free long before.
  */
 export function queueRefusal(reason: "queue_full" | "queue_timeout", refusal: Refused | undefined): Refused {
   const plain = plainRefusal(reason);
@@ -21,19 +21,19 @@ export function queueRefusal(reason: "queue_full" | "queue_timeout", refusal: Re
   };
 }
 
-/** The limits that a reservation was charged to, by name. */
+/** The names of the limits that a reservation was charged to. */
 export function limitsOf({ charges }: Reservation): Set<string> {
   return new Set(charges.limits.map(nameOf));
 }
 
-/** The name that readings of a limit have too. */
+/** The name that readings of the limit have as well. */
 function nameOf({ scope, scopeId, meter, window, perModel }: Limit): string {
   return limitName({ scope, scopeId, meter, window: window.name, perModel });
 }
 
 /**
- * The limits that a call takes something from, by name: a limit stops no amount of zero. A refusal does not say which those
- * are, so of a call that was never let through it is all that apply to it.
+ * The names of the limits that a call takes something from, since a limit never refuses zero. A refusal does not say
+ * which those are, so for a call that was never let through it is every limit that applies.
  */
 export function chargedBy(answer: Admission): string[] {
   if (!answer.admitted) return answer.limits.map(limitName);
@@ -41,7 +41,7 @@ export function chargedBy(answer: Admission): string[] {
   return limits.flatMap((limit, i) => ((amounts[i] ?? 0) > 0 ? [nameOf(limit)] : []));
 }
 
-/** The limit that a refusal names, by its name. */
+/** The name of the limit that a refusal names. */
 export function shortOf(refusal: Refused): string | undefined {
   return refusal.limit && limitName(refusal.limit);
 }

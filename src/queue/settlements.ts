@@ -1,16 +1,16 @@
 import type { Reservation } from "../gate/call/reservation.js";
 
-/** One settle; a chain of all those after it hangs on it, for as long as somebody remembers it. */
+/** One settle. It links to all those after it, for as long as somebody remembers it. */
 export interface Settled {
   readonly reservation?: Reservation;
   next?: Settled;
 }
 
-/** What a gate settles, as far back as somebody remembers. */
+/** The settles of a gate, as far back as somebody remembers one. */
 export class Settlements {
   #latest: Settled = {};
 
-  /** The latest: to be remembered by whoever wants to know what came after it. */
+  /** The latest settle. Whoever wants to know what came after it remembers it. */
   get latest(): Settled {
     return this.#latest;
   }
@@ -22,7 +22,7 @@ export class Settlements {
   }
 }
 
-/** Whether any of those that were settled after one is such. */
+/** Whether any settle after a given one matches. */
 export function isAnySince(settled: Settled, isSuch: (reservation: Reservation) => boolean): boolean {
   for (let one = settled.next; one !== undefined; one = one.next) {
     if (one.reservation && isSuch(one.reservation)) return true;

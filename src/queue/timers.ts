@@ -1,14 +1,14 @@
 import { MS_MAX } from "../model/milliseconds.js";
 
-/** Tells the time and calls back after some of it. The queue waits by nothing else, but for the turns of bottleneck. */
+/** Tells the time and calls back later. Except for bottleneck's turns, a queue waits by nothing else. */
 export interface Timers {
-  /** Milliseconds from any beginning that never run backwards. */
+  /** Milliseconds since any fixed moment. They never run backwards. */
   now(): number;
-  /** Calls `run` after milliseconds; the returned function takes it back. */
+  /** Calls `run` after some milliseconds. The returned function cancels that. */
   after(ms: number, run: () => void): () => void;
 }
 
-/** The time of this machine, by the clock that nobody sets back. */
+/** The timers of this machine, on the clock that nobody can set back. */
 export const systemTimers: Timers = {
   now: () => performance.now(),
   after(ms, run) {

@@ -1,7 +1,7 @@
 import type { Call } from "./call.js";
 import { PRIORITIES } from "./turns.js";
 
-/** The waiting calls of one key, by priority, and within one by arrival. */
+/** The waiting calls of one key, by priority and then by arrival. */
 export class WaitingCalls {
   readonly #byPriority: Call[][] = Array.from({ length: PRIORITIES }, () => []);
   #size = 0;
@@ -11,7 +11,10 @@ export class WaitingCalls {
     return this.#size;
   }
 
-  /** Puts a call where it belongs: one that was asked at the gate first may come later than those that were not. */
+  /**
+   * Puts a call where it belongs. One about which the gate was asked first may be added later than those that arrived
+   * after it.
+   */
   add(call: Call): void {
     const calls = this.of(call.priority);
     let place = calls.length;
@@ -21,7 +24,11 @@ export class WaitingCalls {
     this.#best = Math.min(this.#best ?? call.priority, call.priority);
   }
 
-  /** Takes a call out; false where it is not there. */
+  /**
+   * Takes a call out.
+   *
+   * @returns false if it is not there
+   */
   remove(call: Call): boolean {
     const calls = this.of(call.priority);
     const place = calls.indexOf(call);
@@ -32,14 +39,14 @@ export class WaitingCalls {
     return true;
   }
 
-  /** Those of one priority, the first to come first. */
+  /** The calls of one priority in the order of arrival. */
   of(priority: number): Call[] {
     const calls = this.#byPriority[priority];
     if (calls === undefined) throw new RangeError("a priority is a whole number from 0 to 9");
     return calls;
   }
 
-  /** The best priority that somebody waits with. Known at any moment: every sweep asks every line. */
+  /** The best priority with which somebody waits. Always known, since every sweep asks every line. */
   get best(): number | undefined {
     return this.#best;
   }
@@ -49,12 +56,12 @@ export class WaitingCalls {
     return found < 0 ? undefined : found;
   }
 
-  /** Whose turn comes last. */
+  /** The call whose turn comes last. */
   get last(): Call | undefined {
     return this.#byPriority.findLast((calls) => calls.length > 0)?.at(-1);
   }
 
-  /** All of them, the first to be admitted first. */
+  /** All of them, in the order in which they will be admitted. */
   all(): Call[] {
     return this.#byPriority.flat();
   }

@@ -14,8 +14,8 @@ type Row = Readonly<Record<string, unknown>>;
 /**
  * A connection with its statements prepared once.
  *
- * Rows are always fetched to the end: a statement that is left in the middle keeps its read lock, and libsql goes on with
- * it where a new one was meant.
+ * Rows are always fetched to the end: a statement that is left in the middle keeps its read lock, and libsql goes on
+ * with it where a new one was meant.
  */
 export class Connection {
   readonly #database: SqliteDatabase;

@@ -1,19 +1,19 @@
 import * as z from "zod";
 import { parse } from "../model/validation.js";
 
-/** What is bound to a `?` of a statement. */
+/** A value bound to a `?` of a statement. */
 export type SqliteValue = string | number | null;
 
 /**
- * The part of a prepared statement that node:sqlite and better-sqlite3 have in common, as far as it is used. Nothing but
- * a {@link SqliteValue} is bound; TypeScript before 6 reads of better-sqlite3's types that it binds no null.
+ * The part of a prepared statement that node:sqlite and better-sqlite3 have in common. Only a {@link SqliteValue} is
+ * ever bound. (TypeScript before 6 infers from better-sqlite3's types that `null` cannot be bound, hence `unknown`.)
  */
 export interface SqliteStatement {
   run(...values: unknown[]): unknown;
   all(...values: unknown[]): unknown[];
 }
 
-/** A connection of the caller's: a `DatabaseSync` of node:sqlite (Node 22.13 and later) or one of better-sqlite3. */
+/** A connection: a `DatabaseSync` of node:sqlite (Node 22.13 or later) or a `Database` of better-sqlite3. */
 export interface SqliteDatabase {
   exec(sql: string): unknown;
   prepare(sql: string): SqliteStatement;
@@ -26,9 +26,9 @@ const optionsSchema = z.strictObject({
 });
 
 /**
- * The connection of an adapter's options.
+ * The connection in an adapter's options.
  *
- * @throws ValidationError for what is no connection, and for options that there are not
+ * @throws ValidationError if it is not a connection, or for an unknown option
  */
 export function databaseOf(options: { readonly database: SqliteDatabase }): SqliteDatabase {
   return parse(optionsSchema, options ?? {}, "options").database;

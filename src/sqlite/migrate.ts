@@ -2,13 +2,13 @@ import { ConflictError } from "../model/errors.js";
 import type { Connection } from "./connection.js";
 
 /**
- * Brings the tables of one part to what this version needs, each step once, whoever comes first.
+ * Brings the tables of one part to what this version needs. Each step is taken once, by whichever process comes first.
  *
- * Which steps were taken is kept in a table and not in `PRAGMA user_version`: the file is the caller's, who may count
- * steps of their own there, and the parts advance apart.
+ * The steps taken are recorded in a table rather than in `PRAGMA user_version`: the file is the caller's, who may count
+ * steps of their own there, and the parts advance separately.
  *
- * @param steps SQL that is never changed once it was published; what is new is a further step
- * @throws ConflictError where a later version of the package has been at the file
+ * @param steps SQL that is never changed once published; a change is a further step
+ * @throws ConflictError if a later version of the package has migrated the file
  */
 export function migrate(
   connection: Connection,

@@ -8,7 +8,7 @@ import type { Change } from "./storage.js";
  * What every adapter checks of a commit before it writes: that each record fits its kind and its change, and that no
  * record is changed twice.
  *
- * @throws ValidationError
+ * @throws ValidationError if that is not so
  */
 export function checkChanges(changes: readonly Change[]): void {
   const seen = new Set<string>();
@@ -37,7 +37,10 @@ export function checkWhere(kind: RecordKind, where: object): void {
   }
 }
 
-/** The error of a change that came too late. What exists under a taken id is not told: it may be somebody else's. */
+/**
+ * The error for a change that came too late. It does not say what exists under a taken id, which may be somebody
+ * else's.
+ */
 export function staleVersion(
   kind: RecordKind,
   id: string,
@@ -50,7 +53,7 @@ export function staleVersion(
   return new ConflictError(`${name} ${state}, not at version ${expectedVersion}`);
 }
 
-/** The error of a value that another record has. The value is left out: it may be a hash. */
+/** The error for a value that another record has. It leaves out the value, which may be a hash. */
 export function takenValue(kind: RecordKind, fields: readonly string[]): ConflictError {
   return new ConflictError(`another ${kind} has the same ${fields.join(" and ")}`);
 }

@@ -6,13 +6,16 @@ type StringField<K extends RecordKind> = {
   string;
 
 interface Indexes<K extends RecordKind> {
-  /** Fields that `find` takes. */
+  /** The fields by which `find` can search. */
   readonly fields: readonly StringField<K>[];
-  /** Fields whose values together belong to one record. One that lacks a value is outside, as NULL is in SQL. */
+  /**
+   * The fields whose combined values may occur only once. A record without a value for one of them is exempt, like NULL
+   * in SQL.
+   */
   readonly unique: readonly (readonly StringField<K>[])[];
 }
 
-/** What every adapter indexes, by kind. `id` is unique in any case. */
+/** What every adapter indexes, by kind of record. `id` is always unique as well. */
 export const INDEXES = {
   org: { fields: ["orgId"], unique: [] },
   orgMember: { fields: ["orgId", "userId", "role"], unique: [["orgId", "userId"]] },
@@ -41,4 +44,5 @@ export const INDEXES = {
   },
 } as const satisfies { readonly [K in RecordKind]: Indexes<K> };
 
+/** The fields of a kind of record by which `find` can search. */
 export type IndexedField<K extends RecordKind> = (typeof INDEXES)[K]["fields"][number];

@@ -3,7 +3,7 @@ import { checkChanges, checkWhere, staleVersion, takenValue } from "./checks.js"
 import { INDEXES } from "./indexes.js";
 import type { Change, Changed, Page, Storage, Where } from "./storage.js";
 
-/** Ids that are sorted when somebody looks, not on every write. */
+/** A set of ids that is sorted when it is read rather than on every write. */
 class IdSet {
   readonly #ids = new Set<string>();
   #sorted: readonly string[] | undefined;
@@ -30,7 +30,7 @@ class IdSet {
 
 const NO_IDS = new IdSet();
 
-/** The records of one kind, with an index for each of its indexed fields. */
+/** The records of one kind, with an index for each indexed field. */
 class Table<K extends RecordKind> {
   readonly #kind: K;
   readonly #records = new Map<string, Records[K]>();
@@ -98,7 +98,7 @@ class Table<K extends RecordKind> {
     }
   }
 
-  /** The unique values of a record, each with the fields that it is about. */
+  /** The unique values of a record, each with the fields they come from. */
   uniqueValues(
     record: Records[K],
   ): { readonly fields: readonly string[]; readonly where: Where<K>; readonly name: string }[] {
@@ -112,7 +112,7 @@ class Table<K extends RecordKind> {
   }
 }
 
-/** Index of the first id that is beyond `after`. */
+/** The index of the first id after `after`. */
 function firstAfter(ids: readonly string[], after: string): number {
   let low = 0;
   let high = ids.length;
@@ -127,9 +127,9 @@ function firstAfter(ids: readonly string[], after: string): number {
 type Tables = { readonly [K in RecordKind]: Table<K> };
 
 /**
- * Records in the memory of this process: the default, and what tests use. Several gates may share one.
+ * Makes a storage in the memory of this process: the default, and useful in tests. Several gates may share one.
  *
- * Each commit runs to its end without a pause, so it is atomic by itself.
+ * Each commit runs to its end without a pause, so it is atomic.
  */
 export function memoryStorage(): Storage {
   // Sound: each kind is paired with a table of that kind.
@@ -165,7 +165,7 @@ export function memoryStorage(): Storage {
   };
 }
 
-/** @throws ConflictError where a change does not fit what is stored, or the result would break uniqueness */
+/** @throws ConflictError if a change does not fit what is stored, or the result would break uniqueness */
 function checkState(tables: Tables, changes: readonly Change[]): void {
   const changing = new Set(changes.map(({ kind, id }) => JSON.stringify([kind, id])));
   const claimed = new Set<string>();

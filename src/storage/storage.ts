@@ -1,30 +1,30 @@
 import type { RecordKind, Records } from "../model/records.js";
 import type { IndexedField } from "./indexes.js";
 
-/** One write: makes, replaces or deletes a record. */
+/** One write, which creates, replaces or deletes a record. */
 export type Change = {
   readonly [K in RecordKind]: {
     readonly kind: K;
     readonly id: string;
-    /** The version that the record has now; 0 where there must be none. */
+    /** The version of the record as it is now. 0 if it must not exist. */
     readonly expectedVersion: number;
-    /** The record from now on, its version one above `expectedVersion`; undefined deletes it. */
+    /** The new record, with a version one above `expectedVersion`. `undefined` deletes it. */
     readonly record: Records[K] | undefined;
   };
 }[RecordKind];
 
-/** Equal values of indexed fields, all of which must hold. None: every record of the kind. */
+/** Values that indexed fields must have, all of them. Empty: every record of the kind. */
 export type Where<K extends RecordKind> = { readonly [F in IndexedField<K>]?: string };
 
-/** A part of a result that is sorted by id. */
+/** The part of a sorted result to return. */
 export interface Page {
-  /** Only ids beyond this one; it need not exist any more. */
+  /** Only ids after this one. The record need not exist any more. */
   readonly after?: string | undefined;
-  /** At most so many; all of them without it. */
+  /** The most records to return. Default: all. */
   readonly limit?: number | undefined;
 }
 
-/** What a commit has touched. */
+/** A record that a commit has changed. */
 export interface Changed {
   readonly kind: RecordKind;
   readonly id: string;
@@ -32,34 +32,40 @@ export interface Changed {
 }
 
 /**
- * Records at rest.
+ * Keeps records at rest.
  *
- * What is handed in or out belongs to whoever holds it: changing it changes nothing that is stored. Every adapter
- * passes `storageConformance` of `tollgate/testing`, which says the rest.
+ * What is passed in or returned belongs to whoever holds it: changing it changes nothing that is stored. The suite
+ * `storageConformance` of `tollgate/testing` defines the rest.
  */
 export interface Storage {
-  /** The record of a kind with an id, or undefined. Ids are unique within their kind, over all orgs. */
+  /**
+   * Reads the record of a kind with an id. Ids are unique within their kind, across all orgs.
+   *
+   * @returns the record, or `undefined` if there is none
+   */
   get<K extends RecordKind>(kind: K, id: string): Promise<Records[K] | undefined>;
   /**
-   * The records that match, sorted by id. An adapter may choose the order of ids, as long as it is total and the same
-   * for every page, so that pages neither lose nor repeat a record that exists all the while.
+   * Finds the records that match, sorted by id. An adapter may choose the order of ids, as long as it is total and the
+   * same for every page, so that pages neither skip nor repeat a record that exists throughout.
    *
    * @throws ValidationError for a field that is not indexed
    */
   find<K extends RecordKind>(kind: K, where: Where<K>, page?: Page): Promise<Records[K][]>;
   /**
-   * Makes all the changes, or none.
+   * Makes all changes or none.
    *
-   * @throws ConflictError naming both versions where one is stale, or where an id or a unique field is taken
-   * @throws ValidationError for a record that does not fit its kind, and for two changes of one record
+   * @throws ConflictError naming both versions if one is stale, or if an id or a unique value is taken
+   * @throws ValidationError for a record that does not fit its kind, or two changes of one record
    */
   commit(changes: readonly Change[]): Promise<void>;
   /**
-   * Tells of every commit, those of other processes too; the returned function stops it.
+   * Calls `listener` after every commit, including those of other processes.
    *
-   * @param missed told where commits of other processes may have gone untold, such as after a connection was lost: all
-   *   that is remembered of what is stored may be out of date
+   * @param missed called when commits of other processes may have been missed, as after a lost connection. Everything
+   *   remembered of what is stored may then be out of date.
+   * @returns a function that stops watching
    */
   watch?(listener: (changed: readonly Changed[]) => void, missed?: () => void): () => void;
+  /** Closes what the storage has opened itself. A client that the caller gave it stays open. */
   close(): Promise<void>;
 }

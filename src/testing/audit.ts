@@ -9,24 +9,27 @@ type Settled = Extract<ReplayStep, { kind: "settlement" }>;
 
 /** What an {@link Audit} found. */
 export interface AuditReport {
-  /** How often the count of an enforced limit was held against its max. */
+  /** How often the count of an enforced limit was compared with its max. */
   readonly checks: number;
-  /** Enforced limits that were checked. */
+  /** How many enforced limits were checked. */
   readonly limits: number;
-  /** How often a settle passed an enforced limit and said so. */
+  /** How often a settle exceeded an enforced limit and said so. */
   readonly overdrafts: number;
-  /** What must not be: an enforced limit passed by an admission, or by a settle that did not say so. */
+  /**
+   * What must never happen: an enforced limit exceeded by an admission, or by a settle that did not say so. At most
+   * 100.
+   */
   readonly violations: readonly string[];
 }
 
-/** Only so many are told: after the first, the rest is seldom news. */
+/** More are not kept: after the first, the others are seldom news. */
 const VIOLATIONS_MAX = 100;
 
 /**
- * Checks a replay from its log alone, with exact sums and none of the counters' code: at each admission no enforced limit
- * is above its max, and each settle that puts one there names it as an overdraft.
+ * Checks a replay from its steps alone, with exact sums and none of the counters' code. At each admission no enforced
+ * limit may be above its max, and each settle that exceeds one must name it as an overdraft.
  *
- * Give its `observe` to `replay` as `onStep`.
+ * Pass its `observe` to `replay` as `onStep`.
  */
 export class Audit {
   readonly #sums = new Map<string, ExactSum>();
@@ -35,13 +38,15 @@ export class Audit {
   #checks = 0;
   #overdrafts = 0;
 
+  /** Checks one step. Pass it to {@link replay} as `onStep`. */
   readonly observe = (step: ReplayStep): void => {
     if (step.kind === "settlement") this.#settled(step);
-    // A repeated request has the reservation of an earlier one: nothing more was charged.
+    // A repeated request has the reservation of an earlier one, and nothing more was charged.
     else if (step.admission.admitted && !step.admission.replayed)
       this.#admitted(step.at, step.admission.reservation);
   };
 
+  /** What was found so far. */
   report(): AuditReport {
     return {
       checks: this.#checks,
@@ -105,7 +110,9 @@ interface Entry {
   amount: number;
 }
 
-/** A sum over the entries of the last `lengthMs`, the moment itself included; corrected while they last. */
+/**
+ * The sum of the entries of the last `lengthMs`, including the present moment. Entries are corrected while they last.
+ */
 class ExactSum {
   readonly #lengthMs: number;
   readonly #entries: Entry[] = [];
@@ -123,7 +130,7 @@ class ExactSum {
     this.#append(entry);
   }
 
-  /** A refund is of the moment of the admission, a surcharge of that of the settle. */
+  /** A refund counts at the moment of the admission, a surcharge at that of the settle. */
   correct(id: string, at: number, delta: number): void {
     const entry = this.#open.get(id);
     this.#open.delete(id);
@@ -152,13 +159,13 @@ class ExactSum {
   }
 }
 
-/** How long an amount counts, in milliseconds; a slot, unless it is settled, as long as its reservation lives. */
+/** How long an amount counts, in milliseconds. A slot that is not settled counts as long as its reservation lives. */
 function reachMs({ window }: Limit, { reservedAt, expiresAt }: Reservation): number {
   if (window.kind === "inFlight") return expiresAt - reservedAt;
   return window.kind === "sliding" ? window.lengthMs : Number.POSITIVE_INFINITY;
 }
 
-/** What a call came to on a limit's meter; a settled call holds no slot. */
+/** What a call was charged on a limit's meter. A settled call holds no slot. */
 function actualOf({ meter, countByok }: Limit, { byok }: Reservation, charged: Charged): number {
   switch (meter) {
     case "cost":

@@ -8,7 +8,7 @@ import { type ReplayOptions, type ReplaySetup, replay } from "./replay.js";
 import type { CallerResult, LimitResult, ReplayResult } from "./replay-result.js";
 import type { TraceCall } from "./trace.js";
 
-/** What a call was answered. */
+/** How a call was answered. */
 export type CallAnswer =
   | { readonly admitted: true }
   | {
@@ -16,15 +16,15 @@ export type CallAnswer =
       readonly reason: RefusalReason;
       /** Names the scope, the limit, what was used and the max. */
       readonly message: string;
-      /** Milliseconds after which it would have passed; absent where waiting does not help. */
+      /** Milliseconds after which it would have passed. Absent if waiting does not help. */
       readonly retryAfterMs?: number;
     };
 
-/** A call that one setup admits and the other refuses, or that the two refuse for different reasons. */
+/** A call that one setup admits and the other refuses, or that both refuse for different reasons. */
 export interface CallChange {
-  /** Its place in the trace, the first call being 0. */
+  /** Its position in the trace. The first call is 0. */
   readonly index: number;
-  /** Its arrival, in epoch milliseconds. */
+  /** When it arrived, in epoch milliseconds. */
   readonly at: number;
   /** The name of its caller. */
   readonly caller: string;
@@ -32,53 +32,59 @@ export interface CallChange {
   readonly after: CallAnswer;
 }
 
-/** What became of the calls of one caller in each setup. */
+/** How the calls of one caller fared in each setup. */
 export interface CallerComparison {
   readonly name: string;
   readonly before: CallerResult;
   readonly after: CallerResult;
-  /** Calls of this caller that only the second setup admits, and that only the first does. */
+  /** Calls of this caller that only the second setup admits. */
   readonly gained: number;
+  /** Calls of this caller that only the first setup admits. */
   readonly lost: number;
-  /** What the second setup costs more than the first, in nano-USD, and the same in dollars; negative where it is less. */
+  /** How much more the second setup costs, in nano-USD. Negative if it costs less. */
   readonly costNanoUsd: number;
+  /** The same in US dollars. */
   readonly usd: number;
 }
 
-/** What one limit did in each setup; absent where a setup has no such limit. Its max may differ. */
+/** What one limit did in each setup. A side is absent if that setup has no such limit. The maxes may differ. */
 export interface LimitComparison {
   readonly before?: LimitResult;
   readonly after?: LimitResult;
 }
 
-/** What two setups make of one trace. Plain data. */
+/** How two setups answered the same trace. Plain data. */
 export interface ReplayComparison {
   readonly before: ReplayResult;
   readonly after: ReplayResult;
-  /** Calls that only the second setup admits, and that only the first does. */
+  /** Calls that only the second setup admits. */
   readonly gained: number;
+  /** Calls that only the first setup admits. */
   readonly lost: number;
-  /** What the second setup costs more than the first, in nano-USD, and the same in dollars; negative where it is less. */
+  /** How much more the second setup costs, in nano-USD. Negative if it costs less. */
   readonly costNanoUsd: number;
+  /** The same in US dollars. */
   readonly usd: number;
   /** In the order of the trace. */
   readonly changes: readonly CallChange[];
   /** In the order of the first setup. */
   readonly callers: readonly CallerComparison[];
-  /** Those of either setup, in the order org, project, member, key. */
+  /** The limits of either setup, in the order org, project, member, key. */
   readonly limits: readonly LimitComparison[];
 }
 
 /**
- * Replays a trace against two setups and says what differs: "what would this limit have refused last week?"
+ * Replays a trace against two setups and reports what differs: "what would this limit have refused last week?"
  *
- * Not only the calls that a new limit refuses change: what it keeps out leaves room in the limits above, for others.
+ * More may change than the calls that a new limit refuses: what it keeps out leaves room for others in the limits
+ * above.
  *
- * @param before as it is, with a gate of its own
- * @param after as it might be; the callers are the same, and make the same calls
+ * @param before the setup as it is, with a gate of its own
+ * @param after the setup as it might be, with the same callers making the same calls
+ * @param trace in the order of arrival, as {@link parseTrace} and {@link generateTrace} return it
  * @param options for both replays
- * @throws ValidationError where both setups have one gate, the callers' names differ, or a call has two callers; and what
- *   {@link replay} throws
+ * @throws ValidationError if both setups have the same gate, the callers' names differ, or a call has two callers
+ * @throws what {@link replay} throws
  */
 export async function compareReplays<C extends TraceCall>(
   before: ReplaySetup<C>,
@@ -106,7 +112,7 @@ export async function compareReplays<C extends TraceCall>(
   };
 }
 
-/** One answer for each call of the trace, in its order. */
+/** One answer for each call of the trace, in order. */
 interface Answered {
   readonly at: number;
   readonly caller: string;
@@ -137,7 +143,7 @@ function changesOf(before: readonly Answered[], after: readonly Answered[]): Cal
   });
 }
 
-/** Whether both are refused for the same reason, by the same limit where one is named. */
+/** Whether both are refused for the same reason and, if a limit is named, by the same limit. */
 function isSameRefusal(a: Admission, b: Admission): boolean {
   if (a.admitted || b.admitted || a.reason !== b.reason) return false;
   return a.limit === undefined || b.limit === undefined ? a.limit === b.limit : isSameLimit(a.limit, b.limit);
@@ -178,7 +184,7 @@ function limitsOf(before: ReplayResult, after: ReplayResult): LimitComparison[] 
   return [...found.values()].sort((a, b) => rank(a) - rank(b));
 }
 
-/** Names a limit over all callers. The max may be what the two setups differ in. */
+/** A name for a limit among those of all callers. It leaves out the max, in which the two setups may differ. */
 function idOf({ orgId, projectId, reading }: LimitResult): string {
   return JSON.stringify([orgId, projectId, limitName(reading)]);
 }

@@ -4,14 +4,14 @@ import { usdOf } from "../model/money.js";
 import type { CallAnswer, LimitComparison, ReplayComparison } from "./compare-replays.js";
 import type { LimitResult } from "./replay-result.js";
 
-/** So many calls are told one by one, if no other number is given. */
+/** How many calls are listed by default. */
 const CALLS_SHOWN = 10;
 
 /**
- * Renders a comparison as Markdown, for a person or a pull request: the sums, then each caller, each limit that refused
+ * Renders a comparison as Markdown, for people or a pull request: the sums, each caller, each limit that refused
  * something or differs, and the first calls whose answer changed.
  *
- * @param callsShown how many of those calls, 10 by default
+ * @param callsShown how many of those calls to list. Default: 10.
  */
 export function comparisonToMarkdown(comparison: ReplayComparison, callsShown = CALLS_SHOWN): string {
   return [sumsOf(comparison), callersOf(comparison), limitsOf(comparison), callsOf(comparison, callsShown)]
@@ -100,7 +100,7 @@ function nameOf(reading: LimitReading | undefined): string {
   return `${scope} ${scopeId}: ${meter}, ${window}${perModel === undefined ? "" : `, ${perModel}`}`;
 }
 
-/** The max of a limit as it was written, and whether it only watches. */
+/** The max of a limit as it was written, and whether the limit is in shadow mode. */
 function maxOf(limit: LimitResult | undefined): string {
   if (limit === undefined) return "none";
   const { meter, max, mode } = limit.reading;
@@ -115,7 +115,7 @@ function count(many: number, what: string): string {
   return `${many} ${what}${many === 1 ? "" : "s"}`;
 }
 
-/** Dollars to a hundredth of a cent: more is noise for a person. */
+/** US dollars rounded to a hundredth of a cent; more is noise for people. */
 function money(usd: number): string {
   return String(Math.round(usd * 10_000) / 10_000);
 }
@@ -124,7 +124,7 @@ function signed(usd: number): string {
   return usd > 0 ? `+${money(usd)}` : money(usd);
 }
 
-/** Rows under their heads, all but the first `texts` columns to the right; nothing where there are no rows. */
+/** Rows under their heads, with all but the first `texts` columns aligned right. Nothing if there are no rows. */
 function table(
   heads: readonly string[],
   rows: readonly (readonly (string | number)[])[],

@@ -4,28 +4,29 @@ import type { KeyChain } from "../model/chain.js";
 import { ValidationError } from "../model/errors.js";
 import type { Principal } from "../policy/principal.js";
 
-/** A {@link Directory} of what a test says, with a token for each key. */
+/** A {@link Directory} of the chains and people that a test gives it, with a token for each key. */
 export interface TestDirectory extends Required<Pick<Directory, "key" | "principal" | "scope">> {
   /**
-   * The token of a key, as a client would send it. It begins with `sk-tg-`, as the gate's `keyPrefix` does by default.
+   * The token of a key, as a client would send it. It begins with `sk-tg-`, the default `keyPrefix` of a gate.
    *
-   * @throws ValidationError where there is no such key
+   * @throws ValidationError if there is no such key
    */
   tokenOf(keyId: string): string;
   /**
-   * Adds chains and people, or puts them in the place of what was said of the same key or person.
+   * Adds chains and people, replacing what was known of the same key or person.
    *
-   * A gate sees a changed chain when the one that it keeps is older than its `cache.maxAgeMs`, 30 seconds by default:
-   * move its clock on by that.
+   * A gate notices a changed chain once its cached one is older than `cache.maxAgeMs` (30 seconds by default): advance
+   * its clock by that much.
    */
   put(...known: readonly (KeyChain | Principal)[]): void;
 }
 
 /**
- * A directory of key chains and people, for a gate in a test: `createGate({ directory: directoryOf(aKeyChain()) })`.
+ * Makes a directory of key chains and people, for a gate in a test:
+ * `createGate({ directory: directoryOf(aKeyChain()) })`.
  *
- * The active holder of a key is an org member, and a project member wherever they hold one; say it otherwise by giving
- * the person, such as `anOwner({ userId: "pam" })`.
+ * The active holder of a key is an org member, and a project member wherever they hold a key. To make them anything
+ * else, pass the person too, such as `anOwner({ userId: "pam" })`.
  */
 export function directoryOf(...known: readonly (KeyChain | Principal)[]): TestDirectory {
   const chains = new Map<string, KeyChain>();

@@ -5,7 +5,9 @@ interface Entry<T> {
   readonly value: T;
 }
 
-/** What is to happen when, the earliest first; what is due at the same moment in the order it was added. A binary heap. */
+/**
+ * What is to happen when, the earliest first; what is due at the same moment in the order it was added. A binary heap.
+ */
 export class EventQueue<T> {
   readonly #heap: Entry<T>[] = [];
   #added = 0;

@@ -9,24 +9,27 @@ import {
 import { type Random, seededRandom } from "./random.js";
 import type { TraceCall } from "./trace.js";
 
+/** Options of {@link generateTrace}. */
 export interface GenerateOptions {
-  /** The same seed makes the same trace; 1 by default. */
+  /** The same seed makes the same trace. A whole number. Default: 1. */
   readonly seed?: number | undefined;
-  /** Start of the first minute, in epoch milliseconds; 2026-01-14 09:00 UTC, a Wednesday, by default. */
+  /** The start of the first minute, in epoch milliseconds. Default: 2026-01-14 09:00 UTC, a Wednesday. */
   readonly startsAt?: number | undefined;
-  /** Length in milliseconds, over which the hour's wave is stretched; an hour by default. */
+  /**
+   * The length of the trace in milliseconds, above 0, over which the shape of the hour is stretched. Default: an hour.
+   */
   readonly durationMs?: number | undefined;
-  /** How much busier than the real hour: 1, some 19,700 calls in an hour, by default. */
+  /** How much busier than the real hour it is, above 0. Default: 1, about 19,700 calls in an hour. */
   readonly load?: number | undefined;
 }
 
 const MINUTE_MS = 60_000;
 
 /**
- * Makes up traffic with the shape of a real hour of conversations: its wave of calls per minute, its burstiness, and
- * its tokens, longer answers to prompts of middle length included.
+ * Generates traffic with the shape of a real hour of conversations: its calls per minute, its burstiness, and its
+ * tokens, including longer answers to prompts of middle length.
  *
- * @throws ValidationError naming the option that is no number, or not above zero where it has to be
+ * @throws ValidationError naming the option that is out of range
  */
 export function generateTrace(options: GenerateOptions = {}): TraceCall[] {
   const seed = checked(options.seed ?? 1, "options.seed", Number.isSafeInteger, "a whole number");

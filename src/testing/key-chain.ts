@@ -2,39 +2,39 @@ import { type KeyChain, keyChainSchema } from "../model/chain.js";
 import { parse } from "../model/validation.js";
 import { A_PROJECT, AN_ORG } from "./policy/builders.js";
 
-/** The key of whatever chain is built without saying which. */
+/** The id of the key that {@link aKeyChain} builds by default. */
 export const A_KEY = "key";
 
-/** The holder of whatever key is built without saying whose: the one that `aProjectMember()` builds. */
+/** The default holder of a key: the one that `aProjectMember()` builds. */
 const A_HOLDER = "pam";
 
-/** What may be said of a chain that is built; the rest is made up. */
+/** The parts of a chain that a test cares about. The rest has defaults. */
 export interface ChainParts {
   readonly org?: Partial<KeyChain["org"]>;
   readonly project?: Partial<KeyChain["project"]>;
-  /** The holder as a member of the project: limits here are the member's. */
+  /** The holder as a member of the project. Limits here are the member's. */
   readonly holder?: Partial<KeyChain["holder"]>;
   readonly key?: Partial<KeyChain["key"]>;
 }
 
-/** An active org without limits: `acme`, if no other id is given. */
+/** Builds an active org without limits. Default id: `acme`. */
 export function anOrg(org: Partial<KeyChain["org"]> = {}): KeyChain["org"] {
   return aKeyChain({ org }).org;
 }
 
-/** An active project without limits in which every model may be called: `web`, if no other id is given. */
+/** Builds an active project without limits in which every model may be called. Default id: `web`. */
 export function aProject(project: Partial<KeyChain["project"]> = {}): KeyChain["project"] {
   return aKeyChain({ project }).project;
 }
 
 /**
- * The chain of an active key: what a directory says about it, its holder, its project and its org.
+ * Builds the chain of an active key: what a directory says about it, its holder, its project and its org.
  *
- * Not to be confused with `aKey`, which is a key as somebody who asks `authorize`. The ids are those of the other
- * builders: the holder `pam`, in the project `web` of the org `acme`.
+ * (`aKey` is something else: a key as a principal, who asks `authorize`.) The ids are those of the other builders: the
+ * holder `pam`, in the project `web` of the org `acme`.
  *
  * @param parts what matters to the test, such as `{ key: { limits: { rpm: 2 } }, project: { models: ["openai/*"] } }`
- * @throws ValidationError naming the field, where the parts make no chain that a gate would take
+ * @throws ValidationError naming the field if a gate would not accept the chain
  */
 export function aKeyChain({ org, project, holder, key }: ChainParts = {}): KeyChain {
   return parse(keyChainSchema, {

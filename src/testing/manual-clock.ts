@@ -5,21 +5,33 @@ import { ValidationError } from "../model/errors.js";
 export class ManualClock implements Clock {
   #now: number;
 
-  /** @param now epoch milliseconds */
+  /**
+   * @param now epoch milliseconds. Default: 0.
+   * @throws ValidationError if `now` is not finite
+   */
   constructor(now = 0) {
     this.#now = finite(now, "now");
   }
 
+  /** The present, in epoch milliseconds. */
   now(): number {
     return this.#now;
   }
 
-  /** Moves to a moment in epoch milliseconds. It may be an earlier one: clocks of machines are set back, too. */
+  /**
+   * Sets the time, in epoch milliseconds. It may be earlier than before: real clocks are set back too.
+   *
+   * @throws ValidationError if `now` is not finite
+   */
   set(now: number): void {
     this.#now = finite(now, "now");
   }
 
-  /** Moves on by milliseconds, or back where they are negative. */
+  /**
+   * Moves on by some milliseconds, or back if they are negative.
+   *
+   * @throws ValidationError if `ms` is not finite
+   */
   advance(ms: number): void {
     this.#now += finite(ms, "ms");
   }

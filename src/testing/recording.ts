@@ -1,17 +1,17 @@
 import { GATE_EVENTS, type GateEvents } from "../gate/events/events.js";
 import type { Gate } from "../gate/gate.js";
 
-/** An event that a gate told, with its name. */
+/** An event that a gate emitted, with its name. */
 export type RecordedEvent = {
   readonly [E in keyof GateEvents]: { readonly name: E; readonly event: GateEvents[E] };
 }[keyof GateEvents];
 
-/** Keeps what a gate tells its listeners, in order. */
+/** The events of a gate, in order. */
 export interface EventRecording {
   readonly events: readonly RecordedEvent[];
-  /** The events of one name. */
+  /** The events with one name. */
   of<E extends keyof GateEvents>(name: E): GateEvents[E][];
-  /** Listens no more; what was recorded stays. */
+  /** Stops recording. What was recorded stays. */
   stop(): void;
 }
 

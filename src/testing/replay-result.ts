@@ -1,10 +1,10 @@
 import type { LimitReading } from "../admission/limit-reading.js";
 import type { RefusalReason } from "../admission/reasons.js";
 
-/** How many calls were refused for each reason that occurred. */
+/** How many calls were refused, for each reason that occurred. */
 export type ReasonCounts = Readonly<Partial<Record<RefusalReason, number>>>;
 
-/** What became of the calls of one caller. */
+/** How the calls of one caller fared. */
 export interface CallerResult {
   readonly name: string;
   readonly orgId: string;
@@ -14,11 +14,13 @@ export interface CallerResult {
   readonly admitted: number;
   readonly refused: number;
   readonly reasons: ReasonCounts;
-  /** Tokens of the calls that were settled. */
+  /** Input tokens of the calls that were settled. */
   readonly inputTokens: number;
+  /** Output tokens of the calls that were settled. */
   readonly outputTokens: number;
-  /** Their cost in nano-USD, and the same in dollars. */
+  /** The cost of these calls in nano-USD. */
   readonly costNanoUsd: number;
+  /** The same in US dollars. */
   readonly usd: number;
 }
 
@@ -26,23 +28,23 @@ export interface CallerResult {
 export interface LimitResult {
   /** The org it belongs to. */
   readonly orgId: string;
-  /** Of a project, a member or a key: the project. */
+  /** The project of a limit at project, member or key scope. */
   readonly projectId?: string;
-  /** The caller whose key has it; absent for the other scopes. */
+  /** The caller whose key has the limit. Absent for other scopes. */
   readonly caller?: string;
-  /** The limit as it stands at the end of the replay, everything settled. */
+  /** The limit at the end of the replay, when everything is settled. */
   readonly reading: LimitReading;
   /** Admitted calls that counted against it. */
   readonly admitted: number;
-  /** Calls for whose refusal it was named; in shadow mode, calls it would have refused. */
+  /** Calls whose refusal named it. In shadow mode, calls that it would have refused. */
   readonly refused: number;
-  /** The reasons given then. */
+  /** The reasons of those refusals. */
   readonly reasons: ReasonCounts;
-  /** Settles that put it above its max; always 0 in shadow mode. */
+  /** Settles that put it above its max. Always 0 in shadow mode. */
   readonly overdrafts: number;
-  /** Largest part of the max that was ever in use, open reservations included: 1 is all of it. */
+  /** The largest share of the max ever in use, open reservations included. 1 is all of it. */
   readonly peak: number;
-  /** Mean part of the max in use from the first arrival to the last, open reservations included. */
+  /** The mean share of the max in use from the first arrival to the last, open reservations included. */
   readonly mean: number;
 }
 
@@ -52,17 +54,18 @@ export interface ReplayResult {
   readonly admitted: number;
   readonly refused: number;
   readonly reasons: ReasonCounts;
-  /** Settles that were not counted: their reservation had expired. */
+  /** Settles that were not counted because their reservation had expired. */
   readonly lateSettles: number;
-  /** The first arrival and the end of the last stream, in epoch milliseconds of the trace. */
+  /** The first arrival, in epoch milliseconds of the trace. */
   readonly startsAt: number;
+  /** The end of the last stream, in epoch milliseconds of the trace. */
   readonly endsAt: number;
   /** In the order of the setup. */
   readonly callers: readonly CallerResult[];
-  /** Of every chain, each once, in the order org, project, member, key. */
+  /** The limits of every chain, each once, in the order org, project, member, key. */
   readonly limits: readonly LimitResult[];
-  /** Real milliseconds that the replay took. */
+  /** How long the replay took, in real milliseconds. */
   readonly elapsedMs: number;
-  /** Calls for each second of those, each admitted or refused, settled and told to `onStep`. */
+  /** Calls per second of that time: each admitted or refused, settled, and passed to `onStep`. */
   readonly callsPerSecond: number;
 }

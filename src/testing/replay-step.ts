@@ -6,25 +6,25 @@ import type { Actual } from "../model/usage.js";
 
 /** A key that makes calls. */
 export interface Caller {
-  /** What it is called in the result; no two callers share one. */
+  /** The caller's name in the result. No two callers share one. */
   readonly name: string;
   readonly orgId: string;
   readonly projectId: string;
   readonly keyId: string;
-  /** Calls come with this, as at a gateway; without it they come with the key's id. */
+  /** If given, calls are made with this token, as at a gateway; otherwise with the key's id. */
   readonly token?: string | undefined;
 }
 
 /**
- * The key of a chain as one that makes calls.
+ * Makes a caller from the key of a chain.
  *
- * @param name the key's id by default
+ * @param name the caller's name. Default: the key's id.
  */
 export function callerOf({ org, project, key }: KeyChain, name: string = key.id): Caller {
   return { name, orgId: org.id, projectId: project.id, keyId: key.id };
 }
 
-/** One thing that happened in a replay. */
+/** One thing that happened in a replay. `at` is in epoch milliseconds of the trace. */
 export type ReplayStep =
   | {
       readonly kind: "admission";

@@ -10,46 +10,55 @@ import { HOSTED_MODEL, type ReplyTime, replyMs } from "./reply-time.js";
 import { Tally } from "./tally.js";
 import type { TraceCall } from "./trace.js";
 
-/** A call as it is put to the gate. */
+/** A call as the gate is asked about it. */
 export interface AssignedCall {
   readonly caller: Caller;
   /** What the gateway knows before the call is sent. */
   readonly usage: Usage;
 }
 
-/** Whom and what to replay a trace against. */
+/** The gate to replay a trace against, and who makes the calls. */
 export interface ReplaySetup<C extends TraceCall = TraceCall> {
-  /** Its clock has to be `clock`. */
+  /** The gate. Its `clock` must be the one below. */
   readonly gate: Pick<Gate, "admit" | "settle" | "usage">;
-  /** Is moved to each arrival and each end of a stream in turn. */
+  /** The gate's clock. It is moved to each arrival and each end of a stream in turn. */
   readonly clock: ManualClock;
-  /** All that `assign` names; the limits of their chains are in the result. */
+  /** Every caller that `assign` returns. The limits of their chains are in the result. */
   readonly callers: readonly Caller[];
-  /** Who makes the call at `index` of the trace, and what it says beforehand. See {@link trafficMix}. */
+  /**
+   * Decides who makes the call at `index` of the trace, and what the gateway knows beforehand. See {@link trafficMix}.
+   */
   assign(call: C, index: number): AssignedCall;
 }
 
+/** Options of {@link replay}. */
 export interface ReplayOptions {
-  /** How long calls take; {@link HOSTED_MODEL} by default. */
+  /** How long calls take. Default: {@link HOSTED_MODEL}. */
   readonly replyTime?: ReplyTime | undefined;
-  /** Every how many milliseconds of the trace each limit is read, for the mean of its use; 5,000 by default. */
+  /**
+   * How often each limit is read, for the mean of its use, in milliseconds of the trace, at least 1. Default: 5,000.
+   */
   readonly sampleMs?: number | undefined;
-  /** Is told each step, in order: for a log, a progress bar, checks of one's own. */
+  /** Called with each step in order: for a log, a progress bar, or checks such as an {@link Audit}. */
   readonly onStep?: ((step: ReplayStep) => void) | undefined;
-  /** Real milliseconds since some moment; `performance.now` by default. */
+  /** Returns real milliseconds since a fixed moment. Default: `performance.now`. */
   readonly stopwatch?: (() => number) | undefined;
 }
 
 /**
- * Replays a trace on a virtual clock: each call is admitted at its arrival and settled when its stream would have ended.
+ * Replays a trace on a virtual clock: each call is admitted when it arrives, and settled when its stream would have
+ * ended.
  *
- * A stream that ends at the millisecond of an arrival ends before it. An answer stops at the call's `maxOutputTokens`,
- * as a model's does. A refused call is gone: it is not tried again.
+ * A stream that ends in the millisecond of an arrival ends before it. An answer stops at the call's `maxOutputTokens`,
+ * like a real model's. A refused call is not retried.
  *
- * @param trace in the order of arrival, as {@link parseTrace} and {@link generateTrace} give it
- * @throws ValidationError where a call of the trace comes before the one in front of it, or `assign` names a caller that
- *   is not in `callers`; and what the gate throws for a usage that is wrong
- * @throws NotFoundError where a caller's org has no such key
+ * @param setup the gate, its clock and the callers
+ * @param trace in the order of arrival, as {@link parseTrace} and {@link generateTrace} return it
+ * @param options how long calls take, and what to measure
+ * @throws ValidationError if the trace is out of order, `assign` returns a caller that is not in `callers`, or
+ *   `sampleMs` is below 1
+ * @throws what the gate throws for a wrong usage
+ * @throws NotFoundError if a caller's org has no such key
  */
 export async function replay<C extends TraceCall>(
   setup: ReplaySetup<C>,
@@ -87,7 +96,7 @@ export async function replay<C extends TraceCall>(
     }
   }
 
-  /** The last sample is that of the last arrival. */
+  /** The last sample is at the last arrival. */
   async function sampleFrom(at: number): Promise<void> {
     await look(true);
     const next = at + sampleMs;

@@ -1,6 +1,6 @@
 /** How long a call takes, as a model with three constants. */
 export interface ReplyTime {
-  /** Milliseconds to the first output token of an empty prompt. */
+  /** Milliseconds until the first output token after an empty prompt. */
   readonly firstTokenMs: number;
   /** Milliseconds that each input token adds to that. */
   readonly msPerInputToken: number;
@@ -8,7 +8,10 @@ export interface ReplyTime {
   readonly msPerOutputToken: number;
 }
 
-/** About what large hosted models do: half a second to the first token after a prompt of 1,000, then 50 tokens a second. */
+/**
+ * Roughly what large hosted models do: half a second to the first token after a prompt of 1,000, then 50 tokens a
+ * second.
+ */
 export const HOSTED_MODEL: ReplyTime = { firstTokenMs: 400, msPerInputToken: 0.1, msPerOutputToken: 20 };
 
 /** Milliseconds from the arrival of a call to the end of its stream. */

@@ -3,9 +3,11 @@ import { TOKENS_MAX } from "../model/usage.js";
 
 /** One call of a trace: when it came, and what it turned out to use. */
 export interface TraceCall {
-  /** Arrival, in epoch milliseconds. */
+  /** When it arrived, in epoch milliseconds. */
   readonly at: number;
+  /** The whole prompt, in tokens. */
   readonly inputTokens: number;
+  /** The tokens that the model answered with. */
   readonly outputTokens: number;
 }
 
@@ -16,11 +18,12 @@ const TIMESTAMP = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:
 /**
  * Reads a trace of LLM calls: lines of `TIMESTAMP,ContextTokens,GeneratedTokens`, as Azure publishes them.
  *
- * Timestamps such as `2023-11-16 18:15:46.6805900` are UTC; digits below a millisecond are cut. The header may be
- * missing, lines may end in CRLF, and the last may not end at all. Logs of several machines are often a little out of
- * order, so the calls are sorted by arrival; those of the same millisecond stay in the order of the file.
+ * Timestamps such as `2023-11-16 18:15:46.6805900` are in UTC; digits below a millisecond are cut off. The header may
+ * be missing, lines may end in CRLF, and the last line need not end at all. Logs of several machines are often slightly
+ * out of order, so the calls are sorted by arrival. Those of the same millisecond stay in the order of the file.
  *
- * @throws ValidationError for the first bad line; its `field` is `line` and the number, the first line being 1
+ * @throws ValidationError for the first bad line. Its `field` is `line` and the number, counted from 1.
+ * @see https://github.com/Azure/AzurePublicDataset
  */
 export function parseTrace(text: string): TraceCall[] {
   const lines = text
@@ -63,7 +66,7 @@ function momentOf(timestamp: string): number | undefined {
     Number(second),
     ms,
   );
-  // Date.UTC carries over what is too much: the 31st of a shorter month, 24:00. Such a moment has other parts.
+  // `Date.UTC` carries overflow to the next unit: the 31st of a shorter month, 24:00. Such a moment has other parts.
   const date = new Date(at);
   const isReal =
     date.getUTCFullYear() === Number(year) &&

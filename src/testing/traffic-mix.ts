@@ -4,20 +4,23 @@ import type { AssignedCall } from "./replay.js";
 import type { Caller } from "./replay-step.js";
 import type { TraceCall } from "./trace.js";
 
-/** A caller and its part of the traffic. */
+/** A caller and its share of the traffic. */
 export interface Client extends Caller {
-  /** Its part of the calls, relative to the other clients': 0 or more. */
+  /** Its share of the calls relative to the other clients, 0 or more. */
   readonly share: number;
-  /** The model it calls, or several, each with its part of the client's calls. */
+  /** The model it calls, or several, each with its share of the client's calls. */
   readonly model: string | Readonly<Record<string, number>>;
-  /** What the client asks for at most; without it the gate's estimator decides what to reserve. */
+  /** The most output tokens that its calls ask for. Without it, the gate's estimator decides what to reserve. */
   readonly maxOutputTokens?: number | undefined;
 }
 
 /**
- * Deals the calls of a trace out to clients at random, the same way for the same seed and index.
+ * Assigns the calls of a trace to clients at random, the same way for the same seed and index. Pass the result to
+ * {@link replay} as `assign`.
  *
- * @throws ValidationError where the shares of the clients, or of the models of one, are not 0 or more with a sum above 0
+ * @param clients the callers and their shares
+ * @param seed a whole number. Default: 1.
+ * @throws ValidationError if the shares of the clients, or of one client's models, are negative or all zero
  */
 export function trafficMix(
   clients: readonly Client[],

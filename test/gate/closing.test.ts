@@ -215,7 +215,7 @@ describe("a gate that is closed", () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
       storage.commit = () => new Promise(() => {});
-      const closing = expect(gate.close()).rejects.toThrow("last used");
+      const closing = expect(gate.close()).rejects.toThrow("last uses");
       await vi.advanceTimersByTimeAsync(10_000);
       expect(sink.events()).toMatchObject([{ outcome: "settled" }]);
       expect(hand.counters.close).toHaveBeenCalledTimes(1);

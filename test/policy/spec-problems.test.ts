@@ -65,7 +65,7 @@ describe("a spec that is refused", () => {
     [
       "a cap somewhere",
       cap({ orgIds: [] }),
-      "caps.freeze.orgIds: at least one; a cap that holds nowhere is none",
+      "caps.freeze.orgIds: at least one: a cap has to apply somewhere",
     ],
     [
       "a cap on as many orgs as there may be",

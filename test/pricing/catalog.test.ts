@@ -154,7 +154,7 @@ describe("a price list that is none", () => {
     "is refused by %s where it is still on its way",
     (make) => {
       const list = Promise.resolve(ofLiteLLM) as object as Record<string, PriceInput>; // as JavaScript allows
-      expect(() => priceCatalog[make](list)).toThrow(/^prices: .*; of a promise, its value$/);
+      expect(() => priceCatalog[make](list)).toThrow(/^prices: .*; await it if it is a promise$/);
     },
   );
 });

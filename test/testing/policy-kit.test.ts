@@ -132,7 +132,7 @@ describe("cells", () => {
       expect(run).toThrow(ValidationError);
       expect(run).toThrow(
         `policy: at most 10000000 cells, and there are ${count}, from permissions (33), org roles (2), project roles (92, ` +
-          "squared), places that are capped differently (1) and combinations of conditions (4); make claims about it without",
+          "squared), places that are capped differently (1) and combinations of conditions (4); prove claims about a smaller policy",
       );
     }
   });
@@ -177,18 +177,18 @@ describe("prove", () => {
     expect(message).not.toContain("only a boss");
   });
 
-  it("refuses a claim that speaks of no cell, which any policy would pass", () => {
+  it("refuses a claim that matches no cell, which any policy would pass", () => {
     const vacuous = { "an own org": { denied: { kind: "org", own: true } } } as const;
-    expect(messageOf(() => prove(small, vacuous))).toContain("it speaks of no cell");
-    expect(messageOf(() => prove(small, { none: { allowed: [] } }))).toContain("it speaks of no cell");
+    expect(messageOf(() => prove(small, vacuous))).toContain("it matches no cell");
+    expect(messageOf(() => prove(small, { none: { allowed: [] } }))).toContain("it matches no cell");
   });
 
-  it("refuses a claim of several patterns of which one speaks of no cell", () => {
+  it("refuses a claim of several patterns of which one matches no cell", () => {
     const reads = { permission: "doc.read", orgRole: "base", projectRole: null } as const;
     const claim = { denied: [reads, { permission: "org.audit", orgRole: "boss", own: true }] } as const;
     for (const one of [claim, { of: claim.denied, onlyIf: { orgRole: "boss" } }] as const) {
       expect(messageOf(() => prove(small, { "as I say": one }))).toBe(
-        "does not hold: as I say\n  of its 2 patterns, number 2 speaks of no cell",
+        "does not hold: as I say\n  pattern 2 of 2 matches no cell",
       );
     }
     expect(prove(small, { "as I say": { denied: [reads, reads] } }).cells).toBeGreaterThan(0);
@@ -211,10 +211,12 @@ describe("prove", () => {
     const proved = (claim: unknown) => () => prove(standardPolicy, { "as I say": claim as never });
     expect(proved({ allow: {} })).toThrow('claims["as I say"]: a function, or an object with allowed');
     expect(proved({ denied: { permission: ["key.create", "key.rotat"], orgRole: null } })).toThrow(
-      /^claims\["as I say"\]\.denied\.permission: of project\.create, .*, prompt\.manage, and not "key\.rotat"$/,
+      /^claims\["as I say"\]\.denied\.permission: one of project\.create, .*, prompt\.manage, not "key\.rotat"$/,
     );
-    expect(proved({ of: { orgRole: "ownr" }, onlyIf: () => true })).toThrow(".of.orgRole: of owner, member");
-    expect(proved({ denied: [{ conditions: { mfa: true } }] })).toThrow(".denied.conditions: of ");
+    expect(proved({ of: { orgRole: "ownr" }, onlyIf: () => true })).toThrow(
+      ".of.orgRole: one of owner, member",
+    );
+    expect(proved({ denied: [{ conditions: { mfa: true } }] })).toThrow(".denied.conditions: one of ");
     const mfa = standardPolicy.extend({ conditions: { mfa: "a second factor" } });
     const held = { "as I say": { denied: [{ conditions: { mfa: 1 } }, { orgRole: null }] } } as never;
     expect(() => prove(mfa, held)).toThrow('claims["as I say"].denied.conditions: true or false for each');
@@ -271,8 +273,8 @@ describe("prove", () => {
 
   it.each<[string, object | string, string]>([
     ["a fact that no cell has", { permision: "org.audit" }, ".permision: one of permission, kind, orgRole, "],
-    ["a key that there is not", { key: "her" }, ".key: of here, elsewhere, null"],
-    ["no role where there is always one", { kind: null }, ".kind: of org, project, owned"],
+    ["a key that there is not", { key: "her" }, ".key: one of here, elsewhere, null"],
+    ["no role where there is always one", { kind: null }, ".kind: one of org, project, owned"],
     ["the name of a permission alone", "org.audit", ": a pattern, a list of them, or a function"],
   ])("refuses %s, also beside a pattern that is right", (_, odd, expected) => {
     const right = { permission: "org.audit", orgRole: "base" };

@@ -3,29 +3,33 @@ import { reserveSql } from "./reserve-sql.js";
 import { settleSql } from "./settle-sql.js";
 
 /**
- * Plans that look every count up by its key, whatever the size of the table was when they were made, and that are made
- * once in each session. Without `jit`: Postgres gives what is switched off here a price so high that it would compile the plan
- * first, for half a second.
+ * Settings for plans that look every count up by its key, whatever the size of the table was when they were made, and
+ * that are made once in each session. Without `jit`: Postgres assigns what is switched off here such a high cost that
+ * it would first compile the plan, for half a second.
  */
 const PLANNING = `SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
   SET enable_mergejoin = off SET jit = off`;
 
 /**
- * What the adapter calls, in schema `s`: `count_calls` for reserves and settles, `foresee` for dry runs, `read`. They take and answer
- * what `wire/` says.
+ * The functions that the adapter calls, in schema `s`: `count_calls` for reserves and settles, `foresee` for dry runs,
+ * and `read`. Their arguments and answers are those of `wire/`.
  *
- * How a call says its charges, row by row:
+ * How a call describes its charges, row by row:
  *
- *   scopes, models   the rows of table counts
- *   sizes            how many charges there are on each row
- *   fields           of each charge, the name of its count
- *   shape            of each charge four numbers: kind, max (-1 - max in shadow mode), place of the amount, place of the period (or 0)
- *   numbers          three that each function says, the amounts, and for each period index, start and end
+ * ```
+ * scopes, models   the rows of table counts
+ * sizes            how many charges there are on each row
+ * fields           for each charge, the name of its count
+ * shape            for each charge four numbers: kind, max (-1 - max in shadow mode), place of the amount, place of the
+ *                  period (or 0)
+ * numbers          three defined by each function, then the amounts, and for each period its index, start and end
+ * ```
  *
- * INVARIANT: no two groups of calls wait for each other. Everybody locks in one order: first the clock of callers, then, by advisory
- * locks in the order of their names, all that its calls touch: rows of counts, ids of reservations, idempotency keys. Only who holds
- * the lock of something writes it. The one exception is an idempotency key that is taken from an expired reservation: if two do that
- * to each other's, the database finds the deadlock and one of them tries again. A refused reserve writes nothing.
+ * INVARIANT: no two groups of calls wait for each other in a circle. Everybody locks in one order: first the callers'
+ * clock, then, by advisory locks in the order of their names, everything that the calls touch: rows of counts, ids of
+ * reservations, idempotency keys. Only the holder of a lock writes what it protects. The one exception is an
+ * idempotency key taken over from an expired reservation: if two do that to each other's, the database finds the
+ * deadlock and one of them retries. A refused reserve writes nothing.
  */
 export function callSql(s: string): string {
   return `

@@ -2,10 +2,11 @@ import { ZONES_APART_MS } from "../../admission/calendar-count.js";
 import { SUB_BUCKETS } from "../../admission/sliding-count.js";
 
 /**
- * The arithmetic of one count, in schema `s`: what the classes of `admission/count.ts` are in memory, answer for answer.
+ * The arithmetic of one count, in schema `s`. It answers exactly like the classes of `admission/count.ts` do in memory.
  *
- * Nothing is read or written here: a count comes in and the changed one goes out. One that was never charged is NULL. `kind` is as
- * in the type; `period` and `period_ends` are those of the charge, NULL where its limit is no calendar one.
+ * Nothing is read or written here: a count comes in, and the changed one goes out. A count that was never charged is
+ * NULL. `kind` is as in the type. `period` and `period_ends` are those of the charge, or NULL if its limit is not a
+ * calendar one.
  */
 export function countSql(s: string): string {
   return `

@@ -30,35 +30,34 @@ import { countersMigrations } from "./migrations.js";
 import { arrayOf, element, nameOf, postgresLayout, type RowName, rowsTold } from "./postgres-layout.js";
 import { KEPT_MS } from "./rows-sql.js";
 
-/** One in so many reserves of a process also forgets what matters no more: up to four times as many reservations and rows, so that it keeps up. */
+/**
+ * One in this many reserves of a process also deletes what no longer matters: up to four times as many reservations and
+ * rows, so that it keeps up.
+ */
 const FORGET_EVERY = 64;
 const FORGET_MOST = 4 * FORGET_EVERY;
 
+/** Options of {@link postgresCounters}. */
 export interface PostgresCountersOptions extends PostgresOptions {
   /**
-   * Whose clock sliding windows, in-flight slots and the TTL of reservations go by. With `server`, processes need not
-   * agree on the time. `caller` is for replays and tests: calls come one after the other there. All processes that share
-   * a schema use the same one.
-   *
-   * @defaultValue `"server"`
+   * The clock for sliding windows, in-flight slots and the TTL of reservations. With `server`, processes need not agree
+   * on the time. `caller` is for replays and tests, where calls come one after the other. All processes that share a
+   * schema use the same one. Default: `server`.
    */
   readonly clock?: "server" | "caller" | undefined;
   /**
-   * How long a reserve may wait in this process until it is sent to the database, in milliseconds; then it rejects with
-   * CountersUnavailableError, and nothing was charged. Where more calls come than the database takes, this is how long each of
-   * them waits, so it has to stay well below `countersTimeoutMs` of the gate: by default it is half of that one's default.
+   * How long a reserve may wait in this process until it is sent to the database, in milliseconds from 1 to 3,600,000.
+   * Then it rejects with CountersUnavailableError, and nothing was charged. Default: 500.
    *
-   * @defaultValue 500
+   * If more calls arrive than the database takes, each of them waits this long. So keep it well below the gate's
+   * `countersTimeoutMs`; the default is half of that option's default.
    */
   readonly reserveWaitMs?: number | undefined;
 }
 
 /** Counters in Postgres, shared by all processes that use the same schema. */
 export interface PostgresCounters extends Counters {
-  /**
-   * Makes or updates the tables and functions. Does nothing where they are up to date; processes may all call it when
-   * they start.
-   */
+  /** Creates or updates the tables and functions, if necessary. All processes may call it when they start. */
   migrate(): Promise<void>;
 }
 
@@ -68,18 +67,23 @@ const optionsSchema = z.strictObject({
   reserveWaitMs: wholeNumber(1, 3_600_000, "a whole number of milliseconds").optional(),
 });
 
-/** The SQL of {@link PostgresCounters.migrate}, for those who run it themselves: one statement that may be run again. */
+/**
+ * Returns the SQL of {@link PostgresCounters.migrate}, to run it yourself: one statement that may be run again.
+ *
+ * @param schema the schema of the tables and functions. Default: `tollgate`.
+ * @throws ValidationError if `schema` is not the name of a schema
+ */
 export function postgresCountersSql(schema?: string): string {
   const name = schemaName(schema);
   return migrationText(name, "counters", countersMigrations(name));
 }
 
 /**
- * Counters in Postgres 14 or later. Each call is one statement, so one round trip and one transaction, which many calls at once share; a
- * replay takes another one.
+ * Makes counters in Postgres 14 or later. Each call is one statement, so one round trip and one transaction, which
+ * concurrent calls share. A replay takes one more.
  *
- * The counts are as durable as the database makes a commit: with `synchronous_commit` off for the role of the pool they
- * are faster, and a crash of the server may forget the last fraction of a second of them.
+ * Counts are as durable as the database's commits. With `synchronous_commit` off for the pool's role they are faster,
+ * and a crash of the server may lose the last fraction of a second.
  *
  * @throws ValidationError naming the option that is wrong
  */
@@ -95,7 +99,9 @@ class CountersInPostgres implements PostgresCounters {
   readonly #encoder = new RequestEncoder(nameOf, postgresLayout);
   readonly #texts: ReturnType<typeof textsOf>;
   readonly #calls: GroupedCalls;
-  /** Reserves since the last one that also forgot. It begins at random, so that processes that make few reserves forget as well. */
+  /**
+   * Reserves since the last one that also deleted. It begins at random, so that processes with few reserves delete too.
+   */
   #reserves = Math.floor(Math.random() * FORGET_EVERY);
 
   constructor(pool: PostgresPool, schema: string, onServerClock: boolean, reserveWaitMs: number) {
@@ -167,7 +173,7 @@ class CountersInPostgres implements PostgresCounters {
   /** The pool is the caller's. */
   async close(): Promise<void> {}
 
-  /** The reservation that is open already is the answer, unless it was made for something else. */
+  /** The reservation that is already open in place of the requested one. */
   async #replayed(request: ReserveRequest, [, name, told]: Reply): Promise<ReserveOutcome> {
     const { orgId, now, idempotency } = request;
     const record = recordFrom(told, this.#onServerClock);
@@ -204,7 +210,7 @@ class CountersInPostgres implements PostgresCounters {
     ];
     const replies = await this.#answers(this.#texts.count_calls, values);
     const reserved = calls.filter(({ name }, i) => name === "reserve" && isReserved(replies[i])).length;
-    // The statement forgets only where it has reserved something.
+    // The statement deletes only if it has reserved something.
     if (reserved > 0) this.#reserves = reserved + (forgets ? 0 : this.#reserves);
     return replies;
   }

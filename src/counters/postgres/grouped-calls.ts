@@ -2,41 +2,48 @@ import { CountersUnavailableError } from "../../model/errors.js";
 import type { Reply } from "../wire/reply.js";
 import type { RowName } from "./postgres-layout.js";
 
-/** How many statements are under way at once. With more, groups would be smaller, and others would find no free connection in the pool. */
+/**
+ * How many statements are under way at once. With more, groups would be smaller, and other users of the pool would find
+ * no free connection.
+ */
 const UNDER_WAY_MAX = 2;
 
-/** A statement that takes longer is held up, by others' locks or a lost connection. It no longer counts as under way, so the next is sent. */
+/**
+ * A statement that takes longer, in milliseconds, is held up by others' locks or a lost connection. It no longer counts
+ * as under way, so the next one is sent.
+ */
 const HELD_UP_MS = 200;
 
 /**
- * How long later calls of the same rows wait here for a statement. No sound statement takes longer, and by default a gate has given up
- * its calls after a second: its connection may be lost. Should it still be done, the locks in the database keep it and later calls apart.
+ * How long later calls of the same rows wait here for a statement, in milliseconds. No healthy statement takes longer,
+ * and by default a gate has given up its calls after a second: the connection may be lost. If it still completes, the
+ * locks in the database keep it and later calls apart.
  */
 const LET_GO_MS = 3_000;
 
-/** Calls of one statement, which holds the locks of all of them until it is over. */
+/** The most calls in one statement, which holds the locks of all of them until it is over. */
 const GROUP_MAX = 64;
 
 /**
- * How many locks one statement takes at most, if no two of its calls take the same one; a statement of a single call may take more. By
- * default a server has room for some 6,400 locks, for all of its clients together.
+ * The most locks that one statement takes, unless it is for a single call, counted as if no two of its calls shared
+ * one. By default a server has room for about 6,400 locks for all of its clients together.
  */
 const LOCKS_MAX = 192;
 
 /** A call that counts in rows, which are locked for it. */
 export interface CountingCall {
   readonly name: "reserve" | "settle";
-  /** The widest scope's first: calls that have the first in common wait for each other. */
+  /** The row of the widest scope first. Calls with the same first row wait for each other. */
   readonly rows: readonly RowName[];
-  /** What else it locks; see `element`. */
+  /** What else it locks; see {@link element}. */
   readonly locks: readonly string[];
   /** See `PostgresLayout`. */
   readonly told: string;
-  /** What follows the places of its rows, see `callSql`: each as JSON. */
+  /** What follows the places of its rows, each as JSON; see `callSql`. */
   readonly values: readonly string[];
 }
 
-/** Does calls in one transaction, one after the other: all are done or none. There is a reply to each. */
+/** Makes calls in one transaction, one after the other: all or none. There is a reply to each. */
 export type SendCalls = (calls: readonly CountingCall[]) => Promise<readonly Reply[]>;
 
 interface Waiting {
@@ -49,17 +56,19 @@ interface Waiting {
 
 interface Group {
   readonly calls: readonly Waiting[];
-  /** The first row of each. */
+  /** The first row of each call. */
   readonly firstRows: ReadonlySet<string>;
 }
 
 /**
- * Sends a call at once while few are under way; the calls that come meanwhile go together in one statement, since a statement and
- * its transaction cost more than what a call does in them. Calls with the same first row are done in the order in which they came.
+ * Sends a call at once while few are under way. Calls that arrive meanwhile go together in one statement, since a
+ * statement and its transaction cost more than what a call does in them. Calls with the same first row are made in the
+ * order in which they arrived.
  *
- * A call that would wait in the database for one that is under way waits here instead, where it holds neither a connection nor locks. A
- * reserve that has waited too long fails without being sent. Otherwise, after a stall or under too much load, every statement would be full
- * of calls that their callers have given up. A settle is always sent: its call was made.
+ * A call that would have to wait in the database for one under way waits here instead, where it holds neither a
+ * connection nor locks. A reserve that has waited too long fails without being sent: after a stall or under too much
+ * load, every statement would otherwise be full of calls that their callers have given up. A settle is always sent,
+ * since its call was made.
  */
 export class GroupedCalls {
   readonly #send: SendCalls;
@@ -72,8 +81,8 @@ export class GroupedCalls {
   #isDue = false;
 
   /**
-   * @param isAboutValues whether an error says that nothing was done because of a value of one of the calls
-   * @param reserveWaitMs how long a reserve may wait to be sent
+   * @param isAboutValues whether an error means that nothing was done because of a value of one of the calls
+   * @param reserveWaitMs how long a reserve may wait to be sent, in milliseconds
    */
   constructor(send: SendCalls, isAboutValues: (error: unknown) => boolean, reserveWaitMs: number) {
     this.#send = send;
@@ -88,7 +97,10 @@ export class GroupedCalls {
     });
   }
 
-  /** Sends when the present turn of the event loop is over: the callers of a group that was just answered often call again in it. */
+  /**
+   * Sends at the end of this turn of the event loop, since the callers of a group that was just answered often call
+   * again in it.
+   */
   #sendSoon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
@@ -107,8 +119,8 @@ export class GroupedCalls {
   }
 
   /**
-   * Takes the next group: the first calls that can be sent, up to a share of all, and those that have their first row in common with one
-   * of them. Reserves that have waited too long fail.
+   * Takes the next group: the first calls that can be sent, up to a share of all, and those with the same first row as
+   * one of them. Reserves that have waited too long fail.
    */
   #taken(share: number): Group {
     const calls: Waiting[] = [];
@@ -161,7 +173,9 @@ export class GroupedCalls {
     countNoMore();
   }
 
-  /** A function that calls `giveBack` the first time it is called, and sends the calls that were waiting for that. */
+  /**
+   * A function that calls `giveBack` the first time it is called, and then sends the calls that were waiting for it.
+   */
   #once(giveBack: () => void): () => void {
     let isDone = false;
     return () => {
@@ -182,7 +196,7 @@ export class GroupedCalls {
       }
     } catch (error) {
       if (calls.length > 1 && this.#isAboutValues(error)) {
-        // One call's value spoiled the whole statement. Halving finds that call; all others are done, in their order.
+        // One call's value made the whole statement fail. Halving finds that call, and all others are made in order.
         const half = calls.length >> 1;
         await this.#answer(calls.slice(0, half));
         await this.#answer(calls.slice(half));

@@ -3,32 +3,32 @@ import { storable } from "../../postgres/text.js";
 import type { Layout } from "../wire/layout.js";
 import { kindOf, maxOf } from "../wire/plan-text.js";
 
-/** An index takes keys of up to 2,704 bytes; two names and what surrounds them stay below that. */
+/** An index takes keys of up to 2,704 bytes. Two names of this length, with what surrounds them, are shorter. */
 const NAME_MAX = 300;
 
-/** A name as the tables have it. Long names are cut and told apart by their SHA-256. */
+/** A name as the tables hold it. Long names are cut, and told apart by their SHA-256. */
 export function nameOf(text: string): string {
   const name = storable(text);
   if (name.length <= NAME_MAX) return name;
   return `${storable(text.slice(0, NAME_MAX - 100).toWellFormed())}… sha256 ${hash("sha256", name)}`;
 }
 
-/** A row of table counts. All but its name are elements of arrays, see {@link element}. */
+/** A row of table `counts`. Everything but its name is an element of arrays; see {@link element}. */
 export interface RowName {
   /** No two rows have the same. */
   readonly name: string;
-  /** The name of its lock. Two rows may share one, which does no harm. */
+  /** The name of its lock. Two rows may share a lock, which does no harm. */
   readonly lock: string;
   readonly scope: string;
   readonly models: string;
 }
 
-/** A layout with what the functions of the database are told of it, see `callSql`. */
+/** A layout with what the functions of the database are told of it; see `callSql`. */
 interface PostgresLayout extends Layout {
   readonly rows: readonly RowName[];
-  /** sizes, fields and shape: arrays as text, the same for all calls of such limits. */
+  /** Sizes, fields and shape: arrays as text, the same for all calls of such limits. */
   readonly told: readonly [sizes: string, fields: string, shape: string];
-  /** The same, the tags and the plan as JSON, for calls that go in groups. */
+  /** The same, with the tags and the plan as JSON, for calls that go in groups. */
   readonly json: { readonly told: string; readonly tags: string; readonly plan: string };
 }
 
@@ -63,7 +63,7 @@ export function postgresLayout(layout: Layout): PostgresLayout {
   return { ...layout, rows, told, json };
 }
 
-/** scopes and models of rows: arrays as text. */
+/** The scopes and models of rows: arrays as text. */
 export function rowsTold(rows: readonly RowName[]): [scopes: string, models: string] {
   return [arrayOf(rows.map(({ scope }) => scope)), arrayOf(rows.map(({ models }) => models))];
 }
@@ -73,7 +73,7 @@ export function element(text: string): string {
   return `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** An array as Postgres reads it, of numbers or of what {@link element} made. */
+/** An array as Postgres reads it, of numbers or of texts made by {@link element}. */
 export function arrayOf(elements: readonly (number | string)[]): string {
   return `{${elements.join(",")}}`;
 }

@@ -1,6 +1,6 @@
 import { STATUS } from "../wire/reply.js";
 
-/** A reserve over rows that are held, in schema `s`. What a call says is written down at `callSql`. */
+/** A reserve over rows that are locked, in schema `s`. For the form of a call see `callSql`. */
 export function reserveSql(s: string): string {
   return `
 -- Counters.reserve, but for reading and writing its rows of counts; raw is the clock. The numbers begin with the TTL of the reservation and

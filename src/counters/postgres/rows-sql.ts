@@ -1,10 +1,10 @@
 /**
- * How long a reservation is still known after its TTL, so that a late settle is answered `expired`, and how long an idle count
- * is kept.
+ * How long, in milliseconds, a reservation is known after its TTL, so that a late settle is answered `expired`, and how
+ * long an idle count is kept.
  */
 export const KEPT_MS = 3_600_000;
 
-/** Reading, locking, writing and forgetting rows of counts, in schema `s`. What a call says of them is written down at `callSql`. */
+/** Reading, locking, writing and deleting rows of counts, in schema `s`. For the form of a call see `callSql`. */
 export function rowsSql(s: string): string {
   return `
 CREATE FUNCTION ${s}.server_now() RETURNS bigint LANGUAGE sql VOLATILE AS $fn$

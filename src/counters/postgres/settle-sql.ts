@@ -1,4 +1,4 @@
-/** A settle over rows that are held, in schema `s`. What a call says is written down at `callSql`. */
+/** A settle over rows that are locked, in schema `s`. For the form of a call see `callSql`. */
 export function settleSql(s: string): string {
   return `
 -- What a part of a reservation charged to a count, where it is of other limits than the call: its plan has the names, see planText.

@@ -1,8 +1,9 @@
 /**
  * The tables of the counters, in schema `s`.
  *
- * Every moment is in milliseconds since 1970, every amount a whole number. `fillfactor` leaves room for the next version of a
- * row on its own page, so that counting touches no index, unless a row has thousands of slots in flight and is kept out of line.
+ * Every moment is in milliseconds since 1970, every amount a whole number. `fillfactor` leaves room for the next
+ * version of a row on its own page, so that counting touches no index, unless a row has thousands of slots in flight
+ * and is kept out of line.
  */
 export function tablesSql(s: string): string {
   return `

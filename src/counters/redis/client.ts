@@ -1,30 +1,31 @@
-/** What a script is called with. */
+/** An argument of a script. */
 export type Argument = string;
 
-/** As much of a client or Cluster of ioredis as is needed. */
+/** The part of an ioredis client or Cluster that is used. */
 export interface IoredisClient {
   evalsha(sha1: string, numberOfKeys: number, ...keysAndArguments: Argument[]): Promise<unknown>;
   eval(script: string, numberOfKeys: number, ...keysAndArguments: Argument[]): Promise<unknown>;
 }
 
-/** As much of a client, cluster, pool or sentinel of node-redis as is needed. */
+/** The part of a node-redis client, cluster, pool or sentinel that is used. */
 export interface NodeRedisClient {
   evalSha(sha1: string, options: { keys: string[]; arguments: Argument[] }): Promise<unknown>;
   eval(script: string, options: { keys: string[]; arguments: Argument[] }): Promise<unknown>;
 }
 
+/** A client of ioredis or node-redis whose commands answer with promises. */
 export type RedisClient = IoredisClient | NodeRedisClient;
 
-/** Runs scripts, whichever library the client is of. */
+/** Runs scripts with the client of either library. */
 export interface Connection {
   evalsha(sha1: string, keys: string[], args: Argument[]): Promise<unknown>;
   eval(script: string, keys: string[], args: Argument[]): Promise<unknown>;
 }
 
-/** Whether a value is one of the clients that {@link connectionOf} knows. */
+/** Whether a value is a client that {@link connectionOf} knows. */
 export function isRedisClient(value: unknown): value is RedisClient {
   const has = (name: string) => typeof Reflect.get(Object(value), name) === "function";
-  // `legacy()` of node-redis has commands of the same names, which take callbacks. Of all its clients it alone cannot connect.
+  // The `legacy()` client of node-redis has commands of the same names that take callbacks. It alone cannot connect.
   const isLegacy = has("sendCommand") && !has("connect");
   return has("eval") && (has("evalsha") || has("evalSha")) && !isLegacy;
 }

@@ -1,24 +1,27 @@
 import type { Connection } from "./client.js";
 
-/** INFO rather than CONFIG: it is allowed where servers are somebody else's. By EVAL, as every client has that. */
+/** INFO rather than CONFIG, since managed servers allow it. By EVAL, which every client has. */
 const POLICY = `
 local info = redis.call('INFO', 'memory')
 return string.match(type(info) == 'table' and info.txt or info, 'maxmemory_policy:(%S+)') or ''
 `;
 
-/** Warns, once for each instance, where the server may drop counters to make room: a dropped count starts again at zero. */
+/** Warns once per instance if the server may drop counters to make room: a dropped count starts again at zero. */
 export class EvictionWarning {
   readonly #connection: Connection;
   readonly #key: string;
   #looked = false;
 
-  /** @param key any key with our prefix: in a cluster, the node that it would lie on is asked */
+  /** @param key any key with our prefix; in a cluster, the node that holds it is asked */
   constructor(connection: Connection, key: string) {
     this.#connection = connection;
     this.#key = key;
   }
 
-  /** Asks the server once, after the first reply that arrives. Where the server does not tell its policy, there is no warning. */
+  /**
+   * Asks the server once, after the first reply that arrives. If the server does not reveal its policy, there is no
+   * warning.
+   */
   look(reply: Promise<unknown>): void {
     if (this.#looked) return;
     this.#looked = true;

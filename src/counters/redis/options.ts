@@ -2,22 +2,25 @@ import * as z from "zod";
 import { parse } from "../../model/validation.js";
 import { isRedisClient, type RedisClient } from "./client.js";
 
+/** Options of `redisCounters`. */
 export interface RedisCountersOptions {
   /**
-   * A client or Cluster of ioredis, or a connected client, cluster, pool or sentinel of node-redis. It stays the caller's:
-   * `close` leaves it open.
+   * A client or Cluster of ioredis, or a connected client, cluster, pool or sentinel of node-redis. It stays the
+   * caller's: `close` leaves it open.
    */
   readonly client: RedisClient;
-  /** What every key begins with; `tollgate:` by default. 1 to 64 characters without braces and white space. */
+  /** What every key begins with: 1 to 64 characters without braces or white space. Default: `tollgate:`. */
   readonly prefix?: string | undefined;
   /**
-   * Whose clock sliding windows and reservations go by: `server` by default, so that processes need not agree. `caller` is
-   * for replays and tests: time is what the calls say, and every key is kept for a day at least.
+   * The clock for sliding windows and reservations. With `server`, processes need not agree on the time. `caller` is
+   * for replays and tests: the time is what the calls say, and every key is kept for at least a day. Default: `server`.
    */
   readonly clock?: "server" | "caller" | undefined;
   /**
-   * How long a closed reservation is remembered, in milliseconds: a day at most, ten minutes by default. Until then a second settle answers
-   * `already_settled` or `expired`, after it `unknown_reservation`; it changes nothing either way.
+   * How long a closed reservation is remembered, in milliseconds from 1 to 86,400,000 (a day). Default: 600,000.
+   *
+   * Until then a second settle answers `already_settled` or `expired`; after that, `unknown_reservation`. It changes
+   * nothing either way.
    */
   readonly rememberClosedMs?: number | undefined;
 }

@@ -21,16 +21,19 @@ import { type RedisCountersOptions, settingsFrom } from "./options.js";
 import { type RedisLayout, redisLayout } from "./redis-layout.js";
 import { LOOK_SCRIPT, PLANS_SCRIPT, READ_SCRIPT, run, type Script } from "./scripts.js";
 
-/** Tells a script to go by the server's clock. */
+/** Tells a script to use the server's clock. */
 const SERVER_CLOCK = -1;
 
-/** On the caller's clock, which is no measure of how long a key is needed, keys are kept this long at least. */
+/** How long keys are kept at least on the caller's clock, which does not measure how long a key is needed. */
 const CALLER_CLOCK_LEAST_MS = 86_400_000;
 
-/** How often a call tries again because another one was faster: took its idempotency key, or extended its reservation. */
+/** How often a call retries because another was faster: took its idempotency key, or extended its reservation. */
 const LOOKS_MAX = 8;
 
-/** A plan is only relied on this many milliseconds before it may be gone: so long a call that leaves it out may be on its way. */
+/**
+ * A plan is not relied on for this long before it may be gone, since a call that leaves it out may be under way that
+ * long.
+ */
 const ON_THE_WAY_MS = 1_800_000;
 
 /** The field of a scope with the clock of the counts that have fields of their own; see `lua/rows.ts`. */
@@ -39,7 +42,10 @@ const SINGLES = "@";
 /** The place of the plan in the arguments of a reserve. */
 const PLAN = 3;
 
-/** A reply in place of an outcome: the id of a reservation that may be the answer, or the empty text for the one that was asked for. */
+/**
+ * A reply in place of an outcome: the id of a reservation that may be the answer, or empty for the one that was asked
+ * for.
+ */
 interface Look {
   readonly look: string;
   /** The layout of the call. */
@@ -47,10 +53,11 @@ interface Look {
 }
 
 /**
- * Counters that many processes share, in Redis (6.2 or later) or Valkey: a script call for each reserve, settle and read,
- * whatever the number of limits. A replay of an idempotency key takes two more, a settle of other limits than were reserved one.
+ * Makes counters that many processes share, in Redis (6.2 or later) or Valkey.
  *
- * Works with single servers and clusters: everything of an org lies in one slot. See `docs/internals/redis.md` for the keys.
+ * Each reserve, settle or read is one script call, however many limits there are. A replay of an idempotency key takes
+ * two more calls, and a settle of other limits than were reserved takes one more. It works with single servers and
+ * clusters, as everything of an org is in one slot. See `docs/internals/redis.md` for the keys.
  *
  * @throws ValidationError naming the option that is wrong
  */
@@ -66,12 +73,12 @@ class RedisCounters implements Counters {
   readonly #leastMs: number;
   readonly #rememberMs: number;
   readonly #eviction: EvictionWarning;
-  /** What every nonce of this process begins with, and none of another process. */
+  /** The beginning of every nonce of this process, and of no other. */
   readonly #nonce = randomBytes(9).toString("base64url");
   #calls = 0;
   /**
-   * The latest moment of any call, for the caller's clock only. Never below 0, since -1 stands for the server's clock: a moment
-   * before 1970 counts as 0.
+   * The latest moment of any call, for the caller's clock only. It is never below 0, since -1 stands for the server's
+   * clock: a moment before 1970 counts as 0.
    */
   #now = 0;
 
@@ -97,7 +104,7 @@ class RedisCounters implements Counters {
       if (looked !== undefined) return looked;
       closed = answer.look;
     }
-    // Not an outage: the server answers, and others are faster.
+    // This is not an outage: the server answers, and other calls are faster.
     throw new ConflictError("other calls kept taking the idempotency key; try again");
   }
 
@@ -169,7 +176,7 @@ class RedisCounters implements Counters {
     }
     const status = Number(reply[0]);
     if (status === STATUS.look) return { look: String(reply[1]), layout };
-    // The short way replies with the moment, which is the server's time too, in place of a status.
+    // In place of a status, the short way replies with the moment, which is also the server's time.
     const whole = status > STATUS.unplanned ? [STATUS.reserved, status, ...reply] : [...reply];
     if (extend && Array.isArray(whole.at(-1))) whole.push(await this.#planned(layout, whole.pop()));
     const outcome = outcomeFrom(request, sent, whole, this.#onServerClock);
@@ -180,8 +187,9 @@ class RedisCounters implements Counters {
   }
 
   /**
-   * The answer where a reservation may already be there: one with the same idempotency key, or the very one that is asked for, if
-   * the client sent the request twice. Undefined where the former was closed meanwhile, so that the idempotency key is free.
+   * The answer if a reservation may already exist: one with the same idempotency key, or the very one that is asked
+   * for, if the client sent the request twice. Undefined if the former was closed meanwhile, so that the idempotency
+   * key is free.
    */
   async #look(
     request: ReserveRequest,
@@ -208,7 +216,7 @@ class RedisCounters implements Counters {
     return replayFrom(request, id, record, await this.read({ orgId, now, charges: asked }));
   }
 
-  /** A record as a script tells it, with the plan of each part in place of its tags; see `recordFrom`. */
+  /** A record as a script returns it, with the plan of each part in place of its tags; see `recordFrom`. */
   async #planned({ orgId, tags, plan }: RedisLayout, told: unknown): Promise<unknown[]> {
     const record = told as readonly unknown[]; // sound: a script tells an array here
     const isTags = (place: number) => place > 0 && place % 4 === 0;
@@ -219,7 +227,8 @@ class RedisCounters implements Counters {
       const kept = await this.#run(PLANS_SCRIPT, keys, []);
       for (const [i, one] of others.entries()) plans.set(one, kept[i]);
     }
-    if ([...plans.values()].includes(null)) throw new Error("Redis has lost what an open reservation is of");
+    if ([...plans.values()].includes(null))
+      throw new Error("Redis has lost the limits of an open reservation");
     return record.map((told, i) => {
       if (!isTags(i)) return told;
       return i > 4 && told === record[i - 4] ? "" : plans.get(told);
@@ -236,12 +245,12 @@ class RedisCounters implements Counters {
     return this.#nonce + (++this.#calls).toString(36);
   }
 
-  /** The clock as a script is told it. */
+  /** The clock as a script is given it. */
   #at(callerNow: number): number {
     return this.#onServerClock ? SERVER_CLOCK : Math.max(this.#now, callerNow);
   }
 
-  /** The same, for a call that counts: it moves the caller's clock on. Time never runs backwards for a count. */
+  /** The same for a call that counts, which moves the caller's clock forward. Time never runs backwards for a count. */
   #clamp(callerNow: number): number {
     if (callerNow > this.#now) this.#now = callerNow;
     return this.#at(callerNow);

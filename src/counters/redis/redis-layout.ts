@@ -4,15 +4,15 @@ import type { KeyNames } from "./key-names.js";
 import type { Shape } from "./lua/straight-rows.js";
 import { type Script, scriptsOf } from "./scripts.js";
 
-/** A layout, and what only Redis needs. */
+/** A layout with what only Redis needs. */
 export interface RedisLayout extends Layout {
   /** The hash of each scope. */
   readonly keys: readonly string[];
-  /** Where its plan is kept. */
+  /** The key of its plan. */
   readonly planKey: string;
   readonly reserve: Script;
   readonly settle: Script;
-  /** Until when Redis keeps the plan at least, by `performance.now()`. */
+  /** Until when Redis surely keeps the plan, by `performance.now()`. */
   planKeptUntil: number;
 }
 
@@ -23,12 +23,12 @@ export function redisLayout(layout: Layout, names: KeyNames): RedisLayout {
     keys: scopes.map(({ limits }) => names.scope(orgId, limits[0]?.scopeKey ?? "")),
     planKey: names.plan(orgId, layout.tags),
     planKeptUntil: Number.NEGATIVE_INFINITY,
-    // Wide ones are too seldom for scripts of their own.
+    // Wide layouts are too rare for scripts of their own.
     ...scriptsOf(isWide ? undefined : shapeOf(scopes)),
   };
 }
 
-/** What the short way is made for. */
+/** The shape for which a script of the short way is made. */
 function shapeOf(scopes: readonly PlannedScope[]): Shape {
   const rows = scopes.flatMap((scope, i) => scope.rows.map((row) => ({ ...row, scope: i })));
   return {

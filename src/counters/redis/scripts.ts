@@ -8,7 +8,7 @@ import { settleScript } from "./lua/settle.js";
 import { hasShortWay, straightReserve, straightSettle } from "./lua/straight.js";
 import type { Shape } from "./lua/straight-rows.js";
 
-/** A script and the name the server keeps it by. */
+/** A script and the name by which the server keeps it. */
 export interface Script {
   readonly text: string;
   readonly sha1: string;
@@ -24,7 +24,7 @@ export const LOOK_SCRIPT = scriptOf(LOOK);
 export const PLANS_SCRIPT = scriptOf(PLANS);
 const GENERAL: CallScripts = { reserve: scriptOf(reserveScript("")), settle: scriptOf(settleScript("")) };
 
-/** A server keeps every script it was sent until it restarts: calls of further shapes go the long way. */
+/** A server keeps every script it was sent until it restarts, so calls of further shapes take the long way. */
 const SHAPES_MAX = 64;
 
 const byShape = new Map<string, CallScripts>();
@@ -48,7 +48,7 @@ function scriptOf(text: string): Script {
   return { text, sha1: createHash("sha1").update(text).digest("hex") };
 }
 
-/** Runs a script by its name; where the server does not know it (yet, or after a restart), by its text. */
+/** Runs a script by its name or, if the server does not know it (yet, or after a restart), by its text. */
 export async function run(
   connection: Connection,
   { text, sha1 }: Script,

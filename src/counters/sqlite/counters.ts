@@ -15,25 +15,30 @@ import type { Counting } from "../counting.js";
 import { COUNTERS_MIGRATIONS } from "./migrations.js";
 import { Transactions } from "./transactions.js";
 
-/** How many calls share a transaction at most, so that other processes get their turn. */
+/** The most calls that share a transaction, so that other processes get their turn. */
 const CALLS_PER_COMMIT_MAX = 500;
 
+/** Options of {@link sqliteCounters}. */
 export interface SqliteCountersOptions {
   /**
-   * A connection of node:sqlite (Node 22.13 and later) or better-sqlite3; a storage may share it. It stays the caller's:
-   * `close` leaves it open. It is set to write-ahead log with `synchronous = FULL`. No transaction may be left open on it
-   * across an `await`.
+   * A connection of node:sqlite (Node 22.13 or later) or better-sqlite3. A storage may share it. It stays the caller's:
+   * `close` leaves it open.
+   *
+   * It is set to write-ahead logging with `synchronous = FULL`. Do not leave a transaction open on it across an
+   * `await`.
    */
   readonly database: SqliteDatabase;
 }
 
 /**
- * Counters in a file of SQLite: what was admitted and answered is charged, also after `kill -9` or a loss of power. The
- * processes of one machine may share the file. Makes its tables (`tollgate_…`) where they are missing.
+ * Makes counters in an SQLite file, which processes on one machine may share. What was admitted and answered stays
+ * charged even after `kill -9` or a power failure. It creates its tables (`tollgate_…`) if they are missing.
  *
  * Calls that arrive together share one commit, and each is answered after it.
  *
- * @throws ValidationError naming the option that is wrong; whatever the driver throws where the file cannot be opened for writing
+ * @throws ValidationError naming the option that is wrong
+ * @throws ConflictError if a later version of the package has migrated the file
+ * @throws what the driver throws if the file cannot be opened for writing
  */
 export function sqliteCounters(options: SqliteCountersOptions): Counters {
   const connection = connect(databaseOf(options));

@@ -1,7 +1,7 @@
 /**
- * The steps that make the tables of counters. A published step is never changed.
+ * The steps that create the tables of counters. A published step is never changed.
  *
- * Moments are REAL: a driver that was told to give every INTEGER as a bigint gives them as numbers all the same.
+ * Moments are REAL: a driver set to return every INTEGER as a bigint still returns these as numbers.
  */
 export const COUNTERS_MIGRATIONS: readonly string[] = [
   `

@@ -5,13 +5,13 @@ import type { NotOpen } from "../counters.js";
 import type { KeptReservations } from "../counting.js";
 import type { OpenReservation } from "../open-reservations.js";
 
-/** How many reservations that have outlived their TTL one transaction closes at most; the rest is left to the next ones. */
+/** The most reservations past their TTL that one transaction closes. The rest is left to the next ones. */
 const EXPIRED_AT_ONCE = 100;
 
 /** How many closed reservations are remembered. An older one is `unknown_reservation`. */
 const CLOSED_KEPT = 100_000;
 
-/** The open reservations, and what became of the latest that were closed. Whatever is changed is written at once. */
+/** The open reservations, and how the latest others were closed. Every change is written at once. */
 export class ReservationRows implements KeptReservations {
   readonly #connection: Connection;
   #now = Number.NEGATIVE_INFINITY;
@@ -38,7 +38,7 @@ export class ReservationRows implements KeptReservations {
     return this.#written;
   }
 
-  /** The latest moment that was told. */
+  /** The latest moment that was given. */
   get now(): number {
     return this.#now;
   }
@@ -91,7 +91,10 @@ export class ReservationRows implements KeptReservations {
     this.#close(storedText(id), how);
   }
 
-  /** Closes, once in a transaction, reservations that nobody has asked about since they expired. The others {@link get} closes. */
+  /**
+   * Closes, once in a transaction, reservations that nobody has asked about since they expired. {@link get} closes the
+   * others.
+   */
   #expire(): void {
     this.#expired = true;
     const rows = this.#connection.all(
@@ -117,13 +120,13 @@ export class ReservationRows implements KeptReservations {
   }
 }
 
-/** A reservation as it was written, with what JSON has no form for put back. */
+/** A reservation as it was written, with what JSON cannot express put back. */
 function reservationIn(text: string): OpenReservation {
   const { charges, ...rest } = JSON.parse(text);
   return { ...rest, charges: chargesIn(charges) };
 }
 
-/** JSON has null for a period that is not there. */
+/** JSON has `null` for a missing period. */
 function chargesIn({ limits, amounts, periods }: Charges): Charges {
   return { limits, amounts, periods: periods.map((period) => period ?? undefined) };
 }

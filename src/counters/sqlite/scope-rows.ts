@@ -17,23 +17,27 @@ interface Scope {
   changed: boolean;
 }
 
-/** The counts of all scopes, each in a row that is read once and written once in a transaction. */
+/** The counts of all scopes, each in a row that is read once and written once per transaction. */
 export class ScopeRows implements KeptCounts {
   readonly #connection: Connection;
   readonly #scopes = new Map<string, Scope>();
-  /** The last scope that was swept by this process. Each process goes through all scopes on its own. */
+  /** The last scope that this process swept. Each process goes through all scopes by itself. */
   #sweptUpTo = "";
 
   constructor(connection: Connection) {
     this.#connection = connection;
   }
 
-  /** Called at the beginning of a transaction: nothing that was read in an earlier one is relied on. */
+  /** Called at the beginning of a transaction: nothing read in an earlier one is relied on. */
   begin(): void {
     this.#scopes.clear();
   }
 
-  /** Writes the scopes that have changed, and forgets what matters no more at `now`. Returns whether anything was written. */
+  /**
+   * Writes the scopes that have changed, and forgets what no longer matters at `now`.
+   *
+   * @returns whether anything was written
+   */
   flush(now: number): boolean {
     let written = 0;
     let made = 0;
@@ -87,7 +91,7 @@ export class ScopeRows implements KeptCounts {
     return scope;
   }
 
-  /** Looks at the next scopes in the table, from the start again after the last, and deletes those that matter no more. */
+  /** Looks at the next scopes in the table, starting over after the last, and deletes those that no longer matter. */
   #sweep(scopes: number, now: number): void {
     const rows = this.#connection.all(
       "SELECT scope_key, counts FROM tollgate_scope WHERE scope_key > ? ORDER BY scope_key LIMIT ?",
@@ -103,7 +107,7 @@ export class ScopeRows implements KeptCounts {
   }
 }
 
-/** The row of a scope; undefined where nothing of it matters any more. */
+/** The row of a scope. Undefined if nothing of it matters any more. */
 function textOf({ saved, restored }: Scope, now: number): string | undefined {
   const counts = Object.entries(saved).filter(([field]) => !restored.has(field));
   let idle = counts.length === 0;

@@ -6,8 +6,8 @@ import { ScopeRows } from "./scope-rows.js";
 /**
  * Runs calls of counters within transactions.
  *
- * INVARIANT: what a decision rests on is read in the transaction that writes its outcome. Nothing is kept from one
- * transaction to the next that another process could have changed; the clock is a lower bound, which only moves on.
+ * INVARIANT: what a decision rests on is read in the transaction that writes its outcome. Nothing that another process
+ * could have changed is kept from one transaction to the next; the clock is a lower bound, which only moves forward.
  */
 export class Transactions {
   readonly #connection: Connection;
@@ -23,7 +23,7 @@ export class Transactions {
   }
 
   /**
-   * Hands `work` the decisions of counters over what is stored now. When this returns, what they changed is on the disk;
+   * Gives `work` the decisions of counters over what is stored now. When this returns, what they changed is on disk;
    * when it throws, nothing is changed.
    *
    * @param writes whether `work` may change anything
@@ -36,7 +36,7 @@ export class Transactions {
       this.#reservations.begin(stored);
       const result = work(this.#counting);
       const { now } = this.#reservations;
-      // The clock is only stored along with a change, so a refusal costs no write.
+      // The clock is stored only along with a change, so a refusal costs no write.
       const changed = this.#scopes.flush(now) || this.#reservations.written;
       if (changed && now > stored) this.#setClock(now);
       return result;

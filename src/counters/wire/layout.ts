@@ -3,7 +3,7 @@ import type { Charge } from "../../admission/charge.js";
 import type { Limit } from "../../admission/limit.js";
 import { kindOf, maxOf, type NameOf, type PlannedRow, type PlannedScope, planText } from "./plan-text.js";
 
-/** The numbers before the amounts: three that each kind of call gives a meaning of its own. */
+/** The numbers before the amounts: three, whose meaning depends on the kind of call. */
 const HEADER = 3;
 
 /** What does not change from call to call of the same limits. */
@@ -13,15 +13,18 @@ export interface Layout {
   readonly scopes: readonly PlannedScope[];
   /** See `planText`. */
   readonly plan: string;
-  /** The tags of all rows, and a letter where the layout is wide: calls with the same tags say the same by the same numbers. */
+  /**
+   * The tags of all rows, and a letter if the layout is wide. Calls with the same tags have the same meaning for the
+   * same numbers.
+   */
   readonly tags: string;
-  /** For each limit, which of the amounts is its own. */
+  /** For each limit, the index of its amount. */
   readonly amounts: readonly number[];
   readonly amountCount: number;
-  /** For each limit, which of the periods is its own; -1 for none. */
+  /** For each limit, the index of its period, or -1. */
   readonly periods: readonly number[];
   readonly periodCount: number;
-  /** The place of each limit in the request, in the order in which they are sent, where that differs. */
+  /** The position of each limit in the request, in the order in which they are sent. Absent if that is the same. */
   readonly places: readonly number[] | undefined;
   /** Whether each charge has an amount and a period of its own, whatever it counts. */
   readonly isWide: boolean;
@@ -80,7 +83,7 @@ export function layoutOf(nameOf: NameOf, orgId: string, charges: readonly Charge
   };
 }
 
-/** The row that a count lies in. */
+/** The row that holds a count. */
 function rowFieldOf({ perModel }: Limit, nameOf: NameOf): string {
   return perModel === undefined ? "=" : `=${nameOf(perModel)}`;
 }
@@ -91,7 +94,7 @@ function tagOf(scopeKey: string, field: string, limits: readonly Limit[]): strin
   return hash("sha256", JSON.stringify(said), "base64url").slice(0, 8);
 }
 
-/** What of a call a limit counts. Limits with the same quantity charge the same amount. */
+/** What a limit counts of a call. Limits with the same quantity charge the same amount. */
 function quantityOf({ meter, countByok }: Limit): string {
   return countByok ? `${meter} byok` : meter;
 }
@@ -100,7 +103,7 @@ function periodNameOf({ window }: Limit): string | undefined {
   return window.kind === "calendar" ? window.name : undefined;
 }
 
-/** For each name its place among the distinct names, taken in the given order; -1 where there is no name. */
+/** For each name its index among the distinct names, taken in the given order. -1 if there is no name. */
 function indexed(names: readonly (string | undefined)[], order: readonly number[]): number[] {
   const known = [...new Set(order.map((i) => names[i]).filter((name) => name !== undefined))];
   return names.map((name) => (name === undefined ? -1 : known.indexOf(name)));

@@ -16,9 +16,9 @@ import type { EncodedCharges } from "./request.js";
 const RESERVED: ReadonlySet<number> = new Set([STATUS.reserved, STATUS.reservedInShadow, STATUS.foreseen]);
 
 /**
- * The outcome that a store's reply to a reserve is; `STATUS.look` is not for here.
+ * The outcome in a store's reply to a reserve. It does not handle `STATUS.look`.
  *
- * @param onServerClock whether the counters go by the server's clock; callers are told of times on their own
+ * @param onServerClock whether the counters use the server's clock; callers are told times on their own
  */
 export function outcomeFrom(
   request: ReserveRequest,
@@ -51,7 +51,7 @@ export function outcomeFrom(
   };
 }
 
-/** A new reservation, as its caller is told of it. */
+/** A new reservation as its caller is told of it. */
 function madeFrom(
   { ttlMs, charges }: ReserveRequest,
   reservedAt: number,
@@ -60,9 +60,9 @@ function madeFrom(
 }
 
 /**
- * The outcome where an open reservation is the answer: to its idempotency key, or to a request that was sent before.
+ * The outcome if an open reservation is the answer: to its idempotency key, or to a request that was sent before.
  *
- * @param readings of what was asked for, which is the reservation's charges unless it was to be extended
+ * @param readings the readings for what was asked for, which is the reservation's charges unless it was to be extended
  */
 export function replayFrom(
   { extend }: ReserveRequest,
@@ -83,7 +83,7 @@ export function replayFrom(
 
 /**
  * @param now the counters' clock, which is never before `serverNow`
- * @param serverNow the clock that was read for the call: the server's, or the caller's where the counters go by that
+ * @param serverNow the clock that was read for the call: the server's, or the caller's if the counters use that
  */
 export function clocksFrom(
   now: unknown,

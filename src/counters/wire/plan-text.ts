@@ -1,12 +1,13 @@
 import { scopeKey as keyOf, type Limit, WINDOW_KINDS, type Window } from "../../admission/limit.js";
 import { SUB_BUCKETS } from "../../admission/sliding-count.js";
 
-/** The name that a store keeps something by; two texts never have the same. */
+/** Makes the name by which a store keeps something. No two texts have the same name. */
 export type NameOf = (text: string) => string;
 
 /**
- * What a call says of its limits, but for amounts and periods: two lines of JSON. The store may read the first (Redis does, see
- * `redis/lua/rows.ts`); the second has what only a replay needs to know, where it does not follow from the first.
+ * What a call says of its limits, except amounts and periods: two lines of JSON. The store may read the first (Redis
+ * does, see `redis/lua/rows.ts`). The second has what only a replay needs to know, if it does not follow from the
+ * first.
  */
 export interface PlannedScope {
   readonly limits: readonly Limit[];
@@ -22,7 +23,7 @@ export interface PlannedRow {
 
 interface PlannedCount {
   readonly limit: Limit;
-  /** Places in the numbers of a call, from 1; 0 for no period. */
+  /** Places in the numbers of a call, from 1. 0 for no period. */
   readonly amount: number;
   readonly period: number;
 }
@@ -31,14 +32,17 @@ const LIFETIME = -1;
 const IN_FLIGHT = -2;
 const CALENDAR = -3;
 
-/** The kind of a window as a store knows it: of a sliding one the width of its sub-buckets in milliseconds, else one of the numbers above. */
+/**
+ * The kind of a window as a store knows it: for a sliding window the width of its sub-buckets in milliseconds,
+ * otherwise one of the numbers above.
+ */
 export function kindOf(window: Window): number {
   if (window.kind === "sliding") return window.lengthMs / SUB_BUCKETS;
   if (window.kind === "calendar") return CALENDAR;
   return window.kind === "lifetime" ? LIFETIME : IN_FLIGHT;
 }
 
-/** The max and the mode of a limit in one number: below zero in shadow mode. */
+/** The max and the mode of a limit in one number, which is negative in shadow mode. */
 export function maxOf({ mode, max }: Limit): number {
   return mode === "enforce" ? max : -1 - max;
 }
@@ -46,10 +50,10 @@ export function maxOf({ mode, max }: Limit): number {
 type CountTuple = [name: string, amount: number, period: number, kind: number, max: number];
 type RowTuple = [field: string, tag: string, ...counts: CountTuple[]];
 
-/** Key, kind and id of a scope; 0 where they are what {@link scopeKey} makes of the key. */
+/** Key, kind and id of a scope, or 0 if {@link scopeKey} makes the key from them. */
 type ScopeTuple = 0 | [scopeKey: string, scope: Limit["scope"], scopeId: string];
 
-/** Field, meter, name of the window, its length or time zone, pattern of models, 1 where BYOK counts, thresholds. */
+/** Field, meter, name of the window, its length or time zone, pattern of models, 1 if BYOK counts, thresholds. */
 type LimitTuple = [
   field: string,
   meter: Limit["meter"],
@@ -60,7 +64,7 @@ type LimitTuple = [
   alertAt?: Limit["alertAt"],
 ];
 
-/** @param places the place of each limit in the request, where they are not sent in its order */
+/** @param places the position of each limit in the request, if they are sent in another order */
 export function planText(
   scopes: readonly PlannedScope[],
   places: readonly number[] | undefined,
@@ -95,7 +99,7 @@ function scopeTuple({ limits: [limit] }: PlannedScope, nameOf: NameOf): ScopeTup
   return [limit.scopeKey, limit.scope, limit.scopeId];
 }
 
-/** What a scope's key says of it. */
+/** What a scope's key says about it. */
 function scopeFrom(scopeKey: string) {
   if (!scopeKey.startsWith('["')) return undefined;
   try {
@@ -123,7 +127,7 @@ function limitTuple(limit: Limit, nameOf: NameOf): LimitTuple | 0 {
   return tuple;
 }
 
-/** What the name of a count says of its limit: `requests/minute`. */
+/** What the name of a count says about its limit: `requests/minute`. */
 function tupleFrom(field: string, lengthMs: number): LimitTuple {
   // Compared before it is relied on.
   const [meter, name] = field.split("/") as [Limit["meter"], Window["name"]];
@@ -138,7 +142,7 @@ interface ReadLimit {
   readonly period: number;
 }
 
-/** Reads a plan: its limits as they were sent, and their places in the request. */
+/** Reads a plan: its limits in the order in which they were sent, and their positions in the request. */
 export function planFrom(text: string): { limits: ReadLimit[]; places: readonly number[] | undefined } {
   const [first = "", second = ""] = text.split("\n");
   // Sound: planText wrote both.

@@ -8,20 +8,22 @@ export interface ReservationRecord {
   readonly fingerprint: string;
   readonly reservedAt: number;
   readonly expiresAt: number;
-  /** All that it holds: what it reserved, with its extensions added. */
+  /** Everything it holds: what it reserved, with its extensions added. */
   readonly charges: readonly Charge[];
 }
 
 /**
- * Reads a record as a store tells it. First the moment at which it ends by itself, on the counters' clock; then, for the reserve
- * and for each extension, four values:
+ * Reads a record as a store returns it. First comes the moment at which it ends by itself, on the counters' clock;
+ * then, for the reserve and for each extension, four values:
  *
- *   at       the moment at which it was made, on the same clock
- *   label    of the reserve, the fingerprint
- *   numbers  what the call said: three numbers, the amounts and the periods
- *   plan     what the numbers mean; empty where it is that of the four values before
+ * ```
+ * at       the moment at which it was made, on the same clock
+ * label    for the reserve, the fingerprint
+ * numbers  the numbers of the call: three, then the amounts and the periods
+ * plan     what the numbers mean; empty if it is that of the previous four values
+ * ```
  *
- * @param onServerClock whether the counters go by the server's clock; its caller is told of times on its own
+ * @param onServerClock whether the counters use the server's clock; the caller is told times on its own
  */
 export function recordFrom(told: unknown, onServerClock: boolean): ReservationRecord {
   const [expiresAt, ...parts] = told as readonly unknown[]; // sound: a store tells an array here

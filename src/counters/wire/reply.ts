@@ -4,17 +4,20 @@ import { emptyAfter } from "../../admission/sliding-count.js";
 import type { NotOpen } from "../counters.js";
 
 /**
- * What the first element of a reply to a reserve says, and what follows it:
+ * What the first element of a reply to a reserve means, and what follows it:
  *
- *   reserved            now, server's time, used of each charge, emptyAt of each sliding charge of nothing
- *   reservedInShadow    the same, then the readings from before
- *   refused, foreseen   now, server's time, then the readings: used, fitsAt, emptyAt of each charge. fitsAt is 0 where the charge
- *                       fits now, emptyAt where the count is zero now; either is -1 where time does not do that. A store knows no
- *                       time zones: fitsAt of a calendar charge is by how much the index of the period is higher in which it fits
- *   look                which open reservation is the answer
- *   unplanned           which plans are needed
+ * ```
+ * reserved            now, server's time, used of each charge, emptyAt of each sliding charge of nothing
+ * reservedInShadow    the same, then the readings from before
+ * refused, foreseen   now, server's time, then the readings: used, fitsAt, emptyAt of each charge. fitsAt is 0 if the
+ *                     charge fits now, emptyAt if the count is zero now; either is -1 if time alone does not do that.
+ *                     A store knows no time zones: fitsAt of a calendar charge is how much higher the index of the
+ *                     period in which it fits is than that of the charge's own
+ * look                which open reservation is the answer
+ * unplanned           which plans are needed
+ * ```
  *
- * A reservation that is (or would be) extended has its record at the end, see `record.ts`.
+ * A reservation that is (or would be) extended has its record at the end; see `record.ts`.
  */
 export const STATUS = {
   reserved: 0,
@@ -28,7 +31,7 @@ export const STATUS = {
   unplanned: 8,
 } as const;
 
-/** A reply as a store gives it; numbers may come as strings, if its client is told so. */
+/** A reply as a store gives it. Numbers may come as strings if its client is set to that. */
 export type Reply = readonly unknown[];
 
 export function notOpenFrom(status: number): NotOpen {
@@ -38,17 +41,17 @@ export function notOpenFrom(status: number): NotOpen {
   throw new Error(`a store of counts replied with status ${status}`);
 }
 
-/** The moments that waits in a reply are measured from. */
+/** The moments from which waits in a reply are measured. */
 export interface Clocks {
   /** The counters' clock. */
   readonly now: number;
-  /** The caller's clock: calendar periods are of its time. */
+  /** The caller's clock, which decides about calendar periods. */
   readonly callerNow: number;
-  /** The clock that all other counts go by, as it was read for this call: the server's, or the caller's. */
+  /** The clock for all other counts, as it was read for this call: the server's, or the caller's. */
   readonly base: number;
 }
 
-/** The readings that stand in a reply from `at` on. */
+/** The readings in a reply from position `at` on. */
 export function readingsFrom(
   reply: Reply,
   at: number,
@@ -77,7 +80,7 @@ function resetMs(emptyAt: number, from: number): number {
   return emptyAt < 0 ? Number.POSITIVE_INFINITY : Math.max(0, emptyAt - from);
 }
 
-/** What was counted, by charge, and the readings from before where a limit in shadow mode was short. */
+/** What was counted for each charge, and the readings from before if a limit in shadow mode was short. */
 interface Counted {
   readonly used: readonly number[];
   readonly resetMs: readonly number[];
@@ -105,7 +108,7 @@ export function countedFrom(
   return { used, resetMs: resets, shadow: inShadow ? readingsFrom(reply, next, charges, clocks) : undefined };
 }
 
-/** What charges that were not made would have come to. */
+/** What charges that were not made would have counted. */
 export function foreseenFrom(reply: Reply, charges: readonly Charge[], clocks: Clocks): Counted {
   const readings = readingsFrom(reply, 3, charges, clocks);
   const used = charges.map(({ amount }, i) => (readings[i]?.used ?? 0) + amount);
@@ -117,7 +120,7 @@ export function foreseenFrom(reply: Reply, charges: readonly Charge[], clocks: C
   return { used, resetMs: resets, shadow: short ? readings : undefined };
 }
 
-/** Values of charges in the order in which they were sent, put back into that of the request. */
+/** Puts values of charges, in the order in which they were sent, back into the order of the request. */
 export function inOrder<T>(values: readonly T[], places: readonly number[] | undefined): readonly T[] {
   if (places === undefined) return values;
   const ordered = [...values];

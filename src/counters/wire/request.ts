@@ -5,26 +5,26 @@ import { ValidationError } from "../../model/errors.js";
 import { type Layout, layoutOf } from "./layout.js";
 import type { NameOf } from "./plan-text.js";
 
-/** The numbers before the charges; reserve, settle and read each put their own there. */
+/** The numbers before the charges, whose meaning depends on reserve, settle or read. */
 type Header = readonly [number, number, number];
 
 /** Charges in the form that stores take. */
 export interface EncodedCharges<L extends Layout = Layout> {
   readonly layout: L;
-  /** The header, the amounts and the periods, with commas between them. */
+  /** The header, the amounts and the periods, separated by commas. */
   readonly numbers: string;
   /** The charges in the order in which they are sent. */
   readonly charges: readonly Charge[];
 }
 
-/** How many layouts are kept for one last limit: calls of one key may ask for different models. */
+/** How many layouts are kept per last limit: calls of one key may ask for different models. */
 const LAYOUTS_MAX = 16;
 
 /** Encodes charges. Limits are shared by many calls, so what is known of them is kept as long as they are. */
 export class RequestEncoder<L extends Layout> {
   readonly #nameOf: NameOf;
   readonly #completed: (layout: Layout) => L;
-  /** By the last limit of a call: that of the narrowest scope, which most calls share with the fewest others. */
+  /** By the last limit of a call: that of the narrowest scope, which the fewest other calls share. */
   readonly #layouts = new WeakMap<Limit, L[]>();
 
   /** @param completed adds to a layout what only one kind of store needs */
@@ -36,7 +36,7 @@ export class RequestEncoder<L extends Layout> {
   /**
    * Encodes charges that are to be made.
    *
-   * @throws ValidationError where two of them are on the same count: a store would see neither in the other
+   * @throws ValidationError if two of them are on the same count: a store would not see one in the other
    */
   encode(orgId: string, charges: readonly Charge[], header: Header): EncodedCharges<L> {
     const encoded = this.encodeToRead(orgId, charges, header);
@@ -46,7 +46,7 @@ export class RequestEncoder<L extends Layout> {
     return encoded;
   }
 
-  /** Encodes charges to read for; several of them may be on the same count. */
+  /** Encodes charges to read for. Several of them may be on the same count. */
   encodeToRead(orgId: string, given: readonly Charge[], header: Header): EncodedCharges<L> {
     let layout = this.#layout(orgId, given);
     let numbers = numbersOf(layout, header, given);
@@ -87,7 +87,10 @@ function hasLimits({ limits }: Layout, charges: readonly Charge[]): boolean {
   return true;
 }
 
-/** The numbers of a call. Undefined where charges share a place for their amount or period and differ in it: those need a wide layout. */
+/**
+ * The numbers of a call. Undefined if charges share a place for their amount or period but differ in it, which needs a
+ * wide layout.
+ */
 function numbersOf(layout: Layout, header: Header, charges: readonly Charge[]): string | undefined {
   const amounts = new Array<number>(layout.amountCount).fill(0);
   const periods = new Array<Period | undefined>(layout.periodCount).fill(undefined);

@@ -9,37 +9,41 @@ import type { Degraded, Reservation } from "./reservation.js";
 /**
  * The answer of `admit` for a call that may pass.
  *
- * `limits` is a getter, which makes its readings when it is read: `{ ...admitted }` and `structuredClone` leave it out. JSON has it,
- * so a copy is `JSON.parse(JSON.stringify(admitted))`.
+ * `limits` is a getter that computes its value when read. `{ ...admitted }` and `structuredClone` leave it out;
+ * `JSON.stringify` includes it, so copy with `JSON.parse(JSON.stringify(admitted))`.
  */
 export interface Admitted {
   readonly admitted: true;
-  /** To settle once the call has ended, or to release where it was never sent. Of a `check`, nothing is charged and nothing to settle. */
+  /**
+   * What to settle once the call has ended, or to release if it was never sent. After a `check` nothing was charged,
+   * and there is nothing to settle.
+   */
   readonly reservation: Reservation;
   readonly keyId: string;
   readonly orgId: string;
   readonly projectId: string;
   readonly userId: string;
-  /** Permitted targets in the order of fallback; empty for an MCP server. */
+  /** The models that the call may use, in the order of fallback. Empty for an MCP server. */
   readonly models: readonly string[];
-  /** Whether the gateway may log what the call says: not where the org, the project or the key forbids it. */
+  /** Whether the gateway may log the content of the call: false if the org, the project or the key forbids it. */
   readonly contentLogging: boolean;
-  /** Every limit that the call counts against, itself included. */
+  /** Every limit that the call counts against, with the call itself included. */
   readonly limits: readonly LimitReading[];
   /** What limits in shadow mode would have refused. */
   readonly shadow: readonly Refusal[];
-  /** Only while the counters do not answer: counted in this process (`local`), or nowhere (`uncounted`). */
+  /** Only while the counters do not answer: the call was counted in this process (`local`) or nowhere (`uncounted`). */
   readonly degraded?: Degraded;
   /**
-   * The call has the reservation of an earlier one with the same `requestId`, which is open yet; nothing more was charged.
-   * Do not release it where this call comes to nothing: it is the earlier one's as well.
+   * Set if the call has the open reservation of an earlier call with the same `requestId`. Nothing more was charged.
+   *
+   * Do not release that reservation if this call comes to nothing: it is the earlier call's too.
    */
   readonly replayed?: true;
 }
 
 /**
- * The answer of `admit`, `check` and `extend`: may the call pass? `admitted` tells the two apart. Some fields are getters: copy one
- * as {@link Admitted} says.
+ * The answer of `admit`, `check` and `extend`. `admitted` tells the two forms apart. Some fields are getters;
+ * {@link Admitted} says how to copy them.
  */
 export type Admission = Admitted | Refused;
 
@@ -47,14 +51,17 @@ export type Admission = Admitted | Refused;
 export interface Counted {
   /** What this step charged. */
   readonly charges: Charges;
-  /** The count of each charge, after it. */
+  /** The count of each charge after this step. */
   readonly used: readonly number[];
-  /** When each count is zero again; absent where that follows from the moment of the charge, as it does for every amount above zero. */
+  /**
+   * When each count is zero again. Absent if that follows from the moment of the charge, as for every amount above
+   * zero.
+   */
   readonly resetMs: readonly number[] | undefined;
   /** What limits in shadow mode would have refused. */
   readonly shadow: readonly Refusal[];
   readonly degraded: Degraded | undefined;
-  /** Whether the reservation was made by an earlier call with the same request id. */
+  /** Whether an earlier call with the same request id made the reservation. */
   readonly isReplayed?: boolean | undefined;
 }
 
@@ -67,7 +74,7 @@ export const UNCOUNTED: Counted = Object.freeze({
   degraded: "uncounted",
 });
 
-/** An admitted call. Its readings are made when they are asked for, of the counts as they were at the admission. */
+/** An admitted call. Its readings are made when they are read, from the counts at the admission. */
 export class AdmittedCall implements Admitted {
   readonly admitted = true;
   readonly reservation: Reservation;
@@ -81,7 +88,7 @@ export class AdmittedCall implements Admitted {
   declare readonly degraded?: Degraded;
   declare readonly replayed?: true;
   readonly #charges: Charges;
-  // Two fields of `Counted`, rather than the object that holds them: each object costs a call time.
+  // Two fields of `Counted` rather than the object itself: each further object costs a call time.
   readonly #used: Counted["used"];
   readonly #resetMs: Counted["resetMs"];
   readonly #now: number;
@@ -144,10 +151,10 @@ export class AdmittedCall implements Admitted {
 }
 
 /**
- * A limit right after something was counted against it.
+ * A limit's state right after something was counted against it.
  *
  * @param now the caller's moment, from which waits are told
- * @param countedAt the counters' moment; never before `now`
+ * @param countedAt the counters' moment, never before `now`
  */
 export function readingAfter(
   limit: Limit,

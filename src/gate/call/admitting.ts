@@ -23,9 +23,9 @@ import { type Degraded, IssuedReservation } from "./reservation.js";
 import { type Asked, reserve } from "./reserving.js";
 
 /**
- * Answers one call: without waiting for anything where its chain is at hand and its counts are in this process.
+ * Decides about one call, without waiting if its chain is cached and its counts are in this process.
  *
- * A dry run is the same decision on the same way; it charges nothing and tells nobody.
+ * A dry run makes the same decision in the same way, but charges nothing and emits nothing.
  */
 export function admit(engine: Engine, key: KeyRef, usage: Usage, dryRun: boolean): Promise<Admission> {
   try {
@@ -39,7 +39,7 @@ export function admit(engine: Engine, key: KeyRef, usage: Usage, dryRun: boolean
   }
 }
 
-/** A step that the gate waits for when it closes; what is found only after that is charged to nobody. */
+/** Loads the chain first. Closing the gate waits for this; a chain found only after that is not charged. */
 function admitLoaded(
   engine: Engine,
   key: KeyRef,
@@ -54,7 +54,7 @@ function admitLoaded(
   });
 }
 
-/** The checks in their order, the first that fails answers, and at the end one `reserve` over every limit. */
+/** Makes the checks in order, where the first that fails answers, and finally one `reserve` over every limit. */
 function decide(
   engine: Engine,
   found: CachedChain | undefined,
@@ -79,7 +79,7 @@ function decide(
   const use = estimatedUse(plan, call, engine.settings);
   if (use === undefined) return refuse(engine, unpricedRefusal(requested), at);
 
-  // Where the first target has no price, the limits of the next one count.
+  // If the first target has no price, the limits of the next one count.
   const isFirst = plan.models === undefined || use.models[0] === plan.models[0];
   const counted = isFirst ? plan : compiled.forTargets(use.models, requested);
   const idempotency = call.requestId === undefined ? undefined : new CallIdempotency(compiled, call, use);
@@ -87,7 +87,7 @@ function decide(
   return answerDirectly(engine, asked) ?? reserveElsewhere(engine, asked, counted.charges(use, now));
 }
 
-/** A refusal, told to whoever listens unless it is one of a dry run. */
+/** Refuses a call and emits that, except in a dry run. */
 function refuse(
   engine: Engine,
   refusal: Refused,
@@ -96,7 +96,7 @@ function refuse(
   return dryRun ? refusal : refused(engine, refusal, now, compiled);
 }
 
-/** A step that the gate waits for when it closes. */
+/** Reserves through the four methods of `Counters`. Closing the gate waits for this. */
 async function reserveElsewhere(engine: Engine, asked: Asked, charges: Charges): Promise<Admission> {
   engine.underWay.start();
   try {
@@ -109,7 +109,7 @@ async function reserveElsewhere(engine: Engine, asked: Asked, charges: Charges):
   }
 }
 
-/** The ordinary way of counters, and what happens where they do not answer. */
+/** Reserves, or does what `onCountersDown` says if the counters do not answer. */
 async function reserveOrDegrade(engine: Engine, asked: Asked, charges: Charges): Promise<Admission> {
   try {
     const outcome = await reserve(engine, engine.settings.counters, asked, charges);
@@ -121,7 +121,7 @@ async function reserveOrDegrade(engine: Engine, asked: Asked, charges: Charges):
   }
 }
 
-/** What `onCountersDown` says. */
+/** Does what `onCountersDown` says. */
 async function whileDown(
   engine: Engine,
   asked: Asked,
@@ -141,7 +141,7 @@ async function whileDown(
   return admitted(asked, engine.ids.next(), { ...times, ...UNCOUNTED });
 }
 
-/** The short way of counters in this process, for a call that every limit has room for or that one has none for. */
+/** The short way for counters in this process, for a call for which every limit has room, or one that is refused. */
 function answerDirectly(engine: Engine, asked: Asked): AdmittedCall | Refused | undefined {
   const { direct } = engine.settings.counters;
   if (direct === undefined) return undefined;
@@ -175,7 +175,7 @@ function reserved(engine: Engine, direct: DirectCounters, asked: Asked): Admitte
   return answer;
 }
 
-/** What {@link reserved} would answer; its reservation is one that nobody has made. */
+/** What {@link reserved} would answer. Nothing is reserved. */
 function foreseen({ settings, ids }: Engine, direct: DirectCounters, asked: Asked): AdmittedCall | undefined {
   const { plan, use, now } = asked;
   const foreseen = direct.foresee(now, plan, use);
@@ -187,12 +187,12 @@ function foreseen({ settings, ids }: Engine, direct: DirectCounters, asked: Aske
   return admitted(asked, ids.next(), { reservedAt, expiresAt, ...counted });
 }
 
-/** What the call named, where budgets in shadow mode would have refused it for want of a price. */
+/** What the call asked for, if budgets in shadow mode would have refused it for want of a price. */
 function unpriced({ use, requested }: Asked): string | undefined {
   return use.lacksPrice ? requested : undefined;
 }
 
-/** Tells of an admission whoever has to know of each. */
+/** Reports an admission to the ledger and to listeners. */
 function tell(
   engine: Engine,
   compiled: CachedChain,
@@ -205,7 +205,7 @@ function tell(
   engine.expiry.look(compiled, now);
 }
 
-/** The admission that the outcome of a reserve makes. */
+/** The admission or refusal for the outcome of a reserve. */
 function concluded(
   engine: Engine,
   asked: Asked,
@@ -258,15 +258,15 @@ function admitted({ call, requested, compiled, use, now }: Asked, id: string, co
     parts: use.parts,
     tags: call.tags,
     degraded: counted.degraded,
-    charges: { limits, amounts: amounts.slice(), periods }, // its own: the counters go by theirs, whatever a caller does to these
+    charges: { limits, amounts: amounts.slice(), periods }, // Its own copy: the counters use theirs, whatever a caller does to this one.
   };
   return new AdmittedCall(new IssuedReservation(made, counted.held), compiled.contentLogging, now, counted);
 }
 
-/** What a reservation was made of. */
+/** What a reservation is made from. */
 interface Held extends Counted {
   readonly reservedAt: number;
   readonly expiresAt: number;
-  /** What the short way of counters gave. */
+  /** What the short way returned. */
   readonly held?: DirectReservation;
 }

@@ -3,13 +3,13 @@ import type { CallEnd } from "../../ledger/usage-event.js";
 import type { Engine } from "../engine.js";
 import type { Reservation } from "./reservation.js";
 
-/** How a call ended, when, and what was said of it. */
+/** How and when a call ended, and what the caller said about it. */
 export type Ending = Pick<CallEnd, "outcome" | "at" | "actual">;
 
 /**
- * Tells of a call that was settled or released to the ledger and to whoever watches the pace of spending.
+ * Reports a call that was settled or released to the ledger, and to whoever watches the pace of spending.
  *
- * @returns a promise where the ledger is full and its policy is to wait for room
+ * @returns a promise if the ledger is full and its policy is to wait for room
  */
 export function ended(
   engine: Engine,

@@ -23,10 +23,10 @@ import {
 } from "./reservation.js";
 
 /**
- * Asks for more for a call that is under way: the checks of the key again, then one `reserve` of what comes on top, in
- * the budgets' period of the admission. A refusal leaves the reservation as it was.
+ * Extends a call under way: it checks the key again, then makes one `reserve` of what is added, in the budget periods
+ * of the admission. A refusal leaves the reservation as it was.
  *
- * @throws ConflictError where the reservation is no longer open
+ * @throws ConflictError if the reservation is no longer open
  */
 export async function extend(engine: Engine, given: unknown, more: More): Promise<Admission> {
   const now = engine.settings.clock.now();
@@ -55,11 +55,11 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   return answer.admitted ? answer : refuse(answer);
 }
 
-/** One extension on its way. */
+/** One extension in progress. */
 interface Extension {
-  /** What the caller has in hand, which may have been extended or changed since. */
+  /** What the caller holds, which may have been extended or changed since. */
   readonly inHand: Reservation;
-  /** The same as it was when it was handed in. */
+  /** The same, as it was when it was passed in. */
   readonly reservation: Reservation;
   readonly use: Use;
   /** What the use adds to each limit. */
@@ -71,7 +71,7 @@ interface Extension {
   readonly engine: Engine;
 }
 
-/** A call that was admitted without being counted is extended without being counted. */
+/** A call that was admitted uncounted is also extended uncounted. */
 function extendUncounted(extension: Extension): Admission {
   const { engine, reservation, now } = extension;
   const reason = engine.outage.whyNotOpen(reservation, now);
@@ -79,7 +79,7 @@ function extendUncounted(extension: Extension): Admission {
   return admitted(extension, UNCOUNTED);
 }
 
-/** Charges what is added, where every limit has room for it. */
+/** Charges what is added, if every limit has room for it. */
 async function extendCounted(extension: Extension): Promise<Admission> {
   const { engine, reservation, added, compiled, now } = extension;
   const { id, orgId, degraded } = reservation;
@@ -93,7 +93,7 @@ async function extendCounted(extension: Extension): Promise<Admission> {
   } catch (error) {
     if (!isTollgateError(error, "counters_unavailable")) throw error;
     const refusal = await refusalWhileDown(engine, degrade(engine, now, error), orgId, now, added);
-    // Without a refusal the reservation stays as it is in the counters: the settle charges what the call has really used.
+    // Without a refusal the reservation stays as it is in the counters, and the settle charges what was really used.
     return refusal ?? admitted(extension, UNCOUNTED);
   }
   switch (outcome.outcome) {
@@ -117,7 +117,10 @@ function notOpen(reason: string): ConflictError {
   return new ConflictError(`the reservation cannot be extended: ${reason}`);
 }
 
-/** What refuses an extension while the counters are down: with `local`, more than this process may use of a limit by itself. */
+/**
+ * The refusal of an extension while the counters are down. With `local`, it is refused if it needs more of a limit than
+ * this process may use by itself.
+ */
 async function refusalWhileDown(
   engine: Engine,
   mode: "deny" | Degraded,
@@ -132,8 +135,8 @@ async function refusalWhileDown(
 }
 
 /**
- * Charges in the periods in which a call was charged before: its settle gives back there. Another time zone since, or a
- * caller's clock that was behind the counters', would name another period for the same moment.
+ * Puts charges into the periods in which the call was charged before, since its settle gives back there. The same
+ * moment could name another period if the time zone has changed, or if the caller's clock was behind the counters'.
  */
 function inPeriodsOf({ limits, periods }: Charges, added: Charges): Charges {
   const held = added.limits.map((limit, i) => {
@@ -144,16 +147,16 @@ function inPeriodsOf({ limits, periods }: Charges, added: Charges): Charges {
 }
 
 /**
- * The admission of an extension: with the whole reservation as it is now, and the readings of what was added.
+ * The admission of an extension, with the whole reservation as it is now and the readings of what was added.
  *
- * @param charges all that the reservation holds, where that is more than before
+ * @param charges everything the reservation holds, if that is more than before
  */
 function admitted(
   { inHand, reservation, use, compiled, now, engine }: Extension,
   counted: Counted,
   charges?: Charges,
 ): AdmittedCall {
-  // Another extension may have been answered while this one was asked for.
+  // Another extension may have been answered meanwhile.
   const latest = IssuedReservation.is(inHand) ? IssuedReservation.whole(inHand) : inHand;
   const before = latest === inHand ? reservation : latest;
   const whole = new IssuedReservation({
@@ -168,18 +171,18 @@ function admitted(
   return new AdmittedCall(whole, compiled.contentLogging, now, counted);
 }
 
-/** Whether tokens are asked for that nobody knows the price of, so that no budget can pay them. */
+/** Whether it asks for tokens whose price nobody knows, so that no budget can pay for them. */
 function isUnpriced({ models }: Reservation, use: AddedUse, { settings }: Engine): boolean {
   if (use.isCostGiven || settings.unpriced !== "deny" || models.length === 0) return false;
   return models.every((model) => settings.prices.price(model) === undefined);
 }
 
-/** What comes on top, and whether the caller said what it costs. */
+/** What is added, and whether the caller said what it costs. */
 interface AddedUse extends Use {
   readonly isCostGiven: boolean;
 }
 
-/** @throws ValidationError where it is nothing */
+/** @throws ValidationError if nothing is asked for */
 function askedFor(given: More): More {
   const more = parse(moreSchema, given, "more");
   if ((more.inputTokens ?? 0) + (more.maxOutputTokens ?? 0) === 0 && more.costUsd === undefined) {
@@ -191,8 +194,8 @@ function askedFor(given: More): More {
 }
 
 /**
- * What comes on top. The price is that of the whole call as it is now, less what was reserved, so that a tier counts. Where no budget
- * applies, tokens without a price cost nothing, as at the admission.
+ * What is added. Its price is that of the whole call as it is now, minus what was reserved, so that tiers count. If no
+ * budget applies, tokens without a price cost nothing, as at the admission.
  */
 function addedUse(reservation: Reservation, more: More, rule: CostRule, { settings }: Engine): AddedUse {
   const inputTokens = more.inputTokens ?? 0;

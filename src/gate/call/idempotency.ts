@@ -4,9 +4,9 @@ import type { ReserveRequest } from "../../counters/counters.js";
 import { nanoUsd } from "../../model/money.js";
 import type { Usage } from "../../model/usage.js";
 
-/** By what a call with a request id is known when its client sends it again. */
+/** Identifies a call with a request id when its client sends it again. */
 export class CallIdempotency implements NonNullable<ReserveRequest["idempotency"]> {
-  /** A request id is the key's own: two keys may use the same one. */
+  /** Request ids belong to a key: two keys may use the same one. */
   readonly key: string;
   readonly #call: Usage;
   readonly #use: EstimatedUse;
@@ -17,7 +17,7 @@ export class CallIdempotency implements NonNullable<ReserveRequest["idempotency"
     this.#use = use;
   }
 
-  /** What the same usage has in common, however it is written. Made when it is asked for: most calls are sent once. */
+  /** Equal for the same usage, however it is written. Computed when it is read, since most calls are sent once. */
   get fingerprint(): string {
     const { model, mcpServer, inputTokens, maxOutputTokens, costUsd, tags } = this.#call;
     const { byok, parts } = this.#use;

@@ -12,7 +12,7 @@ import { contextOf } from "../events/events.js";
 
 export const NO_REFUSALS: readonly Refusal[] = Object.freeze([]);
 
-/** The refusal by the limit that is to be named. */
+/** The refusal by the limit that has to be named. */
 export function limitRefusal(
   charges: readonly Charge[],
   readings: readonly Reading[],
@@ -21,7 +21,7 @@ export function limitRefusal(
   return new LimitRefusal(charges, readings, namedIndex(charges, readings), now);
 }
 
-/** A refusal, told to whoever listens. */
+/** Emits a refusal and returns it. */
 export function refused(engine: Engine, refusal: Refused, now: number, compiled?: CompiledChain): Refused {
   if (engine.events.wants("refusal")) {
     const context = compiled && { context: contextOf(compiled) };

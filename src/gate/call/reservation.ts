@@ -6,42 +6,42 @@ import { budgetResetSchema, meterSchema, scopeKindSchema } from "../../model/lim
 import { type CallParts, callPartsSchema } from "../../model/usage.js";
 import { parse, schemaOf } from "../../model/validation.js";
 
-/** How an admission was counted while the counters did not answer. */
+/** How a call was counted while the counters did not answer: by this process alone, or not at all. */
 export type Degraded = "local" | "uncounted";
 
-/** The charges of one admitted call, until it is settled. Plain JSON: another process can settle it. */
+/** The charges of one admitted call, until it is settled. It is plain JSON, so another process can settle it. */
 export interface Reservation {
   readonly id: string;
   readonly orgId: string;
   readonly projectId: string;
   readonly keyId: string;
   readonly userId: string;
-  /** What the call named: a model, a virtual model or an MCP server. */
+  /** What the call asked for: a model, a virtual model or an MCP server. */
   readonly requested: string;
-  /** The model that was reserved for: the first permitted target; absent for an MCP server. */
+  /** The model that was reserved for: the first permitted target. Absent for an MCP server. */
   readonly model?: string | undefined;
-  /** Every permitted target, in the order of fallback. */
+  /** Every permitted model, in the order of fallback. Empty for an MCP server. */
   readonly models: readonly string[];
-  /** Epoch milliseconds. */
+  /** When it was made, in epoch milliseconds. */
   readonly reservedAt: number;
-  /** Epoch milliseconds at which it ends by itself, its estimate charged. */
+  /** When it ends by itself, in epoch milliseconds. Its estimate then stays charged. */
   readonly expiresAt: number;
-  /** Input tokens that are reserved; 0 where the usage left them out. */
+  /** Input tokens reserved. 0 if the usage did not say. */
   readonly inputTokens: number;
-  /** Output tokens that are reserved: the usage's `maxOutputTokens`, else what the gate's `estimate` said. */
+  /** Output tokens reserved: the usage's `maxOutputTokens`, or else what the gate's `estimate` answered. */
   readonly outputTokens: number;
-  /** Cost that is reserved, in nano-USD: 1 USD is 1e9. */
+  /** Cost reserved, in nano-USD (1 USD is 1e9). */
   readonly costNanoUsd: number;
   /** Whether the call runs on the customer's own provider key. */
   readonly byok: boolean;
-  /** What of the call is priced apart, where the usage said so. */
+  /** The parts of the call that are priced apart, if the usage named any. */
   readonly parts?: CallParts | undefined;
   readonly tags?: Readonly<Record<string, string>> | undefined;
   readonly degraded?: Degraded | undefined;
   readonly charges: Charges;
 }
 
-/** A reservation that this process made. Its form need not be checked when it comes back. */
+/** A reservation made by this process. Its form need not be checked when it comes back. */
 export class IssuedReservation implements Reservation {
   readonly id: string;
   readonly orgId: string;
@@ -61,12 +61,12 @@ export class IssuedReservation implements Reservation {
   readonly tags: Readonly<Record<string, string>> | undefined;
   readonly degraded: Degraded | undefined;
   readonly charges: Charges;
-  /** What `DirectCounters` gave for it, where it was made that way. */
+  /** What `DirectCounters` returned for it, if it was made that way. */
   readonly #held: DirectReservation | undefined;
-  /** The reservation that stands in its place since it was extended. */
+  /** The reservation that has taken its place since it was extended. */
   #extended: IssuedReservation | undefined;
 
-  // Field by field: it is made on every call, and Object.assign takes ten times as long.
+  // Field by field: it is made on every call, and `Object.assign` takes ten times as long.
   constructor(made: Reservation, held?: DirectReservation) {
     this.id = made.id;
     this.orgId = made.orgId;
@@ -90,24 +90,26 @@ export class IssuedReservation implements Reservation {
     this.#extended = undefined;
   }
 
-  /** Whether it was made here. A proxy of such a one has none of its private fields, so its form is checked like any other's. */
+  /**
+   * Whether it was made here. A proxy of one lacks its private fields, so its form is checked like any other object's.
+   */
   static is(value: unknown): value is IssuedReservation {
     return typeof value === "object" && value !== null && #extended in value;
   }
 
-  /** The reservation with all that extensions in this process added to it. */
+  /** The reservation including everything that extensions in this process added to it. */
   static whole(reservation: IssuedReservation): IssuedReservation {
     let whole = reservation;
     while (whole.#extended !== undefined) whole = whole.#extended;
     return whole;
   }
 
-  /** From now on, whoever hands in `reservation` means `whole`. */
+  /** From now on `reservation` stands for `whole`. */
   static extend(reservation: IssuedReservation, whole: IssuedReservation): void {
     reservation.#extended = whole;
   }
 
-  /** What `DirectCounters` gave for a reservation, where this process made it that way. */
+  /** What `DirectCounters` returned for a reservation, if this process made it that way. */
   static held(reservation: Reservation): DirectReservation | undefined {
     return IssuedReservation.is(reservation) ? reservation.#held : undefined;
   }
@@ -115,7 +117,7 @@ export class IssuedReservation implements Reservation {
 
 const amount = z.int().min(0);
 
-/** What a `Date` holds: further out there is no calendar. */
+/** The range of a `Date`. There is no calendar beyond it. */
 const MOMENT_MAX = 8_640_000_000_000_000;
 const moment = z.number().min(-MOMENT_MAX).max(MOMENT_MAX);
 
@@ -148,7 +150,7 @@ const limitSchema = z.strictObject({
   alertAt: z.array(z.number()).optional(),
 });
 
-/** JSON has no undefined: where there is no period it says null. */
+/** JSON has no `undefined`, so a missing period is `null` there. */
 const periodSchema = z
   .strictObject({ index: z.int(), startsAt: z.int(), endsAt: z.int() })
   .nullish()
@@ -171,7 +173,7 @@ const chargesSchema = z
       limits.every(({ window }, i) => (window.kind === "calendar") === (periods[i] !== undefined)),
     { error: "a period exactly where the window is a calendar one" },
   )
-  // One that stood twice would be given back twice.
+  // A count that appeared twice would be given back twice.
   .refine(
     ({ limits }) =>
       new Set(limits.map(({ scopeKey, field }) => JSON.stringify([scopeKey, field]))).size === limits.length,
@@ -202,10 +204,10 @@ const reservationSchema: z.ZodType<Reservation> = schemaOf<Reservation>()(
 );
 
 /**
- * A reservation from what a caller handed in: the object itself, what its JSON parses to, or the JSON text. An object from
- * before an extension stands for the whole; JSON says what it said when it was written.
+ * Reads a reservation from what a caller passed in: the object itself, its JSON text, or what that parses to. An object
+ * from before an extension stands for the whole; JSON means what it said when it was written.
  *
- * @throws ValidationError where it is none
+ * @throws ValidationError if it is not a reservation
  */
 export function reservationFrom(input: unknown): Reservation {
   if (IssuedReservation.is(input)) {
@@ -218,7 +220,7 @@ export function reservationFrom(input: unknown): Reservation {
   return parse(reservationSchema, value, "reservation");
 }
 
-/** A copy, for a step that waits for something: meanwhile the caller may change the reservation. */
+/** A copy for a step that waits for something, since the caller may change the reservation meanwhile. */
 export function asItIs(reservation: Reservation): Reservation {
   const { models, parts, tags, charges } = reservation;
   return {
@@ -230,18 +232,18 @@ export function asItIs(reservation: Reservation): Reservation {
   };
 }
 
-/** Whether it still has its lists: they are long, and a caller may have taken them off to log the rest. */
+/** Whether it still has its lists. They are long, and a caller may have removed them to log the rest. */
 function hasLists({ models, charges }: Partial<Reservation>): boolean {
   const hasCharges =
     Array.isArray(charges?.limits) && Array.isArray(charges.amounts) && Array.isArray(charges.periods);
   return hasCharges && Array.isArray(models);
 }
 
-/** What was handed in instead, where that is a common mistake. A list of fourteen missing fields would not tell the caller. */
+/** What was passed in instead, if that is a common mistake. A list of fourteen missing fields would not help. */
 function mistakeIn(value: unknown): string | undefined {
   try {
     const { admitted, then } = Object(value);
-    if (typeof then === "function") return "the reservation of an admission that was awaited";
+    if (typeof then === "function") return "a reservation, not a promise; await the admission first";
     if (admitted !== undefined) return "the admission's reservation, not the admission";
   } catch {
     return "a reservation whose fields can be read";

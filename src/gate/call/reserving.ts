@@ -8,21 +8,24 @@ import type { Engine } from "../engine.js";
 import { guarded, type StepListeners } from "../outage/guarded-counters.js";
 import type { CallIdempotency } from "./idempotency.js";
 
-/** One call on its way through the last step. */
+/** One call in its last step. */
 export interface Asked {
   readonly call: Usage;
   readonly requested: string;
   readonly compiled: CachedChain;
   readonly plan: Plan;
   readonly use: EstimatedUse;
-  /** The one moment of the whole decision. */
+  /** The one moment at which the whole decision is made. */
   readonly now: number;
   readonly dryRun: boolean;
-  /** Where the call has a request id. */
+  /** Given if the call has a request id. */
   readonly idempotency: CallIdempotency | undefined;
 }
 
-/** One reserve over every limit, through the four methods of `Counters`. Where a client of a store sent its command twice, the answer is that of the first. */
+/**
+ * Makes one reserve over every limit, through the four methods of `Counters`. If a store's client sent its command
+ * twice, the first answer counts.
+ */
 export async function reserve(
   engine: Engine,
   counters: Counters,
@@ -48,7 +51,7 @@ export async function reserve(
   return isOwn(answer, request) ? { ...answer, outcome: "reserved" } : answer;
 }
 
-/** Whether an outcome is the reservation of this very request: made now, or when the client of the store sent it the first time. */
+/** Whether an outcome is the reservation of this very request, made now or when the store's client first sent it. */
 function isOwn(outcome: ReserveOutcome, { id }: ReserveRequest): outcome is Reserved {
   return outcome.outcome === "reserved" || (outcome.outcome === "replayed" && outcome.id === id);
 }
@@ -56,10 +59,10 @@ function isOwn(outcome: ReserveOutcome, { id }: ReserveRequest): outcome is Rese
 type Reserved = Extract<ReserveOutcome, { readonly id: string }>;
 
 /**
- * Sees to it that charges are given back that the counters may have made although the gate did not get an answer in time: the
- * connection broke, the server hung, or the client kept the command until it was connected again.
+ * Makes sure that charges are given back which the counters may have made although the gate got no answer in time: the
+ * connection broke, the server hung, or the client held the command back until it reconnected.
  *
- * Where the call has a request id and was refused, the reservation is left as it is: the next try with that id takes it over.
+ * If the call has a request id and was refused, the reservation stays: the next try with that id takes it over.
  */
 function undoing(
   { settings, lostReserves }: Engine,

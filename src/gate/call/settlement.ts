@@ -2,14 +2,19 @@ import type { Use } from "../../admission/amounts.js";
 import type { LimitReading } from "../../admission/limit-reading.js";
 import type { NotOpen } from "../../counters/counters.js";
 
-/** What a call came to. */
+/** What a call was charged. */
 export interface Charged {
   readonly requests: number;
+  /** All input tokens. */
   readonly inputTokens: number;
+  /** All output tokens. */
   readonly outputTokens: number;
   /** Input and output together. */
   readonly tokens: number;
-  /** What the call cost, also where that was on the customer's own provider key and counted against no budget. */
+  /**
+   * The cost in nano-USD. It is given even if the call ran on the customer's own provider key and counted against no
+   * budget.
+   */
   readonly costNanoUsd: number;
 }
 
@@ -19,8 +24,8 @@ export type Settlement =
       readonly settled: true;
       readonly charged: Charged;
       /**
-       * The limits that this settle put above their max, which is that of the admission: it may have been changed since. They
-       * refuse later calls until their window has moved on.
+       * The limits that this settle put above their max, which is the max at the admission and may have changed since.
+       * They refuse later calls until their window has moved on.
        */
       readonly overdraft: readonly LimitReading[];
     }

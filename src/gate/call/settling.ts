@@ -18,7 +18,7 @@ import { chargedBy, type Settlement } from "./settlement.js";
 
 const NOTHING: Use = { requests: 0, inputTokens: 0, outputTokens: 0, costNanoUsd: 0, slots: 0, byok: false };
 
-/** Corrects a reservation to what the call has really used, and closes it. Never refuses: the money is spent. */
+/** Corrects a reservation to what the call has really used, and closes it. It is never refused: the money is spent. */
 export function settle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
   try {
     const now = engine.settings.clock.now();
@@ -54,14 +54,14 @@ async function settleFallback(
   engine.underWay.start();
   try {
     const charges = await chargesOfFallback(engine, reservation, model, use, ending.at);
-    // Not awaited: that is a step of its own, and waiting for room in the ledger must be part of none.
+    // Not awaited: it counts as a step of its own, and no step may include waiting for room in the ledger.
     return closeThroughCounters(engine, reservation, use, charges, ending);
   } finally {
     engine.underWay.end();
   }
 }
 
-/** Closes a reservation: at once where that is in this process, as `admit` answers. */
+/** Closes a reservation, without waiting if it is in this process. */
 function close(engine: Engine, reservation: Reservation, use: Use, ending: Ending): Promise<Settlement> {
   const held = IssuedReservation.held(reservation);
   const { direct } = engine.settings.counters;
@@ -75,15 +75,15 @@ function close(engine: Engine, reservation: Reservation, use: Use, ending: Endin
   return Promise.resolve(concluded(engine, reservation, use, overdraft, ending));
 }
 
-/** What a use comes to against each limit that was charged. */
+/** What a use charges to each limit that was charged. */
 function chargesOf({ charges: { limits, periods } }: Reservation, use: Use): Charges {
   return { limits, amounts: limits.map((limit) => amountOf(limit, use)), periods };
 }
 
 /**
- * A step that the gate waits for when it closes.
+ * Closes a reservation through the four methods of `Counters`. Closing the gate waits for this.
  *
- * @param reservation a copy: the counters take their time
+ * @param reservation a copy, since the counters take their time
  */
 async function closeThroughCounters(
   engine: Engine,
@@ -119,9 +119,10 @@ async function closeThroughCounters(
 type Settled = Extract<SettleOutcome, { readonly outcome: "settled" }>;
 
 /**
- * The ordinary way of counters, unless they did not answer when the call was admitted.
+ * Settles in the counters, unless they did not answer when the call was admitted.
  *
- * @param onLate is told where they have settled it after the caller was told that they do not answer: no second try will
+ * @param onLate called if they settled it after the caller was told that they did not answer, since no retry will
+ *   report it
  */
 function settleInCounters(
   engine: Engine,
@@ -138,7 +139,11 @@ function settleInCounters(
   });
 }
 
-/** Tells of what a settle left on the counts. Returns the limits that it overdrew. */
+/**
+ * Emits what a settle did to the counts.
+ *
+ * @returns the limits that it overdrew
+ */
 function tellOverdraft(
   engine: Engine,
   reservation: Reservation,
@@ -154,7 +159,7 @@ function tellOverdraft(
   return overdraft;
 }
 
-/** Tells of a call that the counters have closed, and answers it: later where the ledger has to make room first. */
+/** Reports a call that the counters have closed, and answers it; later, if the ledger has to make room first. */
 function concluded(
   engine: Engine,
   reservation: Reservation,
@@ -169,7 +174,7 @@ function concluded(
 
 const NO_READINGS: readonly LimitReading[] = Object.freeze([]);
 
-/** The enforced limits that this settle, by more than was reserved, put or kept above their max. */
+/** The enforced limits that this settle put or kept above their max by charging more than was reserved. */
 function overdraftOf(
   { charges: reserved }: Reservation,
   { limits, amounts, periods }: Charges,
@@ -178,7 +183,8 @@ function overdraftOf(
   countedAt: number,
 ): readonly LimitReading[] {
   let overdraft = NO_READINGS;
-  // By amounts, and a limit is read only where more was charged than reserved: most are not in the processor's cache.
+  // Compares amounts first and reads a limit only if more was charged than reserved: most limits are not in the
+  // processor's cache.
   for (let i = 0; i < amounts.length; i++) {
     if ((amounts[i] ?? 0) <= (reserved.amounts[i] ?? 0)) continue;
     const limit = limits[i] as Limit; // sound: there is an amount for each
@@ -190,11 +196,11 @@ function overdraftOf(
 }
 
 /**
- * After a fallback the limits of the model that was reserved for get everything back, and those of the model that
- * answered are charged, over their max if need be.
+ * After a fallback, the limits of the model that was reserved for get everything back, and those of the model that
+ * answered are charged, above their max if necessary.
  *
- * A model that is no permitted target is more likely another name of the one reserved for, such as a dated snapshot,
- * than a fallback: then nothing is given back. That errs on the side of refusing.
+ * A model that is not a permitted target is more likely another name of the reserved one, such as a dated snapshot,
+ * than a fallback. Nothing is given back then, which errs on the side of refusing.
  */
 async function chargesOfFallback(
   engine: Engine,
@@ -211,7 +217,7 @@ async function chargesOfFallback(
     const spared = isFallback && limit.perModel !== undefined && !concerns(limit.perModel, model, requested);
     return spared ? 0 : amountOf(limit, use);
   });
-  // The money is spent: a directory that does not answer now must not keep the rest from being charged.
+  // The money is spent, so a directory that does not answer must not keep the rest from being charged.
   const found = await engine.keys.find({ keyId }, now).catch(() => undefined);
   for (const limit of found?.limits ?? []) {
     if (limit.perModel === undefined || !matches(limit.perModel, model)) continue;

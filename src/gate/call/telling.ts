@@ -8,7 +8,7 @@ import { asItIs, reservationFrom } from "./reservation.js";
 import type { Settlement } from "./settlement.js";
 import { release, settle } from "./settling.js";
 
-/** `admit` where somebody listens to each: the answer is told, with the time that it took. */
+/** Like `admit`, and emits the answer with the time it took. Used only while somebody listens. */
 export async function toldAdmit(engine: Engine, key: KeyRef, usage: Usage): Promise<Admission> {
   const at = engine.settings.clock.now();
   const startedAt = performance.now();
@@ -17,13 +17,13 @@ export async function toldAdmit(engine: Engine, key: KeyRef, usage: Usage): Prom
   return admission;
 }
 
-/** `settle` where somebody listens to each. */
+/** Like `settle`, while somebody listens. */
 export function toldSettle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
   const copied = plainActual(actual) ?? { ...actual }; // `plainActual` also reads getters, which a spread does not copy
   return toldEnd(engine, given, (reservation) => settle(engine, reservation, actual), copied);
 }
 
-/** `release` where somebody listens to each. */
+/** Like `release`, while somebody listens. */
 export function toldRelease(engine: Engine, given: unknown): Promise<Settlement> {
   return toldEnd(engine, given, (reservation) => release(engine, reservation));
 }
@@ -35,7 +35,7 @@ async function toldEnd(
   actual?: Actual,
 ): Promise<Settlement> {
   const at = engine.settings.clock.now();
-  // A copy: the caller may change the reservation while it is being settled.
+  // A copy, since the caller may change the reservation while it is being settled.
   const reservation = asItIs(reservationFrom(given));
   const startedAt = performance.now();
   const settlement = await end(given);

@@ -10,20 +10,26 @@ import type { Directory } from "./directory.js";
 import { type KeyInUse, NO_EPOCH } from "./last-used.js";
 import { digestOfHash } from "./token.js";
 
-/** Whether the chains that share it are out of date. All chains of an org share one, so that a write to the org reaches them all at once. */
+/**
+ * Says whether chains are out of date. All chains of an org share one stamp, so a write to the org reaches them all at
+ * once.
+ */
 interface Stamp {
   stale: boolean;
 }
 
-/** A chain as it was loaded by its key id or by a token hash, and how fresh it is. One object for both, since each object costs a call an access to memory. */
+/**
+ * A chain as it was loaded by its key id or by a token hash, and how fresh it is. It is one object, since each further
+ * object costs a call a memory access.
+ */
 export class CachedChain extends CompiledChain implements KeyInUse {
-  /** When the token it was found by ends, where that is one from before a rotation. */
+  /** When the token it was found by stops working, if that is one from before a rotation. */
   readonly tokenExpiresAt: number | undefined;
   loadedAt: number;
   stamp: Stamp;
   /**
-   * A second (its number since 1970) for which the chain was found fresh, from its beginning to its end. Further calls within it need
-   * no other check of the age.
+   * A second (its number since 1970) throughout which the chain is known to be fresh. Calls within it need no other
+   * check of its age.
    */
   freshIn = -1;
   usePlace = 0;
@@ -42,7 +48,7 @@ export class CachedChain extends CompiledChain implements KeyInUse {
     this.loadedAt = loadedAt;
   }
 
-  /** Notes that it was loaded again and has not changed, so that what calls have computed from it is kept. */
+  /** Notes that it was loaded again and is unchanged, so that what calls have computed from it is kept. */
   renew(stamp: Stamp, loadedAt: number): void {
     this.stamp = stamp;
     this.loadedAt = loadedAt;
@@ -56,13 +62,18 @@ interface Compiling {
   readonly limitCache: LimitCache;
 }
 
-/** How often a load starts again because something was written meanwhile; then its answer is used but not kept. */
+/**
+ * How often a load starts again because something was written meanwhile. After that its answer is used but not kept.
+ */
 const RELOADS_MAX = 3;
 
-/** How long calls join a load that is under way. One that takes longer may have lost its connection and never end, so later calls start another. */
+/**
+ * How long calls join a load under way. A longer one may have lost its connection and never end, so later calls start
+ * another.
+ */
 const JOINED_MS = 1_000;
 
-/** How long a call waits for the directory. */
+/** How long a call waits for the directory, in milliseconds. */
 const LOAD_MS = 10_000;
 
 interface Load {
@@ -75,7 +86,7 @@ interface Load {
 /**
  * The chains of the keys in use, by key id and by token hash.
  *
- * INVARIANT: a look-up that starts after {@link forgetOrg} returned does not see what was there before it.
+ * INVARIANT: a look-up that starts after {@link forgetOrg} returned never sees what was there before it.
  */
 export class ChainCache {
   readonly #directory: Directory;
@@ -93,26 +104,26 @@ export class ChainCache {
     this.#maxAgeMs = options.maxAgeMs;
     this.#byId = latestUsed(options.maxKeys);
     this.#byDigest = latestUsed(options.maxKeys);
-    // Once a stamp has fallen out, `forgetOrg` cannot reach the chains that share it, so they are out of date from now on.
+    // When a stamp drops out, `forgetOrg` can no longer reach the chains that share it, so they count as out of date.
     this.#stamps = latestUsed(options.maxKeys, (stamp) => {
       stamp.stale = true;
     });
   }
 
-  /** The chain of a key id, where it is at hand. */
+  /** The cached chain of a key id, if there is one. */
   byId(keyId: string, now: number): CachedChain | undefined {
     return atHand(this.#byId, keyId, this.#maxAgeMs, now);
   }
 
-  /** The chain of a token, by `digestOfToken`, where it is at hand. */
+  /** The cached chain of a token, by `digestOfToken`, if there is one. */
   byDigest(digest: string, now: number): CachedChain | undefined {
     return atHand(this.#byDigest, digest, this.#maxAgeMs, now);
   }
 
   /**
-   * The chain of a key id or a token hash from the directory; loads of the same one at the same time are one.
+   * The chain of a key id or a token hash from the directory. Concurrent loads of the same chain are one.
    *
-   * @throws Error where the directory does not answer within ten seconds
+   * @throws Error if the directory does not answer within ten seconds
    */
   async load(
     ref: { readonly hash: string } | { readonly keyId: string },
@@ -136,7 +147,7 @@ export class ChainCache {
     }
   }
 
-  /** Everything known of an org is out of date from now on. */
+  /** Marks everything known of an org as out of date. */
   forgetOrg(orgId: string): void {
     this.#writes++;
     this.#stamps.delete(orgId);
@@ -159,7 +170,7 @@ export class ChainCache {
       const [cache, name] =
         "hash" in ref ? [this.#byDigest, digestOfHash(ref.hash)] : [this.#byId, ref.keyId];
       if (found === undefined) {
-        cache.delete(name); // or else a clock that is set back would make the old chain look fresh
+        cache.delete(name); // Otherwise a clock that is set back would make the old chain look fresh.
         return undefined;
       }
       const chain = parse(keyChainSchema, found, "chain");
@@ -188,7 +199,7 @@ export class ChainCache {
   }
 }
 
-/** What a cache has under a name, where it is not out of date. */
+/** What a cache has under a name, if it is not out of date. */
 function atHand(
   cache: LatestUsed<CachedChain>,
   name: string,
@@ -201,7 +212,7 @@ function atHand(
   if (chain.freshIn === second) return chain;
   const age = now - chain.loadedAt;
   if (age < 0 || age >= maxAgeMs) return undefined;
-  cache.get(name); // marks it as used; once a second is enough to decide what falls out first
+  cache.get(name); // Marks it as used. Once a second is enough to decide what is dropped first.
   const startsAt = second * 1000;
   if (startsAt >= chain.loadedAt && startsAt + 1000 <= chain.loadedAt + maxAgeMs) chain.freshIn = second;
   return chain;

@@ -5,37 +5,52 @@ import { parse } from "../../model/validation.js";
 import type { Principal } from "../../policy/principal.js";
 
 /**
- * Who is who: all that the data plane needs, for people with tables of their own. Where there is nobody, null is taken for
- * undefined.
+ * Looks up keys and people. It is everything the data plane needs, for gateways with tables of their own.
+ *
+ * A method may answer `null` instead of `undefined` for what does not exist.
  */
 export interface Directory {
   /**
-   * The chain of a key, by the SHA-256 of its token in hexadecimal or by its id, which its `key.id` then has to be; undefined
-   * where there is none. A gate waits ten seconds for it at most.
+   * Finds the chain of a key, by the SHA-256 hash of its token in hexadecimal or by its id. Found by id, the chain's
+   * `key.id` must be that id. A gate waits at most ten seconds for the answer.
+   *
+   * @returns the chain, or `undefined` if there is no such key
    */
   key(ref: { readonly hash: string } | { readonly keyId: string }): Promise<KeyChain | undefined>;
-  /** A person as a member of an org; undefined where they are not one. */
+  /**
+   * Finds a person as a member of an org.
+   *
+   * @returns the principal, with the same user id and org id, or `undefined` if they are not a member
+   */
   principal(userId: string, orgId: string): Promise<Principal | undefined>;
-  /** Lets `gate.usage` be asked without a key. */
+  /**
+   * Finds the scopes above keys. It is optional, and lets `gate.usage` be asked without a key.
+   *
+   * @returns the org, with the project and the member if they were asked for and exist; `undefined` if there is no such
+   *   org
+   */
   scope?(ref: {
     readonly orgId: string;
     readonly projectId?: string | undefined;
     readonly userId?: string | undefined;
   }): Promise<ScopeChain | undefined>;
   /**
-   * Whether a text of at most 8,192 characters may be one of your tokens, where those are not all made by `createToken`: no
-   * other text is looked up.
-   * Whatever it lets through, and no key has, is a look-up each time, for anybody who sends it.
+   * Decides whether a text of at most 8,192 characters may be one of your tokens, if not all of them are made by
+   * {@link createToken}. Other texts are not looked up. Default: only the tokens that `createToken` makes.
+   *
+   * Each text that it lets through and that belongs to no key costs a look-up, whoever sends it.
    */
   isToken?(text: string): boolean;
   /**
-   * Tells of changes to an org, or with no id to any, so that the gate asks again; until then it asks once in
-   * `cache.maxAgeMs`. Returns what ends it.
+   * Calls `changed` when an org has changed, or without an id when any may have, so that the gate looks it up again.
+   * Without `watch`, a chain may be `cache.maxAgeMs` old.
+   *
+   * @returns a function that stops watching
    */
   watch?(changed: (orgId?: string) => void): () => void;
 }
 
-/** What a principal has at least; who has which role is the policy's to judge. */
+/** The least a principal has to have. Who has which role is for the policy to judge. */
 export const principalSchema: z.ZodType = z.looseObject({
   projectRoles: z.custom<object>((value) => typeof value === "object" && value !== null, {
     error: "the role in each project, by its id",
@@ -44,16 +59,17 @@ export const principalSchema: z.ZodType = z.looseObject({
 });
 
 /**
- * A directory of the caller's, with a check of its answers: null becomes undefined, and whoever was asked for is who was found.
+ * Wraps a directory of the caller's and checks its answers: `null` becomes `undefined`, and an answer must be about
+ * what was asked for.
  *
- * Its methods throw ValidationError, naming the field, where the answer is about another key, person or scope. Without the
- * check, such a defect would give somebody the roles or limits of another, or show them what another has used.
+ * Its methods throw ValidationError, naming the field, if an answer is about another key, person or scope. Unchecked,
+ * such a defect would give somebody another's roles or limits, or show them another's usage.
  */
 export function checkedDirectory(directory: Directory): Directory {
   return {
     async key(ref) {
       const found = (await directory.key(ref)) ?? undefined;
-      // An answer that is no chain at all is left to the schema that the chain cache parses it with.
+      // An answer that is not a chain at all is left to the schema with which the chain cache parses it.
       const id = found?.key?.id;
       if ("keyId" in ref && id !== undefined && id !== ref.keyId)
         throw notAskedFor("chain.key.id", "the key");
@@ -71,7 +87,7 @@ export function checkedDirectory(directory: Directory): Directory {
       async scope(ref) {
         const found = (await directory.scope?.(ref)) ?? undefined;
         if (found === undefined) return undefined;
-        // A directory may answer with the whole chain of a key, and with null for what is not there.
+        // A directory may return the whole chain of a key, and `null` for what does not exist.
         const parts = {
           org: found.org,
           project: found.project ?? undefined,
@@ -92,7 +108,7 @@ export function checkedDirectory(directory: Directory): Directory {
   };
 }
 
-/** Whether something was asked for and something else was found. */
+/** Whether something other than what was asked for was found. */
 function isAnother(found: string | undefined, asked: string | undefined): boolean {
   return found !== undefined && asked !== undefined && found !== asked;
 }

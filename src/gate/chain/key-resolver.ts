@@ -4,20 +4,20 @@ import { parse } from "../../model/validation.js";
 import type { CachedChain, ChainCache } from "./chain-cache.js";
 import { digestOfToken, hashToken } from "./token.js";
 
-/** A key as a caller names it: the token that its client sent, or the id. */
+/** A key as a caller names it: the token that its client sent, or the key's id. */
 export type KeyRef = string | { readonly keyId: string };
 
 const keyRefSchema = z.union([z.string(), z.strictObject({ keyId: idSchema })], {
   error: "a token, or an object with keyId",
 });
 
-/** Longer than any token, signed ones of others included: not worth a hash. */
+/** Longer than any token, including signed ones made by others. Not worth a hash. */
 const TOKEN_MAX = 8_192;
 
-/** Finds the chain of a key: token, hash, cache, directory. */
+/** Finds the chain of a key: from token to hash to cache to directory. */
 export class KeyResolver {
   readonly #chains: ChainCache;
-  /** Tells what is not worth a look-up. */
+  /** Whether a text is worth a look-up. */
   readonly mayBeToken: (text: string) => boolean;
 
   constructor(chains: ChainCache, mayBeToken: (text: string) => boolean) {
@@ -25,7 +25,7 @@ export class KeyResolver {
     this.mayBeToken = (text) => text.length <= TOKEN_MAX && mayBeToken(text);
   }
 
-  /** The chain where it is at hand, without waiting. */
+  /** The chain if it is cached, without waiting. */
   peek(key: KeyRef, now: number): CachedChain | undefined {
     if (typeof key === "string") {
       return key.length <= TOKEN_MAX ? this.#chains.byDigest(digestOfToken(key), now) : undefined;
@@ -34,16 +34,16 @@ export class KeyResolver {
     return keyId === undefined ? undefined : this.#chains.byId(keyId, now);
   }
 
-  /** The chain: the one at hand, else as {@link load}. */
+  /** The chain: from the cache, or else as {@link load} finds it. */
   async find(key: KeyRef, now: number): Promise<CachedChain | undefined> {
     return this.peek(key, now) ?? this.load(key, now);
   }
 
   /**
-   * The chain from the directory; undefined where there is none. What cannot be a token, such as one of ours whose checksum is
-   * wrong, is not looked up.
+   * The chain from the directory, or `undefined` if there is none. A text that cannot be a token, such as one of ours
+   * with a wrong checksum, is not looked up.
    *
-   * @throws ValidationError where `key` is neither a text nor `{ keyId }`
+   * @throws ValidationError if `key` is neither a text nor `{ keyId }`
    */
   async load(key: KeyRef, now: number): Promise<CachedChain | undefined> {
     const ref = parse(keyRefSchema, key, "key");
@@ -53,12 +53,15 @@ export class KeyResolver {
   }
 }
 
-/** Whether the token that a chain was found by is one from before a rotation whose grace period is over. */
+/** Whether the chain was found by a token from before a rotation whose grace period is over. */
 export function tokenEnded({ tokenExpiresAt }: CachedChain, now: number): boolean {
   return tokenExpiresAt !== undefined && now >= tokenExpiresAt;
 }
 
-/** The key id, where `key` has no other field: {@link KeyResolver.load} refuses such a key, and the cache must not let it pass. */
+/**
+ * The key id, if `key` has no other field. {@link KeyResolver.load} refuses a key with others, so the cache must not
+ * let it pass.
+ */
 function keyIdAlone(key: { readonly keyId: string }): string | undefined {
   try {
     for (const field in key) if (field !== "keyId") return undefined;

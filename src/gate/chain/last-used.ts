@@ -4,35 +4,35 @@ import type { Records } from "../../model/records.js";
 import type { Change, Storage } from "../../storage/storage.js";
 import { chunks } from "../chunks.js";
 
-/** A use is written at most this much later; in between one minute's uses of a key are one write. */
+/** A use is written at most this much later. All uses of a key within that time are one write. */
 const FLUSH_MS = 60_000;
 
-/** Keys in one commit. */
+/** How many keys share a commit. */
 const BATCH = 100;
 
 /** A key, and where its uses are noted. */
 export interface KeyInUse {
   readonly keyId: string;
-  /** Its place in the list of uses. A look-up by id instead would take a fifth of a call where 10,000 keys are in use. */
+  /** Its place in the list of uses. A look-up by id would take a fifth of a call with 10,000 keys in use. */
   usePlace: number;
-  /** The epoch for which `usePlace` holds; {@link NO_EPOCH} before the first use. */
+  /** The epoch in which `usePlace` is valid; {@link NO_EPOCH} before the first use. */
   useEpoch: number;
 }
 
-/** Of a key that has no place yet. */
+/** For a key that has no place yet. */
 export const NO_EPOCH = -1;
 
 /**
- * When keys were last used, without a write on every call: what has gathered is written once a minute and at the end. A process
- * that dies forgets up to a minute of it.
+ * Records when keys were last used without writing on every call. Uses are written once a minute and at the end; a
+ * process that dies loses up to a minute of them.
  */
 export class LastUsed {
   readonly #storage: Storage;
-  /** The places of the keys whose latest use is not yet written. */
+  /** The places of the keys whose latest use is not written yet. */
   readonly #places = new Map<string, number>();
   readonly #usedAt: number[] = [];
   readonly #free: number[] = [];
-  /** Goes up whenever a place is given back: the places that keys remember from before may be another key's by now. */
+  /** Rises whenever a place is given back: places that keys remember from before may belong to other keys by then. */
   #epoch = 0;
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> = Promise.resolve();
@@ -41,7 +41,7 @@ export class LastUsed {
     this.#storage = storage;
   }
 
-  /** A call of a key was admitted. */
+  /** Notes that a call of a key was admitted. */
   record(key: KeyInUse, now: number): void {
     if (key.useEpoch !== this.#epoch) {
       key.usePlace = this.#placeOf(key.keyId);
@@ -51,7 +51,7 @@ export class LastUsed {
     this.#flushLater();
   }
 
-  /** When each of the keys was last used, what is not yet written included. */
+  /** When each of the keys was last used, including what is not written yet. */
   async of(keyIds: readonly string[]): Promise<(number | undefined)[]> {
     const uses = await Promise.all(keyIds.map((id) => this.#storage.get("keyUse", id)));
     return keyIds.map((id, i) => {
@@ -85,7 +85,7 @@ export class LastUsed {
     this.#timer ??= setTimeout(() => {
       this.flush().catch((error: unknown) => {
         process.emitWarning(
-          `When keys were last used could not be written: ${errorName(error)}`,
+          `The times of the last uses of keys could not be written: ${errorName(error)}`,
           "TollgateWarning",
         );
         this.#flushLater();
@@ -118,7 +118,7 @@ export class LastUsed {
         if (changes.length > 0) await this.#storage.commit(changes);
         return;
       } catch (error) {
-        // Another process wrote a use of one of the keys meanwhile; the later use counts.
+        // Another process wrote a use of one of the keys meanwhile. The later use counts.
         if (!isTollgateError(error, "conflict") || attempts === 10) throw error;
       }
     }

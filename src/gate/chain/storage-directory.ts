@@ -8,7 +8,11 @@ import type { Directory } from "./directory.js";
 /** The org role that is an admin of every project without a membership. */
 export const OWNER = "owner";
 
-/** A directory that reads the records of a storage. */
+/**
+ * Makes a directory that reads the records of a storage.
+ *
+ * @param clock tells when memberships end
+ */
 export function storageDirectory(storage: Storage, clock: Clock): Directory {
   return {
     async key(ref) {
@@ -24,9 +28,9 @@ export function storageDirectory(storage: Storage, clock: Clock): Directory {
       const found = { org, project: projectOf(project), holder, key: keyPart(key) };
       const isAway = !holder.active || (holder.expiresAt !== undefined && clock.now() >= holder.expiresAt);
       if (!key.revokedWithHolder || !isAway) return found;
-      // It was revoked because its holder left, so while they are away the reason to tell is `holder_removed`; once they are back, it is
-      // `key_revoked`. `active: false` also where their membership has just ended: whoever asks may have read the clock before that,
-      // and then nothing would refuse the key.
+      // The key was revoked because its holder left. While they are away the reason to give is `holder_removed`; once
+      // they are back, it is `key_revoked`. `active` is false even if their membership has only just ended: whoever
+      // asks may have read the clock before that, and then nothing would refuse the key.
       return { ...found, holder: { ...holder, active: false }, key: { ...found.key, status: "active" } };
     },
 
@@ -57,7 +61,7 @@ export function storageDirectory(storage: Storage, clock: Clock): Directory {
   };
 }
 
-/** A person in an org as their memberships make them at `now`: one that has ended counts for nothing. */
+/** A person in an org as their memberships make them at `now`. A membership that has ended counts for nothing. */
 export function principalOf(
   { userId, orgId, role }: Records["orgMember"],
   projects: readonly Records["projectMember"][],
@@ -69,7 +73,7 @@ export function principalOf(
 }
 
 async function keyOfHash(storage: Storage, hash: string): Promise<Records["key"] | undefined> {
-  // INVARIANT: in this order. A rotation in between makes the current token the one before, never the other way round.
+  // INVARIANT: in this order. A rotation in between turns the current token into the previous one, never the reverse.
   const [current] = await storage.find("key", { hash }, { limit: 1 });
   if (current !== undefined) return current;
   const [previous] = await storage.find("key", { previousHash: hash }, { limit: 1 });
@@ -91,12 +95,12 @@ async function orgOf(storage: Storage, orgId: string): Promise<KeyChain["org"] |
     limits,
     contentLogging,
     virtualModels: Object.fromEntries(virtualModels.map(({ alias, models }) => [alias, models])),
-    // A revoked grant still says that the org works with credits: without any it would have no bound at all.
+    // Even a revoked grant says that the org uses credits. Without any grant it would have no bound at all.
     ...(grants.length > 0 && { creditsNanoUsd: grantedNanoUsd(grants) }),
   };
 }
 
-/** The credit of an org: what was granted and not revoked. */
+/** The credit of an org: everything granted and not revoked. */
 export function grantedNanoUsd(grants: readonly Records["creditGrant"][]): number {
   return grants.reduce((sum, { status, nanoUsd }) => (status === "granted" ? sum + nanoUsd : sum), 0);
 }

@@ -10,16 +10,19 @@ const RANDOM_CHARS = 43;
 const CHECKSUM_CHARS = 6;
 
 /**
- * A new token: the prefix, 43 random base62 characters (256 bits), and a checksum over both.
+ * Makes a new token: the prefix, 43 random base62 characters (256 bits), and a 6-character checksum over both.
  *
- * @param prefix The `keyPrefix` of the gate that is to know it, `sk-tg-` unless it was given one: it refuses any other.
+ * @param prefix the `keyPrefix` of the gate that is to accept it, `sk-tg-` by default. A gate refuses any other prefix.
  */
 export function createToken(prefix: string): string {
   const body = prefix + base62(BigInt(`0x${randomBytes(32).toString("hex")}`), RANDOM_CHARS);
   return body + checksumOf(body);
 }
 
-/** Whether a token has the form of {@link createToken} and its checksum holds: a typing error is seen without a look-up. */
+/**
+ * Whether a token has the form of {@link createToken} and a matching checksum. A typing error is found without a
+ * look-up.
+ */
 export function isWellFormed(token: string, prefix: string): boolean {
   if (token.length !== prefix.length + RANDOM_CHARS + CHECKSUM_CHARS || !token.startsWith(prefix))
     return false;
@@ -29,30 +32,30 @@ export function isWellFormed(token: string, prefix: string): boolean {
 }
 
 /**
- * SHA-256 of a token in hexadecimal: all that is ever stored of it.
+ * Hashes a token: SHA-256 in hexadecimal, which is all that is ever stored of it.
  *
- * A plain hash is enough for 256 random bits; slow hashes are for what people make up.
+ * A plain hash is enough for 256 random bits; slow hashes are for secrets that people choose.
  */
 export function hashToken(token: string): string {
   return hash("sha256", token);
 }
 
-/** The same hash as 32 characters, one for each byte: half as much to make and to look up, and never stored. */
+/** The same hash as 32 characters, one per byte. It is half as long to make and look up, and is never stored. */
 export function digestOfToken(token: string): string {
   return hash("sha256", token, "binary");
 }
 
-/** What {@link digestOfToken} makes of the token with a hash. */
+/** The digest of the token with a hash: see {@link digestOfToken}. */
 export function digestOfHash(hashed: string): string {
   return Buffer.from(hashed, "hex").toString("binary");
 }
 
-/** What a person may see of a token: `sk-tg-••••4f2a`. */
+/** The part of a token that people may see: `sk-tg-••••4f2a`. */
 export function previewOf(token: string, prefix: string): string {
   return `${prefix}••••${token.slice(-4)}`;
 }
 
-/** CRC-32 of a text in six base62 characters, as GitHub's tokens carry it. */
+/** The CRC-32 of a text in six base62 characters, as in GitHub's tokens. */
 function checksumOf(body: string): string {
   return base62(BigInt(crc32(body)), CHECKSUM_CHARS);
 }

@@ -14,15 +14,15 @@ import type { Storage } from "../../storage/storage.js";
 import { hashToken } from "../chain/token.js";
 import type { Engine } from "../engine.js";
 
-/** Who acts, a person or a key for its holder, and which of the policy's conditions hold for what they do now. */
+/** Who acts, and which of the policy's conditions hold for it: a user, or a token acting for its holder. */
 export type Actor =
   | { readonly userId: string; readonly conditions?: Conditions | undefined }
   | { readonly token: string; readonly conditions?: Conditions | undefined };
 
-/** Which conditions hold, as a caller says it; nothing said is nothing that holds. */
+/** The conditions that hold, as a caller passes them. Nothing passed means that none holds. */
 export const conditionsSchema = recordOf(z.string(), z.boolean().optional()).optional();
 
-/** Whether exactly one of the two fields is there. Asked first, so that the error names both fields and not one of them. */
+/** Whether exactly one of the two fields is given. Checked first, so that the error names both. */
 function isSomebody(actor: unknown): boolean {
   return Object.hasOwn(Object(actor), "userId") !== Object.hasOwn(Object(actor), "token");
 }
@@ -37,30 +37,31 @@ export const actorSchema = z
     ]),
   );
 
-/** Somebody whose permissions are asked about. */
+/** Somebody whose permissions are checked. */
 export interface Asking {
   readonly principal: Principal;
   /**
-   * Whom the token was handed to, where that is not the holder. Through it they may do what both of them may: when the holder is
-   * promoted later, whoever made the token for them is not. A permission of reach `own` does not make the holder's things theirs.
+   * The user who received the token, if that is not the holder. Through it they may do only what both may. Otherwise,
+   * promoting the holder would also promote whoever made the token for them. A permission of reach `own` does not make
+   * the holder's things theirs.
    */
   readonly issuer?: Principal;
-  /** Which of the policy's conditions hold. */
+  /** The policy's conditions that hold. */
   readonly conditions?: Conditions;
 }
 
 /** Somebody who acts in an org, as they are now. */
 export interface Acting extends Asking {
-  /** Who gets a token that is issued to them: the user, or whoever the token that they act with was handed to. */
+  /** Who receives a token issued to the actor: the user, or whoever received the token they act with. */
   readonly handedTo: string;
   /** The chain of the key that acts for them. */
   readonly chain?: KeyChain;
 }
 
 /**
- * Finds who acts. Nothing is taken from the cache: what decides about a write is as it is stored.
+ * Finds out who acts. Nothing is taken from the cache: a write is decided by what is stored now.
  *
- * @throws PermissionError where a token stands for nobody
+ * @throws PermissionError if a token does not work
  */
 export async function resolveActor(
   engine: Engine,
@@ -79,12 +80,12 @@ export async function resolveActor(
   const { chain, isPrevious } = await chainOf(engine, actor.token, asked);
   const { userId } = chain.holder;
   const via = { keyId: chain.key.id, projectId: chain.project.id };
-  // A key of another org stands for its holder there: whatever is asked of this one is denied as `other_org`.
+  // In another org, a key stands for its holder, and whatever it asks there is denied as `other_org`.
   const home = await directory.principal(userId, chain.org.id);
   if (home === undefined) throw refused(asked, "holder_removed");
   const record = await storage.get("key", chain.key.id);
   const hash = hashToken(actor.token);
-  // Neither of the two hashes: the key was rotated between the two look-ups, so whether the token still works is asked again.
+  // The hash is neither of the two: the key was rotated between the look-ups, so check again whether the token works.
   if (record && record.hash !== hash && record.previousHash !== hash) {
     await chainOf(engine, actor.token, asked);
   }
@@ -98,7 +99,7 @@ export async function resolveActor(
 /**
  * The chain of a token that works now.
  *
- * @throws PermissionError where it does not
+ * @throws PermissionError if the token does not work
  */
 export async function chainOf(
   { directory, keys, settings }: Engine,
@@ -119,14 +120,14 @@ function refused(asked: string, reason: keyof typeof MESSAGES): PermissionError 
   return new PermissionError(asked, reason);
 }
 
-/** Whether somebody may do something, for permissions and resources that are only known at run time. */
+/** Whether somebody may do something, for permissions and resources known only at run time. */
 export function verdictOf(
   policy: StandardPolicy,
   { principal, issuer, conditions }: Asking,
   permission: string,
   resource: Resource,
 ): Verdict {
-  // Sound: `authorize` answers any text and any resource, with a denial where it does not know them.
+  // Sound: `authorize` accepts any text and any resource, and denies what it does not know.
   const ask = (who: Principal) =>
     policy.authorize(who, permission as StandardPermission, resource as ResourceOf<"owned">, conditions);
   const verdict = ask(principal);

@@ -4,7 +4,7 @@ import type { Resource } from "../../policy/principal.js";
 import type { StandardPermission } from "../../policy/standard.js";
 import type { Storage } from "../../storage/storage.js";
 
-/** The permission that it takes to see a record at all. */
+/** The permission needed to see each kind of record at all. */
 export const VIEWING = {
   project: "project.view",
   key: "key.view",
@@ -15,7 +15,7 @@ export const VIEWING = {
   creditGrant: "billing.view",
 } as const satisfies Partial<Record<RecordKind, StandardPermission>>;
 
-/** The records that are addressed by an id of their own. */
+/** The kinds of records that have an id of their own. */
 export type Addressed = keyof typeof VIEWING;
 
 /** Which record, as a caller names it. */
@@ -27,9 +27,9 @@ export interface Ref {
 }
 
 /**
- * The record that is addressed, whoever asks for it.
+ * The record with an id, whoever asks for it.
  *
- * @throws NotFoundError where there is none, or none in that org
+ * @throws NotFoundError if there is none, or none in that org
  */
 export async function addressed<K extends Addressed>(
   storage: Storage,
@@ -42,7 +42,7 @@ export async function addressed<K extends Addressed>(
   return record;
 }
 
-/** What a policy is asked about a record. */
+/** The resource that a policy is asked about for a record. */
 export function resourceOf<K extends Addressed>(kind: K, record: Records[K]): Resource {
   return RESOURCES[kind](record);
 }
@@ -61,7 +61,7 @@ function ofOrg({ orgId }: { readonly orgId: string }): Resource {
   return { orgId };
 }
 
-/** @throws ConflictError naming both versions */
+/** @throws ConflictError naming both versions if they differ */
 export function requireVersion(
   kind: RecordKind,
   record: { readonly id: string; readonly version: number },

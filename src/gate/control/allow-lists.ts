@@ -1,21 +1,22 @@
-/** Patterns of what may be called; null or absent says nothing. */
+/** Patterns of what may be called. `null` or absent: no restriction. */
 export type AllowList = readonly string[] | null | undefined;
 
-/** A pattern cut at its slashes, so that long lists are cut once and not for each pair of entries. */
+/** A pattern split at its slashes, so that long lists are split once rather than for each pair of entries. */
 type Segments = readonly string[];
 
-/** The models that both patterns match, as a pattern cut at its slashes; undefined where there are none. */
+/** The pattern of the models that both patterns match, split at its slashes. Undefined if there are none. */
 function meet(a: Segments, b: Segments): Segments | undefined {
   const [short, long] = a.length <= b.length ? [a, b] : [b, a];
   if (short.length !== long.length && short.at(-1) !== "*") return undefined;
   for (let i = 0; i < short.length; i++) {
     if (short[i] !== long[i] && short[i] !== "*" && long[i] !== "*") return undefined;
   }
-  // Where the longer one has a `*`, the shorter one says what it may be; beyond the shorter one's end, which is a `*`, anything.
+  // Where the longer one has a `*`, the shorter one decides; beyond the end of the shorter one, which is a `*`,
+  // anything matches.
   return long.map((segment, i) => (segment === "*" ? (short[i] ?? "*") : segment));
 }
 
-/** Whether every model that `inner` matches is matched by `outer`. */
+/** Whether `outer` matches every model that `inner` matches. */
 export function contains(outer: string, inner: string): boolean {
   return covers(outer.split("/"), inner.split("/"));
 }
@@ -26,9 +27,9 @@ function covers(outer: Segments, inner: Segments): boolean {
 }
 
 /**
- * The first entry of a list that another list does not cover; undefined where it covers them all.
+ * The first entry of a list that another list does not cover. Undefined if it covers all of them.
  *
- * A virtual model is covered where the other list names it, or covers each of its targets.
+ * A virtual model is covered if the other list names it, or covers each of its targets.
  */
 export function firstOutside(
   inner: readonly string[],
@@ -47,12 +48,14 @@ export function firstOutside(
   });
 }
 
-/** Two lists may have as many patterns in common as the product of their lengths. More than this many are not worth computing. */
+/**
+ * Two lists can have as many patterns in common as the product of their lengths. More than this many are not computed.
+ */
 const ENTRIES_MAX = 1_000;
 
 /**
- * What all the lists allow, as one list of at most 1,000 entries, none of them within another; null where none of the lists
- * says anything.
+ * What all the lists allow, as one list of at most 1,000 entries, none of which is contained in another. `null` if no
+ * list restricts anything.
  */
 export function intersectLists(lists: readonly AllowList[]): string[] | null {
   return lists.reduce<string[] | null>((left, list) => {

@@ -6,7 +6,10 @@ import type { Control } from "./control.js";
 import { type Listed, listViews, pageFields } from "./paging.js";
 import type { View } from "./views.js";
 
-/** Who did what to what, when, from which values to which. Nothing in it is a secret. */
+/**
+ * One event of the audit trail: who did what to which record, when, and the values before and after. It contains no
+ * secret.
+ */
 export type AuditEvent = View<"auditEvent">;
 
 export const auditListSchema = z.strictObject({
@@ -27,9 +30,9 @@ export const auditListSchema = z.strictObject({
   ...pageFields,
 });
 
-/** The audit trail. Every write of the control plane appends to it, in the commit of the write. */
+/** The audit trail. Every write of the control plane appends to it, in the same commit. */
 export interface Audit {
-  /** The events of an org in the order of its writes. */
+  /** Lists the events of an org in the order of its writes. */
   list(input: z.input<typeof auditListSchema>): Promise<Listed<AuditEvent>>;
 }
 

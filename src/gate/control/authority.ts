@@ -7,9 +7,9 @@ import type { StandardPolicy } from "../../policy/standard.js";
 import type { Asking } from "./actor.js";
 
 /**
- * Whether somebody has all that another has in a project, or, without `projectId`, by their org roles.
+ * Compares what somebody reaches with what another does: in a project or, without `projectId`, by their org roles.
  *
- * @returns the first permission in which the other goes further; undefined where there is none
+ * @returns the first permission with which the other reaches further, or `undefined` if there is none
  */
 export function firstBeyond(
   policy: StandardPolicy,
@@ -20,11 +20,14 @@ export function firstBeyond(
   return firstReachBeyond(policy.spec, issuer ? [principal, issuer] : [principal], other, projectId);
 }
 
-/** Stands for the id of somebody who is not known yet, such as whoever will accept an invitation. Longer than an id may be, so nobody has it. */
+/**
+ * Stands for the id of somebody who is not known yet, such as whoever will accept an invitation. It is longer than any
+ * id.
+ */
 export const SOMEBODY = "somebody".padEnd(ID_MAX + 1, "-");
 
 /**
- * Refuses what gives somebody, or takes from somebody, more than the actor has.
+ * Refuses to give somebody, or take from them, more than the actor has.
  *
  * @throws LimitError naming `field` and the permission that the actor lacks
  */
@@ -40,7 +43,7 @@ export function requireReach(
     throw new LimitError(field, `it comes with ${beyond}, which goes beyond what you may do yourself`);
 }
 
-/** As {@link requireReach}, for a role in the org. */
+/** Like {@link requireReach}, for a role in the org. */
 export function requireOrgReach(
   policy: StandardPolicy,
   acting: Asking,
@@ -49,7 +52,7 @@ export function requireOrgReach(
   requireReach(policy, acting, { userId, orgId, orgRole: role, projectRoles: {} }, "role");
 }
 
-/** @throws ValidationError where the policy has no such role */
+/** @throws ValidationError if the policy has no such role */
 export function requireRole(
   policy: StandardPolicy,
   kind: "orgRoles" | "projectRoles",

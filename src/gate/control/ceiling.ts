@@ -4,54 +4,59 @@ import type { BudgetReset, Limits, ModelLimits } from "../../model/limits.js";
 import { nanoUsd, usdOf } from "../../model/money.js";
 import { type AllowList, contains, firstOutside } from "./allow-lists.js";
 
-/** What somebody is about to give, to a key, a member or a project. A field that is absent is not given. */
+/** What somebody is about to grant to a key, a member or a project. An absent field is not granted. */
 export interface Grant {
   readonly limits?: Limits | undefined;
   readonly models?: AllowList;
   readonly mcpServers?: AllowList;
-  /** Epoch milliseconds at which it ends. */
+  /** When it ends, in epoch milliseconds. */
   readonly expiresAt?: number | undefined;
   readonly contentLogging?: boolean | undefined;
 }
 
 /** What a grant must not exceed. */
 export interface Bound extends Grant {
-  /** Whose it is, for people: `the project`. */
+  /** Whose bound it is, for people: `the project`. */
   readonly of: string;
-  /** Whether the actor may change it. Then it cannot be relied on to keep a grant within what the actor has. */
+  /** Whether the actor may change it. If so, it cannot be relied on to keep a grant within what the actor has. */
   readonly isMovable?: boolean;
 }
 
 export interface Ceiling {
-  /** Bounds that apply to whatever is given, beside its own fields: those of the org, the project, the holder's membership. */
+  /** Bounds of whatever encloses the grant: the org, the project, the holder's membership. */
   readonly enclosing: readonly Bound[];
-  /** Bounds that the actor is under, so that what they give has to be under them too. */
+  /** Bounds that the actor is under, which also apply to what they grant. */
   readonly own?: readonly Bound[];
-  /** Alias to targets, for lists of models. */
+  /** The targets of each alias, for lists of models. */
   readonly virtualModels?: VirtualModels;
 }
 
-/** What can be given. */
+/** What can be granted. */
 export const GRANT_FIELDS = ["limits", "models", "mcpServers", "expiresAt", "contentLogging"] as const;
 export type GrantField = (typeof GRANT_FIELDS)[number];
 
-/** How a write changes what a record gives. */
+/** How a write changes what a record grants. */
 export interface GrantChange {
-  /** The fields that it gives. */
+  /** The fields that it grants. */
   readonly fields: readonly GrantField[];
-  /** What the record gives before the write. A field that is no wider after it gives nothing new, so the actor's own bounds do not matter. */
+  /**
+   * What the record grants before the write. A field that becomes no wider grants nothing new, so the actor's own
+   * bounds do not matter for it.
+   */
   readonly present: Grant;
 }
 
 /**
- * The one rule for every write that gives somebody something: nobody gives more than what encloses it, or than they have.
+ * The one rule for every write that grants something: nobody grants more than what encloses the grant allows, or than
+ * they have themselves.
  *
- * - What a grant says must not exceed what encloses it. A field that it leaves out is inherited, and so does not.
- * - Where the actor is under a bound, what they give must be under it too: by the grant's own fields, or by what encloses it,
- *   unless the actor could change that in a next step.
+ * - What a grant says must not exceed what encloses it. A field that it leaves out is inherited and cannot exceed
+ *   anything.
+ * - If the actor is under a bound, what they grant must be under it too: by the grant's own fields, or by what encloses
+ *   it unless the actor could change that in a next step.
  *
- * @param grant all that is given once the write is done
- * @param change what of that is changed; without it, all of it is given anew
+ * @param grant everything that is granted once the write is done
+ * @param change what of that changes; without it, everything is granted anew
  * @throws LimitError naming the field that is too much
  */
 export function checkCeiling(grant: Grant, ceiling: Ceiling, change?: GrantChange): void {
@@ -80,9 +85,9 @@ function keeps(check: () => void): boolean {
 type VirtualModels = Readonly<Record<string, readonly string[]>>;
 
 interface Check {
-  /** Throws where a field of the grant exceeds the bound. */
+  /** Throws if a field of the grant exceeds the bound. */
   within(grant: Grant, bound: Bound, virtualModels: VirtualModels): void;
-  /** Throws where nothing of all that is in force keeps within the bound. */
+  /** Throws if nothing in force keeps within the bound. */
   cover(inForce: readonly Grant[], bound: Bound, virtualModels: VirtualModels): void;
 }
 
@@ -138,15 +143,15 @@ function endOf({ expiresAt = Number.POSITIVE_INFINITY }: Grant): number {
 /** One number of a scope's limits. */
 interface Entry {
   readonly path: string;
-  /** The name of the limit, or `budget`: only numbers of the same kind can be compared. */
+  /** The name of the limit, or `budget`. Only numbers of the same kind can be compared. */
   readonly kind: string;
-  /** Only for budgets: the length of the period, as a rank among all of them. */
+  /** The length of a budget's period, as a rank. 0 for other limits. */
   readonly length: number;
   readonly max: number;
   readonly perModel: string | undefined;
   /** Whether it counts calls on the customer's own provider key too. */
   readonly countByok: boolean;
-  /** Whether it is enforced: a limit in shadow mode bounds nobody. */
+  /** Whether it is enforced. A limit in shadow mode binds nobody. */
   readonly binds: boolean;
 }
 
@@ -190,7 +195,7 @@ function modelEntries(
 function checkLimitsWithin(limits: Limits | undefined, bound: Bound): void {
   const bounds = entriesOf(bound.limits).filter(({ binds }) => binds);
   for (const entry of entriesOf(limits)) {
-    // A limit for all models is no excess over one for a few: there, that one still binds.
+    // A limit for all models does not exceed one for a few models, which still applies to those.
     const exceeded = bounds.find(
       ({ kind, length, max, perModel }) =>
         kind === entry.kind && entry.length <= length && isPart(entry.perModel, perModel) && entry.max > max,
@@ -203,7 +208,7 @@ function checkLimitsWithin(limits: Limits | undefined, bound: Bound): void {
 function checkLimitsCover(inForce: readonly Grant[], bound: Bound): void {
   const entries = inForce.flatMap(({ limits }) => entriesOf(limits)).filter(({ binds }) => binds);
   for (const held of entriesOf(bound.limits)) {
-    // A sum over a longer period, or over more models, is at least the sum over a part of them.
+    // A sum over a longer period, or over more models, is at least the sum over any part of them.
     const covered = entries.some(
       ({ kind, length, max, perModel, countByok }) =>
         kind === held.kind &&
@@ -217,7 +222,7 @@ function checkLimitsCover(inForce: readonly Grant[], bound: Bound): void {
   }
 }
 
-/** Whether each period of one length lies in one of another: a week may lie in two months. */
+/** Whether each period of one length lies within one of another. A week may lie in two months. */
 function liesIn(part: number, whole: number): boolean {
   return part <= whole && !(part === LENGTHS.weekly && whole === LENGTHS.monthly);
 }
@@ -236,5 +241,5 @@ function endsLater({ of, expiresAt = 0 }: Bound): LimitError {
 }
 
 function logsMore({ of }: Bound): LimitError {
-  return new LimitError("contentLogging", `off, as ${of} says`);
+  return new LimitError("contentLogging", `off, because it is off for ${of}`);
 }

@@ -16,12 +16,17 @@ import { type Projects, projectsOf } from "./projects.js";
 import { type VirtualModels, virtualModelsOf } from "./virtual-models.js";
 
 /**
- * Permission-checked writes as one actor.
+ * Writes and reads as one actor, with their permissions checked.
  *
- * Every method validates its input (ValidationError), checks that the actor may (PermissionError; NotFoundError for a project, a
- * key or another record with an id of its own that they may not even see; for the members of a project and what is made in it
- * PermissionError, whether or not there is such a project), writes in one commit with its audit event, and is seen by the very next
- * call. Once the gate is closed, it rejects with ClosedError.
+ * Every method validates its input, checks that the actor may do it, writes in one commit together with its audit
+ * event, and takes effect for the very next call. It rejects with
+ *
+ * - ValidationError if the input is wrong;
+ * - PermissionError if the actor may not do it. For the members of a project, and for what is made in it, that is so
+ *   whether or not there is such a project;
+ * - NotFoundError for a project, key or other record with an id of its own that the actor may not even see;
+ * - ConflictError if `version` is given and the record has moved on, or if others write to the org at the same time;
+ * - ClosedError once the gate is closed.
  */
 export interface ControlPlane {
   readonly orgs: Orgs;
@@ -39,8 +44,8 @@ export interface ControlPlane {
 }
 
 /**
- * @param whileOpen makes a call that closing the gate waits for, or rejects once it is closed
- * @throws ValidationError where the actor is neither a user id nor a token
+ * @param whileOpen makes a call that closing the gate waits for, or rejects once the gate is closed
+ * @throws ValidationError if the actor is neither a user id nor a token
  */
 export function createControlPlane(
   engine: Engine,
@@ -70,7 +75,7 @@ type Door = <T>(call: () => Promise<T>) => Promise<T>;
 
 type Method = (...input: unknown[]) => Promise<unknown>;
 
-/** The methods of a noun, each behind a door: where that is closed it rejects before it looks at anything. */
+/** The methods of a noun behind a door. If it is closed, they reject before looking at anything. */
 function behind<T extends Record<keyof T, (...input: never[]) => Promise<unknown>>>(door: Door, noun: T): T {
   const methods: [string, Method][] = Object.entries(noun);
   const guarded = methods.map(([name, method]): [string, Method] => [

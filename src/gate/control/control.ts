@@ -18,19 +18,22 @@ import { type Addressed, addressed, type Ref, requireVersion, resourceOf, VIEWIN
 import { deniedDoerOf, doerOf, Hidden, reasonOfDenial } from "./denial.js";
 import { Draft, type Subject } from "./draft.js";
 
-/** How often a write begins again because another process wrote to the org meanwhile. Each time, that other write was done. */
+/**
+ * How often a write starts again because another process wrote to the org meanwhile. Each time, that other write
+ * succeeded.
+ */
 const ATTEMPTS_MAX = 50;
 
-/** How often a conflict that no other write of the org explains has to come before it is told to the caller. */
+/** How often a conflict must recur that no other write of the org explains before the caller is told. */
 const UNKNOWN_CONFLICTS_MAX = 3;
 
-/** What one write is: what it asks for, and what the audit trail says of it. */
+/** What one write asks for, and what the audit trail says of it. */
 export interface Ask {
   readonly action: string;
   readonly permission: StandardPermission;
 }
 
-/** What every noun of the control plane is made with: the one way to authorize, to read and to write. */
+/** What every noun of the control plane is built on: the one way to authorize, read and write. */
 export class Control {
   readonly engine: Engine;
   readonly storage: Storage;
@@ -50,15 +53,16 @@ export class Control {
     return this.engine.settings.clock.now();
   }
 
-  /** The user who acts; undefined where a token does. */
+  /** The user who acts. Undefined if a token does. */
   get userId(): string | undefined {
     return "userId" in this.#actor ? this.#actor.userId : undefined;
   }
 
   /**
-   * Checks the token that acts, before any record is looked up for it: an answer must not tell a token that does not work what exists.
+   * Checks the token that acts before any record is looked up: for a token that does not work, the answer must not
+   * reveal what exists.
    *
-   * @throws PermissionError where it does not work
+   * @throws PermissionError if it does not work
    */
   async requireToken(asked: string): Promise<void> {
     if ("token" in this.#actor) await chainOf(this.engine, this.#actor.token, asked);
@@ -73,16 +77,16 @@ export class Control {
     return verdictOf(this.policy, acting, permission, resource).allowed;
   }
 
-  /** @throws PermissionError */
+  /** @throws PermissionError if the actor may not */
   require(acting: Asking, permission: StandardPermission, resource: Resource): void {
     const denied = this.#denial(acting, permission, resource);
     if (denied) throw denied;
   }
 
   /**
-   * Reads where the actor has a permission.
+   * Reads something if the actor has a permission.
    *
-   * @param subject what the audit trail says was to be read: the org or the project, where it is not said
+   * @param subject what the audit trail says was to be read. Default: the org or the project.
    */
   async read<T>(
     permission: StandardPermission,
@@ -99,9 +103,9 @@ export class Control {
   }
 
   /**
-   * A record that the actor may see.
+   * Reads a record that the actor may see.
    *
-   * @throws NotFoundError where there is none, or where they may not
+   * @throws NotFoundError if it does not exist or they may not see it
    */
   async view<K extends Addressed>(kind: K, ref: Ref): Promise<Records[K]> {
     const permission = VIEWING[kind];
@@ -117,9 +121,9 @@ export class Control {
   }
 
   /**
-   * Writes where the actor has a permission that does not depend on what is stored.
+   * Writes if the actor has a permission that does not depend on what is stored.
    *
-   * @throws PermissionError
+   * @throws PermissionError if they do not
    */
   write<T>(
     ask: Ask,
@@ -134,11 +138,11 @@ export class Control {
   }
 
   /**
-   * Writes to a record where the actor has a permission for it.
+   * Writes to a record if the actor has a permission for it.
    *
-   * @throws NotFoundError where there is no such record, or none that the actor may see
-   * @throws PermissionError where they may only see it
-   * @throws ConflictError where it is not at the version that the caller has seen
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   * @throws PermissionError if they may only see it
+   * @throws ConflictError if it is not at the version that the caller has seen
    */
   async writeTo<K extends Addressed, T>(
     ask: Ask,
@@ -166,8 +170,8 @@ export class Control {
   }
 
   /**
-   * Runs one write to its end: it reads, decides and is committed with its audit event, or begins again where another
-   * process wrote to the org first. When it resolves, the next call sees what was written.
+   * Runs one write: it reads, decides and commits together with its audit event, and starts again if another process
+   * wrote to the org first. When it resolves, the next call sees what was written.
    */
   async transact<T>(
     orgId: string,
@@ -189,7 +193,7 @@ export class Control {
           draft.emit(this.engine.events);
           return result;
         } catch (error) {
-          // The commit may be done and only its answer lost. Beginning again could do it twice.
+          // The commit may have succeeded and only its answer been lost. Starting again could write twice.
           if (isSent && !isTollgateError(error)) {
             this.engine.chains.forgetOrg(orgId);
             throw error;
@@ -197,7 +201,8 @@ export class Control {
           const isOvertaken = (await this.storage.get("trail", orgId))?.version !== draft.trail?.version;
           // Another write came first, so what this one has read, and refused or allowed, may be wrong by now.
           if (isOvertaken && attempts < ATTEMPTS_MAX) continue;
-          // Not every change raises the version of the trail: when a key was last used does not, and a delete of the key conflicts with it.
+          // Not every change raises the version of the trail: the last use of a key does not, and conflicts with
+          // deleting the key.
           if (isTollgateError(error, "conflict") && attempts < UNKNOWN_CONFLICTS_MAX) continue;
           if (isOvertaken)
             throw new ConflictError(`org ${JSON.stringify(orgId)} is being written to by others; try again`);
@@ -208,7 +213,7 @@ export class Control {
     });
   }
 
-  /** Why it is not allowed; undefined where it is. */
+  /** Why it is not allowed. Undefined if it is. */
   #denial(acting: Asking, permission: StandardPermission, resource: Resource): PermissionError | undefined {
     const verdict = verdictOf(this.policy, acting, permission, resource);
     return verdict.allowed ? undefined : new PermissionError(permission, verdict.reason);
@@ -227,7 +232,7 @@ export class Control {
     );
   }
 
-  /** Tells the audit trail of an attempt that was denied, if the gate is told to. */
+  /** Records a denied attempt in the audit trail, if the gate is set to. */
   async #recordDenial(
     orgId: string,
     acting: Acting,
@@ -253,7 +258,7 @@ export class Control {
   }
 }
 
-/** The project, or else the org, that something is in. */
+/** The project that something is in or, without one, the org. */
 export function placeOf({ orgId, projectId }: Pick<Resource, "orgId" | "projectId">): Subject {
   return projectId === undefined ? { kind: "org", id: orgId } : { kind: "project", id: projectId, projectId };
 }

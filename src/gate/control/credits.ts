@@ -13,12 +13,13 @@ import { newId } from "./new-id.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
+/** A grant of credit, with its amount in US dollars besides nano-USD. */
 export type CreditGrant = View<"creditGrant"> & { readonly usd: number };
 
 export const creditGrantSchema = z.strictObject({
   orgId: idSchema,
   id: idSchema.optional(),
-  /** US dollars; all grants of an org together at most 9,000,000. */
+  /** US dollars. All grants of an org together are at most 9,000,000. */
   usd: usdSchema,
   note: text(1, 1000).optional(),
 });
@@ -26,10 +27,10 @@ export const creditListSchema = z.strictObject({ orgId: idSchema, ...pageFields 
 export const creditRevokeSchema = z.strictObject({ creditGrantId: idSchema, ...orgField, ...versionField });
 export const creditBalanceSchema = z.strictObject({ orgId: idSchema });
 
-/** In US dollars. `remainingUsd` is never below zero. */
+/** The credit of an org, in US dollars. `remainingUsd` is zero or more. */
 export interface CreditBalance {
   readonly grantedUsd: number;
-  /** Open reservations included. */
+  /** What was spent, open reservations included. */
   readonly spentUsd: number;
   readonly remainingUsd: number;
 }
@@ -37,20 +38,26 @@ export interface CreditBalance {
 /** Money that an org has paid in advance. An org that was never granted any is bound by its budgets alone. */
 export interface Credits {
   /**
-   * Gives the org money to spend. From its first grant on an org spends credit only.
+   * Grants an org money to spend. From its first grant on, an org can spend only its credit.
    *
-   * @throws LimitError where the grants come to more than 9,000,000 US dollars
+   * @throws LimitError if all grants together would exceed 9,000,000 US dollars
+   * @throws ConflictError if a grant has the id
    */
   grant(input: z.input<typeof creditGrantSchema>): Promise<CreditGrant>;
-  /** The grants of an org by id, revoked ones included. */
+  /** Lists the grants of an org by id, including revoked ones. */
   list(input: z.input<typeof creditListSchema>): Promise<Listed<CreditGrant>>;
-  /** Takes a grant back. What was spent of it stays spent. */
+  /**
+   * Revokes a grant. What was spent of it stays spent.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   * @throws ConflictError if it is revoked already
+   */
   revoke(input: z.input<typeof creditRevokeSchema>): Promise<CreditGrant>;
   /**
-   * What was granted, spent and is left, in US dollars.
+   * Reads what was granted, what was spent and what is left, in US dollars.
    *
-   * @throws NotFoundError where the org does not work with credits
-   * @throws CountersUnavailableError where the counters did not answer
+   * @throws NotFoundError if the org does not use credits
+   * @throws CountersUnavailableError if the counters did not answer
    */
   balance(input: z.input<typeof creditBalanceSchema>): Promise<CreditBalance>;
 }
@@ -68,7 +75,7 @@ export function creditsOf(control: Control): Credits {
         if (granted + amount > MAX_USD * NANO_PER_USD) {
           throw new LimitError(
             "usd",
-            `with the ${usdOf(granted)} USD granted so far, at most ${MAX_USD} USD`,
+            `at most ${MAX_USD} USD together with the ${usdOf(granted)} USD granted so far`,
           );
         }
         const made = {

@@ -3,11 +3,11 @@ import { masked } from "../../model/masked.js";
 import type { Acting } from "./actor.js";
 import type { Doer } from "./draft.js";
 
-/** A denial of which the actor is told as if there were no such record. */
+/** A denial that the actor is told as if the record did not exist. */
 export class Hidden extends Error {
   /** What the actor is told. */
   readonly shown: NotFoundError;
-  /** What the audit trail is told. */
+  /** What the audit trail records. */
   readonly denied: PermissionError;
 
   constructor(shown: NotFoundError, denied: PermissionError) {
@@ -17,7 +17,7 @@ export class Hidden extends Error {
   }
 }
 
-/** What the audit trail is told of an attempt that failed so; undefined where it failed, but was not denied. */
+/** The reason of a denied attempt for the audit trail. Undefined if the attempt failed for another reason. */
 export function reasonOfDenial(error: unknown): string | undefined {
   const denial = error instanceof Hidden ? error.denied : error;
   for (const type of [PermissionError, LimitError, LastOwnerError]) {
@@ -31,7 +31,10 @@ export function doerOf({ principal: { userId, via } }: Acting): Doer {
   return { userId, keyId: via?.keyId };
 }
 
-/** Who made an attempt that was denied. Of somebody who is not in the org the id is masked: a token may have been given in its place. */
+/**
+ * Who made a denied attempt. For somebody who is not in the org the id is masked, since a token may have been passed in
+ * its place.
+ */
 export function deniedDoerOf(acting: Acting): Doer {
   const { userId, keyId } = doerOf(acting);
   const isKnown = acting.principal.orgRole !== undefined;

@@ -18,26 +18,27 @@ export interface Doer {
   readonly keyId?: string | undefined;
 }
 
-/** Most changes that one audit event tells of: a large deletion has several. */
+/** The most changes in one audit event. A large deletion has several events. */
 const CHANGES_MAX = 200;
 
-/** A new record, but for its version, which a draft adds. */
+/** A new record without its version, which the draft adds. */
 type Made<K extends RecordKind> = Omit<Records[K], "version">;
 
-/** What changes of a record; `undefined` takes an optional field away. */
+/** The changes of a record. `undefined` removes an optional field. */
 type Patch<K extends RecordKind> = { readonly [F in keyof Made<K>]?: Made<K>[F] | undefined };
 
 /**
- * One write of an org on its way: what it reads, what it changes, what it tells once it is done.
+ * One write of an org in progress: what it reads, what it changes, and what it emits once it is done.
  *
- * INVARIANT: every write of an org raises the version of its trail, and expects the one that it began with. So of two writes
- * that began in the same state only one is done, and what a write has read and decided on still holds at its commit.
+ * INVARIANT: every write of an org raises the version of its trail and expects the version that it began with. So of
+ * two writes that began in the same state only one succeeds, and what a write has read and decided still holds at its
+ * commit.
  */
 export class Draft {
   readonly orgId: string;
   /** The one moment of the write. */
   readonly now: number;
-  /** The org's trail when the write began; undefined where the org never existed. */
+  /** The org's trail when the write began. Undefined if the org never existed. */
   readonly trail: Records["trail"] | undefined;
   readonly #storage: Storage;
   readonly #changes: Change[] = [];
@@ -51,13 +52,13 @@ export class Draft {
     this.trail = trail;
   }
 
-  /** A record of this org as it is stored; the changes of this draft are not in it. */
+  /** Reads a record of this org as it is stored, without the changes of this draft. */
   async get<K extends RecordKind>(kind: K, id: string): Promise<Records[K] | undefined> {
     const record = await this.#storage.get(kind, id);
     return record?.orgId === this.orgId ? record : undefined;
   }
 
-  /** Records of this org, likewise. */
+  /** Finds records of this org, likewise. */
   async find<K extends RecordKind>(kind: K, where: Where<K>): Promise<Records[K][]> {
     return this.#storage.find(kind, { ...where, orgId: this.orgId });
   }
@@ -69,7 +70,7 @@ export class Draft {
   }
 
   replace<K extends RecordKind>(kind: K, before: Records[K], patch: Patch<K>): Records[K] {
-    // Sound: a patch has fields of the record; the storage checks that none that is required is taken away.
+    // Sound: a patch has fields of the record, and the storage checks that no required one is removed.
     const record = { ...before, ...patch, version: before.version + 1 } as Records[K];
     this.#change(kind, before, record);
     return record;
@@ -79,7 +80,7 @@ export class Draft {
     this.#change(kind, before, undefined);
   }
 
-  /** An event to emit once the write is done. */
+  /** Adds an event to emit once the write is done. */
   tell<E extends keyof GateEvents>(event: E, payload: GateEvents[E]): void {
     this.#told.push((events) => events.emit(event, payload));
   }
@@ -97,7 +98,10 @@ export class Draft {
     ];
   }
 
-  /** The commit of an attempt that was denied: its audit event alone. Ids are masked, since a token may have been given in place of one. */
+  /**
+   * The commit of a denied attempt, which is its audit event alone. Ids are masked, since a token may have been passed
+   * in place of one.
+   */
   denial(by: Doer, action: string, { kind, id, projectId }: Subject, reason: string): Change[] {
     const subject = { kind, id: masked(id), projectId: projectId && masked(projectId) };
     return this.#trailChanges([{ by, action, subject, changes: [], outcome: "denied", reason }]);

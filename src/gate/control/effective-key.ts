@@ -12,24 +12,29 @@ import { type AllowList, intersectLists } from "./allow-lists.js";
 /** One limit that a key's calls count against. */
 export interface EffectiveLimit {
   readonly scope: ScopeKind;
-  /** Id of the org, project or key; of a member, the user's id. */
+  /** The id of the org, project or key, or the user id of a member. */
   readonly scopeId: string;
   readonly meter: Meter;
-  /** Nano-USD for `cost`. */
+  /** The largest count that passes. In nano-USD for the meter `cost`. */
   readonly max: number;
+  /** The max in US dollars, for the meter `cost`. */
   readonly usd?: number;
-  /** `minute` and `day` are sliding; `daily`, `weekly` and `monthly` are periods of the org's calendar. */
+  /** `minute` and `day` are sliding windows; `daily`, `weekly` and `monthly` are periods of the org's calendar. */
   readonly window: Window["name"];
+  /** The pattern of the models it applies to. Absent: all models. */
   readonly perModel?: string;
   readonly mode: "enforce" | "shadow";
-  /** The scope whose limit of the same kind is lower, so that this one can never be reached first. */
+  /**
+   * The outer scope with an equal or lower limit of the same kind, because of which this one is never reached first.
+   */
   readonly within?: ScopeKind;
 }
 
-/** What may be called, and the scopes that say so. */
+/** What may be called, and which scopes restrict it. */
 export interface EffectiveList {
-  /** Patterns, at most 1,000 of them; null where everything is allowed. */
+  /** Patterns, at most 1,000. `null` if everything is allowed. */
   readonly allowed: readonly string[] | null;
+  /** The scopes whose lists restrict it. */
   readonly because: readonly ("project" | "key")[];
 }
 
@@ -40,26 +45,32 @@ export interface EffectiveKey {
   readonly projectId: string;
   /** The holder. */
   readonly userId: string;
-  /** Whether a call could pass now, as far as it is up to the key. */
+  /** Whether a call could pass now, as far as the key is concerned. */
   readonly usable: boolean;
-  /** Why not. */
+  /** Why not. Absent if it is usable. */
   readonly reason?: KeyRefusalReason;
+  /** The reason in words. */
   readonly message?: string;
   /** In the order org, project, member, key. */
   readonly limits: readonly EffectiveLimit[];
   readonly models: EffectiveList;
-  /** What each virtual model of the org comes to for this key, in the order of fallback; one that comes to nothing is left out. */
+  /**
+   * What each virtual model of the org means for this key, in the order of fallback. One without permitted models is
+   * left out.
+   */
   readonly virtualModels: Readonly<Record<string, readonly string[]>>;
   readonly mcpServers: EffectiveList;
-  /** Epoch milliseconds; absent where it does not end. */
+  /** Epoch milliseconds. Absent if it does not end. */
   readonly expiresAt?: number;
+  /** Whether it ends with the key or with the holder's membership. */
   readonly expiresBecause?: "key" | "member";
+  /** Whether contents may be logged. */
   readonly contentLogging: boolean;
-  /** Who switched it off. */
+  /** The scopes that switched it off. */
   readonly contentLoggingOffBecause: readonly ("org" | "project" | "key")[];
 }
 
-/** What a key may really do, from its chain as it is stored now. */
+/** Reports what a key may really do, from its chain as it is stored now. */
 export async function effectiveKey(
   engine: Engine,
   { id }: Records["key"],
@@ -98,8 +109,8 @@ export async function effectiveKey(
 
 function effectiveLimit(limit: Limit, all: readonly Limit[]): EffectiveLimit {
   const { scope, scopeId, meter, max, window, perModel, mode } = limit;
-  // What a scope counts, the scopes around it count too, so a lower max out there is reached first. Not where it leaves out calls on
-  // the customer's own provider keys and this limit counts them.
+  // What a scope counts, the scopes around it count too, so a lower max further out is reached first. That does not
+  // hold if the outer limit ignores calls on the customer's own provider keys and this one counts them.
   const lower = all
     .slice(0, all.indexOf(limit))
     .filter((other) => other.mode === "enforce" && other.field === limit.field && other.max <= max)

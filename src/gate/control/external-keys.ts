@@ -8,6 +8,7 @@ import { projectIn } from "./projects.js";
 import { registryOf } from "./registry.js";
 import type { View } from "./views.js";
 
+/** A reference to a provider key of the customer's own. */
 export type ExternalKey = View<"externalKey">;
 
 const ref = { externalKeyId: idSchema, ...orgField };
@@ -38,19 +39,36 @@ export const externalKeyUpdateSchema = z.strictObject({
 export const externalKeyDeleteSchema = z.strictObject({ ...ref, ...versionField });
 
 /**
- * The customer's own provider keys, as references: the gateway keeps the secrets elsewhere. A call on one is admitted with
- * `byok` and costs the org nothing, but for budgets that say so.
+ * The customer's own provider keys, as references: the gateway keeps the secrets elsewhere. A call on one is admitted
+ * with `byok`, and counts only against budgets with `countByok`.
  */
 export interface ExternalKeys {
-  /** @throws ConflictError where the project has one for the provider */
+  /**
+   * Creates a reference.
+   *
+   * @throws NotFoundError if the project does not exist
+   * @throws ConflictError if the project has one for the provider already
+   */
   create(input: z.input<typeof externalKeyCreateSchema>): Promise<ExternalKey>;
-  /** @throws NotFoundError where there is none, or none that the actor may see */
+  /**
+   * Reads a reference.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   */
   get(input: z.input<typeof externalKeyGetSchema>): Promise<ExternalKey>;
-  /** The external keys of an org that match, by id. */
+  /** Lists the external keys of an org that match, by id. */
   list(input: z.input<typeof externalKeyListSchema>): Promise<Listed<ExternalKey>>;
-  /** Changes what is given; `name: null` takes the name away. */
+  /**
+   * Changes the fields that are given. `name: null` removes the name.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   */
   update(input: z.input<typeof externalKeyUpdateSchema>): Promise<ExternalKey>;
-  /** Deletes the reference. The secret is wherever the gateway keeps it. */
+  /**
+   * Deletes the reference. The secret stays wherever the gateway keeps it.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   */
   delete(input: z.input<typeof externalKeyDeleteSchema>): Promise<void>;
 }
 

@@ -7,26 +7,26 @@ import { GRANT_FIELDS, type GrantField } from "./ceiling.js";
 
 const VERSION = "the version of the record, a whole number from 1";
 
-/** The version that the caller has seen; a write to a record that has moved on is a ConflictError. */
+/** The version that the caller has seen. A write to a record that has moved on is a ConflictError. */
 export const versionField = { version: z.int({ error: VERSION }).min(1, { error: VERSION }).optional() };
 
-/** Ids are unique without it; with it, a record of another org is not found. */
+/** Ids are unique without it. With it, a record of another org is not found. */
 export const orgField = { orgId: idSchema.optional() };
 
-/** What a project and a key may say of calls. */
+/** What a project and a key can restrict. */
 export const scopeFields = {
   models: allowListSchema.optional(),
   mcpServers: allowListSchema.optional(),
   contentLogging: z.boolean().optional(),
 };
 
-/** `null` takes the limits away. */
+/** `null` removes the limits. */
 export const limitsPatch = limitsSchema.nullable().optional();
 
-/** `null` takes the end away. */
+/** `null` removes the end. */
 export const expiryPatch = momentSchema.nullable().optional();
 
-/** The fields of a patch that are given; `null` takes a clearable one away. */
+/** The fields of a patch that are given. `null` removes a clearable one. */
 export function patchOf<T extends object, C extends keyof T = never>(
   input: T,
   clearable: readonly C[] = [],
@@ -40,38 +40,39 @@ export function patchOf<T extends object, C extends keyof T = never>(
   return Object.fromEntries(cleared);
 }
 
-/** The fields of an input that give something. */
+/** The fields of an input that grant something. */
 export function grantedBy(input: object): GrantField[] {
   return GRANT_FIELDS.filter((field) => Reflect.get(input, field) !== undefined);
 }
 
 /**
- * Refuses an end that lies in the past: most likely, seconds were given where milliseconds are meant.
+ * Refuses an end in the past. Most likely, seconds were given instead of milliseconds.
  *
  * @throws ValidationError naming `field`
  */
 export function requireLater(field: string, moment: number | undefined, now: number): void {
   if (moment !== undefined && moment <= now) {
-    throw new ValidationError([
-      { field, expected: "a moment that is still to come, in milliseconds since 1970" },
-    ]);
+    throw new ValidationError([{ field, expected: "a moment in the future, in milliseconds since 1970" }]);
   }
 }
 
 /**
- * Refuses an end from before the record was made, for the same reason. A later one that lies in the past is fine: it ends it now.
+ * Refuses an end from before the record was made, for the same reason. A later end in the past is fine: it ends now.
  *
  * @throws ValidationError naming `field`
  */
 export function requireSinceMade(field: string, end: number | null | undefined, createdAt: number): void {
   if (end != null && end < createdAt) {
     throw new ValidationError([
-      { field, expected: "a moment since it was made, in milliseconds since 1970" },
+      { field, expected: "a moment not before it was made, in milliseconds since 1970" },
     ]);
   }
 }
 
-/** Whether something that has ended is made to begin again, by a later end or none. All of it then counts as given, not the end alone. */
+/**
+ * Whether something that has ended is started again, by a later end or none. Everything in it then counts as given, not
+ * only the end.
+ */
 export function beginsAgain(
   endedAt: number | undefined,
   end: number | null | undefined,

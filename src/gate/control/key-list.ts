@@ -9,18 +9,18 @@ import { type View, viewOf } from "./views.js";
 
 type Query = z.infer<typeof keyListSchema>;
 
-/** A key without its hashes. `issuedTo` is whom its token was handed to. */
+/** A key without its hashes. `issuedTo` is the user who received its token. */
 export type Key = View<"key"> & {
-  /** Epoch milliseconds of the last admitted call; absent where there was none. */
+  /** When a call on it was last admitted, in epoch milliseconds. Absent if none was. */
   readonly lastUsedAt?: number;
 };
 
-/** A key as callers see it, with the moment of its last use. */
+/** A key as callers see it, with the time of its last use. */
 export function keyView(key: Records["key"], lastUsedAt: number | undefined): Key {
   return { ...viewOf("key", key), ...(lastUsedAt !== undefined && { lastUsedAt }) };
 }
 
-/** One page of the keys that the actor may see and that a query asks for. */
+/** One page of the keys that match a query and that the actor may see. */
 export async function listKeys(control: Control, query: Query): Promise<Listed<Key>> {
   const { engine, storage } = control;
   const acting = await control.acting(query.orgId, "key.view");
@@ -43,7 +43,7 @@ export async function listKeys(control: Control, query: Query): Promise<Listed<K
   };
 }
 
-/** What the storage can look for. For an actor who may see only their own keys it looks for those alone, not through everybody's. */
+/** What the storage can search for. For an actor who may see only their own keys, it searches for those alone. */
 function whereOf({ policy }: Control, { orgId, projectId, userId, status }: Query, acting: Acting) {
   const { principal, conditions } = acting;
   const visible = policy.visible(principal, "key.view", conditions);
@@ -63,7 +63,7 @@ function hasTag({ tags }: Records["key"], tag: Query["tag"]): boolean {
   return Object.hasOwn(tags, tag.name) && tags[tag.name] === tag.value;
 }
 
-/** When a key ends: by itself, or with its holder's membership. */
+/** When a key expires or its holder's membership ends, whichever is first. */
 async function endOf({ storage }: Control, key: Records["key"]): Promise<number> {
   const { orgId, projectId, userId, expiresAt = Number.POSITIVE_INFINITY } = key;
   const [orgMember, membership] = await Promise.all([

@@ -10,7 +10,7 @@ export const keyCreateSchema = z.strictObject({
   orgId: idSchema,
   projectId: idSchema,
   id: idSchema.optional(),
-  /** The holder; the actor by default. */
+  /** The holder. Default: the actor. */
   userId: idSchema.optional(),
   name: nameSchema.optional(),
   tags: tagsSchema.optional(),
@@ -27,15 +27,15 @@ export const keyListSchema = z.strictObject({
   /** The holder. */
   userId: idSchema.optional(),
   status: z.enum(["active", "disabled", "revoked"]).optional(),
-  /** The name of a tag that it has, or a name and its value. */
+  /** The name of a tag that the key has, or a name and its value. */
   tag: z
     .union([text(1, 100), z.strictObject({ name: text(1, 100), value: text(0, 200) })], {
       error: "the name of a tag, or an object with name and value",
     })
     .optional(),
-  /** Only keys that end before this moment, by themselves or with their holder's membership. */
+  /** Only keys that expire, or whose holder's membership ends, before this moment. */
   expiringBefore: momentSchema.optional(),
-  /** Only keys that were made and last used before this moment. */
+  /** Only keys that were made, and last used, before this moment. */
   unusedSince: momentSchema.optional(),
   ...pageFields,
 });
@@ -53,14 +53,14 @@ export const keyUpdateSchema = z.strictObject({
 /** For disable, enable and revoke. */
 export const keyStatusSchema = z.strictObject({ ...ref, ...versionField });
 
-/** A year: a token that must work longer is not being rotated. */
+/** A year. A token that has to work longer is not being rotated. */
 const GRACE_MAX_MS = 31_536_000_000;
 const GRACE = "a whole number of milliseconds, at most a year";
 
 export const keyRotateSchema = z.strictObject({
   ...ref,
   ...versionField,
-  /** How long the token before works on, in milliseconds; 0 by default. */
+  /** How long the previous token keeps working, in milliseconds. Default: 0. */
   graceMs: z.int({ error: GRACE }).min(0, { error: GRACE }).max(GRACE_MAX_MS, { error: GRACE }).optional(),
 });
 

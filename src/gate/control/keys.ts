@@ -27,52 +27,79 @@ import type { Listed } from "./paging.js";
 import { projectIn } from "./projects.js";
 import { keyContext, viewOf } from "./views.js";
 
-/** A key with its token: the only time that it is seen. */
+/** A key and its token. This is the only time the token is returned. */
 export interface IssuedKey {
   readonly key: Key;
   readonly token: string;
 }
 
-/** The keys of an org: made for a member of a project, who is the holder. Tokens are returned once and kept as hashes. */
+/**
+ * The keys of an org. Each is made for a member of a project, its holder. A token is returned once and only its hash is
+ * kept.
+ */
 export interface Keys {
   /**
-   * Makes a key for oneself, or, as an admin, for another member of the project.
+   * Creates a key for the actor or, with permission, for another member of the project.
    *
-   * @throws LimitError where it would have more than its project, its holder or the actor has, or where the holder may
-   *   do more than the actor: the token would be a way to it
-   * @throws NotFoundError where the holder is not in the project
+   * @throws LimitError if the key would have more than its project, its holder or the actor has, or if the holder may
+   *   do more than the actor: the token would give the actor that
+   * @throws NotFoundError if the project does not exist, or the holder is not in it
+   * @throws ConflictError if a key has the id. Ids of keys are unique across all orgs.
    */
   create(input: z.input<typeof keyCreateSchema>): Promise<IssuedKey>;
-  /** @throws NotFoundError where there is none, or none that the actor may see */
+  /**
+   * Reads a key.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   */
   get(input: z.input<typeof keyGetSchema>): Promise<Key>;
-  /** The keys of an org that the actor may see. */
+  /** Lists the keys of an org that the actor may see. */
   list(input: z.input<typeof keyListSchema>): Promise<Listed<Key>>;
   /**
-   * Changes what is given, `limits` as a whole; `null` takes limits, models, an end or a name away. The holder cannot be changed.
+   * Changes the fields that are given. `limits` is replaced as a whole. `null` removes limits, models, end or name. The
+   * holder cannot be changed.
    *
-   * @throws LimitError where what is given is more than its project, its holder or the actor has; of a key that begins again after
-   *   its end, where anything is
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   * @throws LimitError if what is given is more than its project, its holder or the actor has. For a key that starts
+   *   again after its end, everything in it counts as given.
    */
   update(input: z.input<typeof keyUpdateSchema>): Promise<Key>;
-  /** Stops the key until it is enabled. */
+  /**
+   * Disables the key until it is enabled again.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   * @throws ConflictError if it is revoked
+   */
   disable(input: z.input<typeof keyStatusSchema>): Promise<Key>;
   /**
-   * @throws ConflictError where it is revoked: that is final
-   * @throws LimitError where it has more than its project, its holder or the actor by now: update its limits or lists first
+   * Enables a disabled key.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   * @throws ConflictError if it is revoked, which is final
+   * @throws LimitError if it now has more than its project, its holder or the actor. Update its limits or lists first.
    */
   enable(input: z.input<typeof keyStatusSchema>): Promise<Key>;
-  /** Stops the key for good. */
+  /**
+   * Revokes the key for good.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   */
   revoke(input: z.input<typeof keyStatusSchema>): Promise<Key>;
   /**
-   * Gives the key a new token; its id, limits and counts stay. The token before works for `graceMs` more; one from
-   * before that ends now.
+   * Gives the key a new token. Its id, limits and counts stay. The previous token works for `graceMs` more
+   * milliseconds; one from before that stops now.
    *
-   * @throws ConflictError where it is revoked
-   * @throws LimitError where it has more than its project, its holder or the actor by now, or its holder may do more than the
-   *   actor: update its limits or lists first, or, where a token is in the wrong hands, disable it meanwhile
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   * @throws ConflictError if it is revoked
+   * @throws LimitError if it now has more than its project, its holder or the actor, or its holder may do more than the
+   *   actor. Update its limits or lists first or, if a token is in the wrong hands, disable it meanwhile.
    */
   rotate(input: z.input<typeof keyRotateSchema>): Promise<IssuedKey>;
-  /** What the key may really do, and why. */
+  /**
+   * Reports what the key may really do, and why.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   */
   effective(input: z.input<typeof keyEffectiveSchema>): Promise<EffectiveKey>;
 }
 
@@ -85,7 +112,7 @@ export function keysOf(control: Control): Keys {
     return { token, hash: hashToken(token), preview: previewOf(token, keyPrefix) };
   }
 
-  /** A token acts as its holder: whoever is handed one must have all that the holder has in the project. */
+  /** A token acts as its holder, so whoever receives one must have everything that the holder has in the project. */
   function requireHolderWithinReach(acting: Acting, holder: Principal, projectId: string): void {
     if (holder.userId !== acting.handedTo) requireReach(policy, acting, holder, "userId", projectId);
   }
@@ -225,7 +252,7 @@ export function keysOf(control: Control): Keys {
 
 const NO_PREVIOUS = { previousHash: undefined, previousIssuedTo: undefined, previousExpiresAt: undefined };
 
-/** @throws NotFoundError where somebody is not in the project now; an org owner is in every one */
+/** @throws NotFoundError if somebody is not in the project now. An org owner is in every project. */
 async function holderIn(draft: Draft, projectId: string, userId: string): Promise<Principal> {
   const { orgId, now } = draft;
   const [orgMember, membership] = await Promise.all([

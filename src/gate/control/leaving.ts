@@ -4,15 +4,15 @@ import { OWNER } from "../chain/storage-directory.js";
 import type { Draft } from "./draft.js";
 import { keyContext } from "./views.js";
 
-/** @throws LastOwnerError where nobody else owns the org */
+/** @throws LastOwnerError if nobody else owns the org */
 export async function requireOtherOwner(draft: Draft, userId: string): Promise<void> {
   const owners = await draft.find("orgMember", { role: OWNER });
   if (owners.every((owner) => owner.userId === userId)) throw new LastOwnerError(draft.orgId);
 }
 
 /**
- * Revokes the keys of somebody in projects that they leave. If they come back, those keys do not work again: meanwhile anybody may
- * have got hold of them.
+ * Revokes somebody's keys in projects that they leave. If they come back, those keys do not work again, since anybody
+ * may have got hold of them meanwhile.
  */
 export async function revokeKeysLeft(
   draft: Draft,
@@ -26,7 +26,7 @@ export async function revokeKeysLeft(
   }
 }
 
-/** Revokes the pending invitations for somebody who leaves the org, so that they cannot come back by an older one. */
+/** Revokes the pending invitations for somebody who leaves the org, so that they cannot return by an older one. */
 export async function revokeInvitationsFor(draft: Draft, userId: string): Promise<void> {
   for (const invitation of await draft.find("invitation", { status: "pending" })) {
     if (invitation.userId === userId) draft.replace("invitation", invitation, { status: "revoked" });

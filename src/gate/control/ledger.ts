@@ -11,12 +11,14 @@ const PERMISSION = "usage.view";
 /** The ledger as one actor may read it. */
 export interface LedgerReports {
   /**
-   * Adds up what was spent, as far as the actor may see it: their own calls, those of the projects that they administer,
-   * or those of the whole org. Days and hours are of the org's time zone where none is given. A key is a filter: of one that
-   * they may not see, which may be nobody's, the sums are zero.
+   * Adds up what was spent, as far as the actor may see it: their own calls, those of projects they administer, or
+   * those of the whole org.
    *
-   * @throws ValidationError naming the field that is wrong, or where the gate has no ledger that can be read
-   * @throws PermissionError where the actor may see nothing of what is asked for
+   * Days and hours are in the org's time zone unless another is given. A key is only a filter: for one that the actor
+   * may not see, or that does not exist, the sums are zero.
+   *
+   * @throws ValidationError naming the field that is wrong, or if the gate has no ledger that can be read
+   * @throws PermissionError if the actor may see nothing of what is asked for
    */
   report(query: ReportQuery): Promise<Report>;
 }
@@ -39,8 +41,9 @@ export function ledgerOf(control: Control): LedgerReports {
       const report = (within: readonly ReportScope[]) => ledger.report({ ...query, timeZone }, within);
       const within = await visibleScopes(control, acting, query);
       if (within.length > 0) return report(within);
-      // They may see nothing of it. Whether that is a denial or an empty report is asked as for somebody else's usage, where the query
-      // names no project or user: the usage of an org as a whole is no resource that a role could have a permission for.
+      // They may see none of it. Whether that is a denial or an empty report is decided as for somebody else's usage if
+      // the query names no project or user: the usage of an org as a whole is not a resource that a role could have a
+      // permission for.
       const asked = { orgId, projectId: projectId ?? SOMEBODY, userId: userId ?? SOMEBODY };
       return control.read(PERMISSION, asked, () => report([]), placeOf({ orgId, projectId }));
     },
@@ -65,7 +68,7 @@ async function visibleScopes(
   });
 }
 
-/** The projects in which the actor may see any usage at all, and perhaps some in which they may not. */
+/** The projects in which the actor may see any usage, possibly with some in which they may not. */
 async function visiblePlaces(
   { policy, storage }: Control,
   { principal, issuer, conditions }: Acting,

@@ -7,6 +7,7 @@ import { type Listed, pageFields } from "./paging.js";
 import { registryOf } from "./registry.js";
 import type { View } from "./views.js";
 
+/** An MCP server that an org knows. */
 export type McpServer = View<"mcpServer">;
 
 const ref = { mcpServerId: idSchema, ...orgField };
@@ -14,7 +15,7 @@ const ref = { mcpServerId: idSchema, ...orgField };
 export const mcpServerCreateSchema = z.strictObject({
   orgId: idSchema,
   id: idSchema.optional(),
-  /** What calls and lists name. */
+  /** The name that calls and lists use. */
   name: modelSchema,
   url: text(1, 2000).optional(),
   description: text(1, 2000).optional(),
@@ -30,21 +31,34 @@ export const mcpServerUpdateSchema = z.strictObject({
 });
 export const mcpServerDeleteSchema = z.strictObject({ ...ref, ...versionField });
 
-/** The MCP servers that an org knows. Which of them a project or a key may call, their lists say. */
+/** The MCP servers that an org knows. Which of them may be called is up to the lists of projects and keys. */
 export interface McpServers {
-  /** @throws ConflictError where the org has the name */
+  /**
+   * Creates an MCP server.
+   *
+   * @throws ConflictError if the org has the name already
+   */
   create(input: z.input<typeof mcpServerCreateSchema>): Promise<McpServer>;
-  /** @throws NotFoundError where there is none, or none that the actor may see */
+  /**
+   * Reads an MCP server.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   */
   get(input: z.input<typeof mcpServerGetSchema>): Promise<McpServer>;
-  /** The MCP servers of an org, by id. */
+  /** Lists the MCP servers of an org by id. */
   list(input: z.input<typeof mcpServerListSchema>): Promise<Listed<McpServer>>;
   /**
-   * Changes what is given; `null` takes the address or the description away.
+   * Changes the fields that are given. `null` removes `url` or `description`.
    *
-   * @throws ConflictError where the org has the name
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   * @throws ConflictError if the org has the name already
    */
   update(input: z.input<typeof mcpServerUpdateSchema>): Promise<McpServer>;
-  /** Deletes it from the list. What may be called stays as it is. */
+  /**
+   * Deletes the record. What may be called stays as it is.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   */
   delete(input: z.input<typeof mcpServerDeleteSchema>): Promise<void>;
 }
 

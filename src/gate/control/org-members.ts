@@ -14,6 +14,7 @@ import { type Listed, listViews, pageFields } from "./paging.js";
 import { withRole } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
 
+/** A user's membership in an org. */
 export type OrgMember = View<"orgMember">;
 
 const member = { orgId: idSchema, userId: idSchema };
@@ -27,26 +28,32 @@ export const orgMemberListSchema = z.strictObject({
 export const orgMemberSetRoleSchema = z.strictObject({ ...member, ...versionField, role: roleSchema });
 export const orgMemberRemoveSchema = z.strictObject({ ...member, ...versionField });
 
+/** The members of an org. */
 export interface OrgMembers {
   /**
    * Adds a user whom the gateway knows, without an invitation.
    *
-   * @throws ConflictError where they are in the org already
-   * @throws LimitError where the role goes beyond what the actor may do
+   * @throws ConflictError if they are already in the org
+   * @throws LimitError if the role reaches further than the actor does
    */
   add(input: z.input<typeof orgMemberAddSchema>): Promise<OrgMember>;
-  /** The members of an org by id, those of one role where it is given. */
+  /** Lists the members of an org by id, optionally only those with one role. */
   list(input: z.input<typeof orgMemberListSchema>): Promise<Listed<OrgMember>>;
   /**
-   * @throws LastOwnerError where the org would be left without an owner
-   * @throws LimitError where the role before or after goes beyond what the actor may do
+   * Gives a member another role. An owner who is demoted loses their keys in projects of which they are not a member.
+   *
+   * @throws NotFoundError if they are not in the org
+   * @throws LastOwnerError if the org would be left without an owner
+   * @throws LimitError if the role before or after reaches further than the actor does
    */
   setRole(input: z.input<typeof orgMemberSetRoleSchema>): Promise<OrgMember>;
   /**
-   * Takes somebody out of the org: their project memberships end, and their keys and the invitations with their `userId` are
-   * revoked.
+   * Removes somebody from the org. Their project memberships end, and their keys and the pending invitations with their
+   * `userId` are revoked.
    *
-   * @throws LastOwnerError where the org would be left without an owner
+   * @throws NotFoundError if they are not in the org
+   * @throws LastOwnerError if the org would be left without an owner
+   * @throws LimitError if their role reaches further than the actor does
    */
   remove(input: z.input<typeof orgMemberRemoveSchema>): Promise<void>;
 }
@@ -84,7 +91,8 @@ export function orgMembersOf(control: Control): OrgMembers {
         const present = await memberIn(draft, userId);
         requireVersion("orgMember", present, version);
         for (const one of [present.role, role]) requireOrgReach(policy, acting, { userId, orgId, role: one });
-        // With an org role that the policy does not know, their project roles counted for nothing. They begin to count with this write.
+        // With an org role that the policy does not know, their project roles counted for nothing. With this write they
+        // start to count.
         if (!Object.hasOwn(policy.spec.orgRoles, present.role)) {
           for (const { projectId, role: projectRole } of await draft.find("projectMember", { userId })) {
             const target = withRole({ ...present, role }, projectId, projectRole);
@@ -121,7 +129,7 @@ export function orgMembersOf(control: Control): OrgMembers {
   };
 }
 
-/** @throws ConflictError where somebody is in the draft's org already */
+/** @throws ConflictError if somebody is in the draft's org already */
 export async function requireNotIn(draft: Draft, userId: string): Promise<void> {
   if (await draft.get("orgMember", membershipId(draft.orgId, userId))) {
     throw new ConflictError(`user ${JSON.stringify(userId)} is in the org already`);

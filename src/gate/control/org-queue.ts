@@ -1,4 +1,4 @@
-/** Lets the writes of one org in this process wait for each other, so that they conflict with other processes only. */
+/** Makes the writes of one org in this process wait for each other, so that they only conflict with other processes. */
 export class OrgQueue {
   readonly #tails = new Map<string, Promise<unknown>>();
 

@@ -13,6 +13,7 @@ import { newId } from "./new-id.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
+/** An org as callers see it. */
 export type Org = View<"org">;
 
 export const orgCreateSchema = z.strictObject({
@@ -40,28 +41,33 @@ export const orgUpdateSchema = z.strictObject({
 export const orgDeleteSchema = z.strictObject({
   orgId: idSchema,
   ...versionField,
-  /** The org's name or id, written out. */
+  /** The org's name or id, as a confirmation. */
   confirm: text(1, 200),
 });
 
-/** The orgs. What is in one has a noun of its own. */
+/** The orgs themselves. What is inside an org has a noun of its own. */
 export interface Orgs {
   /**
-   * Makes an org whose first owner is the actor. Anybody may, but not through a key.
+   * Creates an org with the actor as its first owner. Anybody may, but not through a key.
    *
-   * @throws ConflictError where an org has the id, or had it: what was counted and audited under it is not mixed
+   * @throws ConflictError if an org has or had the id, so that counts and audit trails of two orgs are never mixed
    */
   create(input: z.input<typeof orgCreateSchema>): Promise<Org>;
-  /** @throws PermissionError where the actor may not see it, or there is none: by the standard policy, only owners may */
+  /**
+   * Reads an org.
+   *
+   * @throws PermissionError if the actor may not see it or it does not exist. By the standard policy only owners may
+   *   see it.
+   */
   get(input: z.input<typeof orgGetSchema>): Promise<Org>;
-  /** The orgs that the actor is in and may see: by the standard policy, those that they own. */
+  /** Lists the orgs that the actor is in and may see. By the standard policy, those are the orgs they own. */
   list(input?: z.input<typeof orgListSchema>): Promise<Listed<Org>>;
-  /** Changes what is given, `limits` as a whole; `limits: null` takes them away. */
+  /** Changes the fields that are given. `limits` is replaced as a whole; `null` removes it. */
   update(input: z.input<typeof orgUpdateSchema>): Promise<Org>;
   /**
-   * Deletes the org with everything in it, its audit trail excepted. Its keys stop at once.
+   * Deletes the org with everything in it except its audit trail. Its keys stop working at once.
    *
-   * @throws ValidationError where `confirm` is neither the org's name nor its id
+   * @throws ValidationError if `confirm` is neither the org's name nor its id
    */
   delete(input: z.input<typeof orgDeleteSchema>): Promise<void>;
 }
@@ -98,7 +104,7 @@ export function orgsOf(control: Control): Orgs {
       const after = page.after && membershipId(page.after, userId);
       const members = await listPage(control.storage, "orgMember", { userId }, { ...page, after }, maySee);
       const orgs = await Promise.all(members.items.map(({ orgId }) => control.storage.get("org", orgId)));
-      const items = orgs.filter((org) => org !== undefined); // one may have been deleted meanwhile
+      const items = orgs.filter((org) => org !== undefined); // One may have been deleted meanwhile.
       const next = members.next && members.items.at(-1)?.orgId;
       return mapped({ items, ...(next !== undefined && { next }) }, (org) => viewOf("org", org));
     },
@@ -130,7 +136,7 @@ export function orgsOf(control: Control): Orgs {
   };
 }
 
-/** Everything that belongs to an org, but for its trail: who deleted it is known for good. */
+/** Everything that belongs to an org except its trail: who deleted it stays known. */
 const DELETED_WITH_ORG = recordKinds.filter((kind) => kind !== "auditEvent" && kind !== "trail");
 
 async function orgIn(control: Control, orgId: string): Promise<Records["org"]> {

@@ -6,21 +6,21 @@ import { type View, viewOf } from "./views.js";
 
 const LIMIT_DEFAULT = 100;
 
-/** Most items of a page, and most records that are asked for at once. */
+/** Most items of a page, and most records requested at once. */
 const LIMIT_MAX = 1000;
 
-/** The part of a list that is asked for. */
+/** The part of a list to return. */
 export const pageFields = {
   /** The `next` of the page before. */
   after: text(1, 4000).optional(),
-  /** Most items; 100 by default. */
+  /** Most items. Default: 100. */
   limit: wholeNumber(1, LIMIT_MAX).optional(),
 };
 
-/** A part of a list, sorted by id. What is written meanwhile makes pages neither lose nor repeat anything else. */
+/** One page of a list, sorted by id. Writes between two pages neither skip nor repeat other items. */
 export interface Listed<T> {
   readonly items: readonly T[];
-  /** Ask for what is `after` it; absent where nothing is. */
+  /** What to pass as `after` for the next page. Absent on the last page. */
   readonly next?: string;
 }
 
@@ -41,13 +41,13 @@ export async function listPage<K extends RecordKind>(
 ): Promise<Listed<Records[K]>> {
   const items: Records[K][] = [];
   let last = after;
-  // Finds one more than the page has, to know whether there is a next one. Doubles from then on: where the actor may see few of many
-  // records, small steps would take long.
+  // It looks for one more than the page holds, to know whether there is a next one. From then on it doubles: small
+  // steps would take long for an actor who may see few of many records.
   for (let size = limit + 1; ; size = Math.min(2 * size, LIMIT_MAX + 1)) {
     const found = await storage.find(kind, where, { after: last, limit: size });
     for (const record of found) {
       if (!(await keep(record))) continue;
-      // INVARIANT: `next` is the id of an item that the caller was given, never of one that was kept from them.
+      // INVARIANT: `next` is the id of an item that the caller was given, never of one that was withheld.
       if (items.length === limit) return { items, next: items[limit - 1]?.id ?? "" };
       items.push(record);
     }
@@ -67,7 +67,7 @@ export async function listViews<K extends RecordKind>(
   return mapped(await listPage(storage, kind, where, page, keep), (found) => viewOf(kind, found));
 }
 
-/** A page with something made of each item. */
+/** A page with each item mapped. */
 export function mapped<T, U>({ items, next }: Listed<T>, view: (item: T) => U): Listed<U> {
   return { items: items.map(view), ...(next !== undefined && { next }) };
 }

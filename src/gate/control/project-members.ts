@@ -25,6 +25,7 @@ import { type Listed, listViews, pageFields } from "./paging.js";
 import { projectIn } from "./projects.js";
 import { type View, viewOf } from "./views.js";
 
+/** A user's membership in a project. */
 export type ProjectMember = View<"projectMember">;
 
 const member = { orgId: idSchema, projectId: idSchema, userId: idSchema };
@@ -55,27 +56,46 @@ export const projectMemberSetExpirySchema = z.strictObject({
 });
 export const projectMemberRemoveSchema = z.strictObject({ ...member, ...versionField });
 
+/** The members of a project. */
 export interface ProjectMembers {
   /**
    * Adds somebody who is in the org.
    *
-   * @throws NotFoundError where they are not
-   * @throws ConflictError where they are in the project already
-   * @throws LimitError where role, limits or end, or what comes with the project, go beyond what the actor has
+   * @throws NotFoundError if they are not in the org
+   * @throws ConflictError if they are already in the project
+   * @throws LimitError if the role, limits, end or anything that comes with the project goes beyond what the actor has
    */
   add(input: z.input<typeof projectMemberAddSchema>): Promise<ProjectMember>;
+  /** Lists the members of a project by id. */
   list(input: z.input<typeof projectMemberListSchema>): Promise<Listed<ProjectMember>>;
-  /** @throws LimitError where the role before or after, or what comes with it, goes beyond what the actor has */
+  /**
+   * Gives a member another role.
+   *
+   * @throws NotFoundError if they are not in the project
+   * @throws LimitError if the role before or after, or anything that comes with it, goes beyond what the actor has
+   */
   setRole(input: z.input<typeof projectMemberSetRoleSchema>): Promise<ProjectMember>;
-  /** `null` takes the limits away. What is used stays counted. */
+  /**
+   * Sets a member's limits; `null` removes them. What was used stays counted.
+   *
+   * @throws NotFoundError if they are not in the project
+   * @throws LimitError if the member reaches further than the actor does, or the limits go beyond what the actor has
+   */
   setLimits(input: z.input<typeof projectMemberSetLimitsSchema>): Promise<ProjectMember>;
   /**
-   * `null`: it does not end. A membership that has ended begins again with a later end.
+   * Sets when a membership ends; `null` for never. A membership that has ended starts again with a later end.
    *
-   * @throws LimitError where the end goes beyond what the actor has; of one that begins again, where anything in it does
+   * @throws NotFoundError if they are not in the project
+   * @throws LimitError if the end goes beyond what the actor has or, for a membership that starts again, anything in it
+   *   does
    */
   setExpiry(input: z.input<typeof projectMemberSetExpirySchema>): Promise<ProjectMember>;
-  /** Takes somebody out of the project; their keys in it are revoked, unless they own the org. */
+  /**
+   * Removes somebody from the project. Their keys in it are revoked, unless they own the org.
+   *
+   * @throws NotFoundError if they are not in the project
+   * @throws LimitError if the member reaches further than the actor does
+   */
   remove(input: z.input<typeof projectMemberRemoveSchema>): Promise<void>;
 }
 
@@ -84,7 +104,7 @@ type Member = z.infer<z.ZodObject<typeof member>>;
 export function projectMembersOf(control: Control): ProjectMembers {
   const { policy } = control;
 
-  /** Writes to a membership, where its member may not do more than the actor. */
+  /** Writes to a membership whose member reaches no further than the actor does. */
   function writeTo<T>(
     { orgId, projectId, userId }: Member,
     version: number | undefined,
@@ -92,7 +112,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
     attempt: (present: Records["projectMember"], draft: Draft, acting: Acting) => Promise<T>,
   ): Promise<T> {
     const id = membershipId(orgId, projectId, userId);
-    // Whoever may add a member says when the membership ends, so the same permission is needed to change that.
+    // Whoever may add a member decides when the membership ends, so changing the end needs the same permission.
     const permission = verb === "setExpiry" ? "projectMember.add" : (`projectMember.${verb}` as const);
     const ask: Ask = { action: `projectMember.${verb}`, permission };
     return control.write(
@@ -197,7 +217,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
   };
 }
 
-/** Somebody in the org as they would be with a role in one project. */
+/** Somebody in the org as they would be with one role in one project. */
 export function withRole(
   { userId, orgId, role }: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
   projectId: string,
@@ -206,7 +226,7 @@ export function withRole(
   return { userId, orgId, orgRole: role, projectRoles: Object.fromEntries([[projectId, projectRole]]) };
 }
 
-/** Somebody as they are now in a project that they are a member of. */
+/** Somebody as they are now in a project of which they are a member. */
 async function principalIn(
   draft: Draft,
   membership: Records["projectMember"],

@@ -12,6 +12,7 @@ import { newId } from "./new-id.js";
 import { type Listed, listViews, pageFields } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
+/** A project as callers see it. */
 export type Project = View<"project">;
 
 const ref = { projectId: idSchema, ...orgField };
@@ -42,21 +43,33 @@ export const projectDeleteSchema = z.strictObject({ ...ref, ...versionField });
 /** The projects of an org, each with limits and lists of its own. */
 export interface Projects {
   /**
-   * Makes a project. What is left out it inherits from the org; it has no members yet.
+   * Creates a project without members. Whatever is left out is inherited from the org.
    *
-   * @throws ConflictError where a project has the id; ids of projects are unique over all orgs
-   * @throws LimitError where a limit is above the org's
+   * @throws ConflictError if a project has the id. Ids of projects are unique across all orgs.
+   * @throws LimitError if a limit is above the org's
    */
   create(input: z.input<typeof projectCreateSchema>): Promise<Project>;
-  /** @throws NotFoundError where there is none, or none that the actor may see */
+  /**
+   * Reads a project.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   */
   get(input: z.input<typeof projectGetSchema>): Promise<Project>;
-  /** The projects of an org that the actor may see. */
+  /** Lists the projects of an org that the actor may see. */
   list(input: z.input<typeof projectListSchema>): Promise<Listed<Project>>;
-  /** Changes what is given, `limits` as a whole; `limits: null` takes them away, `models: null` allows what the org allows. */
+  /**
+   * Changes the fields that are given. `limits` is replaced as a whole, and `null` removes it; `models: null` allows
+   * what the org allows.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   * @throws LimitError if what is given is more than the org or the actor has
+   */
   update(input: z.input<typeof projectUpdateSchema>): Promise<Project>;
   /**
-   * Deletes the project with its memberships and keys, which stop at once. Counts are by id: a project that is made again under
-   * the same one finds what was used.
+   * Deletes the project with its memberships, external keys and keys, which stop working at once. Counts are kept by
+   * id: a project created again under the same id finds what was used.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
    */
   delete(input: z.input<typeof projectDeleteSchema>): Promise<void>;
 }
@@ -142,7 +155,7 @@ export function projectsOf(control: Control): Projects {
 /**
  * A project of the draft's org.
  *
- * @throws NotFoundError where the org has none with that id
+ * @throws NotFoundError if the org has none with that id
  */
 export async function projectIn(draft: Draft, projectId: string): Promise<Records["project"]> {
   const project = await draft.get("project", projectId);

@@ -13,7 +13,7 @@ import { type View, viewOf } from "./views.js";
 /** The nouns of an org that are kept in a list and governed by one permission. */
 type Registered = "virtualModel" | "mcpServer" | "externalKey";
 
-/** What a registry calls itself, what it asks, and the inputs that only say which record. */
+/** The kind of a registry, its permission, and the inputs that only identify a record. */
 interface Plan<K extends Registered> {
   readonly kind: K;
   readonly permission: StandardPermission;
@@ -21,12 +21,12 @@ interface Plan<K extends Registered> {
   readonly deleteSchema: z.ZodType<RefInput<K>>;
 }
 
-/** Which record, such as `{ mcpServerId, orgId }`. */
+/** Identifies a record, such as `{ mcpServerId, orgId }`. */
 type RefInput<K extends Registered> = Omit<Ref, "id"> & { readonly [F in `${K}Id`]: string };
 
 type Made<K extends Registered> = Omit<Records[K], "id" | "orgId" | "version" | "createdAt">;
 
-/** The five verbs of such a noun. */
+/** The five methods of such a noun. */
 export function registryOf<K extends Registered>(
   control: Control,
   { kind, permission, getSchema, deleteSchema }: Plan<K>,
@@ -49,7 +49,7 @@ export function registryOf<K extends Registered>(
         async (draft) => {
           await check(draft);
           const base = { id, orgId, createdAt: draft.now };
-          // Sound: `base` is what `Made` leaves out, but for the version.
+          // Sound: `base` has what `Made` leaves out, except the version.
           return viewOf(
             kind,
             draft.create(kind, { ...base, ...made } as unknown as Omit<Records[K], "version">),

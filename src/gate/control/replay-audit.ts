@@ -4,9 +4,9 @@ import type { AuditEvent } from "./audit.js";
 export type Replayed = ReadonlyMap<string, ReadonlyMap<string, Readonly<Record<string, unknown>>>>;
 
 /**
- * The state that a trail leads to.
+ * Rebuilds the state that an audit trail leads to.
  *
- * @param events all events of one org in their order, as `audit.list` gives them
+ * @param events all events of one org in order, as `audit.list` returns them
  */
 export function replayAudit(events: Iterable<AuditEvent>): Replayed {
   const state = new Map<string, Map<string, Readonly<Record<string, unknown>>>>();

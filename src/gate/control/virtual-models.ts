@@ -10,14 +10,15 @@ import { type Listed, pageFields } from "./paging.js";
 import { registryOf } from "./registry.js";
 import type { View } from "./views.js";
 
+/** An org's own name for an ordered list of models. */
 export type VirtualModel = View<"virtualModel">;
 
-/** `__proto__` could not be a field of the list that a chain is loaded with, and `*` reads as a pattern. */
+/** `__proto__` could not be a field of the list that a chain is loaded with, and `*` would read as a pattern. */
 const aliasSchema = modelSchema.refine((alias) => alias !== "__proto__" && !alias.includes("*"), {
   error: "a name without *, other than __proto__",
 });
 
-/** What it may reach, in the order of fallback. */
+/** The models it may reach, in the order of fallback. */
 const models = z
   .array(modelSchema)
   .min(1, { error: "at least one model" })
@@ -28,7 +29,7 @@ const ref = { virtualModelId: idSchema, ...orgField };
 export const virtualModelCreateSchema = z.strictObject({
   orgId: idSchema,
   id: idSchema.optional(),
-  /** What a call names. */
+  /** The name that calls use. */
   alias: aliasSchema,
   models,
 });
@@ -42,21 +43,35 @@ export const virtualModelUpdateSchema = z.strictObject({
 });
 export const virtualModelDeleteSchema = z.strictObject({ ...ref, ...versionField });
 
-/** Names of an org's own for ordered lists of models. */
+/** An org's own names for ordered lists of models. */
 export interface VirtualModels {
-  /** @throws ConflictError where the org has the alias, or a virtual model would name another one: they resolve once */
+  /**
+   * Creates a virtual model.
+   *
+   * @throws ConflictError if the org has the alias already, or a virtual model would name another one: aliases resolve
+   *   once
+   */
   create(input: z.input<typeof virtualModelCreateSchema>): Promise<VirtualModel>;
-  /** @throws NotFoundError where there is none, or none that the actor may see */
+  /**
+   * Reads a virtual model.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   */
   get(input: z.input<typeof virtualModelGetSchema>): Promise<VirtualModel>;
-  /** The virtual models of an org, by id. */
+  /** Lists the virtual models of an org by id. */
   list(input: z.input<typeof virtualModelListSchema>): Promise<Listed<VirtualModel>>;
   /**
-   * Changes what is given, `models` as a whole.
+   * Changes the fields that are given. `models` is replaced as a whole.
    *
+   * @throws NotFoundError if it does not exist or the actor may not see it
    * @throws ConflictError as for {@link VirtualModels.create}
    */
   update(input: z.input<typeof virtualModelUpdateSchema>): Promise<VirtualModel>;
-  /** Deletes it. A call that names the alias then asks for a model of that name. */
+  /**
+   * Deletes it. A call that names the alias then asks for a model of that name.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   */
   delete(input: z.input<typeof virtualModelDeleteSchema>): Promise<void>;
 }
 
@@ -97,8 +112,8 @@ export function virtualModelsOf(control: Control): VirtualModels {
 type Named = Pick<Records["virtualModel"], "alias" | "models">;
 
 /**
- * A call resolves one alias: a target that is an alias again would go to the provider as a model that there is not. An alias
- * that names itself is the name of a model as well, and may be a target.
+ * A call resolves one alias: a target that is an alias again would go to the provider as a model that there is not. An
+ * alias that names itself is the name of a model as well, and may be a target.
  *
  * @throws ConflictError where a virtual model would name another one, whichever of the two is being written
  */

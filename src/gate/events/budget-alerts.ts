@@ -6,21 +6,24 @@ import { type LatestUsed, latestUsed } from "../latest-used.js";
 import { type CallContext, contextOf, type GateEventHub } from "./events.js";
 
 /**
- * The least number of budget periods that are remembered: four for each of the 10,000 keys whose chains are kept by default. A
- * period that is forgotten may be told of twice (with every call, where more periods than these have reached a threshold), but
- * none goes untold.
+ * The least number of budget periods that are remembered: four for each of the 10,000 keys whose chains are kept by
+ * default. A forgotten period may be reported twice (with every call, if more periods than these have reached a
+ * threshold), but none goes unreported.
  */
 const LEAST_BUDGETS = 40_000;
 
-/** Tells once per period, max and threshold that a budget has reached it. Every process tells for itself. */
+/** Reports once per period, max and threshold that a budget has reached it. Each process reports for itself. */
 export class BudgetAlerts {
   readonly #events: GateEventHub;
-  /** The highest threshold told, by budget and period. */
+  /** The highest threshold reported, by budget and period. */
   readonly #told: LatestUsed<number>;
-  /** Each budget as it was when it was last charged: a settle may bring an older limit, raised since. Kept while somebody listens. */
+  /**
+   * Each budget as it was when last charged, since a settle may bring an older limit that was raised meanwhile. Kept
+   * while somebody listens.
+   */
   readonly #latest: LatestUsed<Limit>;
 
-  /** @param maxKeys how many chains the gate keeps: with more keys there are more budgets */
+  /** @param maxKeys how many chains the gate keeps; with more keys there are more budgets */
   constructor(events: GateEventHub, maxKeys: number) {
     this.#events = events;
     const maxBudgets = Math.max(LEAST_BUDGETS, maxKeys);
@@ -37,7 +40,10 @@ export class BudgetAlerts {
     this.#tell(charges, used, now, context);
   }
 
-  /** Looks at the counts after a settle, against the limits as they were last charged: the call may have been admitted under another max. */
+  /**
+   * Looks at the counts after a settle, against the limits as last charged: the call may have been admitted under
+   * another max.
+   */
   lookAfter(charges: Charges, used: readonly number[], now: number, context: CallContext): void {
     if (!this.#events.wants("budgetThreshold")) return;
     const limits = charges.limits.map((limit) =>
@@ -56,7 +62,7 @@ export class BudgetAlerts {
       const { alertAt, max } = limit;
       if (alertAt === undefined) continue;
       for (const threshold of alertAt) {
-        // Divided, since `max * threshold` may be rounded to just above a count that has reached it.
+        // Divided, since `max * threshold` may round to just above a count that has reached it.
         if (!((used[i] ?? 0) / max >= threshold)) break; // they ascend; 0 / 0 is NaN and reaches none
         if (this.#isNew(limit, periods[i], threshold)) {
           const reading = readingAfter(limit, periods[i], used[i] ?? 0, now);
@@ -72,7 +78,7 @@ export class BudgetAlerts {
   }
 
   #isNew(limit: Limit, period: Period | undefined, threshold: number): boolean {
-    // With the max: a budget that was raised after an alert is told of again.
+    // The name includes the max, so that a budget that was raised after an alert is reported again.
     const name = `${countName(limit)} ${period?.index} ${limit.max}`;
     const told = this.#told.get(name);
     if (told !== undefined && told >= threshold) return false;

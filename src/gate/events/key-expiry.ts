@@ -2,13 +2,13 @@ import type { CompiledChain } from "../../admission/compiled-chain.js";
 import { latestUsed } from "../latest-used.js";
 import { contextOf, type GateEventHub } from "./events.js";
 
-/** How long before its end a key is told of. */
+/** How long before its end a key is reported, in milliseconds. */
 const EXPIRY_NOTICE_MS = 604_800_000;
 
-/** How many keys are remembered. One that is forgotten may be told of twice, but none goes untold. */
+/** How many keys are remembered. A forgotten key may be reported twice, but none goes unreported. */
 const KEYS_MAX = 10_000;
 
-/** Tells once of each key in use that ends within a week. Every process tells for itself. */
+/** Reports each key in use that ends within a week, once. Each process reports for itself. */
 export class ExpiryNotices {
   readonly #events: GateEventHub;
   readonly #told = latestUsed<number>(KEYS_MAX);
@@ -17,7 +17,7 @@ export class ExpiryNotices {
     this.#events = events;
   }
 
-  /** Looks at a key of which a call was admitted. */
+  /** Looks at a key on which a call was admitted. */
   look(chain: CompiledChain, now: number): void {
     const { endsAt: expiresAt, keyId } = chain;
     if (expiresAt === undefined || expiresAt - now > EXPIRY_NOTICE_MS) return;

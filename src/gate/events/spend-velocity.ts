@@ -7,31 +7,42 @@ import { type CallContext, contextOf, type GateEventHub } from "./events.js";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** A window is kept in so many parts, and one more that has just begun: what is summed up reaches back at most one part too far. */
+/**
+ * A window is kept in this many parts, plus the one that has just begun. So a sum reaches back at most one part too
+ * far.
+ */
 const PARTS = 12;
 
-/** An average of zero is taken for this much, so that `times` of a key that spent nothing before is not infinite. */
+/** An average of zero counts as this much, so that `times` is finite for a key that spent nothing before. */
 const LEAST_NANO_USD = 1;
 
-/** The least number of keys that are watched. One that is forgotten starts again without a history. */
+/** The least number of keys that are watched. A key that is forgotten starts again without a history. */
 const LEAST_KEYS = 10_000;
 
 /**
- * When a key spends so fast that somebody should know. A process watches the `cache.maxKeys` keys that spent last, 10,000 at
- * least. Where more spend in turn, each is forgotten before it spends again, and none is told of: raise `cache.maxKeys`.
+ * When a key's spending is fast enough to emit a `spendVelocity` event.
+ *
+ * Each process watches the keys that spent last, `cache.maxKeys` of them but at least 10,000. If more keys than that
+ * spend in turn, each is forgotten before it spends again and none is reported: raise `cache.maxKeys`.
  */
 export interface SpendVelocity {
-  /** How many times its daily average a key's pace has to be, above 1; 10 by default. */
+  /** How many times its daily average a key's pace has to be: above 1. Default: 10. */
   readonly times?: number | undefined;
-  /** The pace is what was spent in so many milliseconds, carried on for a day: from a minute to a day, an hour by default. */
+  /**
+   * The window over which the pace is measured and then extrapolated to a day, in milliseconds from 60,000 (a minute)
+   * to 86,400,000 (a day). Default: an hour.
+   */
   readonly windowMs?: number | undefined;
-  /** The average is over the days before, at most so many, from 1 to 31; 7 by default. A key without one day is not judged. */
+  /**
+   * The most days before today that the average covers, from 1 to 31. A key with less than one day of history is not
+   * judged. Default: 7.
+   */
   readonly days?: number | undefined;
-  /** Less than this in a window is nobody's concern, in US dollars; 1 by default. */
+  /** Spending less than this in a window is never reported, in US dollars from 0 to 9,000,000. Default: 1. */
   readonly minUsd?: number | string | undefined;
 }
 
-/** {@link SpendVelocity} with every default in place. */
+/** {@link SpendVelocity} with every default filled in. */
 export interface Velocity {
   readonly times: number;
   readonly windowMs: number;
@@ -56,22 +67,22 @@ export function velocityFrom({ times, windowMs, days, minUsd }: SpendVelocity): 
 }
 
 /**
- * Watches the pace at which keys spend, where somebody listens. Every process tells of what was settled through it, and
- * remembers nothing after a restart. A key takes a kilobyte or two, whatever it spends.
+ * Watches the pace at which keys spend, while somebody listens. Each process sees only what was settled through it, and
+ * remembers nothing after a restart. A key takes a kilobyte or two, however much it spends.
  */
 export class SpendPace {
   readonly #events: GateEventHub;
   readonly #velocity: Velocity;
   readonly #keys: LatestUsed<KeyPace>;
 
-  /** @param maxKeys how many chains the gate keeps: with more keys there is more to watch */
+  /** @param maxKeys how many chains the gate keeps; with more keys there is more to watch */
   constructor(events: GateEventHub, velocity: Velocity, maxKeys: number) {
     this.#events = events;
     this.#velocity = velocity;
     this.#keys = latestUsed(Math.max(LEAST_KEYS, maxKeys));
   }
 
-  /** Looks at what a call came to, in nano-USD. */
+  /** Looks at the cost of a call, in nano-USD. */
   look(context: CallContext, costNanoUsd: number, at: number): void {
     if (costNanoUsd === 0 || !this.#events.wants("spendVelocity")) return;
     const { times, windowMs, minNanoUsd } = this.#velocity;
@@ -100,13 +111,16 @@ export class SpendPace {
   }
 }
 
-/** What one key has spent: in the parts of the window, today, and on the days before. Days are 24 hours from its first call. */
+/**
+ * What one key has spent: in the parts of the window, today, and on the days before. A day is 24 hours from its first
+ * call.
+ */
 class KeyPace {
   readonly #windowMs: number;
   readonly #partMs: number;
-  /** By the number of the part, modulo their number. */
+  /** Indexed by the part's number modulo their count. */
   readonly #parts = new Float64Array(PARTS + 1);
-  /** By the number of the day, modulo their number; today is one of them. */
+  /** Indexed by the day's number modulo their count. Today is one of them. */
   readonly #days: Float64Array;
   readonly #firstAt: number;
   #part = 0;
@@ -120,7 +134,11 @@ class KeyPace {
     this.#firstAt = at;
   }
 
-  /** Counts an amount, and returns what was spent in the window. */
+  /**
+   * Counts an amount.
+   *
+   * @returns what was spent in the window
+   */
   add(amount: number, at: number): number {
     const sinceFirst = Math.max(0, at - this.#firstAt);
     // Time never runs backwards: a late amount counts as of now.
@@ -133,7 +151,7 @@ class KeyPace {
     return this.#parts.reduce((sum, part) => sum + part, 0);
   }
 
-  /** Undefined where no day lies before today. */
+  /** The average of the days before today. Undefined if there are none. */
   dailyAverage(): number | undefined {
     const days = Math.min(this.#day, this.#days.length - 1);
     if (days === 0) return undefined;
@@ -142,7 +160,7 @@ class KeyPace {
     return before / days;
   }
 
-  /** Whether nothing was told in this window; from now on something was. */
+  /** Whether nothing was reported in this window yet. If so, it is marked as reported. */
   mayTell(at: number): boolean {
     if (at < this.#toldAt + this.#windowMs) return false;
     this.#toldAt = at;
@@ -150,7 +168,11 @@ class KeyPace {
   }
 }
 
-/** Empties the slots of a ring from one that is past to another, and returns the later of the two. */
+/**
+ * Empties the slots of a ring between two positions.
+ *
+ * @returns the later of the two
+ */
 function moveOn(ring: Float64Array, from: number, to: number): number {
   for (let slot = Math.max(from, to - ring.length) + 1; slot <= to; slot++) ring[slot % ring.length] = 0;
   return Math.max(from, to);

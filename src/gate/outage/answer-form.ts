@@ -1,6 +1,6 @@
 import type { ReserveOutcome, SettleOutcome } from "../../counters/counters.js";
 
-/** The fields of any outcome, of which nothing is known yet. */
+/** The fields of any outcome, none of which is checked yet. */
 interface Fields {
   readonly outcome?: ReserveOutcome["outcome"] | SettleOutcome["outcome"];
   readonly charges?: unknown;
@@ -11,8 +11,8 @@ interface Fields {
 }
 
 /**
- * Whether something has the form of an answer of counters: an outcome with its lists, or readings. No compiler looks at
- * what counters of somebody's own answer, and the gate would fall over what is missing. The numbers are taken as they are.
+ * Whether something has the form of an answer of counters: an outcome with its lists, or readings. No compiler checks
+ * what somebody's own counters answer, and the gate would fail on what is missing. Numbers are accepted as they are.
  */
 export function isAnswer(answer: unknown): boolean {
   if (Array.isArray(answer)) return isListOfObjects(answer);
@@ -32,7 +32,7 @@ export function isAnswer(answer: unknown): boolean {
     case "unknown_reservation":
       return true;
     default:
-      outcome satisfies undefined; // none is missing above
+      outcome satisfies undefined; // Nothing is missing above.
       return false;
   }
 }

@@ -6,7 +6,10 @@ import type { Degraded, Reservation } from "../call/reservation.js";
 import type { Engine } from "../engine.js";
 import { type GuardedCounters, guarded } from "./guarded-counters.js";
 
-/** The counters that hold a reservation: this process' own, while it was counted locally and not handed over yet; else the gate's. */
+/**
+ * The counters that hold a reservation: this process's own, if it was counted locally and not yet handed over, or else
+ * the gate's.
+ */
 export function countersOf(engine: Engine, { id, degraded }: Reservation): GuardedCounters {
   return degraded === "local" && engine.local.keeps(id) ? engine.local : guarded(engine.settings);
 }
@@ -21,8 +24,8 @@ export function degrade(engine: Engine, now: number, error: CountersUnavailableE
 }
 
 /**
- * The refusal of a call that does not fit this process's share of its limits. If it would not fit the whole limits either, they
- * refuse it; if it would, no limit is short and the outage is the reason.
+ * The refusal of a call that does not fit this process's share of its limits. If it does not fit the whole limits
+ * either, those refuse it. If it does, no limit is short and the outage is the reason.
  *
  * @param charges against the whole limits, not the shares
  */
@@ -36,7 +39,10 @@ export async function refusedLocally(
   return isShort ? limitRefusal(list, readings, now) : plainRefusal("counters_unavailable");
 }
 
-/** How charges stand against what this process has counted by itself, and whether an enforced limit has no room for one. */
+/**
+ * Compares charges with what this process has counted by itself, and says whether an enforced limit has no room for
+ * one.
+ */
 export async function roomHere(engine: Engine, orgId: string, now: number, charges: Charges) {
   const list = chargeList(charges);
   const readings = await engine.local.read({ orgId, now, charges: list });
@@ -44,7 +50,10 @@ export async function roomHere(engine: Engine, orgId: string, now: number, charg
   return { list, readings, isShort };
 }
 
-/** Called after each answer of the counters: ends an outage, if there was one. Handing over what was counted goes on in the background. */
+/**
+ * Called after each answer of the counters. It ends an outage, if there was one; what was counted is handed over in the
+ * background.
+ */
 export function recover(engine: Engine, now: number): void {
   const { outage, local } = engine;
   if (outage.isEnding || (!outage.isOn && !local.owes)) return;
@@ -53,7 +62,7 @@ export function recover(engine: Engine, now: number): void {
   giveBack(engine, now)
     .then(
       () => !outage.isOn && engine.events.emit("restored", { at: now }),
-      () => {}, // they are down again: what is left waits for the next answer
+      () => {}, // They are down again, and what is left waits for the next answer.
     )
     .finally(() => {
       outage.isEnding = false;
@@ -63,10 +72,10 @@ export function recover(engine: Engine, now: number): void {
 /**
  * Gives the counters what was counted without them.
  *
- * @throws CountersUnavailableError where they do not take all of it
+ * @throws CountersUnavailableError if they do not take all of it
  */
 export async function giveBack(engine: Engine, now: number): Promise<void> {
   const counters = guarded(engine.settings);
-  // A second time for what was counted during the first.
+  // The second time is for what was counted during the first.
   for (let times = 0; times < 2 && engine.local.owes; times++) await engine.local.giveBack(counters, now);
 }

@@ -11,8 +11,8 @@ import { within } from "../within.js";
 import { isAnswer } from "./answer-form.js";
 
 /**
- * Counters as a gate asks them. Counters in this process call no listener: they cannot answer late, and do not fail without an
- * answer.
+ * The counters as a gate asks them. Counters in this process call no listener: they cannot answer late, and do not fail
+ * without an answer.
  */
 export interface GuardedCounters extends Pick<Counters, "read"> {
   reserve(request: ReserveRequest, told?: StepListeners<ReserveOutcome>): Promise<ReserveOutcome>;
@@ -22,20 +22,23 @@ export interface GuardedCounters extends Pick<Counters, "read"> {
 /** Which counters a gate asks, and how long it waits for them. */
 type Waited = Pick<GateSettings, "counters" | "countersTimeoutMs">;
 
-/** Called with what comes of a step, besides the answer to whoever waits for it. What a listener throws or rejects with is ignored. */
+/**
+ * Called with the result of a step, besides the answer to whoever waits for it. What a listener throws or rejects with
+ * is ignored.
+ */
 export interface StepListeners<T> {
-  /** With an answer that comes after the time-out, when the caller was already told that the counters do not answer. */
+  /** Called with an answer after the time-out, when the caller was already told that the counters do not answer. */
   readonly onLate?: (answer: T) => unknown;
-  /** With a failure of the counters, before or after the time-out. */
+  /** Called with a failure of the counters, before or after the time-out. */
   readonly onFailure?: (error: unknown) => unknown;
 }
 
 /**
- * The steps of counters, each waited for at most `countersTimeoutMs`. Counters in this process cannot be down: what they
- * throw is a defect and passes as it is.
+ * The steps of counters, each waited for at most `countersTimeoutMs`. Counters in this process cannot be down: what
+ * they throw is a defect and is passed on.
  *
- * Each step throws CountersUnavailableError where they fail, answer nothing that is an answer, or do not answer in time. A
- * charge may have been made all the same: it errs on the side of refusing later calls.
+ * Each step throws CountersUnavailableError if the counters fail, give a malformed answer, or do not answer in time. A
+ * charge may have been made all the same, which errs on the side of refusing later calls.
  */
 export function guarded(settings: Waited, counters: Counters = settings.counters): GuardedCounters {
   if (counters.inProcess) return counters;
@@ -48,15 +51,18 @@ export function guarded(settings: Waited, counters: Counters = settings.counters
 }
 
 /**
- * Closes counters, and waits for it as for a step.
+ * Closes counters, and waits for that as for a step.
  *
- * @throws CountersUnavailableError where they fail or are not closed in time
+ * @throws CountersUnavailableError if they fail or are not closed in time
  */
 export function closeCounters({ counters, countersTimeoutMs }: Waited): Promise<void> {
   return counters.inProcess ? counters.close() : inTime(countersTimeoutMs, () => counters.close());
 }
 
-/** Whether an error says that the caller made a mistake and nothing was done. After any other error, the step may have been done. */
+/**
+ * Whether an error means that the caller made a mistake and nothing was done. After any other error, the step may have
+ * been done.
+ */
 export function isMistake(error: unknown): boolean {
   return isTollgateError(error) && error.code !== "counters_unavailable";
 }
@@ -64,7 +70,7 @@ export function isMistake(error: unknown): boolean {
 async function answered<T>(ms: number, ask: () => Promise<T>, told?: StepListeners<T>): Promise<T> {
   const answer = await inTime(ms, ask, told);
   if (isAnswer(answer)) return answer;
-  throw new CountersUnavailableError("the counters failed: what they answered has not the form of an answer");
+  throw new CountersUnavailableError("the counters failed: their answer is malformed");
 }
 
 async function inTime<T>(

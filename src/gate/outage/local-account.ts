@@ -6,18 +6,21 @@ import type { StepListeners } from "./guarded-counters.js";
 import { amountIn, type Ended, LocalDebts, type Part, unrefused } from "./local-debts.js";
 import { undoOf } from "./lost-reserves.js";
 
-/** The shared counters, as far as they are needed to hand over what was counted in this process. */
+/** The part of the shared counters that is needed to hand over what was counted in this process. */
 export interface Store extends Pick<Counters, "settle"> {
   reserve(request: ReserveRequest, told?: StepListeners<ReserveOutcome>): Promise<ReserveOutcome>;
 }
 
-/** A reservation that was made here while the store did not answer. */
+/** A reservation made here while the store did not answer. */
 export interface LocalReservation {
   readonly expiresAt: number;
   readonly charges: readonly Charge[];
-  /** The same charges, one part for the reserve and one for each extension: a sliding window needs the moment of each. */
+  /**
+   * The same charges, in one part for the reserve and one for each extension: a sliding window needs the moment of
+   * each.
+   */
   readonly parts: readonly Part[];
-  /** The store takes it over under the same key, so that a request that comes again finds it. */
+  /** The store takes it over under the same key, so that a repeated request finds it. */
   readonly idempotency: ReserveRequest["idempotency"];
 }
 
@@ -26,13 +29,13 @@ export class LocalAccount {
   readonly orgId: string;
   readonly #endHere: (id: string, reservation: LocalReservation, now: number) => void;
   readonly #open = new Map<string, LocalReservation>();
-  /** Reservations that the store was asked to take over and that it has not confirmed: it may hold them or not. */
+  /** Reservations that the store was asked to take over and has not confirmed. It may or may not hold them. */
   readonly #offered = new Map<string, LocalReservation>();
-  /** How those offered ones ended that ended here before the store confirmed them. */
+  /** How those of them ended that ended here before the store confirmed them. */
   readonly #ended = new Map<string, Ended>();
-  /** Offered ones that were undone at the store, because they are counted here after all. */
+  /** Offered reservations that were undone at the store, because they are counted here after all. */
   readonly #takenBack = new RecentIds<string, true>();
-  /** What the calls that have ended here came to. */
+  /** The charges of the calls that have ended here. */
   readonly #debts: LocalDebts;
 
   /** @param endHere ends a reservation here that the store has taken over */
@@ -60,7 +63,7 @@ export class LocalAccount {
     this.#open.set(id, reservation);
   }
 
-  /** Notes that a reservation has ended here, and what it came to. */
+  /** Notes that a reservation has ended here, and what it was charged. */
   close(id: string, came: readonly Charge[], at: number): void {
     const ended = { parts: this.#open.get(id)?.parts ?? [], at, came };
     this.#open.delete(id);
@@ -68,7 +71,7 @@ export class LocalAccount {
     else this.#debts.add(ended);
   }
 
-  /** Gives the store all of it, step by step; where one fails, what is left is kept for the next time. */
+  /** Gives the store everything, step by step. If a step fails, the rest is kept for the next time. */
   async give(store: Store, now: number): Promise<void> {
     for (const [id, reservation] of this.#open) {
       if (reservation.expiresAt > now) await this.#offer(store, id, reservation, now);
@@ -81,7 +84,8 @@ export class LocalAccount {
   async #offer(store: Store, id: string, reservation: LocalReservation, now: number): Promise<void> {
     const { expiresAt, charges, parts, idempotency } = reservation;
     this.#offered.set(id, reservation);
-    // With the moment of its admission: whoever gets it as the answer to the same request id tells the ledger of that same call.
+    // With the moment of its admission: whoever is given it for the same request id reports that same call to the
+    // ledger.
     const at = parts[0]?.at ?? now;
     const ttlMs = expiresAt - now;
     const offer = { id, orgId: this.orgId, now: at, ttlMs, charges: charges.map(unrefused) };
@@ -97,14 +101,15 @@ export class LocalAccount {
   }
 
   /**
-   * Extends the store's reservation until it holds as much as the one here, which may have been extended meanwhile, or before an
-   * answer that was lost. As soon as nothing is missing, and in the same step, the reservation ends here and is the store's.
+   * Extends the store's reservation until it holds as much as the one here, which may have been extended meanwhile, or
+   * before an answer that was lost. In the same step in which nothing is missing any more, the reservation ends here
+   * and is the store's.
    *
    * @param held what the store's reservation holds so far
    */
   async #handOver(store: Store, id: string, held: readonly Charge[], now: number): Promise<void> {
     let known: readonly Charge[] | undefined = held;
-    // Ends early where the call is settled here. Goes round again only where the call was extended here once more.
+    // Ends early if the call is settled here. Repeats only if the call was extended here once more.
     for (let open = this.#open.get(id); open !== undefined; open = this.#open.get(id)) {
       const missing = known === undefined ? [] : beyond(open.charges, known);
       if (missing.length === 0) {
@@ -127,7 +132,10 @@ export class LocalAccount {
     }
   }
 
-  /** Undoes an offered reservation at the store: its call ended here before the store confirmed it, so it is counted here. */
+  /**
+   * Undoes an offered reservation at the store: its call ended here before the store confirmed it, so it is counted
+   * here.
+   */
   async #takeBack(store: Store, id: string, offered: LocalReservation, now: number): Promise<void> {
     this.#takenBack.add(id, true);
     const { outcome } = await store.settle(undoOf({ id, orgId: this.orgId, charges: offered.charges }, now));
@@ -136,22 +144,22 @@ export class LocalAccount {
     const ended = this.#ended.get(id);
     this.#offered.delete(id);
     this.#ended.delete(id);
-    // Where the store has let it expire, what was offered stays charged there.
+    // If the store has let it expire, what was offered stays charged there.
     if (ended !== undefined) this.#debts.add(outcome === "expired" ? since(offered, ended) : ended);
   }
 }
 
-/** Whether an answer is that the store holds the reservation that it was offered. */
+/** Whether an answer means that the store holds the reservation it was offered. */
 function isHeld(answer: ReserveOutcome, id: string): boolean {
   return answer.outcome === "reserved" || (answer.outcome === "replayed" && answer.id === id);
 }
 
-/** What an end came to beyond what was offered to the store, and which parts were charged after the offer. */
+/** What an end was charged beyond what was offered to the store, and which parts were charged after the offer. */
 function since(offered: LocalReservation, { parts, at, came }: Ended): Ended {
   return { parts: parts.slice(offered.parts.length), at, came: beyond(came, offered.charges) };
 }
 
-/** The part of each charge that is above what is held of the same count. */
+/** The part of each charge above what is held of the same count. */
 function beyond(charges: readonly Charge[], held: readonly Charge[]): Charge[] {
   return charges.flatMap((charge) => {
     const amount = charge.amount - amountIn(held, charge);

@@ -14,33 +14,33 @@ import { ScopeCounts } from "../../counters/scope-counts.js";
 import { chunks } from "../chunks.js";
 import { LocalAccount, type LocalReservation, type Store } from "./local-account.js";
 
-/** Number of orgs that are handed over to the store at the same time. */
+/** How many orgs are handed over to the store at once. */
 const AT_A_TIME = 32;
 
 /**
  * Counts in this process while the store does not answer, against a share of each limit, and remembers what it counted
  * until the store has it.
  *
- * When the store is back, it is given what was counted here, over a max if need be: the calls were made. Until then, other
- * processes do not know of these calls. If this process dies before, the store never knows of them.
+ * When the store is back, it is given what was counted here, above a max if necessary, since the calls were made. Until
+ * then other processes do not know of these calls. If this process dies before that, the store never learns of them.
  */
 export class LocalCounting implements Counters {
   readonly inProcess = true;
   readonly #share: number;
   readonly #ids: ReservationIds;
   /**
-   * INVARIANT: each decision is noted in its account without a pause in between. In a pause, the store could take over a
-   * reservation that has just ended or was extended.
+   * INVARIANT: each decision is noted in its account without a pause in between. In a pause, the store could take over
+   * a reservation that has just ended or been extended.
    */
   readonly #counting: Counting;
   readonly #reservations: OpenReservations;
-  /** What the store does not know of yet, by org, in the order in which it is given. */
+  /** What the store does not know of yet, by org, in the order in which it is handed over. */
   readonly #accounts = new Map<string, LocalAccount>();
   #giving: Promise<void> | undefined;
 
   /**
-   * @param share the part of each limit that may be used here, above 0 and at most 1
-   * @param ids makes the ids of this process' reservations: no other reservation of the store has one of them
+   * @param share the share of each limit that may be used here, above 0 and at most 1
+   * @param ids makes the ids of this process's reservations, which no other reservation of the store has
    */
   constructor(share: number, ids: ReservationIds) {
     this.#share = share;
@@ -49,7 +49,10 @@ export class LocalCounting implements Counters {
     this.#counting = new Counting(new ScopeCounts(), this.#reservations);
   }
 
-  /** The charges against this process's share of each limit that refuses: rounded up, so that no limit becomes nothing. */
+  /**
+   * The charges against this process's share of each limit that refuses. Shares are rounded up, so that no limit
+   * becomes zero.
+   */
   shared({ limits, amounts, periods }: Charges): Charges {
     const shares = limits.map((limit) =>
       limit.mode === "shadow" ? limit : { ...limit, max: Math.ceil(limit.max * this.#share) },
@@ -57,7 +60,10 @@ export class LocalCounting implements Counters {
     return { limits: shares, amounts, periods };
   }
 
-  /** Whether this process can say what became of a reservation. Where another process made it, or the store took it over, only the store can. */
+  /**
+   * Whether this process can say how a reservation stands. If another process made it, or the store took it over, only
+   * the store can.
+   */
   keeps(id: string): boolean {
     return this.#reservations.get(id) !== undefined || this.#reservations.fate(id) !== "unknown_reservation";
   }
@@ -102,9 +108,11 @@ export class LocalCounting implements Counters {
   async close(): Promise<void> {}
 
   /**
-   * Gives the store what was counted here: of closed reservations the sums, for each org; open ones as reservations that the
-   * store holds from now on. Where the store fails for an org, the rest of that org is kept for the next time and the other
-   * orgs go on: in a cluster, only some may lie on a node that is down. A call while another is running waits for that one.
+   * Gives the store what was counted here: closed reservations as sums for each org, open ones as reservations that the
+   * store holds from then on.
+   *
+   * If the store fails for an org, the rest of that org is kept for the next time and the other orgs go on: in a
+   * cluster, only some may be on a node that is down. A call while another is running waits for that one.
    *
    * @throws the first error of the store
    */
@@ -128,15 +136,15 @@ export class LocalCounting implements Counters {
         ),
       );
       for (const account of some) this.#forgetPaid(account);
-      // All of them failed, so the whole store is down. Each further org would only wait for a time-out.
+      // All of them failed, so the whole store is down. Every further org would only wait for a time-out.
       if (failures.length - before === some.length) break;
     }
     if (failures.length > 0) throw failures[0];
   }
 
   /**
-   * Ends a reservation here that the store has taken over. Its in-flight slots are freed, or they would seem taken in the next
-   * outage; everything else stays counted, since it was used here.
+   * Ends a reservation here that the store has taken over. Its in-flight slots are freed, since they would otherwise
+   * seem taken in the next outage. Everything else stays counted, since it was used here.
    */
   #endHere(orgId: string, id: string, { charges }: LocalReservation, now: number): void {
     const open = this.#reservations.get(id);
@@ -144,7 +152,7 @@ export class LocalCounting implements Counters {
       charge.limit.meter === "inFlight" ? { ...charge, amount: 0 } : charge,
     );
     this.#counting.settle({ id, orgId, now, amounts });
-    // It ends at the store. Should it be asked for here, this process knows nothing of it; see `keeps`.
+    // It ends at the store. If it is asked for here, this process knows nothing of it; see `keeps`.
     if (open) this.#reservations.close(id, open, "unknown_reservation");
   }
 
@@ -157,7 +165,7 @@ export class LocalCounting implements Counters {
     if (!account.owes) this.#accounts.delete(account.orgId);
   }
 
-  /** The one of an org, until it owes nothing. */
+  /** The account of an org, until it owes nothing. */
   #accountOf(orgId: string): LocalAccount {
     const known = this.#accounts.get(orgId);
     if (known !== undefined) return known;

@@ -15,27 +15,27 @@ export interface Ended {
   readonly parts: readonly Part[];
   /** When it ended. */
   readonly at: number;
-  /** What it came to: the amounts of its settle, or all that it had charged. */
+  /** What it was charged: the amounts of its settle, or everything it had reserved. */
   readonly came: readonly Charge[];
 }
 
 /** A charge that the store has to be given. */
 interface Owed extends Charge {
-  /** The moment from which the charge has left its sliding window, so that nobody need be told of it. */
+  /** When the charge has left its sliding window, so that nobody need be told of it any more. */
   readonly until: number;
 }
 
-/** What closed reservations came to, on its way to the store. The id makes it harmless to send it a second time. */
+/** The charges of closed reservations, on their way to the store. The id makes it harmless to send them twice. */
 interface Debt {
   readonly id: string;
   readonly owed: readonly Owed[];
 }
 
-/** What the ended calls of one org came to, until the store was charged with it. */
+/** The charges of the ended calls of one org, until the store has them. */
 export class LocalDebts {
   readonly #orgId: string;
   readonly #ids: ReservationIds;
-  /** What closed reservations came to, one sum for each bucket of a sliding window. */
+  /** The charges of closed reservations, one sum for each bucket of a sliding window. */
   readonly #closed = new Map<string, Owed>();
   /** Those on their way to the store, the oldest first. */
   readonly #debts: Debt[] = [];
@@ -51,12 +51,12 @@ export class LocalDebts {
   }
 
   /**
-   * Adds what a call that has ended came to. Its amount is put on its parts, the earliest first, each up to what it had charged; what
-   * is left over counts at the moment of its end.
+   * Adds what an ended call was charged. The amount is assigned to its parts, the earliest first, each up to what it
+   * had charged. Any rest counts at the moment of its end.
    */
   add({ parts, at, came }: Ended): void {
     for (const charge of came) {
-      // A slot of a call that has ended is free: there is nothing to give.
+      // A slot of a call that has ended is free, so there is nothing to hand over.
       if (charge.limit.meter === "inFlight") continue;
       let left = charge.amount;
       for (const part of parts) {
@@ -68,7 +68,7 @@ export class LocalDebts {
     }
   }
 
-  /** Charges the store with all of it, step by step; where one fails, what is left is kept for the next time. */
+  /** Charges the store with everything, step by step. If a step fails, the rest is kept for the next time. */
   async pay(store: Pick<Counters, "reserve">, now: number): Promise<void> {
     if (this.#closed.size > 0) this.#debts.push({ id: this.#ids.next(), owed: [...this.#closed.values()] });
     this.#closed.clear();
@@ -88,15 +88,18 @@ export class LocalDebts {
     this.#closed.set(key, { ...charge, amount: amount + (before?.amount ?? 0), until });
   }
 
-  /** Forgets what has left its window. So there are never more sums than a window has buckets, however long the outage is. */
+  /**
+   * Forgets what has left its window. So there are never more sums than a window has buckets, however long the outage
+   * is.
+   */
   #forget(now: number): void {
     for (const [key, { until }] of this.#closed) if (until <= now) this.#closed.delete(key);
   }
 }
 
 /**
- * What of a debt the store has to be charged now: of sliding windows only what is still in them. Otherwise an hour of outage
- * would be charged to the one minute after it.
+ * The part of a debt that the store has to be charged now. Of sliding windows, that is only what is still in them:
+ * otherwise an hour of outage would be charged to the one minute after it.
  */
 function dueAt(owed: readonly Owed[], now: number): readonly Charge[] {
   const due: Charge[] = [];
@@ -114,7 +117,10 @@ function isSame(a: Charge, b: Charge): boolean {
   return sameCount(a.limit, b.limit) && a.period?.index === b.period?.index;
 }
 
-/** Charges a debt to the store. One reserve charges each count once, so a second period of the same budget goes into a further reserve. */
+/**
+ * Charges a debt to the store. One reserve charges each count once, so a second period of the same budget needs
+ * another.
+ */
 async function pay(
   store: Pick<Counters, "reserve">,
   orgId: string,
@@ -133,12 +139,12 @@ async function pay(
 }
 
 /**
- * A debt is paid as a reservation that nobody settles, so that what it charged stays charged. While it lives, a second try
- * with its id charges nothing: this long an outage may go on after an answer that was lost.
+ * A debt is paid as a reservation that nobody settles, so that what it charged stays charged. While it lives, a second
+ * try with its id charges nothing. An outage after a lost answer may last this long, in milliseconds.
  */
 const DEBT_TTL_MS = 86_400_000;
 
-/** The amount that charges put on the count of one charge. */
+/** The amount that charges add to the count of one charge. */
 export function amountIn(charges: readonly Charge[], { limit }: Charge): number {
   return charges.find((one) => sameCount(one.limit, limit))?.amount ?? 0;
 }

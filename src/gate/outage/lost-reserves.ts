@@ -2,34 +2,40 @@ import type { Counters, ReserveOutcome, ReserveRequest, SettleRequest } from "..
 import { RecentIds } from "../../counters/recent-ids.js";
 import { isMistake } from "./guarded-counters.js";
 
-/** More than one process has under way for one org when a connection breaks. Reserves that fail after those, in a longer outage, hardly ever reached the store. */
+/**
+ * More than one process has under way for one org when a connection breaks. In a longer outage, reserves that fail
+ * after those hardly ever reached the store.
+ */
 const OF_ONE_ORG_MAX = 256;
 
-/** Of all orgs together: a few megabytes. */
+/** For all orgs together: a few megabytes. */
 const ALL_MAX = 4_096;
 
-/** Settles at a time: counters that have just come back have enough to do. */
+/** How many settles are sent at once, since counters that have just come back are busy. */
 const AT_A_TIME = 16;
 
 /**
- * Reserves that failed without an answer, as when a connection breaks, or that were answered after the time-out. The counters
- * may have charged them. Their calls were refused, or counted elsewhere, so they are undone as soon as the counters answer for
- * their org again; undoing one that was never made changes nothing.
+ * Reserves that failed without an answer, as when a connection breaks, or that were answered after the time-out. The
+ * counters may have charged them. Their calls were refused or counted elsewhere, so they are undone as soon as the
+ * counters answer for their org again. Undoing one that was never made changes nothing.
  *
- * With a request id there is an exception: when the client sends its request again, the counters may answer with the very
- * reservation that is to be undone here. Then it is that call's and is left alone. While such a try is under way, the undoing
- * waits for its answer.
+ * A request id makes an exception. When the client sends its request again, the counters may answer with the very
+ * reservation that is to be undone here. It then belongs to that call and is left alone. While such a try is under way,
+ * the undoing waits for its answer.
  */
 export class LostReserves {
   /** By org: in a cluster, the node of one org may come back later than those of others. */
   readonly #byOrg = new Map<string, ReserveRequest[]>();
   #size = 0;
-  /** How many reserves with an idempotency key are under way, by that key. */
+  /** How many reserves are under way, by idempotency key. */
   readonly #tries = new Map<string, number>();
-  /** Ids of reservations that another try of their request was answered with. They are never undone. */
+  /** The ids of reservations with which another try of their request was answered. They are never undone. */
   readonly #found = new RecentIds<string, true>();
 
-  /** Notes a reserve that has failed, unless the error says that nothing was done. One beyond the bounds is not noted, and keeps its charge. */
+  /**
+   * Notes a reserve that has failed, unless the error means that nothing was done. One beyond the bounds is not noted,
+   * and keeps its charge.
+   */
   note(request: ReserveRequest, error: unknown): void {
     const kept = this.#byOrg.get(request.orgId) ?? [];
     if (isMistake(error) || kept.includes(request) || kept.length >= OF_ONE_ORG_MAX || this.#size >= ALL_MAX)
@@ -37,7 +43,10 @@ export class LostReserves {
     this.#keep(request);
   }
 
-  /** Runs a reserve. While it is under way, no reservation of its request id is undone; and the one that it is answered with never is. */
+  /**
+   * Runs a reserve. While it is under way, no reservation of its request id is undone, and the one that it is answered
+   * with never is.
+   */
   async during(
     { orgId, idempotency, dryRun }: ReserveRequest,
     ask: () => Promise<ReserveOutcome>,
@@ -56,13 +65,13 @@ export class LostReserves {
     }
   }
 
-  /** Undoes a reserve that was answered after the time-out, and whatever else of its org is noted. Never rejects. */
+  /** Undoes a reserve that was answered after the time-out, and whatever else is noted of its org. Never rejects. */
   undoLate(counters: Pick<Counters, "settle">, request: ReserveRequest, now: number): Promise<void> {
     this.#keep(request);
     return this.undo(counters, request.orgId, now);
   }
 
-  /** Undoes what is noted of an org. Where that fails, what is left is kept for the next time. Never rejects. */
+  /** Undoes what is noted of an org. If that fails, the rest is kept for the next time. Never rejects. */
   async undo(counters: Pick<Counters, "settle">, orgId: string, now: number): Promise<void> {
     let left = this.#byOrg.get(orgId);
     if (left === undefined) return;
@@ -103,7 +112,7 @@ export class LostReserves {
   }
 }
 
-/** The settle that gives back all that a reserve has charged. */
+/** The settle that gives back everything a reserve has charged. */
 export function undoOf(
   { id, orgId, charges }: Pick<ReserveRequest, "id" | "orgId" | "charges">,
   now: number,

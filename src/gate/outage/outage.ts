@@ -2,15 +2,18 @@ import type { NotOpen, SettleOutcome } from "../../counters/counters.js";
 import { RecentIds } from "../../counters/recent-ids.js";
 import type { Reservation } from "../call/reservation.js";
 
-/** Whether the counters are down, and which of the calls that were admitted uncounted meanwhile are closed. */
+/** Whether the counters are down, and which of the calls admitted uncounted meanwhile are closed. */
 export class Outage {
   /** Whether the counters did not answer the last reserve. */
   isOn = false;
-  /** Whether they answer again, and what was counted without them is being handed to them. */
+  /** Whether they answer again and are being given what was counted without them. */
   isEnding = false;
   readonly #closed = new RecentIds<string, true>();
 
-  /** Closes a reservation that nothing counted. As with counters, that works once, and not after it has expired; but only this process remembers it. */
+  /**
+   * Closes a reservation that nothing counted. As with counters, that works once, and not after it has expired; but
+   * only this process remembers it.
+   */
   close(reservation: Reservation, now: number): SettleOutcome {
     const outcome = this.whyNotOpen(reservation, now);
     if (outcome !== undefined) return { outcome };
@@ -18,7 +21,7 @@ export class Outage {
     return { outcome: "settled", used: [] };
   }
 
-  /** Why a reservation that nothing counted is not open; undefined where it is. */
+  /** Why a reservation that nothing counted is not open. Undefined if it is. */
   whyNotOpen({ id, expiresAt }: Reservation, now: number): NotOpen | undefined {
     if (this.#closed.get(id)) return "already_settled";
     return now >= expiresAt ? "expired" : undefined;

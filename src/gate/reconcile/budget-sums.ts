@@ -12,12 +12,12 @@ import type { ReconcileQuery } from "./reconciliation.js";
 export interface Budget {
   readonly limit: Limit;
   readonly period: Period | undefined;
-  /** For a budget without periods: since when it counts. */
+  /** For a budget without periods, the moment from which it counts. */
   readonly from: number;
   readonly projectId: string;
 }
 
-/** Every budget over the keys, each once, in its current period. */
+/** Every budget that applies to the keys, each once, in its current period. */
 export async function budgetsOf(
   engine: Engine,
   sink: ReadableSink,
@@ -48,7 +48,9 @@ export async function budgetsOf(
   return [...budgets.values()];
 }
 
-/** The keys in the storage, and those with calls in the ledger: a directory of the caller's cannot list its keys. */
+/**
+ * The keys in the storage and those with calls in the ledger, since a directory of the caller's cannot list its keys.
+ */
 async function keysOf(
   { settings }: Engine,
   sink: ReadableSink,
@@ -64,7 +66,7 @@ async function keysOf(
   ];
 }
 
-/** What a ledger says of a budget. */
+/** What the ledger says about a budget. */
 export interface Spent {
   /** The cost of the calls whose end it knows. */
   readonly endedNanoUsd: number;
@@ -85,7 +87,7 @@ const BY: readonly SumField[] = [
   "outcome",
 ];
 
-/** What was spent of a budget so far, while rows of the ledger are added. */
+/** What was spent of a budget, while rows of the ledger are being added. */
 interface Sum {
   readonly budget: Budget;
   ended: bigint;
@@ -93,14 +95,14 @@ interface Sum {
   open: bigint;
 }
 
-/** The sums of the budgets that have one period in common, by the key of their scope. */
+/** The sums of the budgets that share a period, by the key of their scope. */
 interface PeriodSums {
   readonly from: number;
   readonly to: number;
   readonly byScope: Map<string, Sum[]>;
 }
 
-/** What the ledger says of each budget, by two queries for each period. */
+/** What the ledger says about each budget, by two queries per period. */
 export async function spentOf(
   sink: ReadableSink,
   orgId: string,
@@ -133,7 +135,7 @@ function byPeriod(sums: readonly Sum[]): Iterable<PeriodSums> {
   return periods.values();
 }
 
-/** Adds what the calls of one row cost to every budget that pays for them. */
+/** Adds the cost of one row's calls to every budget that pays for them. */
 function addRow(byScope: PeriodSums["byScope"], orgId: string, row: Sums, underWay: boolean): void {
   const { call, outcome } = callOf(orgId, row.group);
   const open = underWay ? "open" : "expired";
@@ -176,8 +178,8 @@ function scopeKeysOf({ orgId, projectId, userId, keyId }: Whose): string[] {
 }
 
 /**
- * Whether a limit of one of the call's scopes counts the call. The ledger masks parts of model names that may be a token, so the
- * pattern is masked too. Two names that differ only in such a part are not told apart.
+ * Whether a limit of one of the call's scopes counts the call. The ledger masks parts of model names that may be a
+ * token, so the pattern is masked too. Two names that differ only in such a part are not told apart.
  */
 function concerns({ perModel }: Limit, { mcp, countedAs, requested, model }: Whose): boolean {
   if (perModel === undefined) return true;
@@ -189,14 +191,14 @@ export function startOf({ period, from }: Budget): number {
   return period?.startsAt ?? from;
 }
 
-/** When an org was first granted credit: what it spent before was not spent from credit. */
+/** When an org was first granted credit. What it spent before that was not spent from credit. */
 async function firstGrantAt({ settings: { storage } }: Engine, orgId: string): Promise<number> {
   const grants = (await storage?.find("creditGrant", { orgId })) ?? [];
   const first = Math.min(...grants.map(({ createdAt }) => createdAt));
   return Number.isFinite(first) ? first : 0;
 }
 
-/** When the budget's period ends; never, where it has none. */
+/** When the budget's period ends. Never, if it has none. */
 function endOf({ period }: Budget): number {
   return period?.endsAt ?? Number.MAX_SAFE_INTEGER;
 }

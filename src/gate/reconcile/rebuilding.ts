@@ -6,20 +6,20 @@ import type { Engine } from "../engine.js";
 import { guarded } from "../outage/guarded-counters.js";
 import type { Budget } from "./budget-sums.js";
 
-/** If a process dies in the middle of a rebuild, the others can begin one after this time. */
+/** If a process dies during a rebuild, others can begin one after this time, in milliseconds. */
 const TURN_TTL_MS = 60_000;
 
-/** The TTL of the reservation that raises a count: nobody settles it, and it soon expires. */
+/** The TTL in milliseconds of the reservation that raises a count. Nobody settles it, and it expires soon. */
 const RAISED_TTL_MS = 10_000;
 
-/** How many questions the counters are asked at the same time. */
+/** How many questions the counters are asked at once. */
 const AT_A_TIME = 32;
 
 /**
- * Takes the turn to rebuild the counts of an org. Of two processes at once, both would add what is missing. The turn is a
- * reservation without charges, under an idempotency key that no call can have.
+ * Takes the turn to rebuild the counts of an org, since two processes at once would both add what is missing. The turn
+ * is a reservation without charges, under an idempotency key that no call can have.
  *
- * @returns what ends the turn; undefined where another process has it
+ * @returns a function that ends the turn, or `undefined` if another process has it
  */
 export async function turnToRebuild(
   engine: Engine,
@@ -40,9 +40,9 @@ export async function turnToRebuild(
 }
 
 /**
- * How much of each budget's count is held by calls that are under way. The counters are asked, since the ledger cannot tell such
- * calls from those whose end it has lost, nor from those that the counters have lost. Each call counts with at most what the ledger
- * knew of it: an extension made since is not in the counts that this is compared with.
+ * How much of each budget's count is held by calls under way. The counters are asked, since the ledger cannot tell such
+ * calls from those whose end it has lost, nor from those that the counters have lost. Each call counts with at most
+ * what the ledger knew of it: an extension made since is not in the counts that this is compared with.
  */
 export async function heldFor(
   engine: Engine,
@@ -66,7 +66,7 @@ export async function heldFor(
   return held;
 }
 
-/** What a reservation holds; nothing where it is not open. Found out by a dry run of an extension without charges. */
+/** What a reservation holds, or nothing if it is not open. It is found by a dry run of an extension without charges. */
 async function chargesOf(engine: Engine, { id, orgId }: UsageEvent, now: number): Promise<readonly Charge[]> {
   const ttlMs = engine.settings.reservationTtlMs;
   const request = { id, orgId, now, ttlMs, charges: [], extend: true, dryRun: true };
@@ -74,7 +74,7 @@ async function chargesOf(engine: Engine, { id, orgId }: UsageEvent, now: number)
   return answer.outcome === "reserved" ? answer.charges : [];
 }
 
-/** Raises a count, over its max if need be. The reservation is left to expire: what it charged stays charged. */
+/** Raises a count, above its max if necessary. The reservation is left to expire, so what it charged stays charged. */
 export async function raise(
   engine: Engine,
   orgId: string,

@@ -1,72 +1,84 @@
 import type { LimitReading } from "../../admission/limit-reading.js";
 
-/** Which budgets to compare. */
+/** Which budgets to compare, and whether to raise counts. */
 export interface ReconcileQuery {
   readonly orgId: string;
   /**
-   * Only the budgets over these keys; over every key by default. A gate with a directory of its own knows only the keys
-   * that are in the ledger: name them, where a key may have calls and none of them is in it.
+   * Only budgets that apply to these keys. Default: every key.
+   *
+   * A gate with a directory of its own knows only the keys that are in the ledger. Name a key here if it may have calls
+   * that the ledger does not contain.
    */
   readonly keyIds?: readonly string[] | undefined;
   /**
-   * Raise counts that are below the ledger to what it says: to the calls that have ended, and those under way that the
-   * counters hold. No count is ever lowered. Not done by default. After an outage that was counted with `onCountersDown: "local"`,
-   * wait until every process has told `restored`: what one has yet to give the counters would be charged twice.
+   * Raise counts that are below the ledger: to the sum of the calls that have ended and those under way that the
+   * counters hold. No count is ever lowered. Default: `false`.
+   *
+   * After an outage that was counted with `onCountersDown: "local"`, wait until every process has emitted `restored`.
+   * What a process has yet to give the counters would otherwise be charged twice.
    */
   readonly rebuild?: boolean | undefined;
   /**
-   * Whether a rebuild adds the estimates of expired calls too. Say so where counts were lost, as a whole or in part: what they still
-   * hold for such calls else hides a loss of the same size. Not by default: the counters may have the end of a call that the ledger
-   * has lost, and would then have both, for good.
+   * Whether a rebuild also adds the estimates of expired calls. Default: `false`.
+   *
+   * Set it if counts were lost, wholly or in part: what the counters still hold for such calls would otherwise hide a
+   * loss of the same size. If the ledger merely lost the end of a call that the counters have, both would be counted,
+   * for good.
    */
   readonly withExpired?: boolean | undefined;
 }
 
-/** A budget whose count is not what the ledger adds up to, in its current period. */
+/** A budget whose count differs from the ledger's sum in its current period. */
 export interface BudgetDifference {
-  /** The budget with its count as it was found. */
+  /** The budget, with its count as it was found. */
   readonly limit: LimitReading;
-  /** The project of a member. */
+  /** The project of the member, if the budget is a member's. */
   readonly projectId?: string;
-  /** What the counters hold, open reservations included. */
+  /** What the counters hold, open reservations included, in nano-USD. */
   readonly countersNanoUsd: number;
-  /** What the calls cost that the ledger knows the end of, or that have expired. */
+  /** The cost of the calls whose end the ledger knows, and of those that have expired, in nano-USD. */
   readonly ledgerNanoUsd: number;
-  /** How much of that are estimates of expired calls: where the ledger has lost their ends, they cost less. */
+  /**
+   * The part of that which is estimates of expired calls, in nano-USD. If the ledger lost their ends, they cost less.
+   */
   readonly expiredNanoUsd: number;
-  /** The estimates of the calls that the ledger knows to be under way. */
+  /** The estimates of the calls that the ledger knows to be under way, in nano-USD. */
   readonly openNanoUsd: number;
-  /** What the counters hold beyond the two; below zero where they hold less. */
+  /** What the counters hold beyond `ledgerNanoUsd` and `openNanoUsd`, in nano-USD. Negative if they hold less. */
   readonly differenceNanoUsd: number;
-  /** By how much the count was raised; nothing while another process rebuilds counts of the org. */
+  /** By how much the count was raised, in nano-USD. 0 while another process rebuilds counts of the org. */
   readonly rebuiltNanoUsd: number;
 }
 
-/** A call whose end the ledger does not know: it is under way, or its process died before it could write it. */
+/** A call whose end the ledger does not know: it is under way, or its process died before writing it. */
 export interface UnendedCall {
-  /** The reservation's id. */
+  /** The id of the call's reservation. */
   readonly id: string;
   readonly projectId: string;
   readonly userId: string;
   readonly keyId: string;
   readonly model: string;
+  /** When it was admitted, in epoch milliseconds. */
   readonly admittedAt: number;
+  /** When its reservation ends by itself, in epoch milliseconds. */
   readonly expiresAt: number;
-  /** Whether it is past `expiresAt`: the reports count its estimate then. */
+  /** Whether `expiresAt` has passed. If so, reports count its estimate. */
   readonly expired: boolean;
-  /** What was reserved for it. */
+  /** The cost that was reserved for it, in nano-USD. */
   readonly costNanoUsd: number;
 }
 
-/** Where counters and ledger are not at one. */
+/** Where counters and ledger disagree. */
 export interface Reconciliation {
+  /** When they were compared, in epoch milliseconds. */
   readonly at: number;
-  /** Budgets that were compared. */
+  /** How many budgets were compared. */
   readonly budgets: number;
+  /** The budgets whose count differs from the ledger. */
   readonly differences: readonly BudgetDifference[];
   /**
-   * Of the keys that were asked for, latest first; at most 10,000. Those of the periods that were compared, and of a day, or
-   * of the TTL of a reservation where that is longer.
+   * The calls without a known end, of the keys that were asked for: latest first, at most 10,000. They are those of the
+   * periods that were compared, and of the last day, or of a reservation's TTL if that is longer.
    */
   readonly unended: readonly UnendedCall[];
 }

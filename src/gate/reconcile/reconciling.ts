@@ -28,15 +28,16 @@ const UNENDED_MAX = 10_000;
 const DAY_MS = 86_400_000;
 
 /**
- * Compares the budgets of an org with what its ledger adds up to.
+ * Compares the budgets of an org with the sums of its ledger.
  *
- * First this process writes to the ledger what is pending, and gives the counters what it counted without them. Where another
- * process has yet to do either, that shows as a difference.
+ * First this process writes its pending events to the ledger, and gives the counters what it counted without them. If
+ * another process has yet to do either, that shows as a difference.
  *
- * @throws ValidationError where the gate has no ledger that can be read
- * @throws CountersUnavailableError where the counters do not answer, or do not take what was counted of the org without them
- * @throws LedgerUnavailableError where what is pending could not be written
- * @throws NotFoundError where the org has no such key
+ * @throws ValidationError if the gate has no ledger that can be read
+ * @throws CountersUnavailableError if the counters do not answer, or do not take what was counted of the org without
+ *   them
+ * @throws LedgerUnavailableError if pending events could not be written
+ * @throws NotFoundError if the org has no such key
  */
 export async function reconcile(engine: Engine, given: ReconcileQuery): Promise<Reconciliation> {
   const query = parse(querySchema, given, "query");
@@ -53,8 +54,8 @@ export async function reconcile(engine: Engine, given: ReconcileQuery): Promise<
   const spent = await spentOf(sink, orgId, budgets, now);
   const from = Math.min(now - Math.max(DAY_MS, reservationTtlMs), ...budgets.map(startOf));
   const unended = await sink.open({ orgId, keyIds, from, limit: UNENDED_MAX });
-  // INVARIANT: the ledger is read before the counters. A call is counted before it is recorded, so what is missing from
-  // the counters then was lost, and is not a call that ended meanwhile.
+  // INVARIANT: the ledger is read before the counters. A call is counted before it is recorded, so what the counters
+  // lack by then was lost, and is not a call that ended meanwhile.
   const compared = budgets.map((budget, i) => ({ budget, spent: spent[i] ?? NOTHING }));
   await giveBackOf(engine, orgId, now);
   const differences = query.rebuild
@@ -64,25 +65,25 @@ export async function reconcile(engine: Engine, given: ReconcileQuery): Promise<
 }
 
 /**
- * Gives the counters what this process counted of the org without them. Since that is in the ledger, a rebuild would add it to the
- * counts, and handing it over later would add it again.
+ * Gives the counters what this process counted of the org without them. That is in the ledger, so a rebuild would add
+ * it to the counts, and handing it over later would add it again.
  */
 async function giveBackOf(engine: Engine, orgId: string, now: number): Promise<void> {
   try {
     await giveBack(engine, now);
   } catch (error) {
-    // A failure for other orgs alone does not matter here.
+    // A failure that concerns other orgs only does not matter here.
     if (engine.local.owesOf(orgId)) throw error;
   }
 }
 
-/** A budget, and what the ledger says of it. */
+/** A budget, and what the ledger says about it. */
 interface Compared {
   readonly budget: Budget;
   readonly spent: Spent;
 }
 
-/** What a rebuild goes by. */
+/** What a rebuild works from. */
 interface Comparison {
   readonly engine: Engine;
   readonly sink: ReadableSink;
@@ -128,7 +129,7 @@ function differencesOf(
   });
 }
 
-/** Raises what is too low, one process at a time, and tells how it was found. */
+/** Raises what is too low, one process at a time, and reports how it was found. */
 async function rebuilt(comparison: Comparison): Promise<BudgetDifference[]> {
   const { engine, compared, now } = comparison;
   const { orgId } = comparison.query;
@@ -148,7 +149,7 @@ async function rebuilt(comparison: Comparison): Promise<BudgetDifference[]> {
   }
 }
 
-/** By how much each count is too low: it should hold what has ended, and what calls under way hold. Empty where none is. */
+/** By how much each count is too low: it should hold what has ended and what calls under way hold. Empty if none is. */
 async function missingFrom(
   { engine, sink, query, compared, now }: Comparison,
   readings: readonly Reading[],
@@ -163,11 +164,12 @@ async function missingFrom(
 
   const budgets = compared.map(({ budget }) => budget);
   const from = Math.min(...budgets.map(startOf));
-  // Where more are open, what the rest holds is left out: too little is added, never too much.
+  // If more calls are open, what the rest hold is left out: too little is added, never too much.
   const calls = await sink.open({ orgId, from, limit: UNENDED_MAX });
   const open = calls.filter(({ expiresAt }) => expiresAt > now);
   const held = await heldFor(engine, budgets, open, now);
-  // A call may have been admitted before the open ones were read, another settled for less: the greater count has both.
+  // Between the two readings, a call may have been admitted and another settled for less. The greater count contains
+  // both.
   const after = await readingsOf(engine, orgId, budgets, now);
   return compared.map((one, i) => lacking(one, held[i] ?? 0, Math.max(usedThen(i), after[i]?.used ?? 0)));
 }

@@ -3,15 +3,15 @@ import { known, type Reading, some, sumOf, UsageObject } from "./counts.js";
 import { fieldOf, isWhole } from "./json.js";
 
 /**
- * What a call has used, from the `usage` of Anthropic's messages.
+ * Reads what a call has used from the `usage` of an answer of Anthropic's Messages API.
  *
- * `input_tokens` contains neither what was read from the cache nor what was written to it: the three are added up. Thinking
- * is part of `output_tokens`. A compaction stands in `iterations` alone and is added. What an advisor or a fallback used is
- * not: it is the use of another model. The fast mode, which the usage calls a speed, is the service tier `fast`.
+ * `input_tokens` excludes what was read from and written to the cache, so the three are added up. Thinking is part of
+ * `output_tokens`. A compaction appears only in `iterations` and is added. What an advisor or a fallback used is not
+ * added, as it belongs to another model. Fast mode, which the usage calls a speed, becomes the service tier `fast`.
  *
- * @param answer The whole answer, or its `usage` alone. A usage that is absent or null is `{}`: nothing is known, and
- *   nothing is not zero.
- * @throws ValidationError naming the field that is wrong, and for an object without any count of Anthropic's
+ * @param answer The whole answer, or its `usage` alone. If the usage is absent or null, the result is `{}`: what is
+ *   unknown is not zero.
+ * @throws ValidationError naming the field that is wrong, or if the object has none of Anthropic's counts.
  * @see https://docs.claude.com/en/api/messages
  * @see https://docs.claude.com/en/docs/build-with-claude/prompt-caching
  */
@@ -20,7 +20,7 @@ export function fromAnthropic(answer: unknown): Actual {
   return anthropicUsage(usage, "strict");
 }
 
-/** What a `usage` alone says. */
+/** Reads a `usage` object. */
 export function anthropicUsage(usage: unknown, reading: Reading): Actual {
   if (usage === undefined || usage === null) return {};
   const counts = new UsageObject(usage, "usage", "the usage object of an Anthropic answer", reading);
@@ -35,7 +35,7 @@ export function anthropicUsage(usage: unknown, reading: Reading): Actual {
   const sum = (count: keyof Pass) => sumOf("usage", ...passes.map((pass) => pass[count]));
   const speed = counts.name("speed");
   return known({
-    // The cached parts alone are not the whole input.
+    // The cached parts alone would not be the whole input.
     inputTokens: counts.count("input_tokens") === undefined ? undefined : sum("input"),
     cachedInputTokens: some(sum("read")),
     cacheWriteTokens: some(sum("written")),

@@ -2,8 +2,8 @@ import { ValidationError } from "../../model/errors.js";
 import { TOKENS_MAX } from "../../model/usage.js";
 
 /**
- * What becomes of a field that is wrong: it is an error, or it counts as absent. The second is for a stream, which goes on
- * whatever it says: one odd detail shall not cost the counts beside it.
+ * What becomes of a field that is wrong: it is an error, or it counts as absent. The second is for a stream, which goes
+ * on whatever it says: one odd detail shall not cost the counts beside it.
  */
 export type Reading = "strict" | "lenient";
 

@@ -2,7 +2,10 @@ import type { Actual } from "../../model/usage.js";
 import { known, type Reading, some, sumOf, UsageObject } from "./counts.js";
 import { fieldOf, isWhole } from "./json.js";
 
-/** Which price a call had, as Vertex AI names the kinds of traffic. Provisioned throughput has none: it is a subscription. */
+/**
+ * The service tier for each kind of traffic that Vertex AI names. Provisioned throughput has none: it is a
+ * subscription.
+ */
 const SERVICE_TIERS = new Map([
   ["ON_DEMAND", "standard"],
   ["ON_DEMAND_PRIORITY", "priority"],
@@ -10,16 +13,17 @@ const SERVICE_TIERS = new Map([
 ]);
 
 /**
- * What a call has used, from the `usageMetadata` of Gemini's `generateContent`, `embedContent` and Live API, on the Gemini API
- * and on Vertex AI.
+ * Reads what a call has used from the `usageMetadata` of Gemini's `generateContent`, `embedContent` or Live API, on the
+ * Gemini API or Vertex AI.
  *
- * `promptTokenCount` contains the cached content, but not the prompts of tool use; `candidatesTokenCount` does not contain
- * the thoughts, unless the total is the prompt and the candidates alone. A count of zero is left out by the API, so where a total is told, the output that is not told is what
- * the total has left. The service tier is the one that has served the call, whichever was asked for.
+ * `promptTokenCount` includes cached content but not the prompts of tool use, which are added. `candidatesTokenCount`
+ * excludes thoughts, which are added too, unless the total is the sum of prompt and candidates. The API leaves out
+ * counts of zero, so a missing output count is what remains of the total. The service tier is the one that served the
+ * call, which may differ from the one requested.
  *
- * @param answer The whole answer, or its `usageMetadata` alone. A usage that is absent or null is `{}`: nothing is known,
- *   and nothing is not zero.
- * @throws ValidationError naming the field that is wrong, and for an object without any count of Gemini's
+ * @param answer The whole answer, or its `usageMetadata` alone. If the usage is absent or null, the result is `{}`:
+ *   what is unknown is not zero.
+ * @throws ValidationError naming the field that is wrong, or if the object has none of Gemini's counts.
  * @see https://ai.google.dev/api/generate-content#UsageMetadata
  */
 export function fromGemini(answer: unknown): Actual {
@@ -29,7 +33,7 @@ export function fromGemini(answer: unknown): Actual {
   return hasNoOutput && actual.inputTokens !== undefined ? { ...actual, outputTokens: 0 } : actual;
 }
 
-/** What a `usageMetadata` alone says. */
+/** Reads a `usageMetadata` object. */
 export function geminiUsage(usage: unknown, reading: Reading): Actual {
   if (usage === undefined || usage === null) return {};
   const counts = new UsageObject(
@@ -68,7 +72,10 @@ export function geminiUsage(usage: unknown, reading: Reading): Actual {
   });
 }
 
-/** The tier that has served the call, which may be another than was asked for. The Gemini API names it, Vertex AI the traffic. */
+/**
+ * The tier that served the call, which may differ from the one requested. The Gemini API names the tier, Vertex AI the
+ * kind of traffic.
+ */
 function serviceTierOf(counts: UsageObject): string | undefined {
   const told = counts.name("serviceTier")?.toLowerCase();
   return told ?? SERVICE_TIERS.get(counts.name("trafficType") ?? "");
@@ -88,13 +95,13 @@ function outputOf(counts: UsageObject, inputTokens: number | undefined): number 
   return thoughts;
 }
 
-/** Embeddings name theirs after one token. */
+/** Embeddings use the singular "Token" in the name of theirs. */
 const PROMPT_DETAILS = ["promptTokensDetails", "promptTokenDetails", "toolUsePromptTokensDetails"];
 
-/** The Live API has responses for candidates. */
+/** The Live API says "response" instead of "candidates". */
 const OUTPUT_DETAILS = ["candidatesTokensDetails", "responseTokensDetails"];
 
-/** The tokens of one modality in the lists by modality. */
+/** The tokens of one modality in lists by modality. */
 function tokensOf(counts: UsageObject, lists: readonly string[], modality: string): number {
   const items = lists.flatMap((list) => counts.objects(list));
   const found = items.filter((item) => item.name("modality") === modality);

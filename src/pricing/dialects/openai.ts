@@ -2,21 +2,22 @@ import { type Actual, TOKENS_MAX } from "../../model/usage.js";
 import { isName, known, type Reading, some, UsageObject } from "./counts.js";
 import { fieldOf, isWhole, itemsOf } from "./json.js";
 
-/** What each of the two APIs calls its counts. */
+/** The names of the counts in each of OpenAI's two APIs. */
 const CHAT = { input: "prompt_tokens", output: "completion_tokens" };
 const RESPONSES = { input: "input_tokens", output: "output_tokens" };
 
 /**
- * What a call has used, from the `usage` of OpenAI's chat completions, completions, embeddings, images, transcriptions or
- * responses, or of a provider that answers like them, rankings included.
+ * Reads what a call has used from the `usage` of OpenAI's chat completions, completions, embeddings, images,
+ * transcriptions or responses, or of a provider that answers in the same form, rankings included.
  *
- * The input counts contain what was read from and written to the cache, and audio and images; the output counts contain
- * the reasoning. xAI's do not, nor do those of Gemini: what the total has beyond input and output is added to the output, or to
- * the input where it is as much as the cache had. The service tier, and the searches of a response, stand beside the usage: they are known of a whole answer.
+ * OpenAI's input counts include cache reads and writes, audio and images, and its output counts include reasoning.
+ * Those of xAI and Gemini may not. So what the total has beyond input plus output is added to the output, or to the
+ * input if it is exactly what the cache counts say. The service tier and the web searches of a response are beside the
+ * usage, so they are read only from a whole answer.
  *
- * @param answer The whole answer, or its `usage` alone. A usage that is absent, null or of seconds is `{}`: nothing is known,
- *   and nothing is not zero.
- * @throws ValidationError naming the field that is wrong, and for an object without any count of OpenAI's
+ * @param answer The whole answer, or its `usage` alone. If the usage is absent, null or in seconds, the result is `{}`:
+ *   what is unknown is not zero.
+ * @throws ValidationError naming the field that is wrong, or if the object has none of OpenAI's counts.
  * @see https://platform.openai.com/docs/api-reference/chat/object
  * @see https://platform.openai.com/docs/api-reference/responses/object
  */
@@ -27,7 +28,7 @@ export function fromOpenAI(answer: unknown): Actual {
   return { ...ofKind(answer, usage, openAIUsage(usage, "strict")), ...besideUsage(answer) };
 }
 
-/** What the kind of an answer says of its usage: embeddings and rankings have no output, and some tell their total alone. */
+/** What the kind of answer says about its usage: embeddings and rankings have no output, and some give only a total. */
 function ofKind(answer: unknown, usage: unknown, actual: Actual): Actual {
   const items = itemsOf(fieldOf(answer, "data") ?? fieldOf(answer, "results"));
   if (items.some((item) => typeof fieldOf(item, "b64_json") === "string"))
@@ -38,12 +39,12 @@ function ofKind(answer: unknown, usage: unknown, actual: Actual): Actual {
   return isTold ? { ...actual, inputTokens: total, outputTokens: 0 } : actual;
 }
 
-/** The usage of an output that is all images or all audio, where it does not tell the parts of the output. */
+/** The usage of an output that is all images or all audio, if it does not say so itself. */
 export function withOutputOf(part: "imageOutputTokens" | "audioOutputTokens", usage: Actual): Actual {
   return usage[part] === undefined && usage.outputTokens ? { ...usage, [part]: usage.outputTokens } : usage;
 }
 
-/** What a whole answer, or an event of a stream, tells beside its usage. */
+/** What a whole answer, or an event of a stream, says outside its usage. */
 export function besideUsage(answer: unknown): Actual {
   const output = fieldOf(answer, "output");
   const serviceTier = fieldOf(answer, "service_tier");
@@ -53,10 +54,10 @@ export function besideUsage(answer: unknown): Actual {
   });
 }
 
-/** What a response says of its service tier until it is known which one serves it. */
+/** The service tier that a response names until it is known which one serves it. */
 const AUTO = "auto";
 
-/** Opening a page and finding something in it are calls of the same tool, and cost nothing. */
+/** Opening a page and finding something in it are actions of the same tool, but cost nothing. */
 function isSearch(item: unknown): boolean {
   const action = fieldOf(fieldOf(item, "action"), "type") ?? "search";
   return (
@@ -64,7 +65,7 @@ function isSearch(item: unknown): boolean {
   );
 }
 
-/** What a `usage` alone says. */
+/** Reads a `usage` object. */
 export function openAIUsage(usage: unknown, reading: Reading): Actual {
   if (usage === undefined || usage === null || fieldOf(usage, "type") === "duration") return {};
   const counts = new UsageObject(usage, "usage", "the usage object of an OpenAI answer", reading);
@@ -75,12 +76,13 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
   const output = detailsOf(counts, names.output);
 
   const reasoning = output.count("reasoning_tokens") ?? 0;
-  // Whether the prompt contains the cache is only known with the total.
+  // Only the total shows whether the prompt count includes the cache.
   const told = cacheOf(counts, names, input, TOKENS_MAX);
   const cache = told.cached + told.written;
   const wholes = wholesOf(counts.count(names.input), counts.count(names.output), total, cache, reasoning);
   const { cached, written, written1h } = cacheOf(counts, names, input, wholes.inputTokens ?? 0);
-  // Only realtime sessions say which of the audio and images was cached. Else text first, so that no dear token counts as cached.
+  // Only realtime sessions say how much of the audio and images was cached. Otherwise text is assumed cached first, so
+  // that no expensive token counts as cached.
   const uncached = Math.max(0, (wholes.inputTokens ?? 0) - cached - written);
   const ofCache = input.object("cached_tokens_details");
   const rest = (kind: string) => Math.max(0, (input.count(kind) ?? 0) - (ofCache.count(kind) ?? 0));
@@ -101,10 +103,11 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
 }
 
 /**
- * What of the input was read from and written to the cache, what was written for an hour included. In the details, OpenAI, LiteLLM
- * and Qwen have a name each for what was written. DeepSeek, Kimi, and gateways before Anthropic such as LiteLLM and Portkey tell it
- * beside the count of the prompt. There it counts as part of the input if it can be one; beside `input_tokens`, names like Anthropic's are of
- * tokens that those do not contain.
+ * How much of the input was read from and written to the cache, including writes for an hour.
+ *
+ * For writes, OpenAI, LiteLLM and Qwen each have another name in the details. DeepSeek, Kimi, and gateways in front of
+ * Anthropic such as LiteLLM and Portkey put the counts beside that of the prompt. There they count as part of the input
+ * if they can be one. Beside `input_tokens`, counts with Anthropic's names are of tokens that `input_tokens` excludes.
  */
 function cacheOf(counts: UsageObject, names: typeof CHAT, details: UsageObject, inputTokens: number) {
   const beside = (name: string, most: number) => {
@@ -117,7 +120,7 @@ function cacheOf(counts: UsageObject, names: typeof CHAT, details: UsageObject, 
     beside("cached_tokens", inputTokens) ??
     beside("cache_read_input_tokens", inputTokens) ??
     0;
-  // LiteLLM tells Anthropic's two lifetimes; all others have one.
+  // LiteLLM passes on Anthropic's two lifetimes. All others have one.
   const written1h = details.object("cache_creation_token_details").count("ephemeral_1h_input_tokens") ?? 0;
   const written =
     details.count("cache_write_tokens") ??
@@ -128,14 +131,14 @@ function cacheOf(counts: UsageObject, names: typeof CHAT, details: UsageObject, 
   return { cached, written: Math.max(written, written1h), written1h };
 }
 
-/** The parts of a count. Transcriptions and realtime sessions name them after one token. */
+/** The details of a count. Transcriptions and realtime sessions use the singular "token" in the name. */
 function detailsOf(counts: UsageObject, tokens: string): UsageObject {
   const details = `${tokens}_details`;
   const ofOneToken = `${tokens.replace(/s$/, "")}_details`;
   return counts.object(counts.has(details) ? details : ofOneToken);
 }
 
-/** Whose names the counts have. Some answer with both, and zeros under one of them. */
+/** Which of the two sets of names the counts use. Some answers have both, with zeros under one. */
 function namesIn(counts: UsageObject): typeof CHAT {
   const told = ({ input, output }: typeof CHAT) => (counts.count(input) ?? 0) + (counts.count(output) ?? 0);
   const chat = counts.has(CHAT.input) || counts.has(CHAT.output);
@@ -143,8 +146,8 @@ function namesIn(counts: UsageObject): typeof CHAT {
 }
 
 /**
- * Input and output, with what the total has beyond both: reasoning that the output does not contain, whether it is told or
- * not. Where it is as much as the cache had and not as the reasoning, or no input is told, it is input.
+ * Input and output, including what the total has beyond both. That is reasoning not counted in the output, whether it
+ * is given or not. It is input if it equals the cache counts and not the reasoning, or if no input is given.
  */
 function wholesOf(
   input: number | undefined,
@@ -154,7 +157,7 @@ function wholesOf(
   reasoning: number,
 ): Pick<Actual, "inputTokens" | "outputTokens"> {
   if (total === undefined || input === undefined) return { inputTokens: input, outputTokens: output };
-  // An embedding tells its total, and no output.
+  // An embedding gives its total and no output.
   const beyond = Math.max(0, total - input - (output ?? 0));
   const isInput = output !== undefined && beyond !== reasoning && (beyond === cache || input === 0);
   return isInput

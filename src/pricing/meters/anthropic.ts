@@ -3,22 +3,21 @@ import { fieldOf, readOrNothing, textOf } from "../dialects/json.js";
 import { type MeterOptions, type Told, type UsageMeter, usageMeter } from "./usage-meter.js";
 
 /**
- * A meter of Anthropic's message streams. The first event tells the input, the last but one the output.
+ * Makes a meter for streams of Anthropic's Messages API. The first event has the input, the last but one the output.
  *
- * What is counted of a stream that ends before: text, thinking as far as it is shown, the input of tools, and the searches of
- * the web.
+ * If a stream ends before that, it counts text, thinking as far as it is shown, the input of tools, and web searches.
  *
- * @throws ValidationError naming the option that is wrong
+ * @throws ValidationError naming an option that is wrong
  * @see https://docs.claude.com/en/docs/build-with-claude/streaming
  */
 export function anthropicMeter(options: MeterOptions = {}): UsageMeter {
-  /** The counts of all events so far: each event replaces those that it names. */
+  /** The counts of all events so far. Each event replaces the counts that it names. */
   let counts: Readonly<Record<string, unknown>> = {};
-  /** Searches that were answered so far: the last event tells them, too. */
+  /** The searches answered so far. The last event has their number too. */
   let searches = 0;
 
   function usageOf(usage: unknown) {
-    // Some tell the input in the first event, and zeros for it in the last.
+    // Some servers give the input in the first event, and zeros for it in the last.
     const isTold = (name: string, value: unknown) =>
       value !== null && (value !== 0 || name === "output_tokens" || !counts[name]);
     const told = Object.entries(Object(usage)).filter(([name, value]) => isTold(name, value));
@@ -32,13 +31,13 @@ export function anthropicMeter(options: MeterOptions = {}): UsageMeter {
     if (event === "[DONE]") return undefined;
     switch (event.type) {
       case "message_start": {
-        // Its output tokens are those of the text that is about to come.
+        // Its output tokens are those of text that is still to come.
         const { outputTokens: _, ...usage } = usageOf(fieldOf(event.message, "usage")) ?? {};
         return { usage };
       }
       case "content_block_start": {
         const { content_block: block } = event;
-        // One that failed has an error for its content, and costs nothing.
+        // A search that failed has an error as its content, and costs nothing.
         if (fieldOf(block, "type") === "web_search_tool_result" && Array.isArray(fieldOf(block, "content")))
           return { usage: { searches: ++searches } };
         return { text: textOf(fieldOf(block, "text"), fieldOf(block, "name")) };

@@ -4,12 +4,12 @@ import { fieldOf, itemsOf, readOrNothing, textOf } from "../dialects/json.js";
 import { type MeterOptions, type UsageMeter, usageMeter } from "./usage-meter.js";
 
 /**
- * A meter of Gemini's `streamGenerateContent` with `alt=sse`: without that the stream is one JSON list, not events. Each
- * event tells the usage so far.
+ * Makes a meter for streams of Gemini's `streamGenerateContent` with `alt=sse`. (Without `alt=sse` the stream is one
+ * JSON list instead of events.) Each event has the usage so far.
  *
- * What is counted after the last usage: text, thoughts, code, and the arguments of function calls.
+ * After the last usage, it counts text, thoughts, code, and the arguments of function calls.
  *
- * @throws ValidationError naming the option that is wrong
+ * @throws ValidationError naming an option that is wrong
  * @see https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent
  */
 export function geminiMeter(options: MeterOptions = {}): UsageMeter {
@@ -42,7 +42,7 @@ function callOf(part: unknown): string {
   return textOf(fieldOf(call, "name"), called, fieldOf(fieldOf(part, "executableCode"), "code"));
 }
 
-/** The first events tell the prompt alone: then their output is not zero, but not told yet. */
+/** The first events only have the prompt count. Their output is not known yet, rather than zero. */
 function usageOf(usageMetadata: unknown, ended: boolean): Actual | undefined {
   const usage = readOrNothing(() => geminiUsage(usageMetadata, "lenient"));
   const told = fieldOf(usageMetadata, "candidatesTokenCount") !== undefined;

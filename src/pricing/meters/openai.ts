@@ -4,14 +4,14 @@ import { besideUsage, openAIUsage, withOutputOf } from "../dialects/openai.js";
 import { type MeterOptions, type Told, type UsageMeter, usageMeter } from "./usage-meter.js";
 
 /**
- * A meter of OpenAI's streams: chat completions, completions and responses, images, speech and transcriptions, told apart by
- * their events, and those of providers that answer like them.
+ * Makes a meter for OpenAI's streams (chat completions, completions, responses, images, speech and transcriptions, told
+ * apart by their events) and for streams of providers that answer in the same form.
  *
- * Chat completions tell their usage only where the request says `stream_options: { include_usage: true }`; without it the
- * text is counted. What is counted: text, refusals, reasoning, transcripts, and the arguments of tool calls; and, of
- * responses, the searches of the web.
+ * Chat completions contain their usage only if the request says `stream_options: { include_usage: true }`. Without
+ * usage, the meter counts text, refusals, reasoning, transcripts, the arguments of tool calls and, for responses, web
+ * searches.
  *
- * @throws ValidationError naming the option that is wrong
+ * @throws ValidationError naming an option that is wrong
  * @see https://platform.openai.com/docs/api-reference/chat-streaming
  * @see https://platform.openai.com/docs/api-reference/responses-streaming
  */
@@ -54,7 +54,7 @@ function chatChunk(chunk: unknown): Told {
         fieldOf(custom, "input"),
       );
     }
-    // Not OpenAI's own: two names that others have for the same text.
+    // Not OpenAI's: two names that other providers use for the same text.
     reasoning += textOf(
       content.reasoning,
       fieldOf(delta, "reasoning_content") ?? fieldOf(delta, "reasoning"),
@@ -64,7 +64,7 @@ function chatChunk(chunk: unknown): Told {
   return { text, reasoning, usage: usageOf(chunk, usageIn(chunk, choices)), ended };
 }
 
-/** What a content says. Mistral's is a list, where the model reasons: of texts, and of thoughts that are lists of texts. */
+/** What a content says. Mistral's reasoning models send a list, of texts and of thoughts that are lists of texts. */
 function partsOf(content: unknown): { text: string; reasoning: string } {
   const parts = itemsOf(content);
   const thoughts = parts.flatMap((part) => itemsOf(fieldOf(part, "thinking")));
@@ -74,7 +74,7 @@ function partsOf(content: unknown): { text: string; reasoning: string } {
   };
 }
 
-/** Deltas that are no text of the model's. */
+/** Deltas that are not text of the model. */
 const NO_TEXT = new Set(["response.audio.delta", "response.output_audio.delta"]);
 
 const REASONING = /^response\.reasoning/;
@@ -94,7 +94,7 @@ function responsesEvent(type: string, event: unknown): Told | undefined {
 const MEDIA_END = /^(?:(image)_(?:generation|edit)\.completed|(speech)\.audio\.done|transcript\.text\.done)$/;
 
 /**
- * Images, speech and transcriptions tell their usage in the event that ends them. Of images and speech that end before, no
+ * Images, speech and transcriptions have their usage in their last event. For images and speech that end before it, no
  * output can be counted.
  */
 function mediaEvent(type: string, event: unknown): Told | undefined {
@@ -107,12 +107,12 @@ function mediaEvent(type: string, event: unknown): Told | undefined {
   return { usage: speech ? withOutputOf("audioOutputTokens", usage) : usage, ended: true };
 }
 
-/** The usage of a chunk or a response, and what stands beside it, which is told earlier. */
+/** The usage of a chunk or a response, and what is beside it, which comes earlier. */
 function usageOf(value: unknown, usage = fieldOf(value, "usage")): Actual {
   return { ...readOrNothing(() => openAIUsage(usage, "lenient")), ...besideUsage(value) };
 }
 
-/** Where the usage of a chunk stands: Kimi's is in the choice that ends, Groq's in an object of its own. */
+/** Where a chunk has its usage: Kimi's is in the choice that ends, Groq's in an object of its own. */
 function usageIn(chunk: unknown, choices: readonly unknown[]): unknown {
   const inChoices = choices.map((choice) => fieldOf(choice, "usage"));
   const places = [fieldOf(chunk, "usage"), ...inChoices, fieldOf(fieldOf(chunk, "x_groq"), "usage")];

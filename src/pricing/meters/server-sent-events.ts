@@ -33,7 +33,10 @@ export class EventReader {
     this.#listener = listener;
   }
 
-  /** Whether anything came but blanks and comments, which keep a connection open: an event, or what is no stream of events. */
+  /**
+   * Whether anything came but blanks and comments, which keep a connection open: an event, or what is no stream of
+   * events.
+   */
   get hasContent(): boolean {
     return this.#hasContent;
   }
@@ -58,8 +61,8 @@ export class EventReader {
   }
 
   /**
-   * Tells the event under way although its end has not come: a stream may end without its last blank line. An event that
-   * nobody can make anything of is kept, since the rest of it may still come.
+   * Tells the event under way although its end has not come: a stream may end without its last blank line. An event
+   * that nobody can make anything of is kept, since the rest of it may still come.
    */
   flush(): void {
     const data = joined(this.#data, this.#skipping ? undefined : dataOf(this.#line));

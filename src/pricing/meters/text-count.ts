@@ -1,6 +1,9 @@
 import { characterCounter, type TokenCounter } from "../token-counter.js";
 
-/** How many characters are counted at a time. A cut may fall into a token and count it twice, so pieces must not be too short. */
+/**
+ * How many characters are counted at a time. A cut may fall into a token and count it twice, so pieces must not be too
+ * short.
+ */
 const PIECE = 1_024;
 
 /** The tokens of a text that comes bit by bit, of which no more than a piece is kept. */
@@ -31,8 +34,8 @@ export class TextCount {
 }
 
 /**
- * The tokens of a text by the counter, or by characters where the counter fails: a tokenizer may refuse a text that contains one of
- * its special tokens, and that must not break an answer on its way to the client.
+ * The tokens of a text by the counter, or by characters where the counter fails: a tokenizer may refuse a text that
+ * contains one of its special tokens, and that must not break an answer on its way to the client.
  */
 export function countTokens(counter: TokenCounter, text: string): number {
   try {

@@ -6,29 +6,39 @@ import { characterCounter, type TokenCounter } from "../token-counter.js";
 import { EventReader } from "./server-sent-events.js";
 import { TextCount } from "./text-count.js";
 
-/** Reads what a call uses from the stream of its answer, as it passes on to the client. */
+/** Measures what a call uses from the stream of its answer, as the stream passes on to the client. */
 export interface UsageMeter {
   /**
-   * Looks at the next piece of the stream, cut at any byte, or at an event as the provider's library has parsed it. It keeps
-   * the event under way and nothing else, changes nothing, and never throws. An event of more than 8,388,608 characters is
-   * passed over.
+   * Reads the next piece of the stream: bytes or text cut anywhere, or an event already parsed by the provider's
+   * library.
+   *
+   * It buffers only the current event, changes nothing, and never throws. An event of more than 8,388,608 characters is
+   * skipped.
    */
   push(chunk: Uint8Array | string | object): void;
-  /** Whether the provider has told the final usage. */
+  /** Whether the provider has sent the final usage. */
   readonly complete: boolean;
   /**
-   * What has been used as far as it was seen: the provider's own counts, and for text that came after the last of them
-   * what the token counter makes of it. An input that the provider has not told is left out: then a settle charges what was
-   * estimated of it, with its parts. An output of zero is the provider's where it comes at the end alone, or there is
-   * nothing else. Output of which something was passed over is left out, until the provider tells it again, and so is that of
-   * a stream in which there is no event to read: then a settle charges the estimate. To be settled with, also when the client
-   * has hung up.
+   * What the call has used as far as it was seen; pass it to `settle`, also when the client has hung up.
+   *
+   * It consists of the provider's own counts and, for text after the last of them, the token counter's estimate.
+   * Whatever is not known is left out, so that the settle charges the estimate for it:
+   *
+   * - the input, if the provider has not sent it;
+   * - the output, if part of the stream could not be read and no later count includes it, or if nothing in the stream
+   *   could be understood.
+   *
+   * An output of zero is believed only if it comes at the end of the stream and not before, or if there is nothing
+   * else.
    */
   actual(): Actual;
 }
 
+/** Options of the meters. */
 export interface MeterOptions {
-  /** Counts the text of a stream that ends before the provider has told its tokens; by characters by default. */
+  /**
+   * Counts the text of a stream that ends before the provider has sent its usage. Default: {@link characterCounter}.
+   */
   readonly tokenCounter?: TokenCounter | undefined;
 }
 
@@ -38,24 +48,24 @@ const optionsSchema: z.ZodType<MeterOptions> = schemaOf<MeterOptions>()(
   }),
 );
 
-/** What one event of a stream tells. */
+/** What one event of a stream says. */
 export interface Told {
-  /** Text of the answer; empty where it has none. */
+  /** Text of the answer. Empty if it has none. */
   readonly text?: string | undefined;
-  /** Text of the reasoning before the answer; empty where it has none. */
+  /** Text of the reasoning before the answer. Empty if it has none. */
   readonly reasoning?: string | undefined;
-  /** The provider's counts so far. Output tokens among them count the text of this event, too. */
+  /** The provider's counts so far. Their output tokens include the text of this event. */
   readonly usage?: Actual | undefined;
-  /** Whether the answer ends here. */
+  /** Whether the answer ends with this event. */
   readonly ended?: boolean | undefined;
 }
 
 /**
  * A meter over the events of a stream.
  *
- * @param read What an event tells; undefined for one that this dialect does not know. It gets what the JSON of the event
- *   parses to, an object, or the text `[DONE]`, and does not throw.
- * @throws ValidationError naming the option that is wrong
+ * @param read What an event says, or `undefined` for an event that the dialect does not know. It is given the parsed
+ *   JSON of the event, an object, or the text `[DONE]`, and must not throw.
+ * @throws ValidationError naming an option that is wrong
  */
 export function usageMeter(
   options: MeterOptions,
@@ -72,7 +82,7 @@ export function usageMeter(
   let ended = false;
   /** Whether the provider's last counts include all the text so far. */
   let upToDate = false;
-  /** Whether something that came after the last counts could not be read. */
+  /** Whether something after the last counts could not be read. */
   let hasLost = false;
   let events = 0;
   let known = 0;
@@ -93,9 +103,11 @@ export function usageMeter(
   }
 
   /**
-   * Takes over the provider's counts. Some providers put zeros into every chunk, so a zero is not always believed: an output of zero
-   * only where there is neither text nor another count, or where it comes at the end and in no earlier chunk; an input of zero only
-   * where no input was told before.
+   * Takes over the provider's counts.
+   *
+   * Some providers put zeros into every chunk, so a zero is not always believed. An output of zero counts only if there
+   * is neither text nor another count, or if it comes at the end and in no earlier chunk. An input of zero counts only
+   * if no input was given before.
    */
   function take(told: Actual): void {
     const { inputTokens, outputTokens, ...beside } = told;
@@ -143,11 +155,11 @@ export function usageMeter(
     push(chunk) {
       try {
         if (typeof chunk === "string" || isBytes(chunk)) reader.push(chunk);
-        // Sound: any object may be read so. What is none of these, from JavaScript, says nothing.
+        // Sound: any object can be read like this. One that is not an event, from JavaScript, says nothing.
         else if (typeof chunk === "object" && chunk !== null)
           look(chunk as Readonly<Record<string, unknown>>);
       } catch {
-        // Reading the object threw. The answer is on its way to the client and must not be stopped by that.
+        // Reading the object threw. The answer is on its way to the client and must not be interrupted by that.
         hasLost = true;
       }
     },
@@ -159,7 +171,8 @@ export function usageMeter(
       reader.flush();
       const actual = hasOnlyZeros() ? { ...zeros, ...usage } : { ...usage };
       const reasoned = reasoning.tokens;
-      // Where something could not be read, or no event is of this dialect, the output is not known. That is not zero, so it is left out.
+      // If something could not be read, or no event is of this dialect, the output is unknown. That is not zero, so it
+      // is left out.
       if (hasLost) delete actual.outputTokens;
       else if (known > 0 || (events === 0 && !reader.hasContent)) {
         const told = usage.outputTokens ?? usage.reasoningTokens ?? 0;
@@ -176,7 +189,10 @@ export function usageMeter(
 const INPUT_PART = /^cache|InputTokens$/;
 const OUTPUT_PART = /^reasoning|OutputTokens$/;
 
-/** The counts so far, without the parts of an input or output that `told` counts anew: with a whole, a provider tells all of its parts. */
+/**
+ * The counts so far without the parts of an input or output that `told` counts anew: a provider that gives a whole
+ * gives all of its parts.
+ */
 function withoutPartsOf(told: Actual, before: Actual): Actual {
   const isReplaced = (count: string) =>
     (told.inputTokens && INPUT_PART.test(count)) || (told.outputTokens && OUTPUT_PART.test(count));
@@ -192,12 +208,12 @@ function isBytes(chunk: object): chunk is Uint8Array {
   return ArrayBuffer.isView(chunk) || chunk instanceof ArrayBuffer;
 }
 
-/** What OpenAI's chat completions end with. */
+/** The last event of OpenAI's chat completions. */
 const DONE = "[DONE]";
 
 function eventOf(data: string): Readonly<Record<string, unknown>> | typeof DONE | undefined {
   if (data === DONE) return DONE;
-  // A text that begins an object and parses as JSON is a whole event: a piece of one would not parse.
+  // A text that begins an object and parses as JSON is a whole event. A piece of one would not parse.
   if (!data.trimStart().startsWith("{")) return undefined;
   try {
     return JSON.parse(data);

@@ -4,7 +4,7 @@ import type { PostgresClient, PostgresPool } from "../../postgres/pool.js";
 import { fromStorableJson } from "../../postgres/text.js";
 import type { Changed } from "../storage.js";
 
-/** The first wait before a lost connection is opened again; it doubles up to the last. */
+/** The first wait before a lost connection is reopened, in milliseconds. It doubles up to the last. */
 const FIRST_WAIT_MS = 100;
 const LAST_WAIT_MS = 5_000;
 
@@ -15,7 +15,7 @@ interface Watcher {
 
 interface ChangeFeedOptions {
   readonly pool: PostgresPool;
-  /** What the commits notify; a name that needs no escape between double quotes. */
+  /** The channel on which commits notify. The name needs no escape between double quotes. */
   readonly channel: string;
   /** Opens a connection that can listen. */
   readonly listen: (() => Promise<PostgresClient>) | undefined;
@@ -24,8 +24,8 @@ interface ChangeFeedOptions {
 /**
  * Tells watchers of commits: those of this process at once, those of others by LISTEN.
  *
- * While anybody watches, one connection listens. Whenever one begins to, also at first, watchers are told that they may
- * have missed something: what was committed before it is not repeated.
+ * While anybody watches, one connection listens. Whenever a connection begins to listen, including the first time,
+ * watchers are told that they may have missed something, since earlier commits are not repeated.
  */
 export class ChangeFeed {
   readonly #options: ChangeFeedOptions;
@@ -48,7 +48,9 @@ export class ChangeFeed {
     };
   }
 
-  /** Who notifies from here: what it has committed is told without the way through the database. */
+  /**
+   * The name under which this process notifies. Watchers are told of its commits directly rather than by the database.
+   */
   get writer(): string {
     return this.#writer;
   }
@@ -62,8 +64,9 @@ export class ChangeFeed {
   }
 
   /**
-   * A commit failed, and it may have been done, or may be done yet: its notification is heeded as those of others, so this process
-   * notifies by another name from now on. What else is under way by the old one is told twice.
+   * A commit failed, but it may have succeeded or may still do so. So that its notification is treated like those of
+   * others, this process notifies under another name from now on. Whatever else is under way under the old name is
+   * reported twice.
    */
   doubt(): void {
     this.#writer = newWriter();
@@ -96,10 +99,11 @@ export class ChangeFeed {
     const end = stopped.then(() => {
       over = true;
     });
-    let isWarned = false; // once for each time that it is without a connection
+    let isWarned = false; // Once for each time without a connection.
     for (let waitMs = FIRST_WAIT_MS; !over; waitMs = Math.min(2 * waitMs, LAST_WAIT_MS)) {
       try {
-        // One that is being closed may still hear: what it is told of is no news to who begins to watch meanwhile.
+        // A connection that is being closed may still hear something, which is no news to whoever starts watching
+        // meanwhile.
         const hear = (payload: string | undefined) => {
           if (!over) this.#hear(payload);
         };
@@ -142,7 +146,10 @@ function newWriter(): string {
   return randomBytes(9).toString("base64url");
 }
 
-/** What the commit function says. Anybody who may connect may notify on the channel: of what it has not said, nothing is known. */
+/**
+ * What the commit function sent. Anybody who may connect may notify on the channel, and nothing is known about a
+ * message that the function did not send.
+ */
 function toldIn(payload: string | undefined): { by?: unknown; changed?: readonly Changed[] } {
   try {
     const { by, changed } = Object(fromStorableJson(payload ?? "{}"));
@@ -160,7 +167,7 @@ function isListOfChanges(value: unknown): boolean {
   );
 }
 
-/** Listens on a connection until it is lost or `end`, and gives it back. */
+/** Listens on a connection until it is lost or until `end`, and gives it back. */
 async function listenOn(
   client: PostgresClient,
   channel: string,
@@ -177,7 +184,7 @@ async function listenOn(
       if (message.channel === channel) hear(message.payload);
     });
     const begins = client.query(`LISTEN "${channel}"`);
-    begins.catch(() => {}); // nobody may be waiting for it any more
+    begins.catch(() => {}); // Nobody may be waiting for it any more.
     const hasBegun = await Promise.race([begins.then(() => true), end, lost]);
     if (hasBegun) begun();
     await Promise.race([end, lost]);
@@ -186,13 +193,13 @@ async function listenOn(
   }
 }
 
-/** Not among the pool's other connections: it would go on listening. A server that hangs is not waited for. */
+/** Not returned to the pool's other connections, as it would go on listening. A server that hangs is not waited for. */
 function giveBack(client: PostgresClient): void {
   if (client.release) client.release(true);
   else client.end?.().catch(() => {});
 }
 
-/** A connection, unless the end comes first: then it is given back once it is there. */
+/** A connection, unless the end comes first. It is then given back once it is there. */
 async function unlessEnded(
   connecting: Promise<PostgresClient>,
   end: Promise<void>,

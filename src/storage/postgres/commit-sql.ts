@@ -1,18 +1,19 @@
-/** A notification takes fewer than 8,000 bytes. */
+/** A notification holds fewer than 8,000 bytes. */
 const PAYLOAD_MAX = 7_900;
 
-/** The changes of one, which leaves room for who tells of them. */
+/** The bytes for the changes in one notification, which leaves room for the writer's name. */
 const CHANGES_MAX = PAYLOAD_MAX - 100;
 
 /**
  * The function that commits changes, in the named schema: one statement, so one transaction, over any connection.
  *
- * `changes` is [{table, kind, id, expected, record}, ...]; a change without a record deletes. It answers `{"changed": [{kind, id,
- * orgId}, ...]}`, or, with nothing written, `{"stale": {kind, id, expected, present}}`. The trail of an org comes first, so that
- * writers of one org wait for each other there and nowhere else; the rest comes in the order of ids.
+ * `changes` is [{table, kind, id, expected, record}, ...], where a change without a record deletes. It answers
+ * `{"changed": [{kind, id, orgId}, ...]}` or, with nothing written, `{"stale": {kind, id, expected, present}}`. The
+ * trail of an org comes first, so that writers of one org wait for each other there and nowhere else. The rest comes in
+ * the order of ids.
  *
- * Whoever listens on the channel, named as the schema, is told `{"by": writer, "changed": [...]}`, in as many notifications as all changes
- * take; without `changed` of one that is too long by itself.
+ * Listeners on the channel, which is named like the schema, are sent `{"by": writer, "changed": [...]}`, in as many
+ * notifications as all changes need. `changed` is left out for a change that is too long by itself.
  */
 export function commitSql(schema: string): string {
   const s = `"${schema}"`;

@@ -8,7 +8,7 @@ const UNIQUE_VIOLATION = "23505";
 const REFERENCE_VIOLATION = "23503";
 const INDEX_ROW_TOO_LARGE = "54000";
 
-/** What an error of the database means to who commits; an error that means nothing to them is given back. */
+/** What an error of the database means for a commit. An error without such a meaning is returned as it is. */
 export function conflictOf(error: unknown): unknown {
   const constraint = constraintOf(error);
   switch (codeOf(error)) {

@@ -21,13 +21,14 @@ import { ChangeFeed } from "./change-feed.js";
 import { conflictOf } from "./conflicts.js";
 import { storageMigrations } from "./migrations.js";
 
+/** Options of {@link postgresStorage}. */
 export interface PostgresStorageOptions extends PostgresOptions {
   /**
-   * Opens a connection that listens for the changes of other processes, and that is ended once it is no longer needed. By
-   * default one is taken from `pool`, unless that has only one: then nobody listens, and changes are seen when caches expire.
+   * Opens a connection to listen for the changes of other processes. It is closed once it is no longer needed. Default:
+   * a connection from `pool`. If that has only one, nobody listens, and changes are seen when caches expire.
    *
-   * Where `pool` goes through a pooler that shares connections between transactions, give a connection that does not, such
-   * as `async () => { const client = new Client(direct); await client.connect(); return client; }`.
+   * If `pool` goes through a pooler that shares connections between transactions, open one here that does not, such as
+   * `async () => { const client = new Client(direct); await client.connect(); return client; }`.
    */
   readonly listen?: (() => Promise<PostgresClient>) | undefined;
 }
@@ -43,20 +44,25 @@ const optionsSchema = z.strictObject({
 
 /** Records in Postgres, shared by all processes that use the same schema. */
 export interface PostgresStorage extends Storage {
-  /** As in {@link Storage.watch}; changes of other processes are heard of by LISTEN, over one connection. */
+  /** Like {@link Storage.watch}. Changes of other processes arrive by LISTEN, over one connection. */
   watch(listener: (changed: readonly Changed[]) => void, missed?: () => void): () => void;
-  /** Makes or updates the tables. Does nothing where they are up to date; processes may all call it when they start. */
+  /** Creates or updates the tables, if necessary. All processes may call it when they start. */
   migrate(): Promise<void>;
 }
 
-/** The SQL of {@link PostgresStorage.migrate}, for those who run it themselves: one statement that may be run again. */
+/**
+ * Returns the SQL of {@link PostgresStorage.migrate}, to run it yourself: one statement that may be run again.
+ *
+ * @param schema the schema of the tables. Default: `tollgate`.
+ * @throws ValidationError if `schema` is not the name of a schema
+ */
 export function postgresStorageSql(schema?: string): string {
   const name = schemaName(schema);
   return migrationText(name, "storage", storageMigrations(name));
 }
 
 /**
- * Records in Postgres 14 or later, one table for each kind. A commit is one statement.
+ * Makes a storage in Postgres 14 or later, with one table for each kind of record. A commit is one statement.
  *
  * @throws ValidationError naming the option that is wrong
  */
@@ -120,7 +126,7 @@ async function commit(
     return changed;
   } catch (error) {
     const conflict = conflictOf(error);
-    // It may have been done all the same: the connection was lost, say, before the answer came.
+    // It may have been committed all the same, for example if the connection was lost before the answer came.
     if (!(conflict instanceof ConflictError || conflict instanceof ValidationError)) feed.doubt();
     throw advised(conflict);
   }
@@ -163,7 +169,7 @@ function findStatement<K extends RecordKind>(
   return { text, values };
 }
 
-/** Whether a pool of `pg` has no connection to spare: listening would take it for good. */
+/** Whether a pool of `pg` has only one connection, which listening would occupy for good. */
 function hasOneConnection(pool: PostgresPool): boolean {
   return Object(Object(pool).options).max === 1;
 }
@@ -180,7 +186,7 @@ async function recordsOf<K extends RecordKind>(
   return rows.map((row) => fromStorableJson(String((row as PostgresRow).record)) as Records[K]);
 }
 
-/** An error that says what to do where the tables are not there; any other as it is. */
+/** For an error that means missing tables, one that says what to do. Any other as it is. */
 function advised(error: unknown): unknown {
   const advice = notMigrated(error, "postgresStorage");
   return advice === undefined ? error : new Error(`the storage failed: ${advice}`, { cause: error });

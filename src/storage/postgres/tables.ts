@@ -2,25 +2,25 @@ import { type RecordKind, recordKinds } from "../../model/records.js";
 import { INDEXES } from "../indexes.js";
 import { snakeCase } from "../snake-case.js";
 
-/** What a column refers to; the record there may be written after this one, in the same commit. */
+/** What a column refers to. The record there may be written later in the same commit. */
 interface Reference {
   readonly field: string;
   readonly kind: RecordKind;
 }
 
 interface Table {
-  /** Fields that are columns: what is looked up. */
+  /** The fields that are columns, since they are looked up. */
   readonly fields: readonly string[];
   readonly unique: readonly (readonly string[])[];
   readonly references: readonly Reference[];
-  /** Fields by which there are many records: each is an index, within which records are sorted by id. */
+  /** Fields with many values. Each has an index, within which records are sorted by id. */
   readonly indexed: readonly string[];
 }
 
 const OF_ORG: Reference = { field: "orgId", kind: "org" };
 const OF_PROJECT: Reference = { field: "projectId", kind: "project" };
 
-/** The trail and its events refer to nothing: they outlive what they are about. A key's holder may have left. */
+/** The trail and its events refer to nothing, since they outlive what they are about. A key's holder may have left. */
 const REFERENCES: { readonly [K in RecordKind]: readonly Reference[] } = {
   org: [],
   orgMember: [OF_ORG],
@@ -37,7 +37,7 @@ const REFERENCES: { readonly [K in RecordKind]: readonly Reference[] } = {
   auditEvent: [],
 };
 
-/** Fields of few values: an index of one would be of no use. */
+/** Fields with few values, for which an index would be useless. */
 const FEW_VALUES = new Set(["status", "role", "action", "outcome", "subjectKind"]);
 
 export function tableOf(kind: RecordKind): Table {
@@ -53,7 +53,7 @@ export function uniqueName(kind: RecordKind, fields: readonly string[]): string 
   return `${snakeCase(kind)}_${fields.map(snakeCase).join("_")}_unique`;
 }
 
-/** The name of the constraint that the record which a field names exists. */
+/** The name of the constraint that the record named by a field exists. */
 export function referenceName(kind: RecordKind, field: string): string {
   return `${snakeCase(kind)}_${snakeCase(field)}_exists`;
 }
@@ -61,9 +61,9 @@ export function referenceName(kind: RecordKind, field: string): string {
 /**
  * The tables of the records, in schema `s`.
  *
- * A record is one JSON text, as it was given: `json`, because `jsonb` would sort the limits per model. What is looked up are
- * columns that the database derives from it, so the two cannot disagree. Uniqueness and references are judged at the end
- * of a commit: its changes may come in any order.
+ * A record is one JSON text as it was given: `json`, because `jsonb` would reorder the limits per model. What is looked
+ * up are columns that the database derives from it, so the two cannot disagree. Uniqueness and references are checked
+ * at the end of a commit, so its changes may come in any order.
  */
 export function tablesSql(s: string): string {
   return recordKinds.map((kind) => tableSql(s, kind)).join("\n");

@@ -3,10 +3,10 @@ import type { Connection } from "../../sqlite/connection.js";
 import { storedText, textIn } from "../../sqlite/text.js";
 import type { Changed } from "../storage.js";
 
-/** The latest changes, so many are kept: far more than are made between two looks. */
+/** How many of the latest changes are kept: far more than are made between two looks. */
 const KEPT = 10_000;
 
-/** What the commits of all processes have touched, in their order, in a table of the database. */
+/** What the commits of all processes have changed, in order, in a table of the database. */
 export class ChangeLog {
   readonly #connection: Connection;
 
@@ -14,12 +14,12 @@ export class ChangeLog {
     this.#connection = connection;
   }
 
-  /** The number of the last change; 0 before the first. */
+  /** The number of the last change. 0 before the first. */
   get last(): number {
     return Number(this.#connection.first("SELECT max(sequence) AS last FROM tollgate_change")?.last ?? 0);
   }
 
-  /** Appends, within the transaction that makes the changes. */
+  /** Appends changes, within the transaction that makes them. */
   append(changes: readonly Changed[]): void {
     for (const { kind, id, orgId } of changes) {
       this.#connection.run(
@@ -33,8 +33,8 @@ export class ChangeLog {
   }
 
   /**
-   * What was changed after number `after`. Where some of that is no longer known, every org that there is is told as changed, and
-   * `isWhole` is false: one that is gone by now may have changed too.
+   * What was changed after number `after`. If some of that is no longer kept, every existing org is returned as changed
+   * and `isWhole` is false, since an org that is gone by now may have changed too.
    */
   since(after: number): {
     readonly last: number;

@@ -1,9 +1,9 @@
 /**
- * The steps that make the tables of records: one for each kind, with a column for each field that `INDEXES` names and
+ * The steps that create the tables of records: one table for each kind, with a column for each field in `INDEXES` and
  * the whole record as JSON. A published step is never changed.
  *
  * There are no foreign keys: a storage takes records in any order and on their own, an audit event outlives what it is
- * about, and the control plane writes what hangs together in one commit.
+ * about, and the control plane writes what belongs together in one commit.
  */
 export const STORAGE_MIGRATIONS: readonly string[] = [
   `
@@ -142,6 +142,6 @@ CREATE TABLE tollgate_change (
   org_id TEXT NOT NULL
 ) STRICT;
 `,
-  // The orgs of somebody, whichever they are: without it, every member of every org would be looked at.
+  // Finds the orgs of a user. Without it, every member of every org would be looked at.
   "CREATE INDEX tollgate_org_member_by_user_id ON tollgate_org_member (user_id, id);",
 ];

@@ -10,22 +10,27 @@ import { STORAGE_MIGRATIONS } from "./migrations.js";
 import { columnOf, tableOf } from "./names.js";
 import { Watch } from "./watch.js";
 
+/** Options of {@link sqliteStorage}. */
 export interface SqliteStorageOptions {
   /**
-   * A connection of node:sqlite (Node 22.13 and later) or better-sqlite3; counters may share it. It stays the caller's:
-   * `close` leaves it open. It is set to write-ahead log with `synchronous = FULL`. No transaction may be left open on it
-   * across an `await`.
+   * A connection of node:sqlite (Node 22.13 or later) or better-sqlite3. Counters may share it. It stays the caller's:
+   * `close` leaves it open.
+   *
+   * It is set to write-ahead logging with `synchronous = FULL`. Do not leave a transaction open on it across an
+   * `await`.
    */
   readonly database: SqliteDatabase;
 }
 
 /**
- * Records in a file of SQLite: they survive a restart, and the processes of one machine may share them. Makes its tables
- * (`tollgate_…`) where they are missing.
+ * Makes a storage in an SQLite file, which survives a restart and which processes on one machine may share. It creates
+ * its tables (`tollgate_…`) if they are missing.
  *
- * `watch` tells of the commits of other processes within 100 ms, as long as somebody watches.
+ * While somebody watches, `watch` reports the commits of other processes within 100 ms.
  *
- * @throws ValidationError naming the option that is wrong; whatever the driver throws where the file cannot be opened for writing
+ * @throws ValidationError naming the option that is wrong
+ * @throws ConflictError if a later version of the package has migrated the file
+ * @throws what the driver throws if the file cannot be opened for writing
  */
 export function sqliteStorage(options: SqliteStorageOptions): Storage {
   const connection = connect(databaseOf(options));
@@ -35,7 +40,7 @@ export function sqliteStorage(options: SqliteStorageOptions): Storage {
 
   return {
     async get(kind, id) {
-      if (!id.isWellFormed()) return undefined; // the driver would ask for another one
+      if (!id.isWellFormed()) return undefined; // The driver would look for another id.
       return recordIn<typeof kind>(connection.first(`SELECT record FROM ${tableOf(kind)} WHERE id = ?`, id));
     },
     async find(kind, where, { after, limit } = {}) {
@@ -46,7 +51,7 @@ export function sqliteStorage(options: SqliteStorageOptions): Storage {
       const sql = `SELECT record FROM ${tableOf(kind)} WHERE ${terms.join(" AND ") || "TRUE"} ORDER BY id LIMIT ?`;
       if (wanted.some(([, value]) => !value.isWellFormed())) return [];
       const values = [...wanted.map(([, value]) => value), ...(after === undefined ? [] : [after])];
-      // A negative limit is none.
+      // A negative limit means no limit.
       const rows = connection.all(sql, ...values, limit === undefined || limit === Infinity ? -1 : limit);
       return rows.flatMap((row) => recordIn<typeof kind>(row) ?? []);
     },
@@ -65,7 +70,8 @@ export function sqliteStorage(options: SqliteStorageOptions): Storage {
 /** Checks every change against what is stored, then makes them all. Runs within a transaction. */
 function write(connection: Connection, changes: readonly Change[]): Changed[] {
   const changed: Changed[] = [];
-  // What is replaced goes first: its unique values are free for the others of the commit, whatever their order.
+  // What is replaced is removed first. Its unique values are then free for the other changes, in whatever order they
+  // come.
   for (const { kind, id, expectedVersion, record } of changes) {
     const table = tableOf(kind);
     const row = connection.first(`SELECT version, record FROM ${table} WHERE id = ?`, id);
@@ -82,7 +88,7 @@ function write(connection: Connection, changes: readonly Change[]): Changed[] {
   return changed;
 }
 
-/** @throws ConflictError where another record has one of the unique values */
+/** @throws ConflictError if another record has one of the unique values */
 function checkUnique(connection: Connection, kind: RecordKind, record: Records[RecordKind]): void {
   for (const fields of INDEXES[kind].unique) {
     const values = fields.map((field) => indexedValue(record, field));
@@ -102,7 +108,7 @@ function insert(connection: Connection, kind: RecordKind, record: Records[Record
   connection.run(sql, ...values, JSON.stringify(record));
 }
 
-/** The value of an indexed field, which is text wherever it is there. */
+/** The value of an indexed field, which is text if present. */
 function indexedValue(record: Records[RecordKind], field: string): string | null {
   const value: unknown = Reflect.get(record, field);
   return typeof value === "string" ? value : null;

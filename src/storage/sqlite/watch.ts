@@ -1,7 +1,7 @@
 import type { Changed } from "../storage.js";
 import type { ChangeLog } from "./change-log.js";
 
-/** How often the log is looked at for the commits of others: a look is one search in an index. */
+/** How often the log is checked for commits of others, in milliseconds. A check is one search in an index. */
 const LOOK_EVERY_MS = 100;
 
 interface Watcher {
@@ -9,7 +9,7 @@ interface Watcher {
   readonly missed: (() => void) | undefined;
 }
 
-/** Tells watchers of what is new in the log: at once after a commit of this storage, soon after one of another. */
+/** Tells watchers what is new in the log: at once after a commit of this storage, soon after one of another. */
 export class Watch {
   readonly #log: ChangeLog;
   readonly #watchers = new Set<Watcher>();
@@ -20,7 +20,7 @@ export class Watch {
     this.#log = log;
   }
 
-  /** @returns what stops it */
+  /** @returns a function that stops watching */
   add(changed: Watcher["changed"], missed?: () => void): () => void {
     if (this.#timer === undefined) {
       this.#last = this.#log.last;
@@ -35,7 +35,10 @@ export class Watch {
     };
   }
 
-  /** Tells what is new. Where that cannot be read, as after the caller closed the connection, the next look makes up for it. */
+  /**
+   * Tells watchers what is new. If that cannot be read, as after the caller closed the connection, the next look
+   * catches up.
+   */
   look(): void {
     if (this.#timer === undefined) return;
     let found: ReturnType<ChangeLog["since"]>;

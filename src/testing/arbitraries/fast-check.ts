@@ -1,7 +1,7 @@
 /**
- * fast-check, as its user has imported it: `import fc from "fast-check"`.
+ * fast-check as you imported it: `import fc from "fast-check"`.
  *
- * It is taken as an argument, so that there is never a second copy of it with other settings. Its types are its own: an
- * `Arbitrary` reaches a class with private members, which nothing but that class is assignable to.
+ * It is passed as an argument, so that there is never a second copy with other settings. Its own type is used because
+ * an `Arbitrary` contains a class with private members, to which nothing but that class is assignable.
  */
 export type FastCheck = typeof import("fast-check").default;

@@ -1,4 +1,4 @@
-/** Ids that are ordinary, and that careless code takes for something else: what every object inherits, numbers, blanks. */
+/** Ordinary ids that careless code mistakes for something else: names that every object inherits, numbers, blanks. */
 export const HOSTILE_IDS = [
   "__proto__",
   "constructor",

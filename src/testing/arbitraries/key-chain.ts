@@ -5,19 +5,22 @@ import type { FastCheck } from "./fast-check.js";
 import { HOSTILE_IDS } from "./ids.js";
 import { anyLimits, type LimitsOptions } from "./limits.js";
 
+/** Options of {@link anyHierarchy}: those of {@link anyLimits}, and how many keys. */
 export interface HierarchyOptions extends LimitsOptions {
-  /** Most keys; 4 by default. */
+  /** The most keys, at least 1. Default: 4. */
   readonly maxKeys?: number;
 }
 
-/** The chain of one active key with limits at any of the four scopes; see {@link anyHierarchy}. */
+/** Arbitrary chains of one active key, with limits at any of the four scopes; see {@link anyHierarchy}. */
 export function anyKeyChain(fc: FastCheck, options: LimitsOptions = {}): Arbitrary<KeyChain> {
   return anyHierarchy(fc, { ...options, maxKeys: 1 }).chain((chains) => fc.constantFrom(...chains));
 }
 
 /**
- * One to four active keys of one org, in up to two projects, of up to two people: chains that share what they have in
- * common, each with limits at any of the four scopes. Some ids are hostile. `directoryOf(...chains)` makes a gate of them.
+ * Arbitrary sets of one to `maxKeys` active keys of one org, in up to two projects, with up to two holders.
+ *
+ * The chains share what they have in common, and have limits at any of the four scopes. Some ids are hostile (see
+ * {@link HOSTILE_IDS}). Pass them to `directoryOf(...chains)` to make a gate.
  */
 export function anyHierarchy(fc: FastCheck, options: HierarchyOptions = {}): Arbitrary<readonly KeyChain[]> {
   const { maxKeys = 4, ...limitsOptions } = options;
@@ -29,7 +32,7 @@ export function anyHierarchy(fc: FastCheck, options: HierarchyOptions = {}): Arb
       ids: anyIds(fc, 5 + maxKeys),
       org: limits,
       projects: two,
-      // Of each project, its two members.
+      // For each project, its two members.
       members: fc.tuple(two, two),
       keys: fc.array(place, { minLength: 1, maxLength: maxKeys }),
     })
@@ -46,7 +49,7 @@ export function anyHierarchy(fc: FastCheck, options: HierarchyOptions = {}): Arb
     );
 }
 
-/** So many different ids, each plain or hostile. */
+/** This many different ids, each plain or hostile. */
 function anyIds(fc: FastCheck, many: number): Arbitrary<string[]> {
   const plain = fc.nat(999).map((number) => `id-${number}`);
   const id = fc.oneof(

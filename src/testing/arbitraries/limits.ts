@@ -3,20 +3,21 @@ import { RATE_NAMES, type Rate } from "../../admission/limit.js";
 import { budgetResetSchema, type Limits, type ModelLimits } from "../../model/limits.js";
 import type { FastCheck } from "./fast-check.js";
 
+/** Options of {@link anyLimits}: how large limits may be. */
 export interface LimitsOptions {
-  /** Patterns that limits per model may be about; none by default. */
+  /** The patterns that limits per model may have. Default: none. */
   readonly models?: readonly string[];
-  /** Largest count of requests and of calls at the same time; 20 by default. */
+  /** The largest max of limits on requests and calls at the same time. Default: 20. */
   readonly maxRequests?: number;
-  /** Largest count of tokens; 20,000 by default. */
+  /** The largest max of limits on tokens. Default: 20,000. */
   readonly maxTokens?: number;
-  /** Largest budget in US dollars; 1 by default. */
+  /** The largest budget, in US dollars. Default: 1. */
   readonly maxUsd?: number;
-  /** Whether some are in shadow mode; they are not by default. */
+  /** Whether some limits are in shadow mode. Default: `false`. */
   readonly shadow?: boolean;
 }
 
-/** By what each limit that is one number is bounded. */
+/** The option that bounds each limit that is a single number. */
 const MOST: Readonly<Record<Rate, "maxRequests" | "maxTokens">> = {
   rpm: "maxRequests",
   rpd: "maxRequests",
@@ -31,10 +32,10 @@ const OF_REQUESTS = RATE_NAMES.filter((name) => MOST[name] === "maxRequests");
 
 const OF_TOKENS = RATE_NAMES.filter((name) => MOST[name] === "maxTokens");
 
-/** Most limits on requests and tokens in one scope: under many, hardly anything would ever be admitted. */
+/** The most limits on requests and tokens in one scope. With many of them hardly any call would be admitted. */
 const RATES_MAX = 3;
 
-/** Limits that a gate takes: each there or not, a max of zero among them, budgets of different resets. */
+/** Arbitrary valid limits: each present or not, some with a max of zero, and budgets with different resets. */
 export function anyLimits(fc: FastCheck, options: LimitsOptions = {}): Arbitrary<Limits> {
   const { models = [], shadow = false } = options;
   const one = anyModelLimits(fc, options);
@@ -61,7 +62,7 @@ function anyModelLimits(
     fc.tuple(fc.constantFrom(...OF_TOKENS), fc.nat(maxTokens)),
   );
   const rates = fc.uniqueArray(rate, { maxLength: RATES_MAX, selector: ([name]) => name });
-  // To a hundredth of a cent: as people write them, and not more exact than a number.
+  // In hundredths of a cent, as people write amounts, and no more exact than a number can be.
   const usd = fc.nat(Math.floor(maxUsd * 10_000)).map((hundredths) => hundredths / 10_000);
   const budget = fc.record({ usd, reset: fc.constantFrom(...budgetResetSchema.options) });
   const budgets = fc.uniqueArray(budget, { maxLength: 2, selector: ({ reset }) => reset });

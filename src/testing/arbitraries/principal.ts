@@ -5,21 +5,21 @@ import { A_PROJECT, AN_ORG } from "../policy/builders.js";
 import type { FastCheck } from "./fast-check.js";
 import { HOSTILE_IDS } from "./ids.js";
 
-/** Where somebody may be. Few ids, so that they meet those of the resources that are asked about. */
+/** The ids that principals may have. Keep them few, so that they often match those of the resources asked about. */
 export interface PrincipalIds {
-  /** `pam` and `olga` by default. */
+  /** Default: `pam` and `olga`. */
   readonly userIds?: readonly string[];
-  /** The org that is asked about and another, by default `acme` and `other-org`. */
+  /** The org that is asked about, and another. Default: `acme` and `other-org`. */
   readonly orgIds?: readonly string[];
-  /** `web`, `other-project` and hostile ones by default. */
+  /** Default: `web`, `other-project` and {@link HOSTILE_IDS}. */
   readonly projectIds?: readonly string[];
-  /** A role that the policy does not have; `unheard-of` by default. */
+  /** A role that the policy does not have. Default: `unheard-of`. */
   readonly unknownRole?: string;
 }
 
 /**
- * Somebody of a policy, as a person or through a key: in the org or not, with roles of the policy and one that it does not
- * have, in any of a few projects.
+ * Arbitrary principals for a policy: people and keys, in the org or not, with roles of the policy or an unknown one, in
+ * any of a few projects.
  */
 export function anyPrincipal(
   fc: FastCheck,

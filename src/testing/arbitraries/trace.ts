@@ -2,18 +2,19 @@ import type { Arbitrary } from "fast-check";
 import type { TraceCall } from "../trace.js";
 import type { FastCheck } from "./fast-check.js";
 
+/** Options of {@link anyTrace}. */
 export interface TraceOptions {
-  /** First arrival at the earliest, in epoch milliseconds; 2026-01-14 09:00 UTC by default. */
+  /** The earliest first arrival, in epoch milliseconds. Default: 2026-01-14 09:00 UTC. */
   readonly startsAt?: number;
-  /** Most calls; 40 by default. */
+  /** The most calls. Default: 40. */
   readonly maxCalls?: number;
-  /** Longest gap between two calls in milliseconds; 70,000 by default: a little more than a minute's window. */
+  /** The longest gap between two calls, in milliseconds. Default: 70,000, a little more than a minute's window. */
   readonly maxGapMs?: number;
-  /** Most tokens of input and of output each; 2,000 by default. */
+  /** The most input tokens and the most output tokens of a call. Default: 2,000. */
   readonly maxTokens?: number;
 }
 
-/** A trace in the order of arrival: calls at the same millisecond, close together and more than a minute apart. */
+/** Arbitrary traces in the order of arrival: calls in the same millisecond, close together, and over a minute apart. */
 export function anyTrace(fc: FastCheck, options: TraceOptions = {}): Arbitrary<TraceCall[]> {
   const {
     startsAt = Date.UTC(2026, 0, 14, 9),

@@ -1,19 +1,22 @@
-/** One thing that an adapter has to hold. Any runner takes it: `it(name, run)`. */
+/** One thing that an adapter must do. Any test runner can run it: `it(name, run)`. */
 export interface ConformanceCase {
-  /** What is claimed. No two cases of a suite have the same name. */
+  /** What is claimed. Names are unique within a suite. */
   readonly name: string;
-  /** Throws an `Error` that says what was found and what was expected, where the claim does not hold. */
+  /**
+   * Runs the case. It rejects with an `Error` that says what was found and what was expected if the claim does not
+   * hold.
+   */
   readonly run: () => Promise<void>;
 }
 
-/** The cases of one subject, each run on an adapter of its own. */
+/** The cases about one subject, each run on an adapter of its own. */
 export type Cases<T> = Readonly<Record<string, (trial: T) => Promise<void>>>;
 
 /**
- * Cases as any runner takes them.
+ * Cases in the form that any runner takes.
  *
- * @param open makes what a case is run on
- * @param close is called after the case, also where it failed
+ * @param open makes what a case runs on
+ * @param close is called after the case, even if it failed
  */
 export function conformanceCases<T>(
   cases: Cases<T>,

@@ -155,7 +155,10 @@ export class CountersModel {
     return { used, waitMs: after(fitsAt), resetMs: after(isSliding ? emptyAt : undefined) };
   }
 
-  /** The end of the last period in which a charge does not fit: the next one may be spent too, in another time zone before. */
+  /**
+   * The end of the last period in which a charge does not fit: the next one may be spent too, in another time zone
+   * before.
+   */
   #resetWithRoom(charge: Charge, now: number): number {
     const { limit, period } = charge;
     if (limit.window.kind !== "calendar" || period === undefined) throw new Error("a calendar charge");
@@ -225,7 +228,10 @@ function amountIn(charges: readonly Charge[], limit: Limit): number {
   return charges.find((charge) => sameCount(charge.limit, limit))?.amount ?? 0;
 }
 
-/** All that a reservation holds: what it reserved, with its extensions added, in the order of the first charge of each limit. */
+/**
+ * All that a reservation holds: what it reserved, with its extensions added, in the order of the first charge of each
+ * limit.
+ */
 function chargesOf({ parts }: Reservation): Charge[] {
   const all = parts.flatMap(({ charges }) => charges);
   const first = all.filter((charge, i) => all.findIndex(({ limit }) => sameCount(limit, charge.limit)) === i);

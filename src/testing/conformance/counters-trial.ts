@@ -6,10 +6,10 @@ import type { Limits, ScopeKind } from "../../model/limits.js";
 import { decimalUsd } from "../../model/money.js";
 import { check, checkPart, claim } from "./check.js";
 
-/** Whose clock the counters go by: the `now` of each call, or one of their own. */
+/** Whose clock counters use: the `now` of each call, or one of their own. */
 export type CountersClock = "caller" | "server";
 
-/** Two minutes before the end of a month, so that minutes, days and months turn within a few steps. */
+/** Two minutes before the end of a month, so that minutes, days and months change within a few steps. */
 export const START = Date.UTC(2026, 4, 31, 23, 58);
 
 export const MINUTE_MS = 60_000;
@@ -23,7 +23,7 @@ type Reserved = Extract<ReserveOutcome, { used: unknown }>;
 type Refused = Extract<ReserveOutcome, { readings: unknown }>;
 type Settled = Extract<SettleOutcome, { outcome: "settled" }>;
 
-/** The counters of one case, and the clock that the case moves by hand where the counters take it. */
+/** The counters of one case, and the clock that the case moves by hand if the counters use it. */
 export class CountersTrial {
   readonly counters: Counters;
   readonly clock: CountersClock;
@@ -70,14 +70,14 @@ export class CountersTrial {
     });
   }
 
-  /** Reserves what has to be admitted. */
+  /** Reserves what must be admitted. */
   async reserved(id: string, amounts: Amounts, more: Partial<ReserveRequest> = {}): Promise<Reserved> {
     const outcome = await this.reserve(id, this.charges(amounts), more);
     checkPart(`reserve ${name(id)}`, outcome, { outcome: "reserved", id });
     return outcome as Reserved; // sound: it was just looked at
   }
 
-  /** Reserves what has to be refused. */
+  /** Reserves what must be refused. */
   async refused(id: string, amounts: Amounts, more: Partial<ReserveRequest> = {}): Promise<Refused> {
     const outcome = await this.reserve(id, this.charges(amounts), more);
     checkPart(`reserve ${name(id)}`, outcome, { outcome: "refused" });
@@ -88,7 +88,7 @@ export class CountersTrial {
     return this.counters.settle({ id, orgId: this.orgId, now: this.now, amounts });
   }
 
-  /** Settles what has to be open. */
+  /** Settles what must be open. */
   async settled(id: string, amounts: Amounts, at = this.now): Promise<Settled> {
     const outcome = await this.settle(id, this.charges(amounts, at));
     checkPart(`settle ${name(id)}`, outcome, { outcome: "settled" });
@@ -104,7 +104,7 @@ export class CountersTrial {
     return (await this.read(amounts, at)).map(({ used }) => used);
   }
 
-  /** Checks what stands on counts. */
+  /** Checks what counts hold. */
   async holds(what: string, expected: readonly (readonly [limit: Limit, used: number])[], at = this.now) {
     const limits = expected.map(([limit]) => limit);
     check(
@@ -140,7 +140,7 @@ export function budget(max: number, reset: "daily" | "weekly" | "monthly" | "nev
   return { budget: { usd: decimalUsd(BigInt(max)), reset } };
 }
 
-/** An id as it is named in a message. */
+/** An id as a message shows it. */
 function name(id: string): string {
   return JSON.stringify(id.length > 60 ? `${id.slice(0, 60)}…` : id);
 }

@@ -10,7 +10,10 @@ const slots = limitOf({ inFlight: 2 });
 /** The 1/60 of a minute in which a moment is counted. */
 const SECOND_MS = 1_000;
 
-/** Sliding windows: how long what was charged is counted, and how long a call has to wait. For counters that take the caller's clock. */
+/**
+ * Sliding windows: how long what was charged is counted, and how long a call has to wait. For counters that take the
+ * caller's clock.
+ */
 export const windows: Cases<CountersTrial> = {
   "a sliding window counts a charge for its length, to the end of the 1/60 of the window it began in": async (
     trial,

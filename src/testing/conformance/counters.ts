@@ -14,26 +14,27 @@ import { type CountersClock, CountersTrial } from "./counters-trial.js";
 import { windows } from "./counters-windows.js";
 
 /**
- * Makes empty counters for one case, apart from those of every other. The suite closes them.
+ * Makes empty counters for one case, separate from those of every other case. The suite closes them.
  *
- * @param told whose clock they have to go by: counters with a clock of their own are told to take the caller's
+ * @param told the clock to use. Counters with a clock of their own are told to use the caller's.
  */
 export type MakeCounters = (told: { readonly clock: CountersClock }) => Counters | Promise<Counters>;
 
+/** Options of {@link countersConformance}. */
 export interface CountersConformanceOptions {
   /**
-   * `caller`, the default: the counters go by the `now` of each call. `server`: they have a clock of their own, and the
-   * cases that need one moved by hand are left out; run the suite on the caller's clock, too.
+   * The clock that the counters use. With `caller` it is the `now` of each call. With `server` they use their own, and
+   * the cases that need to move it by hand are left out, so run the suite on the caller's clock too. Default: `caller`.
    */
   readonly clock?: CountersClock;
-  /** Seeds of the random traces; ten by default. A failure names its seed. */
+  /** The seeds of the random traces. Default: 1 to 10. A failure names its seed. */
   readonly seeds?: readonly number[];
 }
 
 const SEEDS = Array.from({ length: 10 }, (_, i) => i + 1);
 
 /**
- * What every adapter of counters has to hold, as cases for any runner.
+ * What every adapter of counters must do, as cases for any test runner.
  *
  * @param make makes the counters of one case
  */

@@ -8,17 +8,17 @@ import { ORDINARY_NAMES } from "./hostile-names.js";
 /** A directory, and what it knows. */
 export interface KnownDirectory {
   readonly directory: Directory;
-  /** Keys that it knows, at least one, each by its id and by the SHA-256 of its token in hexadecimal. */
+  /** Keys that it knows, at least one, each by its id and by the SHA-256 hash of its token in hexadecimal. */
   readonly keys: readonly { readonly keyId: string; readonly hash: string }[];
-  /** Called after the case. */
+  /** Called after each case. */
   readonly close?: () => Promise<void>;
 }
 
-/** Makes a directory for one case. It may be the same for all: no case writes. */
+/** Makes a directory for one case. It may be the same each time, since no case writes. */
 export type MakeDirectory = () => KnownDirectory | Promise<KnownDirectory>;
 
 /**
- * What every directory has to hold, as cases for any runner.
+ * What every directory must do, as cases for any test runner.
  *
  * @param make makes the directory of one case
  */
@@ -43,12 +43,12 @@ const STRANGERS = [
   "x".repeat(10_000),
 ];
 
-/** What a look-up by `LIKE` takes for an id. */
+/** Patterns that a look-up by `LIKE` would match with an id. */
 function patternsOf(id: string): string[] {
   return ["%", "_%", `${id}%`];
 }
 
-/** Others that are not an id, though tables may take them for it: by patterns, without blanks, in another case. */
+/** Texts that are not an id but that a table may confuse with it: patterns, extra blanks, another case. */
 function lookAlikesOf(id: string, known: readonly string[]): string[] {
   const all = [...patternsOf(id), `${id} `, ` ${id}`, id.toUpperCase(), id.toLowerCase()];
   return all.filter((text) => !known.includes(text));

@@ -5,12 +5,12 @@ import { concurrent } from "./storage-concurrency.js";
 import { finding } from "./storage-finding.js";
 import { withParents } from "./storage-parents.js";
 
-/** Makes an empty storage for one case, apart from that of every other. The suite closes it. */
+/** Makes an empty storage for one case, separate from that of every other case. The suite closes it. */
 export type MakeStorage = () => Storage | Promise<Storage>;
 
 /**
- * What every adapter of storage has to hold, as cases for any runner. An adapter may hold references: the org and the
- * project of a record are there before it.
+ * What every adapter of storage must do, as cases for any test runner. An adapter may enforce references: the org and
+ * the project of a record are always stored before it.
  *
  * @param make makes the storage of one case
  */

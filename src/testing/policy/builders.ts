@@ -1,10 +1,11 @@
 import type { Principal } from "../../policy/principal.js";
 
-/** The org and the project of whoever is built without saying which. */
+/** The default org of the builders. Their default project is {@link A_PROJECT}. */
 export const AN_ORG = "acme";
+/** The default project of the builders. */
 export const A_PROJECT = "web";
 
-/** What may be said of somebody who is built; the rest is made up. */
+/** The parts of a principal that a test cares about. The rest has defaults. */
 export interface Somebody {
   readonly userId?: string;
   readonly orgId?: string;
@@ -12,17 +13,17 @@ export interface Somebody {
   readonly projectRoles?: Readonly<Record<string, string>>;
 }
 
-/** An owner of the org, in no project by name. */
+/** Builds an owner of the org without a project membership. */
 export function anOwner(somebody: Somebody = {}): Principal {
   return { userId: "olga", orgId: AN_ORG, orgRole: "owner", projectRoles: {}, ...somebody };
 }
 
-/** An org member in no project, or in those that are given. */
+/** Builds an org member, by default in no project. */
 export function aMember(somebody: Somebody = {}): Principal {
   return { userId: "mia", orgId: AN_ORG, orgRole: "member", projectRoles: {}, ...somebody };
 }
 
-/** An org member who is admin of one project: `web`, if none is given. */
+/** Builds an org member who is admin of one project. Default: `web`. */
 export function anAdmin({
   projectId = A_PROJECT,
   ...somebody
@@ -30,7 +31,7 @@ export function anAdmin({
   return aMember({ userId: "ada", projectRoles: { [projectId]: "admin" }, ...somebody });
 }
 
-/** An org member who is member of one project: `web`, if none is given. */
+/** Builds an org member who is member of one project. Default: `web`. */
 export function aProjectMember({
   projectId = A_PROJECT,
   ...somebody
@@ -38,7 +39,7 @@ export function aProjectMember({
   return aMember({ userId: "pam", projectRoles: { [projectId]: "member" }, ...somebody });
 }
 
-/** Somebody who is not in the org, with whatever project roles may be left over. */
+/** Builds somebody who is not in the org, optionally with leftover project roles. */
 export function anOutsider({
   userId = "eve",
   orgId = AN_ORG,
@@ -47,7 +48,7 @@ export function anOutsider({
   return { userId, orgId, projectRoles } satisfies Principal;
 }
 
-/** A key as a principal: it acts for its holder, a project member if none is given, in one project. */
+/** Builds a key as a principal, acting for its holder in one project. Default: a project member, in `web`. */
 export function aKey({
   keyId = "key",
   projectId = A_PROJECT,

@@ -5,7 +5,7 @@ import type { Policy } from "../../policy/policy.js";
 import type { Principal, Resource } from "../../policy/principal.js";
 import type { Verdict } from "../../policy/verdict.js";
 
-/** The names that a policy has. */
+/** The names in a policy, by what they name. */
 export interface Names {
   readonly permission: string;
   readonly orgRole: string;
@@ -14,7 +14,7 @@ export interface Names {
   readonly cap: string;
 }
 
-/** The names of a policy, so that a claim about it cannot misspell one. */
+/** The names of one policy, so that a claim about it cannot misspell them. */
 export interface NamesOf<T extends Policy> extends Names {
   readonly permission: keyof T["spec"]["permissions"] & string;
   readonly orgRole: keyof T["spec"]["orgRoles"] & string;
@@ -23,71 +23,74 @@ export interface NamesOf<T extends Policy> extends Names {
   readonly cap: keyof T["spec"]["caps"] & string;
 }
 
-/** All that a verdict can depend on: who asks, for what, where, whose it is, and what holds. */
+/** Everything a verdict can depend on: who asks, for what, where, whose it is, and which conditions hold. */
 export interface Facts<N extends Names = Names> {
   readonly permission: N["permission"];
-  /** Role in the org; null for somebody who is not in it. */
+  /** Role in the org. `null` for somebody who is not in it. */
   readonly orgRole: N["orgRole"] | null;
-  /** Role in the project that is asked about; for a permission about the org, in some project of it. */
+  /** Role in the project that is asked about. For a permission about the org, the role in some project of it. */
   readonly projectRole: N["projectRole"] | null;
   /** Role in another project of the org. */
   readonly otherProjectRole: N["projectRole"] | null;
-  /** Acts through a key of the project that is asked about, or of another; null for a person. */
+  /**
+   * Whether the principal acts through a key of the project that is asked about, or of another one. `null` for a
+   * person.
+   */
   readonly key: "here" | "elsewhere" | null;
-  /** Whether it is their own org that is asked about. */
+  /** Whether the org that is asked about is the principal's. */
   readonly sameOrg: boolean;
-  /** Whether it is their own; always false for what is nobody's, such as a project. */
+  /** Whether it belongs to the principal. Always false for what belongs to nobody, such as a project. */
   readonly own: boolean;
-  /** The conditions that hold, and no others. */
+  /** The conditions that hold. No others do. */
   readonly conditions: Conditions<N["condition"]>;
 }
 
-/** One cell of a policy: one question out of the finitely many that can have different answers. */
+/** One cell of a policy: one of the finitely many questions that can have different answers. */
 export interface Cell<N extends Names = Names> extends Facts<N> {
   readonly kind: Kind;
-  /** Caps on the org or the project that is asked about, whatever they deny and whether or not they are lifted. */
+  /** The caps on the org or the project that is asked about, whatever they deny and whether or not they are lifted. */
   readonly caps: readonly N["cap"][];
   readonly place: Place;
   readonly principal: Principal;
   readonly resource: Resource;
 }
 
-/** An org and a project of it, one for each set of caps. */
+/** An org and a project of it. There is one for each set of caps. */
 export interface Place {
   readonly orgId: string;
   readonly projectId: string;
-  /** The org and the project that stand for every other. */
+  /** The org and the project that stand for all others. */
   readonly otherOrgId: string;
   readonly otherProjectId: string;
   readonly caps: readonly string[];
-  /** Those of them that are on the org. */
+  /** Those of the caps that are on the org. */
   readonly orgCaps: readonly string[];
-  /** How people call the project and the org; generic where no cap names them. */
+  /** What people call the project and the org. Generic if no cap names them. */
   readonly projectWords: string;
   readonly orgWords: string;
 }
 
-/** Facts in which another cell differs. `without` is a condition that does not hold there; the others stay. */
+/** The facts in which another cell differs. `without` is a condition that does not hold there; the others stay. */
 export type Change<N extends Names = Names> = Partial<Facts<N>> & { readonly without?: N["condition"] };
 
 /** Asks the policy about a cell, or about one that differs from it in some facts. */
 export type Ask<N extends Names = Names> = (change?: Change<N>) => Verdict;
 
-/** What can answer: a policy, or a mutant of one. */
+/** Anything that can answer: a policy, or a mutant of one. */
 export type Authorizer = Pick<Policy, "authorize">;
 
-/** Who asks in a cell, and whose what is asked about is if not theirs. */
+/** Who asks in a cell, and who owns what is asked about if they do not. */
 const ASKER = "asker";
 const SOMEBODY_ELSE = "somebody-else";
 
-/** The question that facts make at a place. Millions of them are made; hence no object is built to be taken apart. */
+/** The question that facts pose at a place. Millions of them are made, so no object is built just to be taken apart. */
 export function questionOf(facts: Omit<Facts, "permission">, kind: Kind, place: Place) {
   return { principal: principalOf(facts, place), resource: resourceOf(facts, kind, place) };
 }
 
 type Asker = Pick<Facts, "orgRole" | "projectRole" | "otherProjectRole" | "key">;
 
-/** Each shape is written out: to spread one object into another takes several times as long. */
+/** Each shape is written out, since spreading one object into another takes several times as long. */
 function principalOf({ orgRole, projectRole, otherProjectRole, key }: Asker, place: Place): Principal {
   const { orgId } = place;
   const projectRoles = projectRolesAt(place, projectRole, otherProjectRole);
@@ -104,7 +107,7 @@ function principalOf({ orgRole, projectRole, otherProjectRole, key }: Asker, pla
 
 type ProjectRoles = Principal["projectRoles"];
 
-/** Made once for all questions at a place: an object with names of its own takes longer than the answer. */
+/** Made once for all questions at a place: making an object with names of its own takes longer than the answer. */
 const madeAt = new WeakMap<Place, Map<string | null, Map<string | null, ProjectRoles>>>();
 
 function projectRolesAt(place: Place, here: string | null, elsewhere: string | null): ProjectRoles {
@@ -131,7 +134,7 @@ function resourceOf({ sameOrg, own }: Pick<Facts, "sameOrg" | "own">, kind: Kind
     : { orgId, projectId, userId: own ? ASKER : SOMEBODY_ELSE };
 }
 
-/** What a {@link Change} may name. */
+/** The names that a {@link Change} may have. */
 const CHANGES: ReadonlySet<string> = new Set<keyof Change>([
   "permission",
   "orgRole",
@@ -145,10 +148,10 @@ const CHANGES: ReadonlySet<string> = new Set<keyof Change>([
 ]);
 
 /**
- * How a policy is asked about a cell and its neighbours.
+ * Makes the function that asks a policy about a cell and its neighbours.
  *
- * The answer throws a ValidationError for a change of what is no fact, which the compiler would not take: it would be asked
- * about the cell as it is, and a claim that nothing changes would pass.
+ * It throws a ValidationError for a change that names no fact, which the compiler would refuse. Otherwise it would ask
+ * about the unchanged cell, and a claim that nothing changes would pass.
  */
 export function askAbout(policy: Authorizer, kinds: Readonly<Record<string, Kind>>, cell: Cell): Ask {
   let verdict: Verdict | undefined;
@@ -179,7 +182,7 @@ export function askAbout(policy: Authorizer, kinds: Readonly<Record<string, Kind
   };
 }
 
-/** Whether a change leaves a cell as it is; half of the questions that laws ask are about a role that nobody has. */
+/** Whether a change leaves a cell as it is. Half of the questions that laws ask are about a role that nobody has. */
 function changesNothing(cell: Cell, change: Change): boolean {
   for (const name in change) {
     const fact = name as keyof Change; // Sound: it is a key of a change.

@@ -7,12 +7,12 @@ import { placesOf } from "./places.js";
 import { type Shape, shapeOf } from "./shape.js";
 
 /**
- * Every cell of a policy: each org role or none, each role or none in the project asked about and in another, as a person
- * or through a key; each permission, in the own org or another's, in every place that is capped differently, for one's
- * own and for somebody else's; under each combination of conditions.
+ * Lists every cell of a policy: each org role or none; each role or none in the project that is asked about and in
+ * another; as a person or through a key; each permission, in the principal's org or another, in every place that is
+ * capped differently; for what is theirs and what is not; under each combination of conditions.
  *
- * Whatever `authorize` may be asked of roles and names that the policy has, one of these cells has the answer. They come
- * in an order from simple to odd, so that the first counterexample is one that a person understands.
+ * For roles and names of the policy, one of these cells answers anything that `authorize` can be asked. They are
+ * ordered from simple to odd, so that the first counterexample is easy to understand.
  *
  * @throws ValidationError for a policy of more than 10,000,000 cells
  */
@@ -22,11 +22,14 @@ export function cells<T extends Policy>(policy: T): Cell<NamesOf<T>>[] {
   return [...cellsOf(shape)] as Cell<NamesOf<T>>[]; // Sound: the names are those of the policy.
 }
 
-/** Most cells of a policy: `cells` of so many take one and a half gigabytes, and a proof of the laws half a minute. */
+/**
+ * The most cells of a policy. `cells` takes one and a half gigabytes for this many, and a proof of the laws half a
+ * minute.
+ */
 const CELLS_MAX = 10_000_000;
 
 /**
- * Refuses a policy whose cells nobody would wait for, before there is any.
+ * Refuses a policy with too many cells before any is made.
  *
  * @throws ValidationError saying how many there are, and what they are the product of
  */
@@ -42,19 +45,19 @@ export function checkSize(shape: Shape): void {
     {
       field: "policy",
       expected:
-        `at most ${CELLS_MAX} cells, and there are ${count}, from ${product}; make claims about it without some of its caps, ` +
-        "conditions or roles, such as before extend adds them",
+        `at most ${CELLS_MAX} cells, and there are ${count}, from ${product}; prove claims about a smaller policy, without ` +
+        "some of its caps, conditions or roles, such as the one before extend adds them",
     },
   ]);
 }
 
-/** How many cells {@link cellsOf} a shape has. */
+/** How many cells {@link cellsOf} yields for a shape. */
 export function countOf(shape: Shape): number {
   const { places, orgs } = placesOf(shape);
   const inProject = shape.projectRoles.length + 1;
-  // Whether it is their own org, the role in the org, and in the project.
+  // Whether it is their own org, the role in it, and the role in the project.
   const perPlace = 2 * (shape.orgRoles.length + 1) * inProject;
-  // Through no key, a key here or elsewhere, and the role in the other project.
+  // Whether through a key, here or elsewhere, and the role in the other project.
   const asked = 3 * inProject;
   const ofKind = {
     org: asked * (shape.orgInEveryPlace ? places.length : orgs.size),
@@ -68,7 +71,10 @@ export function countOf(shape: Shape): number {
   return perCombination * 2 ** shape.conditions.length;
 }
 
-/** Facts of some cells only. Nobody may do anything in another org, and nothing by a role in another project: both are laws. */
+/**
+ * Restricts cells to some facts. In another org nobody may do anything, and a role in another project gives nothing:
+ * both are laws.
+ */
 export interface Only {
   readonly key?: null;
   readonly sameOrg?: true;
@@ -76,9 +82,9 @@ export interface Only {
 }
 
 /**
- * {@link cells} of a shape, one after the other: all of them at once may be more than fit into memory.
+ * The {@link cells} of a shape, one after the other, since all of them at once may not fit into memory.
  *
- * @param only left out, all of them
+ * @param only yields only cells with these facts. Default: all cells.
  */
 export function* cellsOf(shape: Shape, only: Only = {}): Generator<Cell> {
   const asked = Object.entries(shape.permissions);
@@ -115,7 +121,7 @@ export function* cellsOf(shape: Shape, only: Only = {}): Generator<Cell> {
   }
 }
 
-/** Millions of them are made: to spread the facts would take several times as long. */
+/** Millions of them are made, and spreading the facts would take several times as long. */
 function cellOf(
   { orgRole, projectRole, otherProjectRole, key, sameOrg, own, conditions }: Omit<Facts, "permission">,
   kind: Kind,

@@ -17,8 +17,9 @@ const FORMS =
   "a function, or an object with allowed, denied, or of and onlyIf, exactlyIf or sameAs, and nothing else";
 
 /**
- * Refuses claims that say less than they seem to: a misspelt name among several would be one cell less that is looked at, a
- * second verb none at all, and nobody would notice. The compiler takes most of them for what they are, but not all.
+ * Refuses claims that say less than they seem to: a misspelt name among several would be one cell less that is looked
+ * at, a second verb none at all, and nobody would notice. The compiler takes most of them for what they are, but not
+ * all.
  *
  * @throws ValidationError naming the claim, by what it says, and what the policy has
  */
@@ -56,7 +57,7 @@ function checkPattern(pattern: unknown, field: string, known: ReadonlyMap<string
     const values = fact === "conditions" ? Object.keys(Object(said)) : [said].flat();
     const unknown = values.filter((value) => !names.includes(value));
     if (unknown.length === 0) continue;
-    const expected = `of ${names.map(String).join(", ")}, and not ${unknown.map((value) => JSON.stringify(value)).join(", ")}`;
+    const expected = `one of ${names.map(String).join(", ")}, not ${unknown.map((value) => JSON.stringify(value)).join(", ")}`;
     throw new ValidationError([{ field: `${field}.${fact}`, expected }]);
   }
 }

@@ -7,72 +7,76 @@ import { type Ask, type Authorizer, askAbout, type Cell, type Facts, type Names 
 export type OneOf<T> = T | readonly T[];
 
 /**
- * Facts that a cell has to have. What is left out may be anything, but for two: without `sameOrg` it is their own org,
- * and without `key` they act as a person. That keys and other orgs gain nothing is what the {@link laws} say of all.
+ * Facts that a cell must have. A fact that is left out may be anything, with two exceptions: without `sameOrg` it is
+ * the principal's own org, and without `key` they act as a person. That keys and other orgs gain nothing is what the
+ * {@link laws} say for all.
  */
 export interface Pattern<N extends Names = Names> {
   readonly permission?: OneOf<N["permission"]>;
   readonly kind?: OneOf<Kind>;
-  /** null: not in the org. */
+  /** `null` for somebody who is not in the org. */
   readonly orgRole?: OneOf<N["orgRole"] | null>;
-  /** Role in the project that is asked about; null: none. */
+  /** Role in the project that is asked about. `null` for none. */
   readonly projectRole?: OneOf<N["projectRole"] | null>;
+  /** Role in another project of the org. `null` for none. */
   readonly otherProjectRole?: OneOf<N["projectRole"] | null>;
+  /** Through which key the principal acts; `null` for a person. Default: `null`. */
   readonly key?: OneOf<Facts["key"]>;
+  /** Whether it is the principal's own org. Default: `true`. */
   readonly sameOrg?: OneOf<boolean>;
   readonly own?: boolean;
-  /** Those that are named hold, or do not; the others may or may not. */
+  /** Conditions that hold (`true`) or do not (`false`). Those that are left out may do either. */
   readonly conditions?: Facts<N>["conditions"];
-  /** At least one of these caps is on the org or the project; `[]`: no cap is. */
+  /** At least one of these caps is on the org or the project. `[]` means that no cap is. */
   readonly caps?: OneOf<N["cap"]>;
 }
 
-/** Which cells: those of a pattern, those of any of several, or those that a function picks. */
+/** Which cells are meant: those of a pattern, of any of several patterns, or those a function picks. */
 export type Where<N extends Names = Names> = OneOf<Pattern<N>> | ((cell: Cell<N>) => boolean);
 
-/** What a claim may say. */
+/** What a claim can say. */
 export type ClaimPart = "allowed" | "denied" | "of" | "onlyIf" | "exactlyIf" | "sameAs";
 
-/** A claim of these parts and of no others, since those would be passed over. */
+/** A claim of exactly these parts. Others would be ignored, so the type refuses them. */
 export type ClaimOf<Parts> = Readonly<Parts> & {
   readonly [Other in Exclude<ClaimPart, keyof Parts>]?: never;
 };
 
-/** What somebody claims of a policy: one thing. A function claims of each cell that it returns true. */
+/** A claim about a policy. A function claims that it returns `true` for every cell. */
 export type Claim<N extends Names = Names> =
   | ClaimOf<{ allowed: Where<N> }>
   | ClaimOf<{ denied: Where<N> }>
-  /** Of some cells, none is allowed but those. */
+  /** Of some cells, only these are allowed, if any. */
   | ClaimOf<{ of: Where<N>; onlyIf: Where<N> }>
-  /** Of some cells, those are allowed and no others. */
+  /** Of some cells, exactly these are allowed. */
   | ClaimOf<{ of: Where<N>; exactlyIf: Where<N> }>
   /**
-   * Of some cells, those are allowed that another policy allows, such as the one that was extended. The cells are those of
-   * both: also where the other has caps, conditions, roles or permissions of its own.
+   * Of some cells, exactly those are allowed that another policy allows, such as the one that was extended. The cells
+   * are those of both policies, including any caps, conditions, roles and permissions that only the other has.
    */
   | ClaimOf<{ of: Where<N>; sameAs: Authorizer }>
   | ((cell: Cell<N>, ask: Ask<N>) => boolean);
 
-/** Claims by what they say in words: that is what a failing proof prints. */
+/** Claims by their statement in words, which a failing proof prints. */
 export type Claims<N extends Names = Names> = Readonly<Record<string, Claim<N>>>;
 
 type Matcher = (cell: Cell) => boolean;
 
-/** A claim to be checked cell by cell. */
+/** A claim in the form that is checked cell by cell. */
 export interface Check {
   readonly statement: string;
-  /** What it speaks of, one for each pattern; one that matches no cell would be passed over. */
+  /** The subjects of the claim, one for each pattern. One that matches no cell would otherwise go unnoticed. */
   readonly subjects: readonly Matcher[];
-  /** Whether it says anything of a cell: whether any of its subjects matches. */
+  /** Whether it says anything about a cell, that is, whether any subject matches. */
   readonly speaksOf: Matcher;
   readonly holds: (cell: Cell, ask: Ask) => boolean;
-  /** Whether it may ask about other cells than the one that it is given. */
+  /** Whether it may ask about other cells than the one it is given. */
   readonly looksAround: boolean;
-  /** The policy whose cells it speaks of as well. */
+  /** The policy whose cells it covers as well. */
   readonly other?: Pick<Policy, "spec">;
 }
 
-/** A claim, as a ValidationError names it. */
+/** The name that a ValidationError gives a claim. */
 export function fieldOf(statement: string): string {
   return `claims[${JSON.stringify(statement)}]`;
 }
@@ -90,7 +94,7 @@ function checkOf(
 ): Omit<Check, "statement"> {
   if (typeof claim === "function") {
     const every = () => true;
-    // What is not true, such as a promise, holds for nobody.
+    // Only `true` counts: a promise, for one, does not.
     const holds: Check["holds"] = (cell, ask) => claim(cell, ask) === true;
     return { subjects: [every], speaksOf: every, holds, looksAround: true };
   }

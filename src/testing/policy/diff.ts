@@ -6,10 +6,10 @@ import { cellsOf } from "./cells.js";
 import { shapeAbout, shapeOf, union } from "./shape.js";
 import { cellInWords, verdictInWords } from "./words.js";
 
-/** Cells that changed in the same way, by the same rules. */
+/** Cells that changed in the same way, through the same rules. */
 export interface PolicyChange {
   readonly permission: string;
-  /** The first of the cells, as a person would say it, with the conditions that matter to the permission. */
+  /** The first of the cells in words, with the conditions that matter to the permission. */
   readonly words: string;
   readonly cell: Cell;
   /** How many cells there are. */
@@ -21,22 +21,22 @@ export interface PolicyChange {
 /** What two policies answer differently. */
 export interface PolicyDiff {
   readonly changes: readonly PolicyChange[];
-  /** Cells that are allowed now and were not. */
+  /** Cells that are allowed after but not before. */
   readonly gained: number;
-  /** Cells that were allowed and are not now. */
+  /** Cells that were allowed before but not after. */
   readonly lost: number;
 }
 
 /**
- * Compares two policies on every cell of either, with the rules that decided before and after. The cells of a permission
- * are those under the conditions that some rule about it names in one of the two.
+ * Compares two policies on every cell of either, with the rules that decided before and after. For each permission it
+ * looks at the conditions that some rule about it names in one of the two.
  *
- * A role that only one of them has counts in the other as what its people would have without it: the base org role, or no
- * role in the project. So a new role shows what it brings, and not all that its people had anyway.
+ * A role that only one policy has counts in the other as what its people would have without it: the base org role, or
+ * no role in the project. So a new role shows what it adds, not everything its people could do anyway.
  */
 export function diff(before: Policy, after: Policy): PolicyDiff {
   const shape = union(shapeOf(before), shapeOf(after));
-  // A role in another project changes no verdict: each cell without one stands for as many as there are with and without.
+  // A role in another project changes no verdict, so each cell without one stands for all that have one.
   const alike = shape.projectRoles.length + 1;
   const changes = new Map<string, { -readonly [K in keyof PolicyChange]: PolicyChange[K] }>();
   let gained = 0;

@@ -6,9 +6,9 @@ import type { Verdict, VerdictReason } from "../../policy/verdict.js";
 import { onOneLine, verdictInWords } from "./words.js";
 
 /**
- * The whole way to a verdict, in words, one line for each check that was made.
+ * Explains a verdict: every check that was made, in words, one per line.
  *
- * The verdict is the one that `authorize` gives, and says how far the way went; so the two cannot disagree.
+ * The verdict comes from `authorize` and determines how far the explanation goes, so the two cannot disagree.
  */
 export function explain(
   policy: Policy,
@@ -44,10 +44,12 @@ interface Gate {
   readonly fails: (question: Question) => string;
 }
 
-/** An id or a role as it is told: plain JavaScript may give anything, and nothing of it must look like a line of its own. */
+/**
+ * An id or a role as it is shown. Plain JavaScript may pass anything, and none of it may look like a line of its own.
+ */
 const said = (id: unknown): string => onOneLine(String(id));
 
-/** The checks before any role is looked at, in the order in which `authorize` makes them. */
+/** The checks before any role is considered, in the order in which `authorize` makes them. */
 const GATES: readonly Gate[] = [
   {
     reason: "unknown_permission",
@@ -112,7 +114,7 @@ function roleLines({ policy, principal, permission, resource, conditions }: Ques
   };
   return [
     line(orgRoles, "org", orgRole),
-    // With an org role that is not known, no project role counts.
+    // With an unknown org role, no project role counts.
     ...(permissions[permission] === "org" || !Object.hasOwn(orgRoles, orgRole)
       ? []
       : inProject === undefined

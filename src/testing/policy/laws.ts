@@ -2,7 +2,7 @@ import type { Verdict } from "../../policy/verdict.js";
 import type { Cell } from "./cell.js";
 import type { Claim } from "./claim.js";
 
-/** A claim in no names of one policy, so that it may stand among the claims about any. */
+/** A claim without names of a particular policy, so that it can stand among the claims about any. */
 type Law =
   | Extract<Claim, { readonly denied: unknown }>
   | ((
@@ -18,9 +18,9 @@ type Law =
     ) => boolean);
 
 /**
- * What holds for every policy, whoever wrote it: put them into your proofs to see them said.
+ * Laws that hold for every policy, whoever wrote it. Add them to your proofs to see them stated.
  *
- * They are claims like any others: `prove(policy, { ...laws, "…": … })`.
+ * They are ordinary claims: `prove(policy, { ...laws, "…": … })`.
  */
 export const laws = {
   "nothing crosses an org": { denied: { sameOrg: false, key: [null, "here", "elsewhere"] } },

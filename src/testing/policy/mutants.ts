@@ -9,7 +9,10 @@ import type { Authorizer } from "./cell.js";
 
 /** A policy in which one rule is another. */
 interface Mutant {
-  /** The id of the rule, as in a verdict: `project:admin/key.revoke`, or of a cap and a permission: `cap:freeze/key.create`. */
+  /**
+   * The id of the rule, as in a verdict: `project:admin/key.revoke`, or of a cap and a permission:
+   * `cap:freeze/key.create`.
+   */
   readonly rule: string;
   /** What the rule says, and what the mutant says instead. */
   readonly from: string;
@@ -59,7 +62,9 @@ interface Change {
   readonly spec: PolicyData;
 }
 
-/** The part of a spec that decides about one permission. A whole policy for each mutant would take its time to check. */
+/**
+ * The part of a spec that decides about one permission. A whole policy for each mutant would take its time to check.
+ */
 function specOf(spec: PolicyData, permission: string): PolicyData {
   const only = (roles: PolicyData["orgRoles"]) =>
     Object.fromEntries(

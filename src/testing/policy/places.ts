@@ -6,8 +6,8 @@ import { onOneLine } from "./words.js";
 export type NamedCaps = readonly (readonly [id: string | undefined, cap: Cap])[];
 
 /**
- * One place for each set of caps that hold somewhere together; the first is where none does that names a scope. `orgs` are
- * those of them whose orgs are capped differently.
+ * One place for each set of caps that hold somewhere together; the first is where none does that names a scope. `orgs`
+ * are those of them whose orgs are capped differently.
  */
 export function placesOf({ caps }: { readonly caps: NamedCaps }): Places {
   const places = placesOfCaps.get(caps) ?? placesUnder(caps);
@@ -66,8 +66,8 @@ function wordsOf(
 }
 
 /**
- * Where caps hold, looked up by scope: each may name thousands. A cap is told by its position, not by its id: of two policies
- * that are compared, each may have one of the same id in another scope.
+ * Where caps hold, looked up by scope: each may name thousands. A cap is told by its position, not by its id: of two
+ * policies that are compared, each may have one of the same id in another scope.
  */
 function whereTheyHold(caps: NamedCaps) {
   const everywhere: number[] = [];

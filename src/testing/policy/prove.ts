@@ -8,17 +8,17 @@ import { cellInWords, verdictInWords } from "./words.js";
 
 /** A claim that does not hold. */
 export interface Counterexample {
-  /** The claim, in its own words. */
+  /** The claim's statement. */
   readonly claim: string;
-  /** The first cell that it is wrong about; undefined where it, or one of its patterns, speaks of no cell at all. */
+  /** The first cell for which it is wrong. `undefined` if the claim, or one of its patterns, matches no cell. */
   readonly cell: Cell | undefined;
-  /** How many cells it is wrong about. */
+  /** For how many cells it is wrong. */
   readonly count: number;
-  /** The cell and its verdict, as a person would say it. */
+  /** The cell and its verdict in words. */
   readonly words: string;
 }
 
-/** Some claims do not hold; the message says which, and where. */
+/** Some claims do not hold. The message says which, and where. */
 export class CounterexampleError extends Error {
   readonly counterexamples: readonly Counterexample[];
 
@@ -34,15 +34,15 @@ export class CounterexampleError extends Error {
 }
 
 /**
- * Proves claims about a policy: each is checked on every cell, so one that passes has no exception.
+ * Proves claims about a policy by checking each on every cell, so a claim that passes has no exception.
  *
- * @param claims by what they say; names of permissions, roles, conditions and caps are checked by the compiler
- * @returns how many cells were looked at: those of the policy; of both, for a `sameAs` whose policy has others; and once more with each
- *   capped project in permissions about the org, for a function of cells
- * @throws CounterexampleError naming, for each claim that does not hold, the simplest cell that it is wrong about; a claim
- *   that speaks of no cell, or has a pattern that does not, does not hold
- * @throws ValidationError for a claim of no form, about what the policy does not name, or with a function of cells that does not
- *   return true or false, which the compiler would not take; and for a policy of more than 10,000,000 cells
+ * @param claims the claims by their statements. The compiler checks names of permissions, roles, conditions and caps.
+ * @returns how many cells were looked at: those of the policy; those of both policies for a `sameAs` whose policy has
+ *   others; and, for a function, once more each permission about the org with each capped project
+ * @throws CounterexampleError naming, for each claim that does not hold, the simplest cell for which it is wrong. A
+ *   claim does not hold if it, or one of its patterns, matches no cell.
+ * @throws ValidationError for a claim that the compiler would refuse (of no known form, with a name that the policy
+ *   does not have, or a function that does not return true or false), and for a policy of more than 10,000,000 cells
  */
 export function prove<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): { readonly cells: number } {
   const { found, cells } = search(policy, claims as Claims); // Sound: the cells have the policy's names.
@@ -50,7 +50,11 @@ export function prove<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): 
   return { cells };
 }
 
-/** The claims that do not hold, each with its first counterexample; for whoever wants to go on after one. */
+/**
+ * Finds the claims that do not hold, each with its first counterexample, for use where a proof should not throw.
+ *
+ * @throws ValidationError as {@link prove} does
+ */
 export function counterexamples<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): Counterexample[] {
   return search(policy, claims as Claims).found; // Sound: as in `prove`.
 }
@@ -107,8 +111,8 @@ function search(
 }
 
 /**
- * The cells of each check: of the policy that is proved; of another with which it compares where that makes more; and more of
- * a permission about the org for what may ask about a project of it.
+ * The cells of each check: those of the proved policy; those of a policy to compare with, if that makes more; and more
+ * for permissions about the org if the claim may ask about a project of it.
  */
 export function shapesFor(own: Shape): (check: Check) => Shape {
   const asking = forAsking(own);
@@ -116,26 +120,27 @@ export function shapesFor(own: Shape): (check: Check) => Shape {
     if (looksAround) return asking;
     if (other === undefined) return own;
     const { caps, ...names } = shapeOf(other);
-    // The places of its caps, without their ids: a claim names the caps of the policy that is proved.
+    // The places of the other policy's caps, without their ids: a claim names the caps of the policy that is proved.
     const both = union(own, { ...names, caps: caps.map(([, cap]) => [undefined, cap]) });
-    // Not by the count alone: a permission has as many cells about a project as about the org, and they are others.
+    // The count alone does not tell: a permission has as many cells about a project as about the org, but different
+    // ones.
     const sameKinds = Object.entries(both.permissions).every(([id, kind]) => own.permissions[id] === kind);
     return sameKinds && countOf(both) === countOf(own) ? own : both;
   };
 }
 
-/** That a claim, or one of its patterns, is about nothing; undefined where each is about some cell. */
+/** Says that a claim, or one of its patterns, matches no cell. `undefined` if each matches some. */
 function silenceInWords({ subjects }: Check, silent: State["silent"]): string | undefined {
-  if (subjects.length === silent.size) return "it speaks of no cell";
+  if (subjects.length === silent.size) return "it matches no cell";
   const at = subjects.findIndex((subject) => silent.has(subject));
-  return at === -1 ? undefined : `of its ${subjects.length} patterns, number ${at + 1} speaks of no cell`;
+  return at === -1 ? undefined : `pattern ${at + 1} of ${subjects.length} matches no cell`;
 }
 
 /** What was found about one claim so far. */
 interface State {
   readonly check: Check;
   readonly shape: Shape;
-  /** Those of its subjects that have matched no cell yet. */
+  /** The subjects that have matched no cell yet. */
   readonly silent: Set<Check["subjects"][number]>;
   first: Cell | undefined;
   count: number;

@@ -10,7 +10,9 @@ export interface Shape {
   readonly projectRoles: readonly string[];
   readonly conditions: readonly string[];
   readonly caps: NamedCaps;
-  /** Permissions about the org in the place of each project that is capped differently, where they have the same answer. */
+  /**
+   * Permissions about the org in the place of each project that is capped differently, where they have the same answer.
+   */
   readonly orgInEveryPlace?: true;
 }
 
@@ -47,8 +49,8 @@ export function union(a: Shape, b: Shape): Shape {
 }
 
 /**
- * A shape for claims that ask about other cells: in one about the org they may ask for a permission about a project of it,
- * and must not miss one that is capped.
+ * A shape for claims that ask about other cells: in one about the org they may ask for a permission about a project of
+ * it, and must not miss one that is capped.
  */
 export function forAsking(shape: Shape): Shape {
   const { places, orgs } = placesOf(shape);
@@ -56,8 +58,8 @@ export function forAsking(shape: Shape): Shape {
 }
 
 /**
- * A shape with one permission, and only the conditions that some rule about it names in one of the policies: its verdicts are
- * the same whether or not the others hold.
+ * A shape with one permission, and only the conditions that some rule about it names in one of the policies: its
+ * verdicts are the same whether or not the others hold.
  *
  * @param policies those whose shape it is
  */

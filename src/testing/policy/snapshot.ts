@@ -6,11 +6,12 @@ import { type Shape, shapeAbout, shapeOf } from "./shape.js";
 import { onOneLine, whoInWords } from "./words.js";
 
 /**
- * Who may do what at the least, as text for a snapshot test: a policy that allows anything else has another text.
+ * Describes a policy as text for a snapshot test: who may do what, at the least. A policy that allows anything else has
+ * another text.
  *
- * For each permission, whoever may do it and could not with one role or one condition less. Where a cap is on a project
- * or an org, those who still may there have lines of their own. Then the roles that no line above is about, so that each role
- * of the policy is somewhere; then each cap, with what it denies and where.
+ * For each permission it lists whoever may do it but could not with one role or condition less. Where a cap is on a
+ * project or an org, those who still may there have lines of their own. Then come the roles that no line above
+ * mentions, and each cap with what it denies and where.
  */
 export function snapshot(policy: Policy): string {
   const { permissions, orgRoles, projectRoles, caps } = policy.spec;
@@ -32,12 +33,15 @@ export function snapshot(policy: Policy): string {
     .join("\n");
 }
 
-/** The role that a cell is allowed by; with a project role, whoever has the org role alone may not. */
+/** The role by which a cell is allowed. If it has a project role, the org role alone is not enough. */
 function roleOf({ orgRole, projectRole }: Cell): string {
   return projectRole === null ? `org:${orgRole}` : `project:${projectRole}`;
 }
 
-/** All that a cap says: one project stands above for all that are capped alike, and where nobody may there is no line. */
+/**
+ * Everything a cap says. Above, one project stands for all that are capped alike, and there is no line where nobody
+ * may.
+ */
 function capLines(cap: Cap): string[] {
   const unless = cap.unless === undefined ? "" : `, unless ${cap.unless}`;
   const inOrg = (orgId: string) => `the org ${onOneLine(orgId)}`;
@@ -48,10 +52,10 @@ function capLines(cap: Cap): string[] {
   return [...cap.permissions.map((id) => `${id}${unless}`), ...scopes.map((scope) => `in ${scope}`)];
 }
 
-/** Who may do something and could not with less. */
+/** Who may do something but could not with less. */
 interface Least {
   readonly cells: readonly Cell[];
-  /** Where no cap is that names a scope. */
+  /** The place without a cap that names a scope. */
   readonly anyPlace: Place | undefined;
 }
 
@@ -63,7 +67,7 @@ function leastOf(policy: Policy, shape: Shape): Least {
     if (policy.authorize(cell.principal, cell.permission, cell.resource, cell.conditions).allowed)
       allowed.push(cell);
   }
-  // Cells come from few conditions to many, and without a project role before with one.
+  // Cells go from few conditions to many, and from no project role to one.
   const least: Cell[] = [];
   for (const cell of [...allowed.filter(({ own }) => !own), ...allowed.filter(({ own }) => own)]) {
     if (!least.some((other) => needsNoMore(other, cell, policy.spec.baseOrgRole))) least.push(cell);
@@ -88,8 +92,8 @@ function linesOf(least: Least | undefined): string[] {
 }
 
 /**
- * Whether `a` asks for what `b` does, or more, with no more roles and conditions. What a project role gives on top of the
- * base org role it gives on top of any; what the base org role gives by itself, another need not give.
+ * Whether `a` asks for what `b` does or more, with no more roles and conditions. What a project role adds to the base
+ * org role it adds to any; what the base org role allows by itself, another role need not allow.
  */
 function needsNoMore(a: Cell, b: Cell, baseOrgRole: string): boolean {
   return (

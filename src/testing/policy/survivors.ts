@@ -9,30 +9,34 @@ import { cellInWords } from "./words.js";
 
 /** A change to one rule of a policy that no claim notices. */
 export interface Survivor {
-  /** The rule, as in a verdict. */
+  /** The id of the rule, as in a verdict. */
   readonly rule: string;
+  /** What the rule says. */
   readonly from: string;
+  /** What it says after the change. */
   readonly to: string;
-  /** The first cell that the change allows or denies, as a person would say it. */
+  /** The first cell that the change allows or denies, in words. */
   readonly words: string;
 }
 
 /** How much of a policy some claims pin down. */
 export interface SurvivorReport {
-  /** Changes to one rule that change what is allowed somewhere. */
+  /** How many changes to one rule change what is allowed somewhere. */
   readonly mutants: number;
   /** The share of them that some claim notices, from 0 to 1. */
   readonly noticed: number;
+  /** The changes that no claim notices. */
   readonly survivors: readonly Survivor[];
 }
 
 /**
- * Changes one rule of a policy at a time, and lists the changes that no claim notices: the coverage of a policy's tests.
+ * Changes one rule of a policy at a time and lists the changes that no claim notices: the coverage of a policy's tests.
  *
- * Each grant of each role becomes every other that its permission can have, under every condition; each cap loses or gains a
- * permission or gets another condition. A change that allows and denies what was allowed and denied before is none.
+ * Each grant of each role becomes every other grant that its permission can have, under every condition. Each cap loses
+ * or gains a permission or gets another condition. A change that leaves every verdict the same is not counted.
  *
- * @throws CounterexampleError where the claims do not even hold for the policy as it is; ValidationError as `prove` does
+ * @throws CounterexampleError if the claims do not hold for the unchanged policy
+ * @throws ValidationError as {@link prove} does
  */
 export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>>): SurvivorReport {
   prove(policy, claims);
@@ -43,7 +47,7 @@ export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>
   const crossing = checks.filter(
     (check) => check.looksAround && asksForOthers(check, policy, cellsOf(asking)),
   );
-  // A function may pick some of their cells that the policy has not.
+  // A function may pick some of their cells that the policy does not have.
   const wider = checks.filter((check) => !check.looksAround && shapeFor(check) !== shape);
   const names = Object.keys(policy.spec.conditions);
   const found: Survivor[] = [];
@@ -73,7 +77,10 @@ export function survivors<T extends Policy>(policy: T, claims: Claims<NamesOf<T>
   return { mutants, noticed: mutants === 0 ? 1 : (mutants - found.length) / mutants, survivors: found };
 }
 
-/** The rules of a policy whose removal changes nothing, by id: what they grant others grant, what they deny nobody may. */
+/**
+ * Lists the rules of a policy whose removal changes nothing, by id: what they grant is granted by others, or what they
+ * deny is allowed to nobody.
+ */
 export function idle(policy: Policy): string[] {
   const shape = shapeOf(policy);
   const found: string[] = [];
@@ -95,8 +102,8 @@ function differsSomewhere(cells: Iterable<Cell>, a: Authorizer, b: Authorizer): 
 }
 
 /**
- * Whether a claim asks, in a cell of one permission, for another. One that does not can tell nothing about a mutant from
- * the cells of other permissions, where nothing that it sees has changed.
+ * Whether, in a cell of one permission, a claim asks about another. If it does not, the cells of other permissions
+ * cannot tell it anything about a mutant: nothing it sees there has changed.
  */
 function asksForOthers({ holds }: Check, policy: Policy, all: Iterable<Cell>): boolean {
   let asks = false;

@@ -1,7 +1,7 @@
 import type { Verdict } from "../../policy/verdict.js";
 import type { Cell } from "./cell.js";
 
-/** A cell as a person would say it: who asks for what, with what, and where. */
+/** Describes a cell in words: who asks for what, with what, and where. */
 export function cellInWords(cell: Cell, conditions: readonly string[] = []): string {
   return `${whoInWords(cell, conditions)} asks for ${cell.permission} on ${whatInWords(cell)}`;
 }
@@ -30,7 +30,7 @@ function whatInWords({ kind, own, sameOrg, place }: Cell): string {
   return `${own ? "what is their own" : "what is somebody else's"} in ${project}`;
 }
 
-/** A verdict as a person would say it, with the rule or the reason. */
+/** Describes a verdict in words, with the rule or the reason. */
 export function verdictInWords(verdict: Verdict): string {
   if (verdict.allowed) return `allowed by ${verdict.by}`;
   const by = verdict.by === undefined ? "" : ` by ${verdict.by}`;
@@ -38,10 +38,10 @@ export function verdictInWords(verdict: Verdict): string {
   return `denied (${verdict.reason}${by}${needs})`;
 }
 
-/** An id as JSON has it: it may be any text, and a line break in it must not look like the next counterexample. */
+/** An id in JSON's notation. It may be any text, and a line break in it must not look like the next counterexample. */
 export function onOneLine(id: string): string {
   const escaped = JSON.stringify(id).slice(1, -1);
-  // JSON leaves these as they are, though some take them for the end of a line.
+  // JSON leaves these as they are, but some readers treat them as the end of a line.
   return escaped.replaceAll(
     /[\u0085\u2028\u2029]/g,
     (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, "0")}`,

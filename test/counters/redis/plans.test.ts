@@ -165,7 +165,7 @@ describe.skipIf(!(await serversCanBeStarted()))("the plan of a call's limits in 
     await reserve(counters, "a", chargesOf(5), { idempotency });
     await loseThePlans();
     const replay = reserve(process(), "b", chargesOf(5, 50), { idempotency });
-    await expect(replay).rejects.toThrow("Redis has lost what an open reservation is of");
+    await expect(replay).rejects.toThrow("Redis has lost the limits of an open reservation");
     // With the same limits nothing is missing.
     expect(await reserve(process(), "c", chargesOf(5), { idempotency })).toMatchObject({ id: "a" });
     await settle(process(), "a", chargesOf(1, 50));

@@ -34,7 +34,7 @@ describe("at the edges", () => {
       const admission = await gate.admit(KEY, { model: "gpt-4o", inputTokens: 5 });
       if (!admission.admitted) throw new Error("below the max");
       const mistaken = gate.settle(admission.reservation, actual as never); // as a caller without types may
-      await expect(mistaken).rejects.toThrow("an object of what was used");
+      await expect(mistaken).rejects.toThrow("an object that says what was used");
       expect(await gate.settle(admission.reservation, {})).toMatchObject({ settled: true });
     },
   );

@@ -81,7 +81,7 @@ describe("what is handed to settle instead of a reservation", () => {
       async (admission: unknown) => admission,
       "the admission's reservation, not the admission",
     ],
-    ["a promise", async () => undefined, "the reservation of an admission that was awaited"],
+    ["a promise", async () => undefined, "a reservation, not a promise; await the admission first"],
     ["its id", async () => "res_1", "a reservation, or its JSON"],
   ])("%s", async (what, make, expected) => {
     const { gate } = world();
@@ -95,7 +95,7 @@ it("an admission that was not awaited is no answer", () => {
   const { gate } = world();
   const promise = gate.admit({ keyId: "k1" }, { model: "gpt-4o" });
   expect(() => toResponse(wrong(promise), { profile: "openai" })).toThrow(
-    "admission: an admission; of a promise, its value",
+    "admission: an admission; await it if it is a promise",
   );
   expect(() => toResponse(wrong(promise), wrong(undefined))).toThrow("options.profile");
 });
@@ -115,7 +115,7 @@ it("an end in seconds is over before it begins", async () => {
   const at = { orgId: "o1", projectId: "p1" };
   const expiresAt = Math.floor(NOON / 1_000) + 3_600;
   await expect(olga.keys.create({ ...at, expiresAt })).rejects.toThrow(
-    /^key\.expiresAt: a moment that is still to come/,
+    /^key\.expiresAt: a moment in the future/,
   );
   await olga.orgMembers.add({ orgId: "o1", userId: "mel", role: "member" });
   const added = olga.projectMembers.add({ ...at, userId: "mel", role: "member", expiresAt });
@@ -123,7 +123,7 @@ it("an end in seconds is over before it begins", async () => {
   const { key } = await olga.keys.create({ ...at, expiresAt: expiresAt * 1_000 });
   expect(key.expiresAt).toBe(expiresAt * 1_000);
   const moved = olga.keys.update({ keyId: key.id, expiresAt: expiresAt + 60 });
-  await expect(moved).rejects.toThrow(/^key\.expiresAt: a moment since it was made, in milliseconds/);
+  await expect(moved).rejects.toThrow(/^key\.expiresAt: a moment not before it was made, in milliseconds/);
   await olga.projectMembers.add({ ...at, userId: "mel", role: "member" });
   const ended = olga.projectMembers.setExpiry({ ...at, userId: "mel", expiresAt });
   await expect(ended).rejects.toThrow("projectMember.expiresAt");

@@ -260,7 +260,7 @@ describe("keys", () => {
     const { key } = await as("cem").keys.create(at);
     await as("ann").projects.update({ projectId: "p0", contentLogging: false });
     const on = as("cem").keys.update({ keyId: key.id, contentLogging: true });
-    await expect(on).rejects.toThrow(/^contentLogging: off, as the project says/);
+    await expect(on).rejects.toThrow(/^contentLogging: off, because it is off for the project/);
     await as("cem").keys.disable({ keyId: key.id });
     await as("cem").keys.enable({ keyId: key.id });
     await as("cem").keys.rotate({ keyId: key.id });

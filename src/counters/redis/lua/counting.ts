@@ -1,16 +1,18 @@
 /**
  * The counting itself, shared by every script: `Count` of admission/, in Lua.
  *
- * A count `c` is a table: what the plan of the call says of it (`rows.ts`), `state`, and once it was needed `older`. Its state is
- * a string of little-endian doubles:
+ * A count `c` is a table: what the plan of the call says about it (`rows.ts`), `state` and, once it was needed,
+ * `older`. Its state is a string of little-endian doubles:
  *
- *   sliding    total, newest sub-bucket, amount in it, oldest sub-bucket. The sub-buckets before the newest are in `older`,
- *              oldest first: number modulo 256 (a byte), amount.
- *   calendar   index, end and sum of the current period, index and sum of the one before it
- *   lifetime   sum
- *   in-flight  when each slot is free again by itself, ascending
+ * ```
+ * sliding    total, newest sub-bucket, amount in it, oldest sub-bucket. The sub-buckets before the newest are in
+ *            `older`, oldest first: number modulo 256 (a byte), amount.
+ * calendar   index, end and sum of the current period, index and sum of the previous one
+ * lifetime   sum
+ * in-flight  when each slot frees itself, ascending
+ * ```
  *
- * A function takes a state and returns the one that follows; nothing is written before all are worked out.
+ * A function takes a state and returns the next one. Nothing is written before all are worked out.
  */
 export const COUNTING = `
 local LIFETIME, IN_FLIGHT, CALENDAR, NONE = -1, -2, -3, -1
@@ -145,12 +147,14 @@ end
 `;
 
 /**
- * Readings, which most calls do not need. `readings(reply)` appends to a reply for each charge
+ * Readings, which most calls do not need. For each charge, `readings(reply)` appends to a reply
  *
- *   used
- *   fitsAt    when the charge fits: 0 where it does now, -1 where it never will; of a calendar charge in how many periods, by their
- *             indexes: no zone is known here
- *   emptyAt   when the count is zero by itself: 0 where it is now, -1 where time does not do that
+ * ```
+ * used
+ * fitsAt    when the charge fits: 0 if it does now, -1 if it never will. For a calendar charge, in how many periods, by
+ *           the difference of their indexes, since no zone is known here.
+ * emptyAt   when the count is zero by itself: 0 if it is now, -1 if time alone does not do that
+ * ```
  */
 export const READINGS = `
 local function slidingEmptyAt(c, state)

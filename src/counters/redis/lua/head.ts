@@ -1,7 +1,7 @@
 import { ZONES_APART_MS } from "../../../admission/calendar-count.js";
 import { SUB_BUCKETS } from "../../../admission/sliding-count.js";
 
-/** What stands at the head of every script: names, the clock, expiry, and in-flight slots. */
+/** The head of every script: names, the clock, expiry, and in-flight slots. */
 export const HEAD = `
 local call, floor, pack, unpacked, sub, byte = redis.call, math.floor, struct.pack, struct.unpack, string.sub, string.byte
 local RESERVED, REFUSED, RESERVED_IN_SHADOW, LOOK, SETTLED_ALREADY, EXPIRED, UNKNOWN, FORESEEN, UNPLANNED = 0, 1, 2, 3, 4, 5, 6, 7, 8

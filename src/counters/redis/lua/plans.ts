@@ -1,11 +1,11 @@
 /**
- * How long a plan is kept above the records that need it, in milliseconds: so long, less some time for a call to arrive, calls of the
- * same limits need not bring it again.
+ * How much longer, in milliseconds, a plan is kept than the records that need it. For that long, less some time for a
+ * call to arrive, calls of the same limits need not send it again.
  */
 export const PLAN_EXTRA_MS = 3_600_000;
 
 /**
- * Keeps the plan that a reserve has brought, for whoever has only the tags of a record. Never for a shorter time than before: a
+ * Keeps the plan that a reserve has sent, for calls that only have the tags of a record. It never shortens the time: a
  * process whose reservations live longer relies on it.
  */
 export const KEEP_PLAN = `
@@ -15,5 +15,5 @@ if ARGV[4] ~= '' then
 end
 `;
 
-/** The plans that KEYS name, nothing for one that is not kept. */
+/** The plans that KEYS name, and nothing for one that is not kept. */
 export const PLANS = "return redis.call('MGET', unpack(KEYS))";

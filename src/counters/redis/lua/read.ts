@@ -5,11 +5,13 @@ import { ROWS } from "./rows.js";
 /**
  * Reads counts and changes nothing.
  *
- *   KEYS      the scopes
- *   ARGV[1]   the caller's clock in epoch milliseconds, or -1 for the server's own
- *   ARGV[2]   numbers, see rows.ts; the first three are of no meaning
- *   ARGV[3]   not used
- *   ARGV[4]   plan, see rows.ts
+ * ```
+ * KEYS      the scopes
+ * ARGV[1]   the caller's clock in epoch milliseconds, or -1 for the server's own
+ * ARGV[2]   numbers, see rows.ts; the first three are unused
+ * ARGV[3]   unused
+ * ARGV[4]   plan, see rows.ts
+ * ```
  *
  * Replies `{now, server's time, …}` and for each charge used, fitsAt and emptyAt.
  */

@@ -1,11 +1,11 @@
 /**
  * The record of an open reservation, as bytes:
  *
- *   'o', when it ends by itself, then a part for what it reserved and one for each extension:
- *   when it was made; the lengths of the three that follow; label, tags, numbers
+ * 'o', when it ends by itself, then a part for what it reserved and one for each extension. A part is when it was made;
+ * the lengths of the three that follow; label, tags, numbers.
  *
- * The label is the fingerprint of the request, for an extension its id. The others are as the call sent them, see rows.ts; the plan
- * of the part is kept by its tags. Once it is settled the record is 's' and the text of the settle.
+ * The label is the fingerprint of the request or, for an extension, its id. The others are as the call sent them, see
+ * rows.ts; the plan of the part is kept by its tags. Once settled, the record is 's' and the text of the settle.
  */
 export const RECORD = `
 local function partOf(at, label)

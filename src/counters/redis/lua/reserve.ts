@@ -6,34 +6,38 @@ import { ROWS } from "./rows.js";
 import { WRITING } from "./writing.js";
 
 /**
- * Checks every charge, then makes them all, or none.
+ * Checks every charge, then makes all of them or none.
  *
- *   KEYS[1]   the reservation
- *   KEYS[2]   the idempotency record, only where there is a fingerprint
- *   KEYS[…]   the scopes, and last the plan
- *   ARGV[1]   empty where the clock is the server's and nothing else is special; else a JSON array: the caller's clock in epoch
- *             milliseconds or -1, least TTL of a scope, 1 to extend, 2 for a dry run, 3 for both, 0 for neither
- *   ARGV[2]   numbers, see rows.ts: TTL of the reservation, TTL of its record, the caller's now
- *   ARGV[3]   tags of the rows, with what else decides what the numbers mean
- *   ARGV[4]   plan, see rows.ts, which is kept where something is reserved; empty where it most likely is kept
- *   ARGV[5]   id of the reservation; for an extension a text that no other one has
- *   ARGV[6]   fingerprint of the request, or empty
- *   ARGV[7]   a reservation that is known to be closed and no obstacle any more, or empty
- *             these three only where ARGV[1] is not empty
+ * ```
+ * KEYS[1]   the reservation
+ * KEYS[2]   the idempotency record, only if there is a fingerprint
+ * KEYS[…]   the scopes, and last the plan
+ * ARGV[1]   empty if the clock is the server's and nothing else is special; else a JSON array: the caller's clock in
+ *           epoch milliseconds or -1, least TTL of a scope, 1 to extend, 2 for a dry run, 3 for both, 0 for neither
+ * ARGV[2]   numbers, see rows.ts: TTL of the reservation, TTL of its record, the caller's now
+ * ARGV[3]   tags of the rows, with whatever else decides what the numbers mean
+ * ARGV[4]   plan, see rows.ts, which is kept if something is reserved; empty if it most likely is kept already
+ * ARGV[5]   id of the reservation; for an extension a text that no other one has
+ * ARGV[6]   fingerprint of the request, or empty
+ * ARGV[7]   a reservation that is known to be closed and so no obstacle any more, or empty
+ *           (the last three only if ARGV[1] is not empty)
+ * ```
  *
  * Replies `{status, …}`:
  *
- *   0 reserved     now, server's time, used of each charge, emptyAt of each sliding charge of nothing
- *   2 … in shadow  the same, then the readings from before
- *   1 refused, 7 would be reserved
- *                  now, server's time, then the readings: used, fitsAt, emptyAt of each charge
- *                  An extension that is (or would be) reserved has the record of the reservation at the end, see look.ts
- *   3 look         id of the open reservation that is the answer, or empty for this one
- *   4 already settled, 5 expired, 6 unknown reservation
- *   8 unplanned    the plan is needed and not kept
- *   above 8        reserved; the status is now and the server's time, and used of each charge follows
+ * ```
+ * 0 reserved     now, server's time, used of each charge, emptyAt of each sliding charge of nothing
+ * 2 … in shadow  the same, then the readings from before
+ * 1 refused, 7 would be reserved
+ *                now, server's time, then the readings: used, fitsAt, emptyAt of each charge. An extension that is (or
+ *                would be) reserved has the record of the reservation at the end, see look.ts
+ * 3 look         id of the open reservation that is the answer, or empty for this one
+ * 4 already settled, 5 expired, 6 unknown reservation
+ * 8 unplanned    the plan is needed and not kept
+ * above 8        reserved; the status is now and the server's time, and used of each charge follows
+ * ```
  *
- * @param shortWay what answers most calls and leaves the others to what follows, or empty; see straight.ts
+ * @param shortWay the script that answers most calls and leaves the others to what follows, or empty; see straight.ts
  */
 export function reserveScript(shortWay: string): string {
   return `${HEAD}

@@ -1,28 +1,32 @@
 /**
- * How counts lie in a scope's hash, and what a call says of them.
+ * How counts are stored in a scope's hash, and how a call describes them.
  *
- * `ARGV[2]` is a JSON array of numbers: three that each script says, the amounts, and for each calendar period index, start and
- * end. `ARGV[4]` is the plan: what does not change from call to call. Its first line is a JSON array of scopes, each its name and
- * its rows; a row is its field, its tag and its counts; a count is its name, the places of its amount and of its period (or 0) in
- * the numbers, its kind and its max (`-1 - max` in shadow mode). A kind is the width of a sliding window's sub-buckets in
- * milliseconds, -1 for lifetime, -2 for in-flight, -3 for calendar periods. What else a replay needs is in the second line.
+ * `ARGV[2]` is a JSON array of numbers: three defined by each script, the amounts, and for each calendar period its
+ * index, start and end. `ARGV[4]` is the plan: what does not change from call to call. Its first line is a JSON array
+ * of scopes. A scope is its name and its rows; a row is its field, its tag and its counts; a count is its name, the
+ * places of its amount and of its period (or 0) in the numbers, its kind and its max (`-1 - max` in shadow mode). A
+ * kind is the width of a sliding window's sub-buckets in milliseconds, -1 for lifetime, -2 for in-flight, -3 for
+ * calendar periods. The second line has what else a replay needs.
  *
- * The short way needs no plan, and Lua hashes every byte of every string, so a call leaves it out where the store most likely has it:
- * by the tags of its rows (`ARGV[3]`), in the last of KEYS.
+ * The short way needs no plan, and Lua hashes every byte of every string. So a call leaves the plan out if the store
+ * most likely has it: under the tags of its rows (`ARGV[3]`), in the last of KEYS.
  *
- * A row is a hash field with all the counts of a scope that have one pattern of models (most calls touch one row of each scope):
+ * A row is a hash field with all the counts of a scope that have one pattern of models (most calls touch one row of
+ * each scope). It holds, in this order:
  *
- *   clock, until when the key is known to be kept, tag (eight characters), max of each count;
- *   for each width of sub-buckets: newest and oldest sub-bucket, then total and newest amount of each count of that width;
- *   the states of calendar counts, then those of lifetime counts, then of each in-flight count the length of its state in
- *   bytes and the state, see counting.ts
+ * - clock, until when the key is known to be kept, tag (eight characters), max of each count;
+ * - for each width of sub-buckets: newest and oldest sub-bucket, then total and newest amount of each count of that
+ *   width;
+ * - the states of calendar counts, then those of lifetime counts, then for each in-flight count the length of its state
+ *   in bytes and the state; see counting.ts.
  *
- * Beside it lie `#` and its field, with name and kind of each of its counts, and `~`, its field and a width, with the older
- * sub-buckets of that width: number modulo 256 (a byte), then the amount of each count. Its tag is a hash of all that the plan
- * says of it, so a row whose tag is the one in the plan needs no look at either.
+ * Two more fields go with it. `#` and its field has the name and kind of each of its counts. `~`, its field and a width
+ * has the older sub-buckets of that width: number modulo 256 (a byte), then the amount of each count. The tag is a hash
+ * of everything that the plan says about the row, so a row with the tag in the plan needs no look at either.
  *
- * A count that is no longer charged together with the others of its row has a field of its own, named as it is, and `~` and its
- * name for the older sub-buckets. The clock of all of these is in `@`, with until when the key is known to be kept.
+ * A count that is no longer charged together with the others of its row has a field of its own, under its name, and `~`
+ * and its name for the older sub-buckets. The clock of all of these is in `@`, with until when the key is known to be
+ * kept.
  */
 export const ROWS = `
 local rows, counts = {}, {}

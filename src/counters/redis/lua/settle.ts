@@ -7,19 +7,21 @@ import { WRITING } from "./writing.js";
 /**
  * Corrects an open reservation to what was really used, and closes it.
  *
- *   KEYS[1]    the reservation
- *   KEYS[2…]   the scopes, plans that the reply before has asked for, and last the plan of the call
- *   ARGV[1]    a text that no other settle has: sent twice by the client, it has the same answer
- *   ARGV[2]    numbers, with the amounts as charges, see rows.ts: the caller's clock in epoch milliseconds or -1 for the
- *              server's own, how long the closed reservation is remembered, least TTL of a scope
- *   ARGV[3]    tags of the rows, with what else decides what the numbers mean
- *   ARGV[4]    plan, see rows.ts; empty where it most likely is kept
- *   ARGV[5…]   the tags of the plans that the reply before has asked for
+ * ```
+ * KEYS[1]    the reservation
+ * KEYS[2…]   the scopes, then plans that the previous reply asked for, and last the plan of the call
+ * ARGV[1]    a text that no other settle has: if the client sends it twice, it has the same answer
+ * ARGV[2]    numbers, with the amounts as charges, see rows.ts: the caller's clock in epoch milliseconds or -1 for the
+ *            server's own, how long the closed reservation is remembered, least TTL of a scope
+ * ARGV[3]    tags of the rows, with whatever else decides what the numbers mean
+ * ARGV[4]    plan, see rows.ts; empty if it most likely is kept
+ * ARGV[5…]   the tags of the plans that the previous reply asked for
+ * ```
  *
- * Replies `{used…}`, or `{-4}` already settled, `{-5}` expired, `{-6}` unknown reservation; `{-8, tags…}` where the plan is needed and
- * not kept, or those of parts of the reservation that are of other limits.
+ * Replies `{used…}`, or `{-4}` already settled, `{-5}` expired, `{-6}` unknown reservation, or `{-8, tags…}` if the
+ * plan is needed and not kept, or those of parts of the reservation that have other limits.
  *
- * @param shortWay what answers most calls and leaves the others to what follows, or empty; see straight.ts
+ * @param shortWay the script that answers most calls and leaves the others to what follows, or empty; see straight.ts
  */
 export function settleScript(shortWay: string): string {
   return `${HEAD}

@@ -1,7 +1,8 @@
 import { type Count, countsOf, groupsOf, type Shape, slotsBegin } from "./straight-rows.js";
 
 /**
- * The refusal of the short way of a reserve: readings as `counting.ts` has them, from variables to which the charges were added.
+ * The refusal on the short way of a reserve: the readings of `counting.ts`, from variables to which the charges were
+ * added.
  *
  * Under load it is the most frequent answer, and nothing is written.
  */
@@ -28,7 +29,7 @@ end`;
     case "sliding":
       return tell(readSliding(shape, count, row));
     case "calendar":
-      // A period before the present one is for the long way, so it fits in the next.
+      // A period before the present one is left to the long way, so it fits in the next.
       return tell(`empty = numbers[${count.period + 2}]
 if amount <= max and fits < 0 then fits = 1 end`);
     case "inFlight":
@@ -41,7 +42,7 @@ end`);
   }
 }
 
-/** The older sub-buckets are looked at only where the answer lies among them. */
+/** The older sub-buckets are read only if the answer is among them. */
 function readSliding(shape: Shape, { own, amount, group, widthMs }: Count, row: number): string {
   const all = shape.rows[row];
   const found = all && groupsOf(all, row + 1).find((one) => one.own === group);

@@ -1,15 +1,15 @@
 import type { Window } from "../../../admission/limit.js";
 import { SUB_BUCKETS } from "../../../admission/sliding-count.js";
 
-/** Rows as variables of a script: reading them, ending a sub-bucket, writing them. See `rows.ts` for what they hold. */
+/** Rows as variables of a script: reading them, ending a sub-bucket, writing them. For what they hold see `rows.ts`. */
 
-/** What one call looks like, but for names and amounts: what its scripts are made of. */
+/** What one call looks like, apart from names and amounts: what its scripts are made from. */
 export interface Shape {
   readonly rows: readonly RowShape[];
 }
 
 interface RowShape {
-  /** Which of the call's scopes it is of, from 0. */
+  /** The index of its scope among those of the call. */
   readonly scope: number;
   readonly field: string;
   readonly counts: readonly CountShape[];
@@ -17,14 +17,14 @@ interface RowShape {
 
 export interface CountShape {
   readonly kind: Window["kind"];
-  /** Of a sub-bucket, in milliseconds; 0 unless sliding. */
+  /** The width of a sub-bucket, in milliseconds. 0 unless sliding. */
   readonly widthMs: number;
-  /** Places in the numbers of the call, from 1; the period's is 0 where there is none. */
+  /** Places in the numbers of the call, from 1. The period's is 0 if there is none. */
   readonly amount: number;
   readonly period: number;
 }
 
-/** One count, with what the names of its variables and of those of its group end in. */
+/** One count, with the suffixes of its variables' names and of those of its group. */
 export interface Count extends CountShape {
   readonly own: string;
   readonly group: string;
@@ -56,7 +56,7 @@ export function groupsOf(row: RowShape, r: number): Group[] {
   }));
 }
 
-/** The variables of a row in the order in which they lie in it. */
+/** The variables of a row in the order in which they are stored. */
 export function variablesOf(row: RowShape, r = 0): string[] {
   const counts = countsOf(row, r);
   const of = (kind: CountShape["kind"]) => counts.filter((count) => count.kind === kind);
@@ -76,13 +76,13 @@ export function variablesOf(row: RowShape, r = 0): string[] {
   ];
 }
 
-/** Where the slots of a row begin, after all that has its place. */
+/** Where the slots of a row begin, after everything with a fixed place. */
 export function slotsBegin({ rows }: Shape, row: number): number {
   const found = rows[row];
   return found ? 8 * variablesOf(found).length + 1 : 1;
 }
 
-/** Reads the rows; what is in `then` runs where all of them were written for these limits. */
+/** Reads the rows. `then` runs if all of them were written for these limits. */
 export function withRows({ rows }: Shape, firstKey: string, then: string): string {
   const lines = rows.flatMap(({ scope, field }, i) => [
     `local key${i + 1} = KEYS[${firstKey} + ${scope}]`,
@@ -126,7 +126,9 @@ export function widthsOf(rows: readonly RowShape[]): number[] {
   return [...new Set(widths)].filter((width) => width > 0);
 }
 
-/** Begins the sub-bucket of now: the newest one becomes the last of the older, and those that are too old are dropped. */
+/**
+ * Begins the present sub-bucket: the newest becomes the last of the older ones, and those that are too old are dropped.
+ */
 export function turn({ own, widthMs, field, key, counts }: Group): string {
   const size = 1 + 8 * counts.length;
   const doubles = "d".repeat(counts.length);
@@ -153,7 +155,7 @@ if newest${own} < bucket${widthMs} then
 end`;
 }
 
-/** Writes the rows, and moves the expiry of those keys on that would end too soon. */
+/** Writes the rows, and extends the expiry of keys that would end too soon. */
 export function writeRows({ rows }: Shape): string {
   return rows
     .map((row, i) => {

@@ -1,10 +1,12 @@
 /**
- * The short way of a reserve and of a settle: scripts for calls of one shape, without a loop, a function or a table for the counts.
+ * The short way of a reserve and of a settle: scripts for calls of one shape, without a loop, a function or a table
+ * for the counts.
  *
- * A script is run from its first line at every call, so what it makes and calls there is most of its cost. What these take no
- * account of they leave to what follows them, before they have written anything: rows that are not there or were written for other
- * limits (their tags differ), limits in shadow mode that are short, calendar periods other than the present one and
- * the one before, extensions and dry runs. The rows are those of rows.ts, and so is every number in them.
+ * A script is run from its first line at every call, so what it creates and calls there is most of its cost. Whatever
+ * these scripts do not cover they leave to what follows them, before they have written anything: rows that are missing
+ * or were written for other limits (their tags differ), limits in shadow mode that are short, calendar periods other
+ * than the present and the previous one, extensions and dry runs. The rows are those of rows.ts, and so is every number
+ * in them.
  */
 
 import { KEEP_PLAN } from "./plans.js";
@@ -22,7 +24,7 @@ import {
   writeRows,
 } from "./straight-rows.js";
 
-/** Lua takes 200 variables in one function, of which the scripts have some fifty for everything else. */
+/** Lua allows 200 variables in one function, of which the scripts use about fifty for everything else. */
 const VARIABLES_MAX = 145;
 
 /** Whether a call of a shape has a short way. */
@@ -32,7 +34,7 @@ export function hasShortWay({ rows }: Shape): boolean {
     const others = row.counts.filter(({ kind }) => kind !== "sliding").length;
     return variablesOf(row).length + 3 + 4 * groups + 2 * others;
   });
-  // Slots are of any length, so there is room for those of one count at the end of a row.
+  // Slots take any length, so there is room for those of one count at the end of a row.
   const isPlain = rows.every(({ counts }) => counts.filter(({ kind }) => kind === "inFlight").length <= 1);
   const amounts = new Set(rows.flatMap(({ counts }) => counts.map(({ amount }) => amount))).size;
   const sum = variables.reduce((all, some) => all + some, amounts);
@@ -40,7 +42,7 @@ export function hasShortWay({ rows }: Shape): boolean {
   return rows.length > 0 && isPlain && isWhole && sum <= VARIABLES_MAX;
 }
 
-/** The short way of `reserve.ts`, in whose script it stands. */
+/** The short way of `reserve.ts`, within its script. */
 export function straightReserve(shape: Shape): string {
   const { rows } = shape;
   const counts = rows.flatMap((row, i) => countsOf(row, i + 1));
@@ -76,7 +78,10 @@ until true
   return `if mode == 0 then${withRows(shape, "firstKey", body)}end`;
 }
 
-/** When a sliding count is empty to which nothing was charged; where that takes a look at its older sub-buckets, no short way. */
+/**
+ * When a sliding count to which nothing was charged is empty. If that takes a look at its older sub-buckets, the short
+ * path is left.
+ */
 function noteEmptyAt({ kind, own, amount, widthMs, group }: Count): string {
   if (kind !== "sliding") return "";
   return `if amount${amount} == 0 then
@@ -105,7 +110,7 @@ function slots(own: string, delta: string): string {
 slots${own}, used${own} = correctSlots(slots${own}, ${delta}, expiresAt, now)`;
 }
 
-/** The short way of `settle.ts`, in whose script it stands. */
+/** The short way of `settle.ts`, within its script. */
 export function straightSettle(shape: Shape): string {
   const { rows } = shape;
   const counts = rows.flatMap((row, i) => countsOf(row, i + 1));
@@ -138,7 +143,7 @@ ${withRows(shape, "2", body)}end
 end`;
 }
 
-/** A period that is neither the present one nor the one before is for the long way. */
+/** A period that is neither the present nor the previous one is left to the long way. */
 function leaveOtherPeriods({ own, period }: Count): string {
   return `if numbers[${period}] ~= index${own} and numbers[${period}] ~= previous${own} then break end`;
 }
@@ -157,7 +162,7 @@ else
 end`;
 }
 
-/** A surcharge goes to the sub-bucket of now, a refund to the one that was charged while that lives. */
+/** A surcharge goes to the present sub-bucket, a refund to the one that was charged while that is kept. */
 function correctGroup({ own, widthMs, field, key, counts }: Group): string {
   const size = 1 + 8 * counts.length;
   const doubles = "d".repeat(counts.length);

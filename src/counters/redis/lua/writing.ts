@@ -1,4 +1,7 @@
-/** Writing rows, once the states after a call are worked out: `write(expiresAt, leastMs)`. See `rows.ts` for what they hold. */
+/**
+ * Writing rows, once the states after a call are worked out: `write(expiresAt, leastMs)`. For what they hold see
+ * `rows.ts`.
+ */
 export const WRITING = `
 -- Puts the sub-buckets of counts side by side. Answers newest and oldest, and the older ones where they have changed.
 local function joined(group, isNew)
