@@ -15,16 +15,18 @@ import { type View, viewOf } from "./views.js";
 
 export type CreditGrant = View<"creditGrant"> & { readonly usd: number };
 
-export const creditGrantSchema = z.strictObject({
-  orgId: idSchema,
-  id: idSchema.optional(),
-  /** US dollars; all grants of an org together at most 9,000,000. */
-  usd: usdSchema,
-  note: text(1, 1000).optional(),
-});
-export const creditListSchema = z.strictObject({ orgId: idSchema, ...pageFields });
-export const creditRevokeSchema = z.strictObject({ creditGrantId: idSchema, ...orgField, ...versionField });
-export const creditBalanceSchema = z.strictObject({ orgId: idSchema });
+export const creditSchemas = {
+  grant: z.strictObject({
+    orgId: idSchema,
+    id: idSchema.optional(),
+    /** US dollars; all grants of an org together at most 9,000,000. */
+    usd: usdSchema,
+    note: text(1, 1000).optional(),
+  }),
+  list: z.strictObject({ orgId: idSchema, ...pageFields }),
+  revoke: z.strictObject({ creditGrantId: idSchema, ...orgField, ...versionField }),
+  balance: z.strictObject({ orgId: idSchema }),
+} as const;
 
 /** In US dollars. `remainingUsd` is never below zero. */
 export interface CreditBalance {
@@ -41,25 +43,25 @@ export interface Credits {
    *
    * @throws LimitError where the grants come to more than 9,000,000 US dollars
    */
-  grant(input: z.input<typeof creditGrantSchema>): Promise<CreditGrant>;
+  grant(input: z.input<typeof creditSchemas.grant>): Promise<CreditGrant>;
   /** The grants of an org by id, revoked ones included. */
-  list(input: z.input<typeof creditListSchema>): Promise<Listed<CreditGrant>>;
+  list(input: z.input<typeof creditSchemas.list>): Promise<Listed<CreditGrant>>;
   /** Takes a grant back. What was spent of it stays spent. */
-  revoke(input: z.input<typeof creditRevokeSchema>): Promise<CreditGrant>;
+  revoke(input: z.input<typeof creditSchemas.revoke>): Promise<CreditGrant>;
   /**
    * What was granted, spent and is left, in US dollars.
    *
    * @throws NotFoundError where the org does not work with credits
    * @throws CountersUnavailableError where the counters did not answer
    */
-  balance(input: z.input<typeof creditBalanceSchema>): Promise<CreditBalance>;
+  balance(input: z.input<typeof creditSchemas.balance>): Promise<CreditBalance>;
 }
 
 export function creditsOf(control: Control): Credits {
   const { engine, storage } = control;
   return {
     async grant(input) {
-      const { orgId, id, usd, note } = parse(creditGrantSchema, input, "creditGrant");
+      const { orgId, id, usd, note } = parse(creditSchemas.grant, input, "creditGrant");
       const grantId = id ?? newId("credit", control.now());
       const ask = { action: "credit.grant", permission: "billing.manage" } as const;
       return control.write(ask, { orgId }, { kind: "creditGrant", id: grantId }, async (draft) => {
@@ -84,14 +86,14 @@ export function creditsOf(control: Control): Credits {
     },
 
     async list(input) {
-      const { orgId, ...page } = parse(creditListSchema, input, "creditGrant");
+      const { orgId, ...page } = parse(creditSchemas.list, input, "creditGrant");
       return control.read("billing.view", { orgId }, async () =>
         mapped(await listPage(storage, "creditGrant", { orgId }, page), seen),
       );
     },
 
     async revoke(input) {
-      const { creditGrantId, ...of } = parse(creditRevokeSchema, input, "creditGrant");
+      const { creditGrantId, ...of } = parse(creditSchemas.revoke, input, "creditGrant");
       const ask = { action: "credit.revoke", permission: "billing.manage" } as const;
       return control.writeTo(ask, "creditGrant", { id: creditGrantId, ...of }, async (grant, draft) => {
         if (grant.status === "revoked")
@@ -101,7 +103,7 @@ export function creditsOf(control: Control): Credits {
     },
 
     async balance(input) {
-      const { orgId } = parse(creditBalanceSchema, input, "creditGrant");
+      const { orgId } = parse(creditSchemas.balance, input, "creditGrant");
       return control.read("billing.view", { orgId }, async () => {
         const found = await engine.directory.scope?.({ orgId });
         const limit =

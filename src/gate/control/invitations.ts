@@ -34,46 +34,48 @@ const WEEK_MS = 604_800_000;
 
 const ref = { invitationId: idSchema, ...orgField };
 
-export const invitationCreateSchema = z
-  .strictObject({
+export const invitationSchemas = {
+  create: z
+    .strictObject({
+      orgId: idSchema,
+      id: idSchema.optional(),
+      /** The role in the org. */
+      role: roleSchema,
+      /** Projects that come with it. */
+      projects: z.array(projectGrantSchema).max(100, { error: "at most 100 projects" }).optional(),
+      /** When the project memberships end, for temporary people. */
+      membershipExpiresAt: momentSchema.optional(),
+      /** Until when it may be accepted; a week by default. */
+      expiresAt: momentSchema.optional(),
+      /** A note of whom it is for. The gateway delivers the token. */
+      email: text(1, 320).optional(),
+      /** Only this user may accept it. */
+      userId: idSchema.optional(),
+    })
+    .refine(
+      ({ projects = [] }) => new Set(projects.map(({ projectId }) => projectId)).size === projects.length,
+      {
+        error: "each project once",
+        path: ["projects"],
+      },
+    )
+    .refine(
+      ({ role, projects = [], membershipExpiresAt }) =>
+        membershipExpiresAt === undefined || (role !== OWNER && projects.length > 0),
+      {
+        error: "absent for an owner and without projects: it is project memberships that end",
+        path: ["membershipExpiresAt"],
+      },
+    ),
+  get: z.strictObject(ref),
+  list: z.strictObject({
     orgId: idSchema,
-    id: idSchema.optional(),
-    /** The role in the org. */
-    role: roleSchema,
-    /** Projects that come with it. */
-    projects: z.array(projectGrantSchema).max(100, { error: "at most 100 projects" }).optional(),
-    /** When the project memberships end, for temporary people. */
-    membershipExpiresAt: momentSchema.optional(),
-    /** Until when it may be accepted; a week by default. */
-    expiresAt: momentSchema.optional(),
-    /** A note of whom it is for. The gateway delivers the token. */
-    email: text(1, 320).optional(),
-    /** Only this user may accept it. */
-    userId: idSchema.optional(),
-  })
-  .refine(
-    ({ projects = [] }) => new Set(projects.map(({ projectId }) => projectId)).size === projects.length,
-    {
-      error: "each project once",
-      path: ["projects"],
-    },
-  )
-  .refine(
-    ({ role, projects = [], membershipExpiresAt }) =>
-      membershipExpiresAt === undefined || (role !== OWNER && projects.length > 0),
-    {
-      error: "absent for an owner and without projects: it is project memberships that end",
-      path: ["membershipExpiresAt"],
-    },
-  );
-export const invitationGetSchema = z.strictObject(ref);
-export const invitationListSchema = z.strictObject({
-  orgId: idSchema,
-  status: z.enum(["pending", "accepted", "revoked", "expired"]).optional(),
-  ...pageFields,
-});
-export const invitationRevokeSchema = z.strictObject({ ...ref, ...versionField });
-export const invitationAcceptSchema = z.strictObject({ token: z.string().max(256) });
+    status: z.enum(["pending", "accepted", "revoked", "expired"]).optional(),
+    ...pageFields,
+  }),
+  revoke: z.strictObject({ ...ref, ...versionField }),
+  accept: z.strictObject({ token: z.string().max(256) }),
+} as const;
 
 /** What has become of an invitation. */
 export interface Accepted {
@@ -91,17 +93,17 @@ export interface Invitations {
    * @throws LimitError where it would give more than the actor may
    * @throws ConflictError where `userId` is in the org already
    */
-  create(input: z.input<typeof invitationCreateSchema>): Promise<{ invitation: Invitation; token: string }>;
+  create(input: z.input<typeof invitationSchemas.create>): Promise<{ invitation: Invitation; token: string }>;
   /** @throws NotFoundError where there is none, or none that the actor may see */
-  get(input: z.input<typeof invitationGetSchema>): Promise<Invitation>;
+  get(input: z.input<typeof invitationSchemas.get>): Promise<Invitation>;
   /** The invitations of an org, by id. */
-  list(input: z.input<typeof invitationListSchema>): Promise<Listed<Invitation>>;
+  list(input: z.input<typeof invitationSchemas.list>): Promise<Listed<Invitation>>;
   /**
    * Takes an invitation back.
    *
    * @throws ConflictError where it was accepted
    */
-  revoke(input: z.input<typeof invitationRevokeSchema>): Promise<Invitation>;
+  revoke(input: z.input<typeof invitationSchemas.revoke>): Promise<Invitation>;
   /**
    * Makes the actor a member, once. What the inviter may give is asked again now.
    *
@@ -109,7 +111,7 @@ export interface Invitations {
    * @throws PermissionError where the inviter may not invite any more
    * @throws ConflictError where the actor is in the org already
    */
-  accept(input: z.input<typeof invitationAcceptSchema>): Promise<Accepted>;
+  accept(input: z.input<typeof invitationSchemas.accept>): Promise<Accepted>;
 }
 
 export function invitationsOf(control: Control): Invitations {
@@ -137,7 +139,7 @@ export function invitationsOf(control: Control): Invitations {
 
   return {
     async create(input) {
-      const { orgId, id, projects = [], ...given } = parse(invitationCreateSchema, input, "invitation");
+      const { orgId, id, projects = [], ...given } = parse(invitationSchemas.create, input, "invitation");
       requireRole(policy, "orgRoles", given.role, "invitation.role");
       for (const [i, { role }] of projects.entries()) {
         requireRole(policy, "projectRoles", role, `invitation.projects[${i}].role`);
@@ -184,12 +186,12 @@ export function invitationsOf(control: Control): Invitations {
     },
 
     async get(input) {
-      const { invitationId, orgId } = parse(invitationGetSchema, input, "invitation");
+      const { invitationId, orgId } = parse(invitationSchemas.get, input, "invitation");
       return seen(await control.view("invitation", { id: invitationId, orgId }));
     },
 
     async list(input) {
-      const { orgId, status, ...page } = parse(invitationListSchema, input, "invitation");
+      const { orgId, status, ...page } = parse(invitationSchemas.list, input, "invitation");
       const stored = status === "expired" ? "pending" : status;
       const where = stored === undefined ? { orgId } : { orgId, status: stored };
       const keep = (found: Records["invitation"]) => status === undefined || seen(found).status === status;
@@ -199,7 +201,7 @@ export function invitationsOf(control: Control): Invitations {
     },
 
     async revoke(input) {
-      const { invitationId, ...of } = parse(invitationRevokeSchema, input, "invitation");
+      const { invitationId, ...of } = parse(invitationSchemas.revoke, input, "invitation");
       const ask = { action: "invitation.revoke", permission: "invitation.revoke" } as const;
       return control.writeTo(ask, "invitation", { id: invitationId, ...of }, async (invitation, draft) => {
         if (invitation.status === "accepted") {
@@ -210,7 +212,7 @@ export function invitationsOf(control: Control): Invitations {
     },
 
     async accept(input) {
-      const { token } = parse(invitationAcceptSchema, input, "invitation");
+      const { token } = parse(invitationSchemas.accept, input, "invitation");
       const { userId } = control;
       await control.requireToken("invitation.accept");
       if (userId === undefined) throw new PermissionError("invitation.accept", "key_confined");

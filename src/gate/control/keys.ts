@@ -13,15 +13,7 @@ import type { Draft } from "./draft.js";
 import { type EffectiveKey, effectiveKey } from "./effective-key.js";
 import { beginsAgain, grantedBy, patchOf, requireLater, requireSinceMade } from "./fields.js";
 import { type Key, keyView, listKeys } from "./key-list.js";
-import {
-  keyCreateSchema,
-  keyEffectiveSchema,
-  keyGetSchema,
-  keyListSchema,
-  keyRotateSchema,
-  keyStatusSchema,
-  keyUpdateSchema,
-} from "./key-schemas.js";
+import { keySchemas } from "./key-schemas.js";
 import { newId } from "./new-id.js";
 import type { Listed } from "./paging.js";
 import { projectIn } from "./projects.js";
@@ -42,27 +34,27 @@ export interface Keys {
    *   do more than the actor: the token would be a way to it
    * @throws NotFoundError where the holder is not in the project
    */
-  create(input: z.input<typeof keyCreateSchema>): Promise<IssuedKey>;
+  create(input: z.input<typeof keySchemas.create>): Promise<IssuedKey>;
   /** @throws NotFoundError where there is none, or none that the actor may see */
-  get(input: z.input<typeof keyGetSchema>): Promise<Key>;
+  get(input: z.input<typeof keySchemas.get>): Promise<Key>;
   /** The keys of an org that the actor may see. */
-  list(input: z.input<typeof keyListSchema>): Promise<Listed<Key>>;
+  list(input: z.input<typeof keySchemas.list>): Promise<Listed<Key>>;
   /**
    * Changes what is given, `limits` as a whole; `null` takes limits, models, an end or a name away. The holder cannot be changed.
    *
    * @throws LimitError where what is given is more than its project, its holder or the actor has; of a key that begins again after
    *   its end, where anything is
    */
-  update(input: z.input<typeof keyUpdateSchema>): Promise<Key>;
+  update(input: z.input<typeof keySchemas.update>): Promise<Key>;
   /** Stops the key until it is enabled. */
-  disable(input: z.input<typeof keyStatusSchema>): Promise<Key>;
+  disable(input: z.input<typeof keySchemas.disable>): Promise<Key>;
   /**
    * @throws ConflictError where it is revoked: that is final
    * @throws LimitError where it has more than its project, its holder or the actor by now: update its limits or lists first
    */
-  enable(input: z.input<typeof keyStatusSchema>): Promise<Key>;
+  enable(input: z.input<typeof keySchemas.enable>): Promise<Key>;
   /** Stops the key for good. */
-  revoke(input: z.input<typeof keyStatusSchema>): Promise<Key>;
+  revoke(input: z.input<typeof keySchemas.revoke>): Promise<Key>;
   /**
    * Gives the key a new token; its id, limits and counts stay. The token before works for `graceMs` more; one from
    * before that ends now.
@@ -71,9 +63,9 @@ export interface Keys {
    * @throws LimitError where it has more than its project, its holder or the actor by now, or its holder may do more than the
    *   actor: update its limits or lists first, or, where a token is in the wrong hands, disable it meanwhile
    */
-  rotate(input: z.input<typeof keyRotateSchema>): Promise<IssuedKey>;
+  rotate(input: z.input<typeof keySchemas.rotate>): Promise<IssuedKey>;
   /** What the key may really do, and why. */
-  effective(input: z.input<typeof keyEffectiveSchema>): Promise<EffectiveKey>;
+  effective(input: z.input<typeof keySchemas.effective>): Promise<EffectiveKey>;
 }
 
 export function keysOf(control: Control): Keys {
@@ -97,7 +89,7 @@ export function keysOf(control: Control): Keys {
 
   return {
     async create(input) {
-      const { orgId, projectId, id, userId, ...given } = parse(keyCreateSchema, input, "key");
+      const { orgId, projectId, id, userId, ...given } = parse(keySchemas.create, input, "key");
       const keyId = id ?? newId("key", control.now());
       const subject = { kind: "key", id: keyId, projectId } as const;
       return control.transact(orgId, "key.create", subject, async (draft, acting) => {
@@ -132,16 +124,16 @@ export function keysOf(control: Control): Keys {
     },
 
     async get(input) {
-      const { keyId, orgId } = parse(keyGetSchema, input, "key");
+      const { keyId, orgId } = parse(keySchemas.get, input, "key");
       return seen(await control.view("key", { id: keyId, orgId }));
     },
 
     async list(input) {
-      return listKeys(control, parse(keyListSchema, input, "key"));
+      return listKeys(control, parse(keySchemas.list, input, "key"));
     },
 
     async update(input) {
-      const { keyId, orgId, version, ...given } = parse(keyUpdateSchema, input, "key");
+      const { keyId, orgId, version, ...given } = parse(keySchemas.update, input, "key");
       const ask = { action: "key.update", permission: "key.update" } as const;
       return control.writeTo(ask, "key", { id: keyId, orgId, version }, async (key, draft, acting) => {
         requireSinceMade("key.expiresAt", given.expiresAt, key.createdAt);
@@ -160,7 +152,7 @@ export function keysOf(control: Control): Keys {
     },
 
     async disable(input) {
-      const { keyId, ...ref } = parse(keyStatusSchema, input, "key");
+      const { keyId, ...ref } = parse(keySchemas.disable, input, "key");
       const ask = { action: "key.disable", permission: "key.disable" } as const;
       return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft) => {
         refuseRevoked(key);
@@ -169,7 +161,7 @@ export function keysOf(control: Control): Keys {
     },
 
     async enable(input) {
-      const { keyId, ...ref } = parse(keyStatusSchema, input, "key");
+      const { keyId, ...ref } = parse(keySchemas.enable, input, "key");
       const ask = { action: "key.enable", permission: "key.disable" } as const;
       return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft, acting) => {
         refuseRevoked(key);
@@ -179,7 +171,7 @@ export function keysOf(control: Control): Keys {
     },
 
     async revoke(input) {
-      const { keyId, ...ref } = parse(keyStatusSchema, input, "key");
+      const { keyId, ...ref } = parse(keySchemas.revoke, input, "key");
       const ask = { action: "key.revoke", permission: "key.revoke" } as const;
       return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft) => {
         const revoked = draft.replace("key", key, {
@@ -195,7 +187,7 @@ export function keysOf(control: Control): Keys {
     },
 
     async rotate(input) {
-      const { keyId, graceMs = 0, ...ref } = parse(keyRotateSchema, input, "key");
+      const { keyId, graceMs = 0, ...ref } = parse(keySchemas.rotate, input, "key");
       const ask = { action: "key.rotate", permission: "key.rotate" } as const;
       return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft, acting) => {
         refuseRevoked(key);
@@ -217,7 +209,7 @@ export function keysOf(control: Control): Keys {
     },
 
     async effective(input) {
-      const { keyId, orgId } = parse(keyEffectiveSchema, input, "key");
+      const { keyId, orgId } = parse(keySchemas.effective, input, "key");
       return effectiveKey(engine, await control.view("key", { id: keyId, orgId }), control.now());
     },
   };

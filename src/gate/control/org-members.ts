@@ -18,14 +18,16 @@ export type OrgMember = View<"orgMember">;
 
 const member = { orgId: idSchema, userId: idSchema };
 
-export const orgMemberAddSchema = z.strictObject({ ...member, role: roleSchema });
-export const orgMemberListSchema = z.strictObject({
-  orgId: idSchema,
-  role: roleSchema.optional(),
-  ...pageFields,
-});
-export const orgMemberSetRoleSchema = z.strictObject({ ...member, ...versionField, role: roleSchema });
-export const orgMemberRemoveSchema = z.strictObject({ ...member, ...versionField });
+export const orgMemberSchemas = {
+  add: z.strictObject({ ...member, role: roleSchema }),
+  list: z.strictObject({
+    orgId: idSchema,
+    role: roleSchema.optional(),
+    ...pageFields,
+  }),
+  setRole: z.strictObject({ ...member, ...versionField, role: roleSchema }),
+  remove: z.strictObject({ ...member, ...versionField }),
+} as const;
 
 export interface OrgMembers {
   /**
@@ -34,28 +36,28 @@ export interface OrgMembers {
    * @throws ConflictError where they are in the org already
    * @throws LimitError where the role goes beyond what the actor may do
    */
-  add(input: z.input<typeof orgMemberAddSchema>): Promise<OrgMember>;
+  add(input: z.input<typeof orgMemberSchemas.add>): Promise<OrgMember>;
   /** The members of an org by id, those of one role where it is given. */
-  list(input: z.input<typeof orgMemberListSchema>): Promise<Listed<OrgMember>>;
+  list(input: z.input<typeof orgMemberSchemas.list>): Promise<Listed<OrgMember>>;
   /**
    * @throws LastOwnerError where the org would be left without an owner
    * @throws LimitError where the role before or after goes beyond what the actor may do
    */
-  setRole(input: z.input<typeof orgMemberSetRoleSchema>): Promise<OrgMember>;
+  setRole(input: z.input<typeof orgMemberSchemas.setRole>): Promise<OrgMember>;
   /**
    * Takes somebody out of the org: their project memberships end, and their keys and the invitations with their `userId` are
    * revoked.
    *
    * @throws LastOwnerError where the org would be left without an owner
    */
-  remove(input: z.input<typeof orgMemberRemoveSchema>): Promise<void>;
+  remove(input: z.input<typeof orgMemberSchemas.remove>): Promise<void>;
 }
 
 export function orgMembersOf(control: Control): OrgMembers {
   const { policy } = control;
   return {
     async add(input) {
-      const { orgId, userId, role } = parse(orgMemberAddSchema, input, "orgMember");
+      const { orgId, userId, role } = parse(orgMemberSchemas.add, input, "orgMember");
       requireRole(policy, "orgRoles", role, "orgMember.role");
       const id = membershipId(orgId, userId);
       const ask = { action: "orgMember.add", permission: "orgMember.add" } as const;
@@ -68,7 +70,7 @@ export function orgMembersOf(control: Control): OrgMembers {
     },
 
     async list(input) {
-      const { orgId, role, ...page } = parse(orgMemberListSchema, input, "orgMember");
+      const { orgId, role, ...page } = parse(orgMemberSchemas.list, input, "orgMember");
       const where = role === undefined ? { orgId } : { orgId, role };
       return control.read("orgMember.view", { orgId }, () =>
         listViews(control.storage, "orgMember", where, page),
@@ -76,7 +78,7 @@ export function orgMembersOf(control: Control): OrgMembers {
     },
 
     async setRole(input) {
-      const { orgId, userId, role, version } = parse(orgMemberSetRoleSchema, input, "orgMember");
+      const { orgId, userId, role, version } = parse(orgMemberSchemas.setRole, input, "orgMember");
       requireRole(policy, "orgRoles", role, "orgMember.role");
       const subject = { kind: "orgMember", id: membershipId(orgId, userId) } as const;
       const ask = { action: "orgMember.setRole", permission: "orgMember.setRole" } as const;
@@ -102,7 +104,7 @@ export function orgMembersOf(control: Control): OrgMembers {
     },
 
     async remove(input) {
-      const { orgId, userId, version } = parse(orgMemberRemoveSchema, input, "orgMember");
+      const { orgId, userId, version } = parse(orgMemberSchemas.remove, input, "orgMember");
       const subject = { kind: "orgMember", id: membershipId(orgId, userId) } as const;
       const ask = { action: "orgMember.remove", permission: "orgMember.remove" } as const;
       return control.write(ask, { orgId }, subject, async (draft, acting) => {

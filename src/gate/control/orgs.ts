@@ -15,34 +15,32 @@ import { type View, viewOf } from "./views.js";
 
 export type Org = View<"org">;
 
-export const orgCreateSchema = z.strictObject({
-  id: idSchema.optional(),
-  name: nameSchema,
-  timeZone: timeZoneSchema.optional(),
-  limits: limitsSchema.optional(),
-  contentLogging: z.boolean().optional(),
-});
-
-export const orgGetSchema = z.strictObject({ orgId: idSchema });
-
-export const orgListSchema = z.strictObject({ ...pageFields });
-
-export const orgUpdateSchema = z.strictObject({
-  orgId: idSchema,
-  ...versionField,
-  name: nameSchema.optional(),
-  timeZone: timeZoneSchema.optional(),
-  limits: limitsPatch,
-  contentLogging: z.boolean().optional(),
-  status: z.enum(["active", "suspended"]).optional(),
-});
-
-export const orgDeleteSchema = z.strictObject({
-  orgId: idSchema,
-  ...versionField,
-  /** The org's name or id, written out. */
-  confirm: text(1, 200),
-});
+export const orgSchemas = {
+  create: z.strictObject({
+    id: idSchema.optional(),
+    name: nameSchema,
+    timeZone: timeZoneSchema.optional(),
+    limits: limitsSchema.optional(),
+    contentLogging: z.boolean().optional(),
+  }),
+  get: z.strictObject({ orgId: idSchema }),
+  list: z.strictObject({ ...pageFields }),
+  update: z.strictObject({
+    orgId: idSchema,
+    ...versionField,
+    name: nameSchema.optional(),
+    timeZone: timeZoneSchema.optional(),
+    limits: limitsPatch,
+    contentLogging: z.boolean().optional(),
+    status: z.enum(["active", "suspended"]).optional(),
+  }),
+  delete: z.strictObject({
+    orgId: idSchema,
+    ...versionField,
+    /** The org's name or id, written out. */
+    confirm: text(1, 200),
+  }),
+} as const;
 
 /** The orgs. What is in one has a noun of its own. */
 export interface Orgs {
@@ -51,25 +49,25 @@ export interface Orgs {
    *
    * @throws ConflictError where an org has the id, or had it: what was counted and audited under it is not mixed
    */
-  create(input: z.input<typeof orgCreateSchema>): Promise<Org>;
+  create(input: z.input<typeof orgSchemas.create>): Promise<Org>;
   /** @throws PermissionError where the actor may not see it, or there is none: by the standard policy, only owners may */
-  get(input: z.input<typeof orgGetSchema>): Promise<Org>;
+  get(input: z.input<typeof orgSchemas.get>): Promise<Org>;
   /** The orgs that the actor is in and may see: by the standard policy, those that they own. */
-  list(input?: z.input<typeof orgListSchema>): Promise<Listed<Org>>;
+  list(input?: z.input<typeof orgSchemas.list>): Promise<Listed<Org>>;
   /** Changes what is given, `limits` as a whole; `limits: null` takes them away. */
-  update(input: z.input<typeof orgUpdateSchema>): Promise<Org>;
+  update(input: z.input<typeof orgSchemas.update>): Promise<Org>;
   /**
    * Deletes the org with everything in it, its audit trail excepted. Its keys stop at once.
    *
    * @throws ValidationError where `confirm` is neither the org's name nor its id
    */
-  delete(input: z.input<typeof orgDeleteSchema>): Promise<void>;
+  delete(input: z.input<typeof orgSchemas.delete>): Promise<void>;
 }
 
 export function orgsOf(control: Control): Orgs {
   return {
     async create(input) {
-      const { id, ...given } = parse(orgCreateSchema, input, "org");
+      const { id, ...given } = parse(orgSchemas.create, input, "org");
       const { userId } = control;
       if (userId === undefined) throw new PermissionError("org.create", "key_confined");
       const orgId = id ?? newId("org", control.now());
@@ -84,12 +82,12 @@ export function orgsOf(control: Control): Orgs {
     },
 
     async get(input) {
-      const { orgId } = parse(orgGetSchema, input, "org");
+      const { orgId } = parse(orgSchemas.get, input, "org");
       return control.read("org.view", { orgId }, async () => viewOf("org", await orgIn(control, orgId)));
     },
 
     async list(input = {}) {
-      const page = parse(orgListSchema, input, "org");
+      const page = parse(orgSchemas.list, input, "org");
       const { userId } = control;
       await control.requireToken("org.view");
       if (userId === undefined) return { items: [] };
@@ -104,7 +102,7 @@ export function orgsOf(control: Control): Orgs {
     },
 
     async update(input) {
-      const { orgId, version, ...given } = parse(orgUpdateSchema, input, "org");
+      const { orgId, version, ...given } = parse(orgSchemas.update, input, "org");
       const ask = { action: "org.update", permission: "org.update" } as const;
       return control.write(ask, { orgId }, { kind: "org", id: orgId }, async (draft) => {
         const org = await orgIn(control, orgId);
@@ -114,7 +112,7 @@ export function orgsOf(control: Control): Orgs {
     },
 
     async delete(input) {
-      const { orgId, version, confirm } = parse(orgDeleteSchema, input, "org");
+      const { orgId, version, confirm } = parse(orgSchemas.delete, input, "org");
       const ask = { action: "org.delete", permission: "org.delete" } as const;
       return control.write(ask, { orgId }, { kind: "org", id: orgId }, async (draft) => {
         const org = await orgIn(control, orgId);

@@ -29,31 +29,33 @@ export type ProjectMember = View<"projectMember">;
 
 const member = { orgId: idSchema, projectId: idSchema, userId: idSchema };
 
-export const projectMemberAddSchema = z.strictObject({
-  ...member,
-  role: roleSchema,
-  /** Limits over all the member's keys in the project. */
-  limits: limitsSchema.optional(),
-  /** When the membership ends by itself. */
-  expiresAt: momentSchema.optional(),
-});
-export const projectMemberListSchema = z.strictObject({
-  orgId: idSchema,
-  projectId: idSchema,
-  ...pageFields,
-});
-export const projectMemberSetRoleSchema = z.strictObject({ ...member, ...versionField, role: roleSchema });
-export const projectMemberSetLimitsSchema = z.strictObject({
-  ...member,
-  ...versionField,
-  limits: limitsPatch.unwrap(),
-});
-export const projectMemberSetExpirySchema = z.strictObject({
-  ...member,
-  ...versionField,
-  expiresAt: expiryPatch.unwrap(),
-});
-export const projectMemberRemoveSchema = z.strictObject({ ...member, ...versionField });
+export const projectMemberSchemas = {
+  add: z.strictObject({
+    ...member,
+    role: roleSchema,
+    /** Limits over all the member's keys in the project. */
+    limits: limitsSchema.optional(),
+    /** When the membership ends by itself. */
+    expiresAt: momentSchema.optional(),
+  }),
+  list: z.strictObject({
+    orgId: idSchema,
+    projectId: idSchema,
+    ...pageFields,
+  }),
+  setRole: z.strictObject({ ...member, ...versionField, role: roleSchema }),
+  setLimits: z.strictObject({
+    ...member,
+    ...versionField,
+    limits: limitsPatch.unwrap(),
+  }),
+  setExpiry: z.strictObject({
+    ...member,
+    ...versionField,
+    expiresAt: expiryPatch.unwrap(),
+  }),
+  remove: z.strictObject({ ...member, ...versionField }),
+} as const;
 
 export interface ProjectMembers {
   /**
@@ -63,20 +65,20 @@ export interface ProjectMembers {
    * @throws ConflictError where they are in the project already
    * @throws LimitError where role, limits or end, or what comes with the project, go beyond what the actor has
    */
-  add(input: z.input<typeof projectMemberAddSchema>): Promise<ProjectMember>;
-  list(input: z.input<typeof projectMemberListSchema>): Promise<Listed<ProjectMember>>;
+  add(input: z.input<typeof projectMemberSchemas.add>): Promise<ProjectMember>;
+  list(input: z.input<typeof projectMemberSchemas.list>): Promise<Listed<ProjectMember>>;
   /** @throws LimitError where the role before or after, or what comes with it, goes beyond what the actor has */
-  setRole(input: z.input<typeof projectMemberSetRoleSchema>): Promise<ProjectMember>;
+  setRole(input: z.input<typeof projectMemberSchemas.setRole>): Promise<ProjectMember>;
   /** `null` takes the limits away. What is used stays counted. */
-  setLimits(input: z.input<typeof projectMemberSetLimitsSchema>): Promise<ProjectMember>;
+  setLimits(input: z.input<typeof projectMemberSchemas.setLimits>): Promise<ProjectMember>;
   /**
    * `null`: it does not end. A membership that has ended begins again with a later end.
    *
    * @throws LimitError where the end goes beyond what the actor has; of one that begins again, where anything in it does
    */
-  setExpiry(input: z.input<typeof projectMemberSetExpirySchema>): Promise<ProjectMember>;
+  setExpiry(input: z.input<typeof projectMemberSchemas.setExpiry>): Promise<ProjectMember>;
   /** Takes somebody out of the project; their keys in it are revoked, unless they own the org. */
-  remove(input: z.input<typeof projectMemberRemoveSchema>): Promise<void>;
+  remove(input: z.input<typeof projectMemberSchemas.remove>): Promise<void>;
 }
 
 type Member = z.infer<z.ZodObject<typeof member>>;
@@ -112,7 +114,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
 
   return {
     async add(input) {
-      const { orgId, projectId, userId, ...given } = parse(projectMemberAddSchema, input, "projectMember");
+      const { orgId, projectId, userId, ...given } = parse(projectMemberSchemas.add, input, "projectMember");
       requireRole(policy, "projectRoles", given.role, "projectMember.role");
       const id = membershipId(orgId, projectId, userId);
       const subject = { kind: "projectMember", id, projectId } as const;
@@ -134,14 +136,14 @@ export function projectMembersOf(control: Control): ProjectMembers {
     },
 
     async list(input) {
-      const { orgId, projectId, ...page } = parse(projectMemberListSchema, input, "projectMember");
+      const { orgId, projectId, ...page } = parse(projectMemberSchemas.list, input, "projectMember");
       return control.read("projectMember.view", { orgId, projectId }, () =>
         listViews(control.storage, "projectMember", { orgId, projectId }, page),
       );
     },
 
     async setRole(input) {
-      const { version, role, ...of } = parse(projectMemberSetRoleSchema, input, "projectMember");
+      const { version, role, ...of } = parse(projectMemberSchemas.setRole, input, "projectMember");
       requireRole(policy, "projectRoles", role, "projectMember.role");
       return writeTo(of, version, "setRole", async (present, draft, acting) => {
         const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
@@ -158,7 +160,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
     },
 
     async setLimits(input) {
-      const { version, limits, ...of } = parse(projectMemberSetLimitsSchema, input, "projectMember");
+      const { version, limits, ...of } = parse(projectMemberSchemas.setLimits, input, "projectMember");
       return writeTo(of, version, "setLimits", async (present, draft, acting) => {
         const patch = { limits: limits ?? undefined };
         const project = await projectIn(draft, of.projectId);
@@ -168,7 +170,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
     },
 
     async setExpiry(input) {
-      const { version, expiresAt, ...of } = parse(projectMemberSetExpirySchema, input, "projectMember");
+      const { version, expiresAt, ...of } = parse(projectMemberSchemas.setExpiry, input, "projectMember");
       return writeTo(of, version, "setExpiry", async (present, draft, acting) => {
         requireSinceMade("projectMember.expiresAt", expiresAt, present.createdAt);
         const patch = { expiresAt: expiresAt ?? undefined };
@@ -185,7 +187,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
     },
 
     async remove(input) {
-      const { version, ...of } = parse(projectMemberRemoveSchema, input, "projectMember");
+      const { version, ...of } = parse(projectMemberSchemas.remove, input, "projectMember");
       return writeTo(of, version, "remove", async (present, draft) => {
         const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
         if (orgMember?.role !== OWNER) {

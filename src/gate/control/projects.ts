@@ -16,28 +16,30 @@ export type Project = View<"project">;
 
 const ref = { projectId: idSchema, ...orgField };
 
-export const projectCreateSchema = z.strictObject({
-  orgId: idSchema,
-  id: idSchema.optional(),
-  name: nameSchema,
-  limits: limitsSchema.optional(),
-  ...scopeFields,
-});
-export const projectGetSchema = z.strictObject(ref);
-export const projectListSchema = z.strictObject({
-  orgId: idSchema,
-  status: z.enum(["active", "archived"]).optional(),
-  ...pageFields,
-});
-export const projectUpdateSchema = z.strictObject({
-  ...ref,
-  ...versionField,
-  name: nameSchema.optional(),
-  status: z.enum(["active", "archived"]).optional(),
-  limits: limitsPatch,
-  ...scopeFields,
-});
-export const projectDeleteSchema = z.strictObject({ ...ref, ...versionField });
+export const projectSchemas = {
+  create: z.strictObject({
+    orgId: idSchema,
+    id: idSchema.optional(),
+    name: nameSchema,
+    limits: limitsSchema.optional(),
+    ...scopeFields,
+  }),
+  get: z.strictObject(ref),
+  list: z.strictObject({
+    orgId: idSchema,
+    status: z.enum(["active", "archived"]).optional(),
+    ...pageFields,
+  }),
+  update: z.strictObject({
+    ...ref,
+    ...versionField,
+    name: nameSchema.optional(),
+    status: z.enum(["active", "archived"]).optional(),
+    limits: limitsPatch,
+    ...scopeFields,
+  }),
+  delete: z.strictObject({ ...ref, ...versionField }),
+} as const;
 
 /** The projects of an org, each with limits and lists of its own. */
 export interface Projects {
@@ -47,24 +49,24 @@ export interface Projects {
    * @throws ConflictError where a project has the id; ids of projects are unique over all orgs
    * @throws LimitError where a limit is above the org's
    */
-  create(input: z.input<typeof projectCreateSchema>): Promise<Project>;
+  create(input: z.input<typeof projectSchemas.create>): Promise<Project>;
   /** @throws NotFoundError where there is none, or none that the actor may see */
-  get(input: z.input<typeof projectGetSchema>): Promise<Project>;
+  get(input: z.input<typeof projectSchemas.get>): Promise<Project>;
   /** The projects of an org that the actor may see. */
-  list(input: z.input<typeof projectListSchema>): Promise<Listed<Project>>;
+  list(input: z.input<typeof projectSchemas.list>): Promise<Listed<Project>>;
   /** Changes what is given, `limits` as a whole; `limits: null` takes them away, `models: null` allows what the org allows. */
-  update(input: z.input<typeof projectUpdateSchema>): Promise<Project>;
+  update(input: z.input<typeof projectSchemas.update>): Promise<Project>;
   /**
    * Deletes the project with its memberships and keys, which stop at once. Counts are by id: a project that is made again under
    * the same one finds what was used.
    */
-  delete(input: z.input<typeof projectDeleteSchema>): Promise<void>;
+  delete(input: z.input<typeof projectSchemas.delete>): Promise<void>;
 }
 
 export function projectsOf(control: Control): Projects {
   return {
     async create(input) {
-      const { orgId, id, ...given } = parse(projectCreateSchema, input, "project");
+      const { orgId, id, ...given } = parse(projectSchemas.create, input, "project");
       const projectId = id ?? newId("project", control.now());
       const ask = { action: "project.create", permission: "project.create" } as const;
       return control.write(
@@ -90,12 +92,12 @@ export function projectsOf(control: Control): Projects {
     },
 
     async get(input) {
-      const { projectId, orgId } = parse(projectGetSchema, input, "project");
+      const { projectId, orgId } = parse(projectSchemas.get, input, "project");
       return viewOf("project", await control.view("project", { id: projectId, orgId }));
     },
 
     async list(input) {
-      const { orgId, status, ...page } = parse(projectListSchema, input, "project");
+      const { orgId, status, ...page } = parse(projectSchemas.list, input, "project");
       const acting = await control.acting(orgId, "project.view");
       const where = status === undefined ? { orgId } : { orgId, status };
       const maySee = ({ id }: Records["project"]) =>
@@ -104,7 +106,7 @@ export function projectsOf(control: Control): Projects {
     },
 
     async update(input) {
-      const { projectId, orgId, version, ...given } = parse(projectUpdateSchema, input, "project");
+      const { projectId, orgId, version, ...given } = parse(projectSchemas.update, input, "project");
       const ask = { action: "project.update", permission: "project.update" } as const;
       return control.writeTo(
         ask,
@@ -120,7 +122,7 @@ export function projectsOf(control: Control): Projects {
     },
 
     async delete(input) {
-      const { projectId, orgId, version } = parse(projectDeleteSchema, input, "project");
+      const { projectId, orgId, version } = parse(projectSchemas.delete, input, "project");
       const ask = { action: "project.delete", permission: "project.delete" } as const;
       return control.writeTo(ask, "project", { id: projectId, orgId, version }, async (project, draft) => {
         for (const key of await draft.find("key", { projectId })) {
