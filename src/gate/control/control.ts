@@ -24,11 +24,8 @@ const ATTEMPTS_MAX = 50;
 /** How often a conflict that no other write of the org explains has to come before it is told to the caller. */
 const UNKNOWN_CONFLICTS_MAX = 3;
 
-/** What one write is: what it asks for, and what the audit trail says of it. */
-export interface Ask {
-  readonly action: string;
-  readonly permission: StandardPermission;
-}
+/** What one write asks for. The audit trail calls it by its action, where that is not the name of the permission. */
+export type Ask = StandardPermission | { readonly action: string; readonly permission: StandardPermission };
 
 /** What every noun of the control plane is made with: the one way to authorize, to read and to write. */
 export class Control {
@@ -127,8 +124,9 @@ export class Control {
     subject: Subject,
     attempt: (draft: Draft, acting: Acting) => Promise<T>,
   ): Promise<T> {
-    return this.transact(resource.orgId, ask.action, subject, async (draft, acting) => {
-      this.require(acting, ask.permission, resource);
+    const { action, permission } = named(ask);
+    return this.transact(resource.orgId, action, subject, async (draft, acting) => {
+      this.require(acting, permission, resource);
       return attempt(draft, acting);
     });
   }
@@ -146,15 +144,16 @@ export class Control {
     ref: Ref,
     attempt: (record: Records[K], draft: Draft, acting: Acting) => Promise<T>,
   ): Promise<T> {
-    await this.requireToken(ask.action);
+    const { action, permission } = named(ask);
+    await this.requireToken(action);
     const { id } = ref;
     const home = await addressed(this.storage, kind, ref);
     const subject = { kind, id, projectId: resourceOf(kind, home).projectId };
-    return this.transact(home.orgId, ask.action, subject, async (draft, acting) => {
+    return this.transact(home.orgId, action, subject, async (draft, acting) => {
       const record = await draft.get(kind, id);
       if (record === undefined) throw new NotFoundError(kind, id);
       const resource = resourceOf(kind, record);
-      const denied = this.#denial(acting, ask.permission, resource);
+      const denied = this.#denial(acting, permission, resource);
       if (denied) {
         throw this.can(acting, VIEWING[kind], resource)
           ? denied
@@ -256,4 +255,8 @@ export class Control {
 /** The project, or else the org, that something is in. */
 export function placeOf({ orgId, projectId }: Pick<Resource, "orgId" | "projectId">): Subject {
   return projectId === undefined ? { kind: "org", id: orgId } : { kind: "project", id: projectId, projectId };
+}
+
+function named(ask: Ask): Exclude<Ask, string> {
+  return typeof ask === "string" ? { action: ask, permission: ask } : ask;
 }

@@ -145,44 +145,39 @@ export function invitationsOf(control: Control): Invitations {
         requireRole(policy, "projectRoles", role, `invitation.projects[${i}].role`);
       }
       const invitationId = id ?? newId("invitation", control.now());
-      const ask = { action: "invitation.create", permission: "invitation.create" } as const;
-      return control.write(
-        ask,
-        { orgId },
-        { kind: "invitation", id: invitationId },
-        async (draft, acting) => {
-          const { expiresAt = draft.now + WEEK_MS, membershipExpiresAt, userId } = given;
-          requireLater("invitation.expiresAt", expiresAt, draft.now);
-          requireLater("invitation.membershipExpiresAt", membershipExpiresAt, draft.now);
-          const invitee = { userId: userId ?? SOMEBODY, orgId, role: given.role };
-          requireOrgReach(policy, acting, invitee);
-          let createdAt = draft.now;
-          for (const grant of projects) {
-            const project = await checkProjectGrant(draft, acting, given, grant, invitee);
-            createdAt = Math.max(createdAt, project.createdAt); // the clock of another process may be ahead
-          }
-          if (userId !== undefined) await requireNotIn(draft, userId);
-          const token = createToken(prefix);
-          const issued = {
-            hash: hashToken(token),
-            preview: previewOf(token, prefix),
-            status: "pending",
-          } as const;
-          const base = { id: invitationId, orgId, createdAt, invitedBy: acting.principal.userId };
-          const conditions = Object.keys(policy.spec.conditions).filter((name) =>
-            holds(acting.conditions, name),
-          );
-          const made = draft.create("invitation", {
-            ...base,
-            ...given,
-            projects,
-            expiresAt,
-            ...issued,
-            ...(conditions.length > 0 && { conditions }),
-          });
-          return { invitation: seen(made), token };
-        },
-      );
+      const subject = { kind: "invitation", id: invitationId } as const;
+      return control.write("invitation.create", { orgId }, subject, async (draft, acting) => {
+        const { expiresAt = draft.now + WEEK_MS, membershipExpiresAt, userId } = given;
+        requireLater("invitation.expiresAt", expiresAt, draft.now);
+        requireLater("invitation.membershipExpiresAt", membershipExpiresAt, draft.now);
+        const invitee = { userId: userId ?? SOMEBODY, orgId, role: given.role };
+        requireOrgReach(policy, acting, invitee);
+        let createdAt = draft.now;
+        for (const grant of projects) {
+          const project = await checkProjectGrant(draft, acting, given, grant, invitee);
+          createdAt = Math.max(createdAt, project.createdAt); // the clock of another process may be ahead
+        }
+        if (userId !== undefined) await requireNotIn(draft, userId);
+        const token = createToken(prefix);
+        const issued = {
+          hash: hashToken(token),
+          preview: previewOf(token, prefix),
+          status: "pending",
+        } as const;
+        const base = { id: invitationId, orgId, createdAt, invitedBy: acting.principal.userId };
+        const conditions = Object.keys(policy.spec.conditions).filter((name) =>
+          holds(acting.conditions, name),
+        );
+        const made = draft.create("invitation", {
+          ...base,
+          ...given,
+          projects,
+          expiresAt,
+          ...issued,
+          ...(conditions.length > 0 && { conditions }),
+        });
+        return { invitation: seen(made), token };
+      });
     },
 
     async get(input) {
@@ -202,8 +197,8 @@ export function invitationsOf(control: Control): Invitations {
 
     async revoke(input) {
       const { invitationId, ...of } = parse(invitationSchemas.revoke, input, "invitation");
-      const ask = { action: "invitation.revoke", permission: "invitation.revoke" } as const;
-      return control.writeTo(ask, "invitation", { id: invitationId, ...of }, async (invitation, draft) => {
+      const which = { id: invitationId, ...of };
+      return control.writeTo("invitation.revoke", "invitation", which, async (invitation, draft) => {
         if (invitation.status === "accepted") {
           throw new ConflictError(`invitation ${JSON.stringify(invitationId)} was accepted`);
         }

@@ -133,9 +133,8 @@ export function keysOf(control: Control): Keys {
     },
 
     async update(input) {
-      const { keyId, orgId, version, ...given } = parse(keySchemas.update, input, "key");
-      const ask = { action: "key.update", permission: "key.update" } as const;
-      return control.writeTo(ask, "key", { id: keyId, orgId, version }, async (key, draft, acting) => {
+      const { keyId: id, orgId, version, ...given } = parse(keySchemas.update, input, "key");
+      return control.writeTo("key.update", "key", { id, orgId, version }, async (key, draft, acting) => {
         requireSinceMade("key.expiresAt", given.expiresAt, key.createdAt);
         const patch = patchOf(given, ["limits", "expiresAt", "name"]);
         const { contentLogging } = given;
@@ -153,8 +152,7 @@ export function keysOf(control: Control): Keys {
 
     async disable(input) {
       const { keyId, ...ref } = parse(keySchemas.disable, input, "key");
-      const ask = { action: "key.disable", permission: "key.disable" } as const;
-      return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft) => {
+      return control.writeTo("key.disable", "key", { id: keyId, ...ref }, async (key, draft) => {
         refuseRevoked(key);
         return seen(draft.replace("key", key, { status: "disabled" }));
       });
@@ -172,8 +170,7 @@ export function keysOf(control: Control): Keys {
 
     async revoke(input) {
       const { keyId, ...ref } = parse(keySchemas.revoke, input, "key");
-      const ask = { action: "key.revoke", permission: "key.revoke" } as const;
-      return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft) => {
+      return control.writeTo("key.revoke", "key", { id: keyId, ...ref }, async (key, draft) => {
         const revoked = draft.replace("key", key, {
           status: "revoked",
           revokedWithHolder: undefined,
@@ -188,8 +185,7 @@ export function keysOf(control: Control): Keys {
 
     async rotate(input) {
       const { keyId, graceMs = 0, ...ref } = parse(keySchemas.rotate, input, "key");
-      const ask = { action: "key.rotate", permission: "key.rotate" } as const;
-      return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft, acting) => {
+      return control.writeTo("key.rotate", "key", { id: keyId, ...ref }, async (key, draft, acting) => {
         refuseRevoked(key);
         requireHolderWithinReach(acting, await holderIn(draft, key.projectId, key.userId), key.projectId);
         await checkKey(control, draft, acting, key, grantOf(key));

@@ -60,8 +60,7 @@ export function orgMembersOf(control: Control): OrgMembers {
       const { orgId, userId, role } = parse(orgMemberSchemas.add, input, "orgMember");
       requireRole(policy, "orgRoles", role, "orgMember.role");
       const id = membershipId(orgId, userId);
-      const ask = { action: "orgMember.add", permission: "orgMember.add" } as const;
-      return control.write(ask, { orgId }, { kind: "orgMember", id }, async (draft, acting) => {
+      return control.write("orgMember.add", { orgId }, { kind: "orgMember", id }, async (draft, acting) => {
         requireOrgReach(policy, acting, { userId, orgId, role });
         await requireNotIn(draft, userId);
         const made = { id, orgId, createdAt: draft.now, userId, role };
@@ -81,8 +80,7 @@ export function orgMembersOf(control: Control): OrgMembers {
       const { orgId, userId, role, version } = parse(orgMemberSchemas.setRole, input, "orgMember");
       requireRole(policy, "orgRoles", role, "orgMember.role");
       const subject = { kind: "orgMember", id: membershipId(orgId, userId) } as const;
-      const ask = { action: "orgMember.setRole", permission: "orgMember.setRole" } as const;
-      return control.write(ask, { orgId }, subject, async (draft, acting) => {
+      return control.write("orgMember.setRole", { orgId }, subject, async (draft, acting) => {
         const present = await memberIn(draft, userId);
         requireVersion("orgMember", present, version);
         for (const one of [present.role, role]) requireOrgReach(policy, acting, { userId, orgId, role: one });
@@ -106,8 +104,7 @@ export function orgMembersOf(control: Control): OrgMembers {
     async remove(input) {
       const { orgId, userId, version } = parse(orgMemberSchemas.remove, input, "orgMember");
       const subject = { kind: "orgMember", id: membershipId(orgId, userId) } as const;
-      const ask = { action: "orgMember.remove", permission: "orgMember.remove" } as const;
-      return control.write(ask, { orgId }, subject, async (draft, acting) => {
+      return control.write("orgMember.remove", { orgId }, subject, async (draft, acting) => {
         const present = await memberIn(draft, userId);
         requireVersion("orgMember", present, version);
         requireOrgReach(policy, acting, present);

@@ -103,8 +103,7 @@ export function orgsOf(control: Control): Orgs {
 
     async update(input) {
       const { orgId, version, ...given } = parse(orgSchemas.update, input, "org");
-      const ask = { action: "org.update", permission: "org.update" } as const;
-      return control.write(ask, { orgId }, { kind: "org", id: orgId }, async (draft) => {
+      return control.write("org.update", { orgId }, { kind: "org", id: orgId }, async (draft) => {
         const org = await orgIn(control, orgId);
         requireVersion("org", org, version);
         return viewOf("org", draft.replace("org", org, patchOf(given, ["limits"])));
@@ -113,8 +112,7 @@ export function orgsOf(control: Control): Orgs {
 
     async delete(input) {
       const { orgId, version, confirm } = parse(orgSchemas.delete, input, "org");
-      const ask = { action: "org.delete", permission: "org.delete" } as const;
-      return control.write(ask, { orgId }, { kind: "org", id: orgId }, async (draft) => {
+      return control.write("org.delete", { orgId }, { kind: "org", id: orgId }, async (draft) => {
         const org = await orgIn(control, orgId);
         requireVersion("org", org, version);
         if (confirm !== org.name && confirm !== orgId) {

@@ -118,8 +118,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
       requireRole(policy, "projectRoles", given.role, "projectMember.role");
       const id = membershipId(orgId, projectId, userId);
       const subject = { kind: "projectMember", id, projectId } as const;
-      const ask = { action: "projectMember.add", permission: "projectMember.add" } as const;
-      return control.write(ask, { orgId, projectId }, subject, async (draft, acting) => {
+      return control.write("projectMember.add", { orgId, projectId }, subject, async (draft, acting) => {
         requireLater("projectMember.expiresAt", given.expiresAt, draft.now);
         const project = await projectIn(draft, projectId);
         const orgMember = await draft.get("orgMember", membershipId(orgId, userId));

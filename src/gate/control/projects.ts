@@ -68,27 +68,14 @@ export function projectsOf(control: Control): Projects {
     async create(input) {
       const { orgId, id, ...given } = parse(projectSchemas.create, input, "project");
       const projectId = id ?? newId("project", control.now());
-      const ask = { action: "project.create", permission: "project.create" } as const;
-      return control.write(
-        ask,
-        { orgId },
-        { kind: "project", id: projectId, projectId },
-        async (draft, acting) => {
-          await checkProject(draft, acting, given);
-          const { name, models = null, mcpServers = null, limits, contentLogging = true } = given;
-          const base = { id: projectId, orgId, createdAt: draft.now };
-          const made = {
-            ...base,
-            name,
-            status: "active",
-            models,
-            mcpServers,
-            limits,
-            contentLogging,
-          } as const;
-          return viewOf("project", draft.create("project", made));
-        },
-      );
+      const subject = { kind: "project", id: projectId, projectId } as const;
+      return control.write("project.create", { orgId }, subject, async (draft, acting) => {
+        await checkProject(draft, acting, given);
+        const { name, models = null, mcpServers = null, limits, contentLogging = true } = given;
+        const base = { id: projectId, orgId, createdAt: draft.now };
+        const made = { ...base, name, status: "active", models, mcpServers, limits, contentLogging } as const;
+        return viewOf("project", draft.create("project", made));
+      });
     },
 
     async get(input) {
@@ -106,25 +93,20 @@ export function projectsOf(control: Control): Projects {
     },
 
     async update(input) {
-      const { projectId, orgId, version, ...given } = parse(projectSchemas.update, input, "project");
-      const ask = { action: "project.update", permission: "project.update" } as const;
-      return control.writeTo(
-        ask,
-        "project",
-        { id: projectId, orgId, version },
-        async (project, draft, acting) => {
-          const patch = patchOf(given, ["limits"]);
-          const change = { fields: grantedBy(given), present: project };
-          await checkProject(draft, acting, { ...project, ...patch }, change);
-          return viewOf("project", draft.replace("project", project, patch));
-        },
-      );
+      const { projectId: id, orgId, version, ...given } = parse(projectSchemas.update, input, "project");
+      const which = { id, orgId, version };
+      return control.writeTo("project.update", "project", which, async (project, draft, acting) => {
+        const patch = patchOf(given, ["limits"]);
+        const change = { fields: grantedBy(given), present: project };
+        await checkProject(draft, acting, { ...project, ...patch }, change);
+        return viewOf("project", draft.replace("project", project, patch));
+      });
     },
 
     async delete(input) {
-      const { projectId, orgId, version } = parse(projectSchemas.delete, input, "project");
-      const ask = { action: "project.delete", permission: "project.delete" } as const;
-      return control.writeTo(ask, "project", { id: projectId, orgId, version }, async (project, draft) => {
+      const { projectId, ...of } = parse(projectSchemas.delete, input, "project");
+      const which = { id: projectId, ...of };
+      return control.writeTo("project.delete", "project", which, async (project, draft) => {
         for (const key of await draft.find("key", { projectId })) {
           const use = await draft.get("keyUse", key.id);
           if (use) draft.remove("keyUse", use);
