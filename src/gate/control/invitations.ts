@@ -130,7 +130,7 @@ export function invitationsOf(control: Control): Invitations {
     control.require(inviter, "projectMember.add", { orgId: draft.orgId, projectId });
     const project = await projectIn(draft, projectId);
     requireReach(policy, inviter, withRole(orgMember, projectId, role), "projects", projectId);
-    await checkMembership(control, draft, inviter, project, {
+    await checkMembership({ control, draft, acting: inviter }, project, {
       limits,
       expiresAt: invitation.membershipExpiresAt,
     });

@@ -99,7 +99,7 @@ export function keysOf(control: Control): Keys {
         await projectIn(draft, projectId);
         const holder = await holderIn(draft, projectId, holderId);
         requireHolderWithinReach(acting, holder, projectId);
-        await checkKey(control, draft, acting, { projectId, userId: holderId }, given);
+        await checkKey({ control, draft, acting }, { projectId, userId: holderId }, given);
         const { token, ...issued } = issue();
         const { tags = {}, models = null, mcpServers = null, contentLogging = true, ...rest } = given;
         const base = {
@@ -145,7 +145,7 @@ export function keysOf(control: Control): Keys {
         const change = beginsAgain(key.expiresAt, given.expiresAt, draft.now)
           ? undefined
           : { fields: grantedBy(given), present: grantOf(key) };
-        await checkKey(control, draft, acting, key, grant, change);
+        await checkKey({ control, draft, acting }, key, grant, change);
         return seen(draft.replace("key", key, patch));
       });
     },
@@ -163,7 +163,7 @@ export function keysOf(control: Control): Keys {
       const ask = { action: "key.enable", permission: "key.disable" } as const;
       return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft, acting) => {
         refuseRevoked(key);
-        await checkKey(control, draft, acting, key, grantOf(key));
+        await checkKey({ control, draft, acting }, key, grantOf(key));
         return seen(draft.replace("key", key, { status: "active" }));
       });
     },
@@ -188,7 +188,7 @@ export function keysOf(control: Control): Keys {
       return control.writeTo("key.rotate", "key", { id: keyId, ...ref }, async (key, draft, acting) => {
         refuseRevoked(key);
         requireHolderWithinReach(acting, await holderIn(draft, key.projectId, key.userId), key.projectId);
-        await checkKey(control, draft, acting, key, grantOf(key));
+        await checkKey({ control, draft, acting }, key, grantOf(key));
         const { token, ...issued } = issue();
         const previousExpiresAt = draft.now + graceMs;
         const previous = { previousHash: key.hash, previousIssuedTo: key.issuedTo, previousExpiresAt };

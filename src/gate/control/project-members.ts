@@ -125,7 +125,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
         if (orgMember === undefined) throw new NotFoundError("member", userId);
         const target = withRole(orgMember, projectId, given.role);
         requireReach(policy, acting, target, "role", projectId);
-        await checkMembership(control, draft, acting, project, given);
+        await checkMembership({ control, draft, acting }, project, given);
         if (await draft.get("projectMember", id)) {
           throw new ConflictError(`user ${JSON.stringify(userId)} is in the project already`);
         }
@@ -151,7 +151,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
           const after = withRole(orgMember, of.projectId, role);
           if (firstBeyond(policy, { principal: before }, after, of.projectId) !== undefined) {
             requireReach(policy, acting, after, "role", of.projectId);
-            await checkMoreOfRole(control, draft, acting, await projectIn(draft, of.projectId), present);
+            await checkMoreOfRole({ control, draft, acting }, await projectIn(draft, of.projectId), present);
           }
         }
         return viewOf("projectMember", draft.replace("projectMember", present, { role }));
@@ -163,7 +163,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
       return writeTo(of, version, "setLimits", async (present, draft, acting) => {
         const patch = { limits: limits ?? undefined };
         const project = await projectIn(draft, of.projectId);
-        await checkMembership(control, draft, acting, project, patch, { fields: ["limits"], present });
+        await checkMembership({ control, draft, acting }, project, patch, { fields: ["limits"], present });
         return viewOf("projectMember", draft.replace("projectMember", present, patch));
       });
     },
@@ -180,7 +180,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
         const change = beginsAgain(present.expiresAt, expiresAt, draft.now)
           ? undefined
           : { fields: ["expiresAt"] as const, present };
-        await checkMembership(control, draft, acting, project, { ...present, ...patch }, change);
+        await checkMembership({ control, draft, acting }, project, { ...present, ...patch }, change);
         return viewOf("projectMember", draft.replace("projectMember", present, patch));
       });
     },

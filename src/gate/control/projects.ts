@@ -70,7 +70,7 @@ export function projectsOf(control: Control): Projects {
       const projectId = id ?? newId("project", control.now());
       const subject = { kind: "project", id: projectId, projectId } as const;
       return control.write("project.create", { orgId }, subject, async (draft, acting) => {
-        await checkProject(draft, acting, given);
+        await checkProject({ control, draft, acting }, given);
         const { name, models = null, mcpServers = null, limits, contentLogging = true } = given;
         const base = { id: projectId, orgId, createdAt: draft.now };
         const made = { ...base, name, status: "active", models, mcpServers, limits, contentLogging } as const;
@@ -98,7 +98,7 @@ export function projectsOf(control: Control): Projects {
       return control.writeTo("project.update", "project", which, async (project, draft, acting) => {
         const patch = patchOf(given, ["limits"]);
         const change = { fields: grantedBy(given), present: project };
-        await checkProject(draft, acting, { ...project, ...patch }, change);
+        await checkProject({ control, draft, acting }, { ...project, ...patch }, change);
         return viewOf("project", draft.replace("project", project, patch));
       });
     },
