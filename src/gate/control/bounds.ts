@@ -3,16 +3,16 @@ import { mayReach } from "../../policy/assignment.js";
 import type { Principal } from "../../policy/principal.js";
 import type { StandardPermission } from "../../policy/standard.js";
 import { OWNER } from "../chain/storage-directory.js";
-import type { Acting } from "./actor.js";
+import type { Acting, Asking } from "./actor.js";
 import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantChange } from "./ceiling.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 
 /** A write that gives something: who gives, and the draft that it is checked in. */
-interface Giving {
+export interface Giving {
   readonly control: Control;
   readonly draft: Draft;
-  readonly acting: Pick<Acting, "principal" | "issuer" | "chain">;
+  readonly acting: Asking & Pick<Acting, "chain">;
 }
 
 /**

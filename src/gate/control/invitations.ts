@@ -1,11 +1,5 @@
 import * as z from "zod";
-import {
-  ConflictError,
-  LimitError,
-  NotFoundError,
-  PermissionError,
-  ValidationError,
-} from "../../model/errors.js";
+import { ConflictError, NotFoundError, PermissionError } from "../../model/errors.js";
 import { membershipId, projectGrantSchema, type Records, roleSchema } from "../../model/records.js";
 import { idSchema, momentSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
@@ -13,16 +7,14 @@ import { holds } from "../../policy/condition.js";
 import { OWNER } from "../chain/storage-directory.js";
 import { createToken, hashToken, isWellFormed, previewOf } from "../chain/token.js";
 import type { Asking } from "./actor.js";
-import { requireOrgReach, requireReach, requireRole, SOMEBODY } from "./authority.js";
-import { checkMembership } from "./bounds.js";
+import { requireOrgReach, requireRole, SOMEBODY } from "./authority.js";
 import type { Control } from "./control.js";
-import type { Draft } from "./draft.js";
 import { orgField, requireLater, versionField } from "./fields.js";
+import { checkProjectGrant, joinProjects } from "./invited-projects.js";
 import { newId } from "./new-id.js";
 import { type OrgMember, requireNotIn } from "./org-members.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
-import { type ProjectMember, withRole } from "./project-members.js";
-import { projectIn } from "./projects.js";
+import type { ProjectMember } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
 
 /** An invitation without its hash. `expired`: nobody accepted it in time. */
@@ -119,22 +111,13 @@ export function invitationsOf(control: Control): Invitations {
   const prefix = `inv-${engine.settings.keyPrefix}`;
   const seen = (invitation: Records["invitation"]) => invitationAt(invitation, control.now());
 
-  /** Whether an inviter may make somebody a member with a role in a project. */
-  async function checkProjectGrant(
-    draft: Draft,
-    inviter: Asking,
-    invitation: Pick<Records["invitation"], "role" | "membershipExpiresAt">,
-    { projectId, role, limits }: z.infer<typeof projectGrantSchema>,
-    orgMember: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
-  ): Promise<Records["project"]> {
-    control.require(inviter, "projectMember.add", { orgId: draft.orgId, projectId });
-    const project = await projectIn(draft, projectId);
-    requireReach(policy, inviter, withRole(orgMember, projectId, role), "projects", projectId);
-    await checkMembership({ control, draft, acting: inviter }, project, {
-      limits,
-      expiresAt: invitation.membershipExpiresAt,
-    });
-    return project;
+  /** The inviter as they are now, with the conditions that held when they invited: which hold for them now is not known here. */
+  async function inviterOf({ invitedBy, orgId, conditions = [] }: Records["invitation"]): Promise<Asking> {
+    const principal = await engine.directory.principal(invitedBy, orgId);
+    return {
+      principal: principal ?? { userId: invitedBy, orgId, projectRoles: {} },
+      conditions: Object.fromEntries(conditions.map((name) => [name, true])),
+    };
   }
 
   return {
@@ -152,9 +135,10 @@ export function invitationsOf(control: Control): Invitations {
         requireLater("invitation.membershipExpiresAt", membershipExpiresAt, draft.now);
         const invitee = { userId: userId ?? SOMEBODY, orgId, role: given.role };
         requireOrgReach(policy, acting, invitee);
+        const giving = { control, draft, acting };
         let createdAt = draft.now;
         for (const grant of projects) {
-          const project = await checkProjectGrant(draft, acting, given, grant, invitee);
+          const project = await checkProjectGrant(giving, invitee, grant, membershipExpiresAt);
           createdAt = Math.max(createdAt, project.createdAt); // the clock of another process may be ahead
         }
         if (userId !== undefined) await requireNotIn(draft, userId);
@@ -222,61 +206,23 @@ export function invitationsOf(control: Control): Invitations {
         if (!invitation || seen(invitation).status !== "pending") throw notAcceptable();
         if (invitation.userId !== undefined && invitation.userId !== userId) throw notAcceptable();
         await requireNotIn(draft, userId);
-
-        const { invitedBy, role, membershipExpiresAt: expiresAt } = invitation;
-        const principal = await engine.directory.principal(invitedBy, orgId);
-        // With the conditions that held when they invited: which hold for them now is not known here.
-        const inviter = {
-          principal: principal ?? { userId: invitedBy, orgId, projectRoles: {} },
-          conditions: Object.fromEntries((invitation.conditions ?? []).map((name) => [name, true])),
-        };
+        const { role } = invitation;
+        const inviter = await inviterOf(invitation);
         control.require(inviter, "invitation.create", { orgId });
         requireOrgReach(policy, inviter, { userId, orgId, role });
-
-        const made = { orgId, userId, createdAt: draft.now };
-        const orgMember = draft.create("orgMember", { ...made, id: membershipId(orgId, userId), role });
-        const projectMembers: ProjectMember[] = [];
-        const notGranted: { projectId: string; why: string }[] = [];
-        for (const grant of invitation.projects) {
-          const { projectId, role, limits } = grant;
-          try {
-            requireLater("invitation.membershipExpiresAt", expiresAt, draft.now);
-            await requireOlder(draft, projectId, invitation.createdAt);
-            await checkProjectGrant(draft, inviter, invitation, grant, orgMember);
-          } catch (error) {
-            if (!REASONS_NOT_TO_GRANT.some((type) => error instanceof type)) throw error;
-            notGranted.push({ projectId, why: (error as Error).message }); // sound: all of them are errors
-            continue;
-          }
-          const membership = {
-            ...made,
-            id: membershipId(orgId, projectId, userId),
-            projectId,
-            role,
-            limits,
-            expiresAt,
-          };
-          projectMembers.push(viewOf("projectMember", draft.create("projectMember", membership)));
-        }
+        const made = { id: membershipId(orgId, userId), orgId, createdAt: draft.now, userId, role };
+        const orgMember = draft.create("orgMember", made);
+        const joined = await joinProjects({ control, draft, acting: inviter }, orgMember, invitation);
         draft.replace("invitation", invitation, { status: "accepted", acceptedBy: userId });
-        return { orgMember: viewOf("orgMember", orgMember), projectMembers, notGranted };
+        return { orgMember: viewOf("orgMember", orgMember), ...joined };
       });
     },
   };
 }
 
-/** The project is gone, the inviter may not add members to it or not give that much, or the membership would have ended already. */
-const REASONS_NOT_TO_GRANT = [NotFoundError, PermissionError, LimitError, ValidationError];
-
 function invitationAt(invitation: Records["invitation"], now: number): Invitation {
   const view = viewOf("invitation", invitation);
   return view.status === "pending" && now >= view.expiresAt ? { ...view, status: "expired" } : view;
-}
-
-/** A project that was deleted and made again under its id is not the one that was meant. */
-async function requireOlder(draft: Draft, projectId: string, than: number): Promise<void> {
-  const { createdAt } = await projectIn(draft, projectId);
-  if (createdAt > than) throw new NotFoundError("project", projectId);
 }
 
 /** One answer for a wrong token, a used, revoked or expired one, and one that is for somebody else. */
