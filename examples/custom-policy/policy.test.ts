@@ -1,4 +1,4 @@
-/** The tests of the policy beside this file. With any runner; here with Node's: `npx tsx --test policy.test.ts`. */
+/** Tests the policy beside this file. Any runner will do; with Node's: `npx tsx --test policy.test.ts`. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { standardPolicy } from "tollgate";

@@ -1,7 +1,7 @@
-/** A policy of one's own: two more roles, a second factor for money, and a project that is frozen. */
+/** The standard policy with two more roles, a second factor for money, and a frozen project. */
 import { standardPolicy } from "tollgate";
 
-/** The policy as it is when nothing is frozen. */
+/** The policy while nothing is frozen. */
 export const everyday = standardPolicy.extend({
   permissions: { "budget.raise": "project" },
   conditions: { mfa: "a second factor in the last hour" },
@@ -15,7 +15,7 @@ export const everyday = standardPolicy.extend({
   },
 });
 
-/** While an incident is looked into: no new tokens in the project, whoever asks. */
+/** For the time of an incident: no new tokens in the project, whoever asks. */
 export const policy = everyday.extend({
   caps: {
     freeze: {

@@ -6,12 +6,12 @@ import { refusalOf } from "../gateway/key-info.js";
 import { readRequest } from "../gateway/model-request.js";
 import type { OpenCall, OpenCalls } from "../gateway/open-call.js";
 
-/** What {@link tollgate} leaves for the handler after it. */
+/** What {@link tollgate} hands to the handler after it. */
 export type CallLocals = { call: OpenCall };
 
 /**
- * Lets a call pass if the gate admits it, and answers it if not. The call is closed when its answer has ended, however
- * that was; a handler may close it earlier. Needs the body as bytes: `express.raw({ type: () => true })`.
+ * Passes a call on if the gate admits it, and otherwise answers it. The call is closed when its answer ends, in whatever
+ * way; a handler may close it earlier. Needs the body as bytes: `express.raw({ type: () => true })`.
  */
 export function tollgate(
   calls: OpenCalls,
@@ -34,7 +34,7 @@ export function tollgate(
   };
 }
 
-/** Answers a client whose token does not work, before its body is read: that may be large. */
+/** Answers a client whose token does not work before its body is read, which may be large. */
 export function authenticated(gate: Gate, { profile }: Endpoint): RequestHandler {
   return async (req, res, next) => {
     const refused = await refusalOf(gate, tokenFrom(req.headers) ?? "", profile);
@@ -43,7 +43,7 @@ export function authenticated(gate: Gate, { profile }: Endpoint): RequestHandler
   };
 }
 
-/** Tells errors in the manner of the API that was called. Goes after all routes. */
+/** Answers errors in the style of the API that was called. Goes after all routes. */
 export function errors(profileOf: (path: string) => Profile): ErrorRequestHandler {
   return (error, req, res: Response, next) => {
     if (res.headersSent) return next(error);

@@ -8,7 +8,7 @@ import { authenticated, errors, tollgate } from "./plugin.js";
 
 /** A gateway on Fastify. */
 export function createApp({ gate, calls, upstream, models }: Gateway): FastifyInstance {
-  // Of its own, too: an address that cannot be read.
+  // Fastify's own errors too: an address that it cannot read.
   const frameworkErrors = errors(profileOf);
   const app = fastify({ bodyLimit: 16 * 2 ** 20, frameworkErrors });
   app.removeAllContentTypeParsers();

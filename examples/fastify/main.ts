@@ -1,4 +1,4 @@
-/** `npx tsx examples/fastify/main.ts`; `PORT` is 4000 by default. The providers: see `upstreamFrom`. */
+/** `npx tsx examples/fastify/main.ts`; `PORT` is 4000 by default. `upstreamFrom` says how to choose the providers. */
 import { demo, howTo } from "../gateway/demo.js";
 import { shutDown } from "../gateway/shut-down.js";
 import { createApp } from "./app.js";

@@ -8,14 +8,14 @@ import type { OpenCall, OpenCalls } from "../gateway/open-call.js";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** What {@link tollgate} leaves for the handler after it. */
+    /** What {@link tollgate} hands to the handler after it. */
     call?: OpenCall;
   }
 }
 
 /**
- * Lets a call pass if the gate admits it, and answers it if not. The call is closed when its answer has ended, however
- * that was; a handler may close it earlier. Needs the body as bytes: a content type parser with `parseAs: "buffer"`.
+ * Passes a call on if the gate admits it, and otherwise answers it. The call is closed when its answer ends, in whatever
+ * way; a handler may close it earlier. Needs the body as bytes: a content type parser with `parseAs: "buffer"`.
  */
 export function tollgate(calls: OpenCalls, endpoint: Endpoint): preHandlerAsyncHookHandler {
   return async (request, reply) => {
@@ -31,7 +31,7 @@ export function tollgate(calls: OpenCalls, endpoint: Endpoint): preHandlerAsyncH
   };
 }
 
-/** Answers a client whose token does not work, before its body is read: that may be large. */
+/** Answers a client whose token does not work before its body is read, which may be large. */
 export function authenticated(gate: Gate, { profile }: Endpoint): preHandlerAsyncHookHandler {
   return async (request, reply) => {
     const refused = await refusalOf(gate, tokenFrom(request.headers) ?? "", profile);
@@ -39,7 +39,7 @@ export function authenticated(gate: Gate, { profile }: Endpoint): preHandlerAsyn
   };
 }
 
-/** Tells errors in the manner of the API that was called. */
+/** Answers errors in the style of the API that was called. */
 export function errors(profileOf: (path: string) => Profile) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const profile = profileOf(request.routeOptions.url ?? "");

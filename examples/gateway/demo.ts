@@ -31,8 +31,8 @@ export async function demo(env: NodeJS.ProcessEnv): Promise<{ gateway: Gateway; 
 }
 
 /**
- * The providers that the environment names: `OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, and `OPENAI_URL`, `ANTHROPIC_URL` for
- * others than their own. One without either is played by a fake one.
+ * The providers that the environment names by `OPENAI_API_KEY` and `ANTHROPIC_API_KEY`. `OPENAI_URL` and `ANTHROPIC_URL`
+ * replace their own addresses. A fake provider stands in for one that has no key.
  *
  * @throws Error for a URL without a key
  */

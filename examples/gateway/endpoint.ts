@@ -13,19 +13,19 @@ export type Json = Readonly<Record<string, unknown>>;
 /** One API that the gateway speaks, towards its clients and towards the provider. */
 export interface Endpoint {
   readonly path: string;
-  /** Whose manner its errors and header fields have. */
+  /** The style of its errors and header fields. */
   readonly profile: Profile;
   /** Which provider it goes to. */
   readonly provider: "openai" | "anthropic";
   /**
-   * Most output tokens that a request asks for.
+   * The most output tokens that a request asks for.
    *
-   * @throws Failure where it cannot be told
+   * @throws Failure if the request does not say it clearly
    */
   maxOutputTokens(body: Json): unknown;
-  /** What to send for a request, where that is not as it came. */
+  /** What to send for a request, if not the body as it came. */
   bodyOf?(body: Json): Json;
-  /** What a whole answer says it has used. */
+  /** The usage that a whole answer reports. */
   usageOf(answer: unknown): Actual;
   meter(): UsageMeter;
 }
@@ -39,7 +39,7 @@ export const chatCompletions: Endpoint = {
     const tokens = max_completion_tokens ?? max_tokens ?? (answers > 1 ? OUTPUT_TOKENS : undefined);
     return typeof tokens === "number" ? tokens * answers : tokens;
   },
-  // Without the usage there would be only estimates to settle with. The client sees one more chunk, without choices.
+  // Asks for the usage, as there would be only estimates to settle with. The client sees one more chunk, without choices.
   bodyOf: (body) =>
     body.stream ? { ...body, stream_options: { ...Object(body.stream_options), include_usage: true } } : body,
   usageOf: fromOpenAI,
@@ -66,18 +66,18 @@ export const messages: Endpoint = {
 
 export const ENDPOINTS: readonly Endpoint[] = [chatCompletions, responses, messages];
 
-/** The manner in which errors of a path are told. */
+/** The style of the errors of a path. */
 export function profileOf(path: string): Profile {
   return ENDPOINTS.find((endpoint) => endpoint.path === path)?.profile ?? "openai";
 }
 
-/** What the gate estimates of an answer that names no maximum. Of one of several, it cannot know. */
+/** Output tokens per answer if a request for several names no maximum: the gate's estimate is for one answer. */
 const OUTPUT_TOKENS = 1_024;
 
 /**
- * How many answers to one prompt a request asks for: `n` of them have `n` times the output.
+ * How many answers to one prompt a request asks for: `n` answers have `n` times the output.
  *
- * @throws Failure where that is no count: a provider may read `"8"` as 8
+ * @throws Failure if `n` is not a count: a provider may read `"8"` as 8
  */
 function answersOf(n: unknown): number {
   const answers = n ?? 1;

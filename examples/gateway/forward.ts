@@ -6,15 +6,15 @@ import { bytesFor } from "./model-request.js";
 import type { OpenCall } from "./open-call.js";
 import { neverReached, send, type Upstream } from "./upstream.js";
 
-/** Of the provider's answer, what concerns the client. Its rate limits, cookies and account are the gateway's. */
+/** The header fields of the provider's answer that concern the client. Rate limits, cookies and account are the gateway's. */
 const PASSED_ON = ["content-type", "x-request-id", "request-id"];
 
-/** The provider has answered with an error: it bills nothing. */
+/** What an answer with an error has used: the provider bills nothing for it. */
 const NOTHING: Actual = { inputTokens: 0, outputTokens: 0, costUsd: 0 };
 
 /**
- * Sends an admitted call to the provider and its answer to the client, as it comes. The call is closed before the client
- * has all of the answer, so its next call meets the counts as they then are.
+ * Sends an admitted call to the provider, and the answer to the client as it comes. The call is closed before the client has
+ * all of the answer, so the client's next call meets counts that include this one.
  */
 export async function forward(
   upstream: Upstream,
@@ -30,7 +30,7 @@ export async function forward(
     }
     if (call.isLast) res.setHeader("connection", "close");
     res.statusCode = response.status;
-    // An error is no stream, however it is told: nothing of it was used.
+    // An error is not metered, even if it comes as a stream: it has used nothing.
     const streams = response.ok && isEventStream(response);
     await (streams ? passStream(call, model, response, res) : passWhole(call, model, response, res));
   } catch (error) {
@@ -44,17 +44,17 @@ function isEventStream({ headers }: Response): boolean {
   return headers.get("content-type")?.startsWith("text/event-stream") ?? false;
 }
 
-/** The first answer of the permitted models, in their order, that is none of an error which another model might not have. */
+/** The first answer of the permitted models, in their order. An error that another model might not have is passed over. */
 async function answerOf(upstream: Upstream, call: OpenCall, headers: IncomingHttpHeaders) {
   let failure = new Failure(502, "upstream_unreachable", "The provider does not answer.");
   for (const model of call.admission.models) {
     const bytes = bytesFor(call.request, model);
     const before = call.seen;
-    // From here on the provider may bill. While it has said nothing, the estimate is all that is known.
+    // From here on the provider may bill. Until it reports something, the estimate is all that is known.
     call.seen = () => ({ model });
     try {
       const response = await send(upstream, call.request.endpoint, bytes, headers, call.signal);
-      // An earlier one that was lost on its way may be billed all the same.
+      // An earlier try whose answer was lost may be billed all the same.
       if (response.status >= 400) call.seen = before ?? (() => NOTHING);
       const wrong = failureOf(response.status);
       if (wrong === undefined) return { model, response };
@@ -68,7 +68,7 @@ async function answerOf(upstream: Upstream, call: OpenCall, headers: IncomingHtt
   throw failure;
 }
 
-/** What the client is told of an error that is between gateway and provider; its text would name the gateway's account. */
+/** What the client is told of an error between gateway and provider: its own text would name the gateway's account. */
 function failureOf(status: number): Failure | undefined {
   if (status === 429) return new Failure(503, "upstream_busy", "The provider is busy.");
   if (status >= 500 || [401, 402, 403].includes(status)) {
@@ -101,7 +101,7 @@ async function wholeOf(response: Response): Promise<Buffer> {
   }
 }
 
-/** What a whole answer says it has used; nothing where that cannot be read, and then the estimate counts. */
+/** The usage that a whole answer reports; nothing if it cannot be read, and then the estimate counts. */
 function usageOf({ request }: OpenCall, bytes: Buffer): Actual {
   try {
     return request.endpoint.usageOf(JSON.parse(bytes.toString()));
@@ -120,7 +120,7 @@ async function passStream(
   call.seen = () => ({ model, ...meter.actual() });
   for await (const chunk of response.body ?? []) {
     meter.push(chunk);
-    // A client that reads slowly slows the provider down, and nothing piles up here.
+    // A client that reads slowly slows the provider down, so nothing piles up here.
     if (!res.write(chunk)) await once(res, "drain", { signal: call.signal });
   }
   await call.close();

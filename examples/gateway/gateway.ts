@@ -3,13 +3,13 @@ import type { Queue } from "tollgate/queue";
 import { OpenCalls } from "./open-call.js";
 import type { Upstream } from "./upstream.js";
 
-/** What both examples have in common: all but the framework. */
+/** What both examples share: everything but the framework. */
 export interface Gateway {
   readonly gate: Gate;
-  /** Where calls wait for room, rather than be refused at once. */
+  /** Where calls wait for room instead of being refused at once. */
   readonly queue?: Queue | undefined;
   readonly upstream: Upstream;
-  /** The models and virtual models that are offered. */
+  /** The models and virtual models that the gateway offers. */
   readonly models: readonly string[];
   readonly calls: OpenCalls;
 }

@@ -1,7 +1,7 @@
 import type { Authentication, Gate } from "tollgate";
 import { type HttpAnswer, type Profile, toResponse } from "tollgate/http";
 
-/** Of the models that a gateway offers, virtual ones included, those that a key may call: `GET /v1/models`. */
+/** The models, virtual ones included, that a gateway offers and a key may call: `GET /v1/models`. */
 export async function modelList(gate: Gate, token: string, offered: readonly string[]): Promise<HttpAnswer> {
   const refused = await refusalOf(gate, token);
   if (refused !== undefined) return refused;
@@ -18,18 +18,18 @@ async function mayCall(gate: Gate, token: string, model: string): Promise<boolea
   return answer.admitted || (answer.reason !== "model_not_allowed" && answer.reason !== "model_unpriced");
 }
 
-/** What a key is told about itself: its limits and those of its holder in the project. `GET /v1/key` */
+/** What a key may know about itself, its limits and those of its holder in the project: `GET /v1/key`. */
 export async function keyInfo(gate: Gate, token: string): Promise<HttpAnswer> {
   const who = await gate.authenticate(token);
   if (!who.authenticated) return unauthenticated(who, "openai");
   const { orgId, projectId, keyId, expiresAt } = who;
   const readings = await gate.usage({ orgId, keyId });
-  // What the whole project and the whole org have used concerns those who may see it.
+  // What the whole project and the whole org have used is not for every key to see.
   const limits = readings.filter(({ scope }) => scope === "key" || scope === "member");
   return { status: 200, headers: {}, body: { object: "key", keyId, projectId, orgId, expiresAt, limits } };
 }
 
-/** What is answered where a token does not work, before anything else of the request is looked at; undefined where it does. */
+/** The answer for a token that does not work, before anything else of the request is looked at; undefined if it works. */
 export async function refusalOf(
   gate: Gate,
   token: string,

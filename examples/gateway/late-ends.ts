@@ -1,25 +1,25 @@
 import type { Reservation } from "tollgate";
 
-/** How long an end waits that the counters did not take, in milliseconds. */
+/** How long to wait before trying an end again, in milliseconds. */
 const RETRY_MS = 1_000;
 
 /**
- * Ends of calls, tried again until the counters take them. A moment without counters would else leave the estimate of every
- * call that ended then charged, and its slot in flight taken, until the reservation's TTL.
+ * Ends of calls, tried again until the counters take them. Otherwise, every call that ended while the counters were away
+ * would keep its estimate charged, and its slot in flight taken, until the reservation's TTL.
  */
 export class LateEnds {
   readonly #waiting: { readonly reservation: Reservation; readonly end: () => Promise<unknown> }[] = [];
   #retrying: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Ends a call now, or else later. Never rejects. */
+  /** Ends a call now or, if that fails, later. Never rejects. */
   async end(reservation: Reservation, end: () => Promise<unknown>): Promise<void> {
     if (await isTaken(reservation, end)) return;
     this.#waiting.push({ reservation, end });
     this.#retryLater();
   }
 
-  /** Tries again those that wait, one after the other, until one is not taken. */
+  /** Tries the waiting ends again, one after the other, until one is not taken. */
   retry(): Promise<void> {
     this.#retrying ??= this.#retry().finally(() => {
       this.#retrying = undefined;
@@ -37,7 +37,7 @@ export class LateEnds {
     }
   }
 
-  /** In one timer for all that wait: counters that are away are asked once in a while, however many calls have ended. */
+  /** One timer for all: counters that are away are asked once in a while, however many calls have ended. */
   #retryLater(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -46,7 +46,7 @@ export class LateEnds {
   }
 }
 
-/** Whether there is nothing left to do about the end of a call: it was taken, or no further try would change anything. */
+/** Whether the end of a call needs no further try: it was taken, or trying again would change nothing. */
 async function isTaken({ id, expiresAt }: Reservation, end: () => Promise<unknown>): Promise<boolean> {
   try {
     await end();

@@ -5,13 +5,13 @@ import type { Endpoint, Json } from "./endpoint.js";
 /** A client's request for a model. */
 export interface ModelRequest {
   readonly endpoint: Endpoint;
-  /** What goes to the provider, but for the model. */
+  /** What goes to the provider, except the model. */
   readonly body: Json;
-  /** What it is about to use. Fields that the client filled in are checked by `gate.admit`. */
+  /** What the call is about to use. `gate.admit` checks the fields that the client filled in. */
   readonly usage: Usage;
 }
 
-/** @throws Failure where the bytes are no JSON object that names one model, or what it uses would not be seen here */
+/** @throws Failure if the bytes are not a JSON object that names one model, or if its usage would not be seen here */
 export function readRequest(endpoint: Endpoint, bytes: unknown): ModelRequest {
   const asked = objectOf(bytes);
   const { model } = asked;
@@ -22,7 +22,7 @@ export function readRequest(endpoint: Endpoint, bytes: unknown): ModelRequest {
     model,
     inputTokens: estimateInputTokens(asked),
     maxOutputTokens: endpoint.maxOutputTokens(asked) ?? undefined,
-    // Anthropic asks for its fast mode by `speed`.
+    // Anthropic's fast mode is asked for by `speed`.
     serviceTier: asked.speed === "fast" ? "fast" : (asked.service_tier ?? undefined),
   } as Usage; // sound: what the client filled in is unknown here, and admit checks it
   return { endpoint, body: endpoint.bodyOf?.(asked) ?? asked, usage };
@@ -37,8 +37,8 @@ function objectOf(bytes: unknown): Json {
 }
 
 /**
- * Whether a request would have the provider itself call a model that the gate is not asked about: Anthropic's `fallbacks`
- * and advisor, OpenRouter's `models`, tools with a model of their own.
+ * Whether a request would make the provider call a model that the gate is not asked about: Anthropic's `fallbacks` and
+ * advisor, OpenRouter's `models`, tools with a model of their own.
  */
 function namesAnother(model: string, { fallbacks, models, tools }: Json): boolean {
   const others = [fallbacks, models].flatMap((list) => list ?? []);
@@ -48,10 +48,10 @@ function namesAnother(model: string, { fallbacks, models, tools }: Json): boolea
 }
 
 /**
- * The bytes to send for a model: JSON made anew of what was judged. Of a key that stands twice in what the client sent,
- * the provider might take the other one.
+ * The bytes to send for a model: new JSON, made of what the gate has judged. If the client sent a key twice, the provider
+ * might otherwise take the other value.
  *
- * @throws Failure where it is nested too deeply to be written
+ * @throws Failure if the body is nested too deeply to be written
  */
 export function bytesFor({ body }: ModelRequest, model: string): string {
   try {

@@ -6,11 +6,11 @@ import type { Queue } from "tollgate/queue";
 import { LateEnds } from "./late-ends.js";
 import type { ModelRequest } from "./model-request.js";
 
-/** An admitted call until it is settled or released, which happens once, whoever is the first to close it. */
+/** An admitted call until it is settled or released. That happens once, by whoever is the first to close it. */
 export class OpenCall {
   readonly admission: Admitted;
   readonly request: ModelRequest;
-  /** What the provider has been seen to use so far; undefined while nothing was sent to it. */
+  /** The usage seen so far; undefined while nothing was sent to the provider. */
   seen: (() => Actual) | undefined;
   readonly #calls: OpenCalls;
   readonly #abort = new AbortController();
@@ -32,17 +32,17 @@ export class OpenCall {
     return this.#ended;
   }
 
-  /** Whether the gateway shuts down, so that the client had better take another connection for its next call. */
+  /** Whether the gateway is shutting down, so that the client should use another connection for its next call. */
   get isLast(): boolean {
     return this.#calls.areFinishing;
   }
 
-  /** Aborted when the call is closed: it has ended, the client has gone, or the gateway shuts down. */
+  /** Aborts when the call is closed: it has ended, the client has gone, or the gateway is shutting down. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** Ends the upstream call if it still goes on, and settles with what was seen; a call that was never sent is released. */
+  /** Ends the upstream call if it still runs, and settles with what was seen; a call that was never sent is released. */
   close(how: { readonly disconnected?: boolean } = {}): Promise<void> {
     this.#closing ??= this.#close(how);
     return this.#closing;
@@ -82,9 +82,9 @@ export class OpenCalls {
   }
 
   /**
-   * Asks the gate for a call, or its queue, where it may wait until its client has gone. It is under way from when it is admitted.
+   * Asks the gate about a call, or its queue, where the call may wait until its client goes away. Once admitted, it is under way.
    *
-   * @throws the reason of an abort where the client went away while it waited: there is nobody to answer
+   * @throws the reason of an abort if the client went away while the call waited: there is nobody to answer
    */
   admit(
     token: string,
@@ -111,7 +111,7 @@ export class OpenCalls {
     return call;
   }
 
-  /** Part of {@link OpenCall.close}. */
+  /** The part of {@link OpenCall.close} that tells the gate. */
   async settle(call: OpenCall, actual: Actual | undefined): Promise<void> {
     const { reservation } = call.admission;
     await this.#lateEnds.end(reservation, () =>
@@ -120,19 +120,19 @@ export class OpenCalls {
     this.#calls.delete(call);
   }
 
-  /** For a shutdown: waits until every call has ended, at most `graceMs`, then cuts off those that have not, and settles them. */
+  /** For a shutdown: waits at most `graceMs` for every call to end, then cuts off the rest and settles them. */
   async finish(graceMs: number): Promise<void> {
     this.#areFinishing = true;
     let isOver = false;
     const over = sleep(graceMs, undefined, { ref: false }).then(() => {
       isOver = true;
     });
-    // What is being admitted is a call a moment later.
+    // A call that is being admitted now will be under way a moment later.
     while (!isOver && this.#admitting.size + this.#calls.size > 0) {
       const ends = [...this.#calls].map(({ ended }) => ended);
       await Promise.race([over, Promise.allSettled([...this.#admitting, ...ends])]);
     }
-    // Who waits for room yet waits in vain.
+    // Calls that still wait for room wait in vain.
     if (isOver) await this.#queue?.close();
     await Promise.allSettled(this.#admitting);
     await Promise.all([...this.#calls].map((call) => call.close()));
@@ -140,14 +140,14 @@ export class OpenCalls {
   }
 }
 
-/** Who waits for each connection to be gone. One listener for all: a client may send many calls behind each other. */
+/** The listeners for the end of each connection. They share one `close` listener: a client may send many calls in a row. */
 const waiting = new WeakMap<Socket, Set<() => void>>();
 
-/** Tells once an answer has ended or its client has gone. The returned function ends that. */
+/** Calls the listener once an answer has ended or its client has gone. The returned function stops that. */
 function whenGone(res: ServerResponse, listener: () => void): () => void {
   const { socket } = res.req;
   res.once("close", listener);
-  // An answer that stands behind another one on its connection is not told when that is gone.
+  // An answer that is queued behind another one on its connection gets no `close` when that connection ends.
   const listeners = waitingFor(socket);
   if (socket.destroyed) listener();
   else listeners.add(listener);

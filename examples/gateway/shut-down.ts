@@ -13,10 +13,10 @@ export async function shutDown(
 ): Promise<void> {
   const closed = once(server, "close");
   server.close();
-  // Whoever calls on a connection that was kept is served, and takes another one next time.
+  // A call on a connection that was kept open is still served; the client uses another connection next time.
   server.prependListener("request", (_request, answer) => answer.setHeader("connection", "close"));
   await calls.finish(graceMs);
-  // What is settled is at its last bytes; a client that does not take them holds nobody up.
+  // Settled calls are at their last bytes; a client that does not take them holds nobody up.
   const patience = setTimeout(() => server.closeAllConnections(), 1_000);
   server.closeIdleConnections();
   await closed;

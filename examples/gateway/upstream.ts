@@ -2,9 +2,9 @@ import type { IncomingHttpHeaders } from "node:http";
 import { upstreamHeaders } from "tollgate/http";
 import type { Endpoint } from "./endpoint.js";
 
-/** Where one provider is, and the gateway's key to it. */
+/** The address of a provider, and the gateway's key to it. */
 export interface Provider {
-  /** Without a path: `https://api.openai.com`. */
+  /** Without a path, such as `https://api.openai.com`. */
   readonly url: string;
   readonly apiKey: string;
 }
@@ -12,7 +12,7 @@ export interface Provider {
 /** Where calls go. */
 export type Upstream = Readonly<Record<Endpoint["provider"], Provider>>;
 
-/** Sends a request to its provider, as the gateway: of the client there is only what it asks for. */
+/** Sends a request to its provider in the gateway's name: it carries nothing of the client but the request. */
 export function send(
   upstream: Upstream,
   { path, provider }: Endpoint,
@@ -25,20 +25,20 @@ export function send(
     method: "POST",
     headers: {
       ...upstreamHeaders(headers),
-      // Of our own making, whatever the client called what it sent.
+      // The body is our own JSON, whatever content type the client gave.
       "content-type": "application/json",
-      // Not compressed: its bytes go on as they come, and the meter reads along.
+      // Not compressed, so that the meter can read the bytes as they pass.
       "accept-encoding": "identity",
       ...(provider === "anthropic" ? { "x-api-key": apiKey } : { authorization: `Bearer ${apiKey}` }),
     },
     body,
     signal,
-    // Followed, one would take the gateway's key to another host.
+    // A redirect would take the gateway's key to another host.
     redirect: "error",
   });
 }
 
-/** Whether a call that failed like this did not reach the provider, so that nothing can have been billed. */
+/** Whether a failed call never reached the provider, so that nothing can have been billed. */
 export function neverReached(error: unknown): boolean {
   const { code } = Object(Object(error).cause);
   return (

@@ -10,11 +10,11 @@ interface KeyRow {
 /** The token that the demo calls with. */
 export const token = createToken("sk-tg-");
 
-/** One's own table of keys, by the hash of their token: here a plain Map, in practice a query. */
+/** Your own table of keys, by the hash of their token: a Map here, a query in practice. */
 const keys = new Map<string, KeyRow>();
 keys.set(hashToken(token), { id: "key-7", userId: "ada", team: "search", dollarsPerDay: 5 });
 
-/** What decides about the calls of a key, from whatever one's tables hold. */
+/** What decides about the calls of a key, made from your own tables. */
 function chainOf({ id, userId, team, dollarsPerDay }: KeyRow): KeyChain {
   return {
     org: { id: "acme", timeZone: "Europe/Berlin", limits: { rpm: 1000 } },

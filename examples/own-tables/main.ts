@@ -11,7 +11,7 @@ console.log(
   `admitted: ${admission.userId} of ${admission.projectId} may call ${admission.models.join(", ")}`,
 );
 
-// Here the gateway calls the model. This is what came back:
+// Here the gateway calls the model. This is what it used:
 const settlement = await gate.settle(admission.reservation, { inputTokens: 1200, outputTokens: 310 });
 if (settlement.settled) console.log(`settled: ${settlement.charged.tokens} tokens`);
 for (const { scope, meter, usd, used, max } of await gate.usage({ orgId: "acme", keyId: "key-7" })) {

@@ -1,6 +1,6 @@
 /**
- * The Express gateway with records, counts and the ledger in servers: `npx tsx examples/production/main.ts`. The stores are those of
- * `storesFrom`, the providers those of `upstreamFrom`; `PORT` is 4000 by default.
+ * The Express gateway with records, counts and the ledger in servers: `npx tsx examples/production/main.ts`. `storesFrom` says how to
+ * choose the stores, `upstreamFrom` the providers. `PORT` is 4000 by default.
  */
 import { ConflictError, createGate, priceCatalog } from "tollgate";
 import { createApp } from "../express/app.js";

@@ -24,7 +24,7 @@ export class UsageError extends Error {}
 /**
  * Reads the command line.
  *
- * @throws UsageError for an option that is not known, lacks its value or has a wrong one
+ * @throws UsageError for an option that is unknown, lacks its value or has a wrong one
  */
 export function argumentsFrom(args: readonly string[]): Arguments {
   const { trace, seed = "1", json, help } = valuesOf(args);

@@ -21,7 +21,7 @@ class TraceError extends Error {}
 
 process.exitCode = await main(process.argv.slice(2));
 
-/** Runs the demo; returns the exit code: 1 where the trace is bad or a limit did not hold, 2 where the options are. */
+/** Runs the demo and returns the exit code: 1 for a bad trace or a limit that did not hold, 2 for bad options. */
 async function main(args: readonly string[]): Promise<number> {
   try {
     const given = argumentsFrom(args);

@@ -3,13 +3,13 @@ import type { ReplayStep } from "tollgate/testing";
 
 const MINUTE_MS = 60_000;
 
-/** Shortest and longest time after which a refused call would pass, in milliseconds; absent where waiting never helps. */
+/** Shortest and longest time after which a refused call would pass, in milliseconds; absent if waiting never helps. */
 export interface Waits {
   readonly shortestMs: number;
   readonly longestMs: number;
 }
 
-/** What the report tells besides the replay's own sums: calls by minute, and how long refused calls would wait. */
+/** What the report shows besides the replay's own sums: calls by minute, and how long refused calls would wait. */
 export class Observed {
   readonly callsByMinute: number[] = [];
   readonly refusedByMinute: number[] = [];
@@ -42,7 +42,7 @@ export class Observed {
   }
 }
 
-/** Adds to a count, after zeros for the minutes in which nothing came. */
+/** Adds to the count of a minute. The minutes before it in which nothing came get zeros. */
 function increase(counts: number[], minute: number, by: number): void {
   while (counts.length <= minute) counts.push(0);
   counts[minute] = (counts[minute] ?? 0) + by;

@@ -8,16 +8,16 @@ import type { Alert } from "./report.js";
 export interface OpenOrg {
   readonly gate: Gate;
   readonly clients: readonly Client[];
-  /** Who holds a key, by its name. */
+  /** The holder of each key, by the key's name. */
   readonly holders: ReadonlyMap<string, string>;
   /** Filled while calls pass. */
   readonly alerts: readonly Alert[];
 }
 
-/** Output tokens reserved for a call that does not say: the median of the hour, so about half of the settles go above it. */
+/** Output tokens reserved for a call without a maximum: the hour's median, so about half of the settles go above it. */
 const ESTIMATE = 128;
 
-/** Sets the org up as its people would: the owner makes projects and lets people in, each of whom makes their own keys. */
+/** Sets the org up as its people would: the owner creates projects and adds people, who create their own keys. */
 export async function openOrg(clock: Clock): Promise<OpenOrg> {
   const gate = createGate({ clock, prices, estimate: fixed(ESTIMATE) });
   const alerts: Alert[] = [];

@@ -16,14 +16,14 @@ export interface ProjectSpec {
 
 export interface KeySpec extends Pick<Client, "name" | "projectId" | "share" | "model" | "maxOutputTokens"> {
   readonly holder: string;
-  /** Patterns of the models it may call; all, where there are none. */
+  /** Patterns of the models it may call; if left out, all models. */
   readonly models?: string[];
-  /** Milliseconds into the trace after which it ends. */
+  /** When it ends, in milliseconds from the start of the trace. */
   readonly expiresAfterMs?: number;
   readonly limits?: Limits;
 }
 
-/** The org itself. The burst of calls to one provider is only watched: `shadow` counts and never refuses. */
+/** The org itself. Its limit on bursts to one provider only watches: `shadow` counts and never refuses. */
 export const ORG = {
   id: "acme",
   owner: "ada",
@@ -53,7 +53,7 @@ export const PROJECTS: readonly ProjectSpec[] = [
   },
 ];
 
-/** Who calls what, how much of the traffic that is, and what holds them. */
+/** Who calls what, their share of the traffic, and what limits them. */
 export const KEYS: readonly KeySpec[] = [
   {
     name: "web-prod",
@@ -77,7 +77,7 @@ export const KEYS: readonly KeySpec[] = [
     },
   },
   {
-    // Says nothing of its output: the gate's estimate decides what is reserved, and settles go above it.
+    // Gives no maximum of output: the gate's estimate decides what is reserved, and settles go above it.
     name: "nightly-batch",
     projectId: "assistant",
     holder: "ben",
@@ -95,7 +95,7 @@ export const KEYS: readonly KeySpec[] = [
     limits: { rpm: 60 },
   },
   {
-    // Asks for far more output than it uses, under a small limit: it refuses itself.
+    // Asks for far more output than it uses, under a small limit: it brings its refusals on itself.
     name: "evals",
     projectId: "research",
     holder: "eva",

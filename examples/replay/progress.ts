@@ -12,7 +12,7 @@ export class Progress {
     this.#total = total;
   }
 
-  /** One more is done. */
+  /** Counts one more call. */
   step(): void {
     this.#done++;
     const cells = Math.floor((WIDTH * this.#done) / this.#total);
@@ -22,7 +22,7 @@ export class Progress {
     this.#stream.write(`\r  ${"█".repeat(cells)}${"·".repeat(WIDTH - cells)} ${percent} %`);
   }
 
-  /** Takes the bar away. */
+  /** Removes the bar. */
   end(): void {
     if (this.#stream.isTTY && this.#drawn >= 0) this.#stream.write(`\r${" ".repeat(WIDTH + 8)}\r`);
   }

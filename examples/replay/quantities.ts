@@ -11,7 +11,7 @@ export function count(value: number): string {
   return WHOLE.format(value);
 }
 
-/** The same, and nothing to look at where there is nothing. */
+/** The same, but `-` for zero. */
 export function countOrDash(value: number): string {
   return value === 0 ? "-" : count(value);
 }
@@ -26,7 +26,7 @@ export function dollars(usd: number): string {
   return DOLLARS.format(usd);
 }
 
-/** `3.9 %`; `-` of nothing. */
+/** `3.9 %`; `-` if the whole is zero. */
 export function percent(part: number, whole = 1, digits = 1): string {
   return whole === 0 ? "-" : `${((100 * part) / whole).toFixed(digits)} %`;
 }

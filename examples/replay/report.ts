@@ -14,7 +14,7 @@ import {
 } from "./quantities.js";
 import { bar, type Cell, type Column, type Paint, sparkline, table } from "./table.js";
 
-/** A budget that has reached a threshold. */
+/** A budget that reached a threshold. */
 export interface Alert {
   readonly at: number;
   readonly whose: string;
@@ -23,17 +23,17 @@ export interface Alert {
 }
 
 export interface ReportInput {
-  /** Where the trace is from, in words. */
+  /** Where the trace comes from, in words. */
   readonly source: string;
   readonly result: ReplayResult;
   readonly audit: AuditReport;
   readonly observed: Observed;
   readonly alerts: readonly Alert[];
-  /** Who holds a key, by the name of its caller. */
+  /** The holder of each key, by the name of its caller. */
   readonly holders: ReadonlyMap<string, string>;
 }
 
-/** The whole report for a person, in lines of at most 100 columns. */
+/** The whole report as text, in lines of at most 100 columns. */
 export function report(input: ReportInput, paint: Paint): string {
   const sections = [title, permissions, traffic, keys, limits, spend, verdict];
   return `${sections.map((section) => section(input, paint).join("\n")).join("\n\n")}\n`;
@@ -93,7 +93,7 @@ function traffic({ result, observed }: ReportInput, paint: Paint): string[] {
   ];
 }
 
-/** A slot's own end is its reservation's; in truth it is free as soon as one of the calls ends. */
+/** A slot ends with its reservation at the latest, but is free as soon as one of the calls ends. */
 function waitText(reason: RefusalReason, { shortestMs, longestMs }: Waits): string {
   const longest = duration(longestMs);
   if (reason === "in_flight_limited") return `the end of a call, at most ${longest}`;
@@ -101,7 +101,7 @@ function waitText(reason: RefusalReason, { shortestMs, longestMs }: Waits): stri
   return shortest === longest ? longest : `${shortest} to ${longest}`;
 }
 
-/** A longer trace than this is shown in groups of minutes. */
+/** A longer trace is shown in groups of minutes. */
 const MINUTES_MAX = 60;
 
 function everyMinute(label: string, counts: readonly number[]): string[] {

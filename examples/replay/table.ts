@@ -2,11 +2,11 @@ import { styleText } from "node:util";
 
 export type Style = "bold" | "dim" | "green" | "yellow" | "red" | "cyan";
 
-/** Colours a text, or leaves it as it is where the output takes no colour. */
+/** Colours a text, or leaves it as it is if the output takes no colour. */
 export type Paint = (style: Style, text: string) => string;
 
 export function painter(hasColour: boolean): Paint {
-  // Whether there is colour was decided by the caller, and is not asked of the terminal again.
+  // The caller has decided about colour, so the terminal is not asked again.
   return (style, text) =>
     hasColour && text !== "" ? styleText(style, text, { validateStream: false }) : text;
 }
@@ -53,7 +53,7 @@ function textOf(cell: Cell): string {
 /** A bar of a share from 0 to 1: full up to the mean, light up to the peak. */
 export function bar(mean: number, peak: number, width: number): string {
   const cells = (share: number) => Math.round(Math.min(1, Math.max(0, share)) * width);
-  // Something is never drawn as nothing.
+  // A share above zero is never drawn as nothing.
   const light = Math.max(cells(peak), peak > 0 ? 1 : 0);
   const full = Math.min(cells(mean), light);
   return "█".repeat(full) + "░".repeat(light - full) + "·".repeat(width - light);
@@ -61,7 +61,7 @@ export function bar(mean: number, peak: number, width: number): string {
 
 const STEPS = "▁▂▃▄▅▆▇█";
 
-/** One column for each value, as high as its part of the highest; nothing for zero. */
+/** One column for each value, its height in proportion to the highest; nothing for zero. */
 export function sparkline(values: readonly number[]): string {
   const highest = Math.max(...values);
   const step = (value: number) => Math.min(STEPS.length - 1, Math.floor((value / highest) * STEPS.length));

@@ -1,7 +1,7 @@
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { characterCounter, estimateInputTokens, openAIMeter, type TokenCounter } from "tollgate";
 
-/** A real tokenizer behind Tollgate's interface. Text that names a special token is text like any other. */
+/** A real tokenizer behind Tollgate's interface. It treats the name of a special token as plain text. */
 const o200k: TokenCounter = { count: (text) => countTokens(text, { disallowedSpecial: new Set() }) };
 
 const body = {

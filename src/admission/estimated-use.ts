@@ -23,6 +23,8 @@ export interface EstimatedUse extends Use {
   readonly models: readonly string[];
   /** What of the call is priced apart, as far as it is known. */
   readonly parts: CallParts | undefined;
+  /** Whether budgets in shadow mode would have refused the call, as the price of none of its models is known. */
+  readonly lacksPrice: boolean;
 }
 
 /**
@@ -59,6 +61,7 @@ function ordinaryUse(plan: Plan, usage: Usage, { prices }: Pricing): EstimatedUs
     byok,
     models: [model],
     parts: undefined,
+    lacksPrice: false,
   };
 }
 
@@ -71,6 +74,7 @@ function anyUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | unde
 
   const rule = byok ? plan.shape.byokCost : plan.shape.cost;
   let prices = NO_PRICES;
+  let lacksPrice = false;
   if (usage.costUsd === undefined && models.length > 0) {
     prices = models.map((target) => pricing.prices.price(target));
     // Without a budget it is priced all the same, for the ledger and whoever watches the pace of spending.
@@ -82,6 +86,8 @@ function anyUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | unde
       const isPriced = prices.some((price) => price !== undefined);
       if (isPriced && usage.inputTokens === undefined) throw missingInput();
     }
+    lacksPrice =
+      rule === "shadow" && pricing.unpriced === "deny" && prices.every((price) => price === undefined);
   }
   // As a settle counts them: the parts may not be counted in the whole.
   const inputTokens = Math.max(usage.inputTokens ?? 0, inputPartsOf(usage));
@@ -93,7 +99,17 @@ function anyUse(plan: Plan, usage: Usage, pricing: Pricing): EstimatedUse | unde
     usage.costUsd === undefined
       ? dearestCost(prices, inputTokens, outputTokens, parts, rule === "none" ? "deny" : pricing.unpriced)
       : nanoUsd(usage.costUsd);
-  return { requests: 1, inputTokens, outputTokens, costNanoUsd: cost, slots: 1, byok, models, parts };
+  return {
+    requests: 1,
+    inputTokens,
+    outputTokens,
+    costNanoUsd: cost,
+    slots: 1,
+    byok,
+    models,
+    parts,
+    lacksPrice,
+  };
 }
 
 const NO_PRICES: readonly (ModelPrice | undefined)[] = Object.freeze([]);

@@ -7,7 +7,7 @@ import { ValidationError } from "../model/errors.js";
 import { msSchema } from "../model/milliseconds.js";
 import { nanoUsd, usdSchema } from "../model/money.js";
 import { MOMENT_MAX } from "../model/text.js";
-import { aFunction, having, parse } from "../model/validation.js";
+import { aFunction, having, parse, wholeNumber } from "../model/validation.js";
 import { type StandardPolicy, standardPolicy } from "../policy/standard.js";
 import { type PriceCatalog, priceCatalog } from "../pricing/catalog.js";
 import { memoryStorage } from "../storage/memory.js";
@@ -147,7 +147,7 @@ const optionsSchema = z.strictObject({
     .regex(/^[0-9A-Za-z_-]{1,32}$/, { error: "1 to 32 letters, digits, - and _" })
     .optional(),
   cache: z
-    .strictObject({ maxKeys: z.int().min(1).max(10_000_000).optional(), maxAgeMs: msSchema.optional() })
+    .strictObject({ maxKeys: wholeNumber(1, 10_000_000).optional(), maxAgeMs: msSchema.optional() })
     .optional(),
   onCountersDown: z.enum(["deny", "allow", "local"]).optional(),
   localShare: z.number({ error: SHARE }).gt(0, { error: SHARE }).max(1, { error: SHARE }).optional(),

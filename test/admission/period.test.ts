@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { type Period, PeriodClock, periodAt } from "../../src/admission/period.js";
@@ -147,8 +148,10 @@ describe("law: a period contains its moment and is followed by the next without 
       for (let at = from; at < from + 3 * DAY; at += MINUTE) {
         shown = Math.max(shown, wallDay(timeZone, at));
         const current = clock.at(at);
-        if (current.index !== indexOfDay(reset, shown)) wrong.push(`${reset} ${new Date(at).toISOString()}`);
-        if (at % (20 * MINUTE) === 0) expect(periodAt(reset, timeZone, at)).toEqual(current);
+        const isFresh = at % (20 * MINUTE) !== 0 || isDeepStrictEqual(periodAt(reset, timeZone, at), current);
+        if (!isFresh || current.index !== indexOfDay(reset, shown)) {
+          wrong.push(`${reset} ${new Date(at).toISOString()}`);
+        }
         if (current === period) continue;
         expect(current.startsAt).toBe(period.endsAt);
         // The clocks of these nights are changed on a whole minute, so that is where a period begins.

@@ -5,8 +5,8 @@ import { counterAdapters } from "../scenarios/adapters.js";
 
 const everyCounters = await counterAdapters();
 
-/** Postgres has tests of its own: some cases charge one count twice, which it refuses. */
-const suited = everyCounters.filter(([name]) => name !== "Postgres");
+/** Those of the servers have files of their own. */
+const suited = everyCounters.filter(([name]) => name !== "Postgres" && name !== "Redis");
 
 describe.each(suited)("counters on the caller's clock: %s", (_, make) => {
   for (const { name, run } of countersConformance(make)) it(name, run);

@@ -13,7 +13,7 @@ function chunk({ model }: Prompt, choices: readonly object[], more: object = {})
   return event({ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model, choices, ...more });
 }
 
-/** OpenAI's chat completions. Its usage counts what was cached as part of the prompt. */
+/** OpenAI's chat completions. Its usage counts cached tokens as part of the prompt. */
 export const chat: Api = {
   path: "/v1/chat/completions",
   maxField: "max_completion_tokens",

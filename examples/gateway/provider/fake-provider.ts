@@ -9,16 +9,16 @@ const APIS: readonly Api[] = [chat, responses, messages];
 
 /** How the fake provider answers. May be changed at any time. */
 export interface Behaviour {
-  /** Models that fail, with the status they fail with. */
+  /** Models that fail, and the status they fail with. */
   readonly failing: Map<string, number>;
-  /** What to report, instead of a token per word. */
+  /** The usage to report instead of a token per word. */
   usage?: FakeUsage;
-  /** Waited for before each word of a stream, counted from zero. */
+  /** Awaited before each word of a stream, counted from zero. */
   beforeWord?: (word: number) => Promise<void> | void;
 }
 
 export interface FakeProvider {
-  /** Where it listens, such as `http://127.0.0.1:4010`. */
+  /** Its address, such as `http://127.0.0.1:4010`. */
   readonly url: string;
   readonly behaviour: Behaviour;
   /** What arrived, in order. */
@@ -35,7 +35,7 @@ export interface FakeProvider {
 /**
  * A provider that speaks the APIs of OpenAI and Anthropic and answers each call with a part of the same sentence.
  *
- * @param apiKey the key that calls must bring
+ * @param apiKey the key that calls must carry
  */
 export async function startFakeProvider(apiKey: string, port = 0): Promise<FakeProvider> {
   const behaviour: Behaviour = { failing: new Map() };

@@ -1,4 +1,4 @@
-/** What the fake provider is asked, whichever of the three APIs it came through. */
+/** A request to the fake provider, through whichever of the three APIs. */
 export interface Prompt {
   readonly model: string;
   readonly stream: boolean;
@@ -7,7 +7,7 @@ export interface Prompt {
   readonly maxOutputTokens: number;
 }
 
-/** What the fake provider says it has used. Cached input is a part of all input. */
+/** The usage that the fake provider reports. Cached input is part of the input. */
 export interface FakeUsage {
   readonly inputTokens: number;
   readonly cachedInputTokens: number;
@@ -16,7 +16,7 @@ export interface FakeUsage {
 
 const SENTENCE = "The toll is paid at the gate and not a coin more than the way is long".split(" ");
 
-/** The words of an answer, each a token: as many as were asked for, at most those of one sentence. */
+/** The words of an answer, each a token: as many as were asked for, up to one sentence. */
 export function wordsFor({ maxOutputTokens }: Prompt): string[] {
   return SENTENCE.slice(0, maxOutputTokens).map((word, i) => (i === 0 ? word : ` ${word}`));
 }
@@ -27,12 +27,12 @@ export function event(data: object | string, name?: string): string {
   return `${name === undefined ? "" : `event: ${name}\n`}data: ${text}\n\n`;
 }
 
-/** One API of the provider, as far as an answer of plain text needs it. */
+/** One API of the provider, as far as plain text answers need it. */
 export interface Api {
   readonly path: string;
-  /** Name of the field with the most output tokens. */
+  /** The name of the field with the maximum of output tokens. */
   readonly maxField: string;
-  /** The whole answer in one. */
+  /** A whole answer. */
   answer(prompt: Prompt, words: readonly string[], usage: FakeUsage): object;
   /** The events before the first word, with a word, and after the last. */
   before(prompt: Prompt, usage: FakeUsage): string;

@@ -33,6 +33,9 @@ const LOOKS_MAX = 8;
 /** A plan is only relied on this many milliseconds before it may be gone: so long a call that leaves it out may be on its way. */
 const ON_THE_WAY_MS = 1_800_000;
 
+/** The field of a scope with the clock of the counts that have fields of their own; see `lua/rows.ts`. */
+const SINGLES = "@";
+
 /** The place of the plan in the arguments of a reserve. */
 const PLAN = 3;
 
@@ -187,8 +190,15 @@ class RedisCounters implements Counters {
   ): Promise<ReserveOutcome | undefined> {
     const { orgId, now, idempotency } = request;
     const id = look || request.id;
-    const key = this.#names.reservation(orgId, id);
-    const [status, told] = await this.#run(LOOK_SCRIPT, [key], [String(clock)]);
+    const rows = layout.scopes.flatMap((scope, i) =>
+      [...scope.rows.map(({ field }) => field), SINGLES].map((field) => ({
+        key: layout.keys[i] ?? "",
+        field,
+      })),
+    );
+    const keys = [this.#names.reservation(orgId, id), ...rows.map(({ key }) => key)];
+    const args = [String(clock), ...rows.map(({ field }) => field)];
+    const [status, told] = await this.#run(LOOK_SCRIPT, keys, args);
     if (Number(status) !== STATUS.reserved) {
       return id === request.id ? { outcome: notOpenFrom(Number(status)) } : undefined;
     }

@@ -18,7 +18,7 @@ import type { Engine } from "../engine.js";
 import { degrade, recover, refusedLocally } from "../outage/degrading.js";
 import { type Admission, AdmittedCall, type Counted, UNCOUNTED } from "./admission.js";
 import { CallIdempotency } from "./idempotency.js";
-import { limitRefusal, NO_REFUSALS, refused, shadowRefusals } from "./refusing.js";
+import { limitRefusal, NO_REFUSALS, refused, shadowRefusals, shortShadows } from "./refusing.js";
 import { type Degraded, IssuedReservation } from "./reservation.js";
 import { type Asked, reserve } from "./reserving.js";
 
@@ -167,7 +167,7 @@ function reserved(engine: Engine, direct: DirectCounters, asked: Asked): Admitte
     charges,
     used,
     resetMs,
-    shadow: NO_REFUSALS,
+    shadow: shadowRefusals(unpriced(asked), NO_REFUSALS),
     degraded: undefined,
     held,
   });
@@ -182,8 +182,14 @@ function foreseen({ settings, ids }: Engine, direct: DirectCounters, asked: Aske
   if (foreseen === undefined) return undefined;
   const { at: reservedAt, charges, used, resetMs } = foreseen;
   const expiresAt = reservedAt + settings.reservationTtlMs;
-  const counted = { charges, used, resetMs, shadow: NO_REFUSALS, degraded: undefined };
+  const shadow = shadowRefusals(unpriced(asked), NO_REFUSALS);
+  const counted = { charges, used, resetMs, shadow, degraded: undefined };
   return admitted(asked, ids.next(), { reservedAt, expiresAt, ...counted });
+}
+
+/** What the call named, where budgets in shadow mode would have refused it for want of a price. */
+function unpriced({ use, requested }: Asked): string | undefined {
+  return use.lacksPrice ? requested : undefined;
 }
 
 /** Tells of an admission whoever has to know of each. */
@@ -210,7 +216,8 @@ function concluded(
   const { compiled, now, dryRun } = asked;
   switch (outcome.outcome) {
     case "reserved": {
-      const shadow = outcome.shadow ? shadowRefusals(chargeList(charges), outcome.shadow, now) : NO_REFUSALS;
+      const short = outcome.shadow ? shortShadows(chargeList(charges), outcome.shadow, now) : NO_REFUSALS;
+      const shadow = shadowRefusals(unpriced(asked), short);
       if (!dryRun) tell(engine, compiled, charges, outcome.used, now);
       const { id, reservedAt, expiresAt, used, resetMs } = outcome;
       return admitted(asked, id, { reservedAt, expiresAt, charges, used, resetMs, shadow, degraded });

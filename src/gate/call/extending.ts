@@ -13,7 +13,7 @@ import { parse } from "../../model/validation.js";
 import type { Engine } from "../engine.js";
 import { countersOf, degrade, refusedLocally, roomHere } from "../outage/degrading.js";
 import { type Admission, AdmittedCall, type Counted, UNCOUNTED } from "./admission.js";
-import { limitRefusal, NO_REFUSALS, refused, shadowRefusals } from "./refusing.js";
+import { limitRefusal, NO_REFUSALS, refused, shadowRefusals, shortShadows } from "./refusing.js";
 import {
   asItIs,
   type Degraded,
@@ -45,9 +45,11 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
     model === undefined ? compiled.forMcpServer(requested) : compiled.forTargets(models, requested);
   const rule = reservation.byok ? plan.shape.byokCost : plan.shape.cost;
   const use = addedUse(reservation, asked, rule, engine);
-  if (isUnpriced(rule, reservation, use, engine)) return refuse(unpricedRefusal(requested));
+  const lacksPrice = isUnpriced(reservation, use, engine);
+  if (lacksPrice && rule === "enforce") return refuse(unpricedRefusal(requested));
+  const unpriced = lacksPrice && rule === "shadow" ? requested : undefined;
   const added = inPeriodsOf(reservation.charges, plan.charges(use, reservation.reservedAt));
-  const extension = { inHand, reservation, use, added, compiled, now, engine };
+  const extension = { inHand, reservation, use, added, unpriced, compiled, now, engine };
   const answer =
     reservation.degraded === "uncounted" ? extendUncounted(extension) : await extendCounted(extension);
   return answer.admitted ? answer : refuse(answer);
@@ -62,6 +64,8 @@ interface Extension {
   readonly use: Use;
   /** What the use adds to each limit. */
   readonly added: Charges;
+  /** What the call named, where budgets in shadow mode would have refused the extension for want of a price. */
+  readonly unpriced: string | undefined;
   readonly compiled: CompiledChain;
   readonly now: number;
   readonly engine: Engine;
@@ -96,7 +100,8 @@ async function extendCounted(extension: Extension): Promise<Admission> {
     case "reserved": {
       const { used, resetMs } = outcome;
       engine.alerts.look(added, used, now, compiled);
-      const shadow = outcome.shadow ? shadowRefusals(chargeList(added), outcome.shadow, now) : NO_REFUSALS;
+      const short = outcome.shadow ? shortShadows(chargeList(added), outcome.shadow, now) : NO_REFUSALS;
+      const shadow = shadowRefusals(extension.unpriced, short);
       const whole = withLimitsOf(sideBySide(outcome.charges), reservation.charges, added);
       return admitted(extension, { charges: added, used, resetMs, shadow, degraded }, whole);
     }
@@ -163,10 +168,9 @@ function admitted(
   return new AdmittedCall(whole, compiled.contentLogging, now, counted);
 }
 
-/** Whether tokens are asked for that a budget would have to pay and nobody knows the price of. */
-function isUnpriced(rule: CostRule, { models }: Reservation, use: AddedUse, { settings }: Engine): boolean {
-  if (use.isCostGiven || rule !== "enforce" || settings.unpriced !== "deny" || models.length === 0)
-    return false;
+/** Whether tokens are asked for that nobody knows the price of, so that no budget can pay them. */
+function isUnpriced({ models }: Reservation, use: AddedUse, { settings }: Engine): boolean {
+  if (use.isCostGiven || settings.unpriced !== "deny" || models.length === 0) return false;
   return models.every((model) => settings.prices.price(model) === undefined);
 }
 

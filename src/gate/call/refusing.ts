@@ -1,6 +1,12 @@
 import type { Charge, Reading } from "../../admission/charge.js";
 import type { CompiledChain } from "../../admission/compiled-chain.js";
-import { LimitRefusal, namedIndex, type Refusal, type Refused } from "../../admission/refusal.js";
+import {
+  LimitRefusal,
+  namedIndex,
+  type Refusal,
+  type Refused,
+  unpricedRefusal,
+} from "../../admission/refusal.js";
 import type { Engine } from "../engine.js";
 import { contextOf } from "../events/events.js";
 
@@ -24,8 +30,21 @@ export function refused(engine: Engine, refusal: Refused, now: number, compiled?
   return refusal;
 }
 
-/** What the limits in shadow mode would have refused. */
+/**
+ * What limits in shadow mode would have refused.
+ *
+ * @param unpriced what the call named, where budgets would have refused it for want of a price
+ * @param byCounts what counts would have refused
+ */
 export function shadowRefusals(
+  unpriced: string | undefined,
+  byCounts: readonly Refusal[],
+): readonly Refusal[] {
+  return unpriced === undefined ? byCounts : [unpricedRefusal(unpriced), ...byCounts];
+}
+
+/** The refusals by the limits in shadow mode that were short. */
+export function shortShadows(
   charges: readonly Charge[],
   readings: readonly Reading[],
   now: number,

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
-import { LRUCache } from "lru-cache";
 import { CompiledChain } from "../../admission/compiled-chain.js";
 import type { LimitCache } from "../../admission/limit-cache.js";
 import type { LimitShapes } from "../../admission/limit-shape.js";
 import { type KeyChain, keyChainSchema } from "../../model/chain.js";
 import { parse } from "../../model/validation.js";
+import { type LatestUsed, latestUsed } from "../latest-used.js";
 import { within } from "../within.js";
 import type { Directory } from "./directory.js";
 import { type KeyInUse, NO_EPOCH } from "./last-used.js";
@@ -81,9 +81,9 @@ export class ChainCache {
   readonly #directory: Directory;
   readonly #compiling: Compiling;
   readonly #maxAgeMs: number;
-  readonly #byId: LRUCache<string, CachedChain>;
-  readonly #byDigest: LRUCache<string, CachedChain>;
-  readonly #stamps: LRUCache<string, Stamp>;
+  readonly #byId: LatestUsed<CachedChain>;
+  readonly #byDigest: LatestUsed<CachedChain>;
+  readonly #stamps: LatestUsed<Stamp>;
   readonly #loads = new Map<string, Load>();
   #writes = 0;
 
@@ -91,14 +91,11 @@ export class ChainCache {
     this.#directory = directory;
     this.#compiling = compiling;
     this.#maxAgeMs = options.maxAgeMs;
-    this.#byId = new LRUCache({ max: options.maxKeys });
-    this.#byDigest = new LRUCache({ max: options.maxKeys });
-    this.#stamps = new LRUCache({
-      max: options.maxKeys,
-      // Once a stamp has fallen out, `forgetOrg` cannot reach the chains that share it, so they are out of date from now on.
-      dispose: (stamp) => {
-        stamp.stale = true;
-      },
+    this.#byId = latestUsed(options.maxKeys);
+    this.#byDigest = latestUsed(options.maxKeys);
+    // Once a stamp has fallen out, `forgetOrg` cannot reach the chains that share it, so they are out of date from now on.
+    this.#stamps = latestUsed(options.maxKeys, (stamp) => {
+      stamp.stale = true;
     });
   }
 
@@ -193,7 +190,7 @@ export class ChainCache {
 
 /** What a cache has under a name, where it is not out of date. */
 function atHand(
-  cache: LRUCache<string, CachedChain>,
+  cache: LatestUsed<CachedChain>,
   name: string,
   maxAgeMs: number,
   now: number,

@@ -19,8 +19,9 @@ import { type VirtualModels, virtualModelsOf } from "./virtual-models.js";
  * Permission-checked writes as one actor.
  *
  * Every method validates its input (ValidationError), checks that the actor may (PermissionError; NotFoundError for a project, a
- * key or another record with an id of its own that they may not even see), writes in one commit with its audit event, and is seen
- * by the very next call. Once the gate is closed, it rejects with ClosedError.
+ * key or another record with an id of its own that they may not even see; for the members of a project and what is made in it
+ * PermissionError, whether or not there is such a project), writes in one commit with its audit event, and is seen by the very next
+ * call. Once the gate is closed, it rejects with ClosedError.
  */
 export interface ControlPlane {
   readonly orgs: Orgs;

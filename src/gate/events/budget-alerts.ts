@@ -1,8 +1,8 @@
-import { LRUCache } from "lru-cache";
 import type { Charges } from "../../admission/charge.js";
 import { countName, type Limit } from "../../admission/limit.js";
 import type { Period } from "../../admission/period.js";
 import { readingAfter } from "../call/admission.js";
+import { type LatestUsed, latestUsed } from "../latest-used.js";
 import { type CallContext, contextOf, type GateEventHub } from "./events.js";
 
 /**
@@ -15,22 +15,22 @@ const LEAST_BUDGETS = 40_000;
 /** Tells once per period, max and threshold that a budget has reached it. Every process tells for itself. */
 export class BudgetAlerts {
   readonly #events: GateEventHub;
-  readonly #maxBudgets: number;
   /** The highest threshold told, by budget and period. */
-  #told: LRUCache<string, number> | undefined;
+  readonly #told: LatestUsed<number>;
   /** Each budget as it was when it was last charged: a settle may bring an older limit, raised since. Kept while somebody listens. */
-  #latest: LRUCache<string, Limit> | undefined;
+  readonly #latest: LatestUsed<Limit>;
 
   /** @param maxKeys how many chains the gate keeps: with more keys there are more budgets */
   constructor(events: GateEventHub, maxKeys: number) {
     this.#events = events;
-    this.#maxBudgets = Math.max(LEAST_BUDGETS, maxKeys);
+    const maxBudgets = Math.max(LEAST_BUDGETS, maxKeys);
+    this.#told = latestUsed(maxBudgets);
+    this.#latest = latestUsed(maxBudgets);
   }
 
   /** Looks at the counts after a charge, against the limits of the charge. */
   look(charges: Charges, used: readonly number[], now: number, context: CallContext): void {
     if (!this.#events.wants("budgetThreshold")) return;
-    this.#latest ??= new LRUCache({ max: this.#maxBudgets });
     for (const limit of charges.limits) {
       if (limit.meter === "cost") this.#latest.set(countName(limit), limit);
     }
@@ -41,7 +41,7 @@ export class BudgetAlerts {
   lookAfter(charges: Charges, used: readonly number[], now: number, context: CallContext): void {
     if (!this.#events.wants("budgetThreshold")) return;
     const limits = charges.limits.map((limit) =>
-      limit.meter === "cost" ? (this.#latest?.get(countName(limit)) ?? limit) : limit,
+      limit.meter === "cost" ? (this.#latest.get(countName(limit)) ?? limit) : limit,
     );
     this.#tell({ limits, periods: charges.periods }, used, now, context);
   }
@@ -74,7 +74,6 @@ export class BudgetAlerts {
   #isNew(limit: Limit, period: Period | undefined, threshold: number): boolean {
     // With the max: a budget that was raised after an alert is told of again.
     const name = `${countName(limit)} ${period?.index} ${limit.max}`;
-    this.#told ??= new LRUCache({ max: this.#maxBudgets }); // at the first alert: it takes its memory at once
     const told = this.#told.get(name);
     if (told !== undefined && told >= threshold) return false;
     this.#told.set(name, threshold);

@@ -1,5 +1,5 @@
-import { LRUCache } from "lru-cache";
 import type { CompiledChain } from "../../admission/compiled-chain.js";
+import { latestUsed } from "../latest-used.js";
 import { contextOf, type GateEventHub } from "./events.js";
 
 /** How long before its end a key is told of. */
@@ -11,7 +11,7 @@ const KEYS_MAX = 10_000;
 /** Tells once of each key in use that ends within a week. Every process tells for itself. */
 export class ExpiryNotices {
   readonly #events: GateEventHub;
-  readonly #told = new LRUCache<string, number>({ max: KEYS_MAX });
+  readonly #told = latestUsed<number>(KEYS_MAX);
 
   constructor(events: GateEventHub) {
     this.#events = events;

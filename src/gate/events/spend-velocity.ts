@@ -1,7 +1,7 @@
-import { LRUCache } from "lru-cache";
 import * as z from "zod";
 import { nanoUsd, usdSchema } from "../../model/money.js";
 import { wholeNumber } from "../../model/validation.js";
+import { type LatestUsed, latestUsed } from "../latest-used.js";
 import { type CallContext, contextOf, type GateEventHub } from "./events.js";
 
 const HOUR_MS = 3_600_000;
@@ -62,14 +62,13 @@ export function velocityFrom({ times, windowMs, days, minUsd }: SpendVelocity): 
 export class SpendPace {
   readonly #events: GateEventHub;
   readonly #velocity: Velocity;
-  readonly #maxKeys: number;
-  #keys: LRUCache<string, KeyPace> | undefined;
+  readonly #keys: LatestUsed<KeyPace>;
 
   /** @param maxKeys how many chains the gate keeps: with more keys there is more to watch */
   constructor(events: GateEventHub, velocity: Velocity, maxKeys: number) {
     this.#events = events;
     this.#velocity = velocity;
-    this.#maxKeys = Math.max(LEAST_KEYS, maxKeys);
+    this.#keys = latestUsed(Math.max(LEAST_KEYS, maxKeys));
   }
 
   /** Looks at what a call came to, in nano-USD. */
@@ -93,7 +92,6 @@ export class SpendPace {
   }
 
   #paceOf(key: string, at: number): KeyPace {
-    this.#keys ??= new LRUCache({ max: this.#maxKeys }); // with the first listener: it takes its memory at once
     const known = this.#keys.get(key);
     if (known !== undefined) return known;
     const pace = new KeyPace(this.#velocity, at);

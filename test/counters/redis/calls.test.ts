@@ -6,7 +6,7 @@ import { eventually } from "../../eventually.js";
 import { charge, limitOf, limitsAt } from "../limits.js";
 import { chargesOf, countersOver, reserve, rpm, settle, TTL_MS, used } from "./calls.js";
 import { OwnServer, serversCanBeStarted } from "./own-server.js";
-import { ioredisClient, keysOf, nodeRedisClient } from "./server.js";
+import { ioredisClient, keysOf, nodeRedisClient, ownPrefix } from "./server.js";
 
 const clients = ["ioredis", "node-redis"] as const;
 
@@ -66,6 +66,24 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
       ).toEqual([0, 0, 0]);
     },
   );
+
+  it("never answer with a reservation that has expired by the clock of its counts, where a process is behind", async () => {
+    const prefix = ownPrefix();
+    const [ahead, behind] = [0, 1].map(() => redisCounters({ client: admin, prefix, clock: "caller" }));
+    const now = Date.now();
+    const ask = (id: string, at: number, key: string) => ({
+      id,
+      orgId: "o1",
+      now: at,
+      ttlMs: 1_000,
+      charges: chargesOf(1, now),
+      idempotency: { key, fingerprint: "f" },
+    });
+    expect(await behind?.reserve(ask("a", now, "k1"))).toMatchObject({ outcome: "reserved" });
+    expect(await behind?.reserve(ask("b", now + 999, "k1"))).toMatchObject({ outcome: "replayed", id: "a" });
+    expect(await ahead?.reserve(ask("c", now + 1_000, "k2"))).toMatchObject({ outcome: "reserved" });
+    expect(await behind?.reserve(ask("d", now + 999, "k1"))).toMatchObject({ outcome: "reserved", id: "d" });
+  });
 
   it.each(clients)("are one for each reserve, settle and read, with nine limits: %s", async (name) => {
     const counters = countersOver(clientOf(name));

@@ -18,26 +18,28 @@ import { createApp as fastifyApp } from "../../../examples/fastify/app.js";
 import { createGateway, type Gateway } from "../../../examples/gateway/gateway.js";
 import { type FakeProvider, startFakeProvider } from "../../../examples/gateway/provider/fake-provider.js";
 
+/** Starts a gateway in a framework. */
+export type Start = (gateway: Gateway) => Promise<Server>;
+
 /** The frameworks that every test of a gateway runs on. */
-export const FRAMEWORKS: readonly (readonly [name: string, start: (gateway: Gateway) => Promise<Server>])[] =
+export const FRAMEWORKS: readonly (readonly [name: string, start: Start])[] = [
   [
-    [
-      "Express",
-      async (gateway) => {
-        const server = expressApp(gateway).listen(0, "127.0.0.1");
-        await once(server, "listening");
-        return server;
-      },
-    ],
-    [
-      "Fastify",
-      async (gateway) => {
-        const app = fastifyApp(gateway);
-        await app.listen({ port: 0, host: "127.0.0.1" });
-        return app.server;
-      },
-    ],
-  ];
+    "Express",
+    async (gateway) => {
+      const server = expressApp(gateway).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      return server;
+    },
+  ],
+  [
+    "Fastify",
+    async (gateway) => {
+      const app = fastifyApp(gateway);
+      await app.listen({ port: 0, host: "127.0.0.1" });
+      return app.server;
+    },
+  ],
+];
 
 export const PROVIDER_KEY = "the-key-of-the-gateway";
 
@@ -100,7 +102,7 @@ const COUNTED: Limits = {
 };
 
 export async function startArena(
-  start: (gateway: Gateway) => Promise<Server>,
+  start: Start,
   { limits, models, counters, queue }: ArenaOptions = {},
 ): Promise<Arena> {
   const provider = await startFakeProvider(PROVIDER_KEY);

@@ -22,6 +22,7 @@ describe("an option that is wrong is told as what it should be", () => {
     [{ prices: { "gpt-4o": 1 } }, "options.prices: a catalog, as priceCatalog.of makes it"],
     [{ ledger: { write() {} } }, "options.ledger: a ledger, as createLedger makes it"],
     [{ unpriced: "allow" }, 'options.unpriced: "deny", "free" or an object with usd'],
+    [{ cache: { maxKeys: 0 } }, "options.cache.maxKeys: a whole number from 1 to 10000000"],
     [{ storage: {} }, "options.storage: a storage: an object with get, find"],
   ])("%j", (options, expected) => {
     expect(() => createGate(wrong<GateOptions>(options))).toThrow(expected);

@@ -43,9 +43,33 @@ describe("a limit in shadow mode", () => {
     refusedBy(await gate.admit(KEY, { model: "gpt-4o" }));
   });
 
-  it("does not make a model without a price a refusal", async () => {
-    const { gate } = countedWorld(limited({ key: { budget: { usd: 1, reset: "daily" }, mode: "shadow" } }));
-    passed(await gate.admit(KEY, { ...CALL, model: "unheard-of" }));
+  it("does not make a model without a price a refusal, and says that a budget would", async () => {
+    const budget: Limits = { budget: { usd: 1, reset: "daily" }, rpm: 1, mode: "shadow" };
+    const { gate } = countedWorld(limited({ key: budget }));
+    const unheardOf = { ...CALL, model: "unheard-of" };
+    const wouldRefuse = { reason: "model_unpriced", message: expect.stringContaining("unheard-of") };
+    expect(passed(await gate.check(KEY, unheardOf)).shadow).toMatchObject([wouldRefuse]);
+    const first = passed(await gate.admit(KEY, unheardOf));
+    expect(first.shadow).toMatchObject([wouldRefuse]);
+    expect(passed(await gate.extend(first.reservation, { maxOutputTokens: 1 })).shadow).toMatchObject([
+      wouldRefuse,
+    ]);
+    const second = passed(await gate.admit(KEY, unheardOf));
+    expect(second.shadow).toMatchObject([wouldRefuse, { reason: "rate_limited" }]);
+    expect(passed(await gate.admit(KEY, { ...unheardOf, costUsd: 0.1, byok: true })).shadow).toHaveLength(1);
+  });
+
+  it("says nothing of a price where no budget asks for one, or the gate does not", async () => {
+    const unheardOf = { ...CALL, model: "unheard-of" };
+    const shadowed = limited({ key: { budget: { usd: 1, reset: "daily" }, rpm: 9, mode: "shadow" } });
+    const { gate } = countedWorld(shadowed);
+    expect(passed(await gate.admit(KEY, { ...unheardOf, costUsd: 0.1 })).shadow).toEqual([]);
+    expect(passed(await gate.admit(KEY, { ...unheardOf, byok: true })).shadow).toEqual([]);
+    expect(passed(await gate.admit(KEY, { mcpServer: "github" })).shadow).toEqual([]);
+    const free = countedWorld(shadowed, { unpriced: "free" }).gate;
+    expect(passed(await free.admit(KEY, unheardOf)).shadow).toEqual([]);
+    const { gate: unlimited } = countedWorld(limited({ key: { rpm: 9, mode: "shadow" } }));
+    expect(passed(await unlimited.admit(KEY, unheardOf)).shadow).toEqual([]);
   });
 
   it("is not among the overdrafts of a settle: it will refuse nothing", async () => {

@@ -57,6 +57,7 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
 
   test("law: any cuts of the bytes, and any look in between, give the same answer at every point", () => {
     const bytes = bytesOf(stream);
+    const untouched = bytes.slice();
     const at = fc.array(fc.nat(bytes.length), { maxLength: 30 });
     fc.assert(
       fc.property(at, fc.nat(bytes.length), fc.boolean(), (at, end, looks) => {
@@ -64,13 +65,12 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
         whole.push(bytes.subarray(0, end));
         const pieces = meterOf();
         for (const piece of cut(bytes.subarray(0, end), at)) {
-          const before = piece.slice();
           pieces.push(piece);
-          expect(piece).toEqual(before);
           if (looks) pieces.actual();
         }
         expect(pieces.actual()).toEqual(whole.actual());
         expect(pieces.complete).toBe(whole.complete);
+        expect(Buffer.compare(bytes, untouched)).toBe(0);
         expect(actualSchema.safeParse(whole.actual()).success).toBe(true);
       }),
       { numRuns: 1_000 },

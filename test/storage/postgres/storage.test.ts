@@ -1,22 +1,25 @@
 import { storageConformance } from "tollgate/testing";
 import { afterAll, describe, it } from "vitest";
+import { recordKinds } from "../../../src/model/records.js";
 import { postgresStorage } from "../../../src/storage/postgres/storage.js";
+import { snakeCase } from "../../../src/storage/snake-case.js";
 import { databases } from "../../postgres/databases.js";
 import { dropSchema, newSchema } from "../../postgres/server.js";
 
 describe.each(databases)("storage: Postgres, on %s", (_, open) => {
   const { pool, end } = open();
-  const schemas: string[] = [];
+  const schema = newSchema();
   afterAll(async () => {
-    for (const schema of schemas) await dropSchema(pool, schema);
+    await dropSchema(pool, schema);
     await end();
   });
 
+  /** An empty storage in the one schema: to make the tables for each case takes longer than the case. */
   const cases = storageConformance(async () => {
-    const schema = newSchema();
-    schemas.push(schema);
     const storage = postgresStorage({ pool, schema });
     await storage.migrate();
+    const tables = recordKinds.map((kind) => `"${schema}".${snakeCase(kind)}`);
+    await pool.query(`TRUNCATE ${tables.join(", ")}`);
     return storage;
   });
   for (const { name, run } of cases) it(name, run);
