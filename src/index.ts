@@ -31,6 +31,7 @@ export type {
   UnendedCall,
 } from "./gate/reconcile/reconciliation.js";
 export type { UsageQuery } from "./gate/usage-reading.js";
+export type { Wait } from "./ledger/event-writer.js";
 export {
   createLedger,
   type Ledger,
@@ -39,7 +40,6 @@ export {
   type LedgerStatus,
 } from "./ledger/ledger.js";
 export { type MemoryLedgerSink, memoryLedgerSink } from "./ledger/memory-sink.js";
-export type { Wait } from "./ledger/pending-events.js";
 export type { Report, ReportGroup, ReportQuery, ReportRow, ReportScope, Spend } from "./ledger/report.js";
 export { reportCsv } from "./ledger/report-csv.js";
 export type { LedgerSink, OpenQuery, ReadableSink, SumField, SumQuery, Sums } from "./ledger/sink.js";

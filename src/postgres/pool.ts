@@ -57,7 +57,7 @@ export const LOST_AGAINST_ANOTHER: ReadonlySet<string> = new Set(["40001", "40P0
 export async function answersOfStatement(
   pool: PostgresPool,
   text: string,
-  values: unknown[] = [],
+  values: unknown[],
   codes = LOST_AGAINST_ANOTHER,
 ): Promise<unknown[]> {
   for (let attempts = 1; ; attempts++) {

@@ -12,34 +12,36 @@ import type { View } from "./views.js";
  */
 export type AuditEvent = View<"auditEvent">;
 
-export const auditListSchema = z.strictObject({
-  orgId: idSchema,
-  projectId: idSchema.optional(),
-  /** Who did it, themselves or through a key. */
-  userId: idSchema.optional(),
-  /** What was done, such as `key.rotate`. */
-  action: text(1, 100).optional(),
-  outcome: z.enum(["done", "denied"]).optional(),
-  /** What it was done to. */
-  subjectKind: text(1, 100).optional(),
-  subjectId: text(1, 4000).optional(),
-  /** From this moment on. */
-  from: momentSchema.optional(),
-  /** Before this moment. */
-  to: momentSchema.optional(),
-  ...pageFields,
-});
+export const auditSchemas = {
+  list: z.strictObject({
+    orgId: idSchema,
+    projectId: idSchema.optional(),
+    /** Who did it, themselves or through a key. */
+    userId: idSchema.optional(),
+    /** What was done, such as `key.rotate`. */
+    action: text(1, 100).optional(),
+    outcome: z.enum(["done", "denied"]).optional(),
+    /** What it was done to. */
+    subjectKind: text(1, 100).optional(),
+    subjectId: text(1, 4000).optional(),
+    /** From this moment on. */
+    from: momentSchema.optional(),
+    /** Before this moment. */
+    to: momentSchema.optional(),
+    ...pageFields,
+  }),
+} as const;
 
 /** The audit trail. Every write of the control plane appends to it, in the same commit. */
 export interface Audit {
   /** Lists the events of an org in the order of its writes. */
-  list(input: z.input<typeof auditListSchema>): Promise<Listed<AuditEvent>>;
+  list(input: z.input<typeof auditSchemas.list>): Promise<Listed<AuditEvent>>;
 }
 
 export function auditOf(control: Control): Audit {
   return {
     async list(input) {
-      const query = parse(auditListSchema, input, "audit");
+      const query = parse(auditSchemas.list, input, "audit");
       const { orgId, projectId, userId, action, outcome, subjectKind, subjectId } = query;
       const { from = 0, to = Number.POSITIVE_INFINITY } = query;
       const where = {

@@ -57,7 +57,7 @@ export function requireRole(
   policy: StandardPolicy,
   kind: "orgRoles" | "projectRoles",
   role: string,
-  field = "role",
+  field: string,
 ): void {
   const roles: object = policy.spec[kind];
   if (!Object.hasOwn(roles, role)) {

@@ -3,13 +3,17 @@ import { mayReach } from "../../policy/assignment.js";
 import type { Principal } from "../../policy/principal.js";
 import type { StandardPermission } from "../../policy/standard.js";
 import { OWNER } from "../chain/storage-directory.js";
-import type { Acting } from "./actor.js";
+import type { Acting, Asking } from "./actor.js";
 import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantChange } from "./ceiling.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 
-/** The part of an actor that bounds what they may give. */
-type Bounded = Pick<Acting, "principal" | "issuer" | "chain">;
+/** A write that gives something: who gives, and the draft that it is checked in. */
+export interface Giving {
+  readonly control: Control;
+  readonly draft: Draft;
+  readonly acting: Asking & Pick<Acting, "chain">;
+}
 
 /**
  * Checks what is given to a project against its org.
@@ -18,8 +22,7 @@ type Bounded = Pick<Acting, "principal" | "issuer" | "chain">;
  * @throws LimitError naming the field that is too much
  */
 export async function checkProject(
-  draft: Draft,
-  acting: Bounded,
+  { draft, acting }: Giving,
   grant: Grant,
   change?: GrantChange,
 ): Promise<void> {
@@ -36,14 +39,12 @@ export async function checkProject(
  * @throws LimitError naming the field that is too much
  */
 export async function checkMembership(
-  control: Control,
-  draft: Draft,
-  acting: Bounded,
+  giving: Giving,
   project: Records["project"],
   grant: MembershipGrant,
   change?: GrantChange,
 ): Promise<void> {
-  checkCeiling(grant, await membershipCeiling(control, draft, acting, project), change);
+  checkCeiling(grant, await membershipCeiling(giving, project), change);
 }
 
 /**
@@ -52,26 +53,20 @@ export async function checkMembership(
  * @throws LimitError as {@link checkMembership}
  */
 export async function checkMoreOfRole(
-  control: Control,
-  draft: Draft,
-  acting: Bounded,
+  giving: Giving,
   project: Records["project"],
   membership: MembershipGrant,
 ): Promise<void> {
-  const ceiling = await membershipCeiling(control, draft, acting, project);
+  const ceiling = await membershipCeiling(giving, project);
   const enclosing = [memberBound(membership, "the membership"), ...ceiling.enclosing];
   checkCeiling({}, { ...ceiling, enclosing });
 }
 
-async function membershipCeiling(
-  control: Control,
-  draft: Draft,
-  acting: Bounded,
-  project: Records["project"],
-): Promise<Ceiling> {
-  const [org, own] = await Promise.all([draft.get("org", draft.orgId), ownOf(draft, acting, project.id)]);
+async function membershipCeiling(giving: Giving, project: Records["project"]): Promise<Ceiling> {
+  const { draft } = giving;
+  const [org, own] = await Promise.all([draft.get("org", draft.orgId), ownOf(giving, project.id)]);
   return {
-    enclosing: [enclosingProject(control, own, project), ...(org ? [enclosingOrg(control, own, org)] : [])],
+    enclosing: [enclosingProject(own, project), ...(org ? [enclosingOrg(own, org)] : [])],
     own: own.bounds,
   };
 }
@@ -85,25 +80,24 @@ type MembershipGrant = Pick<Records["projectMember"], "limits" | "expiresAt">;
  * @throws LimitError naming the field that is too much
  */
 export async function checkKey(
-  control: Control,
-  draft: Draft,
-  acting: Bounded,
+  giving: Giving,
   { projectId, userId }: { readonly projectId: string; readonly userId: string },
   grant: Grant,
   change?: GrantChange,
 ): Promise<void> {
+  const { draft } = giving;
   const [org, project, member, membership, own, virtualModels] = await Promise.all([
     draft.get("org", draft.orgId),
     draft.get("project", projectId),
     draft.get("orgMember", membershipId(draft.orgId, userId)),
     draft.get("projectMember", membershipId(draft.orgId, projectId, userId)),
-    ownOf(draft, acting, projectId),
+    ownOf(giving, projectId),
     virtualModelsOf(draft),
   ]);
   const enclosing = [
     ...(membership ? [enclosingMembership(membership, member?.role === OWNER)] : []),
-    ...(project ? [enclosingProject(control, own, project)] : []),
-    ...(org ? [enclosingOrg(control, own, org)] : []),
+    ...(project ? [enclosingProject(own, project)] : []),
+    ...(org ? [enclosingOrg(own, org)] : []),
   ];
   checkCeiling(grant, { enclosing, own: own.bounds, virtualModels }, change);
 }
@@ -123,15 +117,16 @@ export function grantOf({ limits, models, mcpServers, expiresAt, contentLogging 
 interface Own {
   /** Bounds that they are under. */
   readonly bounds: readonly Bound[];
-  /** The principals as whom they could change what encloses a grant; a change needs the permission of all of them. */
-  readonly movers: readonly Principal[];
+  /** Whether they could change what encloses a grant. */
+  mayChange(permission: StandardPermission, projectId?: string): boolean;
 }
 
 /**
  * The bounds that an actor is under: of the key that they act through, of their membership, and, where they were handed somebody
  * else's token, of that one's membership too.
  */
-async function ownOf(draft: Draft, { principal, issuer, chain }: Bounded, projectId: string): Promise<Own> {
+async function ownOf({ control, draft, acting }: Giving, projectId: string): Promise<Own> {
+  const { principal, issuer, chain } = acting;
   const membershipOf = async ({ userId, orgRole }: Principal, whose: string): Promise<Bound[]> => {
     const id = membershipId(draft.orgId, projectId, userId);
     const membership = orgRole === OWNER ? undefined : await draft.get("projectMember", id);
@@ -145,9 +140,11 @@ async function ownOf(draft: Draft, { principal, issuer, chain }: Bounded, projec
   // Whoever is under a bound as a member may act without the token in the next step. So what they may change as themselves counts.
   const { via: _, ...person } = issuer ?? principal;
   const isBound = (issuer ? issuers : holders).length > 0;
+  // A change needs the permission of all of them.
+  const movers = isBound ? [person] : [principal, ...(issuer ? [issuer] : [])];
   return {
     bounds: [...(chain ? [keyBound(chain.key)] : []), ...holders, ...issuers],
-    movers: isBound ? [person] : [principal, ...(issuer ? [issuer] : [])],
+    mayChange: (permission, within) => mayReach(control.policy.spec, movers, permission, within),
   };
 }
 
@@ -159,32 +156,21 @@ function orgBound({ limits, contentLogging }: Records["org"]): Bound {
  * The bound of a project on what is given in it. An actor who may change the project could rely on its limits to give a wide key,
  * and then lift those limits: hence `isMovable`.
  */
-function enclosingProject(control: Control, own: Own, project: Records["project"]): Bound {
-  return { ...projectBound(project), isMovable: mayChange(control, own, "project.update", project.id) };
+function enclosingProject(own: Own, project: Records["project"]): Bound {
+  const { limits, models, mcpServers, contentLogging } = project;
+  const isMovable = own.mayChange("project.update", project.id);
+  return { of: "the project", limits, models, mcpServers, contentLogging, isMovable };
 }
 
 /** The same of an org. */
-function enclosingOrg(control: Control, own: Own, org: Records["org"]): Bound {
-  return { ...orgBound(org), isMovable: mayChange(control, own, "org.update") };
+function enclosingOrg(own: Own, org: Records["org"]): Bound {
+  return { ...orgBound(org), isMovable: own.mayChange("org.update") };
 }
 
 /** The bound of a holder's membership. An owner's membership does not end their keys, and it can be removed while the keys stay. */
 function enclosingMembership({ limits, expiresAt }: MembershipGrant, isOwners: boolean): Bound {
   const end = isOwners ? undefined : expiresAt;
   return { ...memberBound({ limits, expiresAt: end }, "the holder's membership"), isMovable: isOwners };
-}
-
-function mayChange(
-  { policy }: Control,
-  { movers }: Own,
-  permission: StandardPermission,
-  projectId?: string,
-): boolean {
-  return mayReach(policy.spec, movers, permission, projectId);
-}
-
-function projectBound({ limits, models, mcpServers, contentLogging }: Records["project"]): Bound {
-  return { of: "the project", limits, models, mcpServers, contentLogging };
 }
 
 function memberBound({ limits, expiresAt }: MembershipGrant, of: string): Bound {

@@ -28,10 +28,7 @@ const ATTEMPTS_MAX = 50;
 const UNKNOWN_CONFLICTS_MAX = 3;
 
 /** What one write asks for, and what the audit trail says of it. */
-export interface Ask {
-  readonly action: string;
-  readonly permission: StandardPermission;
-}
+export type Ask = StandardPermission | { readonly action: string; readonly permission: StandardPermission };
 
 /** What every noun of the control plane is built on: the one way to authorize, read and write. */
 export class Control {
@@ -131,8 +128,9 @@ export class Control {
     subject: Subject,
     attempt: (draft: Draft, acting: Acting) => Promise<T>,
   ): Promise<T> {
-    return this.transact(resource.orgId, ask.action, subject, async (draft, acting) => {
-      this.require(acting, ask.permission, resource);
+    const { action, permission } = named(ask);
+    return this.transact(resource.orgId, action, subject, async (draft, acting) => {
+      this.require(acting, permission, resource);
       return attempt(draft, acting);
     });
   }
@@ -150,15 +148,16 @@ export class Control {
     ref: Ref,
     attempt: (record: Records[K], draft: Draft, acting: Acting) => Promise<T>,
   ): Promise<T> {
-    await this.requireToken(ask.action);
+    const { action, permission } = named(ask);
+    await this.requireToken(action);
     const { id } = ref;
     const home = await addressed(this.storage, kind, ref);
     const subject = { kind, id, projectId: resourceOf(kind, home).projectId };
-    return this.transact(home.orgId, ask.action, subject, async (draft, acting) => {
+    return this.transact(home.orgId, action, subject, async (draft, acting) => {
       const record = await draft.get(kind, id);
       if (record === undefined) throw new NotFoundError(kind, id);
       const resource = resourceOf(kind, record);
-      const denied = this.#denial(acting, ask.permission, resource);
+      const denied = this.#denial(acting, permission, resource);
       if (denied) {
         throw this.can(acting, VIEWING[kind], resource)
           ? denied
@@ -261,4 +260,8 @@ export class Control {
 /** The project that something is in or, without one, the org. */
 export function placeOf({ orgId, projectId }: Pick<Resource, "orgId" | "projectId">): Subject {
   return projectId === undefined ? { kind: "org", id: orgId } : { kind: "project", id: projectId, projectId };
+}
+
+function named(ask: Ask): Exclude<Ask, string> {
+  return typeof ask === "string" ? { action: ask, permission: ask } : ask;
 }

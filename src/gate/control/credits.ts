@@ -16,16 +16,18 @@ import { type View, viewOf } from "./views.js";
 /** A grant of credit, with its amount in US dollars besides nano-USD. */
 export type CreditGrant = View<"creditGrant"> & { readonly usd: number };
 
-export const creditGrantSchema = z.strictObject({
-  orgId: idSchema,
-  id: idSchema.optional(),
-  /** US dollars. All grants of an org together are at most 9,000,000. */
-  usd: usdSchema,
-  note: text(1, 1000).optional(),
-});
-export const creditListSchema = z.strictObject({ orgId: idSchema, ...pageFields });
-export const creditRevokeSchema = z.strictObject({ creditGrantId: idSchema, ...orgField, ...versionField });
-export const creditBalanceSchema = z.strictObject({ orgId: idSchema });
+export const creditSchemas = {
+  grant: z.strictObject({
+    orgId: idSchema,
+    id: idSchema.optional(),
+    /** US dollars. All grants of an org together are at most 9,000,000. */
+    usd: usdSchema,
+    note: text(1, 1000).optional(),
+  }),
+  list: z.strictObject({ orgId: idSchema, ...pageFields }),
+  revoke: z.strictObject({ creditGrantId: idSchema, ...orgField, ...versionField }),
+  balance: z.strictObject({ orgId: idSchema }),
+} as const;
 
 /** The credit of an org, in US dollars. `remainingUsd` is zero or more. */
 export interface CreditBalance {
@@ -43,30 +45,30 @@ export interface Credits {
    * @throws LimitError if all grants together would exceed 9,000,000 US dollars
    * @throws ConflictError if a grant has the id
    */
-  grant(input: z.input<typeof creditGrantSchema>): Promise<CreditGrant>;
+  grant(input: z.input<typeof creditSchemas.grant>): Promise<CreditGrant>;
   /** Lists the grants of an org by id, including revoked ones. */
-  list(input: z.input<typeof creditListSchema>): Promise<Listed<CreditGrant>>;
+  list(input: z.input<typeof creditSchemas.list>): Promise<Listed<CreditGrant>>;
   /**
    * Revokes a grant. What was spent of it stays spent.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    * @throws ConflictError if it is revoked already
    */
-  revoke(input: z.input<typeof creditRevokeSchema>): Promise<CreditGrant>;
+  revoke(input: z.input<typeof creditSchemas.revoke>): Promise<CreditGrant>;
   /**
    * Reads what was granted, what was spent and what is left, in US dollars.
    *
    * @throws NotFoundError if the org does not use credits
    * @throws CountersUnavailableError if the counters did not answer
    */
-  balance(input: z.input<typeof creditBalanceSchema>): Promise<CreditBalance>;
+  balance(input: z.input<typeof creditSchemas.balance>): Promise<CreditBalance>;
 }
 
 export function creditsOf(control: Control): Credits {
   const { engine, storage } = control;
   return {
     async grant(input) {
-      const { orgId, id, usd, note } = parse(creditGrantSchema, input, "creditGrant");
+      const { orgId, id, usd, note } = parse(creditSchemas.grant, input, "creditGrant");
       const grantId = id ?? newId("credit", control.now());
       const ask = { action: "credit.grant", permission: "billing.manage" } as const;
       return control.write(ask, { orgId }, { kind: "creditGrant", id: grantId }, async (draft) => {
@@ -91,14 +93,14 @@ export function creditsOf(control: Control): Credits {
     },
 
     async list(input) {
-      const { orgId, ...page } = parse(creditListSchema, input, "creditGrant");
+      const { orgId, ...page } = parse(creditSchemas.list, input, "creditGrant");
       return control.read("billing.view", { orgId }, async () =>
         mapped(await listPage(storage, "creditGrant", { orgId }, page), seen),
       );
     },
 
     async revoke(input) {
-      const { creditGrantId, ...of } = parse(creditRevokeSchema, input, "creditGrant");
+      const { creditGrantId, ...of } = parse(creditSchemas.revoke, input, "creditGrant");
       const ask = { action: "credit.revoke", permission: "billing.manage" } as const;
       return control.writeTo(ask, "creditGrant", { id: creditGrantId, ...of }, async (grant, draft) => {
         if (grant.status === "revoked")
@@ -108,7 +110,7 @@ export function creditsOf(control: Control): Credits {
     },
 
     async balance(input) {
-      const { orgId } = parse(creditBalanceSchema, input, "creditGrant");
+      const { orgId } = parse(creditSchemas.balance, input, "creditGrant");
       return control.read("billing.view", { orgId }, async () => {
         const found = await engine.directory.scope?.({ orgId });
         const limit =

@@ -13,30 +13,32 @@ export type ExternalKey = View<"externalKey">;
 
 const ref = { externalKeyId: idSchema, ...orgField };
 
-export const externalKeyCreateSchema = z.strictObject({
-  orgId: idSchema,
-  id: idSchema.optional(),
-  provider: nameSchema,
-  /** The only project that uses it; without it, all that have none of their own for the provider. */
-  projectId: idSchema.optional(),
-  name: nameSchema.optional(),
-  /** Where the gateway keeps the secret, such as a path in a vault. Never the secret. */
-  secretRef: text(1, 1000),
-});
-export const externalKeyGetSchema = z.strictObject(ref);
-export const externalKeyListSchema = z.strictObject({
-  orgId: idSchema,
-  projectId: idSchema.optional(),
-  provider: nameSchema.optional(),
-  ...pageFields,
-});
-export const externalKeyUpdateSchema = z.strictObject({
-  ...ref,
-  ...versionField,
-  name: nameSchema.nullable().optional(),
-  secretRef: text(1, 1000).optional(),
-});
-export const externalKeyDeleteSchema = z.strictObject({ ...ref, ...versionField });
+export const externalKeySchemas = {
+  create: z.strictObject({
+    orgId: idSchema,
+    id: idSchema.optional(),
+    provider: nameSchema,
+    /** The only project that uses it; without it, all that have none of their own for the provider. */
+    projectId: idSchema.optional(),
+    name: nameSchema.optional(),
+    /** Where the gateway keeps the secret, such as a path in a vault. Never the secret. */
+    secretRef: text(1, 1000),
+  }),
+  get: z.strictObject(ref),
+  list: z.strictObject({
+    orgId: idSchema,
+    projectId: idSchema.optional(),
+    provider: nameSchema.optional(),
+    ...pageFields,
+  }),
+  update: z.strictObject({
+    ...ref,
+    ...versionField,
+    name: nameSchema.nullable().optional(),
+    secretRef: text(1, 1000).optional(),
+  }),
+  delete: z.strictObject({ ...ref, ...versionField }),
+} as const;
 
 /**
  * The customer's own provider keys, as references: the gateway keeps the secrets elsewhere. A call on one is admitted
@@ -49,39 +51,38 @@ export interface ExternalKeys {
    * @throws NotFoundError if the project does not exist
    * @throws ConflictError if the project has one for the provider already
    */
-  create(input: z.input<typeof externalKeyCreateSchema>): Promise<ExternalKey>;
+  create(input: z.input<typeof externalKeySchemas.create>): Promise<ExternalKey>;
   /**
    * Reads a reference.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  get(input: z.input<typeof externalKeyGetSchema>): Promise<ExternalKey>;
+  get(input: z.input<typeof externalKeySchemas.get>): Promise<ExternalKey>;
   /** Lists the external keys of an org that match, by id. */
-  list(input: z.input<typeof externalKeyListSchema>): Promise<Listed<ExternalKey>>;
+  list(input: z.input<typeof externalKeySchemas.list>): Promise<Listed<ExternalKey>>;
   /**
    * Changes the fields that are given. `name: null` removes the name.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  update(input: z.input<typeof externalKeyUpdateSchema>): Promise<ExternalKey>;
+  update(input: z.input<typeof externalKeySchemas.update>): Promise<ExternalKey>;
   /**
    * Deletes the reference. The secret stays wherever the gateway keeps it.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  delete(input: z.input<typeof externalKeyDeleteSchema>): Promise<void>;
+  delete(input: z.input<typeof externalKeySchemas.delete>): Promise<void>;
 }
 
 export function externalKeysOf(control: Control): ExternalKeys {
   const registry = registryOf(control, {
     kind: "externalKey",
     permission: "externalKey.manage",
-    getSchema: externalKeyGetSchema,
-    deleteSchema: externalKeyDeleteSchema,
+    schemas: externalKeySchemas,
   });
   return {
     async create(input) {
-      const { orgId, id, ...made } = parse(externalKeyCreateSchema, input, "externalKey");
+      const { orgId, id, ...made } = parse(externalKeySchemas.create, input, "externalKey");
       return registry.create({ orgId, id }, made, async (draft) => {
         if (made.projectId !== undefined) await projectIn(draft, made.projectId);
       });
@@ -90,7 +91,7 @@ export function externalKeysOf(control: Control): ExternalKeys {
     get: registry.get,
 
     async list(input) {
-      const { orgId, projectId, provider, ...page } = parse(externalKeyListSchema, input, "externalKey");
+      const { orgId, projectId, provider, ...page } = parse(externalKeySchemas.list, input, "externalKey");
       return registry.list({ orgId, ...(projectId && { projectId }), ...(provider && { provider }) }, page);
     },
 
@@ -100,7 +101,7 @@ export function externalKeysOf(control: Control): ExternalKeys {
         orgId,
         version,
         ...given
-      } = parse(externalKeyUpdateSchema, input, "externalKey");
+      } = parse(externalKeySchemas.update, input, "externalKey");
       return registry.update({ id, orgId, version }, patchOf(given, ["name"]));
     },
 

@@ -1,11 +1,5 @@
 import * as z from "zod";
-import {
-  ConflictError,
-  LimitError,
-  NotFoundError,
-  PermissionError,
-  ValidationError,
-} from "../../model/errors.js";
+import { ConflictError, NotFoundError, PermissionError } from "../../model/errors.js";
 import { membershipId, projectGrantSchema, type Records, roleSchema } from "../../model/records.js";
 import { idSchema, momentSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
@@ -13,16 +7,14 @@ import { holds } from "../../policy/condition.js";
 import { OWNER } from "../chain/storage-directory.js";
 import { createToken, hashToken, isWellFormed, previewOf } from "../chain/token.js";
 import type { Asking } from "./actor.js";
-import { requireOrgReach, requireReach, requireRole, SOMEBODY } from "./authority.js";
-import { checkMembership } from "./bounds.js";
+import { requireOrgReach, requireRole, SOMEBODY } from "./authority.js";
 import type { Control } from "./control.js";
-import type { Draft } from "./draft.js";
 import { orgField, requireLater, versionField } from "./fields.js";
+import { checkProjectGrant, joinProjects } from "./invited-projects.js";
 import { newId } from "./new-id.js";
 import { type OrgMember, requireNotIn } from "./org-members.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
-import { type ProjectMember, withRole } from "./project-members.js";
-import { projectIn } from "./projects.js";
+import type { ProjectMember } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
 
 /** An invitation without its hash. `expired`: nobody accepted it in time. */
@@ -34,46 +26,48 @@ const WEEK_MS = 604_800_000;
 
 const ref = { invitationId: idSchema, ...orgField };
 
-export const invitationCreateSchema = z
-  .strictObject({
+export const invitationSchemas = {
+  create: z
+    .strictObject({
+      orgId: idSchema,
+      id: idSchema.optional(),
+      /** The role in the org. */
+      role: roleSchema,
+      /** Projects that come with it. */
+      projects: z.array(projectGrantSchema).max(100, { error: "at most 100 projects" }).optional(),
+      /** When the project memberships end, for temporary people. */
+      membershipExpiresAt: momentSchema.optional(),
+      /** Until when it may be accepted; a week by default. */
+      expiresAt: momentSchema.optional(),
+      /** A note of whom it is for. The gateway delivers the token. */
+      email: text(1, 320).optional(),
+      /** Only this user may accept it. */
+      userId: idSchema.optional(),
+    })
+    .refine(
+      ({ projects = [] }) => new Set(projects.map(({ projectId }) => projectId)).size === projects.length,
+      {
+        error: "each project once",
+        path: ["projects"],
+      },
+    )
+    .refine(
+      ({ role, projects = [], membershipExpiresAt }) =>
+        membershipExpiresAt === undefined || (role !== OWNER && projects.length > 0),
+      {
+        error: "absent for an owner and without projects: it is project memberships that end",
+        path: ["membershipExpiresAt"],
+      },
+    ),
+  get: z.strictObject(ref),
+  list: z.strictObject({
     orgId: idSchema,
-    id: idSchema.optional(),
-    /** The role in the org. */
-    role: roleSchema,
-    /** Projects that come with it. */
-    projects: z.array(projectGrantSchema).max(100, { error: "at most 100 projects" }).optional(),
-    /** When the project memberships end, for temporary people. */
-    membershipExpiresAt: momentSchema.optional(),
-    /** Until when it may be accepted; a week by default. */
-    expiresAt: momentSchema.optional(),
-    /** A note of whom it is for. The gateway delivers the token. */
-    email: text(1, 320).optional(),
-    /** Only this user may accept it. */
-    userId: idSchema.optional(),
-  })
-  .refine(
-    ({ projects = [] }) => new Set(projects.map(({ projectId }) => projectId)).size === projects.length,
-    {
-      error: "each project once",
-      path: ["projects"],
-    },
-  )
-  .refine(
-    ({ role, projects = [], membershipExpiresAt }) =>
-      membershipExpiresAt === undefined || (role !== OWNER && projects.length > 0),
-    {
-      error: "absent for an owner and without projects: it is project memberships that end",
-      path: ["membershipExpiresAt"],
-    },
-  );
-export const invitationGetSchema = z.strictObject(ref);
-export const invitationListSchema = z.strictObject({
-  orgId: idSchema,
-  status: z.enum(["pending", "accepted", "revoked", "expired"]).optional(),
-  ...pageFields,
-});
-export const invitationRevokeSchema = z.strictObject({ ...ref, ...versionField });
-export const invitationAcceptSchema = z.strictObject({ token: z.string().max(256) });
+    status: z.enum(["pending", "accepted", "revoked", "expired"]).optional(),
+    ...pageFields,
+  }),
+  revoke: z.strictObject({ ...ref, ...versionField }),
+  accept: z.strictObject({ token: z.string().max(256) }),
+} as const;
 
 /** What has become of an invitation. */
 export interface Accepted {
@@ -91,17 +85,17 @@ export interface Invitations {
    * @throws LimitError where it would give more than the actor may
    * @throws ConflictError where `userId` is in the org already
    */
-  create(input: z.input<typeof invitationCreateSchema>): Promise<{ invitation: Invitation; token: string }>;
+  create(input: z.input<typeof invitationSchemas.create>): Promise<{ invitation: Invitation; token: string }>;
   /** @throws NotFoundError where there is none, or none that the actor may see */
-  get(input: z.input<typeof invitationGetSchema>): Promise<Invitation>;
+  get(input: z.input<typeof invitationSchemas.get>): Promise<Invitation>;
   /** The invitations of an org, by id. */
-  list(input: z.input<typeof invitationListSchema>): Promise<Listed<Invitation>>;
+  list(input: z.input<typeof invitationSchemas.list>): Promise<Listed<Invitation>>;
   /**
    * Takes an invitation back.
    *
    * @throws ConflictError where it was accepted
    */
-  revoke(input: z.input<typeof invitationRevokeSchema>): Promise<Invitation>;
+  revoke(input: z.input<typeof invitationSchemas.revoke>): Promise<Invitation>;
   /**
    * Makes the actor a member, once. What the inviter may give is asked again now.
    *
@@ -109,7 +103,7 @@ export interface Invitations {
    * @throws PermissionError where the inviter may not invite any more
    * @throws ConflictError where the actor is in the org already
    */
-  accept(input: z.input<typeof invitationAcceptSchema>): Promise<Accepted>;
+  accept(input: z.input<typeof invitationSchemas.accept>): Promise<Accepted>;
 }
 
 export function invitationsOf(control: Control): Invitations {
@@ -117,79 +111,66 @@ export function invitationsOf(control: Control): Invitations {
   const prefix = `inv-${engine.settings.keyPrefix}`;
   const seen = (invitation: Records["invitation"]) => invitationAt(invitation, control.now());
 
-  /** Whether an inviter may make somebody a member with a role in a project. */
-  async function checkProjectGrant(
-    draft: Draft,
-    inviter: Asking,
-    invitation: Pick<Records["invitation"], "role" | "membershipExpiresAt">,
-    { projectId, role, limits }: z.infer<typeof projectGrantSchema>,
-    orgMember: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
-  ): Promise<Records["project"]> {
-    control.require(inviter, "projectMember.add", { orgId: draft.orgId, projectId });
-    const project = await projectIn(draft, projectId);
-    requireReach(policy, inviter, withRole(orgMember, projectId, role), "projects", projectId);
-    await checkMembership(control, draft, inviter, project, {
-      limits,
-      expiresAt: invitation.membershipExpiresAt,
-    });
-    return project;
+  /** The inviter as they are now, with the conditions that held when they invited: which hold for them now is not known here. */
+  async function inviterOf({ invitedBy, orgId, conditions = [] }: Records["invitation"]): Promise<Asking> {
+    const principal = await engine.directory.principal(invitedBy, orgId);
+    return {
+      principal: principal ?? { userId: invitedBy, orgId, projectRoles: {} },
+      conditions: Object.fromEntries(conditions.map((name) => [name, true])),
+    };
   }
 
   return {
     async create(input) {
-      const { orgId, id, projects = [], ...given } = parse(invitationCreateSchema, input, "invitation");
+      const { orgId, id, projects = [], ...given } = parse(invitationSchemas.create, input, "invitation");
       requireRole(policy, "orgRoles", given.role, "invitation.role");
       for (const [i, { role }] of projects.entries()) {
         requireRole(policy, "projectRoles", role, `invitation.projects[${i}].role`);
       }
       const invitationId = id ?? newId("invitation", control.now());
-      const ask = { action: "invitation.create", permission: "invitation.create" } as const;
-      return control.write(
-        ask,
-        { orgId },
-        { kind: "invitation", id: invitationId },
-        async (draft, acting) => {
-          const { expiresAt = draft.now + WEEK_MS, membershipExpiresAt, userId } = given;
-          requireLater("invitation.expiresAt", expiresAt, draft.now);
-          requireLater("invitation.membershipExpiresAt", membershipExpiresAt, draft.now);
-          const invitee = { userId: userId ?? SOMEBODY, orgId, role: given.role };
-          requireOrgReach(policy, acting, invitee);
-          let createdAt = draft.now;
-          for (const grant of projects) {
-            const project = await checkProjectGrant(draft, acting, given, grant, invitee);
-            createdAt = Math.max(createdAt, project.createdAt); // the clock of another process may be ahead
-          }
-          if (userId !== undefined) await requireNotIn(draft, userId);
-          const token = createToken(prefix);
-          const issued = {
-            hash: hashToken(token),
-            preview: previewOf(token, prefix),
-            status: "pending",
-          } as const;
-          const base = { id: invitationId, orgId, createdAt, invitedBy: acting.principal.userId };
-          const conditions = Object.keys(policy.spec.conditions).filter((name) =>
-            holds(acting.conditions, name),
-          );
-          const made = draft.create("invitation", {
-            ...base,
-            ...given,
-            projects,
-            expiresAt,
-            ...issued,
-            ...(conditions.length > 0 && { conditions }),
-          });
-          return { invitation: seen(made), token };
-        },
-      );
+      const subject = { kind: "invitation", id: invitationId } as const;
+      return control.write("invitation.create", { orgId }, subject, async (draft, acting) => {
+        const { expiresAt = draft.now + WEEK_MS, membershipExpiresAt, userId } = given;
+        requireLater("invitation.expiresAt", expiresAt, draft.now);
+        requireLater("invitation.membershipExpiresAt", membershipExpiresAt, draft.now);
+        const invitee = { userId: userId ?? SOMEBODY, orgId, role: given.role };
+        requireOrgReach(policy, acting, invitee);
+        const giving = { control, draft, acting };
+        let createdAt = draft.now;
+        for (const grant of projects) {
+          const project = await checkProjectGrant(giving, invitee, grant, membershipExpiresAt);
+          createdAt = Math.max(createdAt, project.createdAt); // the clock of another process may be ahead
+        }
+        if (userId !== undefined) await requireNotIn(draft, userId);
+        const token = createToken(prefix);
+        const issued = {
+          hash: hashToken(token),
+          preview: previewOf(token, prefix),
+          status: "pending",
+        } as const;
+        const base = { id: invitationId, orgId, createdAt, invitedBy: acting.principal.userId };
+        const conditions = Object.keys(policy.spec.conditions).filter((name) =>
+          holds(acting.conditions, name),
+        );
+        const made = draft.create("invitation", {
+          ...base,
+          ...given,
+          projects,
+          expiresAt,
+          ...issued,
+          ...(conditions.length > 0 && { conditions }),
+        });
+        return { invitation: seen(made), token };
+      });
     },
 
     async get(input) {
-      const { invitationId, orgId } = parse(invitationGetSchema, input, "invitation");
+      const { invitationId, orgId } = parse(invitationSchemas.get, input, "invitation");
       return seen(await control.view("invitation", { id: invitationId, orgId }));
     },
 
     async list(input) {
-      const { orgId, status, ...page } = parse(invitationListSchema, input, "invitation");
+      const { orgId, status, ...page } = parse(invitationSchemas.list, input, "invitation");
       const stored = status === "expired" ? "pending" : status;
       const where = stored === undefined ? { orgId } : { orgId, status: stored };
       const keep = (found: Records["invitation"]) => status === undefined || seen(found).status === status;
@@ -199,9 +180,9 @@ export function invitationsOf(control: Control): Invitations {
     },
 
     async revoke(input) {
-      const { invitationId, ...of } = parse(invitationRevokeSchema, input, "invitation");
-      const ask = { action: "invitation.revoke", permission: "invitation.revoke" } as const;
-      return control.writeTo(ask, "invitation", { id: invitationId, ...of }, async (invitation, draft) => {
+      const { invitationId, ...of } = parse(invitationSchemas.revoke, input, "invitation");
+      const which = { id: invitationId, ...of };
+      return control.writeTo("invitation.revoke", "invitation", which, async (invitation, draft) => {
         if (invitation.status === "accepted") {
           throw new ConflictError(`invitation ${JSON.stringify(invitationId)} was accepted`);
         }
@@ -210,7 +191,7 @@ export function invitationsOf(control: Control): Invitations {
     },
 
     async accept(input) {
-      const { token } = parse(invitationAcceptSchema, input, "invitation");
+      const { token } = parse(invitationSchemas.accept, input, "invitation");
       const { userId } = control;
       await control.requireToken("invitation.accept");
       if (userId === undefined) throw new PermissionError("invitation.accept", "key_confined");
@@ -225,61 +206,23 @@ export function invitationsOf(control: Control): Invitations {
         if (!invitation || seen(invitation).status !== "pending") throw notAcceptable();
         if (invitation.userId !== undefined && invitation.userId !== userId) throw notAcceptable();
         await requireNotIn(draft, userId);
-
-        const { invitedBy, role, membershipExpiresAt: expiresAt } = invitation;
-        const principal = await engine.directory.principal(invitedBy, orgId);
-        // With the conditions that held when they invited: which hold for them now is not known here.
-        const inviter = {
-          principal: principal ?? { userId: invitedBy, orgId, projectRoles: {} },
-          conditions: Object.fromEntries((invitation.conditions ?? []).map((name) => [name, true])),
-        };
+        const { role } = invitation;
+        const inviter = await inviterOf(invitation);
         control.require(inviter, "invitation.create", { orgId });
         requireOrgReach(policy, inviter, { userId, orgId, role });
-
-        const made = { orgId, userId, createdAt: draft.now };
-        const orgMember = draft.create("orgMember", { ...made, id: membershipId(orgId, userId), role });
-        const projectMembers: ProjectMember[] = [];
-        const notGranted: { projectId: string; why: string }[] = [];
-        for (const grant of invitation.projects) {
-          const { projectId, role, limits } = grant;
-          try {
-            requireLater("invitation.membershipExpiresAt", expiresAt, draft.now);
-            await requireOlder(draft, projectId, invitation.createdAt);
-            await checkProjectGrant(draft, inviter, invitation, grant, orgMember);
-          } catch (error) {
-            if (!REASONS_NOT_TO_GRANT.some((type) => error instanceof type)) throw error;
-            notGranted.push({ projectId, why: (error as Error).message }); // sound: all of them are errors
-            continue;
-          }
-          const membership = {
-            ...made,
-            id: membershipId(orgId, projectId, userId),
-            projectId,
-            role,
-            limits,
-            expiresAt,
-          };
-          projectMembers.push(viewOf("projectMember", draft.create("projectMember", membership)));
-        }
+        const made = { id: membershipId(orgId, userId), orgId, createdAt: draft.now, userId, role };
+        const orgMember = draft.create("orgMember", made);
+        const joined = await joinProjects({ control, draft, acting: inviter }, orgMember, invitation);
         draft.replace("invitation", invitation, { status: "accepted", acceptedBy: userId });
-        return { orgMember: viewOf("orgMember", orgMember), projectMembers, notGranted };
+        return { orgMember: viewOf("orgMember", orgMember), ...joined };
       });
     },
   };
 }
 
-/** The project is gone, the inviter may not add members to it or not give that much, or the membership would have ended already. */
-const REASONS_NOT_TO_GRANT = [NotFoundError, PermissionError, LimitError, ValidationError];
-
 function invitationAt(invitation: Records["invitation"], now: number): Invitation {
   const view = viewOf("invitation", invitation);
   return view.status === "pending" && now >= view.expiresAt ? { ...view, status: "expired" } : view;
-}
-
-/** A project that was deleted and made again under its id is not the one that was meant. */
-async function requireOlder(draft: Draft, projectId: string, than: number): Promise<void> {
-  const { createdAt } = await projectIn(draft, projectId);
-  if (createdAt > than) throw new NotFoundError("project", projectId);
 }
 
 /** One answer for a wrong token, a used, revoked or expired one, and one that is for somebody else. */

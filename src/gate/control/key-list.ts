@@ -3,11 +3,11 @@ import { membershipId, type Records } from "../../model/records.js";
 import { OWNER } from "../chain/storage-directory.js";
 import type { Acting } from "./actor.js";
 import type { Control } from "./control.js";
-import type { keyListSchema } from "./key-schemas.js";
+import type { keySchemas } from "./key-schemas.js";
 import { type Listed, listPage } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
-type Query = z.infer<typeof keyListSchema>;
+type Query = z.infer<typeof keySchemas.list>;
 
 /** A key without its hashes. `issuedTo` is the user who received its token. */
 export type Key = View<"key"> & {

@@ -13,15 +13,7 @@ import type { Draft } from "./draft.js";
 import { type EffectiveKey, effectiveKey } from "./effective-key.js";
 import { beginsAgain, grantedBy, patchOf, requireLater, requireSinceMade } from "./fields.js";
 import { type Key, keyView, listKeys } from "./key-list.js";
-import {
-  keyCreateSchema,
-  keyEffectiveSchema,
-  keyGetSchema,
-  keyListSchema,
-  keyRotateSchema,
-  keyStatusSchema,
-  keyUpdateSchema,
-} from "./key-schemas.js";
+import { keySchemas } from "./key-schemas.js";
 import { newId } from "./new-id.js";
 import type { Listed } from "./paging.js";
 import { projectIn } from "./projects.js";
@@ -46,15 +38,15 @@ export interface Keys {
    * @throws NotFoundError if the project does not exist, or the holder is not in it
    * @throws ConflictError if a key has the id. Ids of keys are unique across all orgs.
    */
-  create(input: z.input<typeof keyCreateSchema>): Promise<IssuedKey>;
+  create(input: z.input<typeof keySchemas.create>): Promise<IssuedKey>;
   /**
    * Reads a key.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  get(input: z.input<typeof keyGetSchema>): Promise<Key>;
+  get(input: z.input<typeof keySchemas.get>): Promise<Key>;
   /** Lists the keys of an org that the actor may see. */
-  list(input: z.input<typeof keyListSchema>): Promise<Listed<Key>>;
+  list(input: z.input<typeof keySchemas.list>): Promise<Listed<Key>>;
   /**
    * Changes the fields that are given. `limits` is replaced as a whole. `null` removes limits, models, end or name. The
    * holder cannot be changed.
@@ -63,14 +55,14 @@ export interface Keys {
    * @throws LimitError if what is given is more than its project, its holder or the actor has. For a key that starts
    *   again after its end, everything in it counts as given.
    */
-  update(input: z.input<typeof keyUpdateSchema>): Promise<Key>;
+  update(input: z.input<typeof keySchemas.update>): Promise<Key>;
   /**
    * Disables the key until it is enabled again.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    * @throws ConflictError if it is revoked
    */
-  disable(input: z.input<typeof keyStatusSchema>): Promise<Key>;
+  disable(input: z.input<typeof keySchemas.disable>): Promise<Key>;
   /**
    * Enables a disabled key.
    *
@@ -78,13 +70,13 @@ export interface Keys {
    * @throws ConflictError if it is revoked, which is final
    * @throws LimitError if it now has more than its project, its holder or the actor. Update its limits or lists first.
    */
-  enable(input: z.input<typeof keyStatusSchema>): Promise<Key>;
+  enable(input: z.input<typeof keySchemas.enable>): Promise<Key>;
   /**
    * Revokes the key for good.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  revoke(input: z.input<typeof keyStatusSchema>): Promise<Key>;
+  revoke(input: z.input<typeof keySchemas.revoke>): Promise<Key>;
   /**
    * Gives the key a new token. Its id, limits and counts stay. The previous token works for `graceMs` more
    * milliseconds; one from before that stops now.
@@ -94,13 +86,13 @@ export interface Keys {
    * @throws LimitError if it now has more than its project, its holder or the actor, or its holder may do more than the
    *   actor. Update its limits or lists first or, if a token is in the wrong hands, disable it meanwhile.
    */
-  rotate(input: z.input<typeof keyRotateSchema>): Promise<IssuedKey>;
+  rotate(input: z.input<typeof keySchemas.rotate>): Promise<IssuedKey>;
   /**
    * Reports what the key may really do, and why.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  effective(input: z.input<typeof keyEffectiveSchema>): Promise<EffectiveKey>;
+  effective(input: z.input<typeof keySchemas.effective>): Promise<EffectiveKey>;
 }
 
 export function keysOf(control: Control): Keys {
@@ -124,7 +116,7 @@ export function keysOf(control: Control): Keys {
 
   return {
     async create(input) {
-      const { orgId, projectId, id, userId, ...given } = parse(keyCreateSchema, input, "key");
+      const { orgId, projectId, id, userId, ...given } = parse(keySchemas.create, input, "key");
       const keyId = id ?? newId("key", control.now());
       const subject = { kind: "key", id: keyId, projectId } as const;
       return control.transact(orgId, "key.create", subject, async (draft, acting) => {
@@ -134,7 +126,7 @@ export function keysOf(control: Control): Keys {
         await projectIn(draft, projectId);
         const holder = await holderIn(draft, projectId, holderId);
         requireHolderWithinReach(acting, holder, projectId);
-        await checkKey(control, draft, acting, { projectId, userId: holderId }, given);
+        await checkKey({ control, draft, acting }, { projectId, userId: holderId }, given);
         const { token, ...issued } = issue();
         const { tags = {}, models = null, mcpServers = null, contentLogging = true, ...rest } = given;
         const base = {
@@ -159,18 +151,17 @@ export function keysOf(control: Control): Keys {
     },
 
     async get(input) {
-      const { keyId, orgId } = parse(keyGetSchema, input, "key");
+      const { keyId, orgId } = parse(keySchemas.get, input, "key");
       return seen(await control.view("key", { id: keyId, orgId }));
     },
 
     async list(input) {
-      return listKeys(control, parse(keyListSchema, input, "key"));
+      return listKeys(control, parse(keySchemas.list, input, "key"));
     },
 
     async update(input) {
-      const { keyId, orgId, version, ...given } = parse(keyUpdateSchema, input, "key");
-      const ask = { action: "key.update", permission: "key.update" } as const;
-      return control.writeTo(ask, "key", { id: keyId, orgId, version }, async (key, draft, acting) => {
+      const { keyId: id, orgId, version, ...given } = parse(keySchemas.update, input, "key");
+      return control.writeTo("key.update", "key", { id, orgId, version }, async (key, draft, acting) => {
         requireSinceMade("key.expiresAt", given.expiresAt, key.createdAt);
         const patch = patchOf(given, ["limits", "expiresAt", "name"]);
         const { contentLogging } = given;
@@ -181,34 +172,32 @@ export function keysOf(control: Control): Keys {
         const change = beginsAgain(key.expiresAt, given.expiresAt, draft.now)
           ? undefined
           : { fields: grantedBy(given), present: grantOf(key) };
-        await checkKey(control, draft, acting, key, grant, change);
+        await checkKey({ control, draft, acting }, key, grant, change);
         return seen(draft.replace("key", key, patch));
       });
     },
 
     async disable(input) {
-      const { keyId, ...ref } = parse(keyStatusSchema, input, "key");
-      const ask = { action: "key.disable", permission: "key.disable" } as const;
-      return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft) => {
+      const { keyId, ...ref } = parse(keySchemas.disable, input, "key");
+      return control.writeTo("key.disable", "key", { id: keyId, ...ref }, async (key, draft) => {
         refuseRevoked(key);
         return seen(draft.replace("key", key, { status: "disabled" }));
       });
     },
 
     async enable(input) {
-      const { keyId, ...ref } = parse(keyStatusSchema, input, "key");
+      const { keyId, ...ref } = parse(keySchemas.enable, input, "key");
       const ask = { action: "key.enable", permission: "key.disable" } as const;
       return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft, acting) => {
         refuseRevoked(key);
-        await checkKey(control, draft, acting, key, grantOf(key));
+        await checkKey({ control, draft, acting }, key, grantOf(key));
         return seen(draft.replace("key", key, { status: "active" }));
       });
     },
 
     async revoke(input) {
-      const { keyId, ...ref } = parse(keyStatusSchema, input, "key");
-      const ask = { action: "key.revoke", permission: "key.revoke" } as const;
-      return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft) => {
+      const { keyId, ...ref } = parse(keySchemas.revoke, input, "key");
+      return control.writeTo("key.revoke", "key", { id: keyId, ...ref }, async (key, draft) => {
         const revoked = draft.replace("key", key, {
           status: "revoked",
           revokedWithHolder: undefined,
@@ -222,12 +211,11 @@ export function keysOf(control: Control): Keys {
     },
 
     async rotate(input) {
-      const { keyId, graceMs = 0, ...ref } = parse(keyRotateSchema, input, "key");
-      const ask = { action: "key.rotate", permission: "key.rotate" } as const;
-      return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft, acting) => {
+      const { keyId, graceMs = 0, ...ref } = parse(keySchemas.rotate, input, "key");
+      return control.writeTo("key.rotate", "key", { id: keyId, ...ref }, async (key, draft, acting) => {
         refuseRevoked(key);
         requireHolderWithinReach(acting, await holderIn(draft, key.projectId, key.userId), key.projectId);
-        await checkKey(control, draft, acting, key, grantOf(key));
+        await checkKey({ control, draft, acting }, key, grantOf(key));
         const { token, ...issued } = issue();
         const previousExpiresAt = draft.now + graceMs;
         const previous = { previousHash: key.hash, previousIssuedTo: key.issuedTo, previousExpiresAt };
@@ -244,7 +232,7 @@ export function keysOf(control: Control): Keys {
     },
 
     async effective(input) {
-      const { keyId, orgId } = parse(keyEffectiveSchema, input, "key");
+      const { keyId, orgId } = parse(keySchemas.effective, input, "key");
       return effectiveKey(engine, await control.view("key", { id: keyId, orgId }), control.now());
     },
   };

@@ -19,14 +19,16 @@ export type OrgMember = View<"orgMember">;
 
 const member = { orgId: idSchema, userId: idSchema };
 
-export const orgMemberAddSchema = z.strictObject({ ...member, role: roleSchema });
-export const orgMemberListSchema = z.strictObject({
-  orgId: idSchema,
-  role: roleSchema.optional(),
-  ...pageFields,
-});
-export const orgMemberSetRoleSchema = z.strictObject({ ...member, ...versionField, role: roleSchema });
-export const orgMemberRemoveSchema = z.strictObject({ ...member, ...versionField });
+export const orgMemberSchemas = {
+  add: z.strictObject({ ...member, role: roleSchema }),
+  list: z.strictObject({
+    orgId: idSchema,
+    role: roleSchema.optional(),
+    ...pageFields,
+  }),
+  setRole: z.strictObject({ ...member, ...versionField, role: roleSchema }),
+  remove: z.strictObject({ ...member, ...versionField }),
+} as const;
 
 /** The members of an org. */
 export interface OrgMembers {
@@ -36,9 +38,9 @@ export interface OrgMembers {
    * @throws ConflictError if they are already in the org
    * @throws LimitError if the role reaches further than the actor does
    */
-  add(input: z.input<typeof orgMemberAddSchema>): Promise<OrgMember>;
+  add(input: z.input<typeof orgMemberSchemas.add>): Promise<OrgMember>;
   /** Lists the members of an org by id, optionally only those with one role. */
-  list(input: z.input<typeof orgMemberListSchema>): Promise<Listed<OrgMember>>;
+  list(input: z.input<typeof orgMemberSchemas.list>): Promise<Listed<OrgMember>>;
   /**
    * Gives a member another role. An owner who is demoted loses their keys in projects of which they are not a member.
    *
@@ -46,7 +48,7 @@ export interface OrgMembers {
    * @throws LastOwnerError if the org would be left without an owner
    * @throws LimitError if the role before or after reaches further than the actor does
    */
-  setRole(input: z.input<typeof orgMemberSetRoleSchema>): Promise<OrgMember>;
+  setRole(input: z.input<typeof orgMemberSchemas.setRole>): Promise<OrgMember>;
   /**
    * Removes somebody from the org. Their project memberships end, and their keys and the pending invitations with their
    * `userId` are revoked.
@@ -55,18 +57,17 @@ export interface OrgMembers {
    * @throws LastOwnerError if the org would be left without an owner
    * @throws LimitError if their role reaches further than the actor does
    */
-  remove(input: z.input<typeof orgMemberRemoveSchema>): Promise<void>;
+  remove(input: z.input<typeof orgMemberSchemas.remove>): Promise<void>;
 }
 
 export function orgMembersOf(control: Control): OrgMembers {
   const { policy } = control;
   return {
     async add(input) {
-      const { orgId, userId, role } = parse(orgMemberAddSchema, input, "orgMember");
+      const { orgId, userId, role } = parse(orgMemberSchemas.add, input, "orgMember");
       requireRole(policy, "orgRoles", role, "orgMember.role");
       const id = membershipId(orgId, userId);
-      const ask = { action: "orgMember.add", permission: "orgMember.add" } as const;
-      return control.write(ask, { orgId }, { kind: "orgMember", id }, async (draft, acting) => {
+      return control.write("orgMember.add", { orgId }, { kind: "orgMember", id }, async (draft, acting) => {
         requireOrgReach(policy, acting, { userId, orgId, role });
         await requireNotIn(draft, userId);
         const made = { id, orgId, createdAt: draft.now, userId, role };
@@ -75,7 +76,7 @@ export function orgMembersOf(control: Control): OrgMembers {
     },
 
     async list(input) {
-      const { orgId, role, ...page } = parse(orgMemberListSchema, input, "orgMember");
+      const { orgId, role, ...page } = parse(orgMemberSchemas.list, input, "orgMember");
       const where = role === undefined ? { orgId } : { orgId, role };
       return control.read("orgMember.view", { orgId }, () =>
         listViews(control.storage, "orgMember", where, page),
@@ -83,11 +84,10 @@ export function orgMembersOf(control: Control): OrgMembers {
     },
 
     async setRole(input) {
-      const { orgId, userId, role, version } = parse(orgMemberSetRoleSchema, input, "orgMember");
+      const { orgId, userId, role, version } = parse(orgMemberSchemas.setRole, input, "orgMember");
       requireRole(policy, "orgRoles", role, "orgMember.role");
       const subject = { kind: "orgMember", id: membershipId(orgId, userId) } as const;
-      const ask = { action: "orgMember.setRole", permission: "orgMember.setRole" } as const;
-      return control.write(ask, { orgId }, subject, async (draft, acting) => {
+      return control.write("orgMember.setRole", { orgId }, subject, async (draft, acting) => {
         const present = await memberIn(draft, userId);
         requireVersion("orgMember", present, version);
         for (const one of [present.role, role]) requireOrgReach(policy, acting, { userId, orgId, role: one });
@@ -110,10 +110,9 @@ export function orgMembersOf(control: Control): OrgMembers {
     },
 
     async remove(input) {
-      const { orgId, userId, version } = parse(orgMemberRemoveSchema, input, "orgMember");
+      const { orgId, userId, version } = parse(orgMemberSchemas.remove, input, "orgMember");
       const subject = { kind: "orgMember", id: membershipId(orgId, userId) } as const;
-      const ask = { action: "orgMember.remove", permission: "orgMember.remove" } as const;
-      return control.write(ask, { orgId }, subject, async (draft, acting) => {
+      return control.write("orgMember.remove", { orgId }, subject, async (draft, acting) => {
         const present = await memberIn(draft, userId);
         requireVersion("orgMember", present, version);
         requireOrgReach(policy, acting, present);

@@ -16,34 +16,32 @@ import { type View, viewOf } from "./views.js";
 /** An org as callers see it. */
 export type Org = View<"org">;
 
-export const orgCreateSchema = z.strictObject({
-  id: idSchema.optional(),
-  name: nameSchema,
-  timeZone: timeZoneSchema.optional(),
-  limits: limitsSchema.optional(),
-  contentLogging: z.boolean().optional(),
-});
-
-export const orgGetSchema = z.strictObject({ orgId: idSchema });
-
-export const orgListSchema = z.strictObject({ ...pageFields });
-
-export const orgUpdateSchema = z.strictObject({
-  orgId: idSchema,
-  ...versionField,
-  name: nameSchema.optional(),
-  timeZone: timeZoneSchema.optional(),
-  limits: limitsPatch,
-  contentLogging: z.boolean().optional(),
-  status: z.enum(["active", "suspended"]).optional(),
-});
-
-export const orgDeleteSchema = z.strictObject({
-  orgId: idSchema,
-  ...versionField,
-  /** The org's name or id, as a confirmation. */
-  confirm: text(1, 200),
-});
+export const orgSchemas = {
+  create: z.strictObject({
+    id: idSchema.optional(),
+    name: nameSchema,
+    timeZone: timeZoneSchema.optional(),
+    limits: limitsSchema.optional(),
+    contentLogging: z.boolean().optional(),
+  }),
+  get: z.strictObject({ orgId: idSchema }),
+  list: z.strictObject({ ...pageFields }),
+  update: z.strictObject({
+    orgId: idSchema,
+    ...versionField,
+    name: nameSchema.optional(),
+    timeZone: timeZoneSchema.optional(),
+    limits: limitsPatch,
+    contentLogging: z.boolean().optional(),
+    status: z.enum(["active", "suspended"]).optional(),
+  }),
+  delete: z.strictObject({
+    orgId: idSchema,
+    ...versionField,
+    /** The org's name or id, as a confirmation. */
+    confirm: text(1, 200),
+  }),
+} as const;
 
 /** The orgs themselves. What is inside an org has a noun of its own. */
 export interface Orgs {
@@ -52,30 +50,30 @@ export interface Orgs {
    *
    * @throws ConflictError if an org has or had the id, so that counts and audit trails of two orgs are never mixed
    */
-  create(input: z.input<typeof orgCreateSchema>): Promise<Org>;
+  create(input: z.input<typeof orgSchemas.create>): Promise<Org>;
   /**
    * Reads an org.
    *
    * @throws PermissionError if the actor may not see it or it does not exist. By the standard policy only owners may
    *   see it.
    */
-  get(input: z.input<typeof orgGetSchema>): Promise<Org>;
+  get(input: z.input<typeof orgSchemas.get>): Promise<Org>;
   /** Lists the orgs that the actor is in and may see. By the standard policy, those are the orgs they own. */
-  list(input?: z.input<typeof orgListSchema>): Promise<Listed<Org>>;
+  list(input?: z.input<typeof orgSchemas.list>): Promise<Listed<Org>>;
   /** Changes the fields that are given. `limits` is replaced as a whole; `null` removes it. */
-  update(input: z.input<typeof orgUpdateSchema>): Promise<Org>;
+  update(input: z.input<typeof orgSchemas.update>): Promise<Org>;
   /**
    * Deletes the org with everything in it except its audit trail. Its keys stop working at once.
    *
    * @throws ValidationError if `confirm` is neither the org's name nor its id
    */
-  delete(input: z.input<typeof orgDeleteSchema>): Promise<void>;
+  delete(input: z.input<typeof orgSchemas.delete>): Promise<void>;
 }
 
 export function orgsOf(control: Control): Orgs {
   return {
     async create(input) {
-      const { id, ...given } = parse(orgCreateSchema, input, "org");
+      const { id, ...given } = parse(orgSchemas.create, input, "org");
       const { userId } = control;
       if (userId === undefined) throw new PermissionError("org.create", "key_confined");
       const orgId = id ?? newId("org", control.now());
@@ -90,12 +88,12 @@ export function orgsOf(control: Control): Orgs {
     },
 
     async get(input) {
-      const { orgId } = parse(orgGetSchema, input, "org");
+      const { orgId } = parse(orgSchemas.get, input, "org");
       return control.read("org.view", { orgId }, async () => viewOf("org", await orgIn(control, orgId)));
     },
 
     async list(input = {}) {
-      const page = parse(orgListSchema, input, "org");
+      const page = parse(orgSchemas.list, input, "org");
       const { userId } = control;
       await control.requireToken("org.view");
       if (userId === undefined) return { items: [] };
@@ -110,9 +108,8 @@ export function orgsOf(control: Control): Orgs {
     },
 
     async update(input) {
-      const { orgId, version, ...given } = parse(orgUpdateSchema, input, "org");
-      const ask = { action: "org.update", permission: "org.update" } as const;
-      return control.write(ask, { orgId }, { kind: "org", id: orgId }, async (draft) => {
+      const { orgId, version, ...given } = parse(orgSchemas.update, input, "org");
+      return control.write("org.update", { orgId }, { kind: "org", id: orgId }, async (draft) => {
         const org = await orgIn(control, orgId);
         requireVersion("org", org, version);
         return viewOf("org", draft.replace("org", org, patchOf(given, ["limits"])));
@@ -120,9 +117,8 @@ export function orgsOf(control: Control): Orgs {
     },
 
     async delete(input) {
-      const { orgId, version, confirm } = parse(orgDeleteSchema, input, "org");
-      const ask = { action: "org.delete", permission: "org.delete" } as const;
-      return control.write(ask, { orgId }, { kind: "org", id: orgId }, async (draft) => {
+      const { orgId, version, confirm } = parse(orgSchemas.delete, input, "org");
+      return control.write("org.delete", { orgId }, { kind: "org", id: orgId }, async (draft) => {
         const org = await orgIn(control, orgId);
         requireVersion("org", org, version);
         if (confirm !== org.name && confirm !== orgId) {

@@ -30,31 +30,33 @@ export type ProjectMember = View<"projectMember">;
 
 const member = { orgId: idSchema, projectId: idSchema, userId: idSchema };
 
-export const projectMemberAddSchema = z.strictObject({
-  ...member,
-  role: roleSchema,
-  /** Limits over all the member's keys in the project. */
-  limits: limitsSchema.optional(),
-  /** When the membership ends by itself. */
-  expiresAt: momentSchema.optional(),
-});
-export const projectMemberListSchema = z.strictObject({
-  orgId: idSchema,
-  projectId: idSchema,
-  ...pageFields,
-});
-export const projectMemberSetRoleSchema = z.strictObject({ ...member, ...versionField, role: roleSchema });
-export const projectMemberSetLimitsSchema = z.strictObject({
-  ...member,
-  ...versionField,
-  limits: limitsPatch.unwrap(),
-});
-export const projectMemberSetExpirySchema = z.strictObject({
-  ...member,
-  ...versionField,
-  expiresAt: expiryPatch.unwrap(),
-});
-export const projectMemberRemoveSchema = z.strictObject({ ...member, ...versionField });
+export const projectMemberSchemas = {
+  add: z.strictObject({
+    ...member,
+    role: roleSchema,
+    /** Limits over all the member's keys in the project. */
+    limits: limitsSchema.optional(),
+    /** When the membership ends by itself. */
+    expiresAt: momentSchema.optional(),
+  }),
+  list: z.strictObject({
+    orgId: idSchema,
+    projectId: idSchema,
+    ...pageFields,
+  }),
+  setRole: z.strictObject({ ...member, ...versionField, role: roleSchema }),
+  setLimits: z.strictObject({
+    ...member,
+    ...versionField,
+    limits: limitsPatch.unwrap(),
+  }),
+  setExpiry: z.strictObject({
+    ...member,
+    ...versionField,
+    expiresAt: expiryPatch.unwrap(),
+  }),
+  remove: z.strictObject({ ...member, ...versionField }),
+} as const;
 
 /** The members of a project. */
 export interface ProjectMembers {
@@ -65,23 +67,22 @@ export interface ProjectMembers {
    * @throws ConflictError if they are already in the project
    * @throws LimitError if the role, limits, end or anything that comes with the project goes beyond what the actor has
    */
-  add(input: z.input<typeof projectMemberAddSchema>): Promise<ProjectMember>;
-  /** Lists the members of a project by id. */
-  list(input: z.input<typeof projectMemberListSchema>): Promise<Listed<ProjectMember>>;
+  add(input: z.input<typeof projectMemberSchemas.add>): Promise<ProjectMember>;
+  list(input: z.input<typeof projectMemberSchemas.list>): Promise<Listed<ProjectMember>>;
   /**
    * Gives a member another role.
    *
    * @throws NotFoundError if they are not in the project
    * @throws LimitError if the role before or after, or anything that comes with it, goes beyond what the actor has
    */
-  setRole(input: z.input<typeof projectMemberSetRoleSchema>): Promise<ProjectMember>;
+  setRole(input: z.input<typeof projectMemberSchemas.setRole>): Promise<ProjectMember>;
   /**
    * Sets a member's limits; `null` removes them. What was used stays counted.
    *
    * @throws NotFoundError if they are not in the project
    * @throws LimitError if the member reaches further than the actor does, or the limits go beyond what the actor has
    */
-  setLimits(input: z.input<typeof projectMemberSetLimitsSchema>): Promise<ProjectMember>;
+  setLimits(input: z.input<typeof projectMemberSchemas.setLimits>): Promise<ProjectMember>;
   /**
    * Sets when a membership ends; `null` for never. A membership that has ended starts again with a later end.
    *
@@ -89,14 +90,14 @@ export interface ProjectMembers {
    * @throws LimitError if the end goes beyond what the actor has or, for a membership that starts again, anything in it
    *   does
    */
-  setExpiry(input: z.input<typeof projectMemberSetExpirySchema>): Promise<ProjectMember>;
+  setExpiry(input: z.input<typeof projectMemberSchemas.setExpiry>): Promise<ProjectMember>;
   /**
    * Removes somebody from the project. Their keys in it are revoked, unless they own the org.
    *
    * @throws NotFoundError if they are not in the project
    * @throws LimitError if the member reaches further than the actor does
    */
-  remove(input: z.input<typeof projectMemberRemoveSchema>): Promise<void>;
+  remove(input: z.input<typeof projectMemberSchemas.remove>): Promise<void>;
 }
 
 type Member = z.infer<z.ZodObject<typeof member>>;
@@ -132,19 +133,18 @@ export function projectMembersOf(control: Control): ProjectMembers {
 
   return {
     async add(input) {
-      const { orgId, projectId, userId, ...given } = parse(projectMemberAddSchema, input, "projectMember");
+      const { orgId, projectId, userId, ...given } = parse(projectMemberSchemas.add, input, "projectMember");
       requireRole(policy, "projectRoles", given.role, "projectMember.role");
       const id = membershipId(orgId, projectId, userId);
       const subject = { kind: "projectMember", id, projectId } as const;
-      const ask = { action: "projectMember.add", permission: "projectMember.add" } as const;
-      return control.write(ask, { orgId, projectId }, subject, async (draft, acting) => {
+      return control.write("projectMember.add", { orgId, projectId }, subject, async (draft, acting) => {
         requireLater("projectMember.expiresAt", given.expiresAt, draft.now);
         const project = await projectIn(draft, projectId);
         const orgMember = await draft.get("orgMember", membershipId(orgId, userId));
         if (orgMember === undefined) throw new NotFoundError("member", userId);
         const target = withRole(orgMember, projectId, given.role);
         requireReach(policy, acting, target, "role", projectId);
-        await checkMembership(control, draft, acting, project, given);
+        await checkMembership({ control, draft, acting }, project, given);
         if (await draft.get("projectMember", id)) {
           throw new ConflictError(`user ${JSON.stringify(userId)} is in the project already`);
         }
@@ -154,14 +154,14 @@ export function projectMembersOf(control: Control): ProjectMembers {
     },
 
     async list(input) {
-      const { orgId, projectId, ...page } = parse(projectMemberListSchema, input, "projectMember");
+      const { orgId, projectId, ...page } = parse(projectMemberSchemas.list, input, "projectMember");
       return control.read("projectMember.view", { orgId, projectId }, () =>
         listViews(control.storage, "projectMember", { orgId, projectId }, page),
       );
     },
 
     async setRole(input) {
-      const { version, role, ...of } = parse(projectMemberSetRoleSchema, input, "projectMember");
+      const { version, role, ...of } = parse(projectMemberSchemas.setRole, input, "projectMember");
       requireRole(policy, "projectRoles", role, "projectMember.role");
       return writeTo(of, version, "setRole", async (present, draft, acting) => {
         const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
@@ -170,7 +170,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
           const after = withRole(orgMember, of.projectId, role);
           if (firstBeyond(policy, { principal: before }, after, of.projectId) !== undefined) {
             requireReach(policy, acting, after, "role", of.projectId);
-            await checkMoreOfRole(control, draft, acting, await projectIn(draft, of.projectId), present);
+            await checkMoreOfRole({ control, draft, acting }, await projectIn(draft, of.projectId), present);
           }
         }
         return viewOf("projectMember", draft.replace("projectMember", present, { role }));
@@ -178,17 +178,17 @@ export function projectMembersOf(control: Control): ProjectMembers {
     },
 
     async setLimits(input) {
-      const { version, limits, ...of } = parse(projectMemberSetLimitsSchema, input, "projectMember");
+      const { version, limits, ...of } = parse(projectMemberSchemas.setLimits, input, "projectMember");
       return writeTo(of, version, "setLimits", async (present, draft, acting) => {
         const patch = { limits: limits ?? undefined };
         const project = await projectIn(draft, of.projectId);
-        await checkMembership(control, draft, acting, project, patch, { fields: ["limits"], present });
+        await checkMembership({ control, draft, acting }, project, patch, { fields: ["limits"], present });
         return viewOf("projectMember", draft.replace("projectMember", present, patch));
       });
     },
 
     async setExpiry(input) {
-      const { version, expiresAt, ...of } = parse(projectMemberSetExpirySchema, input, "projectMember");
+      const { version, expiresAt, ...of } = parse(projectMemberSchemas.setExpiry, input, "projectMember");
       return writeTo(of, version, "setExpiry", async (present, draft, acting) => {
         requireSinceMade("projectMember.expiresAt", expiresAt, present.createdAt);
         const patch = { expiresAt: expiresAt ?? undefined };
@@ -199,13 +199,13 @@ export function projectMembersOf(control: Control): ProjectMembers {
         const change = beginsAgain(present.expiresAt, expiresAt, draft.now)
           ? undefined
           : { fields: ["expiresAt"] as const, present };
-        await checkMembership(control, draft, acting, project, { ...present, ...patch }, change);
+        await checkMembership({ control, draft, acting }, project, { ...present, ...patch }, change);
         return viewOf("projectMember", draft.replace("projectMember", present, patch));
       });
     },
 
     async remove(input) {
-      const { version, ...of } = parse(projectMemberRemoveSchema, input, "projectMember");
+      const { version, ...of } = parse(projectMemberSchemas.remove, input, "projectMember");
       return writeTo(of, version, "remove", async (present, draft) => {
         const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
         if (orgMember?.role !== OWNER) {

@@ -17,28 +17,30 @@ export type Project = View<"project">;
 
 const ref = { projectId: idSchema, ...orgField };
 
-export const projectCreateSchema = z.strictObject({
-  orgId: idSchema,
-  id: idSchema.optional(),
-  name: nameSchema,
-  limits: limitsSchema.optional(),
-  ...scopeFields,
-});
-export const projectGetSchema = z.strictObject(ref);
-export const projectListSchema = z.strictObject({
-  orgId: idSchema,
-  status: z.enum(["active", "archived"]).optional(),
-  ...pageFields,
-});
-export const projectUpdateSchema = z.strictObject({
-  ...ref,
-  ...versionField,
-  name: nameSchema.optional(),
-  status: z.enum(["active", "archived"]).optional(),
-  limits: limitsPatch,
-  ...scopeFields,
-});
-export const projectDeleteSchema = z.strictObject({ ...ref, ...versionField });
+export const projectSchemas = {
+  create: z.strictObject({
+    orgId: idSchema,
+    id: idSchema.optional(),
+    name: nameSchema,
+    limits: limitsSchema.optional(),
+    ...scopeFields,
+  }),
+  get: z.strictObject(ref),
+  list: z.strictObject({
+    orgId: idSchema,
+    status: z.enum(["active", "archived"]).optional(),
+    ...pageFields,
+  }),
+  update: z.strictObject({
+    ...ref,
+    ...versionField,
+    name: nameSchema.optional(),
+    status: z.enum(["active", "archived"]).optional(),
+    limits: limitsPatch,
+    ...scopeFields,
+  }),
+  delete: z.strictObject({ ...ref, ...versionField }),
+} as const;
 
 /** The projects of an org, each with limits and lists of its own. */
 export interface Projects {
@@ -48,15 +50,15 @@ export interface Projects {
    * @throws ConflictError if a project has the id. Ids of projects are unique across all orgs.
    * @throws LimitError if a limit is above the org's
    */
-  create(input: z.input<typeof projectCreateSchema>): Promise<Project>;
+  create(input: z.input<typeof projectSchemas.create>): Promise<Project>;
   /**
    * Reads a project.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  get(input: z.input<typeof projectGetSchema>): Promise<Project>;
+  get(input: z.input<typeof projectSchemas.get>): Promise<Project>;
   /** Lists the projects of an org that the actor may see. */
-  list(input: z.input<typeof projectListSchema>): Promise<Listed<Project>>;
+  list(input: z.input<typeof projectSchemas.list>): Promise<Listed<Project>>;
   /**
    * Changes the fields that are given. `limits` is replaced as a whole, and `null` removes it; `models: null` allows
    * what the org allows.
@@ -64,51 +66,38 @@ export interface Projects {
    * @throws NotFoundError if it does not exist or the actor may not see it
    * @throws LimitError if what is given is more than the org or the actor has
    */
-  update(input: z.input<typeof projectUpdateSchema>): Promise<Project>;
+  update(input: z.input<typeof projectSchemas.update>): Promise<Project>;
   /**
    * Deletes the project with its memberships, external keys and keys, which stop working at once. Counts are kept by
    * id: a project created again under the same id finds what was used.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  delete(input: z.input<typeof projectDeleteSchema>): Promise<void>;
+  delete(input: z.input<typeof projectSchemas.delete>): Promise<void>;
 }
 
 export function projectsOf(control: Control): Projects {
   return {
     async create(input) {
-      const { orgId, id, ...given } = parse(projectCreateSchema, input, "project");
+      const { orgId, id, ...given } = parse(projectSchemas.create, input, "project");
       const projectId = id ?? newId("project", control.now());
-      const ask = { action: "project.create", permission: "project.create" } as const;
-      return control.write(
-        ask,
-        { orgId },
-        { kind: "project", id: projectId, projectId },
-        async (draft, acting) => {
-          await checkProject(draft, acting, given);
-          const { name, models = null, mcpServers = null, limits, contentLogging = true } = given;
-          const base = { id: projectId, orgId, createdAt: draft.now };
-          const made = {
-            ...base,
-            name,
-            status: "active",
-            models,
-            mcpServers,
-            limits,
-            contentLogging,
-          } as const;
-          return viewOf("project", draft.create("project", made));
-        },
-      );
+      const subject = { kind: "project", id: projectId, projectId } as const;
+      return control.write("project.create", { orgId }, subject, async (draft, acting) => {
+        await checkProject({ control, draft, acting }, given);
+        const { name, models = null, mcpServers = null, limits, contentLogging = true } = given;
+        const base = { id: projectId, orgId, createdAt: draft.now };
+        const made = { ...base, name, status: "active", models, mcpServers, limits, contentLogging } as const;
+        return viewOf("project", draft.create("project", made));
+      });
     },
 
     async get(input) {
-      const { projectId, orgId } = parse(projectGetSchema, input, "project");
+      const { projectId, orgId } = parse(projectSchemas.get, input, "project");
       return viewOf("project", await control.view("project", { id: projectId, orgId }));
     },
 
     async list(input) {
-      const { orgId, status, ...page } = parse(projectListSchema, input, "project");
+      const { orgId, status, ...page } = parse(projectSchemas.list, input, "project");
       const acting = await control.acting(orgId, "project.view");
       const where = status === undefined ? { orgId } : { orgId, status };
       const maySee = ({ id }: Records["project"]) =>
@@ -117,25 +106,20 @@ export function projectsOf(control: Control): Projects {
     },
 
     async update(input) {
-      const { projectId, orgId, version, ...given } = parse(projectUpdateSchema, input, "project");
-      const ask = { action: "project.update", permission: "project.update" } as const;
-      return control.writeTo(
-        ask,
-        "project",
-        { id: projectId, orgId, version },
-        async (project, draft, acting) => {
-          const patch = patchOf(given, ["limits"]);
-          const change = { fields: grantedBy(given), present: project };
-          await checkProject(draft, acting, { ...project, ...patch }, change);
-          return viewOf("project", draft.replace("project", project, patch));
-        },
-      );
+      const { projectId: id, orgId, version, ...given } = parse(projectSchemas.update, input, "project");
+      const which = { id, orgId, version };
+      return control.writeTo("project.update", "project", which, async (project, draft, acting) => {
+        const patch = patchOf(given, ["limits"]);
+        const change = { fields: grantedBy(given), present: project };
+        await checkProject({ control, draft, acting }, { ...project, ...patch }, change);
+        return viewOf("project", draft.replace("project", project, patch));
+      });
     },
 
     async delete(input) {
-      const { projectId, orgId, version } = parse(projectDeleteSchema, input, "project");
-      const ask = { action: "project.delete", permission: "project.delete" } as const;
-      return control.writeTo(ask, "project", { id: projectId, orgId, version }, async (project, draft) => {
+      const { projectId, ...of } = parse(projectSchemas.delete, input, "project");
+      const which = { id: projectId, ...of };
+      return control.writeTo("project.delete", "project", which, async (project, draft) => {
         for (const key of await draft.find("key", { projectId })) {
           const use = await draft.get("keyUse", key.id);
           if (use) draft.remove("keyUse", use);

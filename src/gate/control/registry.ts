@@ -17,8 +17,7 @@ type Registered = "virtualModel" | "mcpServer" | "externalKey";
 interface Plan<K extends Registered> {
   readonly kind: K;
   readonly permission: StandardPermission;
-  readonly getSchema: z.ZodType<RefInput<K>>;
-  readonly deleteSchema: z.ZodType<RefInput<K>>;
+  readonly schemas: Readonly<Record<"get" | "delete", z.ZodType<RefInput<K>>>>;
 }
 
 /** Identifies a record, such as `{ mcpServerId, orgId }`. */
@@ -27,10 +26,7 @@ type RefInput<K extends Registered> = Omit<Ref, "id"> & { readonly [F in `${K}Id
 type Made<K extends Registered> = Omit<Records[K], "id" | "orgId" | "version" | "createdAt">;
 
 /** The five methods of such a noun. */
-export function registryOf<K extends Registered>(
-  control: Control,
-  { kind, permission, getSchema, deleteSchema }: Plan<K>,
-) {
+export function registryOf<K extends Registered>(control: Control, { kind, permission, schemas }: Plan<K>) {
   function refOf(schema: z.ZodType<RefInput<K>>, input: RefInput<K>): Ref {
     const given = parse(schema, input, kind);
     return { id: given[`${kind}Id`], orgId: given.orgId, version: given.version };
@@ -59,7 +55,7 @@ export function registryOf<K extends Registered>(
     },
 
     async get(input: RefInput<K>): Promise<View<K>> {
-      return viewOf<K>(kind, await control.view(kind, refOf(getSchema, input)));
+      return viewOf<K>(kind, await control.view(kind, refOf(schemas.get, input)));
     },
 
     async list(where: Where<K> & { readonly orgId: string }, page: PageInput): Promise<Listed<View<K>>> {
@@ -81,7 +77,7 @@ export function registryOf<K extends Registered>(
     },
 
     async delete(input: RefInput<K>): Promise<void> {
-      const ref = refOf(deleteSchema, input);
+      const ref = refOf(schemas.delete, input);
       return control.writeTo({ action: `${kind}.delete`, permission }, kind, ref, async (record, draft) =>
         draft.remove<K>(kind, record),
       );

@@ -26,22 +26,24 @@ const models = z
 
 const ref = { virtualModelId: idSchema, ...orgField };
 
-export const virtualModelCreateSchema = z.strictObject({
-  orgId: idSchema,
-  id: idSchema.optional(),
-  /** The name that calls use. */
-  alias: aliasSchema,
-  models,
-});
-export const virtualModelGetSchema = z.strictObject(ref);
-export const virtualModelListSchema = z.strictObject({ orgId: idSchema, ...pageFields });
-export const virtualModelUpdateSchema = z.strictObject({
-  ...ref,
-  ...versionField,
-  alias: aliasSchema.optional(),
-  models: models.optional(),
-});
-export const virtualModelDeleteSchema = z.strictObject({ ...ref, ...versionField });
+export const virtualModelSchemas = {
+  create: z.strictObject({
+    orgId: idSchema,
+    id: idSchema.optional(),
+    /** The name that calls use. */
+    alias: aliasSchema,
+    models,
+  }),
+  get: z.strictObject(ref),
+  list: z.strictObject({ orgId: idSchema, ...pageFields }),
+  update: z.strictObject({
+    ...ref,
+    ...versionField,
+    alias: aliasSchema.optional(),
+    models: models.optional(),
+  }),
+  delete: z.strictObject({ ...ref, ...versionField }),
+} as const;
 
 /** An org's own names for ordered lists of models. */
 export interface VirtualModels {
@@ -51,47 +53,46 @@ export interface VirtualModels {
    * @throws ConflictError if the org has the alias already, or a virtual model would name another one: aliases resolve
    *   once
    */
-  create(input: z.input<typeof virtualModelCreateSchema>): Promise<VirtualModel>;
+  create(input: z.input<typeof virtualModelSchemas.create>): Promise<VirtualModel>;
   /**
    * Reads a virtual model.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  get(input: z.input<typeof virtualModelGetSchema>): Promise<VirtualModel>;
+  get(input: z.input<typeof virtualModelSchemas.get>): Promise<VirtualModel>;
   /** Lists the virtual models of an org by id. */
-  list(input: z.input<typeof virtualModelListSchema>): Promise<Listed<VirtualModel>>;
+  list(input: z.input<typeof virtualModelSchemas.list>): Promise<Listed<VirtualModel>>;
   /**
    * Changes the fields that are given. `models` is replaced as a whole.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    * @throws ConflictError as for {@link VirtualModels.create}
    */
-  update(input: z.input<typeof virtualModelUpdateSchema>): Promise<VirtualModel>;
+  update(input: z.input<typeof virtualModelSchemas.update>): Promise<VirtualModel>;
   /**
    * Deletes it. A call that names the alias then asks for a model of that name.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  delete(input: z.input<typeof virtualModelDeleteSchema>): Promise<void>;
+  delete(input: z.input<typeof virtualModelSchemas.delete>): Promise<void>;
 }
 
 export function virtualModelsOf(control: Control): VirtualModels {
   const registry = registryOf(control, {
     kind: "virtualModel",
     permission: "virtualModel.manage",
-    getSchema: virtualModelGetSchema,
-    deleteSchema: virtualModelDeleteSchema,
+    schemas: virtualModelSchemas,
   });
   return {
     async create(input) {
-      const { orgId, id, ...made } = parse(virtualModelCreateSchema, input, "virtualModel");
+      const { orgId, id, ...made } = parse(virtualModelSchemas.create, input, "virtualModel");
       return registry.create({ orgId, id }, made, (draft) => requireNoChain(draft, made));
     },
 
     get: registry.get,
 
     async list(input) {
-      const { orgId, ...page } = parse(virtualModelListSchema, input, "virtualModel");
+      const { orgId, ...page } = parse(virtualModelSchemas.list, input, "virtualModel");
       return registry.list({ orgId }, page);
     },
 
@@ -101,7 +102,7 @@ export function virtualModelsOf(control: Control): VirtualModels {
         orgId,
         version,
         ...given
-      } = parse(virtualModelUpdateSchema, input, "virtualModel");
+      } = parse(virtualModelSchemas.update, input, "virtualModel");
       return registry.update({ id, orgId, version }, patchOf(given), requireNoChain);
     },
 

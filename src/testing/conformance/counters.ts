@@ -2,6 +2,7 @@ import type { Counters } from "../../counters/counters.js";
 import { type ConformanceCase, conformanceCases } from "./case.js";
 import { clocks } from "./counters-clocks.js";
 import { concurrency } from "./counters-concurrency.js";
+import { dryRuns } from "./counters-dry-runs.js";
 import { idempotent } from "./counters-idempotency.js";
 import { lifetimes } from "./counters-lifetimes.js";
 import { names } from "./counters-names.js";
@@ -54,7 +55,15 @@ export function countersConformance(
     ...periods,
     ...Object.fromEntries(traces),
   };
-  const cases = { ...reserving, ...concurrency, ...settling, ...idempotent, ...repeated, ...names };
+  const cases = {
+    ...reserving,
+    ...dryRuns,
+    ...concurrency,
+    ...settling,
+    ...idempotent,
+    ...repeated,
+    ...names,
+  };
   return conformanceCases(
     clock === "caller" ? { ...cases, ...byClock } : cases,
     async () => new CountersTrial(await make({ clock }), clock),

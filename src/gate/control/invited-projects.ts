@@ -1,0 +1,67 @@
+import type * as z from "zod";
+import { LimitError, NotFoundError, PermissionError, ValidationError } from "../../model/errors.js";
+import { membershipId, type projectGrantSchema, type Records } from "../../model/records.js";
+import { requireReach } from "./authority.js";
+import { checkMembership, type Giving } from "./bounds.js";
+import type { Draft } from "./draft.js";
+import { requireLater } from "./fields.js";
+import { type ProjectMember, withRole } from "./project-members.js";
+import { projectIn } from "./projects.js";
+import { viewOf } from "./views.js";
+
+/**
+ * Checks whether an inviter may make somebody a member of a project.
+ *
+ * @param expiresAt when the membership is to end
+ */
+export async function checkProjectGrant(
+  giving: Giving,
+  invitee: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
+  { projectId, role, limits }: z.infer<typeof projectGrantSchema>,
+  expiresAt: number | undefined,
+): Promise<Records["project"]> {
+  const { control, draft, acting } = giving;
+  control.require(acting, "projectMember.add", { orgId: draft.orgId, projectId });
+  const project = await projectIn(draft, projectId);
+  requireReach(control.policy, acting, withRole(invitee, projectId, role), "projects", projectId);
+  await checkMembership(giving, project, { limits, expiresAt });
+  return project;
+}
+
+/** Makes whoever accepts an invitation a member of its projects, but for what the inviter may not give any more. */
+export async function joinProjects(
+  giving: Giving,
+  orgMember: Records["orgMember"],
+  invitation: Records["invitation"],
+): Promise<{ projectMembers: ProjectMember[]; notGranted: { projectId: string; why: string }[] }> {
+  const { draft } = giving;
+  const { orgId, userId } = orgMember;
+  const { membershipExpiresAt: expiresAt } = invitation;
+  const projectMembers: ProjectMember[] = [];
+  const notGranted: { projectId: string; why: string }[] = [];
+  for (const grant of invitation.projects) {
+    const { projectId } = grant;
+    try {
+      requireLater("invitation.membershipExpiresAt", expiresAt, draft.now);
+      await requireOlder(draft, projectId, invitation.createdAt);
+      await checkProjectGrant(giving, orgMember, grant, expiresAt);
+    } catch (error) {
+      if (!REASONS_NOT_TO_GRANT.some((type) => error instanceof type)) throw error;
+      notGranted.push({ projectId, why: (error as Error).message }); // sound: all of them are errors
+      continue;
+    }
+    const id = membershipId(orgId, projectId, userId);
+    const made = { id, orgId, userId, createdAt: draft.now, ...grant, expiresAt };
+    projectMembers.push(viewOf("projectMember", draft.create("projectMember", made)));
+  }
+  return { projectMembers, notGranted };
+}
+
+/** The project is gone, the inviter may not add members to it or not give that much, or the membership would have ended already. */
+const REASONS_NOT_TO_GRANT = [NotFoundError, PermissionError, LimitError, ValidationError];
+
+/** A project that was deleted and made again under its id is not the one that was meant. */
+async function requireOlder(draft: Draft, projectId: string, than: number): Promise<void> {
+  const { createdAt } = await projectIn(draft, projectId);
+  if (createdAt > than) throw new NotFoundError("project", projectId);
+}

@@ -1,0 +1,184 @@
+import { setTimeout } from "node:timers/promises";
+import { LedgerUnavailableError } from "../model/errors.js";
+import { backoffMs, type Retry } from "./backoff.js";
+import type { LedgerSink } from "./sink.js";
+import type { UsageEvent } from "./usage-event.js";
+
+/** Waits until milliseconds have passed, or rejects when the signal says so. */
+export type Wait = (ms: number, signal: AbortSignal) => Promise<unknown>;
+
+export const wait: Wait = (ms, signal) => setTimeout(ms, undefined, { signal });
+
+export interface WriterOptions {
+  readonly maxBatch: number;
+  readonly retry: Retry;
+  readonly random: () => number;
+  readonly wait: Wait;
+  /** A write that takes longer has failed. */
+  readonly writeTimeoutMs: number;
+  /** The sink has refused a batch. */
+  readonly onFailure: (failures: number, error: unknown) => void;
+}
+
+/** Where events are kept until the sink has taken them. */
+interface Kept {
+  /** What is to be written of a call; undefined where the sink has all of it. */
+  readonly eventOf: (id: string) => UsageEvent | undefined;
+  /** The sink has taken these very events. */
+  readonly onWritten: (batch: readonly UsageEvent[]) => void;
+  /** Whether somebody waits for a flush. */
+  readonly isAwaited: () => boolean;
+}
+
+/** The longest pause after a failed write, in milliseconds, while somebody waits for a flush. */
+const FLUSHED_WAIT_MS = 500;
+
+/**
+ * Writes to a sink, one batch at a time.
+ *
+ * A batch that the sink refuses goes to the end of the queue, and the next batch is half as large, down to a single event. An
+ * event that is refused by itself is written by itself from then on, whenever nothing else is due. So an event that the sink can
+ * never take is tried for ever, but hardly holds up the others.
+ */
+export class EventWriter {
+  readonly #sink: LedgerSink;
+  readonly #options: WriterOptions;
+  readonly #kept: Kept;
+  /** Ids to be written, in their order. */
+  readonly #due = new Set<string>();
+  /** Ids that the sink has refused alone. */
+  readonly #refused = new Set<string>();
+  readonly #stop = new AbortController();
+  /** Ends the pauses after a failure. */
+  #resumed = new AbortController();
+  #isWriting = false;
+  /** Whether the events in `#refused` are waiting for their next try. */
+  #isResting = false;
+  /** Failed writes in a row, and those of refused events apart: a success of the others says nothing about these. */
+  #failures = 0;
+  #refusals = 0;
+
+  constructor(sink: LedgerSink, options: WriterOptions, kept: Kept) {
+    this.#sink = sink;
+    this.#options = options;
+    this.#kept = kept;
+  }
+
+  get failures(): number {
+    return this.#failures + this.#refusals;
+  }
+
+  get isStopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  /** Writes what is kept of calls, when it is their turn. */
+  write(ids: Iterable<string>): void {
+    for (const id of ids) if (this.#kept.eventOf(id) && !this.#refused.has(id)) this.#due.add(id);
+    if (!this.#isWriting) this.#writeDue();
+  }
+
+  /** Does not wait for a pause to end. */
+  resume(): void {
+    this.#resumed.abort();
+    this.#resumed = new AbortController();
+  }
+
+  /** Ends all writing. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #writeDue(): Promise<void> {
+    this.#isWriting = true;
+    try {
+      while (this.#hasNext() && !this.isStopped) await this.#writeNext();
+    } finally {
+      this.#isWriting = false; // without a pause since `#hasNext` said that nothing is due
+    }
+  }
+
+  #hasNext(): boolean {
+    return this.#due.size > 0 || (this.#refused.size > 0 && !this.#isResting);
+  }
+
+  async #writeNext(): Promise<void> {
+    const isRefused = this.#due.size === 0;
+    const size = Math.max(1, Math.floor(this.#options.maxBatch / 2 ** this.#failures));
+    const batch = isRefused ? this.#take(this.#refused, 1) : this.#take(this.#due, size);
+    if (batch.length === 0) return; // all of it was acknowledged since it became due
+    try {
+      await this.#writeInTime(batch);
+    } catch (error) {
+      this.#putBack(batch);
+      if (isRefused) this.#refusals++;
+      else this.#failures++;
+      this.#options.onFailure(this.failures, error);
+      if (isRefused) this.#rest();
+      else await this.#pause(this.#failures);
+      return;
+    }
+    this.#failures = 0;
+    if (isRefused) this.#refusals = 0;
+    this.#kept.onWritten(batch);
+  }
+
+  /** A write that took too long may still be done, and is sent again: a sink takes the same events twice, and in any order. */
+  async #writeInTime(batch: readonly UsageEvent[]): Promise<void> {
+    const { writeTimeoutMs } = this.#options;
+    const answered = new AbortController();
+    const timer = setTimeout(writeTimeoutMs, undefined, { signal: answered.signal, ref: false });
+    const late = timer.then(() => {
+      throw new LedgerUnavailableError(`the sink did not answer within ${writeTimeoutMs} ms`);
+    });
+    // Copies, since a sink may change what it is given, and what it refuses is sent again.
+    const events = batch.map((event) => ({ ...event, tags: { ...event.tags } }));
+    const write = async () => this.#sink.write(events);
+    try {
+      await Promise.race([write(), late]);
+    } finally {
+      answered.abort();
+    }
+  }
+
+  #putBack(batch: readonly UsageEvent[]): void {
+    for (const { id } of batch) {
+      if (batch.length > 1) this.#due.add(id);
+      else {
+        this.#refused.add(id);
+        this.#due.delete(id); // a flush may have put it there meanwhile
+      }
+    }
+  }
+
+  #take(ids: Set<string>, size: number): UsageEvent[] {
+    const batch: UsageEvent[] = [];
+    for (const id of ids) {
+      if (batch.length === size) break;
+      ids.delete(id);
+      const event = this.#kept.eventOf(id);
+      if (event !== undefined) batch.push(event);
+    }
+    return batch;
+  }
+
+  /** Waits before the next try of a refused event, while others are written. */
+  async #rest(): Promise<void> {
+    this.#isResting = true;
+    await this.#pause(this.failures);
+    this.#isResting = false;
+    if (!this.#isWriting) this.#writeDue();
+  }
+
+  async #pause(failures: number): Promise<void> {
+    const { retry, random, wait } = this.#options;
+    const ms = backoffMs(retry, failures, random());
+    const signal = AbortSignal.any([this.#stop.signal, this.#resumed.signal]);
+    try {
+      // A flush gives up soon, so for its sake the sink is tried more often.
+      await wait(this.#kept.isAwaited() ? Math.min(ms, FLUSHED_WAIT_MS) : ms, signal);
+    } catch (reason) {
+      if (!signal.aborted) throw reason;
+    }
+  }
+}
