@@ -85,9 +85,12 @@ export function keysOf(control: Control): Keys {
     return { token, hash: hashToken(token), preview: previewOf(token, keyPrefix) };
   }
 
-  /** A token acts as its holder: whoever is handed one must have all that the holder has in the project. */
+  /**
+   * A token acts as its holder: whoever is handed one must have all that the holder has in the project. Of those who act through
+   * somebody else's token that somebody must, too, even for a key of their own: the token may be in other hands by now.
+   */
   function requireHolderWithinReach(acting: Acting, holder: Principal, projectId: string): void {
-    if (holder.userId !== acting.handedTo) requireReach(policy, acting, holder, "userId", projectId);
+    requireReach(policy, acting, holder, "userId", projectId);
   }
 
   async function seen(key: Records["key"]): Promise<Key> {
