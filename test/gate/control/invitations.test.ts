@@ -164,6 +164,8 @@ describe("invitations", () => {
       "invitation.membershipExpiresAt",
     );
     await wrong({ expiresAt: world.clock.time }, "invitation.expiresAt");
+    const projects = [{ projectId: "p0", role: "member" }];
+    await wrong({ projects, membershipExpiresAt: world.clock.time }, "invitation.membershipExpiresAt");
     const twice = [
       { projectId: "p0", role: "member" },
       { projectId: "p0", role: "admin" },
