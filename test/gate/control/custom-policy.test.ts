@@ -17,6 +17,7 @@ const policy = standardPolicy.extend({
       "orgMember.view": "all",
       "invitation.create": "all",
     },
+    greeter: { "invitation.create": "all", "projectMember.add": "all" },
     keyKeeper: { "key.view": "all", "key.revoke": "all" },
   },
   caps: {
@@ -120,7 +121,20 @@ describe("a gate with a policy of one's own", () => {
     await expect(pia.orgMembers.setRole({ orgId, userId: "mia", role: "emperor" })).rejects.toThrow(
       ValidationError,
     );
+    await expect(pia.orgMembers.add({ orgId, userId: "eva", role: "emperor" })).rejects.toThrow(
+      ValidationError,
+    );
     await pia.orgMembers.setRole({ orgId, userId: "mia", role: "people" });
+  });
+
+  test("lets nobody invite to more than they may give, neither when they invite nor when it is accepted", async () => {
+    const [olga, pia] = [gate.as({ userId: "olga" }), gate.as({ userId: "pia" })];
+    const { token } = await pia.invitations.create({ orgId, role: "people" });
+    await olga.orgMembers.setRole({ orgId, userId: "pia", role: "greeter" });
+    await expect(gate.as({ userId: "eva" }).invitations.accept({ token })).rejects.toThrow(LimitError);
+    const admin = { orgId, role: "member", projects: [{ projectId: "ml", role: "admin" }] };
+    await expect(pia.invitations.create(admin)).rejects.toThrow(/^projects: it comes with project\.view/);
+    await olga.invitations.create(admin);
   });
 
   test("refuses conditions that are no record of booleans", () => {
