@@ -182,6 +182,7 @@ describe("keys", () => {
   test("effective shows each limit with its scope, the models that are left, the end, and why", async () => {
     await as("ann").orgs.update({ orgId: ORG, limits: { budget: { usd: 100, reset: "monthly" } } });
     await as("ann").virtualModels.create({ orgId: ORG, alias: "fast", models: ["b/c", "a"] });
+    await as("ann").virtualModels.create({ orgId: ORG, alias: "slow", models: ["a"] });
     await as("ann").projects.update({
       projectId: "p0",
       models: ["b/*"],
