@@ -20,6 +20,7 @@ const policy = standardPolicy.extend({
     greeter: { "invitation.create": "all", "projectMember.add": "all" },
     keyKeeper: { "key.view": "all", "key.revoke": "all" },
   },
+  projectRoles: { steward: { "projectMember.setRole": "all", "project.view": "all" }, guest: {} },
   caps: {
     freeze: { at: "project", projects: [{ orgId, projectId: "web" }], permissions: ["key.view"] },
     careful: { at: "org", permissions: ["key.revoke"], unless: "mfa" },
@@ -125,6 +126,21 @@ describe("a gate with a policy of one's own", () => {
       ValidationError,
     );
     await pia.orgMembers.setRole({ orgId, userId: "mia", role: "people" });
+  });
+
+  test("lets nobody set a role in a project that goes beyond their own there, nor take one away", async () => {
+    const [olga, sam] = [gate.as({ userId: "olga" }), gate.as({ userId: "sam" })];
+    const of = (userId: string) => ({ orgId, projectId: "ml", userId });
+    await olga.orgMembers.add({ orgId, userId: "sam", role: "member" });
+    await olga.projectMembers.add({ ...of("sam"), role: "steward" });
+    await olga.projectMembers.add({ ...of("mia"), role: "guest" });
+    await sam.projectMembers.setRole({ ...of("mia"), role: "steward" });
+    for (const role of ["member", "admin"])
+      await expect(sam.projectMembers.setRole({ ...of("mia"), role })).rejects.toThrow(
+        /^role: it comes with/,
+      );
+    await olga.projectMembers.setRole({ ...of("mia"), role: "admin" });
+    await expect(sam.projectMembers.setRole({ ...of("mia"), role: "guest" })).rejects.toThrow(LimitError);
   });
 
   test("lets nobody invite to more than they may give, neither when they invite nor when it is accepted", async () => {

@@ -51,6 +51,7 @@ describe("keys", () => {
     await as("ben").keys.revoke({ keyId: key.id });
     expect(await call(rotated.token)).toMatchObject({ reason: "key_revoked" });
     expect(await call(token)).toMatchObject({ admitted: false });
+    expect((await world.storage.get("key", key.id))?.previousHash).toBeUndefined();
     for (const verb of ["enable", "disable", "rotate"] as const) {
       await expect(as("ann").keys[verb]({ keyId: key.id })).rejects.toThrow(ConflictError);
     }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { createGate, type Gate } from "../../../src/gate/gate.js";
-import { LimitError, NotFoundError } from "../../../src/model/errors.js";
+import { ConflictError, LimitError, NotFoundError } from "../../../src/model/errors.js";
 import { createWeb, ORG, WEB } from "./web.js";
 
 describe("a member of a project", () => {
@@ -28,6 +28,21 @@ describe("a member of a project", () => {
     await as("ada").projectMembers.remove({ ...WEB, userId: "mel" });
     expect(await call(web.token)).toMatchObject({ admitted: false, reason: "holder_removed" });
     expect(await call(api.token)).toMatchObject({ admitted: true });
+  });
+
+  it("is changed and removed at the version that was seen only", async () => {
+    const { projectMembers } = as("ada");
+    const { version } = await projectMembers.setLimits({ ...WEB, userId: "mel", limits: { rpm: 1 } });
+    const stale = { ...WEB, userId: "mel", version: version - 1 };
+    for (const write of [
+      () => projectMembers.setRole({ ...stale, role: "admin" }),
+      () => projectMembers.setLimits({ ...stale, limits: null }),
+      () => projectMembers.setExpiry({ ...stale, expiresAt: null }),
+      () => projectMembers.remove(stale),
+    ]) {
+      await expect(write()).rejects.toThrow(ConflictError);
+    }
+    await projectMembers.remove({ ...stale, version });
   });
 
   it("who owns the org is in nobody's hands who does not", async () => {
