@@ -104,9 +104,13 @@ export function keysOf(control: Control): Keys {
     return { token, hash: hashToken(token), preview: previewOf(token, keyPrefix) };
   }
 
-  /** A token acts as its holder, so whoever receives one must have everything that the holder has in the project. */
+  /**
+   * A token acts as its holder, so whoever receives one must have everything that the holder has in the project. Where
+   * somebody acts through a token that was made for somebody else, that holder must have it too, even if the new key is
+   * the actor's own: the token may have gone on to the person it stands for.
+   */
   function requireHolderWithinReach(acting: Acting, holder: Principal, projectId: string): void {
-    if (holder.userId !== acting.handedTo) requireReach(policy, acting, holder, "userId", projectId);
+    requireReach(policy, acting, holder, "userId", projectId);
   }
 
   async function seen(key: Records["key"]): Promise<Key> {

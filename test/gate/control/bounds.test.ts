@@ -223,8 +223,20 @@ it("a token that does not work learns nothing of which ids there are", async () 
       expect(await said(through.keys.get({ keyId: id }))).toContain(because);
       expect(await said(through.keys.update({ keyId: id, name: "mine" }))).toContain(because);
       expect(await said(through.orgs.list())).toContain(because);
+      expect(await said(through.invitations.accept({ token: id }))).toContain(because);
     }
   }
+});
+
+it("a key, though an owner's, makes no org and accepts no invitation", async () => {
+  const gate = createGate();
+  const olga = gate.as({ userId: "olga" });
+  await olga.orgs.create({ id: "acme", name: "Acme" });
+  await olga.projects.create({ ...ORG, id: "web", name: "Web" });
+  const through = gate.as({ token: (await olga.keys.create(WEB)).token });
+  const { token } = await olga.invitations.create({ ...ORG, role: "member" });
+  for (const write of [through.orgs.create({ name: "Own" }), through.invitations.accept({ token })])
+    await expect(write).rejects.toThrow(/is not allowed: key_confined$/);
 });
 
 it("a token that is taken for an id is masked in the trail of what was denied, and in errors", async () => {

@@ -56,6 +56,20 @@ describe("what keeps a gift within what its giver has", () => {
     await expect(as("ada").keys.create({ ...WEB, limits: above })).rejects.toThrow(LimitError);
   });
 
+  it("is no limit in shadow mode, which keeps nobody to it either", async () => {
+    const limits = { rpm: 10 };
+    const { token } = await as("ada").keys.create({ ...WEB, limits });
+    const { keys } = gate.as({ token });
+    for (const shadowed of [
+      { ...limits, mode: "shadow" as const },
+      { perModel: { "*": { ...limits, mode: "shadow" as const } } },
+    ]) {
+      await expect(keys.create({ ...WEB, limits: shadowed })).rejects.toThrow(/^limits\.rpm: at most 10/);
+      const watched = await as("ada").keys.create({ ...WEB, limits: shadowed });
+      await gate.as({ token: watched.token }).keys.create(WEB);
+    }
+  });
+
   it("is no virtual model where the list is of MCP servers, which have names of their own", async () => {
     await as("olga").virtualModels.create({ ...ORG, alias: "assistant", models: ["acme/llama"] });
     const servers = { ...WEB, mcpServers: ["acme/*"] };

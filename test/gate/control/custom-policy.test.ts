@@ -17,8 +17,10 @@ const policy = standardPolicy.extend({
       "orgMember.view": "all",
       "invitation.create": "all",
     },
+    greeter: { "invitation.create": "all", "projectMember.add": "all" },
     keyKeeper: { "key.view": "all", "key.revoke": "all" },
   },
+  projectRoles: { steward: { "projectMember.setRole": "all", "project.view": "all" }, guest: {} },
   caps: {
     freeze: { at: "project", projects: [{ orgId, projectId: "web" }], permissions: ["key.view"] },
     careful: { at: "org", permissions: ["key.revoke"], unless: "mfa" },
@@ -120,7 +122,35 @@ describe("a gate with a policy of one's own", () => {
     await expect(pia.orgMembers.setRole({ orgId, userId: "mia", role: "emperor" })).rejects.toThrow(
       ValidationError,
     );
+    await expect(pia.orgMembers.add({ orgId, userId: "eva", role: "emperor" })).rejects.toThrow(
+      ValidationError,
+    );
     await pia.orgMembers.setRole({ orgId, userId: "mia", role: "people" });
+  });
+
+  test("lets nobody set a role in a project that goes beyond their own there, nor take one away", async () => {
+    const [olga, sam] = [gate.as({ userId: "olga" }), gate.as({ userId: "sam" })];
+    const of = (userId: string) => ({ orgId, projectId: "ml", userId });
+    await olga.orgMembers.add({ orgId, userId: "sam", role: "member" });
+    await olga.projectMembers.add({ ...of("sam"), role: "steward" });
+    await olga.projectMembers.add({ ...of("mia"), role: "guest" });
+    await sam.projectMembers.setRole({ ...of("mia"), role: "steward" });
+    for (const role of ["member", "admin"])
+      await expect(sam.projectMembers.setRole({ ...of("mia"), role })).rejects.toThrow(
+        /^role: it comes with/,
+      );
+    await olga.projectMembers.setRole({ ...of("mia"), role: "admin" });
+    await expect(sam.projectMembers.setRole({ ...of("mia"), role: "guest" })).rejects.toThrow(LimitError);
+  });
+
+  test("lets nobody invite to more than they may give, neither when they invite nor when it is accepted", async () => {
+    const [olga, pia] = [gate.as({ userId: "olga" }), gate.as({ userId: "pia" })];
+    const { token } = await pia.invitations.create({ orgId, role: "people" });
+    await olga.orgMembers.setRole({ orgId, userId: "pia", role: "greeter" });
+    await expect(gate.as({ userId: "eva" }).invitations.accept({ token })).rejects.toThrow(LimitError);
+    const admin = { orgId, role: "member", projects: [{ projectId: "ml", role: "admin" }] };
+    await expect(pia.invitations.create(admin)).rejects.toThrow(/^projects: it comes with project\.view/);
+    await olga.invitations.create(admin);
   });
 
   test("refuses conditions that are no record of booleans", () => {

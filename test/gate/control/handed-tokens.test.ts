@@ -53,6 +53,20 @@ describe("whoever was handed a token that stands for somebody else", () => {
     await through.create(WEB);
   });
 
+  it("gets no key of their own through it that may do more than the holder", async () => {
+    const { key } = await as("olga").keys.create(WEB);
+    const { token } = await as("olga").keys.create({ ...WEB, userId: "ada" });
+    const { keys, projects } = gate.as({ token });
+    await expect(projects.delete(WEB)).rejects.toThrow(PermissionError);
+    const refusal = /^userId: it comes with project\.delete, which goes beyond/;
+    await expect(keys.create({ ...WEB, userId: "olga" })).rejects.toThrow(refusal);
+    await expect(keys.rotate({ keyId: key.id })).rejects.toThrow(refusal);
+    await as("olga").orgMembers.add({ ...ORG, userId: "ben", role: "member" });
+    await as("olga").projectMembers.add({ ...WEB, userId: "ben", role: "admin" });
+    const bens = await as("ben").keys.create({ ...WEB, userId: "ada" });
+    await gate.as({ token: bens.token }).keys.create({ ...WEB, userId: "ben" });
+  });
+
   it("is under the bounds of their own membership, too, and not under any as an owner", async () => {
     const [web, end] = [{ ...WEB, userId: "ada" }, START + 1_000];
     const limits = { budget: { usd: 1, reset: "monthly" as const } };

@@ -150,6 +150,19 @@ describe("invitations", () => {
     await expect(as("dan").invitations.accept({ token })).rejects.toThrow(ConflictError);
   });
 
+  test("are not accepted in part where the storage fails midway", async () => {
+    const { token } = await invite();
+    const { get } = world.storage;
+    world.storage.get = async (kind, id) => {
+      if (kind === "project") throw new Error("connection terminated unexpectedly");
+      return get(kind, id);
+    };
+    await expect(as("eva").invitations.accept({ token })).rejects.toThrow("connection terminated");
+    world.storage.get = get;
+    const { projectMembers } = await as("eva").invitations.accept({ token });
+    expect(projectMembers).toMatchObject([{ projectId: "p0" }]);
+  });
+
   test("say with a field what is wrong", async () => {
     const wrong = async (more: object, field: string) =>
       expect(await invite(more).catch((error: unknown) => error)).toMatchObject({ problems: [{ field }] });
@@ -164,6 +177,8 @@ describe("invitations", () => {
       "invitation.membershipExpiresAt",
     );
     await wrong({ expiresAt: world.clock.time }, "invitation.expiresAt");
+    const projects = [{ projectId: "p0", role: "member" }];
+    await wrong({ projects, membershipExpiresAt: world.clock.time }, "invitation.membershipExpiresAt");
     const twice = [
       { projectId: "p0", role: "member" },
       { projectId: "p0", role: "admin" },

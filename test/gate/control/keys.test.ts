@@ -51,6 +51,7 @@ describe("keys", () => {
     await as("ben").keys.revoke({ keyId: key.id });
     expect(await call(rotated.token)).toMatchObject({ reason: "key_revoked" });
     expect(await call(token)).toMatchObject({ admitted: false });
+    expect((await world.storage.get("key", key.id))?.previousHash).toBeUndefined();
     for (const verb of ["enable", "disable", "rotate"] as const) {
       await expect(as("ann").keys[verb]({ keyId: key.id })).rejects.toThrow(ConflictError);
     }
@@ -141,6 +142,11 @@ describe("keys", () => {
     await expect(as("fay").keys.create({ orgId: "other", projectId: "p0" })).rejects.toThrow(NotFoundError);
     await expect(as("dan").keys.create(at)).rejects.toThrow(PermissionError);
     await expect(as("dan").keys.create({ orgId: ORG, projectId: "none" })).rejects.toThrow(PermissionError);
+    for (const projectId of ["constructor", "__proto__"]) {
+      await as("ann").projects.create({ orgId: ORG, id: projectId, name: "one like any other" });
+      const forDan = as("ann").keys.create({ orgId: ORG, projectId, userId: "dan" });
+      await expect(forDan).rejects.toThrow(NotFoundError);
+    }
   });
 
   test("list filters by holder, status, tag, end and last use", async () => {
@@ -177,6 +183,7 @@ describe("keys", () => {
   test("effective shows each limit with its scope, the models that are left, the end, and why", async () => {
     await as("ann").orgs.update({ orgId: ORG, limits: { budget: { usd: 100, reset: "monthly" } } });
     await as("ann").virtualModels.create({ orgId: ORG, alias: "fast", models: ["b/c", "a"] });
+    await as("ann").virtualModels.create({ orgId: ORG, alias: "slow", models: ["a"] });
     await as("ann").projects.update({
       projectId: "p0",
       models: ["b/*"],
@@ -299,6 +306,7 @@ describe("keys", () => {
   test("null takes a name, limits and an end away", async () => {
     const given = { name: "laptop", limits: { rpm: 1 }, expiresAt: world.clock.time + 5 };
     const { key } = await as("cem").keys.create({ ...at, ...given });
+    await as("cem").keys.update({ keyId: key.id, expiresAt: key.createdAt });
     const cleared = await as("cem").keys.update({ keyId: key.id, name: null, limits: null, expiresAt: null });
     for (const field of Object.keys(given)) expect(cleared).not.toHaveProperty(field);
   });
@@ -406,6 +414,25 @@ test("a write begins again where something of it changed that is no write of the
   };
   await ann.projects.delete({ projectId: "p0" });
   expect(await storage.find("keyUse", { orgId: ORG })).toEqual([]);
+});
+
+test("a write that others overtake begins again: neither what it read nor what it was refused by holds", async () => {
+  const storage = memoryStorage();
+  const ann = createGate({ storage }).as({ userId: "ann" });
+  await ann.orgs.create({ id: ORG, name: "Acme" });
+  await ann.projects.create({ orgId: ORG, id: "p0", name: "p0", limits: { rpm: 1 } });
+  const { watch, get, ...rest } = storage;
+  const loosened = [2, 3, 4, 5, 6];
+  const slow: typeof get = async (kind, id) => {
+    const found = await get(kind, id);
+    const rpm = kind === "project" ? loosened.shift() : undefined;
+    if (rpm !== undefined) await ann.projects.update({ projectId: "p0", limits: { rpm } });
+    return found;
+  };
+  const other = createGate({ storage: { ...rest, get: slow } }).as({ userId: "ann" });
+  const { key } = await other.keys.create({ ...at, limits: { rpm: 6 } });
+  expect(key).toMatchObject({ limits: { rpm: 6 } });
+  expect(loosened).toEqual([]);
 });
 
 test("a token that another process rotates while it is looked up works as long as its time of grace", async () => {

@@ -16,7 +16,7 @@ async function company() {
   const gate = createGate({ clock, ledger, prices: priceCatalog.of({}), unpriced: "free" });
   const olga = gate.as({ userId: "olga" });
   await olga.orgs.create({ id: "acme", name: "Acme", timeZone: "Asia/Tokyo" });
-  for (const userId of ["ada", "max", "nina"])
+  for (const userId of ["ada", "max", "nina", "somebody"])
     await olga.orgMembers.add({ orgId: "acme", userId, role: "member" });
   for (const id of ["one", "two"]) await olga.projects.create({ orgId: "acme", id, name: id });
   const member = { orgId: "acme", role: "member" as const };
@@ -24,6 +24,7 @@ async function company() {
   await olga.projectMembers.add({ ...member, projectId: "two", userId: "ada" });
   await olga.projectMembers.add({ ...member, projectId: "one", userId: "max" });
   await olga.projectMembers.add({ ...member, projectId: "two", userId: "max" });
+  await olga.projectMembers.add({ ...member, projectId: "one", userId: "somebody" });
   const costs = [
     ["ada-one", "ada", "one", 1],
     ["ada-two", "ada", "two", 2],
@@ -49,6 +50,7 @@ describe("a report through the control plane", () => {
     expect(await sum({ userId: "olga" })).toBe("15");
     expect(await sum({ userId: "ada" })).toBe("7"); // 1 and 4 of `one`, 2 of their own in `two`
     expect(await sum({ userId: "max" })).toBe("12");
+    expect(await sum({ userId: "somebody" })).toBe("0");
   });
 
   it("is narrowed by what is asked for, and never widened", async () => {

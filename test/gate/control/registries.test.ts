@@ -85,6 +85,8 @@ describe("the org's own", () => {
     expect(await call(token, { model: "fast" })).toMatchObject({ models: ["a"] });
     const only = virtualModels.update({ virtualModelId: own.id, models: ["c"] });
     await expect(only).rejects.toThrow('"fast" may not name "a"');
+    const renamed = await virtualModels.create({ orgId: ORG, alias: "old", models: ["b"] });
+    await virtualModels.update({ virtualModelId: renamed.id, alias: "new", models: ["old"] });
   });
 
   test.each(["__proto__", "a/*", "", "x".repeat(301)])("no virtual model is called %j", async (alias) => {
@@ -122,6 +124,10 @@ describe("the org's own", () => {
     expect(
       (await externalKeys.list({ orgId: ORG, projectId: "p0", provider: "openai" })).items,
     ).toMatchObject([key]);
+    await externalKeys.create({ ...key, projectId: "p1" });
+    expect((await externalKeys.list({ orgId: ORG, projectId: "p1" })).items).toMatchObject([
+      { projectId: "p1" },
+    ]);
     await projects.update({ projectId: "p0", limits: { budget: { usd: 1, reset: "monthly" } } });
     const { token } = await keys.create({ orgId: ORG, projectId: "p0" });
     expect(await call(token, { model: "a", byok: true, costUsd: 5 })).toMatchObject({ admitted: true });
@@ -304,6 +310,9 @@ describe("the audit trail", () => {
     expect(items[1]).not.toHaveProperty("actorKeyId");
     expect(items[1]?.changes[0]?.after).not.toHaveProperty("limits");
     expect((await audit.list({ orgId: ORG, userId: "ben", action: "key.create" })).items).toHaveLength(1);
+    expect((await audit.list({ orgId: ORG, userId: "dan" })).items).toEqual([]);
+    const [one] = (await audit.list({ orgId: ORG, subjectKind: "project", subjectId: "p1" })).items;
+    expect(one).toMatchObject({ action: "project.create", changes: [{ id: "p1" }] });
     expect(
       (await audit.list({ orgId: ORG, to: clock.time, projectId: "p0" })).items.map(({ action }) => action),
     ).toEqual(["project.create", "projectMember.add", "projectMember.add", "key.create"]);
@@ -324,6 +333,34 @@ describe("the audit trail", () => {
         reason: "project.update is not allowed: not_granted",
       },
     ]);
+  });
+
+  test("tells of the last owner's attempt to leave, and of attempts that others write in the middle of", async () => {
+    const { gates, storage } = await createWorld({ auditDenied: true });
+    const [ann, dan] = [gates[0].as({ userId: "ann" }), gates[0].as({ userId: "dan" })];
+    await ann.orgMembers.remove({ orgId: ORG, userId: "ann" }).catch(() => {});
+    const { commit } = storage;
+    storage.commit = async (changes) => {
+      storage.commit = commit;
+      await gates[1].as({ userId: "ann" }).projects.update({ projectId: "p0", name: "Web" });
+      return commit(changes);
+    };
+    await expect(dan.orgs.update({ orgId: ORG, name: "Dan's" })).rejects.toThrow(PermissionError);
+    const { items } = await ann.audit.list({ orgId: ORG, outcome: "denied" });
+    expect(items).toMatchObject([
+      { actorUserId: "ann", reason: 'org "acme" would be left without an owner' },
+      { actorUserId: "dan", reason: "org.update is not allowed: not_granted" },
+    ]);
+  });
+
+  test("tells of a large deletion in several events of the same write", async () => {
+    const { gates } = await createWorld();
+    const ann = gates[0].as({ userId: "ann" });
+    for (let i = 0; i < 200; i++) await ann.keys.create({ orgId: ORG, projectId: "p1" });
+    await ann.projects.delete({ projectId: "p1" });
+    const { items } = await ann.audit.list({ orgId: ORG, action: "project.delete" });
+    expect(items.map(({ changes }) => changes.length)).toEqual([200, 1]);
+    expect(new Set(items.map(({ sequence }) => sequence)).size).toBe(1);
   });
 
   test("tells of a denied reading too, of a list as of one record", async () => {

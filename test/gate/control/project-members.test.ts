@@ -1,0 +1,62 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { createGate, type Gate } from "../../../src/gate/gate.js";
+import { ConflictError, LimitError, NotFoundError } from "../../../src/model/errors.js";
+import { createWeb, ORG, WEB } from "./web.js";
+
+describe("a member of a project", () => {
+  let gate: Gate;
+  const as = (userId: string) => gate.as({ userId });
+  const call = (token: string) => gate.admit(token, { model: "m" });
+
+  beforeEach(async () => {
+    gate = createGate();
+    await createWeb(gate, { ada: "admin", mel: "member" });
+  });
+
+  it("is in the org", async () => {
+    const { projectMembers } = as("ada");
+    await expect(projectMembers.add({ ...WEB, userId: "eve", role: "member" })).rejects.toThrow(
+      NotFoundError,
+    );
+  });
+
+  it("loses by leaving the keys in the project, and those alone", async () => {
+    const other = { ...ORG, projectId: "api" };
+    await as("olga").projects.create({ ...ORG, id: "api", name: "Api" });
+    await as("olga").projectMembers.add({ ...other, userId: "mel", role: "member" });
+    const [web, api] = [await as("mel").keys.create(WEB), await as("mel").keys.create(other)];
+    await as("ada").projectMembers.remove({ ...WEB, userId: "mel" });
+    expect(await call(web.token)).toMatchObject({ admitted: false, reason: "holder_removed" });
+    expect(await call(api.token)).toMatchObject({ admitted: true });
+  });
+
+  it("is changed and removed at the version that was seen only", async () => {
+    const { projectMembers } = as("ada");
+    const { version } = await projectMembers.setLimits({ ...WEB, userId: "mel", limits: { rpm: 1 } });
+    const stale = { ...WEB, userId: "mel", version: version - 1 };
+    for (const write of [
+      () => projectMembers.setRole({ ...stale, role: "admin" }),
+      () => projectMembers.setLimits({ ...stale, limits: null }),
+      () => projectMembers.setExpiry({ ...stale, expiresAt: null }),
+      () => projectMembers.remove(stale),
+    ]) {
+      await expect(write()).rejects.toThrow(ConflictError);
+    }
+    await projectMembers.remove({ ...stale, version });
+  });
+
+  it("who owns the org is in nobody's hands who does not", async () => {
+    const olga = { ...WEB, userId: "olga" };
+    await expect(as("ada").projectMembers.add({ ...olga, role: "member" })).rejects.toThrow(LimitError);
+    await as("olga").projectMembers.add({ ...olga, role: "member" });
+    const { projectMembers } = as("ada");
+    for (const write of [
+      () => projectMembers.setRole({ ...olga, role: "admin" }),
+      () => projectMembers.setLimits({ ...olga, limits: { rpm: 1 } }),
+      () => projectMembers.setExpiry({ ...olga, expiresAt: Date.UTC(2100, 0, 1) }),
+      () => projectMembers.remove(olga),
+    ]) {
+      await expect(write()).rejects.toThrow(/^role: it comes with project\.delete/);
+    }
+  });
+});
