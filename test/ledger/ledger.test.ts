@@ -382,6 +382,9 @@ describe("a ledger", () => {
     const ledger = createLedger({ ...quick, sink, maxPending: 4 });
     for (const id of ["a", "b", "c", "d"]) ledger.opened(aCall({ id }));
     expect(ledger.status().pending).toBe(2);
+    // An end takes the place of its beginning, and needs none of its own.
+    for (const id of ["c", "d", "a"]) settle(ledger, id);
+    expect(ledger.status()).toMatchObject({ pending: 4, dropped: 0 });
     await eventually(() => expect(writes).toHaveLength(1));
     writes[0]?.end();
     await ledger.flush();
