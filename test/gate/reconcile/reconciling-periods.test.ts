@@ -1,5 +1,6 @@
 import {
   type Counters,
+  CountersUnavailableError,
   createLedger,
   type GateOptions,
   memoryCounters,
@@ -79,6 +80,22 @@ describe("reconcile", () => {
     }
     await gate.reconcile({ ...ORG, rebuild: true });
     expect((await readingOf(gate, "cost")).usd?.used).toBe(0.3);
+  });
+
+  it("rejects where the counters can be read, but do not take what was counted without them", async () => {
+    const reserve = () => Promise.reject(new Error("ECONNREFUSED"));
+    const { open } = accounting({ counters: { ...elsewhere(), reserve }, onCountersDown: "local" });
+    const { gate } = open();
+    passed(await gate.admit(KEY, CALL));
+    await expect(gate.reconcile(ORG)).rejects.toThrow(CountersUnavailableError);
+  });
+
+  it("answers though the counters do not end its turn to rebuild", async () => {
+    const settle = () => Promise.reject(new Error("ECONNREFUSED"));
+    const { open } = accounting({ counters: { ...elsewhere(), settle } });
+    const { gate } = open();
+    passed(await gate.admit(KEY, CALL));
+    expect(await gate.reconcile({ ...ORG, rebuild: true })).toMatchObject({ differences: [] });
   });
 
   it("rebuilds a day without what calls of the day before hold", async () => {
