@@ -121,7 +121,6 @@ export function fitsInPeriod(window: Window, period: Period, index: number): num
 function periodWithRoom(numbers: Float64Array, at: number, index: number, most: number): number {
   const current = numberAt(numbers, at + Cell.from);
   const previous = numberAt(numbers, at + PREVIOUS_INDEX);
-  if (index >= current) return index + 1;
   // Up to the current one, every period except the previous has the sum of the current one.
   if (index === previous) return numberAt(numbers, at + Cell.used) <= most ? index + 1 : current + 1;
   return index < previous && numberAt(numbers, at + PREVIOUS_USED) <= most ? previous : current + 1;

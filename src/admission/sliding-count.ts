@@ -15,7 +15,7 @@ const NONE = Number.NEGATIVE_INFINITY;
 const EXACT_GROWTH_MAX = 8;
 
 // After the numbers that all counts have:
-/** Number of the oldest bucket that is kept. */
+/** Number of a bucket before which none is kept: of the oldest one kept, or of one before that. */
 const OLDEST = 4;
 /** The handle of the list of all buckets except the latest: number and amount in turn, oldest first. */
 const OLDER = 5;
@@ -142,13 +142,12 @@ export class SlidingCounts implements CountKind {
     numbers[at + Cell.used] = numberAt(numbers, at + Cell.used) - amount;
     older[i + 1] = numberAt(older, i + 1) - amount;
     if (older[i + 1] === 0) older.splice(i, 2);
-    numbers[at + OLDEST] = older[0] ?? this.#latest(numbers, at);
   }
 
   /** Forgets every bucket before `first`. */
   #drop(cells: Cells, at: number, first: number): void {
     const { numbers } = cells;
-    if (numberAt(numbers, at + OLDEST) >= first || numberAt(numbers, at + Cell.used) === 0) return;
+    if (numberAt(numbers, at + OLDEST) >= first) return;
     const older = olderOf(cells, at);
     let used = numberAt(numbers, at + Cell.used);
     let dead = 0;

@@ -67,6 +67,13 @@ describe("a calendar count", () => {
     expect(empty.correct(2, partOn(4), 0, day(4))).toBe(2);
   });
 
+  it("gives back no more than was counted in a period, which need not be the one that was charged", () => {
+    const count = counted([3, 5], [4, 2]);
+    expect(count.correct(-9, partOn(3), 0, day(3))).toBe(0);
+    expect(count.correct(-9, partOn(4), 0, day(4))).toBe(0);
+    expect(used(count, 3, 4)).toEqual([0, 0]);
+  });
+
   it("has room up to the max, else at the end of the period, and never for what is above the max alone", () => {
     const count = counted([3, 4]);
     const fitsAt = (amount: number, index: number) => count.fitsAt({ limit, amount, period: day(index) }, 0);
@@ -81,7 +88,7 @@ describe("a calendar count", () => {
     expect([6, 7, 10].map((amount) => fitsAt(amount, 3))).toEqual([MIN, 6 * DAY, 6 * DAY]);
     expect([3, 4, 6, 7].map((amount) => fitsAt(amount, 2))).toEqual([MIN, 3 * DAY, 3 * DAY, 6 * DAY]);
     expect([3, 4].map((amount) => fitsAt(amount, 4))).toEqual([MIN, 6 * DAY]);
-    expect(counted([3, 9], [4, 2]).fitsAt({ limit, amount: 2, period: day(3) }, 0)).toBe(4 * DAY);
+    expect(counted([3, 9], [4, 2]).fitsAt({ limit, amount: 8, period: day(3) }, 0)).toBe(4 * DAY);
   });
 
   it("looks a month ahead for a period with room, and no further where a wrong clock has counted", () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fixed, modelMax } from "../../src/admission/estimate.js";
-import { dearestCost, estimatedUse, type Pricing } from "../../src/admission/estimated-use.js";
+import { dearestCost, estimatedUse, heldUse, type Pricing } from "../../src/admission/estimated-use.js";
 import { LimitShape } from "../../src/admission/limit-shape.js";
 import { Calendar } from "../../src/admission/period.js";
 import { Plan } from "../../src/admission/plan.js";
@@ -86,9 +86,9 @@ describe("what a call is expected to use", () => {
 
   it("is the most that the estimate says of output that is not named, asked with each target and the input", () => {
     const asked: unknown[] = [];
-    const pricing = { estimate: (call: object) => asked.push(call) + 40 };
-    expect(used({}, { model: "v" }, ["m", "dear"], pricing)).toMatchObject({ outputTokens: 42 });
-    expect(used({}, { model: "m", inputTokens: 7 }, undefined, pricing)).toMatchObject({ outputTokens: 43 });
+    const pricing = { estimate: (call: object) => 40 - asked.push(call) };
+    expect(used({}, { model: "v" }, ["m", "dear"], pricing)).toMatchObject({ outputTokens: 39 });
+    expect(used({}, { model: "m", inputTokens: 7 }, undefined, pricing)).toMatchObject({ outputTokens: 37 });
     expect(used({}, { model: "m", maxOutputTokens: 0 }, undefined, pricing)).toMatchObject({
       outputTokens: 0,
     });
@@ -178,6 +178,8 @@ describe("the expected cost", () => {
       costNanoUsd: 35,
     });
     expect(cost(BUDGET, call, ["unheard-of", "m"], unpriced(80))).toBe(80);
+    // Where money is not counted, it is nothing.
+    expect(cost({ rpm: 9 }, call, ["unheard-of"], unpriced(80))).toBe(0);
     expect(dearestCost([undefined], 5, 3, undefined, "deny")).toBe(0);
     expect(dearestCost([], 5, 3, undefined, 80)).toBe(0);
   });
@@ -218,6 +220,30 @@ describe("input tokens", () => {
     expect(problemOf(BUDGET, { model: "m", byok: true })).toBeUndefined();
     expect(problemOf(BYOK_BUDGET, { model: "m", byok: true })).toMatchObject(missing);
     expect(problemOf(BUDGET, { model: "m", costUsd: 1 })).toBeUndefined();
+  });
+});
+
+describe("what a repeated call holds", () => {
+  const held = (limits: Limits, amounts: readonly number[], byok = false) => {
+    const use = { requests: 1, inputTokens: 7, outputTokens: 3, costNanoUsd: 37, slots: 1 };
+    const charges = { limits: limitsAt("key", limits), amounts, periods: [] };
+    const { inputTokens, outputTokens, costNanoUsd } = heldUse(charges, {
+      ...{ ...use, byok, models: ["m"], parts: undefined },
+    });
+    return [inputTokens, outputTokens, costNanoUsd];
+  };
+
+  it("is what its reservation says as far as limits count it, the most of several, and else its own estimate", () => {
+    expect(held({ rpm: 1 }, [1])).toEqual([7, 3, 37]);
+    expect(held({ inputTpm: 9, outputTpm: 9, tpm: 9 }, [20, 8, 12])).toEqual([8, 12, 37]);
+    expect(held({ tpm: 9, tpd: 9 }, [20, 15])).toEqual([7, 13, 37]);
+    expect(held({ tpm: 9 }, [5])).toEqual([7, 0, 37]);
+    expect(held(BUDGET, [50])).toEqual([7, 3, 50]);
+  });
+
+  it("is its own estimate of money that no limit counts, as on the customer's own key", () => {
+    expect(held(BUDGET, [0], true)).toEqual([7, 3, 37]);
+    expect(held(BYOK_BUDGET, [50], true)).toEqual([7, 3, 50]);
   });
 });
 

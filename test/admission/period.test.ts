@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import { type Period, PeriodClock, periodAt } from "../../src/admission/period.js";
+import { beginsAt, type Period, PeriodClock, periodAt } from "../../src/admission/period.js";
 import type { CalendarReset } from "../../src/model/limits.js";
 
 const DAY = 86_400_000;
@@ -284,6 +284,9 @@ describe("periodAt", () => {
     ]);
     const last = periodAt("daily", "Pacific/Apia", at("2011-12-30T09:59Z"));
     expect(periodAt("daily", "Pacific/Apia", last.endsAt).index).toBe(last.index + 2);
+    const before = periodAt("daily", "Pacific/Apia", at("2011-12-28T12:00Z"));
+    for (const index of [last.index + 1, last.index + 2])
+      expect(beginsAt("daily", "Pacific/Apia", before, index)).toBe(last.endsAt);
   });
 
   test("law: an index belongs to a date, in whatever zone, so a count under it survives a change of zone", () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 describe("tokenFrom", () => {
   it.each([
     ["authorization", "Bearer sk-tg-1"],
-    ["Authorization", "bearer  sk-tg-1 "],
+    ["Authorization", " bearer  sk-tg-1 "],
     ["x-api-key", "sk-tg-1"],
     ["X-Api-Key", " sk-tg-1 "],
     ["api-key", "sk-tg-1"],
@@ -55,8 +55,8 @@ describe("upstreamHeaders", () => {
     Baggage: "user=1",
     Referer: "https://intern.example",
     Host: "gateway",
-    Connection: "keep-alive, X-Hop",
-    "X-Hop": "1",
+    Connection: "keep-alive, X-Stainless-Hop",
+    "X-Stainless-Hop": "1",
     "Transfer-Encoding": "chunked",
     "Content-Length": "12",
     "Content-Encoding": "gzip",

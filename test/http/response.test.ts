@@ -74,6 +74,7 @@ describe("whether and when to try again", () => {
     hints(toResponse(refusedByLimit(reason, limit, retryAfterMs), { profile: "openai", now: NOW }));
 
   it("a rate limit says how long in milliseconds, and in whole seconds that are not too few", () => {
+    expect(hintsOf("rate_limited", 0.2)).toEqual(["1", "1", undefined]);
     expect(hintsOf("rate_limited", 1)).toEqual(["1", "1", undefined]);
     expect(hintsOf("rate_limited", 1_000)).toEqual(["1", "1000", undefined]);
     expect(hintsOf("rate_limited", 1_001)).toEqual(["2", "1001", undefined]);
@@ -197,6 +198,17 @@ describe("profile openai", () => {
         "x-ratelimit-remaining-tokens": "800",
         "x-ratelimit-reset-tokens": "1.5s",
       },
+    });
+  });
+
+  it("of several with as little left, tells the one that is used for longest: before all, one without an end", () => {
+    const { resetsAt: _, ...endless } = aReading({ max: 30 });
+    const limits = [aReading(), aReading({ max: 20, resetsAt: NOW + 90_000 })];
+    const told = (of: typeof limits) => toResponse(anAdmission(of), { profile: "openai", now: NOW }).headers;
+    expect(told(limits)["x-ratelimit-limit-requests"]).toBe("20");
+    expect(told([...limits, endless])).toEqual({
+      "x-ratelimit-limit-requests": "30",
+      "x-ratelimit-remaining-requests": "6",
     });
   });
 
@@ -328,6 +340,12 @@ describe("profile problem", () => {
     const refused = aRefusal("rate_limited", { scope: "key", limit: named, limits: [...others, named] });
     const { headers } = toResponse(refused, { profile: "problem", now: NOW });
     expect(headers.ratelimit).toMatch(/^"key-requests-minute";r=6;t=0, /);
+  });
+
+  it("tells no reset before its moment, and takes a pattern that is no well-formed text", () => {
+    const limits = [aReading({ resetsAt: NOW + 1, perModel: "\uD800" })];
+    const { headers } = toResponse(anAdmission(limits), { profile: "problem", now: NOW });
+    expect(headers.ratelimit).toBe('"key-requests-minute:%EF%BF%BD";r=6;t=1');
   });
 
   it("has integers of at most 15 digits, and at most 16 limits", () => {

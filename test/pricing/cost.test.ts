@@ -266,6 +266,21 @@ describe("a service tier with prices of its own for long prompts", () => {
   });
 });
 
+describe("a service tier", () => {
+  const base = { inputUsdPerMillion: 1, outputUsdPerMillion: 2 };
+  const batch = { inputTokens: 1_001, outputTokens: 0, serviceTier: "batch" };
+
+  it("may have more decimals than the rest of the price", () => {
+    const price = modelPrice({ ...base, serviceTiers: { batch: { inputUsdPerMillion: "0.0001" } } });
+    expect(costNanoUsd(price, batch)).toBe(101);
+  });
+
+  it("leaves out what is written as undefined", () => {
+    const price = modelPrice({ ...base, serviceTiers: { batch: { inputUsdPerMillion: undefined } } });
+    expect(costNanoUsd(price, batch)).toBe(1_001_000);
+  });
+});
+
 describe("the service tier fast", () => {
   const plain = { inputUsdPerMillion: 1, outputUsdPerMillion: 2 };
   const cost = (tiers: readonly string[], serviceTier: string) => {

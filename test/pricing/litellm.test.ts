@@ -55,6 +55,31 @@ describe("priceCatalog.fromLiteLLM", () => {
       expect(cost(model, tokens), JSON.stringify(tokens)).toBe(1_000_000 + nano);
   });
 
+  it("takes the more common of two names for the cache, and of the prices of a search the dearer where none is of medium", () => {
+    const cached = { inputTokens: 1, cachedInputTokens: 1 };
+    const [hit, read] = [{ input_cost_per_token_cache_hit: 3e-7 }, { cache_read_input_token_cost: 2e-7 }];
+    expect(cost({ ...plain, ...hit }, cached)).toBe(300);
+    expect(cost({ ...plain, ...hit, ...read }, cached)).toBe(200);
+    expect(cost({ ...plain, ...read, ...hit }, cached)).toBe(200);
+    const sizes = { search_context_size_low: 0.01, search_context_size_high: 0.03 };
+    expect(cost({ ...plain, search_context_cost_per_query: sizes }, { searches: 1 })).toBe(30_000_000);
+  });
+
+  it("has text cost what the dearer of audio and images does, where it has no price of its own", () => {
+    const media = { input_cost_per_audio_token: 3e-6, input_cost_per_image_token: 1.5e-6 };
+    const made = { output_cost_per_audio_token: 2e-6, output_cost_per_image_token: 1.2e-5 };
+    expect(cost({ ...media, ...made }, { inputTokens: 1 })).toBe(3_000);
+    expect(cost({ ...media, ...made }, { outputTokens: 1 })).toBe(12_000);
+  });
+
+  it("keeps the most tokens that a model answers with, by either name, and passes over what is no such count", () => {
+    const most = (limits: object) =>
+      priceCatalog.fromLiteLLM({ m: { ...plain, ...limits } }).price("m")?.maxOutputTokens;
+    expect(most({ max_output_tokens: 8, max_tokens: 9 })).toBe(8);
+    expect(most({ max_tokens: 9 })).toBe(9);
+    expect(most({ max_output_tokens: 0, max_tokens: "many" })).toBeUndefined();
+  });
+
   it("takes the highest tier that the prompt passes, its cache included, for the whole call, with any number", () => {
     const model = {
       ...plain,
@@ -94,7 +119,8 @@ describe("priceCatalog.fromLiteLLM", () => {
       ...plain,
       output_cost_per_reasoning_token: 4e-6,
       input_cost_per_audio_token: 1e-6,
-      output_cost_per_image_token: 9e-6,
+      output_cost_per_image_token: 4e-6,
+      output_cost_per_audio_token: 9e-6,
       output_cost_per_token_priority: 8e-6,
       output_cost_per_token_flex: 2e-6,
       output_cost_per_reasoning_token_flex: 3e-6,
@@ -108,22 +134,24 @@ describe("priceCatalog.fromLiteLLM", () => {
     expect(cost(model, { ...reasoning, inputTokens: 200_001, audioInputTokens: 1 })).toBe(
       200_001 * 2_000 + 6_000,
     );
-    expect(cost(model, { outputTokens: 1, imageOutputTokens: 1, serviceTier: "priority" })).toBe(9_000);
+    expect(cost(model, { outputTokens: 1, imageOutputTokens: 1, serviceTier: "priority" })).toBe(8_000);
+    expect(cost(model, { outputTokens: 1, audioOutputTokens: 1, serviceTier: "priority" })).toBe(9_000);
   });
 
-  it("has Anthropic's fast mode as a tier: so many times each token, of long prompts too, and no search", () => {
+  it("has Anthropic's fast mode as a tier: so many times each token, of long prompts too, and no call or search", () => {
     const model = {
       ...plain,
       cache_read_input_token_cost: 1e-7,
       output_cost_per_token_above_200k_tokens: 6e-6,
+      input_cost_per_request: 1e-9,
       search_context_cost_per_query: { search_context_size_medium: 0.01 },
       provider_specific_entry: { fast: 2.5, us: 1.1 },
     };
-    const fast = (tokens: Partial<TokenCounts>) => cost(model, { ...tokens, serviceTier: "fast" });
+    const fast = (tokens: Partial<TokenCounts>) => cost(model, { ...tokens, serviceTier: "fast" }) - 1;
     expect(fast({ inputTokens: 2, cachedInputTokens: 1, outputTokens: 1 })).toBe(2_500 + 250 + 10_000);
     expect(fast({ inputTokens: 200_001, outputTokens: 1 })).toBe(200_001 * 2_500 + 15_000);
     expect(fast({ searches: 1 })).toBe(10_000_000);
-    expect(cost(model, { outputTokens: 1, serviceTier: "us" })).toBe(4_000);
+    expect(cost(model, { outputTokens: 1, serviceTier: "us" })).toBe(4_001);
     for (const provider_specific_entry of [null, "fast", { us: 1.1 }])
       expect(cost({ ...plain, provider_specific_entry }, { outputTokens: 1, serviceTier: "fast" })).toBe(
         4_000,
@@ -190,8 +218,10 @@ describe("priceCatalog.fromLiteLLM", () => {
       expect(at(block)).toBe(5_000);
     });
 
-    it("within one day end before their end, too", () => {
-      const block = { hours_utc: "01:00-02:00", input_cost_per_token: 5e-7 };
+    it("within one day hold from their start to before their end, too", () => {
+      const block = { hours_utc: "01:00 - 02:00", input_cost_per_token: 5e-7 };
+      expect(at(block, hour("00:59:59.999"))).toBe(5_000);
+      expect(at(block, hour("01:00"))).toBe(4_500);
       expect(at(block, hour("01:59:59.999"))).toBe(4_500);
       expect(at(block, hour("02:00"))).toBe(5_000);
     });
@@ -199,7 +229,7 @@ describe("priceCatalog.fromLiteLLM", () => {
     it("may be several, on some weekdays, in a time zone; from a time to itself is all day", () => {
       const block = {
         hours_utc: ["04:00-06:00", "10:00-11:00"],
-        windows: [{ hours_utc: "00:00-00:00", weekdays: ["Saturday", 7] }],
+        windows: [{ hours_utc: "00:00-00:00", weekdays: [" Saturday", 7] }],
         weekday_timezone: "Asia/Shanghai",
         input_cost_per_token: 5e-7,
       };

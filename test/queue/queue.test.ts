@@ -270,12 +270,13 @@ describe("a slot in flight", () => {
 
 describe("a gate that takes its time", () => {
   /** A gate that is answered by hand. */
-  function byHand() {
+  function byHand(options: QueueOptions = {}) {
     const asked: { usage: object; answer(admission: Admission): void }[] = [];
+    const checked: ((admission: Admission) => void)[] = [];
     let tell: (event: GateEvents["settlement"]) => void = () => {};
     const gate: QueuedGate = {
       admit: (_, usage) => new Promise((answer) => asked.push({ usage, answer })),
-      check: () => new Promise(() => {}),
+      check: () => new Promise((answer) => checked.push(answer)),
       release: () => Promise.reject(new Error("nothing is released")),
       on: (_, listener) => {
         tell = listener as typeof tell; // sound: a queue listens to nothing but settlements
@@ -284,7 +285,7 @@ describe("a gate that takes its time", () => {
     };
     const end = (charges: Charges) =>
       tell({ at: 0, tookMs: 0, settlement: { settled: true }, reservation: { id: "x", charges } } as never);
-    return { queue: createQueue(gate), asked, settle: end };
+    return { queue: createQueue(gate, options), asked, checked, settle: end };
   }
   const chargesOf = async (limits: Limits) => {
     const { gate } = world(limited({ key: limits }));
@@ -336,6 +337,64 @@ describe("a gate that takes its time", () => {
     asked[0]?.answer({ ...short, retryAfterMs: 10_000 });
     await pass(11_000);
     expect(asked.slice(2).map(({ usage }) => usage)).toMatchObject([{ inputTokens: 1 }]);
+  });
+
+  describe("while a call of another key waits", () => {
+    const OTHER = { keyId: "k2" };
+    const shortOfAnother = { ...short, limit: { ...short.limit, scopeId: "k2" } } as Admission;
+    const takesNothing = {
+      admitted: true,
+      reservation: { charges: { limits: [], amounts: [] } },
+    } as unknown as Admission; // sound: a queue reads nothing else of a check
+
+    /** A gate by hand and a queue in which a call of the other key, of a thousand tokens, has waited for a moment. */
+    async function behind(answer: Admission, options: QueueOptions = {}) {
+      const made = byHand(options);
+      watch(made.queue.admit(OTHER, { ...CALL, inputTokens: 1_000 }));
+      made.asked[0]?.answer(answer);
+      await pass(A_TURN_MS);
+      const tokens = () => made.asked.map(({ usage }) => Object(usage).inputTokens);
+      return { ...made, tokens };
+    }
+
+    it("is asked about no call whose key has got a line since it was checked", async () => {
+      const { queue, asked, checked, tokens } = await behind(shortOfAnother);
+      for (const inputTokens of [1, 2]) watch(queue.admit(KEY, { ...CALL, inputTokens }));
+      checked[0]?.(takesNothing);
+      await pass(A_TURN_MS);
+      asked[1]?.answer(short);
+      await pass(A_TURN_MS);
+      checked[1]?.(takesNothing);
+      await pass(A_TURN_MS);
+      expect(tokens()).toEqual([1_000, 1]);
+      expect(queue.status().waiting).toBe(3);
+    });
+
+    it("has no call left that goes while that one is asked about before it", async () => {
+      const slots = { ...short, reason: "in_flight_limited" } as Extract<typeof short, { admitted: false }>;
+      const { queue, asked, checked, tokens } = await behind(slots);
+      const abort = new AbortController();
+      const call = watch(queue.admit(KEY, CALL, { signal: abort.signal }));
+      checked[0]?.({ ...slots, limits: slots.limit ? [slots.limit] : [] });
+      await pass(A_TURN_MS);
+      expect(tokens()).toEqual([1_000, 1_000]);
+      abort.abort(new Error("gone"));
+      asked[1]?.answer(slots);
+      await pass(A_TURN_MS);
+      expect([outcomes([call]), queue.status().waiting]).toEqual([["threw"], 1]);
+    });
+
+    it("is asked about that one once a refusal makes the room for which it was left out", async () => {
+      const { queue, asked, checked, tokens } = await behind(shortOfAnother, { maxInFlight: 1 });
+      await pass(9_900);
+      watch(queue.admit(KEY, CALL));
+      checked[0]?.(takesNothing);
+      await pass(200);
+      expect(tokens()).toEqual([1_000, 1]);
+      asked[1]?.answer(short);
+      await pass(A_TURN_MS);
+      expect(tokens()).toEqual([1_000, 1, 1_000]);
+    });
   });
 });
 

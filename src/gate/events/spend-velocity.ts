@@ -140,7 +140,7 @@ class KeyPace {
    * @returns what was spent in the window
    */
   add(amount: number, at: number): number {
-    const sinceFirst = Math.max(0, at - this.#firstAt);
+    const sinceFirst = at - this.#firstAt;
     // Time never runs backwards: a late amount counts as of now.
     this.#part = moveOn(this.#parts, this.#part, Math.floor(sinceFirst / this.#partMs));
     this.#day = moveOn(this.#days, this.#day, Math.floor(sinceFirst / DAY_MS));

@@ -45,7 +45,8 @@ test("a key that ends within a week is told of once per end, when it is used", a
   const { gates, clock } = await createWorld();
   const [gate] = gates;
   const told: number[] = [];
-  gate.on("keyExpiring", ({ expiresAt }) => told.push(expiresAt));
+  const listen = () => gate.on("keyExpiring", ({ expiresAt }) => told.push(expiresAt));
+  const stop = listen();
   const cem = gate.as({ userId: "cem" }).keys;
   const end = clock.time + 2 * WEEK_MS;
   const { key, token } = await cem.create({ ...at, expiresAt: end });
@@ -60,11 +61,17 @@ test("a key that ends within a week is told of once per end, when it is used", a
   clock.time += 5;
   await call();
   expect(told).toEqual([end, end + 5]);
-  await gate
-    .as({ userId: "ann" })
-    .projectMembers.setExpiry({ ...at, userId: "cem", expiresAt: clock.time + 50 });
+  const leavesAt = (expiresAt: number) =>
+    gate.as({ userId: "ann" }).projectMembers.setExpiry({ ...at, userId: "cem", expiresAt });
+  await leavesAt(clock.time + 50);
   await call();
   expect(told).toEqual([end, end + 5, clock.time + 50]);
+  stop();
+  await leavesAt(clock.time + 40);
+  await call(); // nobody listens
+  listen();
+  await call();
+  expect(told.at(-1)).toBe(clock.time + 40);
 });
 
 test("a rotation without grace tells of no end of the token before", async () => {

@@ -889,6 +889,9 @@ describe("what was counted locally", () => {
     const { gate, store } = setUp(local, limited({ project: { rpm: 2, mode: "shadow" } }));
     store.health = "rejects";
     for (const shadow of [0, 0, 1]) expect(passed(await gate.admit(KEY, CALL)).shadow).toHaveLength(shadow);
+    const short = setUp(local, limited({ project: { tpm: 400 }, key: { tpm: 1, mode: "shadow" } }));
+    short.store.health = "rejects";
+    expect(refusedBy(await short.gate.admit(KEY, CALL)).reason).toBe("counters_unavailable");
   });
 
   it.each([0, -1, 1.1, Number.NaN])("takes no share of %s", (localShare) => {

@@ -1,7 +1,16 @@
-import { createLedger, memoryLedgerSink } from "tollgate";
+import {
+  type Counters,
+  CountersUnavailableError,
+  createLedger,
+  type GateOptions,
+  memoryCounters,
+  memoryLedgerSink,
+  type ReserveRequest,
+} from "tollgate";
 import { describe, expect, it } from "vitest";
-import { passed, settled } from "../../scenarios/answers.js";
-import { limited, NOON, world } from "../world.js";
+import { settledEvent } from "../../ledger/events.js";
+import { passed, readingOf, settled } from "../../scenarios/answers.js";
+import { elsewhere, limited, NOON, world } from "../world.js";
 
 const KEY = { keyId: "k1" };
 const CALL = { model: "gpt-4o", inputTokens: 10, maxOutputTokens: 10, costUsd: 0.1 };
@@ -13,11 +22,11 @@ describe("reconcile", () => {
   function accounting(options: object = {}, chain = BUDGET) {
     const sink = memoryLedgerSink();
     const clock = { at: NOON, now: () => clock.at };
-    const open = () => {
+    const open = (own: GateOptions = {}) => {
       const ledger = createLedger({ sink, clock });
-      return { ...world(chain, { ledger, clock, unpriced: "free", ...options }), ledger };
+      return { ...world(chain, { ledger, clock, unpriced: "free", ...options, ...own }), ledger };
     };
-    return { clock, open };
+    return { sink, clock, open };
   }
 
   it("names a call as long as its reservation lives, be that longer than a day", async () => {
@@ -33,6 +42,60 @@ describe("reconcile", () => {
     const { gate } = open();
     passed(await gate.admit(KEY, CALL));
     expect(await gate.reconcile(ORG)).toMatchObject({ budgets: 1, differences: [] });
+  });
+
+  it("compares a period with its own calls, whatever another process has admitted after its end", async () => {
+    const { clock, open } = accounting();
+    const [{ gate }, other] = [open(), open()];
+    clock.at = MIDNIGHT;
+    passed(await other.gate.admit(KEY, CALL));
+    await other.ledger.flush();
+    clock.at = MIDNIGHT - 1;
+    expect(await gate.reconcile({ ...ORG, keyIds: ["k1"] })).toMatchObject({ budgets: 1, differences: [] });
+  });
+
+  it("passes over a key that is in the ledger alone", async () => {
+    const { sink, open } = accounting();
+    const { gate } = open();
+    await sink.write([settledEvent({ keyId: "gone" })]);
+    passed(await gate.admit(KEY, CALL));
+    expect(await gate.reconcile(ORG)).toMatchObject({ budgets: 1, differences: [] });
+  });
+
+  it("adds nothing of a call that was extended and settled while the counts were compared", async () => {
+    const store = memoryCounters();
+    const counters: Counters = { ...elsewhere(() => {}, store), reserve };
+    const { open } = accounting();
+    const { gate } = open({ counters });
+    const lost = open(); // whose counts are not here
+    settled(await lost.gate.settle(passed(await lost.gate.admit(KEY, CALL)).reservation, { costUsd: 0.1 }));
+    await lost.ledger.flush();
+    const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.3 }));
+    async function reserve(request: ReserveRequest) {
+      if (!request.dryRun) return store.reserve(request);
+      passed(await gate.extend(reservation, { costUsd: 0.2 }));
+      const held = await store.reserve(request);
+      settled(await gate.settle(reservation, { costUsd: 0.2 }));
+      return held;
+    }
+    await gate.reconcile({ ...ORG, rebuild: true });
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(0.3);
+  });
+
+  it("rejects where the counters can be read, but do not take what was counted without them", async () => {
+    const reserve = () => Promise.reject(new Error("ECONNREFUSED"));
+    const { open } = accounting({ counters: { ...elsewhere(), reserve }, onCountersDown: "local" });
+    const { gate } = open();
+    passed(await gate.admit(KEY, CALL));
+    await expect(gate.reconcile(ORG)).rejects.toThrow(CountersUnavailableError);
+  });
+
+  it("answers though the counters do not end its turn to rebuild", async () => {
+    const settle = () => Promise.reject(new Error("ECONNREFUSED"));
+    const { open } = accounting({ counters: { ...elsewhere(), settle } });
+    const { gate } = open();
+    passed(await gate.admit(KEY, CALL));
+    expect(await gate.reconcile({ ...ORG, rebuild: true })).toMatchObject({ differences: [] });
   });
 
   it("rebuilds a day without what calls of the day before hold", async () => {

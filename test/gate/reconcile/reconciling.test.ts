@@ -379,7 +379,7 @@ describe("reconcile", () => {
   });
 
   it("counts for a budget what the gate counted for it: by model, by alias, by key, on whose provider key", async () => {
-    const perModel = { "gpt-4o": BUDGET, smart: BUDGET, "other/*": BUDGET };
+    const perModel = { "gpt-4o": BUDGET, "gpt-4o-2026-01-01": BUDGET, smart: BUDGET, "other/*": BUDGET };
     const chain = aChain({
       org: { virtualModels: { smart: ["gpt-4o", "other/x"] }, limits: { perModel } },
       project: { limits: { budget: { usd: 1, reset: "monthly", countByok: true } } },
@@ -399,7 +399,7 @@ describe("reconcile", () => {
     const tool = passed(await gate.admit(KEY, { mcpServer, costUsd: 0.32 }));
     await gate.settle(tool.reservation, {});
     const { differences, budgets } = await gate.reconcile(ORG);
-    expect([differences, budgets]).toEqual([[], 5]);
+    expect([differences, budgets]).toEqual([[], 6]);
   });
 
   it("counts for a budget of a model whose name may be a token what the ledger has masked", async () => {

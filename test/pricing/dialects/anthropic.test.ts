@@ -50,12 +50,9 @@ describe("fromAnthropic", () => {
       cache_creation: { ephemeral_5m_input_tokens: 3, ephemeral_1h_input_tokens: 4 },
       output_tokens: 2,
     };
-    expect(fromAnthropic(usage)).toEqual({
-      inputTokens: 8,
-      cacheWriteTokens: 3,
-      cacheWrite1hTokens: 4,
-      outputTokens: 2,
-    });
+    const told = { inputTokens: 8, cacheWriteTokens: 3, cacheWrite1hTokens: 4, outputTokens: 2 };
+    expect(fromAnthropic(usage)).toEqual(told);
+    expect(fromAnthropic({ ...usage, cache_creation_input_tokens: 0 })).toEqual(told);
   });
 
   it("adds compactions, which are not in the counts, and no pass of another model", () => {

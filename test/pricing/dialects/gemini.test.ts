@@ -74,6 +74,12 @@ describe("fromGemini", () => {
     });
   });
 
+  it("tells no more audio and images than were not cached, where it is not told which were", () => {
+    const promptTokensDetails = ["AUDIO", "IMAGE"].map((modality) => ({ modality, tokenCount: 40 }));
+    const usage = { promptTokenCount: 100, cachedContentTokenCount: 50, promptTokensDetails };
+    expect(fromGemini(usage)).toMatchObject({ audioInputTokens: 40, imageInputTokens: 10 });
+  });
+
   it("takes what the total has left for an output that is not told, since zeros are not", () => {
     expect(fromGemini({ promptTokenCount: 10, totalTokenCount: 10 })).toEqual({
       inputTokens: 10,

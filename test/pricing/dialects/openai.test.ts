@@ -99,13 +99,14 @@ describe("fromOpenAI", () => {
       imageInputTokens: 50,
     });
     expect(fromOpenAI(realtime())).toMatchObject({ cachedInputTokens: 800, audioInputTokens: 200 });
+    expect(fromOpenAI(realtime())).not.toHaveProperty("imageInputTokens");
   });
 
   const CHAT = { prompt_tokens: 100, completion_tokens: 5, total_tokens: 105 };
 
   it.each<[whose: string, usage: object, cached: number | undefined]>([
     ["DeepSeek's", { ...CHAT, prompt_cache_hit_tokens: 64, prompt_cache_miss_tokens: 36 }, 64],
-    ["Kimi's", { ...CHAT, cached_tokens: 90 }, 90],
+    ["Kimi's, of the whole prompt", { ...CHAT, cached_tokens: 100 }, 100],
     [
       "all",
       { ...CHAT, cached_tokens: 9, prompt_cache_hit_tokens: 8, prompt_tokens_details: { cached_tokens: 7 } },

@@ -105,7 +105,8 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
       .map((line) => line.replace(/\r$/, ""))
       .map((line) => line.replace(/^data: \{/, ": comment\nid: 7\nretry: 5\ndata:{\ndata:"))
       .join("\n");
-    meter.push(bytesOf(`\ufeff:\n${strange}`));
+    for (const byte of bytesOf(`\ufeff:\n${strange}`.replaceAll("\n", "\r\n")))
+      meter.push(Uint8Array.of(byte));
     expect(meter.actual()).toEqual(actual);
     expect(meter.complete).toBe(true);
   });
@@ -502,6 +503,27 @@ it("a usage that tells the whole anew takes the place of its parts as they were 
   chat.push({ choices: [], usage: { prompt_tokens: 9, completion_tokens: 50, ...details } });
   chat.push({ choices: [], usage: { completion_tokens: 30 } });
   expect(chat.actual()).toEqual({ inputTokens: 9, cachedInputTokens: 9, outputTokens: 30 });
+});
+
+it("of what was said, text and reasoning are counted, under either name that this has, and no sound", () => {
+  const chat = openAIMeter();
+  for (const name of ["reasoning", "reasoning_content"])
+    chat.push({ choices: [{ delta: { [name]: "abcd" } }] });
+  expect(chat.actual()).toEqual({ outputTokens: 2, reasoningTokens: 2 });
+  const response = openAIMeter();
+  response.push({ type: "response.output_audio.delta", delta: "UklGRg==" });
+  expect(response.actual()).toEqual({ outputTokens: 0 });
+});
+
+it("thoughts that Gemini has told are counted once, and an end without an answer has an output of zero", () => {
+  const thought = { content: { parts: [{ thought: true, text: "abcd" }] } };
+  const thinking = geminiMeter();
+  thinking.push({ candidates: [thought], usageMetadata: { promptTokenCount: 5, thoughtsTokenCount: 7 } });
+  expect(thinking.actual()).toEqual({ inputTokens: 5, outputTokens: 7, reasoningTokens: 7 });
+  const blocked = geminiMeter();
+  const usageMetadata = { promptTokenCount: 5, totalTokenCount: 5 };
+  blocked.push({ candidates: [{ finishReason: "SAFETY" }], usageMetadata });
+  expect([blocked.actual(), blocked.complete]).toEqual([{ inputTokens: 5, outputTokens: 0 }, true]);
 });
 
 it("messages in fast mode are told as such, also where the client hangs up", () => {
