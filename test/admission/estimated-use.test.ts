@@ -228,7 +228,7 @@ describe("what a repeated call holds", () => {
     const use = { requests: 1, inputTokens: 7, outputTokens: 3, costNanoUsd: 37, slots: 1 };
     const charges = { limits: limitsAt("key", limits), amounts, periods: [] };
     const { inputTokens, outputTokens, costNanoUsd } = heldUse(charges, {
-      ...{ ...use, byok, models: ["m"], parts: undefined },
+      ...{ ...use, byok, models: ["m"], parts: undefined, lacksPrice: false },
     });
     return [inputTokens, outputTokens, costNanoUsd];
   };

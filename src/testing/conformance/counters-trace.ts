@@ -2,11 +2,12 @@ import type { Charge } from "../../admission/charge.js";
 import type { Limit } from "../../admission/limit.js";
 import { Calendar } from "../../admission/period.js";
 import type { Counters, ReserveRequest } from "../../counters/counters.js";
-import type { Limits } from "../../model/limits.js";
-import { type Random, seededRandom } from "../random.js";
+import { seededRandom } from "../random.js";
 import { check } from "./check.js";
 import { CountersModel } from "./counters-model.js";
-import { DAY_MS, HOUR_MS, limitsOf, MINUTE_MS, START } from "./counters-trial.js";
+import { DAY_MS, HOUR_MS, MINUTE_MS, START } from "./counters-trial.js";
+import { Draw } from "./draw.js";
+import { TRACE_KEYS, type TraceKey, TraceLimits } from "./trace-limits.js";
 
 /** A random trace that a seed reproduces. */
 export interface CountersTrace {
@@ -36,9 +37,6 @@ type AskedFor = Omit<ReserveRequest, "orgId" | "now">;
 /** The models that calls ask for: limits per model differ between them. */
 type Model = "fast" | "slow";
 
-const KEYS = ["ada", "bob"] as const;
-type Key = (typeof KEYS)[number];
-
 /** How long after its end a period is still asked about: `Counters` leaves open how long old periods are kept. */
 const LATE_MS = 3 * HOUR_MS;
 
@@ -46,11 +44,11 @@ class Trace {
   readonly #counters: Counters;
   readonly #model = new CountersModel();
   readonly #seed: number;
-  readonly #random: Random;
+  readonly #draw: Draw;
   readonly #calendar = new Calendar();
   /** For moments in the past: a calendar remembers the period that it was asked for last, so the two do not get in each other's way. */
   readonly #pastCalendar = new Calendar();
-  readonly #limits: Record<"org" | "project" | "member" | Key, Limits>;
+  readonly #limits: TraceLimits;
   /** Settled reservations, to settle again. */
   readonly #settled: {
     readonly id: string;
@@ -71,27 +69,21 @@ class Trace {
   constructor(counters: Counters, seed: number) {
     this.#counters = counters;
     this.#seed = seed;
-    this.#random = seededRandom(seed);
-    this.#limits = {
-      org: { rpm: this.#upTo(30), tpd: this.#upTo(600), budget: this.#budgets() },
-      project: { tpm: 40 + this.#upTo(60), inFlight: this.#upTo(8) },
-      member: { rpd: 50 + this.#upTo(60), budget: this.#budgets(), mode: this.#oneOf(["shadow", "enforce"]) },
-      ada: { tpm: 20 + this.#upTo(40), perModel: { fast: { tpm: 30 }, slow: { rpm: 3, mode: "shadow" } } },
-      bob: { rpm: this.#upTo(8), inFlight: this.#upTo(3), budget: { usd: "0.000003", reset: "never" } },
-    };
+    this.#draw = new Draw(seededRandom(seed));
+    this.#limits = new TraceLimits(this.#draw);
   }
 
   async step(step: number): Promise<void> {
     this.#moveClock();
     const id = `r${step}`;
     try {
-      await this.#oneOf([
+      await this.#draw.oneOf([
         ...times(9, () => this.#reserve(id)),
         ...times(6, () => this.#settle()),
         ...times(2, () => this.#extend(id)),
         ...times(1, () => this.#reserveAgain()),
         ...times(1, () => this.#settleAgain(id)),
-        ...times(2, () => this.#changeLimits()),
+        ...times(2, async () => void this.#done.push(this.#limits.change())),
       ])();
       await this.#readAll();
     } catch (error) {
@@ -102,17 +94,17 @@ class Trace {
   }
 
   async #reserve(id: string): Promise<void> {
-    const tokens = this.#oneOf([0, 1, this.#upTo(12), this.#upTo(45)]);
-    const use: Use = { requests: 1, tokens, cost: this.#oneOf([0, tokens * 7]), slots: 1 };
-    const charges = this.#chargesOf(this.#oneOf(KEYS), this.#oneOf(["fast", "slow"]), use);
-    const key = this.#chance(0.3) ? `k${this.#upTo(3)}` : undefined;
-    const fingerprint = String(this.#upTo(2));
+    const tokens = this.#draw.oneOf([0, 1, this.#draw.upTo(12), this.#draw.upTo(45)]);
+    const use: Use = { requests: 1, tokens, cost: this.#draw.oneOf([0, tokens * 7]), slots: 1 };
+    const charges = this.#chargesOf(this.#draw.oneOf(TRACE_KEYS), this.#draw.oneOf(["fast", "slow"]), use);
+    const key = this.#draw.chance(0.3) ? `k${this.#draw.upTo(3)}` : undefined;
+    const fingerprint = String(this.#draw.upTo(2));
     const request: AskedFor = {
       id,
-      ttlMs: this.#oneOf([1, 4_000, MINUTE_MS, LATE_MS, LATE_MS, LATE_MS]),
+      ttlMs: this.#draw.oneOf([1, 4_000, MINUTE_MS, LATE_MS, LATE_MS, LATE_MS]),
       charges,
       idempotency: key === undefined ? undefined : { key, fingerprint },
-      dryRun: this.#chance(0.15),
+      dryRun: this.#draw.chance(0.15),
     };
     if ((await this.#ask(request)) !== "reserved") return;
     this.#reservedAt.set(id, this.#latest);
@@ -122,17 +114,22 @@ class Trace {
   /** Sends a request again, like a client whose answer was lost. Its reservation may be open, extended or settled by now. */
   async #reserveAgain(): Promise<void> {
     const known = this.#made.filter(({ expiresAt }) => expiresAt > this.#latest && expiresAt > this.#now);
-    const again = this.#pick(known);
-    if (again) await this.#ask({ ...again.request, dryRun: this.#chance(0.15) });
+    const again = this.#draw.pick(known);
+    if (again) await this.#ask({ ...again.request, dryRun: this.#draw.chance(0.15) });
   }
 
   async #extend(id: string): Promise<void> {
-    const open = this.#pick(this.#model.open(this.#now));
-    const tokens = this.#upTo(30);
+    const open = this.#draw.pick(this.#model.open(this.#now));
+    const tokens = this.#draw.upTo(30);
     const use: Use = { requests: 0, tokens, cost: tokens * 7, slots: 0 };
     const at = open && this.#reservedAt.get(open.id);
-    const charges = this.#chargesOf(this.#oneOf(KEYS), this.#oneOf(["fast", "slow"]), use, at);
-    const dryRun = this.#chance(0.1);
+    const charges = this.#chargesOf(
+      this.#draw.oneOf(TRACE_KEYS),
+      this.#draw.oneOf(["fast", "slow"]),
+      use,
+      at,
+    );
+    const dryRun = this.#draw.chance(0.1);
     await this.#ask({ id: open?.id ?? id, ttlMs: MINUTE_MS, charges, extend: true, dryRun });
   }
 
@@ -151,22 +148,22 @@ class Trace {
     if (expected.outcome === "reserved" && !dryRun && !extend) this.#chargedAt = this.#latest;
     if (expected.outcome === "refused") {
       const waitMs = Math.max(...expected.readings.map((reading) => reading.waitMs));
-      if (Number.isFinite(waitMs) && this.#chance(0.5)) this.#probeAt = this.#now + waitMs;
+      if (Number.isFinite(waitMs) && this.#draw.chance(0.5)) this.#probeAt = this.#now + waitMs;
     }
     return dryRun ? "dry run" : expected.outcome;
   }
 
   async #settle(): Promise<void> {
-    const open = this.#pick(this.#model.open(this.#now));
+    const open = this.#draw.pick(this.#model.open(this.#now));
     if (open === undefined) return;
-    const share = this.#oneOf([0, this.#random(), 1, 1, 2.5]);
+    const share = this.#draw.oneOf([0, this.#draw.share(), 1, 1, 2.5]);
     const amounts: Charge[] = open.charges.map((charge) => {
       const amount = charge.limit.meter === "inFlight" ? 0 : Math.floor(charge.amount * share);
       return { ...charge, amount };
     });
-    if (this.#chance(0.2)) this.#fallBack(amounts);
+    if (this.#draw.chance(0.2)) this.#fallBack(amounts);
     // Another process settles what it has read from JSON.
-    const given: Charge[] = this.#chance(0.5) ? JSON.parse(JSON.stringify(amounts)) : amounts;
+    const given: Charge[] = this.#draw.chance(0.5) ? JSON.parse(JSON.stringify(amounts)) : amounts;
     await this.#settleAs(open.id, given);
     this.#settled.push({ id: open.id, expiresAt: open.expiresAt, amounts });
   }
@@ -175,9 +172,9 @@ class Trace {
   #fallBack(amounts: Charge[]): void {
     for (const [i, charge] of amounts.entries())
       if (charge.limit.perModel) amounts[i] = { ...charge, amount: 0 };
-    const others = this.#chargesOf("ada", this.#oneOf(["fast", "slow"]), {
+    const others = this.#chargesOf("ada", this.#draw.oneOf(["fast", "slow"]), {
       requests: 1,
-      tokens: this.#upTo(50),
+      tokens: this.#draw.upTo(50),
       cost: 0,
       slots: 0,
     }).filter(({ limit }) => limit.perModel && !amounts.some((one) => one.limit.field === limit.field));
@@ -186,7 +183,7 @@ class Trace {
 
   async #settleAgain(id: string): Promise<void> {
     const known = this.#settled.filter(({ expiresAt }) => expiresAt > this.#latest && expiresAt > this.#now);
-    const again = this.#pick(known);
+    const again = this.#draw.pick(known);
     await this.#settleAs(again?.id ?? id, again?.amounts ?? []);
   }
 
@@ -200,27 +197,11 @@ class Trace {
     check("settle", "at" in outcome ? { ...outcome, at: undefined } : outcome, expected);
   }
 
-  /** Another max or mode, as somebody writes it while calls are under way. */
-  async #changeLimits(): Promise<void> {
-    const name = this.#oneOf(["org", "project", "member", ...KEYS] as const);
-    const limits = this.#limits[name];
-    const scale = (max: number | undefined) =>
-      max && Math.max(1, Math.floor(max * this.#oneOf([0.5, 0.8, 1.3, 2])));
-    this.#limits[name] = {
-      ...limits,
-      ...(limits.rpm && { rpm: scale(limits.rpm) }),
-      ...(limits.tpm && { tpm: scale(limits.tpm) }),
-      ...(limits.inFlight && { inFlight: scale(limits.inFlight) }),
-      mode: this.#chance(0.2) ? "shadow" : "enforce",
-    };
-    this.#done.push(`limits of ${name}: ${JSON.stringify(this.#limits[name])}`);
-  }
-
   /** The readings of every limit, for an amount that may fit or not. */
   async #readAll(): Promise<void> {
-    const amount = this.#upTo(20);
+    const amount = this.#draw.upTo(20);
     const use: Use = { requests: amount % 4, tokens: amount, cost: amount * 7, slots: amount % 3 };
-    const charges = KEYS.flatMap((key) => this.#chargesOf(key, key === "ada" ? "fast" : "slow", use));
+    const charges = TRACE_KEYS.flatMap((key) => this.#chargesOf(key, key === "ada" ? "fast" : "slow", use));
     const late = this.#chargesOf("ada", "slow", use, this.#latest - LATE_MS).filter(
       (charge) => charge.period && charge.period.endsAt <= this.#latest && this.#model.hasPeriod(charge),
     );
@@ -245,32 +226,27 @@ class Trace {
   #moveClock(): void {
     const probeAt = this.#probeAt;
     this.#probeAt = undefined;
-    if (probeAt !== undefined && probeAt - 1 > this.#now && this.#chance(0.8)) {
-      this.#now = probeAt - this.#oneOf([0, 1]);
+    if (probeAt !== undefined && probeAt - 1 > this.#now && this.#draw.chance(0.8)) {
+      this.#now = probeAt - this.#draw.oneOf([0, 1]);
       return;
     }
-    if (this.#chance(0.12) && this.#chargedAt >= this.#latest) {
-      this.#now -= this.#upTo(90_000);
+    if (this.#draw.chance(0.12) && this.#chargedAt >= this.#latest) {
+      this.#now -= this.#draw.upTo(90_000);
       return;
     }
-    const pace = this.#random();
-    if (pace < 0.6) this.#now += this.#upTo(3_000);
-    else if (pace < 0.85) this.#now += this.#upTo(30_000);
-    else if (pace < 0.97) this.#now += this.#oneOf([0, 1, 999, 1_000, 59_999, MINUTE_MS, 60_001, 61_000]);
-    else this.#now += this.#oneOf([HOUR_MS, DAY_MS / 60, DAY_MS, DAY_MS + DAY_MS / 60, 9 * DAY_MS]);
+    const pace = this.#draw.share();
+    if (pace < 0.6) this.#now += this.#draw.upTo(3_000);
+    else if (pace < 0.85) this.#now += this.#draw.upTo(30_000);
+    else if (pace < 0.97)
+      this.#now += this.#draw.oneOf([0, 1, 999, 1_000, 59_999, MINUTE_MS, 60_001, 61_000]);
+    else this.#now += this.#draw.oneOf([HOUR_MS, DAY_MS / 60, DAY_MS, DAY_MS + DAY_MS / 60, 9 * DAY_MS]);
   }
 
   /** The charges of a call of a key to a model, in the periods of `at`. */
-  #chargesOf(key: Key, model: Model, use: Use, at = Math.max(this.#latest, this.#now)): Charge[] {
-    const { org, project, member } = this.#limits;
-    const limits: Limit[] = [
-      ...limitsOf(org, { kind: "org", timeZone: "Europe/Berlin" }),
-      ...limitsOf(project, { kind: "project" }),
-      ...limitsOf(member, { kind: "member" }),
-      ...limitsOf(this.#limits[key], { id: key }),
-    ];
+  #chargesOf(key: TraceKey, model: Model, use: Use, at = Math.max(this.#latest, this.#now)): Charge[] {
     const calendar = at < this.#latest ? this.#pastCalendar : this.#calendar;
-    return limits
+    return this.#limits
+      .of(key)
       .filter(({ perModel }) => perModel === undefined || perModel === model)
       .map((limit) => ({ limit, amount: amountOf(limit, use), period: calendar.clockOf(limit)?.at(at) }));
   }
@@ -280,30 +256,6 @@ class Trace {
       ({ limit, amount }) => `${limit.scopeId} ${limit.field} ${amount}/${limit.max}`,
     );
     this.#done.push(`at +${this.#now - START} ms ${what}: ${amounts.join(", ")}`);
-  }
-
-  #budgets(): NonNullable<Limits["budget"]> {
-    return [
-      { usd: `0.00000${2 + this.#upTo(6)}`, reset: this.#oneOf(["daily", "weekly"]) },
-      { usd: `0.0000${2 + this.#upTo(6)}`, reset: "monthly" },
-    ];
-  }
-
-  #chance(share: number): boolean {
-    return this.#random() < share;
-  }
-
-  /** A whole number from 1 to `max`. */
-  #upTo(max: number): number {
-    return 1 + Math.floor(this.#random() * max);
-  }
-
-  #oneOf<T>(values: readonly T[]): T {
-    return values[Math.floor(this.#random() * values.length)] as T; // sound: no list here is empty
-  }
-
-  #pick<T>(values: readonly T[]): T | undefined {
-    return values.length === 0 ? undefined : this.#oneOf(values);
   }
 }
 
