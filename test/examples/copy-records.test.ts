@@ -4,12 +4,17 @@ import { sqliteStorage } from "tollgate/sqlite";
 import { afterAll, expect, it } from "vitest";
 import { copyRecords } from "../../examples/production/copy-records.js";
 import { recordKinds } from "../../src/model/records.js";
-import { pglite } from "../postgres/databases.js";
+import { database } from "../postgres/databases.js";
 import { dropSchema, newSchema } from "../postgres/server.js";
 import { openDatabase } from "../sqlite/drivers.js";
 
 const schema = newSchema();
-afterAll(() => dropSchema(pglite, schema));
+const [, open] = database;
+const { pool, end } = await open();
+afterAll(async () => {
+  await dropSchema(pool, schema);
+  await end();
+});
 
 async function everything(storage: Storage) {
   const records = await Promise.all(recordKinds.map((kind) => storage.find(kind, {})));
@@ -30,7 +35,7 @@ it("records go from memory to SQLite to Postgres as they are, and the gate over 
   await gate.close(); // writes when the key was last used
 
   const sqlite = sqliteStorage({ database: openDatabase() });
-  const postgres = postgresStorage({ pool: pglite, schema });
+  const postgres = postgresStorage({ pool, schema });
   await postgres.migrate();
   await copyRecords(memory, sqlite);
   await copyRecords(sqlite, postgres);

@@ -1,4 +1,3 @@
-import { PGlite } from "@electric-sql/pglite";
 import Database from "libsql";
 import pg from "pg";
 import { memoryLedgerSink } from "tollgate";
@@ -6,6 +5,7 @@ import { postgresLedgerSink } from "tollgate/postgres";
 import { sqliteLedgerSink } from "tollgate/sqlite";
 import { afterAll, describe, expect, it } from "vitest";
 import { eventually } from "../eventually.js";
+import { pglite } from "../postgres/databases.js";
 import { DATABASE_URL, serviceAnswers } from "../services.js";
 import { openEvent, settledEvent } from "./events.js";
 import { sinkSuite } from "./sink-suite.js";
@@ -20,9 +20,7 @@ else
     sqliteLedgerSink({ database: new nodeSqlite.DatabaseSync(":memory:") }),
   );
 
-const lite = new PGlite();
-await lite.waitReady; // takes longer than a test may
-afterAll(() => lite.close());
+const lite = await pglite();
 sinkSuite("PostgreSQL by PGlite", async () => {
   const sink = postgresLedgerSink({ pool: lite });
   await sink.migrate();

@@ -15,8 +15,8 @@ import { DATABASE_URL } from "../services.js";
 import { databases } from "./databases.js";
 import { dropSchema, newSchema, serverAnswers } from "./server.js";
 
-describe.each(databases)("migrate on %s", (_, open) => {
-  const { pool, end } = open();
+describe.each(databases)("migrate on %s", async (_, open) => {
+  const { pool, end } = await open();
   const schema = newSchema();
   afterAll(async () => {
     await dropSchema(pool, schema);

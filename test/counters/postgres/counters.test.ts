@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Charge } from "../../../src/admission/charge.js";
 import { ValidationError } from "../../../src/model/errors.js";
 import { postgresCounters } from "../../../src/postgres.js";
-import { databases } from "../../postgres/databases.js";
+import { database } from "../../postgres/databases.js";
 import { dropSchema, newSchema, PATIENT } from "../../postgres/server.js";
 import { charge, limitOf, limitsAt } from "../limits.js";
 
 const TTL = 3_600_000;
 
-describe.each(databases)("counters in %s", (_, open) => {
-  const { pool, end } = open();
+describe.each([database])("counters in %s", async (_, open) => {
+  const { pool, end } = await open();
   const schema = newSchema();
   const counters = postgresCounters({ pool, schema, ...PATIENT });
   beforeAll(() => counters.migrate(), 60_000);

@@ -6,7 +6,7 @@ import type { Counters } from "../../../src/counters/counters.js";
 import { memoryCounters } from "../../../src/counters/memory.js";
 import { postgresCounters } from "../../../src/counters/postgres/counters.js";
 import type { Limits } from "../../../src/model/limits.js";
-import { databases } from "../../postgres/databases.js";
+import { database } from "../../postgres/databases.js";
 import { dropSchema, newSchema, PATIENT } from "../../postgres/server.js";
 import { charge, clockStep, limitsAt, START } from "../limits.js";
 
@@ -130,8 +130,8 @@ async function answers(counters: Counters, steps: readonly Step[], together = 1)
 /** A step takes two statements and a millisecond or two; `TOLLGATE_RUNS` asks for more. */
 const RUNS = Number(process.env.TOLLGATE_RUNS ?? 15);
 
-describe.each(databases)("counters in %s", (_, open) => {
-  const { pool, end } = open();
+describe.each([database])("counters in %s", async (_, open) => {
+  const { pool, end } = await open();
   const schemas: string[] = [];
   afterAll(async () => {
     for (const schema of schemas) await dropSchema(pool, schema);

@@ -6,8 +6,8 @@ import { snakeCase } from "../../../src/storage/snake-case.js";
 import { databases } from "../../postgres/databases.js";
 import { dropSchema, newSchema } from "../../postgres/server.js";
 
-describe.each(databases)("storage: Postgres, on %s", (_, open) => {
-  const { pool, end } = open();
+describe.each(databases)("storage: Postgres, on %s", async (_, open) => {
+  const { pool, end } = await open();
   const schema = newSchema();
   afterAll(async () => {
     await dropSchema(pool, schema);
