@@ -4,7 +4,7 @@ import { backoffMs, type Retry } from "./backoff.js";
 import type { LedgerSink } from "./sink.js";
 import type { UsageEvent } from "./usage-event.js";
 
-/** Waits until milliseconds have passed, or rejects when the signal says so. */
+/** Waits for some milliseconds. Rejects when the signal aborts. */
 export type Wait = (ms: number, signal: AbortSignal) => Promise<unknown>;
 
 export const wait: Wait = (ms, signal) => setTimeout(ms, undefined, { signal });
@@ -14,17 +14,17 @@ export interface WriterOptions {
   readonly retry: Retry;
   readonly random: () => number;
   readonly wait: Wait;
-  /** A write that takes longer has failed. */
+  /** How long a write may take, in milliseconds. One that takes longer has failed. */
   readonly writeTimeoutMs: number;
-  /** The sink has refused a batch. */
+  /** Called when the sink refuses a batch. */
   readonly onFailure: (failures: number, error: unknown) => void;
 }
 
 /** Where events are kept until the sink has taken them. */
 interface Kept {
-  /** What is to be written of a call; undefined where the sink has all of it. */
+  /** What is to be written about a call. Undefined if the sink has all of it. */
   readonly eventOf: (id: string) => UsageEvent | undefined;
-  /** The sink has taken these very events. */
+  /** Called when the sink has taken exactly these events. */
   readonly onWritten: (batch: readonly UsageEvent[]) => void;
   /** Whether somebody waits for a flush. */
   readonly isAwaited: () => boolean;
@@ -36,17 +36,17 @@ const FLUSHED_WAIT_MS = 500;
 /**
  * Writes to a sink, one batch at a time.
  *
- * A batch that the sink refuses goes to the end of the queue, and the next batch is half as large, down to a single event. An
- * event that is refused by itself is written by itself from then on, whenever nothing else is due. So an event that the sink can
- * never take is tried for ever, but hardly holds up the others.
+ * A batch that the sink refuses goes to the end of the queue, and the next batch is half as large, down to a single
+ * event. An event that is refused by itself is written by itself from then on, whenever nothing else is due. So an event
+ * that the sink can never take is retried for ever, but hardly delays the others.
  */
 export class EventWriter {
   readonly #sink: LedgerSink;
   readonly #options: WriterOptions;
   readonly #kept: Kept;
-  /** Ids to be written, in their order. */
+  /** Ids to be written, in order. */
   readonly #due = new Set<string>();
-  /** Ids that the sink has refused alone. */
+  /** Ids that the sink has refused by themselves. */
   readonly #refused = new Set<string>();
   readonly #stop = new AbortController();
   /** Ends the pauses after a failure. */
@@ -54,7 +54,7 @@ export class EventWriter {
   #isWriting = false;
   /** Whether the events in `#refused` are waiting for their next try. */
   #isResting = false;
-  /** Failed writes in a row, and those of refused events apart: a success of the others says nothing about these. */
+  /** Failed writes in a row. Those of refused events are counted apart: a success of others says nothing about them. */
   #failures = 0;
   #refusals = 0;
 
@@ -72,13 +72,13 @@ export class EventWriter {
     return this.#stop.signal.aborted;
   }
 
-  /** Writes what is kept of calls, when it is their turn. */
+  /** Queues what is kept of these calls for writing. */
   write(ids: Iterable<string>): void {
     for (const id of ids) if (this.#kept.eventOf(id) && !this.#refused.has(id)) this.#due.add(id);
     if (!this.#isWriting) this.#writeDue();
   }
 
-  /** Does not wait for a pause to end. */
+  /** Ends the present pauses. */
   resume(): void {
     this.#resumed.abort();
     this.#resumed = new AbortController();
@@ -94,7 +94,7 @@ export class EventWriter {
     try {
       while (this.#hasNext() && !this.isStopped) await this.#writeNext();
     } finally {
-      this.#isWriting = false; // without a pause since `#hasNext` said that nothing is due
+      this.#isWriting = false; // in the same turn in which `#hasNext` said that nothing is due
     }
   }
 
@@ -106,7 +106,7 @@ export class EventWriter {
     const isRefused = this.#due.size === 0;
     const size = Math.max(1, Math.floor(this.#options.maxBatch / 2 ** this.#failures));
     const batch = isRefused ? this.#take(this.#refused, 1) : this.#take(this.#due, size);
-    if (batch.length === 0) return; // all of it was acknowledged since it became due
+    if (batch.length === 0) return; // the sink has taken all of it since it became due
     try {
       await this.#writeInTime(batch);
     } catch (error) {
@@ -123,7 +123,10 @@ export class EventWriter {
     this.#kept.onWritten(batch);
   }
 
-  /** A write that took too long may still be done, and is sent again: a sink takes the same events twice, and in any order. */
+  /**
+   * Writes a batch, or fails when it takes too long. Such a write may still succeed and is sent again all the same: a
+   * sink takes the same events twice, and in any order.
+   */
   async #writeInTime(batch: readonly UsageEvent[]): Promise<void> {
     const { writeTimeoutMs } = this.#options;
     const answered = new AbortController();
@@ -131,7 +134,7 @@ export class EventWriter {
     const late = timer.then(() => {
       throw new LedgerUnavailableError(`the sink did not answer within ${writeTimeoutMs} ms`);
     });
-    // Copies, since a sink may change what it is given, and what it refuses is sent again.
+    // Copies: a sink may change what it is given, and what it refuses is sent again.
     const events = batch.map((event) => ({ ...event, tags: { ...event.tags } }));
     const write = async () => this.#sink.write(events);
     try {
@@ -162,7 +165,7 @@ export class EventWriter {
     return batch;
   }
 
-  /** Waits before the next try of a refused event, while others are written. */
+  /** Waits before the next try of a refused event. Meanwhile others are written. */
   async #rest(): Promise<void> {
     this.#isResting = true;
     await this.#pause(this.failures);
@@ -175,7 +178,7 @@ export class EventWriter {
     const ms = backoffMs(retry, failures, random());
     const signal = AbortSignal.any([this.#stop.signal, this.#resumed.signal]);
     try {
-      // A flush gives up soon, so for its sake the sink is tried more often.
+      // A flush gives up soon, so the sink is tried more often while one waits.
       await wait(this.#kept.isAwaited() ? Math.min(ms, FLUSHED_WAIT_MS) : ms, signal);
     } catch (reason) {
       if (!signal.aborted) throw reason;

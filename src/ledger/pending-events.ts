@@ -8,32 +8,32 @@ interface PendingOptions extends WriterOptions {
   readonly maxPending: number;
   readonly whenFull: "block" | "drop";
   readonly now: () => number;
-  /** An end of a call found no room. Told once each time the queue becomes full. */
+  /** Called when the end of a call finds no room, once each time the queue becomes full. */
   readonly onFull: () => void;
 }
 
 interface Pending {
-  /** As it stood when it was recorded: the call is an object of the caller's, who may change it. */
+  /** The event as it was recorded. The call itself is the caller's object, which may change. */
   readonly event: UsageEvent;
-  /** When the oldest event of this call was recorded that the sink has not acknowledged. */
+  /** When the oldest event of this call that the sink has not acknowledged was recorded. */
   readonly recordedAt: number;
 }
 
-/** Somebody who waits for what was pending when they asked. */
+/** A flush under way, which waits for what was pending when it was asked for. */
 interface Flush {
   readonly left: Set<string>;
-  /** Ends the wait: the flush has succeeded where nothing is left. */
+  /** Ends the wait. The flush has succeeded if nothing is left. */
   readonly done: () => void;
 }
 
-/** What the sink has not acknowledged yet, one event for each call. */
+/** What the sink has not acknowledged yet: one event per call. */
 export class PendingEvents {
   readonly #options: PendingOptions;
   readonly #batches: Batches;
   readonly #writer: EventWriter;
   /** INVARIANT: an entry leaves only when the sink has acknowledged that very event. */
   readonly #pending = new Map<string, Pending>();
-  /** Under `block`, the ends of calls that found no room, each with the function that lets its settle go on. */
+  /** Under `block`, the ends of calls that found no room, each with a function that lets its settle go on. */
   readonly #waiting: (Pending & { readonly admit: () => void })[] = [];
   readonly #flushes = new Set<Flush>();
   #dropped = 0;
@@ -50,12 +50,12 @@ export class PendingEvents {
     this.#batches = batches({ maxSize, maxAgeMs }, (ids) => this.#writer.write(ids));
   }
 
-  /** Events that no sink has acknowledged. */
+  /** How many events the sink has not acknowledged. */
   get size(): number {
     return this.#pending.size + this.#waiting.length;
   }
 
-  /** Ends of calls that were not recorded because the queue was full. */
+  /** How many ends of calls were not recorded because the queue was full. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -64,27 +64,27 @@ export class PendingEvents {
     return this.#writer.failures;
   }
 
-  /** When the event was recorded that has waited longest. */
+  /** When the event that has waited longest was recorded. */
   get oldestRecordedAt(): number | undefined {
     for (const { recordedAt } of this.#pending.values()) return recordedAt;
     return undefined;
   }
 
-  /** Notes the beginning of a call, or an extension. Beginnings take at most half of the room: ends matter more. */
+  /** Records the beginning of a call, or an extension. Beginnings take at most half of the room, since ends matter more. */
   begin(call: LedgerCall): void {
     if (this.#writer.isStopped) return;
     const known = this.#pending.get(call.id);
     if (known === undefined && this.#pending.size * 2 >= this.#options.maxPending) return;
     const event = usageEventOf(call, undefined);
-    // A replayed request id may tell of the reservation as it was before it was extended.
+    // With a replayed request id, this may be the reservation as it was before it was extended.
     if (known !== undefined && !replaces(event, known.event)) return;
     this.#put({ event, recordedAt: known?.recordedAt ?? this.#options.now() });
   }
 
   /**
-   * Notes the end of a call. After {@link stop} it counts as dropped.
+   * Records the end of a call. After {@link stop} it counts as dropped.
    *
-   * @returns under `block`, a promise where the end has to wait for room
+   * @returns under `block`, a promise if the end has to wait for room
    */
   end(call: LedgerCall, end: CallEnd): Promise<void> | undefined {
     const event = usageEventOf(call, end);
@@ -111,8 +111,8 @@ export class PendingEvents {
   /**
    * Writes what is pending now, without waiting for its batch to fill or for a pause to end.
    *
-   * @param until aborted when the caller gives up waiting
-   * @returns whether all of it is acknowledged
+   * @param until aborts when the caller gives up waiting
+   * @returns whether the sink has acknowledged all of it
    */
   async flush(until: AbortSignal): Promise<boolean> {
     const left = new Set([...this.#pending.keys(), ...this.#waiting.map(({ event }) => event.id)]);
@@ -132,7 +132,7 @@ export class PendingEvents {
     });
   }
 
-  /** Ends all writing. Returns how many events are still pending and so lost. */
+  /** Ends all writing. Returns how many events are still pending, and are lost. */
   stop(): number {
     this.#writer.stop();
     for (const { admit } of this.#waiting) admit();

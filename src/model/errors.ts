@@ -85,8 +85,9 @@ export class PermissionError extends TollgateError {
 
 /** The record does not exist, or the actor may not know that it does. */
 export class NotFoundError extends TollgateError {
-  constructor(kind: string, id: string) {
-    super("not_found", `${kind} ${JSON.stringify(id)} was not found`);
+  /** @param id left out if it is not an id by which the record was looked for */
+  constructor(kind: string, id?: string) {
+    super("not_found", `${id === undefined ? kind : `${kind} ${JSON.stringify(id)}`} was not found`);
   }
 }
 

@@ -19,7 +19,7 @@ import type { QueueStatus } from "./queue-status.js";
 import { chargedBy, limitsOf, queueRefusal, shortOf } from "./refusals.js";
 import { isAnySince, type Settled, Settlements } from "./settlements.js";
 
-/** The calls of one queue: who waits in which line, and when the gate is asked about whom. */
+/** The calls of one queue: which call waits in which line, and when the gate is asked about it. */
 export class CallQueue {
   readonly events = new EventHub<QueueEvents>({ queued: true, left: true }, warnOfListener);
   readonly #gate: QueuedGate;
@@ -38,9 +38,9 @@ export class CallQueue {
   readonly #unlisten: () => void;
   #arrived = 0;
   readonly #settlements = new Settlements();
-  /** Has the next sweep come: one for all that happens in a turn of the process, since each goes through every line. */
+  /** Starts the next sweep. One serves everything that happens in a turn of the event loop, since it visits every line. */
   readonly #nextSweep: Alarm;
-  /** Whether the last sweep has left lines out for want of room. */
+  /** Whether the last sweep stopped early because there was no more room in flight. */
   #isFull = false;
   #isClosed = false;
 
@@ -104,16 +104,16 @@ export class CallQueue {
     this.#nextSweep.stop();
   }
 
-  /** The short way of a call that nobody waits before. */
+  /** The short way, for a call that nobody waits ahead of. */
   async #askFirst(call: Call): Promise<void> {
     await this.#ask(call);
     if (this.#isFull) this.#nextSweep.by(NOW);
   }
 
   /**
-   * For a call whose key has no line, while other keys have: it must not pass a waiting call that is short of a limit from which
-   * this one would take. Otherwise a key with small calls, or with calls that happen to come when there is room, could keep the
-   * others waiting for ever.
+   * For a call whose key has no line while other keys have one. It must not pass a waiting call that is short of a
+   * limit which this call would charge. Otherwise a key with small calls, or with calls that happen to arrive when
+   * there is room, could keep the others waiting for ever.
    */
   async #askBehind(call: Call): Promise<void> {
     let answer: Admission;
@@ -125,24 +125,24 @@ export class CallQueue {
     }
     if (call.state !== "arrived") return;
     call.charged = chargedBy(answer);
-    // It takes nothing from anybody where it has its reservation already, or will not get one.
+    // A call that has its reservation already, or will not get one, takes nothing from anybody.
     const isSettled = answer.admitted ? answer.replayed === true : this.#isHopeless(call, answer);
     for (let first = this.#firstBefore(call); first && !isSettled; first = this.#firstBefore(call)) {
-      // A slot in flight may have been freed in another process, which nobody tells us of: so that one is asked about first.
+      // Another process may have freed a slot in flight without our being told, so ask about the waiting call first.
       const line = this.#lines.of(first);
       const isUnsure = first.refusal?.reason === "in_flight_limited" && this.#open.hasRoom;
       if (isUnsure && first.state === "waiting" && line?.head === first) await this.#askHead(line, first);
       if (call.state !== "arrived") return;
-      if (line?.first !== first) continue; // it is gone, or was passed
+      if (line?.first !== first) continue; // it has left, or another is first now
       hold(call, first);
       break;
     }
-    // While the gate was asked, the key may have got a line, or the room may be gone.
+    // While the gate was asked, the key may have got a line, or the room may have gone.
     if (call.heldBy || this.#lines.has(call.key) || !this.#open.hasRoom) this.#enqueue(call);
     else await this.#askFirst(call);
   }
 
-  /** The first waiting call that is short of a limit which this call, of another key, would take from. */
+  /** The first waiting call of another key that is short of a limit which this call would charge. */
   #firstBefore({ charged = [] }: Call): Call | undefined {
     for (const { first } of this.#lines) {
       const short = first && shortBy(first);
@@ -151,7 +151,7 @@ export class CallQueue {
     return undefined;
   }
 
-  /** Refuses a call at once, though it waits behind others, where waiting cannot help it. */
+  /** Refuses a call at once if waiting cannot help it, even though it waits behind others. */
   async #look(call: Call): Promise<void> {
     try {
       const answer = await this.#gate.check(call.key, call.usage);
@@ -180,7 +180,7 @@ export class CallQueue {
     this.events.emit("queued", { priority, depth: this.#lines.waiting, ...keyIdOf(call) });
   }
 
-  /** Takes the place of another call, where there is one that has to give way. */
+  /** Takes the place of a call of lower rank, if one is waiting. */
   #makeRoom(call: Call): boolean {
     const last = this.#lines.lastBehind(call);
     if (last?.state !== "waiting") return false;
@@ -189,7 +189,7 @@ export class CallQueue {
   }
 
   #onDeadline(call: Call): void {
-    if (call.state !== "waiting") return; // what the gate answers now decides
+    if (call.state !== "waiting") return; // the gate is being asked, and its answer decides
     this.#leave(call, { outcome: "timeout", admission: queueRefusal("queue_timeout", call.refusal) });
   }
 
@@ -215,8 +215,8 @@ export class CallQueue {
   }
 
   /**
-   * Has the call asked about that is the first of a line now. It may have room at once: it may have another amount or model than the
-   * one before it, and while it was not the first, no settle had it asked again.
+   * Asks about the call that is now the first of its line. It may have room at once: its amount or model may differ
+   * from the one before it, and while it was not the first, no settle led to asking about it.
    */
   #onNext(line: Line, before: Call): void {
     this.#letGo(before);
@@ -225,19 +225,20 @@ export class CallQueue {
     this.#wake(line);
   }
 
-  /** Has those asked about that waited behind a call. */
+  /** Asks about the calls that were held behind a call. */
   #letGo(call: Call): void {
     if (letGo(call)) this.#nextSweep.by(NOW);
   }
 
-  /** Sees to it that the head of a line, which may be another one now, is asked about when its time has come. */
+  /** Schedules the next question about the head of a line, which may be another call than before. */
   #wake({ head }: Line): void {
     if (head?.state === "waiting") this.#nextSweep.by(head.askAt);
   }
 
   /**
-   * Asks the gate about every head whose time has come, as far as there is room, the line that was served longest ago first. No
-   * head passes a call of a line before it that is short of a limit from which the head would take.
+   * Asks the gate about every head whose time has come, as far as there is room in flight, beginning with the line that
+   * was served longest ago. No head passes a call of an earlier line that is short of a limit which the head would
+   * charge.
    */
   #sweep(): void {
     const now = this.#settings.timers.now();
@@ -272,7 +273,7 @@ export class CallQueue {
     if (this.#isFull) this.#nextSweep.by(NOW);
   }
 
-  /** Asks the gate about one call, and gives it its answer or the moment at which to ask again. */
+  /** Asks the gate about one call. The call then has its answer, or a moment at which to ask again. */
   async #ask(call: Call): Promise<void> {
     const before = call.state;
     const settled = this.#settlements.latest;
@@ -291,17 +292,19 @@ export class CallQueue {
     else if (call.state === "asking") {
       call.state = before;
       this.#refused(call, admission, settled);
-      // Not later: it has to be in its line when the next settlement comes.
+      // At once: it has to be in its line when the next settlement comes.
       if (call.state === "arrived") this.#enqueue(call);
     }
   }
 
   /**
-   * An admission that nobody waits for any more is given back, unless it has a request id: that reservation may be
-   * another call's by now, in this process or another one, whose settle would then come too late. It stays charged
-   * until a next try with the id takes it over, or its TTL has passed. That errs on the side of refusing.
+   * Answers an admitted call, or gives the reservation back if nobody waits for it any more.
    *
-   * @param settled the last that was settled before the gate was asked: a reservation that was replayed may have ended since
+   * A reservation with a request id is not given back: it may be another call's by now, in this process or another, and
+   * that call's settle would come too late. It stays charged until the next try with the id takes it over or its TTL
+   * has passed, which errs on the side of refusing.
+   *
+   * @param settled the last settlement before the gate was asked. A replayed reservation may have ended since.
    */
   async #admitted(call: Call, admission: Admitted, settled: Settled): Promise<void> {
     const { reservation } = admission;
@@ -326,7 +329,7 @@ export class CallQueue {
     }
   }
 
-  /** @param settled the last that was settled before the gate was asked */
+  /** @param settled the last settlement before the gate was asked */
   #refused(call: Call, refusal: Refused, settled: Settled): void {
     call.refusal = refusal;
     call.short = shortOf(refusal);
@@ -340,14 +343,17 @@ export class CallQueue {
       this.#leave(call, { outcome: "timeout", admission: queueRefusal("queue_timeout", refusal) });
     } else {
       const waitMs = reason === "in_flight_limited" ? Math.min(retryAfterMs, pollMs) : retryAfterMs;
-      // At once where the limit was given something while the gate was asked: one question for each settle at most.
+      // At once if a settle freed some of the limit while the gate was asked. That is one question per settle at most.
       const { short } = call;
       const isOvertaken = short !== undefined && isAnySince(settled, (one) => limitsOf(one).has(short));
       call.askAt = isOvertaken ? now : now + waitMs;
     }
   }
 
-  /** Whether waiting cannot help, or not in time. A slot in flight can be freed at any moment, so the time told for it does not count. */
+  /**
+   * Whether waiting cannot help, or not in time. The wait told for a slot in flight does not count, since one may be
+   * freed at any moment.
+   */
   #isHopeless({ deadlineAt }: Call, { reason, retryAfterMs }: Refused): boolean {
     if (retryAfterMs === undefined) return true;
     return reason !== "in_flight_limited" && this.#settings.timers.now() + retryAfterMs > deadlineAt;
@@ -360,7 +366,7 @@ export class CallQueue {
     if (settlement.settled && this.#lines.size > 0) this.#track(this.#offer(reservation));
   }
 
-  /** Asks again about the calls that wait for a limit of one that has ended: of each limit one after the other, while it has room. */
+  /** After a call has ended, asks about those that wait for one of its limits: one after another while the limit has room. */
   async #offer(reservation: Reservation): Promise<void> {
     const freed = limitsOf(reservation);
     for (const line of [...this.#lines]) {

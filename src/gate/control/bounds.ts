@@ -18,8 +18,8 @@ export interface Giving {
 /**
  * Checks what is given to a project against its org.
  *
- * @param change where a project that is there is changed
- * @throws LimitError naming the field that is too much
+ * @param change given if an existing project is changed
+ * @throws LimitError naming the field that exceeds a bound
  */
 export async function checkProject(
   { draft, acting }: Giving,
@@ -32,11 +32,11 @@ export async function checkProject(
 }
 
 /**
- * Checks what is given to a member of a project against the project, its org, and what the actor has there. What a membership
- * has no field for, such as models, it gives as the project does.
+ * Checks what is given to a member of a project against the project, its org, and what the actor has there. A membership
+ * gives what it has no field for, such as models, to the extent that the project does.
  *
- * @param change where a membership that is there is changed
- * @throws LimitError naming the field that is too much
+ * @param change given if an existing membership is changed
+ * @throws LimitError naming the field that exceeds a bound
  */
 export async function checkMembership(
   giving: Giving,
@@ -48,7 +48,8 @@ export async function checkMembership(
 }
 
 /**
- * Checks a role that is more than the one before: it is given under the limits of a membership and for as long as that lasts.
+ * Checks a role that gives more than the one before. It is given under the limits of the membership, and for as long as
+ * the membership lasts.
  *
  * @throws LimitError as {@link checkMembership}
  */
@@ -76,8 +77,8 @@ type MembershipGrant = Pick<Records["projectMember"], "limits" | "expiresAt">;
 /**
  * Checks what is given to a key against its holder's membership, the project, the org, and what the actor has there.
  *
- * @param change where a key that is there is changed
- * @throws LimitError naming the field that is too much
+ * @param change given if an existing key is changed
+ * @throws LimitError naming the field that exceeds a bound
  */
 export async function checkKey(
   giving: Giving,
@@ -115,15 +116,15 @@ export function grantOf({ limits, models, mcpServers, expiresAt, contentLogging 
 
 /** What the actor has of their own. */
 interface Own {
-  /** Bounds that they are under. */
+  /** The bounds that the actor is under. */
   readonly bounds: readonly Bound[];
-  /** Whether they could change what encloses a grant. */
+  /** Whether the actor could change what encloses a grant. */
   mayChange(permission: StandardPermission, projectId?: string): boolean;
 }
 
 /**
- * The bounds that an actor is under: of the key that they act through, of their membership, and, where they were handed somebody
- * else's token, of that one's membership too.
+ * What an actor has: the bounds of the key that they act through and of their membership and, if they act through
+ * somebody else's token, those of that person's membership too.
  */
 async function ownOf({ control, draft, acting }: Giving, projectId: string): Promise<Own> {
   const { principal, issuer, chain } = acting;
@@ -137,10 +138,10 @@ async function ownOf({ control, draft, acting }: Giving, projectId: string): Pro
   const issuers = issuer
     ? await membershipOf(issuer, "the membership of whoever the token was handed to")
     : [];
-  // Whoever is under a bound as a member may act without the token in the next step. So what they may change as themselves counts.
+  // A member who is under a bound may act without the token in the next step, so what they may change as themselves counts.
   const { via: _, ...person } = issuer ?? principal;
   const isBound = (issuer ? issuers : holders).length > 0;
-  // A change needs the permission of all of them.
+  // A change is possible only if all of them may make it.
   const movers = isBound ? [person] : [principal, ...(issuer ? [issuer] : [])];
   return {
     bounds: [...(chain ? [keyBound(chain.key)] : []), ...holders, ...issuers],
@@ -153,8 +154,8 @@ function orgBound({ limits, contentLogging }: Records["org"]): Bound {
 }
 
 /**
- * The bound of a project on what is given in it. An actor who may change the project could rely on its limits to give a wide key,
- * and then lift those limits: hence `isMovable`.
+ * The bound of a project on what is given in it. `isMovable` marks an actor who may change the project: they could rely
+ * on its limits to give a wide key, and then lift those limits.
  */
 function enclosingProject(own: Own, project: Records["project"]): Bound {
   const { limits, models, mcpServers, contentLogging } = project;
@@ -162,12 +163,15 @@ function enclosingProject(own: Own, project: Records["project"]): Bound {
   return { of: "the project", limits, models, mcpServers, contentLogging, isMovable };
 }
 
-/** The same of an org. */
+/** The bound of an org, in the same way. */
 function enclosingOrg(own: Own, org: Records["org"]): Bound {
   return { ...orgBound(org), isMovable: own.mayChange("org.update") };
 }
 
-/** The bound of a holder's membership. An owner's membership does not end their keys, and it can be removed while the keys stay. */
+/**
+ * The bound of a holder's membership. An owner's membership does not end their keys, and can be removed while the keys
+ * stay.
+ */
 function enclosingMembership({ limits, expiresAt }: MembershipGrant, isOwners: boolean): Bound {
   const end = isOwners ? undefined : expiresAt;
   return { ...memberBound({ limits, expiresAt: end }, "the holder's membership"), isMovable: isOwners };

@@ -17,7 +17,7 @@ import { type Listed, listPage, mapped, pageFields } from "./paging.js";
 import type { ProjectMember } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
 
-/** An invitation without its hash. `expired`: nobody accepted it in time. */
+/** An invitation without its hash. Its status is `expired` if nobody accepted it in time. */
 export type Invitation = Omit<View<"invitation">, "status"> & {
   readonly status: Records["invitation"]["status"] | "expired";
 };
@@ -31,15 +31,15 @@ export const invitationSchemas = {
     .strictObject({
       orgId: idSchema,
       id: idSchema.optional(),
-      /** The role in the org. */
+      /** The role in the org that the person gets. */
       role: roleSchema,
-      /** Projects that come with it. */
+      /** Projects that the person becomes a member of, at most 100. */
       projects: z.array(projectGrantSchema).max(100, { error: "at most 100 projects" }).optional(),
-      /** When the project memberships end, for temporary people. */
+      /** When the project memberships end, in epoch milliseconds. */
       membershipExpiresAt: momentSchema.optional(),
-      /** Until when it may be accepted; a week by default. */
+      /** Until when it may be accepted, in epoch milliseconds. Default: a week from now. */
       expiresAt: momentSchema.optional(),
-      /** A note of whom it is for. The gateway delivers the token. */
+      /** A note of whom it is for. Nothing is sent: the gateway delivers the token. */
       email: text(1, 320).optional(),
       /** Only this user may accept it. */
       userId: idSchema.optional(),
@@ -55,7 +55,7 @@ export const invitationSchemas = {
       ({ role, projects = [], membershipExpiresAt }) =>
         membershipExpiresAt === undefined || (role !== OWNER && projects.length > 0),
       {
-        error: "absent for an owner and without projects: it is project memberships that end",
+        error: "left out for an owner or without projects: only project memberships can end",
         path: ["membershipExpiresAt"],
       },
     ),
@@ -69,39 +69,44 @@ export const invitationSchemas = {
   accept: z.strictObject({ token: z.string().max(256) }),
 } as const;
 
-/** What has become of an invitation. */
+/** What the person who accepted an invitation got. */
 export interface Accepted {
   readonly orgMember: OrgMember;
   readonly projectMembers: readonly ProjectMember[];
-  /** What the inviter may not give any more, and so was not given. */
+  /** Projects that were not given because the inviter may not give them any more, and why. */
   readonly notGranted: readonly { readonly projectId: string; readonly why: string }[];
 }
 
 /** Invitations to an org, for people who are not in it yet. Tokens are returned once and kept as hashes. */
 export interface Invitations {
   /**
-   * Invites somebody who is not in the org. The token is seen this once.
+   * Invites somebody who is not in the org. The token is returned this once.
    *
-   * @throws LimitError where it would give more than the actor may
-   * @throws ConflictError where `userId` is in the org already
+   * @throws LimitError if it would give more than the actor may give
+   * @throws ConflictError if `userId` is in the org already
    */
   create(input: z.input<typeof invitationSchemas.create>): Promise<{ invitation: Invitation; token: string }>;
-  /** @throws NotFoundError where there is none, or none that the actor may see */
+  /**
+   * Reads an invitation.
+   *
+   * @throws NotFoundError if it does not exist or the actor may not see it
+   */
   get(input: z.input<typeof invitationSchemas.get>): Promise<Invitation>;
-  /** The invitations of an org, by id. */
+  /** Lists the invitations of an org by id. */
   list(input: z.input<typeof invitationSchemas.list>): Promise<Listed<Invitation>>;
   /**
-   * Takes an invitation back.
+   * Revokes an invitation.
    *
-   * @throws ConflictError where it was accepted
+   * @throws ConflictError if it was accepted
    */
   revoke(input: z.input<typeof invitationSchemas.revoke>): Promise<Invitation>;
   /**
-   * Makes the actor a member, once. What the inviter may give is asked again now.
+   * Makes the actor a member of the org and of the projects of the invitation, once. What the inviter may give is
+   * checked again at this moment.
    *
-   * @throws NotFoundError for every token that cannot be accepted, whatever the reason
-   * @throws PermissionError where the inviter may not invite any more
-   * @throws ConflictError where the actor is in the org already
+   * @throws NotFoundError if the token cannot be accepted, whatever the reason
+   * @throws PermissionError if the inviter may not invite any more
+   * @throws ConflictError if the actor is in the org already
    */
   accept(input: z.input<typeof invitationSchemas.accept>): Promise<Accepted>;
 }
@@ -111,7 +116,7 @@ export function invitationsOf(control: Control): Invitations {
   const prefix = `inv-${engine.settings.keyPrefix}`;
   const seen = (invitation: Records["invitation"]) => invitationAt(invitation, control.now());
 
-  /** The inviter as they are now, with the conditions that held when they invited: which hold for them now is not known here. */
+  /** The inviter as they are now, with the conditions that held when they invited. Which hold now is not known here. */
   async function inviterOf({ invitedBy, orgId, conditions = [] }: Records["invitation"]): Promise<Asking> {
     const principal = await engine.directory.principal(invitedBy, orgId);
     return {
@@ -225,7 +230,7 @@ function invitationAt(invitation: Records["invitation"], now: number): Invitatio
   return view.status === "pending" && now >= view.expiresAt ? { ...view, status: "expired" } : view;
 }
 
-/** One answer for a wrong token, a used, revoked or expired one, and one that is for somebody else. */
+/** The one answer for a token that is wrong, used, revoked, expired or meant for somebody else. */
 function notAcceptable(): NotFoundError {
-  return new NotFoundError("invitation", "of this token");
+  return new NotFoundError("invitation");
 }

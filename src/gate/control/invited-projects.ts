@@ -28,7 +28,7 @@ export async function checkProjectGrant(
   return project;
 }
 
-/** Makes whoever accepts an invitation a member of its projects, but for what the inviter may not give any more. */
+/** Makes whoever accepts an invitation a member of its projects, except those that the inviter may not give any more. */
 export async function joinProjects(
   giving: Giving,
   orgMember: Records["orgMember"],
@@ -57,10 +57,13 @@ export async function joinProjects(
   return { projectMembers, notGranted };
 }
 
-/** The project is gone, the inviter may not add members to it or not give that much, or the membership would have ended already. */
+/**
+ * Thrown if the project is gone, if the inviter may not add members to it or not give that much, or if the membership
+ * would have ended already.
+ */
 const REASONS_NOT_TO_GRANT = [NotFoundError, PermissionError, LimitError, ValidationError];
 
-/** A project that was deleted and made again under its id is not the one that was meant. */
+/** A project that was deleted and created again under the same id is not the one that the invitation meant. */
 async function requireOlder(draft: Draft, projectId: string, than: number): Promise<void> {
   const { createdAt } = await projectIn(draft, projectId);
   if (createdAt > than) throw new NotFoundError("project", projectId);

@@ -46,7 +46,7 @@ class Trace {
   readonly #seed: number;
   readonly #draw: Draw;
   readonly #calendar = new Calendar();
-  /** For moments in the past: a calendar remembers the period that it was asked for last, so the two do not get in each other's way. */
+  /** For moments in the past. A calendar remembers the period that it was asked for last, so there are two of them. */
   readonly #pastCalendar = new Calendar();
   readonly #limits: TraceLimits;
   /** Settled reservations, to settle again. */
@@ -111,7 +111,7 @@ class Trace {
     this.#made.push({ request, expiresAt: this.#latest + request.ttlMs });
   }
 
-  /** Sends a request again, like a client whose answer was lost. Its reservation may be open, extended or settled by now. */
+  /** Sends a request again, like a client that lost the answer. Its reservation may be open, extended or settled by now. */
   async #reserveAgain(): Promise<void> {
     const known = this.#made.filter(({ expiresAt }) => expiresAt > this.#latest && expiresAt > this.#now);
     const again = this.#draw.pick(known);
@@ -168,7 +168,7 @@ class Trace {
     this.#settled.push({ id: open.id, expiresAt: open.expiresAt, amounts });
   }
 
-  /** Changes the amounts to those of a call that fell back: nothing for the limits of the first model, something for those of the other. */
+  /** Changes the amounts to those of a call that fell back: nothing for limits of the first model, something for the other's. */
   #fallBack(amounts: Charge[]): void {
     for (const [i, charge] of amounts.entries())
       if (charge.limit.perModel) amounts[i] = { ...charge, amount: 0 };
@@ -219,9 +219,9 @@ class Trace {
   }
 
   /**
-   * Moves on within a bucket, over a window or over a reset; or to the very millisecond at which a refused call was told to come
-   * again, or the one before it; or back. Back only where the counters' clock is known: whether a refused call moves it, an
-   * adapter may decide.
+   * Moves on within a bucket, over a window or over a reset; or to the millisecond at which a refused call was told to
+   * come again, or the one before it; or back. It moves back only while the counters' clock is known: whether a refused
+   * call moves that clock is up to the adapter.
    */
   #moveClock(): void {
     const probeAt = this.#probeAt;

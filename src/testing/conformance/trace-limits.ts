@@ -8,10 +8,10 @@ export type TraceKey = (typeof TRACE_KEYS)[number];
 
 type Name = "org" | "project" | "member" | TraceKey;
 
-/** Counters may know limits by their objects, as those of a gate stay the same. Other processes have others, so every few calls do. */
+/** Counters may recognize limits by their objects, which stay the same in a gate. Every few calls they are those of another. */
 const COMPILED_AGAIN_EVERY = 5;
 
-/** The limits of a random trace, as somebody writes them, and changes them while calls are under way. */
+/** The limits of a random trace. They change while calls are under way. */
 export class TraceLimits {
   readonly #draw: Draw;
   readonly #written: Record<Name, Limits>;
@@ -29,13 +29,13 @@ export class TraceLimits {
     };
   }
 
-  /** The limits of all scopes of a key. */
+  /** The limits that a call of a key counts against, of all scopes. */
   of(key: TraceKey): Limit[] {
     if (this.#calls++ % COMPILED_AGAIN_EVERY === 0) this.#compiled.clear();
     return (["org", "project", "member", key] as const).flatMap((name) => this.#compiledOf(name));
   }
 
-  /** Changes a max or a mode. Returns what it is now, for people. */
+  /** Changes a max or a mode. Returns a text that says what it is now. */
   change(): string {
     const draw = this.#draw;
     const name = draw.oneOf(["org", "project", "member", ...TRACE_KEYS] as const);

@@ -56,7 +56,7 @@ describe("invitations", () => {
         .catch((error: unknown) => error),
     );
     for (const answer of await Promise.all(answers)) {
-      expect(answer).toEqual(new NotFoundError("invitation", "of this token"));
+      expect(answer).toEqual(new NotFoundError("invitation"));
     }
   });
 
