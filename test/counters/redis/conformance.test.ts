@@ -2,12 +2,12 @@ import { countersConformance } from "tollgate/testing";
 import { afterAll, describe, it } from "vitest";
 import { redisCounters } from "../../../src/redis.js";
 import { inTurn } from "../in-turn.js";
-import { ioredisClient, nodeRedisClient, ownPrefix, redisAnswers, removeKeys } from "./server.js";
+import { describeWithRedis, ioredisClient, nodeRedisClient, ownPrefix, removeKeys } from "./server.js";
 
 /** Random traces take a second each here, so each way to the server has others. */
 const SEEDS = { ioredis: [1, 2, 3, 4, 5], "node-redis": [6, 7, 8, 9, 10], inTurn: [11, 12, 13, 14, 15] };
 
-describe.skipIf(!(await redisAnswers()))("counters in Redis", async () => {
+await describeWithRedis("counters in Redis", async () => {
   const prefix = ownPrefix();
   const ioredis = ioredisClient();
   const nodeRedis = await nodeRedisClient();

@@ -1,12 +1,12 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Charge } from "../../../src/admission/charge.js";
 import type { Counters } from "../../../src/counters/counters.js";
 import { memoryCounters } from "../../../src/counters/memory.js";
 import type { Limits, ScopeKind } from "../../../src/model/limits.js";
 import { redisCounters } from "../../../src/redis.js";
 import { charge, clockStep, limitsAt, START } from "../limits.js";
-import { ioredisClient, nodeRedisClient, ownPrefix, redisAnswers, removeKeys } from "./server.js";
+import { describeWithRedis, ioredisClient, nodeRedisClient, ownPrefix, removeKeys } from "./server.js";
 
 const LIMITS: Limits = {
   rpm: 8,
@@ -184,9 +184,7 @@ async function answersOf(counters: Counters, set: LimitSet, steps: readonly Step
   return answers;
 }
 
-const describeRedis = describe.skipIf(!(await redisAnswers()));
-
-describeRedis("counters in Redis", () => {
+await describeWithRedis("counters in Redis", () => {
   const prefix = ownPrefix();
   const ioredis = ioredisClient();
   let nodeRedis: Awaited<ReturnType<typeof nodeRedisClient>>;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Redis } from "ioredis";
 import { createClient } from "redis";
-import { afterAll } from "vitest";
+import { afterAll, describe, it } from "vitest";
 import type { Counters } from "../../../src/counters/counters.js";
 import { redisCounters } from "../../../src/redis.js";
 import { REDIS_URL, serviceAnswers } from "../../services.js";
@@ -18,6 +18,15 @@ export function redisAnswers(): Promise<boolean> {
       client.disconnect();
     }
   });
+}
+
+/**
+ * A suite that needs a Redis. Without one it is skipped and its body, which may connect, is not run: `describe.skip` would run
+ * it to list its tests, and a client of node-redis would try to connect for ever.
+ */
+export async function describeWithRedis(name: string, body: () => void | Promise<void>): Promise<void> {
+  if (await redisAnswers()) describe(name, body);
+  else describe.skip(name, () => it("needs a server", () => {}));
 }
 
 /** A prefix of keys that no other run has. */
