@@ -301,14 +301,16 @@ export class CallQueue {
    * another call's by now, in this process or another one, whose settle would then come too late. It stays charged
    * until a next try with the id takes it over, or its TTL has passed. That errs on the side of refusing.
    *
-   * @param settled the last that was settled before the gate was asked: a reservation that was replayed may have ended since
+   * @param settled the last that was settled before the gate was asked: the reservation may have ended since, where another call
+   *   with the id was told of it sooner
    */
   async #admitted(call: Call, admission: Admitted, settled: Settled): Promise<void> {
     const { reservation } = admission;
     if (call.state === "asking") {
       const { maxInFlight, timers } = this.#settings;
-      const hasEnded = admission.replayed === true && isAnySince(settled, ({ id }) => id === reservation.id);
-      if (Number.isFinite(maxInFlight) && !hasEnded) this.#open.open(reservation, timers.now());
+      if (Number.isFinite(maxInFlight) && !isAnySince(settled, ({ id }) => id === reservation.id)) {
+        this.#open.open(reservation, timers.now());
+      }
       this.#leave(call, { outcome: "admitted", admission });
     } else if (call.usage.requestId === undefined) {
       await this.#giveBack(reservation);

@@ -555,31 +555,40 @@ describe("maxInFlight", () => {
     expect(outcomes([call])).toEqual(["admitted"]);
   });
 
-  it("is not used up by a repeated call whose reservation is settled while the gate is asked about it", async () => {
-    const inner = memoryCounters();
-    const counters: Counters = {
-      async reserve(request) {
-        const outcome = await inner.reserve(request);
-        await new Promise((resolve) => setTimeout(resolve, 10));
-        return outcome;
-      },
-      settle: (request) => inner.settle(request),
-      read: (query) => inner.read(query),
-      close: async () => {},
-    };
-    const { gate, queue } = setUp(aChain(), { maxInFlight: 1 }, { counters });
-    const named = { ...CALL, requestId: "r1" };
-    const first = watch(gate.admit(KEY, named));
-    await pass(20);
-    const again = watch(queue.admit(KEY, named));
-    await pass(5);
-    await gate.settle(passed(await first.promise).reservation, {});
-    await pass(20);
-    expect(again.value).toMatchObject({ admitted: true, replayed: true });
-    const next = admits(queue, 1);
-    await pass(A_TURN_MS);
-    expect(outcomes(next)).toEqual(["admitted"]);
-  });
+  it.each([
+    ["first", ["queue", "gate"]],
+    ["once more", ["gate", "queue"]],
+  ] as const)(
+    "is not used up by a call with a request id that was settled while the gate was asked about it, %s",
+    async (when, order) => {
+      const inner = memoryCounters();
+      const answersMs = order.map((who) => (who === "queue" ? 20 : 5));
+      const counters: Counters = {
+        async reserve(request) {
+          const outcome = await inner.reserve(request);
+          await new Promise((resolve) => setTimeout(resolve, answersMs.shift() ?? 0));
+          return outcome;
+        },
+        settle: (request) => inner.settle(request),
+        read: (query) => inner.read(query),
+        close: async () => {},
+      };
+      const made = setUp(aChain(), { maxInFlight: 1 }, { counters });
+      const calls = new Map<string, ReturnType<typeof watch<Admission>>>();
+      for (const who of order) {
+        calls.set(who, watch(made[who].admit(KEY, { ...CALL, requestId: "r1" })));
+        await pass(6);
+      }
+      await made.gate.settle(passed(await (calls.get("gate")?.promise ?? fail())).reservation, {});
+      expect(outcomes([calls.get("queue") ?? fail()])).toEqual(["waits"]);
+      await pass(20);
+      const { replayed = false } = passed(await (calls.get("queue")?.promise ?? fail()));
+      expect(replayed).toBe(when === "once more");
+      const next = admits(made.queue, 1);
+      await pass(A_TURN_MS);
+      expect(outcomes(next)).toEqual(["admitted"]);
+    },
+  );
 
   it("is not used up by a key whose calls wait for their limit", async () => {
     const { queue } = setUp([limited({ key: { rpm: 1 } }), aChain({ key: { id: "k2" } })], {
@@ -801,6 +810,27 @@ describe("a key whose calls come while another waits for a limit of both", () =>
       expect(order).toEqual(["first", "urgent", "other", "urgent, too", "passed"]);
     },
   );
+
+  it("is not kept in memory by that one once it is gone itself", async () => {
+    const { queue } = setUp(two, { maxWaitMs: 120_000 });
+    passed(await queue.admit(KEY, { ...CALL, inputTokens: 80 }));
+    const waiting = watch(queue.admit(KEY, big));
+    await pass(A_TURN_MS);
+    const leave = async () => {
+      const abort = new AbortController();
+      const held = watch(queue.admit({ keyId: "k2" }, small, { signal: abort.signal }));
+      await pass(A_TURN_MS);
+      expect(outcomes([held])).toEqual(["waits"]);
+      abort.abort(new Error("gone"));
+      await pass(A_TURN_MS);
+      return new WeakRef(abort.signal);
+    };
+    const signal = await leave();
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+    expect(signal.deref()).toBeUndefined();
+    expect(outcomes([waiting])).toEqual(["waits"]);
+  });
 
   it("is refused at once where waiting cannot help it", async () => {
     const { queue, gate } = setUp(two, { maxWaitMs: 120_000 });
