@@ -304,14 +304,16 @@ export class CallQueue {
    * that call's settle would come too late. It stays charged until the next try with the id takes it over or its TTL
    * has passed, which errs on the side of refusing.
    *
-   * @param settled the last settlement before the gate was asked. A replayed reservation may have ended since.
+   * @param settled the last settlement before the gate was asked. The reservation may have ended since, if
+   *   another call with the same request id had its answer sooner.
    */
   async #admitted(call: Call, admission: Admitted, settled: Settled): Promise<void> {
     const { reservation } = admission;
     if (call.state === "asking") {
       const { maxInFlight, timers } = this.#settings;
-      const hasEnded = admission.replayed === true && isAnySince(settled, ({ id }) => id === reservation.id);
-      if (Number.isFinite(maxInFlight) && !hasEnded) this.#open.open(reservation, timers.now());
+      if (Number.isFinite(maxInFlight) && !isAnySince(settled, ({ id }) => id === reservation.id)) {
+        this.#open.open(reservation, timers.now());
+      }
       this.#leave(call, { outcome: "admitted", admission });
     } else if (call.usage.requestId === undefined) {
       await this.#giveBack(reservation);

@@ -276,6 +276,23 @@ describe("a ledger", () => {
     expect(ledger.status()).toMatchObject({ pending: 0, failures: 0 });
   });
 
+  it("writes an event that the sink refuses alone with no others, though a flush asks for it meanwhile", async () => {
+    const { sink, writes, kept } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink });
+    settle(ledger, "poison");
+    await eventually(() => expect(writes).toHaveLength(1));
+    settle(ledger, "a");
+    const flushed = ledger.flush();
+    writes[0]?.end(new Error("refused"));
+    await eventually(() => expect(writes).toHaveLength(2));
+    writes[1]?.end();
+    await eventually(() => expect(writes).toHaveLength(3));
+    writes[2]?.end();
+    await flushed;
+    expect(writes.map(({ events }) => idsOf(events))).toEqual([["poison"], ["a"], ["poison"]]);
+    expect(idsOf(kept.events())).toEqual(["a", "poison"]);
+  });
+
   it("writes the end of a call that came while its beginning was being written", async () => {
     const { sink, writes, kept } = sinkByHand();
     const ledger = createLedger({ ...quick, sink });

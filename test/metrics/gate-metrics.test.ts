@@ -128,10 +128,13 @@ describe("metrics of a gate", () => {
   });
 
   it("spend nothing and name no model for a call that was released", async () => {
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
     const { gate, points, collect } = measured();
     const { reservation } = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 1 }));
     await gate.release(reservation);
     await gate.release(reservation);
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
     expect(await points("tollgate.spend")).toBeUndefined();
     expect((await collect()).has("gen_ai.client.token.usage")).toBe(false);
     const ended = await points("tollgate.settle.duration");
@@ -152,6 +155,14 @@ describe("metrics of a gate", () => {
     expect(await points("tollgate.limit.remaining_share")).toEqual([
       { ...of("project", "requests", "minute"), count: 1, sum: 0.75 },
       { ...of("key", "cost", "daily"), count: 1, sum: 0.6 },
+    ]);
+  });
+
+  it("tell no share of a limit that refuses nobody", async () => {
+    const { gate, points } = measured(limited({ org: { rpm: 5, mode: "shadow" }, key: { rpm: 4 } }));
+    passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 1 }));
+    expect(await points("tollgate.limit.remaining_share")).toMatchObject([
+      { "tollgate.scope": "key", count: 1, sum: 0.75 },
     ]);
   });
 

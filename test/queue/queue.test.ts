@@ -4,6 +4,8 @@ import { runInNewContext } from "node:vm";
 import { createQueue, type Queue, type QueueOptions } from "tollgate/queue";
 import { describe, expect, it, vi } from "vitest";
 import type { Charges } from "../../src/admission/charge.js";
+import type { LimitReading } from "../../src/admission/limit-reading.js";
+import type { Refused } from "../../src/admission/refusal.js";
 import type { Counters } from "../../src/counters/counters.js";
 import { memoryCounters } from "../../src/counters/memory.js";
 import type { Admission } from "../../src/gate/call/admission.js";
@@ -291,20 +293,21 @@ describe("a gate that takes its time", () => {
     const { gate } = world(limited({ key: limits }));
     return passed(await gate.admit(KEY, CALL)).reservation.charges;
   };
-  const short: Admission = {
+  const limitOfKey: LimitReading = {
+    scope: "key",
+    scopeId: "k1",
+    meter: "requests",
+    max: 1,
+    used: 1,
+    remaining: 0,
+    window: "minute",
+    mode: "enforce",
+  };
+  const short: Refused = {
     admitted: false,
     reason: "rate_limited",
     message: "short",
-    limit: {
-      scope: "key",
-      scopeId: "k1",
-      meter: "requests",
-      max: 1,
-      used: 1,
-      remaining: 0,
-      window: "minute",
-      mode: "enforce",
-    },
+    limit: limitOfKey,
     limits: [],
     retryAfterMs: 10_000,
   };
@@ -341,7 +344,12 @@ describe("a gate that takes its time", () => {
 
   describe("while a call of another key waits", () => {
     const OTHER = { keyId: "k2" };
-    const shortOfAnother = { ...short, limit: { ...short.limit, scopeId: "k2" } } as Admission;
+    /** The refusal of a call that takes from the limit of a key, and has no room there. */
+    const shortOf = (scopeId: string): Refused => {
+      const limit = { ...limitOfKey, scopeId };
+      return { ...short, limit, limits: [limit] };
+    };
+    const shortOfAnother = { ...shortOf("k2"), limits: [] };
     const takesNothing = {
       admitted: true,
       reservation: { charges: { limits: [], amounts: [] } },
@@ -371,11 +379,11 @@ describe("a gate that takes its time", () => {
     });
 
     it("has no call left that goes while that one is asked about before it", async () => {
-      const slots = { ...short, reason: "in_flight_limited" } as Extract<typeof short, { admitted: false }>;
+      const slots: Refused = { ...short, reason: "in_flight_limited" };
       const { queue, asked, checked, tokens } = await behind(slots);
       const abort = new AbortController();
       const call = watch(queue.admit(KEY, CALL, { signal: abort.signal }));
-      checked[0]?.({ ...slots, limits: slots.limit ? [slots.limit] : [] });
+      checked[0]?.({ ...slots, limits: [limitOfKey] });
       await pass(A_TURN_MS);
       expect(tokens()).toEqual([1_000, 1_000]);
       abort.abort(new Error("gone"));
@@ -395,6 +403,109 @@ describe("a gate that takes its time", () => {
       await pass(A_TURN_MS);
       expect(tokens()).toEqual([1_000, 1, 1_000]);
     });
+
+    it("is asked about a head for which there was no room once a refusal of the one before it makes some", async () => {
+      const { queue, asked, checked, tokens } = await behind(shortOfAnother, { maxInFlight: 1 });
+      watch(queue.admit(KEY, CALL));
+      checked[0]?.(takesNothing);
+      await pass(A_TURN_MS);
+      asked[1]?.answer(short);
+      await pass(10_100);
+      expect(tokens()).toEqual([1_000, 1, 1_000]);
+      asked[2]?.answer(shortOfAnother);
+      await pass(A_TURN_MS);
+      expect(tokens()).toEqual([1_000, 1, 1_000, 1]);
+    });
+
+    it("holds no call for a limit from which the call takes nothing, as a check says after a refusal", async () => {
+      const { queue, asked, checked, tokens } = await behind({ ...shortOf("k2"), retryAfterMs: 20_000 });
+      const leaving = new AbortController();
+      watch(queue.admit(KEY, CALL, { signal: leaving.signal }));
+      checked[0]?.(takesNothing);
+      await pass(A_TURN_MS);
+      asked[1]?.answer(short);
+      await pass(A_TURN_MS);
+      watch(queue.admit(KEY, { ...CALL, inputTokens: 2 }));
+      leaving.abort();
+      await pass(A_TURN_MS);
+      asked[2]?.answer({ ...short, limits: shortOf("k2").limits });
+      await pass(A_TURN_MS);
+      checked[1]?.(takesNothing);
+      await pass(10_000);
+      expect(tokens()).toEqual([1_000, 1, 2, 2]);
+    });
+
+    describe("and one of a third key, for which a call of a line before it waits", () => {
+      /**
+       * Four lines. The first is that of the call of a thousand tokens. In the second, the call of 1 token waits behind the call
+       * of 3 tokens, which is alone in the last line: it came before the call of 2 tokens, with which its line began, but was
+       * checked last of all. The call of 4 tokens, alone in the third line, takes from the limit of the last one as well, and is
+       * due after half the time.
+       */
+      async function crossed({ priority = 0, retryAfterMs = 10_000 } = {}) {
+        const { queue, asked, checked, tokens } = await behind(shortOf("k2"));
+        const send = async (keyId: string, inputTokens: number, check: Admission, answer: Admission) => {
+          const abort = new AbortController();
+          watch(queue.admit({ keyId }, { ...CALL, inputTokens }, { signal: abort.signal }));
+          checked.at(-1)?.(check);
+          await pass(A_TURN_MS);
+          asked.at(-1)?.answer(answer);
+          await pass(A_TURN_MS);
+          return abort;
+        };
+        const takesOfThird = shortOf("k3");
+        watch(queue.admit(KEY, CALL, { priority }));
+        const second = await send("k1", 2, takesNothing, short);
+        await send("k4", 4, takesOfThird, { ...shortOf("k4"), retryAfterMs: retryAfterMs / 2 });
+        const last = await send("k3", 3, takesOfThird, { ...takesOfThird, retryAfterMs });
+        checked[0]?.(takesOfThird);
+        await pass(A_TURN_MS);
+        expect(tokens()).toEqual([1_000, 2, 4, 3]);
+        return { asked, tokens, second, last };
+      }
+
+      // Where somebody waits for itself, this does not end.
+      it("is asked about that one when its time has come", async () => {
+        const { tokens } = await crossed();
+        await pass(10_000);
+        expect(tokens()).toEqual([1_000, 2, 4, 3, 1_000, 3]);
+      });
+
+      it("is asked at once, when that one goes, about every call that takes from its limit", async () => {
+        const { tokens, last } = await crossed();
+        await pass(5_000);
+        expect(tokens()).toEqual([1_000, 2, 4, 3]);
+        last.abort();
+        await pass(A_TURN_MS);
+        expect(tokens()).toEqual([1_000, 2, 4, 3, 1, 4]);
+      });
+
+      it("is not asked about that one before the first line, which is short of the same limit by now", async () => {
+        const { asked, tokens } = await crossed({ retryAfterMs: 15_000 });
+        await pass(10_000);
+        asked[4]?.answer(shortOf("k3"));
+        await pass(8_000);
+        expect(tokens()).toEqual([1_000, 2, 4, 3, 1_000]);
+      });
+
+      it("is not asked about the call that waits for it when that one becomes the first of its line", async () => {
+        const { tokens, second } = await crossed({ priority: 9 });
+        second.abort();
+        await pass(A_TURN_MS);
+        expect(tokens()).toEqual([1_000, 2, 4, 3]);
+      });
+    });
+  });
+
+  it("is asked about a call that may not lose its place to a more urgent one meanwhile", async () => {
+    const { queue, asked } = byHand({ maxQueued: 1 });
+    const call = watch(queue.admit(KEY, CALL));
+    asked[0]?.answer(short);
+    await pass(10_000);
+    expect(asked).toHaveLength(2);
+    const urgent = watch(queue.admit(KEY, CALL, { priority: 0 }));
+    await pass(A_TURN_MS);
+    expect(outcomes([call, urgent])).toEqual(["waits", "queue_full"]);
   });
 });
 
@@ -444,31 +555,40 @@ describe("maxInFlight", () => {
     expect(outcomes([call])).toEqual(["admitted"]);
   });
 
-  it("is not used up by a repeated call whose reservation is settled while the gate is asked about it", async () => {
-    const inner = memoryCounters();
-    const counters: Counters = {
-      async reserve(request) {
-        const outcome = await inner.reserve(request);
-        await new Promise((resolve) => setTimeout(resolve, 10));
-        return outcome;
-      },
-      settle: (request) => inner.settle(request),
-      read: (query) => inner.read(query),
-      close: async () => {},
-    };
-    const { gate, queue } = setUp(aChain(), { maxInFlight: 1 }, { counters });
-    const named = { ...CALL, requestId: "r1" };
-    const first = watch(gate.admit(KEY, named));
-    await pass(20);
-    const again = watch(queue.admit(KEY, named));
-    await pass(5);
-    await gate.settle(passed(await first.promise).reservation, {});
-    await pass(20);
-    expect(again.value).toMatchObject({ admitted: true, replayed: true });
-    const next = admits(queue, 1);
-    await pass(A_TURN_MS);
-    expect(outcomes(next)).toEqual(["admitted"]);
-  });
+  it.each([
+    ["first", ["queue", "gate"]],
+    ["once more", ["gate", "queue"]],
+  ] as const)(
+    "is not used up by a call with a request id that was settled while the gate was asked about it, %s",
+    async (when, order) => {
+      const inner = memoryCounters();
+      const answersMs = order.map((who) => (who === "queue" ? 20 : 5));
+      const counters: Counters = {
+        async reserve(request) {
+          const outcome = await inner.reserve(request);
+          await new Promise((resolve) => setTimeout(resolve, answersMs.shift() ?? 0));
+          return outcome;
+        },
+        settle: (request) => inner.settle(request),
+        read: (query) => inner.read(query),
+        close: async () => {},
+      };
+      const made = setUp(aChain(), { maxInFlight: 1 }, { counters });
+      const calls = new Map<string, ReturnType<typeof watch<Admission>>>();
+      for (const who of order) {
+        calls.set(who, watch(made[who].admit(KEY, { ...CALL, requestId: "r1" })));
+        await pass(6);
+      }
+      await made.gate.settle(passed(await (calls.get("gate")?.promise ?? fail())).reservation, {});
+      expect(outcomes([calls.get("queue") ?? fail()])).toEqual(["waits"]);
+      await pass(20);
+      const { replayed = false } = passed(await (calls.get("queue")?.promise ?? fail()));
+      expect(replayed).toBe(when === "once more");
+      const next = admits(made.queue, 1);
+      await pass(A_TURN_MS);
+      expect(outcomes(next)).toEqual(["admitted"]);
+    },
+  );
 
   it("is not used up by a key whose calls wait for their limit", async () => {
     const { queue } = setUp([limited({ key: { rpm: 1 } }), aChain({ key: { id: "k2" } })], {
@@ -690,6 +810,27 @@ describe("a key whose calls come while another waits for a limit of both", () =>
       expect(order).toEqual(["first", "urgent", "other", "urgent, too", "passed"]);
     },
   );
+
+  it("is not kept in memory by that one once it is gone itself", async () => {
+    const { queue } = setUp(two, { maxWaitMs: 120_000 });
+    passed(await queue.admit(KEY, { ...CALL, inputTokens: 80 }));
+    const waiting = watch(queue.admit(KEY, big));
+    await pass(A_TURN_MS);
+    const leave = async () => {
+      const abort = new AbortController();
+      const held = watch(queue.admit({ keyId: "k2" }, small, { signal: abort.signal }));
+      await pass(A_TURN_MS);
+      expect(outcomes([held])).toEqual(["waits"]);
+      abort.abort(new Error("gone"));
+      await pass(A_TURN_MS);
+      return new WeakRef(abort.signal);
+    };
+    const signal = await leave();
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+    expect(signal.deref()).toBeUndefined();
+    expect(outcomes([waiting])).toEqual(["waits"]);
+  });
 
   it("is refused at once where waiting cannot help it", async () => {
     const { queue, gate } = setUp(two, { maxWaitMs: 120_000 });

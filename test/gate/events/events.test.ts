@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { GateEvents } from "../../../src/gate/events/events.js";
+import { BudgetAlerts } from "../../../src/gate/events/budget-alerts.js";
+import { GATE_EVENTS, type GateEvents } from "../../../src/gate/events/events.js";
 import type { Gate } from "../../../src/gate/gate.js";
 import type { KeyChain } from "../../../src/model/chain.js";
+import { EventHub } from "../../../src/model/event-hub.js";
 import type { Budget, Limits } from "../../../src/model/limits.js";
 import { passed, refusedBy, settled } from "../../scenarios/answers.js";
 import { aChain, limited, NOON, world } from "../world.js";
@@ -207,6 +209,23 @@ describe("budgetThreshold", () => {
       for (const { key } of keys) passed(await gate.admit({ keyId: key.id }, dollars(costUsd)));
     }
     expect(heard).toHaveLength(keys.length);
+  });
+
+  it("is told once of as many budgets as `cache.maxKeys` says where those are more than 40,000", async () => {
+    const { gate } = world(limited({ key: budget() }));
+    const { charges } = passed(await gate.admit(KEY, dollars(8))).reservation;
+    const events = new EventHub<GateEvents>(GATE_EVENTS, () => {});
+    let told = 0;
+    events.on("budgetThreshold", () => told++);
+    const keys = 40_001;
+    const alerts = new BudgetAlerts(events, keys);
+    for (const used of [8e9, 8.1e9]) {
+      for (let key = 0; key < keys; key++) {
+        const limits = charges.limits.map((limit) => ({ ...limit, scopeKey: `key ${key}` }));
+        alerts.look({ ...charges, limits }, [used], NOON, CONTEXT);
+      }
+    }
+    expect(told).toBe(keys);
   });
 
   it("that was reached while nobody listened is told at the next call", async () => {

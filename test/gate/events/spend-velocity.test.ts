@@ -1,5 +1,6 @@
 import { type Counters, createGate, type GateEvents, type GateOptions, ValidationError } from "tollgate";
 import { describe, expect, it } from "vitest";
+import { directoryOf } from "../../../src/testing/directory.js";
 import { passed } from "../../scenarios/answers.js";
 import { aChain, elsewhere, world } from "../world.js";
 
@@ -49,7 +50,8 @@ describe("the pace at which a key spends", () => {
       await spend(1);
       clock.at += 60_000;
     }
-    expect(told).toHaveLength(3);
+    const [first = 0, ...later] = told.map(({ at }) => at);
+    expect(later).toEqual([first + HOUR_MS, first + 2 * HOUR_MS]);
   });
 
   it("is measured against the days before alone, those without spending too", async () => {
@@ -94,6 +96,44 @@ describe("the pace at which a key spends", () => {
     expect(told).toEqual([]);
     await spend(50, "k1");
     expect(told.map(({ context }) => context.keyId)).toEqual(["k1"]);
+  });
+
+  it("is that of the key of one org, though another org has a key of the same id", async () => {
+    const orgs = ["o1", "o2"].map((id) => directoryOf(aChain({ org: { id } })));
+    const { gate, clock } = world([], {
+      unpriced: "free",
+      directory: {
+        ...directoryOf(),
+        async key(ref) {
+          const found = await Promise.all(orgs.map((org) => org.key(ref)));
+          return found.find((chain) => chain !== undefined);
+        },
+      },
+    });
+    const told: string[] = [];
+    gate.on("spendVelocity", ({ context }) => told.push(context.orgId));
+    const [first = "", second = ""] = orgs.map((org) => org.tokenOf("k1"));
+    const spend = async (token: string, costUsd: number) => {
+      const { reservation } = passed(await gate.admit(token, { model: "m", costUsd }));
+      await gate.settle(reservation, { costUsd });
+    };
+    await spend(first, 1);
+    clock.at += DAY_MS;
+    await spend(second, 50);
+    expect(told).toEqual([]);
+    await spend(first, 50);
+    expect(told).toEqual(["o1"]);
+  });
+
+  it("begins with the first call that costs something", async () => {
+    const { clock, told, spend } = spender();
+    await spend(0);
+    clock.at += DAY_MS;
+    await spend(50);
+    expect(told).toEqual([]);
+    clock.at += DAY_MS;
+    await spend(50);
+    expect(told).toMatchObject([{ dailyAverageNanoUsd: 50e9 }]);
   });
 
   it("is watched for as many keys as `cache.maxKeys` keeps chains of", async () => {

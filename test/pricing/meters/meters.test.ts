@@ -677,6 +677,13 @@ describe("a usage of zeros", () => {
     }
   });
 
+  it("of the output at the end of messages is the whole of it, whatever their beginning told", () => {
+    const meter = anthropicMeter();
+    meter.push({ type: "message_start", message: { usage: { input_tokens: 500, output_tokens: 1 } } });
+    meter.push({ type: "message_delta", delta: { stop_reason: "refusal" }, usage: { output_tokens: 0 } });
+    expect(meter.actual()).toEqual({ inputTokens: 500, outputTokens: 0 });
+  });
+
   it("does not count in messages and in Gemini's answers either", () => {
     const usage = { input_tokens: 0, output_tokens: 0 };
     const messages = anthropicMeter({ tokenCounter: perCharacter });
@@ -748,6 +755,15 @@ describe("a usage of which a part is wrong", () => {
     );
     expect(told).toEqual({ inputTokens: 9_000, outputTokens: 5_000 });
     expect(() => fromAnthropic(usage)).toThrow();
+  });
+
+  it("does not spoil what later events of a stream of messages tell", () => {
+    const told = actualOf(
+      anthropicMeter(),
+      { type: "message_start", message: { usage: { input_tokens: 1e12, cache_read_input_tokens: 1e12 } } },
+      { type: "message_delta", delta: {}, usage: { input_tokens: 9_000, output_tokens: 5_000 } },
+    );
+    expect(told).toEqual({ inputTokens: 9_000, outputTokens: 5_000 });
   });
 
   it("is told without that part by a meter of Gemini's", () => {
