@@ -5,8 +5,7 @@ export type LatestUsed<V extends object | number> = LRUCache<string, V>;
 
 /**
  * Makes an empty cache that takes memory as it fills. Given `max`, lru-cache allocates for all entries at once, which
- * cost every gate some milliseconds and half a megabyte. So each entry has a size of one, and the bound is on their
- * sum.
+ * costs a gate some milliseconds and 0.9 MB. So each entry has a size of one, and the bound is on their sum.
  *
  * @param max how many values are kept
  * @param onGone called with each value that is dropped

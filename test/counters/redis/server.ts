@@ -21,8 +21,8 @@ export function redisAnswers(): Promise<boolean> {
 }
 
 /**
- * A suite that needs a Redis. Without one it is skipped and its body, which may connect, is not run: `describe.skip` would run
- * it to list its tests, and a client of node-redis would try to connect for ever.
+ * A suite that needs a Redis. Without one it is skipped, and its body is not run. `describe.skip` would run the body to
+ * list its tests, and a client of node-redis that it makes would try to connect for ever.
  */
 export async function describeWithRedis(name: string, body: () => void | Promise<void>): Promise<void> {
   if (await redisAnswers()) describe(name, body);
