@@ -161,7 +161,7 @@ export function gateMetrics(gate: Pick<Gate, "on">, options: GateMetricsOptions)
     observe("tollgate.ledger.dropped", () => ledger.status().dropped);
   }
   return () => {
-    for (const stop of stops) stop();
+    for (const stop of stops.splice(0)) stop();
   };
 }
 

@@ -286,6 +286,14 @@ describe("metrics of a gate", () => {
     await queue.close();
   });
 
+  it("take their listener off a queue once, however often they are told to end", () => {
+    const off = vi.fn();
+    const { stop } = measured(CHAIN, { queue: { status: () => ({ waiting: 0 }), on: () => off } });
+    stop();
+    stop();
+    expect(off).toHaveBeenCalledTimes(1);
+  });
+
   it("refuse options that are wrong by name", () => {
     const { gate } = world();
     expect(() => gateMetrics(gate, { meter: {} } as never)).toThrow("options.meter");
