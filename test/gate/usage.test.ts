@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { LimitReading } from "../../src/admission/limit-reading.js";
+import { createGate } from "../../src/gate/gate.js";
 import { NotFoundError, ValidationError } from "../../src/model/errors.js";
 import type { Usage } from "../../src/model/usage.js";
+import { directoryOf } from "../../src/testing/directory.js";
 import { passed, readingOf, settled } from "../scenarios/answers.js";
 import { anyChain, anyUsage, history, live } from "./call/histories.js";
 import { aChain, countedWorld, limited, NOON, type World } from "./world.js";
@@ -167,6 +169,24 @@ describe("usage", () => {
     ]) {
       await expect(gate.usage(query), JSON.stringify(query)).rejects.toThrow(NotFoundError);
     }
+  });
+
+  it("of a userId is a ValidationError without the project of which that user is a member", async () => {
+    const { gate } = everywhere();
+    await expect(gate.usage({ orgId: "o1", userId: "u1" })).rejects.toMatchObject({
+      code: "validation",
+      field: "query.projectId",
+    });
+  });
+
+  it("over a directory without `scope` is that of keys, and a ValidationError for anything else", async () => {
+    const { key, principal } = directoryOf(limited({ key: rpm }));
+    const gate = createGate({ directory: { key, principal } });
+    expect(await gate.usage({ orgId: "o1", keyId: "k1" })).toMatchObject([{ scope: "key", max: 5 }]);
+    await expect(gate.usage({ orgId: "o1" })).rejects.toMatchObject({
+      code: "validation",
+      field: "query.keyId",
+    });
   });
 
   it("counts the limits of every model, a lifetime and slots, and reads without changing", async () => {

@@ -269,6 +269,15 @@ describe("profile anthropic", () => {
     });
     expect(Object.keys(headers)).toHaveLength(12);
   });
+
+  it("tells no reset of a limit that has none", () => {
+    const { resetsAt: _, ...endless } = aReading();
+    const { headers } = toResponse(anAdmission([endless]), { profile: "anthropic", now: NOW });
+    expect(headers).toEqual({
+      "anthropic-ratelimit-requests-limit": "10",
+      "anthropic-ratelimit-requests-remaining": "6",
+    });
+  });
 });
 
 describe("profile problem", () => {
@@ -346,6 +355,12 @@ describe("profile problem", () => {
     const limits = [aReading({ resetsAt: NOW + 1, perModel: "\uD800" })];
     const { headers } = toResponse(anAdmission(limits), { profile: "problem", now: NOW });
     expect(headers.ratelimit).toBe('"key-requests-minute:%EF%BF%BD";r=6;t=1');
+  });
+
+  it("tells no reset of a limit that has none", () => {
+    const { resetsAt: _, ...slots } = aReading({ meter: "inFlight", window: "in-flight" });
+    const { headers } = toResponse(anAdmission([slots]), { profile: "problem", now: NOW });
+    expect(headers.ratelimit).toBe('"key-inFlight-in-flight";r=6');
   });
 
   it("has integers of at most 15 digits, and at most 16 limits", () => {

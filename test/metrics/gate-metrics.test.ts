@@ -113,6 +113,14 @@ describe("metrics of a gate", () => {
     ]);
   });
 
+  it("tell of a call to an MCP server what it has cost, and neither model nor tokens", async () => {
+    const { gate, points } = measured();
+    const { reservation } = passed(await gate.admit(KEY, { mcpServer: "github", costUsd: 0.5 }));
+    await gate.settle(reservation, {});
+    expect(await points("tollgate.spend")).toEqual([{ "tollgate.byok": false, value: 0.5 }]);
+    expect(await points("gen_ai.client.token.usage")).toBeUndefined();
+  });
+
   it("take operation and provider from the options, and the provider from a model id that names it", async () => {
     const usage = { model: "acme/large", costUsd: 0, inputTokens: 1, maxOutputTokens: 1 };
     const attributes = async (options: Partial<GateMetricsOptions>) => {

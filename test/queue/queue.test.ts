@@ -15,6 +15,7 @@ import type { KeyChain } from "../../src/model/chain.js";
 import { ClosedError, ValidationError } from "../../src/model/errors.js";
 import type { Limits } from "../../src/model/limits.js";
 import type { QueuedGate } from "../../src/queue/options.js";
+import { Turns } from "../../src/queue/turns.js";
 import { aChain, limited, world } from "../gate/world.js";
 import { passed, readingOf, refusedBy } from "../scenarios/answers.js";
 import { A_TURN_MS, onVirtualTime, pass } from "./virtual-time.js";
@@ -204,6 +205,30 @@ describe("a call that the gate refuses for now", () => {
     });
   });
 
+  it("gets what the gate throws where a call of another key waits", async () => {
+    const { queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 120_000 });
+    passed(await queue.admit(KEY, CALL));
+    const waiting = watch(queue.admit(KEY, CALL));
+    await pass(A_TURN_MS);
+    await expect(queue.admit({ keyId: 5 } as never, CALL)).rejects.toThrow(ValidationError);
+    expect(outcomes([waiting])).toEqual(["waits"]);
+  });
+
+  it("is rejected with what went wrong where its line gets no turn any more", async () => {
+    const { queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 120_000 });
+    passed(await queue.admit(KEY, CALL));
+    const broken = new Error("no more turns");
+    const ask = vi.spyOn(Turns.prototype, "ask").mockRejectedValue(broken);
+    try {
+      const calls = admits(queue, 2);
+      await pass(A_TURN_MS);
+      expect(calls.map(({ error }) => error)).toEqual([broken, broken]);
+      expect(queue.status().waiting).toBe(0);
+    } finally {
+      ask.mockRestore();
+    }
+  });
+
   it("gets what the gate throws", async () => {
     const { queue } = setUp(aChain());
     await expect(queue.admit({ keyId: 5 } as never, CALL)).rejects.toThrow(ValidationError);
@@ -273,11 +298,11 @@ describe("a slot in flight", () => {
 describe("a gate that takes its time", () => {
   /** A gate that is answered by hand. */
   function byHand(options: QueueOptions = {}) {
-    const asked: { usage: object; answer(admission: Admission): void }[] = [];
+    const asked: { usage: object; answer(admission: Admission): void; fail(error: unknown): void }[] = [];
     const checked: ((admission: Admission) => void)[] = [];
     let tell: (event: GateEvents["settlement"]) => void = () => {};
     const gate: QueuedGate = {
-      admit: (_, usage) => new Promise((answer) => asked.push({ usage, answer })),
+      admit: (_, usage) => new Promise((answer, fail) => asked.push({ usage, answer, fail })),
       check: () => new Promise((answer) => checked.push(answer)),
       release: () => Promise.reject(new Error("nothing is released")),
       on: (_, listener) => {
@@ -340,6 +365,59 @@ describe("a gate that takes its time", () => {
     asked[0]?.answer({ ...short, retryAfterMs: 10_000 });
     await pass(11_000);
     expect(asked.slice(2).map(({ usage }) => usage)).toMatchObject([{ inputTokens: 1 }]);
+  });
+
+  const admitted = {
+    admitted: true,
+    reservation: { id: "r", charges: { limits: [], amounts: [] } },
+  } as unknown as Admission; // sound: a queue reads nothing else of an admission
+
+  it.each([
+    ["admitted", admitted],
+    ["rate_limited", short],
+    ["queue_timeout", { ...short, reason: "in_flight_limited" } as const],
+  ])("decides though the deadline passes while it is asked: %s", async (outcome, answer) => {
+    const { queue, asked } = byHand({ maxWaitMs: 12_000 });
+    const call = watch(queue.admit(KEY, CALL));
+    asked[0]?.answer(short);
+    await pass(13_000);
+    expect([asked.length, outcomes([call])]).toEqual([2, ["waits"]]);
+    asked[1]?.answer(answer);
+    await pass(A_TURN_MS);
+    expect([outcomes([call]), queue.status().waiting]).toEqual([[outcome], 0]);
+  });
+
+  it("and that fails once its caller has gone changes nothing of the answer", async () => {
+    const { queue, asked } = byHand();
+    const abort = new AbortController();
+    const left = vi.fn();
+    queue.on("left", left);
+    const call = watch(queue.admit(KEY, CALL, { signal: abort.signal }));
+    asked[0]?.answer(short);
+    await pass(10_000);
+    abort.abort("gone");
+    asked[1]?.fail(new Error("down"));
+    await pass(A_TURN_MS);
+    expect([call.error, queue.status().waiting]).toEqual(["gone", 0]);
+    expect(left.mock.calls).toMatchObject([[{ outcome: "aborted" }]]);
+  });
+
+  it("and does not take back the reservation of a caller that has gone is told of in a warning", async () => {
+    const { queue, asked } = byHand();
+    const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    try {
+      const abort = new AbortController();
+      const call = watch(queue.admit(KEY, CALL, { signal: abort.signal }));
+      abort.abort("gone");
+      asked[0]?.answer(admitted);
+      await queue.close();
+      expect(call.error).toBe("gone");
+      expect(warn.mock.calls).toEqual([
+        ["A reservation was not released and ends by itself: Error", "TollgateWarning"],
+      ]);
+    } finally {
+      warn.mockRestore();
+    }
   });
 
   describe("while a call of another key waits", () => {

@@ -171,6 +171,22 @@ describe(`counters in SQLite, on ${driverName}`, () => {
     expect(await counters.settle({ id: "old7", ...at(later), amounts: [] })).toEqual({ outcome: "expired" });
   });
 
+  it("tell a reservation that has expired among too many for one transaction apart from an open one", async () => {
+    const counters = sqliteCounters({ database: openDatabase() });
+    const charges = [charge(limitOf({ rpm: 1_000 }), 1, START)];
+    const reserve = (id: string, now: number, key: string) =>
+      counters.reserve({ id, ...at(now), charges, idempotency: { key, fingerprint: "same" } });
+    for (let i = 0; i < 250; i++) await reserve(`old${i}`, START, `key${i}`);
+    const later = START + TTL;
+    expect(await counters.settle({ id: "old249", ...at(later), amounts: [] })).toEqual({
+      outcome: "expired",
+    });
+    expect(await reserve("new", later, "key248")).toMatchObject({ outcome: "reserved", id: "new" });
+    expect(await counters.settle({ id: "old248", ...at(later), amounts: [] })).toEqual({
+      outcome: "expired",
+    });
+  });
+
   it("give back a scope's row when nothing in it counts any more", async () => {
     const database = openDatabase();
     const counters = sqliteCounters({ database });

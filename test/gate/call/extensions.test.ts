@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { fixed } from "../../../src/admission/estimate.js";
+import type { Directory } from "../../../src/gate/chain/directory.js";
+import { createGate } from "../../../src/gate/gate.js";
+import { directoryOf } from "../../../src/testing/directory.js";
 import { passed, readingOf, refusedBy, settled } from "../../scenarios/answers.js";
 import { aChain, limited, NOON, world } from "../world.js";
 
@@ -81,6 +84,19 @@ describe("an extension", () => {
       expect(await readingOf(gate, "tokens")).toMatchObject({ used: 20 });
       expect(settled(await gate.settle(reservation, {})).charged).toMatchObject({ tokens: 20 });
     }
+  });
+
+  it("is refused to a key that has been deleted since, and the call can still be settled", async () => {
+    const directory = directoryOf(CHAIN);
+    let isDeleted = false;
+    const key: Directory["key"] = async (ref) => (isDeleted ? undefined : directory.key(ref));
+    const clock = { at: NOON, now: () => clock.at };
+    const gate = createGate({ directory: { ...directory, key }, clock, cache: { maxAgeMs: 1 } });
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    isDeleted = true;
+    clock.at += 1;
+    expect(refusedBy(await gate.extend(reservation, { maxOutputTokens: 100 })).reason).toBe("invalid_key");
+    expect(settled(await gate.settle(reservation, {})).charged).toMatchObject({ tokens: 20 });
   });
 
   it("comes with all that the reservation holds by then, for a process that settles it from its JSON", async () => {
