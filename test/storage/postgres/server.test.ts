@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConflictError } from "../../../src/model/errors.js";
 import { membershipId, type Records } from "../../../src/model/records.js";
@@ -211,5 +212,16 @@ describe.runIf(await serverAnswers())("storage on a Postgres server", () => {
       change("projectMember", id, 0, member),
     ]);
     expect(await storage.find("projectMember", { orgId, userId })).toEqual([member]);
+  });
+
+  it("says of an id that no index can hold that it is too long, and writes nothing", async () => {
+    // Noise, since Postgres compresses what repeats. No gate makes such an id, but a storage can be used alone.
+    const id = randomBytes(1_900).toString("hex");
+    const commit = storage.commit([
+      change("org", "beside", 0, orgRecord("beside")),
+      change("project", id, 0, projectRecord(id, { orgId: "beside" })),
+    ]);
+    await expect(commit).rejects.toMatchObject({ code: "validation", field: "id" });
+    expect(await storage.get("org", "beside")).toBeUndefined();
   });
 });
