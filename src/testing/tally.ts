@@ -104,7 +104,7 @@ export class Tally {
     for (const reading of settlement.overdraft) {
       const use = this.#limit(caller, reading);
       use.see(reading);
-      if (reading.mode === "enforce") use.overdrafts++;
+      use.overdrafts++;
     }
   }
 

@@ -73,6 +73,17 @@ describe("an audit", () => {
     expect(report.violations[0]).toMatch(/^2026-01-14T09:\d\d.*: admitted a call at \d+ of \d+$/);
   });
 
+  it("counts a settle that came too late as none, so its call stays charged as it was reserved", async () => {
+    const late = (step: ReplayStep): ReplayStep => {
+      if (step.kind === "admission") return step;
+      return { ...step, settlement: { settled: false, reason: "expired" } };
+    };
+    const { report } = await audited(setupOf({ project: { rpm: 100 } }), late);
+    expect(report).toMatchObject({ violations: [], overdrafts: 0 });
+    const whole = await audited(setupOf({ project: { rpm: 100 } }));
+    expect(whole.report.checks).toBe(2 * report.checks);
+  });
+
   it("finds a settle that passed a limit and did not say so", async () => {
     const silent = (step: ReplayStep): ReplayStep => {
       if (step.kind === "admission" || !step.settlement.settled) return step;
