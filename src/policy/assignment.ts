@@ -2,7 +2,7 @@ import { ValidationError } from "../model/errors.js";
 import { type Conditions, combinations } from "./condition.js";
 import { grantOf, reachUnder } from "./grant.js";
 import { isWider, type Reach } from "./permission.js";
-import { isId, type Principal, projectRoleOf, projectsOf } from "./principal.js";
+import { isId, isSomebody, type Principal, projectRoleOf, projectsOf } from "./principal.js";
 import type { PolicyData } from "./spec.js";
 
 /** A role to be given: an org role, or a project role with the project it is for. */
@@ -44,6 +44,7 @@ export function canAssign(
   const [roles, name] =
     role.orgRole === undefined ? [spec.projectRoles, role.projectRole] : [spec.orgRoles, role.orgRole];
   if (!Object.hasOwn(roles, name)) return { allowed: false, reason: "unknown_role" };
+  if (!isSomebody(actor) || !isSomebody(target)) return { allowed: false, reason: "not_in_org" };
   if (target.orgId !== actor.orgId) return { allowed: false, reason: "other_org" };
   if (actor.orgRole === undefined) return { allowed: false, reason: "not_in_org" };
 

@@ -1,7 +1,7 @@
 import { capOn } from "./cap.js";
 import { type Conditions, holds } from "./condition.js";
 import type { Kind, Reach } from "./permission.js";
-import { isId, type Principal, projectRoleOf, type Resource } from "./principal.js";
+import { isId, isSomebody, type Principal, projectRoleOf, type Resource } from "./principal.js";
 import { orgRuleOf, type PermissionRules, projectRuleOf, type Rule, type Table } from "./table.js";
 import { denied, type Verdict } from "./verdict.js";
 
@@ -16,6 +16,7 @@ export function authorize(
   const rules = table.get(permission);
   if (rules === undefined) return denied.unknown_permission;
   if (!isComplete(rules.kind, resource)) return denied.invalid_resource;
+  if (!isSomebody(principal)) return denied.not_in_org;
   // INVARIANT: from here on both orgs are the same and a non-empty string, so nothing below can cross an org.
   if (resource.orgId !== principal.orgId) return denied.other_org;
   if (principal.orgRole === undefined) return denied.not_in_org;

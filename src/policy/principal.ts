@@ -24,6 +24,14 @@ export function isId(value: unknown): value is string {
   return typeof value === "string" && value !== "";
 }
 
+/**
+ * Whether there is a principal at all. Plain JavaScript may pass what a directory answers about somebody it does not
+ * know.
+ */
+export function isSomebody(principal: Principal | undefined | null): boolean {
+  return principal !== undefined && principal !== null;
+}
+
 /** The projects that the principal was added to. Plain JavaScript may pass no roles at all. */
 export function projectsOf({ projectRoles }: Principal): string[] {
   return Object.keys(projectRoles ?? {});

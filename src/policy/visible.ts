@@ -2,7 +2,7 @@ import { capOn, cappedProjects } from "./cap.js";
 import type { Conditions } from "./condition.js";
 import { reachUnder } from "./grant.js";
 import { isWider, type Reach } from "./permission.js";
-import { isId, type Principal, projectRoleOf, projectsOf } from "./principal.js";
+import { isId, isSomebody, type Principal, projectRoleOf, projectsOf } from "./principal.js";
 import type { Table } from "./table.js";
 
 /** Where a principal has a permission, as a filter for a list. It equals asking `authorize` for each item. */
@@ -40,6 +40,7 @@ export function visible(
   conditions?: Conditions,
 ): Visible {
   const rules = table.get(permission);
+  if (!isSomebody(principal)) return nothing();
   const { orgId, orgRole, via } = principal;
   if (rules === undefined || orgRole === undefined || !isId(orgId)) return nothing();
   if (via !== undefined && rules.kind === "org") return nothing();

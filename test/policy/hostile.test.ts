@@ -76,6 +76,23 @@ describe("a hostile id gains nothing and throws nothing", () => {
     }
   });
 
+  it.each([undefined, null])("as a principal that is %s: somebody whom no directory knows", (nobody) => {
+    const principal = nobody as unknown as Principal; // as plain JavaScript may give it
+    for (const permission of Object.keys(policy.spec.permissions)) {
+      const verdict = policy.authorize(principal, permission, web);
+      expect(verdict).toMatchObject({ allowed: false, reason: "not_in_org" });
+      expect(policy.visible(principal, permission)).toEqual({ projectIds: [], own: false });
+    }
+    const role = { orgRole: "member" };
+    const owner = { ...member, orgRole: "owner" };
+    for (const [actor, target] of [
+      [owner, principal],
+      [principal, owner],
+    ] as const) {
+      expect(policy.canAssign(actor, target, role)).toEqual({ allowed: false, reason: "not_in_org" });
+    }
+  });
+
   it("as a role in the org or in a project", () => {
     fc.assert(
       fc.property(notIn("owner", "member"), notIn("admin", "member"), (orgRole, projectRole) => {
