@@ -20,6 +20,7 @@ import { release, settle } from "./call/settling.js";
 import { toldAdmit, toldRelease, toldSettle } from "./call/telling.js";
 import { checkedDirectory, type Directory } from "./chain/directory.js";
 import type { KeyRef } from "./chain/key-resolver.js";
+import { patientDirectory } from "./chain/patient-directory.js";
 import { storageDirectory } from "./chain/storage-directory.js";
 import { closeParts } from "./closing.js";
 import type { Actor } from "./control/actor.js";
@@ -35,7 +36,7 @@ import { readUsage, type UsageQuery } from "./usage-reading.js";
  * Answers, within one process, who may do what and which call may pass. Made by {@link createGate}.
  *
  * After `close`, every method except `on` and `close` rejects with ClosedError (`as` throws it). Errors of the
- * directory or storage are passed on. If a key is not found within ten seconds, the call rejects with an Error.
+ * directory or storage are passed on. What waits for the directory rejects with an Error after ten seconds.
  *
  * @typeParam P the permissions of the gate's policy
  */
@@ -163,7 +164,7 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
   const settings = settingsFrom(options);
   const { storage, counters, ledger } = settings;
   const ids = counters.direct?.ids ?? new ReservationIds(randomBytes(12).toString("base64url"));
-  const engine = createEngine(settings, directoryFrom(settings), ids);
+  const engine = createEngine(settings, patientDirectory(directoryFrom(settings)), ids);
   const unwatch = [watchStorage(engine), watchDirectory(engine)];
   const unlisten = [
     ledger?.on("full", (event) => engine.events.emit("ledgerFull", event)),

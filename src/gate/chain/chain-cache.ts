@@ -5,7 +5,6 @@ import type { LimitShapes } from "../../admission/limit-shape.js";
 import { type KeyChain, keyChainSchema } from "../../model/chain.js";
 import { parse } from "../../model/validation.js";
 import { type LatestUsed, latestUsed } from "../latest-used.js";
-import { within } from "../within.js";
 import type { Directory } from "./directory.js";
 import { type KeyInUse, NO_EPOCH } from "./last-used.js";
 import { digestOfHash } from "./token.js";
@@ -73,9 +72,6 @@ const RELOADS_MAX = 3;
  */
 const JOINED_MS = 1_000;
 
-/** How long a call waits for the directory, in milliseconds. */
-const LOAD_MS = 10_000;
-
 interface Load {
   readonly writes: number;
   /** When it began, by `performance.now()`. */
@@ -122,8 +118,6 @@ export class ChainCache {
 
   /**
    * The chain of a key id or a token hash from the directory. Concurrent loads of the same chain are one.
-   *
-   * @throws Error if the directory does not answer within ten seconds
    */
   async load(
     ref: { readonly hash: string } | { readonly keyId: string },
@@ -133,12 +127,7 @@ export class ChainCache {
     const running = this.#loads.get(name);
     const since = performance.now();
     if (running && running.writes === this.#writes && since - running.since < JOINED_MS) return running.entry;
-    const entry = within(
-      LOAD_MS,
-      this.#load(ref, now),
-      () => new Error(`the directory did not answer within ${LOAD_MS} ms`),
-    );
-    const load = { writes: this.#writes, since, entry };
+    const load = { writes: this.#writes, since, entry: this.#load(ref, now) };
     this.#loads.set(name, load);
     try {
       return await load.entry;

@@ -7,12 +7,13 @@ import type { Principal } from "../../policy/principal.js";
 /**
  * Looks up keys and people. It is everything the data plane needs, for gateways with tables of their own.
  *
- * A method may answer `null` instead of `undefined` for what does not exist.
+ * A method may answer `null` instead of `undefined` for what does not exist. A gate waits at most ten seconds for an
+ * answer.
  */
 export interface Directory {
   /**
    * Finds the chain of a key, by the SHA-256 hash of its token in hexadecimal or by its id. Found by id, the chain's
-   * `key.id` must be that id. A gate waits at most ten seconds for the answer.
+   * `key.id` must be that id.
    *
    * @returns the chain, or `undefined` if there is no such key
    */

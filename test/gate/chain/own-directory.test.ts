@@ -1,5 +1,5 @@
 import { createGate, type Directory, type Gate, hashToken, memoryStorage } from "tollgate";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createToken } from "../../../src/gate/chain/token.js";
 import { toErrorResponse } from "../../../src/http.js";
 import { NotFoundError, PermissionError, ValidationError } from "../../../src/model/errors.js";
@@ -45,6 +45,32 @@ describe.each([null, undefined])("a directory that answers %s", (nobody) => {
 
   it("for a scope knows no such org", async () => {
     await expect(gateOver({ scope: nobody }).usage({ orgId: "o1" })).rejects.toThrow(NotFoundError);
+  });
+});
+
+describe("a directory that never answers", () => {
+  it.each<[what: string, ask: (gate: Gate) => Promise<unknown>]>([
+    ["a key", (gate) => gate.admit({ keyId: "k1" }, CALL)],
+    ["a person", (gate) => gate.authorize({ userId: "u1" }, "org.view", { orgId: "o1" })],
+    ["a person who writes", (gate) => gate.as({ userId: "u1" }).orgs.get({ orgId: "o1" })],
+    ["a scope", (gate) => gate.usage({ orgId: "o1" })],
+  ])("about %s is waited for ten seconds and no longer", async (_, ask) => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const never = () => new Promise<never>(() => {});
+      const gate = createGate({
+        directory: { key: never, principal: never, scope: never },
+        storage: memoryStorage(),
+      });
+      const told = vi.fn();
+      ask(gate).catch(told);
+      await vi.advanceTimersByTimeAsync(9_999);
+      expect(told).not.toHaveBeenCalled();
+      await vi.advanceTimersByTimeAsync(1);
+      expect(told.mock.calls).toEqual([[new Error("the directory did not answer within 10000 ms")]]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 
