@@ -3,13 +3,14 @@ import type { Admission, Admitted } from "../gate/call/admission.js";
 import type { Reservation } from "../gate/call/reservation.js";
 import type { KeyRef } from "../gate/chain/key-resolver.js";
 import { type GateEvents, warnOfListener } from "../gate/events/events.js";
-import { errorName } from "../model/error-name.js";
 import { ClosedError } from "../model/errors.js";
 import { EventHub } from "../model/event-hub.js";
 import type { Usage } from "../model/usage.js";
+import { afterRefusal, isHopeless } from "./after-refusal.js";
 import { Alarm, NOW } from "./alarm.js";
 import type { Answer, Call } from "./call.js";
 import type { QueueEvents } from "./events.js";
+import { giveBack } from "./give-back.js";
 import { hold, holderOf, letGo, shortBy, unhold } from "./holding.js";
 import type { Line } from "./line.js";
 import { Lines } from "./lines.js";
@@ -126,7 +127,9 @@ export class CallQueue {
     if (call.state !== "arrived") return;
     call.charged = chargedBy(answer);
     // A call that has its reservation already, or will not get one, takes nothing from anybody.
-    const isSettled = answer.admitted ? answer.replayed === true : this.#isHopeless(call, answer);
+    const isSettled = answer.admitted
+      ? answer.replayed === true
+      : isHopeless(call, answer, this.#settings.timers.now());
     for (let first = this.#firstBefore(call); first && !isSettled; first = this.#firstBefore(call)) {
       // Another process may have freed a slot in flight without our being told, so ask about the waiting call first.
       const line = this.#lines.of(first);
@@ -157,7 +160,8 @@ export class CallQueue {
       const answer = await this.#gate.check(call.key, call.usage);
       if (answer.admitted || call.charged === undefined) call.charged = chargedBy(answer);
       if (call.state !== "waiting" || answer.admitted) return;
-      if (this.#isHopeless(call, answer)) this.#leave(call, { outcome: "refused", admission: answer });
+      if (isHopeless(call, answer, this.#settings.timers.now()))
+        this.#leave(call, { outcome: "refused", admission: answer });
       else if (call.refusal === undefined) {
         call.refusal = answer;
         call.short = shortOf(answer);
@@ -316,18 +320,7 @@ export class CallQueue {
       }
       this.#leave(call, { outcome: "admitted", admission });
     } else if (call.usage.requestId === undefined) {
-      await this.#giveBack(reservation);
-    }
-  }
-
-  async #giveBack(reservation: Reservation): Promise<void> {
-    try {
-      await this.#gate.release(reservation);
-    } catch (error) {
-      process.emitWarning(
-        `A reservation was not released and ends by itself: ${errorName(error)}`,
-        "TollgateWarning",
-      );
+      await giveBack(this.#gate, reservation);
     }
   }
 
@@ -338,27 +331,11 @@ export class CallQueue {
     call.charged ??= chargedBy(refusal);
     this.#letGo(call); // it may be short of another limit now
     const { timers, pollMs } = this.#settings;
-    const now = timers.now();
-    const { reason, retryAfterMs = 0 } = refusal;
-    if (this.#isHopeless(call, refusal)) this.#leave(call, { outcome: "refused", admission: refusal });
-    else if (now >= call.deadlineAt) {
-      this.#leave(call, { outcome: "timeout", admission: queueRefusal("queue_timeout", refusal) });
-    } else {
-      const waitMs = reason === "in_flight_limited" ? Math.min(retryAfterMs, pollMs) : retryAfterMs;
-      // At once if a settle freed some of the limit while the gate was asked. That is one question per settle at most.
-      const { short } = call;
-      const isOvertaken = short !== undefined && isAnySince(settled, (one) => limitsOf(one).has(short));
-      call.askAt = isOvertaken ? now : now + waitMs;
-    }
-  }
-
-  /**
-   * Whether waiting cannot help, or not in time. The wait told for a slot in flight does not count, since one may be
-   * freed at any moment.
-   */
-  #isHopeless({ deadlineAt }: Call, { reason, retryAfterMs }: Refused): boolean {
-    if (retryAfterMs === undefined) return true;
-    return reason !== "in_flight_limited" && this.#settings.timers.now() + retryAfterMs > deadlineAt;
+    const { short } = call;
+    const isOvertaken = short !== undefined && isAnySince(settled, (one) => limitsOf(one).has(short));
+    const next = afterRefusal(call, refusal, { now: timers.now(), pollMs, isOvertaken });
+    if ("askAt" in next) call.askAt = next.askAt;
+    else this.#leave(call, next);
   }
 
   #onSettlement({ settlement, reservation }: GateEvents["settlement"]): void {
