@@ -120,20 +120,14 @@ export class MemoryDirect implements DirectCounters {
     const { numbers } = cells;
     const byMeter = amountsByMeter(use);
     let isRaised = false;
-    let i = 0;
-    // As long as the latest part still holds what was charged to it. Such loops call nothing; see below.
-    for (; i < meters.length; i++) {
-      const at = plan.address(places, i);
-      if (!isLatest(numbers, at, periods[i], held.at, now)) break;
-      const delta = (byMeter[meters[i] as number] as number) - (amounts[i] as number);
-      if (delta > 0) isRaised = true;
-      addToLatest(numbers, at, delta);
-    }
-    for (; i < meters.length; i++) {
+    for (let i = 0; i < meters.length; i++) {
       const delta = (byMeter[meters[i] as number] as number) - (amounts[i] as number);
       if (delta === 0) continue;
       if (delta > 0) isRaised = true;
-      (kinds[i] as CountKind).correct(cells, plan.address(places, i), delta, held, now, periods[i]);
+      const at = plan.address(places, i);
+      // As long as the latest part still holds what was charged to it. Such loops call nothing; see below.
+      if (isLatest(numbers, at, periods[i], held.at, now)) addToLatest(numbers, at, delta);
+      else (kinds[i] as CountKind).correct(cells, at, delta, held, now, periods[i]);
     }
     if (!isRaised) return NO_COUNTS;
     return kinds.map((kind, i) => kind.used(cells, plan.address(places, i), now, periods[i]));
