@@ -147,6 +147,23 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
     expect(ttlOf(":i:")).toBeLessThanOrEqual(TTL_MS);
   });
 
+  it("leave none behind on the short way either, which calls on rows that are there take", async () => {
+    const counters = countersOver(admin, "t:");
+    await reserve(counters, 1, { id: "first" });
+    await reserve(counters, 1, { id: "a", requestId: "q" });
+    await reserve(counters, 1, { id: "b" });
+    await settle(counters, "b", 1);
+    const keys = await keysOf(admin, "t:");
+    const ttls = await Promise.all(keys.map(async (key) => [key, await admin.pttl(key)] as const));
+    expect(ttls.filter(([, ttl]) => ttl < 0).map(([key]) => key)).toEqual([
+      expect.stringContaining('"org"'), // it has a lifetime budget
+    ]);
+    const ttlOf = (text: string) => ttls.find(([key]) => key.includes(text))?.[1] ?? 0;
+    expect(ttlOf(":r:a")).toBeGreaterThan(TTL_MS);
+    expect(ttlOf(":r:b")).toBeLessThanOrEqual(600_000);
+    expect(ttlOf(":i:")).toBeLessThanOrEqual(TTL_MS);
+  });
+
   it("keep a count as long as it matters and little longer, and a scope to which a lifetime budget comes for ever", async () => {
     const counters = redisCounters({ client: admin, prefix: "t:" });
     await counters.reserve({
