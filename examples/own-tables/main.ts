@@ -7,9 +7,7 @@ const gate = createGate({ directory, prices });
 
 const admission = await gate.admit(token, { model, inputTokens: 1200, maxOutputTokens: 800 });
 if (!admission.admitted) throw new Error(admission.message);
-console.log(
-  `admitted: ${admission.userId} of ${admission.projectId} may call ${admission.models.join(", ")}`,
-);
+console.log(`admitted: ${admission.userId} may call ${admission.models.join(", ")}`);
 
 // Here the gateway calls the model. This is what it used:
 const settlement = await gate.settle(admission.reservation, { inputTokens: 1200, outputTokens: 310 });

@@ -40,7 +40,8 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
   ])(
     "give back of counts that were lost, while calls were open, nothing below zero: after a call %s",
     async (_, limitsAfter) => {
-      const counters = countersOver(admin);
+      // All at one moment: what is given back goes to the second that was charged, and to no later one.
+      const counters = redisCounters({ client: admin, clock: "caller" });
       const limits = limitsAt("key", {
         tpm: 1_000,
         budget: [
@@ -140,6 +141,23 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
     const ttls = await Promise.all(keys.map(async (key) => [key, await admin.pttl(key)] as const));
     expect(ttls.filter(([, ttl]) => ttl < 0).map(([key]) => key)).toEqual([
       expect.stringContaining('"member"'),
+    ]);
+    const ttlOf = (text: string) => ttls.find(([key]) => key.includes(text))?.[1] ?? 0;
+    expect(ttlOf(":r:a")).toBeGreaterThan(TTL_MS);
+    expect(ttlOf(":r:b")).toBeLessThanOrEqual(600_000);
+    expect(ttlOf(":i:")).toBeLessThanOrEqual(TTL_MS);
+  });
+
+  it("leave none behind on the short way either, which calls on rows that are there take", async () => {
+    const counters = countersOver(admin, "t:");
+    await reserve(counters, 1, { id: "first" });
+    await reserve(counters, 1, { id: "a", requestId: "q" });
+    await reserve(counters, 1, { id: "b" });
+    await settle(counters, "b", 1);
+    const keys = await keysOf(admin, "t:");
+    const ttls = await Promise.all(keys.map(async (key) => [key, await admin.pttl(key)] as const));
+    expect(ttls.filter(([, ttl]) => ttl < 0).map(([key]) => key)).toEqual([
+      expect.stringContaining('"org"'), // it has a lifetime budget
     ]);
     const ttlOf = (text: string) => ttls.find(([key]) => key.includes(text))?.[1] ?? 0;
     expect(ttlOf(":r:a")).toBeGreaterThan(TTL_MS);

@@ -76,6 +76,14 @@ describe("of several limits that are short", () => {
     ]);
   });
 
+  it("those in shadow mode are listed too, and say that they refuse nothing", async () => {
+    const { limits } = await secondCall(limited({ project: { tpm: 900, mode: "shadow" }, key: { rpm: 1 } }));
+    expect(limits.map(({ scope, meter, mode }) => `${scope} ${meter} ${mode}`)).toEqual([
+      "project tokens shadow",
+      "key requests enforce",
+    ]);
+  });
+
   it("retryAfterMs is exact over all of them together", async () => {
     await fc.assert(
       fc.asyncProperty(anyChain, history, anyUsage, async (chain, steps, usage) => {

@@ -353,10 +353,16 @@ describe("keys", () => {
   test("an owner's key does not end with a membership that the owner does not need", async () => {
     const end = world.clock.time + 5;
     await as("ann").projectMembers.add({ ...at, userId: "ann", role: "member", expiresAt: end });
-    const { key } = await as("ann").keys.create(at);
+    const { key, token } = await as("ann").keys.create(at);
     expect((await as("ann").keys.list({ orgId: ORG, expiringBefore: end + 1 })).items).toEqual([]);
     await as("ann").keys.update({ keyId: key.id, expiresAt: end + 100 });
     expect(await as("ann").keys.get({ keyId: key.id })).toMatchObject({ expiresAt: end + 100 });
+    world.clock.time = end;
+    expect(await world.gates[0].admit(token, { model: "gpt-4o" })).toMatchObject({ admitted: true });
+    expect(await as("ann").keys.effective({ keyId: key.id })).toMatchObject({
+      expiresAt: end + 100,
+      expiresBecause: "key",
+    });
   });
 
   test("effective names the lowest of the limits above, and none that refuses nothing", async () => {

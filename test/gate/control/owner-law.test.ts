@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { createGate } from "../../../src/gate/gate.js";
 import { LastOwnerError } from "../../../src/model/errors.js";
+import type { Storage } from "../../../src/storage/storage.js";
+import { sharedRecords } from "../../scenarios/shared-stores.js";
 import { createWorld, ORG, perform, someOp, type World } from "./world.js";
 
 async function ownersOf({ storage }: World): Promise<string[]> {
@@ -45,6 +48,53 @@ test("owners who remove or demote each other and themselves at the same moment l
     { numRuns: 150 },
   );
 });
+
+/** Has each commit wait until another one is about to be made too, for a moment at most. */
+function atOnce(storage: Storage, meet: () => Promise<void>): Storage {
+  return {
+    get: (kind, id) => storage.get(kind, id),
+    find: (kind, where, page) => storage.find(kind, where, page),
+    async commit(changes) {
+      await meet();
+      await storage.commit(changes);
+    },
+    close: () => storage.close(),
+  };
+}
+
+/** Lets two who come soon after each other go on together. */
+function meeting(): () => Promise<void> {
+  let first: (() => void) | undefined;
+  return () =>
+    new Promise((resolve) => {
+      first?.();
+      if (first) resolve();
+      first = first ? undefined : resolve;
+      setTimeout(resolve, 20);
+    });
+}
+
+test.each(await sharedRecords())(
+  "of two owners who remove each other at the same moment, each over a connection of their own, one stays: %s",
+  async (_, make) => {
+    const records = await make();
+    const meet = meeting();
+    const [one, other] = [0, 1].map(() => createGate({ storage: atOnce(records.connect(), meet) }));
+    if (!one || !other) throw new Error("two gates");
+    for (let round = 0; round < 20; round++) {
+      const orgId = `org${round}`;
+      await one.as({ userId: "ann" }).orgs.create({ id: orgId, name: "Acme" });
+      await one.as({ userId: "ann" }).orgMembers.add({ orgId, userId: "ben", role: "owner" });
+      const removed = await Promise.allSettled([
+        one.as({ userId: "ann" }).orgMembers.remove({ orgId, userId: "ben" }),
+        other.as({ userId: "ben" }).orgMembers.remove({ orgId, userId: "ann" }),
+      ]);
+      expect(removed.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    }
+    await Promise.all([one.close(), other.close()]);
+    await records.remove();
+  },
+);
 
 test("the last owner can be neither removed nor demoted, and the error says so", async () => {
   const world = await createWorld();
