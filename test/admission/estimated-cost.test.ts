@@ -37,7 +37,7 @@ describe("what is reserved of money", () => {
   test("law: a call that keeps to its tokens and to what was said of them never costs more, at any hour", () => {
     const offPeak = fc.record({ inputUsdPerMillion: fc.nat(50), outputUsdPerMillion: fc.nat(50) });
     fc.assert(
-      fc.property(priceInputs, offPeak, tokenCounts, fc.nat(), (input, off, tokens, at) => {
+      fc.property(priceInputs, offPeak, tokenCounts, fc.nat(), fc.nat(), (input, off, tokens, saidAt, at) => {
         const windows = [{ hoursUtc: "06:00-18:00" }];
         const price = modelPrice({ ...input, offPeak: { ...off, windows } });
         const { cachedInputTokens = 0, cacheWriteTokens = 0, cacheWrite1hTokens = 0 } = tokens;
@@ -47,6 +47,7 @@ describe("what is reserved of money", () => {
           outputTokens: Math.max(tokens.outputTokens, tokens.reasoningTokens ?? 0),
           cacheWriteTokens,
           cacheWrite1hTokens,
+          at: saidAt,
         };
         fc.pre(Number.isSafeInteger(parts));
         expect(costNanoUsd(price, { ...tokens, at })).toBeLessThanOrEqual(mostNanoUsd(price, said));
