@@ -168,6 +168,16 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
       expect(total.usd).toBe("26999999.999999997");
     });
 
+    it("adds up more than 64 bits hold, above nine billion US dollars", async () => {
+      const events = Array.from({ length: 2_060 }, (_, i) =>
+        settledEvent({ id: `r${i}`, byok: i % 2 === 1 }, { costNanoUsd: 9_000_000_000_000_001 }),
+      );
+      const sink = await filled(events);
+      const [sums] = await sink.sum({ orgId: "o1", from: 0, to: NOW, now: NOW, by: [] });
+      const half = 9_270_000_000_000_001_030n;
+      expect(sums).toMatchObject({ costNanoUsd: half, byokNanoUsd: half });
+    });
+
     it.each([
       ["the short day in Berlin", "Europe/Berlin", "2026-03-29", 23],
       ["the long day in Berlin", "Europe/Berlin", "2026-10-25", 25],
