@@ -203,8 +203,7 @@ export function openStatement(
     "outcome = 'open'",
     `admitted_at >= ${bind(from)}`,
   ];
-  if (keyIds?.length === 0) conditions.push("false");
-  else if (keyIds) {
+  if (keyIds) {
     // All ids are one value, since a statement takes at most 65,535 values in PostgreSQL and 32,766 in SQLite.
     const texts = JSON.stringify(keyIds.map((id) => storedText(id.toWellFormed())));
     conditions.push(`key_id in (${textsIn(bind(texts))})`);
