@@ -54,7 +54,7 @@ function localDay(at: number, timeZone: string): LocalDay {
   const start = zoned(at, timeZone).startOfDay();
   const next = start.add({ days: 1 }).startOfDay();
   const { epochMilliseconds: startsAt, offset } = start;
-  const isPlain = next.offset === offset && next.epochMilliseconds === startsAt + DAY_MS;
+  const isPlain = next.epochMilliseconds === startsAt + DAY_MS;
   const name = start.toPlainDate().toString();
   return { name, startsAt, endsAt: next.epochMilliseconds, ...(isPlain && { offset }) };
 }

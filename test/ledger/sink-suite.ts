@@ -124,8 +124,12 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
     });
 
     it("keeps apart what runs on the customer's own provider key", async () => {
-      const sink = await filled([settledEvent({ id: "a" }), settledEvent({ id: "b", byok: true })]);
-      expect((await report(sink)).total).toMatchObject({ costNanoUsd: 2_000_000, byokNanoUsd: 2_000_000 });
+      const sink = await filled([
+        settledEvent({ id: "a" }),
+        settledEvent({ id: "b", byok: true }),
+        settledEvent({ id: "c", byok: true, model: "m2", models: ["m2"] }),
+      ]);
+      expect((await report(sink)).total).toMatchObject({ costNanoUsd: 2_000_000, byokNanoUsd: 4_000_000 });
     });
 
     it("groups by model, key, user, project and tag, the dearest first", async () => {
@@ -146,6 +150,17 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
       expect(spent(byTag)).toEqual({ "team=red": 2_000_000, "env=prod": 2_000_000, "team=blue": 5, "": 7 });
       expect(byTag.total.costNanoUsd).toBe(2_000_012);
       expect((await report(sink)).rows.map(({ group }) => group)).toEqual(["gpt-4o", "m2"]);
+    });
+
+    it("has rows of one cost in the order of their names", async () => {
+      const models = ["m2", "m1", "m3"];
+      const sink = await filled(models.map((model) => settledEvent({ id: model, model, models })));
+      expect((await report(sink)).rows.map(({ group }) => group)).toEqual(["m1", "m2", "m3"]);
+    });
+
+    it("has one sum where it is not split, also of nothing", async () => {
+      const sums = await (await make()).sum({ orgId: "o1", from: 0, to: NOW, now: NOW, by: [] });
+      expect(sums).toMatchObject([{ group: [], calls: 0, inputTokens: 0, costNanoUsd: 0n, byokNanoUsd: 0n }]);
     });
 
     it("adds up only what is asked for: org, project, user, key and the time from `from` to before `to`", async () => {
@@ -259,7 +274,7 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
 
     it("names the open calls of some keys, of none where none is named", async () => {
       const [one, two] = [openEvent({ id: "a" }), openEvent({ id: "b", keyId: "'k2" })];
-      const sink = await filled([one, two, openEvent({ id: "c", keyId: "k3" })]);
+      const sink = await filled([two, one, openEvent({ id: "c", keyId: "k3" })]);
       const open = (keyIds: readonly string[]) => sink.open({ orgId: "o1", keyIds, from: 0, limit: 10 });
       expect(await open(["'k2"])).toEqual([two]);
       expect(await open(["'k2", "k1"])).toEqual([one, two]);
