@@ -22,6 +22,13 @@ const optionalRates = {
   cacheWriteUsdPerMillion: usd,
   cacheWrite1hUsdPerMillion: usd,
   reasoningUsdPerMillion: usd,
+  audioInputUsdPerMillion: usd,
+  imageInputUsdPerMillion: usd,
+  audioOutputUsdPerMillion: usd,
+  imageOutputUsdPerMillion: usd,
+  usdPerInputImage: usd,
+  usdPerOutputImage: usd,
+  usdPerSearch: usd,
   usdPerRequest: usd,
 };
 
@@ -58,7 +65,14 @@ export const tokenCounts: fc.Arbitrary<TokenCounts> = fc.record(
     cachedInputTokens: count,
     cacheWriteTokens: count,
     cacheWrite1hTokens: count,
+    audioInputTokens: count,
+    imageInputTokens: count,
     reasoningTokens: count,
+    audioOutputTokens: count,
+    imageOutputTokens: count,
+    inputImages: count,
+    outputImages: count,
+    searches: count,
   },
   { requiredKeys: ["inputTokens", "outputTokens"] },
 );
