@@ -757,6 +757,17 @@ describe("a usage of which a part is wrong", () => {
     expect(() => fromAnthropic(usage)).toThrow();
   });
 
+  it("is told by a meter of Anthropic's as it was before, where a later event has null for it", () => {
+    const usage = { input_tokens: 500, cache_read_input_tokens: 1_000, output_tokens: 1 };
+    const nulls = { input_tokens: null, cache_read_input_tokens: null };
+    const told = actualOf(
+      anthropicMeter(),
+      { type: "message_start", message: { usage } },
+      { type: "message_delta", delta: { stop_reason: "end_turn" }, usage: { ...nulls, output_tokens: 30 } },
+    );
+    expect(told).toEqual({ inputTokens: 1_500, cachedInputTokens: 1_000, outputTokens: 30 });
+  });
+
   it("does not spoil what later events of a stream of messages tell", () => {
     const told = actualOf(
       anthropicMeter(),
