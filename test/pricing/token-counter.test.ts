@@ -203,6 +203,14 @@ describe("estimateInputTokens", () => {
     expect(estimate({ prompt: "abc", suffix: "de" })).toBe(5);
   });
 
+  it("gives the counter each text in lines of its own, so that no token spans two", () => {
+    const texts: string[] = [];
+    const count = (text: string) => texts.push(text);
+    const body = { system: "abc", messages: [{ role: "user", content: ["de", "f"] }] };
+    estimateInputTokens(body, { tokenCounter: { count } });
+    expect(texts).toEqual(["abc\nde\nf"]);
+  });
+
   it("takes the messages alone, and nothing for what is no request", () => {
     expect(estimate([{ role: "user", content: "abc" }])).toBe(3 + 4);
     for (const nothing of [undefined, null, 5, {}, { model: "m" }]) expect(estimate(nothing)).toBe(0);
