@@ -181,6 +181,13 @@ describe("estimateInputTokens", () => {
       max_tokens: 5,
     };
     expect(estimate(body)).toBe(3 + 4 + 4 + 1_000);
+    const blocks = [{ type: "text", text: "abc" }];
+    const document = { type: "document", source: { type: "content", content: blocks } };
+    expect(estimate([{ role: "user", content: [document] }])).toBe(3 + 4);
+  });
+
+  it("reads what a tool is called with as it is where that is a text", () => {
+    expect(estimate({ input: [{ type: "custom_tool_call", call_id: "c", input: "abc" }] })).toBe(3 + 4);
   });
 
   it("reads the contents of Gemini", () => {
@@ -213,7 +220,8 @@ describe("estimateInputTokens", () => {
 
   it("takes the messages alone, and nothing for what is no request", () => {
     expect(estimate([{ role: "user", content: "abc" }])).toBe(3 + 4);
-    for (const nothing of [undefined, null, 5, {}, { model: "m" }]) expect(estimate(nothing)).toBe(0);
+    for (const nothing of [undefined, null, 5, {}, [], { model: "m" }, { messages: [] }])
+      expect(estimate(nothing)).toBe(0);
   });
 
   it.skipIf(WRITES_ANY_DEPTH)(
