@@ -250,7 +250,7 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
     });
 
     it("names the open calls of an org, the latest first, as they were written", async () => {
-      const odd = openEvent({ id: "b", reservedAt: NOON + 5, tags: { 'a"b': "c\u0000d" }, byok: true });
+      const odd = openEvent({ id: "b", reservedAt: NOON + 5, tags: { 'a"b\uE000': "c\u0000d" }, byok: true });
       const sink = await filled([openEvent({ id: "a" }), odd, openEvent({ id: "c", orgId: "o2" })]);
       expect(await sink.open({ orgId: "o1", from: 0, limit: 10 })).toEqual([odd, openEvent({ id: "a" })]);
       expect(await sink.open({ orgId: "o1", from: NOON + 5, limit: 10 })).toEqual([odd]);
