@@ -68,6 +68,19 @@ describe("a ledger", () => {
     ]);
   });
 
+  it("writes the parts that a usage named only of a whole that the actual does not give", async () => {
+    const sink = memoryLedgerSink();
+    const ledger = createLedger({ ...quick, sink });
+    const parts = { cacheWriteTokens: 5, audioOutputTokens: 7 };
+    ledger.closed(aCall({ id: "a", parts }), anEnd({ actual: { inputTokens: 1_000 } }));
+    ledger.closed(aCall({ id: "b", parts }), anEnd({ actual: { outputTokens: 100 } }));
+    await ledger.flush();
+    expect(sink.events()).toMatchObject([
+      { id: "a", cacheWriteTokens: 0, audioOutputTokens: 7 },
+      { id: "b", cacheWriteTokens: 5, audioOutputTokens: 0 },
+    ]);
+  });
+
   it("writes a call as it was when it began and ended, whatever its caller does to it after that", async () => {
     const sink = memoryLedgerSink();
     const ledger = createLedger({ sink, closeTimeoutMs: 50 });
