@@ -54,7 +54,7 @@ function localDay(at: number, timeZone: string): LocalDay {
   const start = zoned(at, timeZone).startOfDay();
   const next = start.add({ days: 1 }).startOfDay();
   const { epochMilliseconds: startsAt, offset } = start;
-  const isPlain = next.offset === offset && next.epochMilliseconds === startsAt + DAY_MS;
+  const isPlain = next.epochMilliseconds === startsAt + DAY_MS;
   const name = start.toPlainDate().toString();
   return { name, startsAt, endsAt: next.epochMilliseconds, ...(isPlain && { offset }) };
 }
@@ -69,15 +69,17 @@ function localHour(at: number, timeZone: string): LocalPart {
 }
 
 /**
- * Every day from the one that contains `from` up to, but not including, `to`. Undefined if there are more than `max`.
+ * The name of every day from the one that contains `from` up to, but not including, `to`. Undefined if there are more
+ * than `max`.
  */
-export function localDays(from: number, to: number, timeZone: string, max: number): LocalPart[] | undefined {
-  const days: LocalPart[] = [];
-  let day = zoned(from, timeZone).startOfDay();
+export function localDays(from: number, to: number, timeZone: string, max: number): string[] | undefined {
+  const days: string[] = [];
+  let day = zoned(from, timeZone);
   while (day.epochMilliseconds < to) {
     if (days.length === max) return undefined;
-    days.push({ name: day.toPlainDate().toString(), startsAt: day.epochMilliseconds });
-    day = day.toPlainDate().add({ days: 1 }).toZonedDateTime(timeZone);
+    const date = day.toPlainDate();
+    days.push(date.toString());
+    day = date.add({ days: 1 }).toZonedDateTime(timeZone);
   }
   return days;
 }

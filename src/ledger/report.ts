@@ -119,10 +119,10 @@ export async function reportOver(
   const { org, project, user, key, from, to, groupBy, timeZone = "UTC" } = query;
   const asked = { orgId: org, projectId: project, userId: user, keyId: key, from, to, now };
   const sumsBy = async (by: readonly SumField[]) => {
-    const sums: Sums[] = [];
+    let sums: Sums[] = [];
     for (const scope of within) {
       const inScope = narrowed(asked, scope);
-      if (inScope !== undefined) sums.push(...(await sink.sum({ ...inScope, by })));
+      if (inScope !== undefined) sums = sums.concat(await sink.sum({ ...inScope, by }));
     }
     return sums;
   };

@@ -24,7 +24,7 @@ export function spendSvg(report: Report): string {
   const spent = new Map(report.rows.map((row) => [row.group, row]));
   const top = niceCeiling(Math.max(...report.rows.map(({ costNanoUsd }) => costNanoUsd), 1));
   const step = (WIDTH - LEFT - 8) / days.length;
-  const bars = days.map(({ name }, i) => {
+  const bars = days.map((name, i) => {
     const row = spent.get(name);
     const height = ((row?.costNanoUsd ?? 0) / top) * PLOT_HEIGHT;
     const box = `x="${at(LEFT + i * step)}" y="${at(TOP + PLOT_HEIGHT - height)}" width="${at(step * 0.8)}" height="${at(height)}"`;
@@ -37,8 +37,8 @@ export function spendSvg(report: Report): string {
     `<text x="8" y="16">${escaped(title)}</text>`,
     ...[top, top / 2, 0].map((nano) => rule(nano, top)),
     `<g fill="#2f6f9f">${bars.join("")}</g>`,
-    `<text x="${LEFT}" y="${HEIGHT - 8}">${days[0]?.name}</text>`,
-    `<text x="${WIDTH - 8}" y="${HEIGHT - 8}" text-anchor="end">${days.at(-1)?.name}</text>`,
+    `<text x="${LEFT}" y="${HEIGHT - 8}">${days[0]}</text>`,
+    `<text x="${WIDTH - 8}" y="${HEIGHT - 8}" text-anchor="end">${days.at(-1)}</text>`,
     "</svg>\n",
   ].join("\n");
 }

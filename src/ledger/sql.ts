@@ -1,3 +1,4 @@
+import { NANO_PER_USD } from "../model/money.js";
 import { type OpenQuery, QUARTER_MS, type SumField, type SumQuery, type Sums } from "./sink.js";
 import { TOKEN_KINDS, type Tokens, type UsageEvent } from "./usage-event.js";
 
@@ -153,9 +154,23 @@ const TOTALS = [
   ...TOKEN_KINDS.map((kind) => COLUMN_OF[kind]).map(
     (column) => `cast(coalesce(sum(${column}), 0) as text) as ${column}`,
   ),
-  "cast(coalesce(sum(cost_nano_usd) filter (where not byok), 0) as text) as cost_nano_usd",
-  "cast(coalesce(sum(cost_nano_usd) filter (where byok), 0) as text) as byok_nano_usd",
+  ...moneySum("cost", "not byok"),
+  ...moneySum("byok", "byok"),
 ];
+
+/** A sum of costs as two columns, whole dollars and the rest, since SQLite sums in 64 bits: nine billion US dollars. */
+function moneySum(name: "cost" | "byok", condition: string): string[] {
+  const sum = (part: string) => `cast(coalesce(sum(${part}) filter (where ${condition}), 0) as text)`;
+  return [
+    `${sum(`cost_nano_usd / ${NANO_PER_USD}`)} as ${name}_usd`,
+    `${sum(`cost_nano_usd % ${NANO_PER_USD}`)} as ${name}_nano_usd`,
+  ];
+}
+
+function moneyOf(row: Readonly<Record<string, unknown>>, name: "cost" | "byok"): bigint {
+  const [usd, nano] = [row[`${name}_usd`], row[`${name}_nano_usd`]];
+  return BigInt(String(usd)) * BigInt(NANO_PER_USD) + BigInt(String(nano));
+}
 
 export function sumsOf(row: Readonly<Record<string, unknown>>, query: SumQuery): Sums {
   const number = (column: string) => Number(row[column]);
@@ -166,8 +181,8 @@ export function sumsOf(row: Readonly<Record<string, unknown>>, query: SumQuery):
     disconnected: number("disconnected"),
     expired: number("expired"),
     ...tokensOf(row),
-    costNanoUsd: BigInt(String(row.cost_nano_usd)),
-    byokNanoUsd: BigInt(String(row.byok_nano_usd)),
+    costNanoUsd: moneyOf(row, "cost"),
+    byokNanoUsd: moneyOf(row, "byok"),
   };
 }
 
@@ -188,8 +203,7 @@ export function openStatement(
     "outcome = 'open'",
     `admitted_at >= ${bind(from)}`,
   ];
-  if (keyIds?.length === 0) conditions.push("false");
-  else if (keyIds) {
+  if (keyIds) {
     // All ids are one value, since a statement takes at most 65,535 values in PostgreSQL and 32,766 in SQLite.
     const texts = JSON.stringify(keyIds.map((id) => storedText(id.toWellFormed())));
     conditions.push(`key_id in (${textsIn(bind(texts))})`);

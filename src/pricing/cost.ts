@@ -26,19 +26,20 @@ export interface TokenCounts extends Readonly<CallParts> {
  * A cost above `Number.MAX_SAFE_INTEGER` (9,007,199 USD) is returned as that number, which is above every limit.
  */
 export function costNanoUsd(price: ModelPrice, tokens: TokenCounts): number {
-  return cost(price, tiersFor(price, tokens), tokens, false);
+  return cost(price, tiersFor(price, tokens.serviceTier, tokens.at), tokens, false);
 }
 
 /**
  * Calculates the most that a call of these tokens can cost, in nano-USD: at any time of the day, whatever part of the
- * input turns out to be read from a cache, and whatever part of the output turns out to be reasoning.
+ * input turns out to be read from a cache, and whatever part of the output turns out to be reasoning. `tokens.at` does
+ * not matter.
  *
  * Audio and images count as given: they cost more, and the gateway can see them in the request. Tokens announced as
  * cache writes may turn out to be plain input, which some providers price higher (DeepSeek for one), so the dearer rate
  * counts.
  */
 export function mostNanoUsd(price: ModelPrice, tokens: TokenCounts): number {
-  const tiers = tiersFor(price, tokens);
+  const tiers = tiersFor(price, tokens.serviceTier, undefined);
   const most = cost(price, tiers, tokens, true);
   if (price.offPeak === undefined || tiers !== price.tiers) return most;
   return Math.max(most, cost(price, price.offPeak.tiers, tokens, true));
@@ -50,7 +51,8 @@ const PRIORITY = "priority";
 
 function tiersFor(
   { tiers, serviceTiers, offPeak }: ModelPrice,
-  { serviceTier, at }: TokenCounts,
+  serviceTier: string | undefined,
+  at: number | undefined,
 ): PriceTiers {
   if (serviceTier !== undefined) {
     const own =

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { costNanoUsd, modelPrice, mostNanoUsd, priceCatalog } from "tollgate";
+import { costNanoUsd, modelPrice, mostNanoUsd, priceCatalog, type TokenCounts } from "tollgate";
 import { describe, expect, it, test } from "vitest";
 import { limited, world } from "../gate/world.js";
 import { priceInputs, tokenCounts } from "../pricing/arbitraries.js";
@@ -21,6 +21,18 @@ async function reservedFor(price: Parameters<typeof modelPrice>[0], usage: objec
   return passed(await gate.admit(KEY, { model: "m", ...usage })).reservation.costNanoUsd;
 }
 
+/** Input and output as they are where the parts add up to more than the whole. */
+function wholesOf(tokens: TokenCounts): Pick<TokenCounts, "inputTokens" | "outputTokens"> {
+  const { cachedInputTokens = 0, cacheWriteTokens = 0, cacheWrite1hTokens = 0 } = tokens;
+  const { audioInputTokens = 0, imageInputTokens = 0 } = tokens;
+  const { reasoningTokens = 0, audioOutputTokens = 0, imageOutputTokens = 0 } = tokens;
+  const cache = cachedInputTokens + cacheWriteTokens + cacheWrite1hTokens;
+  return {
+    inputTokens: Math.max(tokens.inputTokens, cache + audioInputTokens + imageInputTokens),
+    outputTokens: Math.max(tokens.outputTokens, reasoningTokens + audioOutputTokens + imageOutputTokens),
+  };
+}
+
 describe("what is reserved of money", () => {
   it("is not the price of an hour that does not count for the call's service tier", () => {
     const rates = { inputUsdPerMillion: 10, outputUsdPerMillion: 10 };
@@ -37,18 +49,12 @@ describe("what is reserved of money", () => {
   test("law: a call that keeps to its tokens and to what was said of them never costs more, at any hour", () => {
     const offPeak = fc.record({ inputUsdPerMillion: fc.nat(50), outputUsdPerMillion: fc.nat(50) });
     fc.assert(
-      fc.property(priceInputs, offPeak, tokenCounts, fc.nat(), (input, off, tokens, at) => {
+      fc.property(priceInputs, offPeak, tokenCounts, fc.nat(), fc.nat(), (input, off, tokens, saidAt, at) => {
         const windows = [{ hoursUtc: "06:00-18:00" }];
         const price = modelPrice({ ...input, offPeak: { ...off, windows } });
-        const { cachedInputTokens = 0, cacheWriteTokens = 0, cacheWrite1hTokens = 0 } = tokens;
-        const parts = cachedInputTokens + cacheWriteTokens + cacheWrite1hTokens;
-        const said = {
-          inputTokens: Math.max(tokens.inputTokens, parts),
-          outputTokens: Math.max(tokens.outputTokens, tokens.reasoningTokens ?? 0),
-          cacheWriteTokens,
-          cacheWrite1hTokens,
-        };
-        fc.pre(Number.isSafeInteger(parts));
+        const { cachedInputTokens, reasoningTokens, ...parts } = tokens;
+        const said = { ...parts, ...wholesOf(tokens), at: saidAt };
+        fc.pre(Number.isSafeInteger(said.inputTokens) && Number.isSafeInteger(said.outputTokens));
         expect(costNanoUsd(price, { ...tokens, at })).toBeLessThanOrEqual(mostNanoUsd(price, said));
       }),
       { numRuns: 3_000 },
@@ -59,7 +65,7 @@ describe("what is reserved of money", () => {
     fc.assert(
       fc.property(priceInputs, tokenCounts, fc.nat(100), fc.nat(100), (input, tokens, percent, percent1h) => {
         const { cachedInputTokens: _, cacheWriteTokens = 0, cacheWrite1hTokens = 0, ...others } = tokens;
-        const inputTokens = Math.max(tokens.inputTokens, cacheWriteTokens + cacheWrite1hTokens);
+        const { inputTokens } = wholesOf({ ...tokens, cachedInputTokens: 0 });
         fc.pre(Number.isSafeInteger(inputTokens));
         const price = modelPrice(input);
         const used = { ...others, inputTokens };

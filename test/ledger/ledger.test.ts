@@ -4,6 +4,7 @@ import {
   type LedgerOptions,
   LedgerUnavailableError,
   memoryLedgerSink,
+  type SumQuery,
   type UsageEvent,
   ValidationError,
 } from "tollgate";
@@ -67,6 +68,19 @@ describe("a ledger", () => {
     ]);
   });
 
+  it("writes the parts that a usage named only of a whole that the actual does not give", async () => {
+    const sink = memoryLedgerSink();
+    const ledger = createLedger({ ...quick, sink });
+    const parts = { cacheWriteTokens: 5, audioOutputTokens: 7 };
+    ledger.closed(aCall({ id: "a", parts }), anEnd({ actual: { inputTokens: 1_000 } }));
+    ledger.closed(aCall({ id: "b", parts }), anEnd({ actual: { outputTokens: 100 } }));
+    await ledger.flush();
+    expect(sink.events()).toMatchObject([
+      { id: "a", cacheWriteTokens: 0, audioOutputTokens: 7 },
+      { id: "b", cacheWriteTokens: 5, audioOutputTokens: 0 },
+    ]);
+  });
+
   it("writes a call as it was when it began and ended, whatever its caller does to it after that", async () => {
     const sink = memoryLedgerSink();
     const ledger = createLedger({ sink, closeTimeoutMs: 50 });
@@ -114,6 +128,20 @@ describe("a ledger", () => {
     await sink.write(moments.map((reservedAt, i) => settledEvent({ id: `r${i}`, reservedAt })));
     const { rows } = await ledger.report({ org: "o1", from: 0, to: NOON + 9 * DAY_MS, groupBy: "day" });
     expect(rows.map(({ group }) => group)).toEqual(["2026-05-15", "2026-05-16", "2026-05-17"]);
+  });
+
+  it("reports days of five years, which have more quarters of an hour than a function takes arguments", async () => {
+    const [kept, QUARTER_MS, count] = [memoryLedgerSink(), 900_000, 5 * 365 * 96];
+    await kept.write([settledEvent()]);
+    const sum = async ({ by: _, ...query }: SumQuery) => {
+      const totals = await kept.sum({ ...query, by: [] });
+      const quarters = Array.from({ length: count }, (_, i) => [String(i * QUARTER_MS)]);
+      return totals.flatMap((total) => quarters.map((group) => ({ ...total, group })));
+    };
+    const ledger = createLedger({ sink: { ...kept, sum } });
+    const report = await ledger.report({ org: "o1", from: 0, to: NOON + 1, groupBy: "day" });
+    expect(report.rows).toHaveLength(5 * 365);
+    expect(report.total.calls).toBe(count);
   });
 
   it("goes by whole milliseconds, whatever its clock gives: no database takes others", async () => {

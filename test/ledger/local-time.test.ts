@@ -50,7 +50,7 @@ describe("a local hour", () => {
 });
 
 describe("days and hours of a zone", () => {
-  const JANUARY = Date.UTC(2026, 0, 1);
+  const DECEMBER = Date.UTC(2026, 11, 1);
   const march = Array.from({ length: 31 * 96 }, (_, i) => Date.UTC(2026, 2, 1) + i * QUARTER_MS);
 
   it("are looked up once a day: a report on a year must not hold up the calls of its process", () => {
@@ -71,7 +71,7 @@ describe("days and hours of a zone", () => {
         const inOrder = of(timeZone);
         for (const at of march.filter((_, i) => i % 7 === 0)) {
           const [alone, backwards] = [of(timeZone), of(timeZone)];
-          backwards(JANUARY);
+          backwards(DECEMBER);
           expect([inOrder(at), backwards(at)]).toEqual([alone(at), alone(at)]);
         }
       }

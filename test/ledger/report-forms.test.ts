@@ -48,10 +48,16 @@ describe("a report as CSV", () => {
   });
 });
 
+describe("a report", () => {
+  it("is of a time that has a length", async () => {
+    await expect(reportOf([], { from: NOON, to: NOON })).rejects.toThrow("report.from: a moment before to");
+  });
+});
+
 describe("a report as JSON", () => {
   it("is the report itself: plain data", async () => {
     const report = await reportOf([{}]);
-    expect(JSON.parse(JSON.stringify(report))).toEqual(report);
+    expect(JSON.parse(JSON.stringify(report))).toStrictEqual(report);
   });
 });
 
@@ -65,6 +71,27 @@ describe("spend by day as an SVG", () => {
     expect(svg).not.toMatch(/NaN|Infinity|undefined|href|<script/);
   });
 
+  it.each([
+    ["noon", "2026-10-24T12:00+02:00", "the morning", "2026-10-26T06:00+01:00"],
+    ["midnight", "2026-10-24T00:00+02:00", "midnight", "2026-10-27T00:00+01:00"],
+    ["the last hour", "2026-10-24T23:30+02:00", "the first", "2026-10-26T00:30+01:00"],
+  ])(
+    "has a bar for each day of a zone whose clocks change, from %s (%s) to %s (%s)",
+    async (_, from, __, to) => {
+      const asked = { from: Date.parse(from), to: Date.parse(to), timeZone: "Europe/Berlin" };
+      const svg = spendSvg(await reportOf([], { ...asked, groupBy: "day" }));
+      const days = [...svg.matchAll(/<title>(\d\S+):/g)].map(([, day]) => day);
+      expect(days).toEqual(["2026-10-24", "2026-10-25", "2026-10-26"]);
+    },
+  );
+
+  it("is drawn of at most 400 days", async () => {
+    const drawn = async (days: number) =>
+      spendSvg(await reportOf([], { from: NOON, to: NOON + days * DAY_MS, groupBy: "day" }));
+    expect(await drawn(399)).toContain("<svg"); // 400 dates
+    await expect(drawn(400)).rejects.toThrow("report.to: at most 400 days");
+  });
+
   it("escapes ids, and needs nothing of another place", async () => {
     const org = `<script>alert("&")</script>\u0000`;
     const svg = spendSvg(await reportOf([{ orgId: org }], { org, groupBy: "day" }));
@@ -73,11 +100,9 @@ describe("spend by day as an SVG", () => {
     expect(svg.match(/https?:[^"]+/g)).toEqual(["http://www.w3.org/2000/svg"]);
   });
 
-  it("is drawn of nothing, too, and not of another grouping or of years", async () => {
+  it("is drawn of nothing, too, and not of another grouping", async () => {
     expect(spendSvg(await reportOf([], { groupBy: "day" }))).toContain("o1: 0 USD");
     const byModel = await reportOf([]);
     expect(() => spendSvg(byModel)).toThrow(ValidationError);
-    const years = await reportOf([], { groupBy: "day", from: 0, to: NOON });
-    expect(() => spendSvg(years)).toThrow("report.to: at most 400 days");
   });
 });

@@ -3,10 +3,15 @@ import type { Report, ReportGroup, ReportQuery, UsageEvent } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { memoryLedgerSink } from "../../src/ledger/memory-sink.js";
 import { type ReportScope, reportOver } from "../../src/ledger/report.js";
-import type { ReadableSink } from "../../src/ledger/sink.js";
+import type { ReadableSink, SumField } from "../../src/ledger/sink.js";
 import { HOUR_MS, NOON, openEvent, settledEvent } from "./events.js";
 
 const DAY_MS = 24 * HOUR_MS;
+
+const SUM_FIELDS: Readonly<Record<SumField, true>> = {
+  ...{ projectId: true, userId: true, keyId: true, model: true, requested: true, countedAs: true },
+  ...{ mcp: true, byok: true, outcome: true, tag: true, quarter: true },
+};
 const NOW = NOON + 10 * DAY_MS;
 
 const query = (parts: Partial<ReportQuery> = {}): ReportQuery => ({
@@ -47,9 +52,12 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
       expect(await sink.open({ orgId: "o1", from: 0, limit: 10 })).toEqual([]);
     });
 
-    it("lets an extension replace the beginning, and never the other way round", async () => {
-      const first = openEvent();
-      const extended = openEvent({ outputTokens: 5_000, costNanoUsd: 50_000_000 });
+    it.each([
+      ["more input", { inputTokens: 1_001 }],
+      ["more output", { outputTokens: 1_001 }],
+      ["a higher cost", { costNanoUsd: 10_000_001 }],
+    ])("lets an extension by %s replace the beginning, and never the other way round", async (_, more) => {
+      const [first, extended] = [openEvent(), openEvent(more)];
       for (const batches of [
         [[first], [extended]],
         [[extended], [first]],
@@ -116,8 +124,12 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
     });
 
     it("keeps apart what runs on the customer's own provider key", async () => {
-      const sink = await filled([settledEvent({ id: "a" }), settledEvent({ id: "b", byok: true })]);
-      expect((await report(sink)).total).toMatchObject({ costNanoUsd: 2_000_000, byokNanoUsd: 2_000_000 });
+      const sink = await filled([
+        settledEvent({ id: "a" }),
+        settledEvent({ id: "b", byok: true }),
+        settledEvent({ id: "c", byok: true, model: "m2", models: ["m2"] }),
+      ]);
+      expect((await report(sink)).total).toMatchObject({ costNanoUsd: 2_000_000, byokNanoUsd: 4_000_000 });
     });
 
     it("groups by model, key, user, project and tag, the dearest first", async () => {
@@ -138,6 +150,17 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
       expect(spent(byTag)).toEqual({ "team=red": 2_000_000, "env=prod": 2_000_000, "team=blue": 5, "": 7 });
       expect(byTag.total.costNanoUsd).toBe(2_000_012);
       expect((await report(sink)).rows.map(({ group }) => group)).toEqual(["gpt-4o", "m2"]);
+    });
+
+    it("has rows of one cost in the order of their names", async () => {
+      const models = ["m2", "m1", "m3"];
+      const sink = await filled(models.map((model) => settledEvent({ id: model, model, models })));
+      expect((await report(sink)).rows.map(({ group }) => group)).toEqual(["m1", "m2", "m3"]);
+    });
+
+    it("has one sum where it is not split, also of nothing", async () => {
+      const sums = await (await make()).sum({ orgId: "o1", from: 0, to: NOW, now: NOW, by: [] });
+      expect(sums).toMatchObject([{ group: [], calls: 0, inputTokens: 0, costNanoUsd: 0n, byokNanoUsd: 0n }]);
     });
 
     it("adds up only what is asked for: org, project, user, key and the time from `from` to before `to`", async () => {
@@ -166,6 +189,16 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
       );
       const { total } = await report(await filled(events));
       expect(total.usd).toBe("26999999.999999997");
+    });
+
+    it("adds up more than 64 bits hold, above nine billion US dollars", async () => {
+      const events = Array.from({ length: 2_060 }, (_, i) =>
+        settledEvent({ id: `r${i}`, byok: i % 2 === 1 }, { costNanoUsd: 9_000_000_000_000_001 }),
+      );
+      const sink = await filled(events);
+      const [sums] = await sink.sum({ orgId: "o1", from: 0, to: NOW, now: NOW, by: [] });
+      const half = 9_270_000_000_000_001_030n;
+      expect(sums).toMatchObject({ costNanoUsd: half, byokNanoUsd: half });
     });
 
     it.each([
@@ -217,16 +250,31 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
     });
 
     it("names the open calls of an org, the latest first, as they were written", async () => {
-      const odd = openEvent({ id: "b", reservedAt: NOON + 5, tags: { 'a"b': "c\u0000d" }, byok: true });
+      const odd = openEvent({ id: "b", reservedAt: NOON + 5, tags: { 'a"b\uE000': "c\u0000d" }, byok: true });
       const sink = await filled([openEvent({ id: "a" }), odd, openEvent({ id: "c", orgId: "o2" })]);
       expect(await sink.open({ orgId: "o1", from: 0, limit: 10 })).toEqual([odd, openEvent({ id: "a" })]);
-      expect(await sink.open({ orgId: "o1", from: NOON + 1, limit: 10 })).toEqual([odd]);
+      expect(await sink.open({ orgId: "o1", from: NOON + 5, limit: 10 })).toEqual([odd]);
+      expect(await sink.open({ orgId: "o1", from: NOON + 6, limit: 10 })).toEqual([]);
       expect(await sink.open({ orgId: "o1", from: 0, limit: 1 })).toEqual([odd]);
+    });
+
+    it("names the open calls of an org and a key whose ids have characters that no database holds", async () => {
+      const [orgId, projectId, keyId] = ["o\u0000", "p\uE0001\u0000", "k\u0000\uE000"];
+      const event = openEvent({
+        id: "\u0000",
+        orgId,
+        projectId,
+        userId: "\uE0000",
+        keyId,
+        requested: "\uE000",
+      });
+      const sink = await filled([event, openEvent({ id: "b", orgId })]);
+      expect(await sink.open({ orgId, keyIds: [keyId], from: 0, limit: 10 })).toEqual([event]);
     });
 
     it("names the open calls of some keys, of none where none is named", async () => {
       const [one, two] = [openEvent({ id: "a" }), openEvent({ id: "b", keyId: "'k2" })];
-      const sink = await filled([one, two, openEvent({ id: "c", keyId: "k3" })]);
+      const sink = await filled([two, one, openEvent({ id: "c", keyId: "k3" })]);
       const open = (keyIds: readonly string[]) => sink.open({ orgId: "o1", keyIds, from: 0, limit: 10 });
       expect(await open(["'k2"])).toEqual([two]);
       expect(await open(["'k2", "k1"])).toEqual([one, two]);
@@ -270,27 +318,38 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
       );
       const call = fc.record({
         id: odd,
+        orgId: fc.constantFrom("o1", "o1", "\u0000o"),
         projectId: odd,
         userId: odd,
         keyId: odd,
         requested: odd,
-        model: odd,
+        model: fc.option(odd, { nil: undefined }),
         models: fc.constant([]),
         reservedAt: fc.integer({ min: NOON - 2 * HOUR_MS, max: NOON + 2 * HOUR_MS }),
         byok: fc.boolean(),
         tags: fc.dictionary(odd, odd, { maxKeys: 3 }),
       });
       // The moment of admission is the reservation's own: two events of one id never differ in it.
+      const outcome = fc.constantFrom("open", "settled", "disconnected", "released");
       const written = fc.array(
-        fc.tuple(call, fc.boolean(), fc.integer({ min: 0, max: 9e15 })).map(([one, ended, costNanoUsd]) => {
+        fc.tuple(call, outcome, fc.integer({ min: 0, max: 9e15 })).map(([one, outcome, costNanoUsd]) => {
           const fixed = { ...one, reservedAt: NOON + (one.id.codePointAt(0) ?? 0) * 1_000 };
-          return ended ? settledEvent(fixed, { costNanoUsd }) : openEvent({ ...fixed, costNanoUsd });
+          if (outcome === "open") return openEvent({ ...fixed, costNanoUsd });
+          return settledEvent(fixed, { outcome, costNanoUsd });
         }),
         { maxLength: 12 },
       );
+      /** A question about the calls that are like one of those written. */
+      const asked = fc.record({
+        like: fc.nat(11),
+        in: fc.subarray(["projectId", "userId", "keyId"] as const),
+        by: fc.subarray(Object.keys(SUM_FIELDS) as SumField[]), // sound: a literal has the keys of its type
+        now: fc.constantFrom(NOON, NOW),
+        underWay: fc.boolean(),
+      });
       const groups: readonly ReportGroup[] = ["model", "key", "user", "project", "tag", "day", "hour"];
       await fc.assert(
-        fc.asyncProperty(written, fc.constantFrom(...groups), async (events, groupBy) => {
+        fc.asyncProperty(written, fc.constantFrom(...groups), asked, async (events, groupBy, asked) => {
           const [sink, memory] = [await make(), memoryLedgerSink()];
           for (const event of events) {
             await sink.write([event]);
@@ -300,6 +359,14 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
           const [got, wanted] = [await report(sink, { groupBy }), await report(memory, { groupBy })];
           expect(rows(got)).toEqual(rows(wanted));
           expect(got.total).toEqual(wanted.total);
+
+          const like = events[asked.like % events.length] ?? settledEvent();
+          const narrowed = Object.fromEntries(asked.in.map((field) => [field, like[field]]));
+          const { by, now, underWay } = asked;
+          const query = { orgId: like.orgId, ...narrowed, from: NOON, to: NOW, now, by, underWay };
+          const sums = async (of: ReadableSink) =>
+            (await of.sum(query)).map(({ group, ...sums }) => [JSON.stringify(group), sums]).toSorted();
+          expect(await sums(sink)).toEqual(await sums(memory));
         }),
         { numRuns: 40 },
       );

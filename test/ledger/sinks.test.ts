@@ -64,6 +64,12 @@ it("a sink over a driver that leaves truth values as text takes `f` for false", 
   expect(await sink.open({ orgId: "o1", from: 0, limit: 10 })).toEqual(events);
 });
 
+it("a sink over Postgres throws what the driver throws", async () => {
+  const error = new Error("connection terminated");
+  const sink = postgresLedgerSink({ pool: { query: () => Promise.reject(error) } });
+  await expect(sink.write([openEvent()])).rejects.toBe(error);
+});
+
 describe.skipIf(!answers)("the table in PostgreSQL", () => {
   it("can be made by ten processes at once", async () => {
     const fresh = `${schema}_once`;

@@ -214,6 +214,18 @@ describe("priceCatalog.merge", () => {
     expect(prices.price("n")).toBeUndefined();
   });
 
+  it("cannot take the place of prices where it fails, and throws what it failed with", () => {
+    const prices = priceCatalog.reloadable(priceCatalog.of({ a: cheap }));
+    const error = new TypeError("not loaded");
+    const fails = {
+      price(): undefined {
+        throw error;
+      },
+    };
+    expect(() => prices.replace(fails)).toThrow(error);
+    expect(inputPrice(prices, "a")).toBe(1_000);
+  });
+
   it("of nothing is empty", () => {
     expect(priceCatalog.merge().price("a")).toBeUndefined();
   });

@@ -152,6 +152,8 @@ describe("priceCatalog.fromLiteLLM", () => {
     expect(fast({ inputTokens: 200_001, outputTokens: 1 })).toBe(200_001 * 2_500 + 15_000);
     expect(fast({ searches: 1 })).toBe(10_000_000);
     expect(cost(model, { outputTokens: 1, serviceTier: "us" })).toBe(4_001);
+    const batches = { ...model, output_cost_per_token_batches: 2e-6, output_cost_per_token_priority: 8e-6 };
+    expect(cost(batches, { outputTokens: 1, serviceTier: "fast" })).toBe(10_001);
     for (const provider_specific_entry of [null, "fast", { us: 1.1 }])
       expect(cost({ ...plain, provider_specific_entry }, { outputTokens: 1, serviceTier: "fast" })).toBe(
         4_000,
@@ -172,6 +174,8 @@ describe("priceCatalog.fromLiteLLM", () => {
     expect(cost(model, { inputTokens: 999_999 })).toBe(999_999 * 5_000);
     // A range is priced by itself: its cache by its own input.
     expect(cost(model, { inputTokens: 10, cachedInputTokens: 10 })).toBe(10 * 2_000);
+    expect(cost(model, { inputTokens: 10, cacheWriteTokens: 10 })).toBe(10 * 2_000);
+    expect(cost(model, { inputTokens: 40_000, cacheWrite1hTokens: 40_000 })).toBe(40_000 * 5_000);
     expect(cost(model, { inputTokens: 40_000, outputTokens: 1, reasoningTokens: 1 })).toBe(
       40_000 * 5_000 + 9_000,
     );

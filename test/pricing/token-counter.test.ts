@@ -181,6 +181,13 @@ describe("estimateInputTokens", () => {
       max_tokens: 5,
     };
     expect(estimate(body)).toBe(3 + 4 + 4 + 1_000);
+    const blocks = [{ type: "text", text: "abc" }];
+    const document = { type: "document", source: { type: "content", content: blocks } };
+    expect(estimate([{ role: "user", content: [document] }])).toBe(3 + 4);
+  });
+
+  it("reads what a tool is called with as it is where that is a text", () => {
+    expect(estimate({ input: [{ type: "custom_tool_call", call_id: "c", input: "abc" }] })).toBe(3 + 4);
   });
 
   it("reads the contents of Gemini", () => {
@@ -203,9 +210,18 @@ describe("estimateInputTokens", () => {
     expect(estimate({ prompt: "abc", suffix: "de" })).toBe(5);
   });
 
+  it("gives the counter each text in lines of its own, so that no token spans two", () => {
+    const texts: string[] = [];
+    const count = (text: string) => texts.push(text);
+    const body = { system: "abc", messages: [{ role: "user", content: ["de", "f"] }] };
+    estimateInputTokens(body, { tokenCounter: { count } });
+    expect(texts).toEqual(["abc\nde\nf"]);
+  });
+
   it("takes the messages alone, and nothing for what is no request", () => {
     expect(estimate([{ role: "user", content: "abc" }])).toBe(3 + 4);
-    for (const nothing of [undefined, null, 5, {}, { model: "m" }]) expect(estimate(nothing)).toBe(0);
+    for (const nothing of [undefined, null, 5, {}, [], { model: "m" }, { messages: [] }])
+      expect(estimate(nothing)).toBe(0);
   });
 
   it.skipIf(WRITES_ANY_DEPTH)(

@@ -187,14 +187,24 @@ function concerns({ perModel }: Limit, { mcp, countedAs, requested, model }: Who
   return !mcp && [countedAs, requested, model].some((name) => matches(pattern, name));
 }
 
-export function startOf({ period, from }: Budget): number {
+function startOf({ period, from }: Budget): number {
   return period?.startsAt ?? from;
+}
+
+/** When the first of the budgets' periods begins. `Infinity` if there are no budgets. */
+export function firstStartOf(budgets: readonly Budget[]): number {
+  return earliest(budgets.map(startOf));
+}
+
+/** Not `Math.min`, which takes about a hundred thousand arguments: there may be more keys, each with a budget. */
+function earliest(moments: readonly number[]): number {
+  return moments.reduce((first, at) => Math.min(first, at), Number.POSITIVE_INFINITY);
 }
 
 /** When an org was first granted credit. What it spent before that was not spent from credit. */
 async function firstGrantAt({ settings: { storage } }: Engine, orgId: string): Promise<number> {
   const grants = (await storage?.find("creditGrant", { orgId })) ?? [];
-  const first = Math.min(...grants.map(({ createdAt }) => createdAt));
+  const first = earliest(grants.map(({ createdAt }) => createdAt));
   return Number.isFinite(first) ? first : 0;
 }
 

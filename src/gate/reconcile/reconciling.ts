@@ -10,7 +10,7 @@ import { parse, schemaOf } from "../../model/validation.js";
 import type { Engine } from "../engine.js";
 import { giveBack } from "../outage/degrading.js";
 import { guarded } from "../outage/guarded-counters.js";
-import { type Budget, budgetsOf, type Spent, spentOf, startOf } from "./budget-sums.js";
+import { type Budget, budgetsOf, firstStartOf, type Spent, spentOf } from "./budget-sums.js";
 import { heldFor, raise, turnToRebuild } from "./rebuilding.js";
 import type { BudgetDifference, ReconcileQuery, Reconciliation, UnendedCall } from "./reconciliation.js";
 
@@ -52,7 +52,7 @@ export async function reconcile(engine: Engine, given: ReconcileQuery): Promise<
   const { orgId, keyIds } = query;
   const budgets = await budgetsOf(engine, sink, query, now);
   const spent = await spentOf(sink, orgId, budgets, now);
-  const from = Math.min(now - Math.max(DAY_MS, reservationTtlMs), ...budgets.map(startOf));
+  const from = Math.min(now - Math.max(DAY_MS, reservationTtlMs), firstStartOf(budgets));
   const unended = await sink.open({ orgId, keyIds, from, limit: UNENDED_MAX });
   // INVARIANT: the ledger is read before the counters. A call is counted before it is recorded, so what the counters
   // lack by then was lost, and is not a call that ended meanwhile.
@@ -163,7 +163,7 @@ async function missingFrom(
   if (!compared.some((one, i) => lacking(one, one.spent.openNanoUsd, usedThen(i)) > 0)) return [];
 
   const budgets = compared.map(({ budget }) => budget);
-  const from = Math.min(...budgets.map(startOf));
+  const from = firstStartOf(budgets);
   // If more calls are open, what the rest hold is left out: too little is added, never too much.
   const calls = await sink.open({ orgId, from, limit: UNENDED_MAX });
   const open = calls.filter(({ expiresAt }) => expiresAt > now);

@@ -51,6 +51,7 @@ describe("reconcile", () => {
     passed(await other.gate.admit(KEY, CALL));
     await other.ledger.flush();
     clock.at = MIDNIGHT - 1;
+    settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, { costUsd: 0.1 }));
     expect(await gate.reconcile({ ...ORG, keyIds: ["k1"] })).toMatchObject({ budgets: 1, differences: [] });
   });
 
@@ -60,6 +61,40 @@ describe("reconcile", () => {
     await sink.write([settledEvent({ keyId: "gone" })]);
     passed(await gate.admit(KEY, CALL));
     expect(await gate.reconcile(ORG)).toMatchObject({ budgets: 1, differences: [] });
+  });
+
+  it("names a call of days ago that nobody settled, if a period goes back so far, else one of the last day", async () => {
+    const budget = { usd: 1, reset: "monthly" as const };
+    for (const [chain, age, isNamed] of [
+      [limited({ key: { budget } }), 3 * 24, true],
+      [limited({}), 23, true],
+      [limited({}), 25, false],
+    ] as const) {
+      const { clock, open } = accounting({}, chain);
+      const { gate } = open();
+      const { id } = passed(await gate.admit(KEY, CALL)).reservation;
+      clock.at += age * 3_600_000;
+      const { unended } = await gate.reconcile(ORG);
+      expect(unended.map((call) => call.id)).toEqual(isNamed ? [id] : []);
+    }
+  });
+
+  it("adds no more for a call under way than the counters hold of it, be an extension lost there", async () => {
+    const store = memoryCounters();
+    const forgets: Counters = {
+      ...elsewhere(() => {}, store),
+      reserve: (request: ReserveRequest) =>
+        store.reserve(request.extend ? { ...request, dryRun: true } : request),
+    };
+    const { open } = accounting();
+    const { gate } = open({ counters: forgets });
+    const lost = open(); // whose counts are not here
+    settled(await lost.gate.settle(passed(await lost.gate.admit(KEY, CALL)).reservation, { costUsd: 0.1 }));
+    await lost.ledger.flush();
+    const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.3 }));
+    passed(await gate.extend(reservation, { costUsd: 0.2 }));
+    await gate.reconcile({ ...ORG, rebuild: true });
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(0.4);
   });
 
   it("adds nothing of a call that was extended and settled while the counts were compared", async () => {

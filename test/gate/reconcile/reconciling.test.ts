@@ -7,6 +7,7 @@ import {
   LedgerUnavailableError,
   memoryCounters,
   memoryLedgerSink,
+  NotFoundError,
   type Usage,
 } from "tollgate";
 import { describe, expect, it } from "vitest";
@@ -50,6 +51,27 @@ describe("reconcile", () => {
     const { reservation } = passed(await one.gate.admit(KEY, { model: "gpt-4o", costUsd: 0.3 }));
     await one.gate.release(reservation);
     expect(await one.gate.reconcile(ORG)).toEqual({ at: NOON, budgets: 4, differences: [], unended: [] });
+  });
+
+  it("compares budgets and no other limits", async () => {
+    const rates = { rpm: 10, tpm: 100_000, inFlight: 5, perModel: { "gpt-4o": { rpd: 10 } } };
+    const { open, spend } = accounting(limited({ key: { ...BUDGET, ...rates } }));
+    const one = open();
+    await spend(one, 0.1, { inputTokens: 10, maxOutputTokens: 10 });
+    expect(await one.gate.reconcile(ORG)).toMatchObject({ budgets: 1, differences: [] });
+  });
+
+  it("tells in which project the member is whose budget differs", async () => {
+    const { open, spend } = accounting(
+      limited({ org: BUDGET, project: BUDGET, member: BUDGET, key: BUDGET }),
+    );
+    await spend(open(), 0.1);
+    const { differences } = await open().gate.reconcile(ORG);
+    const projects = differences.map(({ limit, projectId }) => [limit.scope, projectId]);
+    expect(Object.fromEntries(projects)).toEqual({
+      ...{ org: undefined, project: undefined, key: undefined },
+      member: "p1",
+    });
   });
 
   it("names calls that are under way, and they explain themselves", async () => {
@@ -393,6 +415,10 @@ describe("reconcile", () => {
     await spend(before, 0.04, { model: "smart" });
     const fallback = passed(await gate.admit(KEY, { model: "smart", costUsd: 0.08 }));
     await gate.settle(fallback.reservation, { model: "other/x", costUsd: 0.08 });
+    const dated = passed(await gate.admit(KEY, { model: "smart", costUsd: 0.001 }));
+    await gate.settle(dated.reservation, { model: "gpt-4o-2026-01-01", costUsd: 0.001 });
+    const other = passed(await gate.admit(KEY, { model: "smart", costUsd: 0.002 }));
+    await gate.settle(other.reservation, { model: "answered/by-another", costUsd: 0.002 });
     const snapshot = passed(await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.16 }));
     await gate.settle(snapshot.reservation, { model: "gpt-4o-2026-01-01", costUsd: 0.16 });
     const { mcpServer } = { mcpServer: "gpt-4o" }; // a server may be called like a model
@@ -422,6 +448,29 @@ describe("reconcile", () => {
     const { gate } = accounting(aChain()).open();
     await expect(gate.reconcile({ ...ORG, keyIds: ["k9"] })).rejects.toThrow("k9");
   });
+
+  it("does not find a key of another org", async () => {
+    const theirs = aChain({ org: { id: "o2" }, key: { id: "k2", limits: BUDGET } });
+    const { gate } = accounting([aChain(), theirs]).open();
+    await expect(gate.reconcile({ ...ORG, keyIds: ["k2"] })).rejects.toThrow(NotFoundError);
+  });
+
+  it("compares credit with all that was spent where no storage tells when it was granted", async () => {
+    const { open, spend } = accounting(aChain({ org: { creditsNanoUsd: 5e9 } }));
+    const one = open();
+    await spend(one, 0.1);
+    expect(await one.gate.reconcile(ORG)).toMatchObject({ budgets: 1, differences: [] });
+  });
+});
+
+it("the budget of a key without calls is compared", async () => {
+  const clock = { now: () => NOON };
+  const gate = createGate({ clock, ledger: createLedger({ sink: memoryLedgerSink(), clock }) });
+  const olga = gate.as({ userId: "olga" });
+  await olga.orgs.create({ id: "o1", name: "Acme" });
+  await olga.projects.create({ orgId: "o1", id: "p1", name: "Web" });
+  await olga.keys.create({ orgId: "o1", projectId: "p1", limits: BUDGET });
+  expect(await gate.reconcile(ORG)).toMatchObject({ budgets: 1, differences: [] });
 });
 
 it("credit is compared with what was spent since its first grant: what was spent before was none", async () => {

@@ -88,10 +88,15 @@ describe("fromAnthropic", () => {
   it("keeps a zero, and says nothing of what is not told", () => {
     expect(fromAnthropic({ input_tokens: 0, output_tokens: 0 })).toEqual({ inputTokens: 0, outputTokens: 0 });
     expect(fromAnthropic({ output_tokens: 7 })).toEqual({ outputTokens: 7 });
-    expect(fromAnthropic({ cache_read_input_tokens: 7 })).not.toHaveProperty("inputTokens");
+    expect(fromAnthropic({ cache_read_input_tokens: 7 })).toEqual({ cachedInputTokens: 7 });
     expect(fromAnthropic(undefined)).toEqual({});
     expect(fromAnthropic(null)).toEqual({});
     expect(fromAnthropic({ type: "message", content: [], stop_reason: "end_turn" })).toEqual({});
+  });
+
+  it("takes as many tokens together as one call may have", () => {
+    const usage = { input_tokens: 1e12 - 1, cache_read_input_tokens: 1 };
+    expect(fromAnthropic(usage)).toEqual({ inputTokens: 1e12, cachedInputTokens: 1 });
   });
 
   it.each<[unknown, string]>([

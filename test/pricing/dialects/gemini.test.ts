@@ -49,6 +49,26 @@ describe("fromGemini", () => {
   it("takes no less than the thoughts for the output, where the total has less left", () => {
     const usage = { promptTokenCount: 10, thoughtsTokenCount: 5, totalTokenCount: 12 };
     expect(fromGemini(usage)).toEqual({ inputTokens: 10, outputTokens: 5, reasoningTokens: 5 });
+    const within = { ...usage, candidatesTokenCount: 2 };
+    expect(fromGemini(within)).toEqual({ inputTokens: 10, outputTokens: 5, reasoningTokens: 5 });
+  });
+
+  it("takes the thoughts for the output where no other count tells it", () => {
+    expect(fromGemini({ thoughtsTokenCount: 5 })).toEqual({ outputTokens: 5, reasoningTokens: 5 });
+  });
+
+  it("takes the candidates of the Live API for what they are without a total", () => {
+    const usage = { promptTokenCount: 10, responseTokenCount: 4 };
+    expect(fromGemini(usage)).toEqual({ inputTokens: 10, outputTokens: 4 });
+  });
+
+  it("tells the audio in what tools gave to the prompt", () => {
+    const details = [{ modality: "AUDIO", tokenCount: 30 }];
+    const usage = {
+      ...{ promptTokenCount: 10, toolUsePromptTokenCount: 40 },
+      toolUsePromptTokensDetails: details,
+    };
+    expect(fromGemini(usage)).toEqual({ inputTokens: 50, audioInputTokens: 30 });
   });
 
   it("tells audio and images apart from text, less what was cached of them", () => {

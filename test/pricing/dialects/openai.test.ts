@@ -303,6 +303,18 @@ describe("fromOpenAI", () => {
     expect(fromOpenAI(usage(100))).not.toHaveProperty("audioInputTokens");
   });
 
+  it("counts tokens written to the cache as text first, too", () => {
+    const prompt_tokens_details = { cached_tokens: 20, cache_write_tokens: 50, audio_tokens: 50 };
+    expect(fromOpenAI({ prompt_tokens: 100, completion_tokens: 1, prompt_tokens_details })).toMatchObject({
+      ...{ cachedInputTokens: 20, cacheWriteTokens: 50, audioInputTokens: 30 },
+    });
+  });
+
+  it("takes what the total has beyond the input for the output where none is told, be it as much as was cached", () => {
+    const usage = { prompt_tokens: 10, total_tokens: 15, prompt_tokens_details: { cached_tokens: 5 } };
+    expect(fromOpenAI(usage)).toEqual({ inputTokens: 10, cachedInputTokens: 5, outputTokens: 5 });
+  });
+
   it("keeps a zero, and says nothing of what is not told", () => {
     expect(fromOpenAI({ prompt_tokens: 0, completion_tokens: 0 })).toEqual({
       inputTokens: 0,

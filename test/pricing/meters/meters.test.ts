@@ -699,6 +699,13 @@ describe("a usage of zeros", () => {
   });
 });
 
+it("a count of Gemini's thoughts includes no text: the text beside it is counted", () => {
+  const meter = geminiMeter({ tokenCounter: perCharacter });
+  const usageMetadata = { promptTokenCount: 10, thoughtsTokenCount: 7, totalTokenCount: 17 };
+  meter.push({ candidates: [{ content: { parts: [{ text: "Hello" }] } }], usageMetadata });
+  expect(meter.actual()).toEqual({ inputTokens: 10, outputTokens: 12, reasoningTokens: 7 });
+});
+
 describe("a stream without usage", () => {
   it("is never complete, and its text is counted", () => {
     const meter = openAIMeter({ tokenCounter: perCharacter });
@@ -755,6 +762,19 @@ describe("a usage of which a part is wrong", () => {
     );
     expect(told).toEqual({ inputTokens: 9_000, outputTokens: 5_000 });
     expect(() => fromAnthropic(usage)).toThrow();
+  });
+
+  it("is told by a meter of Anthropic's as it was before, where a later event has null for it", () => {
+    const usage = { input_tokens: 500, cache_read_input_tokens: 1_000, output_tokens: 1 };
+    for (const input_tokens of [null, 500]) {
+      const later = { input_tokens, cache_read_input_tokens: null, output_tokens: 30 };
+      const told = actualOf(
+        anthropicMeter(),
+        { type: "message_start", message: { usage } },
+        { type: "message_delta", delta: { stop_reason: "end_turn" }, usage: later },
+      );
+      expect(told).toEqual({ inputTokens: 1_500, cachedInputTokens: 1_000, outputTokens: 30 });
+    }
   });
 
   it("does not spoil what later events of a stream of messages tell", () => {
