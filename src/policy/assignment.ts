@@ -108,19 +108,20 @@ export function firstBeyond(
 }
 
 /**
- * Whether each of these people reaches anything by a permission through their roles, under any conditions. Caps are
- * ignored: what is frozen now may be unfrozen in the next step.
+ * Whether each of these people reaches as far as `least` by a permission through their roles, under any conditions.
+ * Caps are ignored: what is frozen now may be unfrozen in the next step.
  *
- * @param projectId the project to ask about. Absent: the org.
+ * @param projectId the project to ask about. Absent: the org and, by org roles alone, any of its projects.
  */
 export function mayReach(
   spec: PolicyData,
   people: readonly Principal[],
   permission: string,
   projectId?: string,
+  least: Reach = "own",
 ): boolean {
   return combinations(Object.keys(spec.conditions)).some((conditions) =>
-    people.every((who) => reachIn(spec, who, permission, projectId, conditions) !== "none"),
+    people.every((who) => !isWider(least, reachIn(spec, who, permission, projectId, conditions))),
   );
 }
 
