@@ -56,9 +56,12 @@ export interface OrgMembers {
    * Removes somebody from the org. Their project memberships end, and their keys and the pending invitations with their
    * `userId` are revoked.
    *
+   * Their org role alone decides who may remove them. So somebody with `orgMember.remove` may also remove the admin of a
+   * project in which they have no say: whoever lets people go should not have to ask each project first.
+   *
    * @throws NotFoundError if they are not in the org
    * @throws LastOwnerError if the org would be left without an owner
-   * @throws LimitError if their role reaches further than the actor does
+   * @throws LimitError if their org role reaches further than the actor's
    */
   remove(input: z.input<typeof orgMemberSchemas.remove>): Promise<void>;
 }

@@ -61,6 +61,17 @@ describe("a gate with a policy of one's own", () => {
     await orgMembers.remove({ orgId, userId: "mia" });
   });
 
+  test("lets whoever may remove org members remove the admin of a project, where they may remove nobody", async () => {
+    const [olga, pia] = [gate.as({ userId: "olga" }), gate.as({ userId: "pia" })];
+    const mia = { orgId, projectId: "web", userId: "mia" };
+    await olga.projectMembers.add({ ...mia, role: "admin" });
+    const { key } = await gate.as({ userId: "mia" }).keys.create({ orgId, projectId: "web" });
+    await expect(pia.projectMembers.remove(mia)).rejects.toThrow(PermissionError);
+    await pia.orgMembers.remove({ orgId, userId: "mia" });
+    expect(await gate.check({ keyId: key.id }, { model: "m" })).toMatchObject({ reason: "holder_removed" });
+    expect((await olga.projectMembers.list({ orgId, projectId: "web" })).items).toEqual([]);
+  });
+
   test("shows who may view members nothing of the org's that takes another permission", async () => {
     const olga = gate.as({ userId: "olga" });
     const virtualModelId = (await olga.virtualModels.create({ orgId, alias: "fast", models: ["a"] })).id;
