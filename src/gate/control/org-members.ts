@@ -37,7 +37,7 @@ export interface OrgMembers {
    * Adds a user whom the gateway knows, without an invitation.
    *
    * @throws ConflictError if they are already in the org
-   * @throws LimitError if the role reaches further than the actor does, or lets its holder give in projects more than
+   * @throws LimitError if the role reaches further than the actor does, or lets them give in projects more than
    *   the actor may
    */
   add(input: z.input<typeof orgMemberSchemas.add>): Promise<OrgMember>;
@@ -48,7 +48,7 @@ export interface OrgMembers {
    *
    * @throws NotFoundError if they are not in the org
    * @throws LastOwnerError if the org would be left without an owner
-   * @throws LimitError if the role before or after reaches further than the actor does, or the one after lets its holder
+   * @throws LimitError if the role before or after reaches further than the actor does, or the one after lets them
    *   give in projects more than the actor may
    */
   setRole(input: z.input<typeof orgMemberSchemas.setRole>): Promise<OrgMember>;
