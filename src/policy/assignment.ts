@@ -50,7 +50,11 @@ export function canAssign(
   const { via: _, ...person } = target;
   const after: Principal =
     role.orgRole === undefined
-      ? { ...person, projectRoles: withRole(target.projectRoles, role.projectId, role.projectRole) }
+      ? {
+          ...person,
+          orgRole: knownRole(spec, target.orgRole),
+          projectRoles: withRole(target.projectRoles, role.projectId, role.projectRole),
+        }
       : { ...person, orgRole: role.orgRole };
   for (const projectId of placesOf(spec, target, role)) {
     const permission = firstBeyond(spec, [actor], after, projectId);
@@ -59,6 +63,14 @@ export function canAssign(
     return { allowed: false, reason: "beyond_actor", permission, ...place };
   }
   return { allowed: true };
+}
+
+/**
+ * The org role with which somebody is compared who is given a role in a project. Without a known org role, that one
+ * counts for nothing yet, but it will once they have one. So they are compared as with the least there is.
+ */
+export function knownRole({ orgRoles, baseOrgRole }: PolicyData, orgRole: string | undefined): string {
+  return orgRole !== undefined && Object.hasOwn(orgRoles, orgRole) ? orgRole : baseOrgRole;
 }
 
 function isOneRole({ orgRole, projectId, projectRole }: Partial<Record<keyof RoleGiven, unknown>>): boolean {

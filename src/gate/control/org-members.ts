@@ -103,7 +103,7 @@ export function orgMembersOf(control: Control): OrgMembers {
         // start to count.
         if (!Object.hasOwn(policy.spec.orgRoles, present.role)) {
           for (const { projectId, role: projectRole } of await draft.find("projectMember", { userId })) {
-            const target = withRole({ ...present, role }, projectId, projectRole);
+            const target = withRole(policy, { ...present, role }, projectId, projectRole);
             requireReach(policy, acting, target, "role", projectId);
           }
         }

@@ -4,10 +4,12 @@ import { limitsSchema } from "../../model/limits.js";
 import { membershipId, type Records, roleSchema } from "../../model/records.js";
 import { idSchema, momentSchema } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
+import { knownRole } from "../../policy/assignment.js";
 import type { Principal } from "../../policy/principal.js";
+import type { StandardPolicy } from "../../policy/standard.js";
 import { OWNER, principalOf } from "../chain/storage-directory.js";
 import { requireVersion } from "./addressed.js";
-import { firstBeyond, requireReach, requireRole } from "./authority.js";
+import { firstBeyond, type RoleInOrg, requireReach, requireRole } from "./authority.js";
 import { checkMembership, checkMoreOfRole, type Giving } from "./bounds.js";
 import type { Ask, Control } from "./control.js";
 import {
@@ -147,7 +149,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
         const project = await projectIn(draft, projectId);
         const orgMember = await draft.get("orgMember", membershipId(orgId, userId));
         if (orgMember === undefined) throw new NotFoundError("member", userId);
-        const target = withRole(orgMember, projectId, given.role);
+        const target = withRole(policy, orgMember, projectId, given.role);
         requireReach(policy, acting, target, "role", projectId);
         await checkMembership({ control, draft, acting }, project, given);
         if (await draft.get("projectMember", id)) {
@@ -171,8 +173,8 @@ export function projectMembersOf(control: Control): ProjectMembers {
       return writeTo(of, version, "setRole", async (present, giving, orgMember) => {
         const { draft, acting } = giving;
         if (orgMember) {
-          const before = withRole(orgMember, of.projectId, present.role);
-          const after = withRole(orgMember, of.projectId, role);
+          const before = withRole(policy, orgMember, of.projectId, present.role);
+          const after = withRole(policy, orgMember, of.projectId, role);
           if (firstBeyond(policy, { principal: before }, after, of.projectId) !== undefined) {
             requireReach(policy, acting, after, "role", of.projectId);
             await checkMoreOfRole(giving, await projectIn(draft, of.projectId), present);
@@ -200,7 +202,13 @@ export function projectMembersOf(control: Control): ProjectMembers {
         requireSinceMade("projectMember.expiresAt", expiresAt, present.createdAt);
         const patch = { expiresAt: expiresAt ?? undefined };
         if (orgMember)
-          requireReach(policy, acting, withRole(orgMember, of.projectId, present.role), "role", of.projectId);
+          requireReach(
+            policy,
+            acting,
+            withRole(policy, orgMember, of.projectId, present.role),
+            "role",
+            of.projectId,
+          );
         const project = await projectIn(draft, of.projectId);
         const change = beginsAgain(present.expiresAt, expiresAt, draft.now)
           ? undefined
@@ -224,11 +232,20 @@ export function projectMembersOf(control: Control): ProjectMembers {
   };
 }
 
-/** Somebody in the org as they would be with one role in one project. */
+/**
+ * Somebody in the org as they would be with one role in one project. Under an org role that the policy does not know,
+ * that one counts for nothing, but it will once they are given another, or the policy knows theirs again.
+ */
 export function withRole(
-  { userId, orgId, role }: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
+  { spec }: StandardPolicy,
+  { userId, orgId, role }: RoleInOrg,
   projectId: string,
   projectRole: string,
 ): Principal {
-  return { userId, orgId, orgRole: role, projectRoles: Object.fromEntries([[projectId, projectRole]]) };
+  return {
+    userId,
+    orgId,
+    orgRole: knownRole(spec, role),
+    projectRoles: Object.fromEntries([[projectId, projectRole]]),
+  };
 }

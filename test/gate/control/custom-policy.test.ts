@@ -173,6 +173,29 @@ describe("a gate with a policy of one's own", () => {
   });
 });
 
+test("somebody whose org role the policy knows no more is given no role in a project that goes beyond the giver's", async () => {
+  const storage = memoryStorage();
+  const projectRoles = { host: { "projectMember.add": "all", "projectMember.setRole": "all" } } as const;
+  const web = { orgId, projectId: "web" };
+  const before = createGate({
+    storage,
+    policy: standardPolicy.extend({ orgRoles: { temp: {} }, projectRoles }),
+  }).as({ userId: "olga" });
+  await before.orgs.create({ id: orgId, name: "Acme" });
+  await before.projects.create({ orgId, id: "web", name: "Web" });
+  for (const userId of ["tom", "tim"]) await before.orgMembers.add({ orgId, userId, role: "temp" });
+  await before.orgMembers.add({ orgId, userId: "hal", role: "member" });
+  await before.projectMembers.add({ ...web, userId: "hal", role: "host" });
+  await before.projectMembers.add({ ...web, userId: "tim", role: "host" });
+
+  const { projectMembers } = createGate({ storage, policy: standardPolicy.extend({ projectRoles }) }).as({
+    userId: "hal",
+  });
+  await expect(projectMembers.add({ ...web, userId: "tom", role: "admin" })).rejects.toThrow(LimitError);
+  await expect(projectMembers.setRole({ ...web, userId: "tim", role: "admin" })).rejects.toThrow(LimitError);
+  await projectMembers.add({ ...web, userId: "tom", role: "host" });
+});
+
 test("a role that the policy knows no more is not made known again for what its projects give, by one who has less", async () => {
   const storage = memoryStorage();
   const orgRoles = { people: { "orgMember.setRole": "all" } } as const;
