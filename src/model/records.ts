@@ -85,6 +85,8 @@ const keySchema = z.strictObject({
   name: nameSchema.optional(),
   tags: tagsSchema,
   status: z.enum(["active", "disabled", "revoked"]),
+  /** Who disabled it, as long as it is disabled. Whoever enables it must be allowed to enable keys of this user. */
+  disabledBy: idSchema.optional(),
   /** Set if the key was revoked because its holder left. Until they are back, callers are told `holder_removed`. */
   revokedWithHolder: z.literal(true).optional(),
   /** The SHA-256 hash of the token. */

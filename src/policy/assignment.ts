@@ -51,7 +51,11 @@ export function canAssign(
   const { via: _, ...person } = target;
   const after: Principal =
     role.orgRole === undefined
-      ? { ...person, projectRoles: withRole(target.projectRoles, role.projectId, role.projectRole) }
+      ? {
+          ...person,
+          orgRole: knownRole(spec, target.orgRole),
+          projectRoles: withRole(target.projectRoles, role.projectId, role.projectRole),
+        }
       : { ...person, orgRole: role.orgRole };
   for (const projectId of placesOf(spec, target, role)) {
     const permission = firstBeyond(spec, [actor], after, projectId);
@@ -60,6 +64,14 @@ export function canAssign(
     return { allowed: false, reason: "beyond_actor", permission, ...place };
   }
   return { allowed: true };
+}
+
+/**
+ * The org role with which somebody is compared who is given a role in a project. Without a known org role, that one
+ * counts for nothing yet, but it will once they have one. So they are compared as with the least there is.
+ */
+export function knownRole({ orgRoles, baseOrgRole }: PolicyData, orgRole: string | undefined): string {
+  return orgRole !== undefined && Object.hasOwn(orgRoles, orgRole) ? orgRole : baseOrgRole;
 }
 
 function isOneRole({ orgRole, projectId, projectRole }: Partial<Record<keyof RoleGiven, unknown>>): boolean {
@@ -109,19 +121,20 @@ export function firstBeyond(
 }
 
 /**
- * Whether each of these people reaches anything by a permission through their roles, under any conditions. Caps are
- * ignored: what is frozen now may be unfrozen in the next step.
+ * Whether each of these people reaches as far as `least` by a permission through their roles, under any conditions.
+ * Caps are ignored: what is frozen now may be unfrozen in the next step.
  *
- * @param projectId the project to ask about. Absent: the org.
+ * @param projectId the project to ask about. Absent: the org and, by org roles alone, any of its projects.
  */
 export function mayReach(
   spec: PolicyData,
   people: readonly Principal[],
   permission: string,
   projectId?: string,
+  least: Reach = "own",
 ): boolean {
   return combinations(Object.keys(spec.conditions)).some((conditions) =>
-    people.every((who) => reachIn(spec, who, permission, projectId, conditions) !== "none"),
+    people.every((who) => !isWider(least, reachIn(spec, who, permission, projectId, conditions))),
   );
 }
 

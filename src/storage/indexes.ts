@@ -32,6 +32,7 @@ export const INDEXES = {
   keyUse: { fields: ["orgId"], unique: [] },
   virtualModel: { fields: ["orgId", "alias"], unique: [["orgId", "alias"]] },
   mcpServer: { fields: ["orgId", "name"], unique: [["orgId", "name"]] },
+  // A key for the whole org has no project. That there is one for each provider is up to the control plane.
   externalKey: {
     fields: ["orgId", "projectId", "provider"],
     unique: [["orgId", "projectId", "provider"]],

@@ -42,6 +42,20 @@ describe("an actor hands out", () => {
       { permission: "project.view", projectId: "ml" },
     ],
     [
+      "a role that counts only once its holder is in the org",
+      admin,
+      newcomer,
+      { projectId: "ml", projectRole: "admin" },
+      { permission: "project.view", projectId: "ml" },
+    ],
+    [
+      "a role that counts only once its holder's org role is known",
+      admin,
+      { ...nobody, orgRole: "gone" },
+      { projectId: "ml", projectRole: "admin" },
+      { permission: "project.view", projectId: "ml" },
+    ],
+    [
       "every project, having one",
       { ...admin, orgRole: "people" },
       nobody,

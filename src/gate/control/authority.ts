@@ -43,13 +43,17 @@ export function requireReach(
     throw new LimitError(field, `it comes with ${beyond}, which goes beyond what you may do yourself`);
 }
 
+/** Somebody with their role in the org. */
+export type RoleInOrg = Pick<Records["orgMember"], "userId" | "orgId" | "role">;
+
+/** Somebody in the org as they are in none of its projects. */
+export function inOrg({ userId, orgId, role }: RoleInOrg): Principal {
+  return { userId, orgId, orgRole: role, projectRoles: {} };
+}
+
 /** Like {@link requireReach}, for a role in the org. */
-export function requireOrgReach(
-  policy: StandardPolicy,
-  acting: Asking,
-  { userId, orgId, role }: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
-): void {
-  requireReach(policy, acting, { userId, orgId, orgRole: role, projectRoles: {} }, "role");
+export function requireOrgReach(policy: StandardPolicy, acting: Asking, other: RoleInOrg): void {
+  requireReach(policy, acting, inOrg(other), "role");
 }
 
 /** @throws ValidationError if the policy has no such role */

@@ -118,7 +118,7 @@ export function grantOf({ limits, models, mcpServers, expiresAt, contentLogging 
 interface Own {
   /** The bounds that the actor is under. */
   readonly bounds: readonly Bound[];
-  /** Whether the actor could change what encloses a grant. */
+  /** Whether the actor, or somebody under bounds as they are, could change what encloses a grant. */
   mayChange(permission: StandardPermission, projectId?: string): boolean;
 }
 
@@ -138,14 +138,13 @@ async function ownOf({ control, draft, acting }: Giving, projectId: string): Pro
   const issuers = issuer
     ? await membershipOf(issuer, "the membership of whoever the token was handed to")
     : [];
-  // A member who is under a bound may act without the token in the next step, so what they may change as themselves counts.
-  const { via: _, ...person } = issuer ?? principal;
-  const isBound = (issuer ? issuers : holders).length > 0;
+  // Of two who are under the bounds of a membership, one could tighten the project, and the other give by that.
+  const isBound = holders.length + issuers.length > 0;
   // A change is possible only if all of them may make it.
-  const movers = isBound ? [person] : [principal, ...(issuer ? [issuer] : [])];
+  const movers = [principal, ...(issuer ? [issuer] : [])];
   return {
     bounds: [...(chain ? [keyBound(chain.key)] : []), ...holders, ...issuers],
-    mayChange: (permission, within) => mayReach(control.policy.spec, movers, permission, within),
+    mayChange: (permission, within) => isBound || mayReach(control.policy.spec, movers, permission, within),
   };
 }
 
@@ -154,8 +153,8 @@ function orgBound({ limits, contentLogging }: Records["org"]): Bound {
 }
 
 /**
- * The bound of a project on what is given in it. `isMovable` marks an actor who may change the project: they could rely
- * on its limits to give a wide key, and then lift those limits.
+ * The bound of a project on what is given in it. `isMovable` says that the project may be changed: the actor could rely
+ * on its limits to give a wide key, and those limits be lifted then.
  */
 function enclosingProject(own: Own, project: Records["project"]): Bound {
   const { limits, models, mcpServers, contentLogging } = project;

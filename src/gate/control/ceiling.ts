@@ -18,7 +18,7 @@ export interface Grant {
 export interface Bound extends Grant {
   /** Whose bound it is, for people: `the project`. */
   readonly of: string;
-  /** Whether the actor may change it. If so, it cannot be relied on to keep a grant within what the actor has. */
+  /** Whether the actor may have it changed. If so, it cannot be relied on to keep a grant within what the actor has. */
   readonly isMovable?: boolean;
 }
 
@@ -53,7 +53,7 @@ export interface GrantChange {
  * - What a grant says must not exceed what encloses it. A field that it leaves out is inherited and cannot exceed
  *   anything.
  * - If the actor is under a bound, what they grant must be under it too: by the grant's own fields, or by what encloses
- *   it unless the actor could change that in a next step.
+ *   it unless the actor could have that changed in a next step.
  *
  * @param grant everything that is granted once the write is done
  * @param change what of that changes; without it, everything is granted anew

@@ -1,7 +1,9 @@
 import * as z from "zod";
+import { ConflictError } from "../../model/errors.js";
 import { idSchema, nameSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import type { Control } from "./control.js";
+import type { Draft } from "./draft.js";
 import { orgField, patchOf, versionField } from "./fields.js";
 import { type Listed, pageFields } from "./paging.js";
 import { projectIn } from "./projects.js";
@@ -49,7 +51,7 @@ export interface ExternalKeys {
    * Creates a reference.
    *
    * @throws NotFoundError if the project does not exist
-   * @throws ConflictError if the project has one for the provider already
+   * @throws ConflictError if the project, or without one the org as a whole, has one for the provider already
    */
   create(input: z.input<typeof externalKeySchemas.create>): Promise<ExternalKey>;
   /**
@@ -84,7 +86,8 @@ export function externalKeysOf(control: Control): ExternalKeys {
     async create(input) {
       const { orgId, id, ...made } = parse(externalKeySchemas.create, input, "externalKey");
       return registry.create({ orgId, id }, made, async (draft) => {
-        if (made.projectId !== undefined) await projectIn(draft, made.projectId);
+        if (made.projectId === undefined) await requireFirst(draft, made.provider);
+        else await projectIn(draft, made.projectId);
       });
     },
 
@@ -107,4 +110,16 @@ export function externalKeysOf(control: Control): ExternalKeys {
 
     delete: registry.delete,
   };
+}
+
+/**
+ * Storages keep the keys of a project apart by its id, which those of the whole org lack. All writes of an org are in
+ * one order, so of two that are made at once the second sees the first.
+ *
+ * @throws ConflictError if the org as a whole has a key for the provider already
+ */
+async function requireFirst(draft: Draft, provider: string): Promise<void> {
+  const found = await draft.find("externalKey", { provider });
+  if (found.some(({ projectId }) => projectId === undefined))
+    throw new ConflictError("the org has an external key for the provider already");
 }

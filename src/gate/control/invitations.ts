@@ -13,6 +13,7 @@ import { orgField, requireLater, versionField } from "./fields.js";
 import { checkProjectGrant, joinProjects } from "./invited-projects.js";
 import { newId } from "./new-id.js";
 import { type OrgMember, requireNotIn } from "./org-members.js";
+import { checkOrgRole } from "./org-role-bounds.js";
 import { type Listed, listPage, mapped, pageFields } from "./paging.js";
 import type { ProjectMember } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
@@ -141,6 +142,7 @@ export function invitationsOf(control: Control): Invitations {
         const invitee = { userId: userId ?? SOMEBODY, orgId, role: given.role };
         requireOrgReach(policy, acting, invitee);
         const giving = { control, draft, acting };
+        await checkOrgRole(giving, invitee);
         let createdAt = draft.now;
         for (const grant of projects) {
           const project = await checkProjectGrant(giving, invitee, grant, membershipExpiresAt);
@@ -215,9 +217,11 @@ export function invitationsOf(control: Control): Invitations {
         const inviter = await inviterOf(invitation);
         control.require(inviter, "invitation.create", { orgId });
         requireOrgReach(policy, inviter, { userId, orgId, role });
+        const giving = { control, draft, acting: inviter };
+        await checkOrgRole(giving, { userId, orgId, role });
         const made = { id: membershipId(orgId, userId), orgId, createdAt: draft.now, userId, role };
         const orgMember = draft.create("orgMember", made);
-        const joined = await joinProjects({ control, draft, acting: inviter }, orgMember, invitation);
+        const joined = await joinProjects(giving, orgMember, invitation);
         draft.replace("invitation", invitation, { status: "accepted", acceptedBy: userId });
         return { orgMember: viewOf("orgMember", orgMember), ...joined };
       });

@@ -23,7 +23,13 @@ export async function checkProjectGrant(
   const { control, draft, acting } = giving;
   control.require(acting, "projectMember.add", { orgId: draft.orgId, projectId });
   const project = await projectIn(draft, projectId);
-  requireReach(control.policy, acting, withRole(invitee, projectId, role), "projects", projectId);
+  requireReach(
+    control.policy,
+    acting,
+    withRole(control.policy, invitee, projectId, role),
+    "projects",
+    projectId,
+  );
   await checkMembership(giving, project, { limits, expiresAt });
   return project;
 }

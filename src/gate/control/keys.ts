@@ -2,7 +2,7 @@ import type * as z from "zod";
 import { ConflictError, NotFoundError } from "../../model/errors.js";
 import { membershipId, type Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
-import type { Principal } from "../../policy/principal.js";
+import type { Principal, Resource } from "../../policy/principal.js";
 import { OWNER, principalOf } from "../chain/storage-directory.js";
 import { createToken, hashToken, previewOf } from "../chain/token.js";
 import type { Acting } from "./actor.js";
@@ -64,9 +64,11 @@ export interface Keys {
    */
   disable(input: z.input<typeof keySchemas.disable>): Promise<Key>;
   /**
-   * Enables a disabled key.
+   * Enables a disabled key. If somebody else disabled it, the actor must be allowed to do this with that user's keys too:
+   * a member does not enable what an admin disabled.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
+   * @throws PermissionError if somebody else disabled it whose keys the actor may not enable
    * @throws ConflictError if it is revoked, which is final
    * @throws LimitError if it now has more than its project, its holder or the actor. Update its limits or lists first.
    */
@@ -183,9 +185,12 @@ export function keysOf(control: Control): Keys {
 
     async disable(input) {
       const { keyId, ...ref } = parse(keySchemas.disable, input, "key");
-      return control.writeTo("key.disable", "key", { id: keyId, ...ref }, async (key, draft) => {
+      return control.writeTo("key.disable", "key", { id: keyId, ...ref }, async (key, draft, acting) => {
         refuseRevoked(key);
-        return seen(draft.replace("key", key, { status: "disabled" }));
+        // A key that is disabled already stays disabled by whoever the actor could not undo it for.
+        const isTheirs = control.can(acting, "key.disable", disablerOf(key));
+        const disabledBy = isTheirs ? acting.principal.userId : key.disabledBy;
+        return seen(draft.replace("key", key, { status: "disabled", disabledBy }));
       });
     },
 
@@ -194,8 +199,9 @@ export function keysOf(control: Control): Keys {
       const ask = { action: "key.enable", permission: "key.disable" } as const;
       return control.writeTo(ask, "key", { id: keyId, ...ref }, async (key, draft, acting) => {
         refuseRevoked(key);
+        control.require(acting, "key.disable", disablerOf(key));
         await checkKey({ control, draft, acting }, key, grantOf(key));
-        return seen(draft.replace("key", key, { status: "active" }));
+        return seen(draft.replace("key", key, { status: "active", disabledBy: undefined }));
       });
     },
 
@@ -204,6 +210,7 @@ export function keysOf(control: Control): Keys {
       return control.writeTo("key.revoke", "key", { id: keyId, ...ref }, async (key, draft) => {
         const revoked = draft.replace("key", key, {
           status: "revoked",
+          disabledBy: undefined,
           revokedWithHolder: undefined,
           ...NO_PREVIOUS,
         });
@@ -256,6 +263,11 @@ async function holderIn(draft: Draft, projectId: string, userId: string): Promis
     principal?.orgRole === OWNER || (principal && Object.hasOwn(principal.projectRoles, projectId));
   if (!principal || !isIn) throw new NotFoundError("member", userId);
   return principal;
+}
+
+/** What a policy is asked about for a disabled key, besides the key itself: a thing of whoever disabled it. */
+function disablerOf({ orgId, projectId, userId, disabledBy = userId }: Records["key"]): Resource {
+  return { orgId, projectId, userId: disabledBy };
 }
 
 function refuseRevoked({ id, status }: Records["key"]): void {

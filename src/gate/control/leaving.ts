@@ -21,7 +21,7 @@ export async function revokeKeysLeft(
 ): Promise<void> {
   for (const key of await draft.find("key", { userId })) {
     if (key.status === "revoked" || !leaves(key)) continue;
-    draft.replace("key", key, { status: "revoked", revokedWithHolder: true });
+    draft.replace("key", key, { status: "revoked", disabledBy: undefined, revokedWithHolder: true });
     draft.tell("keyRevoked", { at: draft.now, context: keyContext(key), because: "holder_removed" });
   }
 }

@@ -71,12 +71,12 @@ async function visibleScopes(
 /** The projects in which the actor may see any usage, possibly with some in which they may not. */
 async function visiblePlaces(
   { policy, storage }: Control,
-  { principal, issuer, conditions }: Acting,
+  { principal, conditions }: Acting,
   orgId: string,
 ): Promise<readonly string[] | "everywhere"> {
   const visible = policy.visible(principal, PERMISSION, conditions);
-  if (visible.all && issuer === undefined) return principal.orgId === orgId ? "everywhere" : [];
-  if (!visible.all && visible.allBut === undefined && visible.ownBut === undefined) {
+  if (visible.all) return "everywhere"; // so it is a person of this org: a token is confined to a project
+  if (visible.allBut === undefined && visible.ownBut === undefined) {
     if (visible.ownProjectIds !== undefined || !visible.own) {
       return [...visible.projectIds, ...(visible.ownProjectIds ?? [])];
     }

@@ -10,6 +10,7 @@ import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { versionField } from "./fields.js";
 import { requireOtherOwner, revokeInvitationsFor, revokeKeysLeft } from "./leaving.js";
+import { checkOrgRole } from "./org-role-bounds.js";
 import { type Listed, listViews, pageFields } from "./paging.js";
 import { withRole } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
@@ -36,7 +37,8 @@ export interface OrgMembers {
    * Adds a user whom the gateway knows, without an invitation.
    *
    * @throws ConflictError if they are already in the org
-   * @throws LimitError if the role reaches further than the actor does
+   * @throws LimitError if the role reaches further than the actor does, or lets them give in projects more than
+   *   the actor may
    */
   add(input: z.input<typeof orgMemberSchemas.add>): Promise<OrgMember>;
   /** Lists the members of an org by id, optionally only those with one role. */
@@ -46,16 +48,20 @@ export interface OrgMembers {
    *
    * @throws NotFoundError if they are not in the org
    * @throws LastOwnerError if the org would be left without an owner
-   * @throws LimitError if the role before or after reaches further than the actor does
+   * @throws LimitError if the role before or after reaches further than the actor does, or the one after lets them
+   *   give in projects more than the actor may
    */
   setRole(input: z.input<typeof orgMemberSchemas.setRole>): Promise<OrgMember>;
   /**
    * Removes somebody from the org. Their project memberships end, and their keys and the pending invitations with their
    * `userId` are revoked.
    *
+   * Their org role alone decides who may remove them. So somebody with `orgMember.remove` may also remove the admin of a
+   * project in which they have no say: whoever lets people go should not have to ask each project first.
+   *
    * @throws NotFoundError if they are not in the org
    * @throws LastOwnerError if the org would be left without an owner
-   * @throws LimitError if their role reaches further than the actor does
+   * @throws LimitError if their org role reaches further than the actor's
    */
   remove(input: z.input<typeof orgMemberSchemas.remove>): Promise<void>;
 }
@@ -69,6 +75,7 @@ export function orgMembersOf(control: Control): OrgMembers {
       const id = membershipId(orgId, userId);
       return control.write("orgMember.add", { orgId }, { kind: "orgMember", id }, async (draft, acting) => {
         requireOrgReach(policy, acting, { userId, orgId, role });
+        await checkOrgRole({ control, draft, acting }, { userId, orgId, role });
         await requireNotIn(draft, userId);
         const made = { id, orgId, createdAt: draft.now, userId, role };
         return viewOf("orgMember", draft.create("orgMember", made));
@@ -91,11 +98,12 @@ export function orgMembersOf(control: Control): OrgMembers {
         const present = await memberIn(draft, userId);
         requireVersion("orgMember", present, version);
         for (const one of [present.role, role]) requireOrgReach(policy, acting, { userId, orgId, role: one });
+        await checkOrgRole({ control, draft, acting }, { userId, orgId, role }, present);
         // With an org role that the policy does not know, their project roles counted for nothing. With this write they
         // start to count.
         if (!Object.hasOwn(policy.spec.orgRoles, present.role)) {
           for (const { projectId, role: projectRole } of await draft.find("projectMember", { userId })) {
-            const target = withRole({ ...present, role }, projectId, projectRole);
+            const target = withRole(policy, { ...present, role }, projectId, projectRole);
             requireReach(policy, acting, target, "role", projectId);
           }
         }

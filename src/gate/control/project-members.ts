@@ -4,14 +4,14 @@ import { limitsSchema } from "../../model/limits.js";
 import { membershipId, type Records, roleSchema } from "../../model/records.js";
 import { idSchema, momentSchema } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
+import { knownRole } from "../../policy/assignment.js";
 import type { Principal } from "../../policy/principal.js";
+import type { StandardPolicy } from "../../policy/standard.js";
 import { OWNER, principalOf } from "../chain/storage-directory.js";
-import type { Acting } from "./actor.js";
 import { requireVersion } from "./addressed.js";
-import { firstBeyond, requireReach, requireRole } from "./authority.js";
-import { checkMembership, checkMoreOfRole } from "./bounds.js";
+import { firstBeyond, type RoleInOrg, requireReach, requireRole } from "./authority.js";
+import { checkMembership, checkMoreOfRole, type Giving } from "./bounds.js";
 import type { Ask, Control } from "./control.js";
-import type { Draft } from "./draft.js";
 import {
   beginsAgain,
   expiryPatch,
@@ -21,6 +21,7 @@ import {
   versionField,
 } from "./fields.js";
 import { revokeKeysLeft } from "./leaving.js";
+import { checkRemoval } from "./org-role-bounds.js";
 import { type Listed, listViews, pageFields } from "./paging.js";
 import { projectIn } from "./projects.js";
 import { type View, viewOf } from "./views.js";
@@ -95,7 +96,8 @@ export interface ProjectMembers {
    * Removes somebody from the project. Their keys in it are revoked, unless they own the org.
    *
    * @throws NotFoundError if they are not in the project
-   * @throws LimitError if the member reaches further than the actor does
+   * @throws LimitError if the member reaches further than the actor does, or if by their org role they could then give
+   *   more in the project than the actor may
    */
   remove(input: z.input<typeof projectMemberSchemas.remove>): Promise<void>;
 }
@@ -110,7 +112,11 @@ export function projectMembersOf(control: Control): ProjectMembers {
     { orgId, projectId, userId }: Member,
     version: number | undefined,
     verb: "setRole" | "setLimits" | "setExpiry" | "remove",
-    attempt: (present: Records["projectMember"], draft: Draft, acting: Acting) => Promise<T>,
+    attempt: (
+      present: Records["projectMember"],
+      giving: Giving,
+      orgMember: Records["orgMember"] | undefined,
+    ) => Promise<T>,
   ): Promise<T> {
     const id = membershipId(orgId, projectId, userId);
     // Whoever may add a member decides when the membership ends, so changing the end needs the same permission.
@@ -124,9 +130,10 @@ export function projectMembersOf(control: Control): ProjectMembers {
         const present = await draft.get("projectMember", id);
         if (present === undefined) throw new NotFoundError("member", userId);
         requireVersion("projectMember", present, version);
-        const target = await principalIn(draft, present);
-        if (target) requireReach(policy, acting, target, "role", projectId);
-        return attempt(present, draft, acting);
+        const orgMember = await draft.get("orgMember", membershipId(orgId, userId));
+        if (orgMember)
+          requireReach(policy, acting, principalOf(orgMember, [present], draft.now), "role", projectId);
+        return attempt(present, { control, draft, acting }, orgMember);
       },
     );
   }
@@ -142,7 +149,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
         const project = await projectIn(draft, projectId);
         const orgMember = await draft.get("orgMember", membershipId(orgId, userId));
         if (orgMember === undefined) throw new NotFoundError("member", userId);
-        const target = withRole(orgMember, projectId, given.role);
+        const target = withRole(policy, orgMember, projectId, given.role);
         requireReach(policy, acting, target, "role", projectId);
         await checkMembership({ control, draft, acting }, project, given);
         if (await draft.get("projectMember", id)) {
@@ -163,14 +170,14 @@ export function projectMembersOf(control: Control): ProjectMembers {
     async setRole(input) {
       const { version, role, ...of } = parse(projectMemberSchemas.setRole, input, "projectMember");
       requireRole(policy, "projectRoles", role, "projectMember.role");
-      return writeTo(of, version, "setRole", async (present, draft, acting) => {
-        const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
+      return writeTo(of, version, "setRole", async (present, giving, orgMember) => {
+        const { draft, acting } = giving;
         if (orgMember) {
-          const before = withRole(orgMember, of.projectId, present.role);
-          const after = withRole(orgMember, of.projectId, role);
+          const before = withRole(policy, orgMember, of.projectId, present.role);
+          const after = withRole(policy, orgMember, of.projectId, role);
           if (firstBeyond(policy, { principal: before }, after, of.projectId) !== undefined) {
             requireReach(policy, acting, after, "role", of.projectId);
-            await checkMoreOfRole({ control, draft, acting }, await projectIn(draft, of.projectId), present);
+            await checkMoreOfRole(giving, await projectIn(draft, of.projectId), present);
           }
         }
         return viewOf("projectMember", draft.replace("projectMember", present, { role }));
@@ -179,35 +186,43 @@ export function projectMembersOf(control: Control): ProjectMembers {
 
     async setLimits(input) {
       const { version, limits, ...of } = parse(projectMemberSchemas.setLimits, input, "projectMember");
-      return writeTo(of, version, "setLimits", async (present, draft, acting) => {
+      return writeTo(of, version, "setLimits", async (present, giving) => {
+        const { draft } = giving;
         const patch = { limits: limits ?? undefined };
         const project = await projectIn(draft, of.projectId);
-        await checkMembership({ control, draft, acting }, project, patch, { fields: ["limits"], present });
+        await checkMembership(giving, project, patch, { fields: ["limits"], present });
         return viewOf("projectMember", draft.replace("projectMember", present, patch));
       });
     },
 
     async setExpiry(input) {
       const { version, expiresAt, ...of } = parse(projectMemberSchemas.setExpiry, input, "projectMember");
-      return writeTo(of, version, "setExpiry", async (present, draft, acting) => {
+      return writeTo(of, version, "setExpiry", async (present, giving, orgMember) => {
+        const { draft, acting } = giving;
         requireSinceMade("projectMember.expiresAt", expiresAt, present.createdAt);
         const patch = { expiresAt: expiresAt ?? undefined };
-        const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
         if (orgMember)
-          requireReach(policy, acting, withRole(orgMember, of.projectId, present.role), "role", of.projectId);
+          requireReach(
+            policy,
+            acting,
+            withRole(policy, orgMember, of.projectId, present.role),
+            "role",
+            of.projectId,
+          );
         const project = await projectIn(draft, of.projectId);
         const change = beginsAgain(present.expiresAt, expiresAt, draft.now)
           ? undefined
           : { fields: ["expiresAt"] as const, present };
-        await checkMembership({ control, draft, acting }, project, { ...present, ...patch }, change);
+        await checkMembership(giving, project, { ...present, ...patch }, change);
         return viewOf("projectMember", draft.replace("projectMember", present, patch));
       });
     },
 
     async remove(input) {
       const { version, ...of } = parse(projectMemberSchemas.remove, input, "projectMember");
-      return writeTo(of, version, "remove", async (present, draft) => {
-        const orgMember = await draft.get("orgMember", membershipId(of.orgId, of.userId));
+      return writeTo(of, version, "remove", async (present, giving, orgMember) => {
+        const { draft } = giving;
+        if (orgMember) await checkRemoval(giving, await projectIn(draft, of.projectId), present, orgMember);
         if (orgMember?.role !== OWNER) {
           await revokeKeysLeft(draft, of.userId, ({ projectId }) => projectId === of.projectId);
         }
@@ -217,20 +232,20 @@ export function projectMembersOf(control: Control): ProjectMembers {
   };
 }
 
-/** Somebody in the org as they would be with one role in one project. */
+/**
+ * Somebody in the org as they would be with one role in one project. Under an org role that the policy does not know,
+ * that one counts for nothing, but it will once they are given another, or the policy knows theirs again.
+ */
 export function withRole(
-  { userId, orgId, role }: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
+  { spec }: StandardPolicy,
+  { userId, orgId, role }: RoleInOrg,
   projectId: string,
   projectRole: string,
 ): Principal {
-  return { userId, orgId, orgRole: role, projectRoles: Object.fromEntries([[projectId, projectRole]]) };
-}
-
-/** Somebody as they are now in a project of which they are a member. */
-async function principalIn(
-  draft: Draft,
-  membership: Records["projectMember"],
-): Promise<Principal | undefined> {
-  const orgMember = await draft.get("orgMember", membershipId(draft.orgId, membership.userId));
-  return orgMember && principalOf(orgMember, [membership], draft.now);
+  return {
+    userId,
+    orgId,
+    orgRole: knownRole(spec, role),
+    projectRoles: Object.fromEntries([[projectId, projectRole]]),
+  };
 }

@@ -51,6 +51,36 @@ describe("what somebody has only under a bound", () => {
     await expect(lift(now, "opal")).rejects.toThrow(LimitError);
   });
 
+  it("is not lifted by two who are under it: the one tightens the project or the org, and the other gives by that", async () => {
+    const limits = { rpm: 10 };
+    const host = { "projectMember.setLimits": "all", "key.create": "all", "key.update": "all" } as const;
+    const policy = standardPolicy.extend({
+      orgRoles: { ops: { "org.update": "all" } },
+      projectRoles: { host },
+    });
+    const other = createGate({ clock, policy });
+    const as = (userId: string) => other.as({ userId });
+    await createWeb(other, { ada: "admin", hal: "host", mel: "member" });
+    await as("olga").orgMembers.setRole({ ...ORG, userId: "ada", role: "ops" });
+    await as("olga").keys.create({ ...WEB, id: "mels", userId: "mel", limits });
+    for (const userId of ["ada", "hal"])
+      await as("olga").projectMembers.setLimits({ ...WEB, userId, limits });
+    for (const tighten of [
+      (limits: object | null) => as("ada").projects.update({ ...WEB, limits }),
+      (limits: object | null) => as("ada").orgs.update({ ...ORG, limits }),
+    ]) {
+      await tighten(limits);
+      for (const lift of [
+        as("hal").projectMembers.setLimits({ ...WEB, userId: "hal", limits: null }),
+        as("hal").keys.update({ keyId: "mels", limits: null }),
+      ])
+        await expect(lift).rejects.toThrow(
+          /^limits\.rpm: at most 10, which is what your own membership has$/,
+        );
+      await tighten(null);
+    }
+  });
+
   it("is not lifted by a key in steps, neither its limits nor its models", async () => {
     const scope = { limits: { rpm: 10 }, models: ["m"] };
     const { key, token } = await as("ada").keys.create({ ...WEB, ...scope });

@@ -61,6 +61,17 @@ describe("a gate with a policy of one's own", () => {
     await orgMembers.remove({ orgId, userId: "mia" });
   });
 
+  test("lets whoever may remove org members remove the admin of a project, where they may remove nobody", async () => {
+    const [olga, pia] = [gate.as({ userId: "olga" }), gate.as({ userId: "pia" })];
+    const mia = { orgId, projectId: "web", userId: "mia" };
+    await olga.projectMembers.add({ ...mia, role: "admin" });
+    const { key } = await gate.as({ userId: "mia" }).keys.create({ orgId, projectId: "web" });
+    await expect(pia.projectMembers.remove(mia)).rejects.toThrow(PermissionError);
+    await pia.orgMembers.remove({ orgId, userId: "mia" });
+    expect(await gate.check({ keyId: key.id }, { model: "m" })).toMatchObject({ reason: "holder_removed" });
+    expect((await olga.projectMembers.list({ orgId, projectId: "web" })).items).toEqual([]);
+  });
+
   test("shows who may view members nothing of the org's that takes another permission", async () => {
     const olga = gate.as({ userId: "olga" });
     const virtualModelId = (await olga.virtualModels.create({ orgId, alias: "fast", models: ["a"] })).id;
@@ -160,6 +171,29 @@ describe("a gate with a policy of one's own", () => {
       expect(() => loose({ userId: "kim", conditions } as never)).toThrow(ValidationError);
     }
   });
+});
+
+test("somebody whose org role the policy knows no more is given no role in a project that goes beyond the giver's", async () => {
+  const storage = memoryStorage();
+  const projectRoles = { host: { "projectMember.add": "all", "projectMember.setRole": "all" } } as const;
+  const web = { orgId, projectId: "web" };
+  const before = createGate({
+    storage,
+    policy: standardPolicy.extend({ orgRoles: { temp: {} }, projectRoles }),
+  }).as({ userId: "olga" });
+  await before.orgs.create({ id: orgId, name: "Acme" });
+  await before.projects.create({ orgId, id: "web", name: "Web" });
+  for (const userId of ["tom", "tim"]) await before.orgMembers.add({ orgId, userId, role: "temp" });
+  await before.orgMembers.add({ orgId, userId: "hal", role: "member" });
+  await before.projectMembers.add({ ...web, userId: "hal", role: "host" });
+  await before.projectMembers.add({ ...web, userId: "tim", role: "host" });
+
+  const { projectMembers } = createGate({ storage, policy: standardPolicy.extend({ projectRoles }) }).as({
+    userId: "hal",
+  });
+  await expect(projectMembers.add({ ...web, userId: "tom", role: "admin" })).rejects.toThrow(LimitError);
+  await expect(projectMembers.setRole({ ...web, userId: "tim", role: "admin" })).rejects.toThrow(LimitError);
+  await projectMembers.add({ ...web, userId: "tom", role: "host" });
 });
 
 test("a role that the policy knows no more is not made known again for what its projects give, by one who has less", async () => {

@@ -125,7 +125,7 @@ async function createWorld(lacking?: StandardPermission) {
       delete: ids.server,
     },
     externalKeys: {
-      create: { ...org, name: "more", provider: "openai", secretRef: "x" },
+      create: { ...org, name: "more", provider: "anthropic", secretRef: "x" },
       get: ids.external,
       list: org,
       update: { ...ids.external, name: "yours" },

@@ -65,6 +65,36 @@ describe("keys", () => {
     expect(await call(token)).toMatchObject({ admitted: true });
   });
 
+  test("a key that an admin disabled is not enabled by its holder, not even after disabling it too", async () => {
+    const { key } = await as("cem").keys.create(at);
+    const keyId = key.id;
+    await as("cem").keys.disable({ keyId });
+    expect(await as("ben").keys.disable({ keyId })).toMatchObject({ disabledBy: "ben" });
+    await expect(as("cem").keys.enable({ keyId })).rejects.toThrow(
+      /^key\.disable is not allowed: not_granted$/,
+    );
+    expect(await as("cem").keys.disable({ keyId })).toMatchObject({ disabledBy: "ben" });
+    await expect(as("cem").keys.enable({ keyId })).rejects.toThrow(PermissionError);
+    expect(await as("ann").keys.disable({ keyId })).toMatchObject({ disabledBy: "ann" });
+    expect(await as("ben").keys.enable({ keyId })).not.toHaveProperty("disabledBy");
+    expect(await as("cem").keys.disable({ keyId })).toMatchObject({ disabledBy: "cem" });
+    await as("cem").keys.enable({ keyId });
+  });
+
+  test("a key that was disabled and is revoked, itself or with its holder, is disabled by nobody any more", async () => {
+    for (const revoke of [
+      (keyId: string) => as("ben").keys.revoke({ keyId }),
+      () => as("ben").projectMembers.remove({ ...at, userId: "cem" }),
+    ]) {
+      const { key } = await as("cem").keys.create(at);
+      await as("ben").keys.disable({ keyId: key.id });
+      await revoke(key.id);
+      const stored = await world.storage.get("key", key.id);
+      expect(stored).toMatchObject({ status: "revoked" });
+      expect(stored?.disabledBy).toBeUndefined();
+    }
+  });
+
   test("a key beyond its tightened project is neither enabled nor rotated before it fits again", async () => {
     const { key } = await as("cem").keys.create({ ...at, limits: { rpm: 50 } });
     await as("ann").projects.update({ projectId: "p0", limits: { rpm: 10 } });

@@ -84,6 +84,16 @@ describe("a report through the control plane", () => {
     expect(await sum({ token: tokens["max-two"] ?? "" })).toBe("8");
   });
 
+  it("shows an owner's key that one project, and nothing of another org", async () => {
+    const { gate, sum } = await company();
+    const { token } = await gate.as({ userId: "olga" }).keys.create({ orgId: "acme", projectId: "one" });
+    expect(await sum({ token })).toBe("5");
+    await gate.as({ userId: "otto" }).orgs.create({ id: "other", name: "Other" });
+    await gate.as({ userId: "otto" }).projects.create({ orgId: "other", id: "three", name: "Three" });
+    const foreign = await gate.as({ userId: "otto" }).keys.create({ orgId: "other", projectId: "three" });
+    await expect(sum({ token: foreign.token })).rejects.toThrow(PermissionError);
+  });
+
   it("has days in the org's time zone where none is given", async () => {
     const { gate } = await company();
     const report = await gate.as({ userId: "olga" }).ledger.report({ ...ORG, groupBy: "day" });

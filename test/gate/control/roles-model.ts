@@ -58,11 +58,14 @@ export const CELLS: readonly Cell[] = [
   ]),
 ];
 
+type Doer = NonNullable<ReturnType<typeof doerOf>>;
+
 /** Who was given which role: the plainest model there is, kept by hand from what was done. */
 export class Roles {
   readonly org = new Map<string, string>();
   readonly project = new Map<string, Map<string, { role: string; expiresAt: number }>>();
-  readonly keys = new Map<string, { projectId: string; holder: string }>();
+  /** Who disabled each key that is disabled. */
+  readonly disabledBy = new Map<string, string>();
 
   constructor() {
     this.org.set("ann", "owner");
@@ -121,6 +124,13 @@ export class Roles {
     }
   }
 
+  /** What an op asks for besides: to enable a key, what its disabling by somebody asked for. */
+  disablingOf(op: Op, cell: Cell, world: World): Cell {
+    if (op.type !== "keys.status" || op.verb === "revoke") return cell;
+    const keyId = world.tokens[op.nth % Math.max(1, world.tokens.length)]?.keyId ?? "";
+    return { ...cell, userId: this.disabledBy.get(keyId) ?? cell.userId ?? "" };
+  }
+
   /** Holds an outcome against the model, before it is taken into it. */
   expectAllowed(op: Op, outcome: Outcome, world: World, before: World["tokens"]): void {
     const doer = doerOf({ ...world, tokens: before }, op);
@@ -128,13 +138,19 @@ export class Roles {
     const cell = this.cellOf(op, { ...world, tokens: before }, doer.userId);
     if (cell === undefined) return;
     const { token } = doer;
-    const now = world.clock.time;
-    const confined = token !== undefined && cell.projectId !== token.projectId;
-    // Whoever was handed somebody else's token reaches through it what both may.
+    const isEnabling = op.type === "keys.status" && op.verb === "enable";
     const may =
-      this.may(doer.userId, cell, now) && !confined && (!token || this.may(token.issuedTo, cell, now));
+      this.mayAs(doer, cell, world) &&
+      (!isEnabling || this.mayAs(doer, this.disablingOf(op, cell, { ...world, tokens: before }), world));
     if (outcome.done) expect({ op, may }).toEqual({ op, may: true });
     else if (may && !token) expect({ op, code: outcome.error.code }).not.toEqual({ op, code: "permission" });
+  }
+
+  /** Whether somebody may, through a token only if whoever was handed it may too. */
+  mayAs({ userId, token }: Doer, cell: Cell, { clock }: World): boolean {
+    if (token === undefined) return this.may(userId, cell, clock.time);
+    if (cell.projectId !== token.projectId) return false;
+    return [userId, token.issuedTo].every((who) => this.may(who, cell, clock.time));
   }
 
   /** Takes what was done into the model. */
@@ -164,6 +180,15 @@ export class Roles {
       case "projectMembers.remove":
         this.project.get(op.project)?.delete(op.user);
         break;
+      case "keys.status": {
+        const [cell, by] = [this.cellOf(op, world, doer), doerOf(world, op)];
+        const keyId = world.tokens[op.nth % Math.max(1, world.tokens.length)]?.keyId;
+        if (cell === undefined || by === undefined || keyId === undefined) break;
+        // Whoever may not enable it is not taken for whoever disabled it, though they disable it once more.
+        if (op.verb !== "disable") this.disabledBy.delete(keyId);
+        else if (this.mayAs(by, this.disablingOf(op, cell, world), world)) this.disabledBy.set(keyId, doer);
+        break;
+      }
       case "projects.create":
         this.project.set(op.project, new Map());
         break;
