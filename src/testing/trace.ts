@@ -1,4 +1,5 @@
 import { ValidationError } from "../model/errors.js";
+import { MOMENT_MAX } from "../model/text.js";
 import { TOKENS_MAX } from "../model/usage.js";
 
 /** One call of a trace: when it came, and what it turned out to use. */
@@ -9,6 +10,32 @@ export interface TraceCall {
   readonly inputTokens: number;
   /** The tokens that the model answered with. */
   readonly outputTokens: number;
+}
+
+/** @throws ValidationError naming the first call that is wrong or comes before the one in front of it */
+export function checkTrace(trace: readonly TraceCall[]): void {
+  let before = Number.NEGATIVE_INFINITY;
+  for (const [index, { at, inputTokens, outputTokens }] of trace.entries()) {
+    const field = `trace[${index}]`;
+    if (!isMoment(at)) throw wrong(`${field}.at`, A_MOMENT);
+    if (at < before) throw wrong(`${field}.at`, "no earlier than the call before it");
+    if (!isTokens(inputTokens)) throw wrong(`${field}.inputTokens`, TOKENS);
+    if (!isTokens(outputTokens)) throw wrong(`${field}.outputTokens`, TOKENS);
+    before = at;
+  }
+}
+
+export const A_MOMENT = "a moment in epoch milliseconds, at most the year 9999";
+
+/** Whether a gate's clock may say so. */
+export function isMoment(at: number): boolean {
+  return Number.isFinite(at) && Math.abs(at) <= MOMENT_MAX;
+}
+
+const TOKENS = `a whole number of tokens, at most ${TOKENS_MAX}`;
+
+function isTokens(tokens: number): boolean {
+  return Number.isInteger(tokens) && tokens >= 0 && tokens <= TOKENS_MAX;
 }
 
 const HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens";
@@ -81,9 +108,13 @@ function momentOf(timestamp: string): number | undefined {
 function tokensOf(field: string, which: string, number: number): number {
   const tokens = /^\d+$/.test(field) ? Number(field) : Number.NaN;
   if (tokens <= TOKENS_MAX) return tokens;
-  throw badLine(number, `a whole number of tokens, at most ${TOKENS_MAX}, in the ${which} field`);
+  throw badLine(number, `${TOKENS}, in the ${which} field`);
 }
 
 function badLine(number: number, expected: string): ValidationError {
-  return new ValidationError([{ field: `line ${number}`, expected }]);
+  return wrong(`line ${number}`, expected);
+}
+
+function wrong(field: string, expected: string): ValidationError {
+  return new ValidationError([{ field, expected }]);
 }

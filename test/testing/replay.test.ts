@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fixed } from "../../src/admission/estimate.js";
+import { anyHierarchy, anyTrace } from "../../src/arbitraries.js";
 import { NotFoundError, ValidationError } from "../../src/model/errors.js";
 import { priceCatalog } from "../../src/pricing/catalog.js";
 import { generateTrace } from "../../src/testing/generate-trace.js";
@@ -210,6 +212,18 @@ describe("replay", () => {
     expect(result).toMatchObject({ admitted: 1, lateSettles: 1 });
   });
 
+  it("counts a repeated request once against its limits, and its second settle not as late", async () => {
+    const setup = setupOf();
+    const assign = () => ({
+      caller: callerOf("a"),
+      usage: { model: "m", inputTokens: 1000, maxOutputTokens: 500, requestId: "r" },
+    });
+    const result = await replay({ ...setup, assign }, TRACE.slice(0, 2), { replyTime });
+    expect(result).toMatchObject({ calls: 2, admitted: 2, lateSettles: 0 });
+    expect(limitOf(result, "key", "minute")).toMatchObject({ admitted: 1, reading: { used: 1 } });
+    expect(result.callers[0]).toMatchObject({ admitted: 2, inputTokens: 1000 });
+  });
+
   it("of no calls is empty", async () => {
     expect(await replay(setupOf(), [])).toMatchObject({
       calls: 0,
@@ -230,6 +244,51 @@ describe("replay", () => {
     await expect(replay(unknown, [first])).rejects.toThrow(NotFoundError);
   });
 
+  it.each([
+    ["at", Number.NaN],
+    ["at", Number.POSITIVE_INFINITY],
+    ["at", 1e15],
+    ["at", String(START)],
+    ["inputTokens", Number.NaN],
+    ["inputTokens", 1e12 + 1],
+    ["outputTokens", -1],
+    ["outputTokens", 0.5],
+    ["outputTokens", "50"],
+    ["outputTokens", undefined],
+  ])("names the first call whose %s is %s, before any is made", async (field, value) => {
+    const wrong = { ...call(1, "a", 1, 1), [field]: value } as Call; // As plain JavaScript may read it from a log.
+    const steps: ReplayStep[] = [];
+    const replayed = replay(setupOf(), [call(0, "a", 1, 1), wrong, wrong], {
+      onStep: (step) => steps.push(step),
+    });
+    await expect(replayed).rejects.toThrow(ValidationError);
+    await expect(replayed).rejects.toThrow(`trace[1].${field}: a`);
+    expect(steps).toEqual([]);
+  });
+
+  it.each(["firstTokenMs", "msPerInputToken", "msPerOutputToken"])(
+    "refuses a reply time whose %s is no time",
+    async (name) => {
+      for (const ms of [-1, Number.NaN, Number.POSITIVE_INFINITY, undefined]) {
+        const wrong = { ...replyTime, [name]: ms } as typeof replyTime; // As plain JavaScript may give it.
+        await expect(run({ replyTime: wrong })).rejects.toThrow(`options.replyTime.${name}`);
+      }
+    },
+  );
+
+  it("refuses a gate that goes by another clock, or was later than the trace before", async () => {
+    const elsewhere = new ManualClock(START + 1);
+    await expect(replay({ ...setupOf(), clock: elsewhere }, TRACE)).rejects.toThrow(/^setup\.clock: /);
+    const setup = setupOf();
+    await replay(setup, TRACE, { replyTime });
+    await expect(replay(setup, TRACE, { replyTime })).rejects.toThrow(/^setup\.clock: /);
+  });
+
+  it("takes moments between two milliseconds", async () => {
+    const trace = [0.25, 0.75].map((ms) => ({ ...call(0, "a", 1, 1), at: START + ms }));
+    expect(await replay(setupOf(), trace)).toMatchObject({ admitted: 2 });
+  });
+
   it("takes an hour in a few seconds and puts its result in proportion to it", {
     timeout: 60_000,
   }, async () => {
@@ -241,4 +300,57 @@ describe("replay", () => {
     expect(Object.values(result.reasons).reduce((sum, many) => sum + many, 0)).toBe(result.refused);
     for (const { peak, mean } of result.limits) expect(mean).toBeLessThanOrEqual(peak);
   });
+});
+
+it("law: the peak of a limit is the largest share that a reading after any step would tell", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      anyHierarchy(fc, { shadow: true, models: ["m"] }),
+      anyTrace(fc, { maxTokens: 3_000 }),
+      async (chains, trace) => {
+        const clock = new ManualClock(START);
+        const callers = chains.map((chain) => callerOfChain(chain));
+        const gate = gateOver(chains, { clock, prices, estimate: fixed(50) });
+        const peaks = new Map<string, number>();
+        const look = async () => {
+          for (const { orgId, projectId, keyId } of callers) {
+            for (const { scope, scopeId, meter, window, perModel, used, max } of await gate.usage({
+              orgId,
+              keyId,
+            })) {
+              const id = JSON.stringify([scope === "org" || projectId, scopeId, meter, window, perModel]);
+              const share = max > 0 ? used / max : Math.min(used, 1);
+              peaks.set(id, Math.max(peaks.get(id) ?? 0, share));
+            }
+          }
+        };
+        const watched: ReplaySetup["gate"] = {
+          usage: (query) => gate.usage(query),
+          async admit(key, usage) {
+            const admission = await gate.admit(key, usage);
+            await look();
+            return admission;
+          },
+          async settle(reservation, actual) {
+            const settlement = await gate.settle(reservation, actual);
+            await look();
+            return settlement;
+          },
+        };
+        const assign: ReplaySetup["assign"] = ({ inputTokens }, index) => ({
+          caller: callers[index % callers.length] ?? callerOf("a"),
+          usage: { model: "m", inputTokens },
+        });
+        const { limits } = await replay({ gate: watched, clock, callers, assign }, trace, {
+          sampleMs: 60_000,
+        });
+        for (const { projectId, reading, peak } of limits) {
+          const { scope, scopeId, meter, window, perModel } = reading;
+          const id = JSON.stringify([scope === "org" || projectId, scopeId, meter, window, perModel]);
+          expect([id, peak]).toEqual([id, peaks.get(id) ?? 0]);
+        }
+      },
+    ),
+    { numRuns: 40 },
+  );
 });
