@@ -217,6 +217,37 @@ is used up to 1 request, and this call needs 1 request; there is room in 59 s. |
 and 1 more call whose answer changes.`);
   });
 
+  it("tells a budget as it was written, and a change of less than a hundredth of a cent as none", async () => {
+    const budget = (usd: number): ChainParts => ({ key: { limits: { budget: { usd, reset: "daily" } } } });
+    const cheap = { at: START, inputTokens: 1, outputTokens: 0 };
+    const [before, after] = [setupOf({ a: budget(0.000001) }), setupOf({ a: budget(0.000002) })];
+    const free = setupOf({ a: budget(0) });
+    const text = comparisonToMarkdown(await compareReplays(before, after, [cheap]));
+    expect(text).toContain("| key a: cost, daily | 0.000001 USD | 0.000002 USD | 0 | 0 |");
+    const more = comparisonToMarkdown(await compareReplays(free, setupOf(), [cheap]));
+    expect(more).toContain("1 admitted that were refused. The cost changes by 0 USD.");
+  });
+
+  it("tells the limits of a member of two projects apart", async () => {
+    const ofTwo = (rpm: number): ReplaySetup => {
+      const [web, ads] = ["web", "ads"].map((id) =>
+        aKeyChain({ project: { id }, holder: { limits: { rpm } }, key: { id: `of ${id}` } }),
+      );
+      if (web === undefined || ads === undefined) throw new Error("two chains");
+      const clock = new ManualClock();
+      const gate = createGate({ directory: directoryOf(web, ads), clock, prices });
+      return { ...setupOf(), gate, clock, callers: [callerOf(web), callerOf(ads)] };
+    };
+    const text = comparisonToMarkdown(await compareReplays(ofTwo(1), ofTwo(2), []));
+    expect(text).toContain("| member pam of web: requests, minute | 1 | 2 |");
+    expect(text).toContain("| member pam of ads: requests, minute | 1 | 2 |");
+  });
+
+  it.each([-1, Number.NaN])("refuses to list %s calls", async (shown) => {
+    const comparison = await compareReplays(setupOf(), setupOf(), []);
+    expect(() => comparisonToMarkdown(comparison, shown)).toThrow(ValidationError);
+  });
+
   it("of setups that are alike has no table of calls", async () => {
     const text = comparisonToMarkdown(await compareReplays(setupOf(), setupOf(), [call(0)]));
     expect(text).toContain("Of 1 call, 1 are admitted before and 1 after");
