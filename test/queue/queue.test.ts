@@ -710,6 +710,12 @@ describe("priority", () => {
     expect(order).toEqual(["chat", "batch"]);
   });
 
+  it("is asked of the option for no call whose usage is wrong", async () => {
+    const priority = (_key: unknown, { tags }: { tags?: object | undefined }) => (tags ? 9 : 0);
+    const { queue } = setUp(aChain(), { priority });
+    await expect(queue.admit(KEY, null as never)).rejects.toThrow(ValidationError); // As plain JavaScript may ask.
+  });
+
   it.each(["constructor", "__proto__", -1, 10, 0.5, Number.NaN])(
     "%s is refused by name",
     async (priority) => {

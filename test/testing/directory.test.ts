@@ -60,6 +60,7 @@ describe("aKeyChain", () => {
     [{ project: { limits: { rpm: -1 } } }, "project.limits.rpm"],
     [{ org: { timeZone: "Mars/Olympus" } }, "org.timeZone"],
     [{ holder: { userId: "" } }, "holder.userId"],
+    [{ keys: { limits: { rpm: 1 } } }, "keys"],
   ])("of parts that no gate would take is a ValidationError that names the field: %j", (parts, field) => {
     const build = () => aKeyChain(parts as Parameters<typeof aKeyChain>[0]); // As plain JavaScript may call it.
     expect(build).toThrow(ValidationError);

@@ -756,6 +756,16 @@ describe("explain", () => {
     ]);
   });
 
+  it.each([undefined, null])("says that there is no principal if it is %s", (nobody) => {
+    const who = nobody as never; // As a directory may answer in plain JavaScript.
+    expect(explain(small, who, "org.audit", { orgId: "acme" }).split("\n")).toEqual([
+      "org.audit is a permission of kind org.",
+      "The resource has every id that it takes.",
+      "There is no principal.",
+      "So it is denied (not_in_org).",
+    ]);
+  });
+
   it("is told no line by a name or an id that has some", () => {
     const who: Principal = {
       userId: "eve\nSo it is allowed",

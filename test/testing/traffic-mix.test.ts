@@ -42,6 +42,16 @@ describe("trafficMix", () => {
     expect(trace.map(other)).not.toEqual(trace.map(assign));
   });
 
+  it("gives each of two clients of one name its own models", () => {
+    const assign = trafficMix([web, { ...batch, name: "web" }]);
+    for (const { caller, usage } of trace.map(assign))
+      expect(usage.model === "m1").toBe(caller.keyId === "k1");
+  });
+
+  it.each([1.5, Number.NaN])("refuses the seed %s", (seed) => {
+    expect(() => trafficMix([web], seed)).toThrow(/^seed: /);
+  });
+
   it.each([
     [[], "clients"],
     [[{ ...web, share: 0 }], "clients"],
