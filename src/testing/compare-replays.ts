@@ -154,7 +154,7 @@ function changeOf(index: number, before: Answered | undefined, step: AdmissionSt
 /** Whether both are refused for the same reason and, if a limit is named, by the same limit. */
 function isSameRefusal(a: Refused, b: Refused): boolean {
   if (a.reason !== b.reason) return false;
-  return a.limit === undefined || b.limit === undefined ? a.limit === b.limit : isSameLimit(a.limit, b.limit);
+  return a.limit === undefined || b.limit === undefined || isSameLimit(a.limit, b.limit);
 }
 
 function answerOf(refusal: Refused | undefined): CallAnswer {

@@ -140,7 +140,6 @@ export async function replay<C extends TraceCall>(
     clock.set(call.at);
     await arrive(call, index);
   }
-  clock.set(last);
   await look(true);
   await runUntil(Number.POSITIVE_INFINITY);
   const elapsedMs = stopwatch() - began;

@@ -83,6 +83,7 @@ function callOf(line: string, number: number): TraceCall {
 
 function momentOf(timestamp: string): number | undefined {
   const [, year, month, day, hour, minute, second, fraction = ""] = TIMESTAMP.exec(timestamp) ?? [];
+  if (year === undefined) return undefined;
   const ms = Number(fraction.slice(0, 3).padEnd(3, "0"));
   const at = Date.UTC(
     Number(year),
@@ -94,14 +95,7 @@ function momentOf(timestamp: string): number | undefined {
     ms,
   );
   // `Date.UTC` carries overflow to the next unit: the 31st of a shorter month, 24:00. Such a moment has other parts.
-  const date = new Date(at);
-  const isReal =
-    date.getUTCFullYear() === Number(year) &&
-    date.getUTCMonth() === Number(month) - 1 &&
-    date.getUTCDate() === Number(day) &&
-    date.getUTCHours() === Number(hour) &&
-    date.getUTCMinutes() === Number(minute) &&
-    date.getUTCSeconds() === Number(second);
+  const isReal = new Date(at).toISOString().startsWith(`${year}-${month}-${day}T${hour}:${minute}:${second}`);
   return isReal ? at : undefined;
 }
 

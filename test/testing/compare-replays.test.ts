@@ -108,6 +108,18 @@ describe("compareReplays", () => {
     ]);
   });
 
+  it("names a call that one limit refuses for different reasons, and takes callers in any order", async () => {
+    const tpm = (max: number): ChainParts => ({ key: { limits: { tpm: max } } });
+    const [before, after] = [setupOf({ a: tpm(1_000) }), setupOf({ a: tpm(999) })];
+    const turned: ReplaySetup = { ...after, callers: [...after.callers].reverse() };
+    const { changes } = await compareReplays(before, turned, [call(0), call(1), call(2)]);
+    expect(changes).toMatchObject([
+      { index: 0, before: { admitted: true }, after: { reason: "too_large" } },
+      { index: 2, before: { reason: "rate_limited" }, after: { reason: "too_large" } },
+    ]);
+    expect(changes[1]?.after).not.toHaveProperty("retryAfterMs");
+  });
+
   it("finds the calls that pass because others were kept out, and what it all costs", async () => {
     // Two calls a minute for the whole project: without a limit of its own, `a` takes one of them, `b` the other.
     const trace = [0, 1, 2, 3].map(call);
@@ -226,6 +238,20 @@ and 1 more call whose answer changes.`);
     expect(text).toContain("| key a: cost, daily | 0.000001 USD | 0.000002 USD | 0 | 0 |");
     const more = comparisonToMarkdown(await compareReplays(free, setupOf(), [cheap]));
     expect(more).toContain("1 admitted that were refused. The cost changes by 0 USD.");
+  });
+
+  it("tells a limit that only refused before, and which limits are per model or in shadow mode", async () => {
+    const shared = { project: { limits: { rpm: 2 } } };
+    const before = setupOf({ a: shared, b: shared });
+    const after = setupOf({
+      a: { ...shared, key: { limits: { rpm: 0 } } },
+      b: { ...shared, key: { limits: { perModel: { m: { rpm: 9 } }, mode: "shadow" } } },
+    });
+    const comparison = await compareReplays(before, after, [0, 1, 2, 3].map(call), { replyTime });
+    const text = comparisonToMarkdown(comparison, 0);
+    expect(text).toContain("| project web: requests, minute | 2 | 2 | 2 | 0 | 100 % | 100 % |");
+    expect(text).toContain("| key b: requests, minute, m | none | 9 (shadow) |");
+    expect(text).not.toContain("more call");
   });
 
   it("tells the limits of a member of two projects apart", async () => {

@@ -116,6 +116,7 @@ describe("a gate over directoryOf", () => {
       allowed: false,
     });
     expect(await directory.principal("olga", "other-org")).toBeUndefined();
+    expect(await directoryOf(aKeyChain()).principal("pam", "other-org")).toBeUndefined();
     expect(() => directoryOf(aKey({ holder: aProjectMember() }))).toThrow(/a person/);
   });
 
@@ -134,6 +135,9 @@ describe("a gate over directoryOf", () => {
       ["project", 1],
       ["member", 1],
     ]);
+    const ofTwo = directoryOf(chain, aKeyChain({ project: { id: "ads" }, key: { id: "k3" } }));
+    const elsewhere = await ofTwo.scope({ orgId: "acme", projectId: "ads", userId: "pam" });
+    expect(elsewhere?.holder).toEqual({ userId: "pam", active: true });
     await expect(scopes({ projectId: "ads" })).rejects.toThrow(/project/);
     await expect(scopes({ projectId: "web", userId: "eve" })).rejects.toThrow(/member/);
     await expect(gate.usage({ orgId: "nowhere" })).rejects.toThrow(NotFoundError);

@@ -177,6 +177,18 @@ describe("prove", () => {
     expect(message).not.toContain("only a boss");
   });
 
+  it("takes a condition that is said not to hold for one that does not", () => {
+    const boss = { permission: "doc.read", orgRole: "boss", projectRole: null, own: false } as const;
+    prove(small, {
+      "without a second factor, a boss reads what is their own": {
+        denied: { ...boss, conditions: { mfa: false } },
+      },
+      "with one, a boss reads everything": { allowed: { ...boss, conditions: { mfa: true } } },
+    });
+    const wrong = { allowed: { ...boss, conditions: { mfa: false } } };
+    expect(messageOf(() => prove(small, { wrong }))).toContain("an org boss, without mfa asks for doc.read");
+  });
+
   it("refuses a claim that matches no cell, which any policy would pass", () => {
     const vacuous = { "an own org": { denied: { kind: "org", own: true } } } as const;
     expect(messageOf(() => prove(small, vacuous))).toContain("it matches no cell");
@@ -454,6 +466,25 @@ describe("survivors", () => {
     });
     expect(left.filter(({ rule }) => rule.endsWith("/doc.print"))).toEqual([]);
     expect(left.length).toBeGreaterThan(0);
+  });
+
+  it("are none where a claim asks, from cells that do not change, about those that do", () => {
+    const { survivors: left } = survivors(small, {
+      "with a second factor, a base that became boss would audit": (cell, ask) =>
+        cell.orgRole !== "base" ||
+        cell.permission !== "org.audit" ||
+        !cell.sameOrg ||
+        cell.key !== null ||
+        cell.conditions.mfa !== true ||
+        ask({ orgRole: "boss" }).allowed,
+    });
+    const changes = left.filter(({ rule }) => rule === "org:boss/org.audit").map(({ to }) => to);
+    expect(changes).toEqual(["all when mfa"]);
+  });
+
+  it("are none of a policy without permissions, of which everything is noticed", () => {
+    const bare = definePolicy({ permissions: {}, orgRoles: { base: {} }, baseOrgRole: "base" });
+    expect(survivors(bare, {})).toEqual({ mutants: 0, noticed: 1, survivors: [] });
   });
 
   it("are none where a claim speaks only of cells that the policy it compares with has", () => {

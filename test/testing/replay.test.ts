@@ -2,8 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fixed } from "../../src/admission/estimate.js";
 import { anyHierarchy, anyTrace } from "../../src/arbitraries.js";
+import { createGate } from "../../src/gate/gate.js";
 import { NotFoundError, ValidationError } from "../../src/model/errors.js";
 import { priceCatalog } from "../../src/pricing/catalog.js";
+import { directoryOf } from "../../src/testing/directory.js";
 import { generateTrace } from "../../src/testing/generate-trace.js";
 import { aKeyChain } from "../../src/testing/key-chain.js";
 import { ManualClock } from "../../src/testing/manual-clock.js";
@@ -122,6 +124,38 @@ describe("replay", () => {
     expect(limitOf(result, "key", "minute")).toMatchObject({ caller: "a", admitted: 3, refused: 1, peak: 1 });
   });
 
+  it.each([
+    [5_000, (1 / 4 + 2 / 4) / 2], // half-way, and at the last arrival
+    [10_000, 2 / 4],
+  ])(
+    "takes the mean over one sample every %s ms, the last one at the last arrival",
+    async (sampleMs, mean) => {
+      const clock = new ManualClock(START);
+      const gate = gateOver([chainOf("a", { key: { rpm: 4 } })], { clock });
+      const caller = callerOf("a");
+      const assign = () => ({ caller, usage: { model: "m", inputTokens: 1 } });
+      const trace = [call(0, "a", 1, 1), call(10, "a", 1, 1)];
+      const { limits } = await replay({ gate, clock, callers: [caller], assign }, trace, { sampleMs });
+      expect(limits).toMatchObject([{ mean, peak: 2 / 4 }]);
+    },
+  );
+
+  it("calls with the token of a caller that has one", async () => {
+    const clock = new ManualClock(START);
+    const directory = directoryOf(chainOf("a", {}));
+    const gate = createGate({ directory, clock });
+    const keys: unknown[] = [];
+    const admit: ReplaySetup["gate"]["admit"] = (key, usage) => {
+      keys.push(key);
+      return gate.admit(key, usage);
+    };
+    const caller = { ...callerOf("a"), token: directory.tokenOf("a") };
+    const assign = () => ({ caller, usage: { model: "m", inputTokens: 1 } });
+    const watched = { admit, settle: gate.settle.bind(gate), usage: gate.usage.bind(gate) };
+    await replay({ gate: watched, clock, callers: [caller], assign }, [call(0, "a", 1, 1)]);
+    expect(keys).toEqual([caller.token]);
+  });
+
   it("tells of a limit in shadow mode what it would have refused", async () => {
     const setup = setupOf();
     const trace = [0, 1, 2, 3, 4, 5, 6].map((second) => call(second, "b", 10, 1, 1));
@@ -172,6 +206,52 @@ describe("replay", () => {
     for (const { peak, mean } of limits) expect([peak, mean].every(Number.isFinite)).toBe(true);
   });
 
+  it("says whose each limit is: the org's, a project's, or a caller's", async () => {
+    const limits = { rpm: 9 };
+    const chain = chainOf("a", { org: limits, project: limits, member: limits, key: limits });
+    const clock = new ManualClock(START);
+    const result = await replay(
+      { ...setupOf(), gate: gateOver([chain], { clock }), clock, callers: [callerOf("a")] },
+      [],
+    );
+    expect(
+      result.limits.map(({ reading, orgId, projectId, caller }) => [reading.scope, orgId, projectId, caller]),
+    ).toEqual([
+      ["org", "o", undefined, undefined],
+      ["project", "o", "p", undefined],
+      ["member", "o", "p", undefined],
+      ["key", "o", "p", "a"],
+    ]);
+  });
+
+  it("lists the most frequent reason first", async () => {
+    const trace = [
+      call(0, "b", 1, 5_000),
+      call(1, "b", 1, 1),
+      ...[2, 3, 4, 5].map((second) => call(second, "a", 1, 1)),
+    ];
+    const { reasons } = await replay(setupOf(), trace, { replyTime });
+    expect(Object.entries(reasons)).toEqual([
+      ["rate_limited", 2],
+      ["in_flight_limited", 1],
+    ]);
+  });
+
+  it("tells a peak that a settle after midnight gives the budget of the day before", async () => {
+    const midnight = Date.UTC(2026, 0, 15);
+    const clock = new ManualClock();
+    const gate = gateOver([chainOf("a", { key: { budget: { usd: 0.01, reset: "daily" } } })], {
+      clock,
+      prices,
+      estimate: fixed(100),
+    });
+    const caller = callerOf("a");
+    const assign = () => ({ caller, usage: { model: "m", inputTokens: 0 } });
+    const trace = [{ at: midnight - 1_000, inputTokens: 0, outputTokens: 10_000 }]; // 0.02 USD, 100 s
+    const { limits } = await replay({ gate, clock, callers: [caller], assign }, trace, { replyTime });
+    expect(limits).toMatchObject([{ peak: 2, overdrafts: 1, reading: { used: 0 } }]);
+  });
+
   it("tells each step in order, on the clock of the trace", async () => {
     const steps: ReplayStep[] = [];
     await run({ onStep: (step) => steps.push(step) });
@@ -200,6 +280,7 @@ describe("replay", () => {
     const result = await run(options());
     expect(result).toMatchObject({ elapsedMs: 250, callsPerSecond: 32 });
     expect(await run(options())).toEqual(result);
+    expect(await run({ stopwatch: () => 0 })).toMatchObject({ elapsedMs: 0, callsPerSecond: 0 });
     expect(JSON.parse(JSON.stringify(result))).toEqual(result);
   });
 
@@ -302,7 +383,7 @@ describe("replay", () => {
   });
 });
 
-it("law: the peak of a limit is the largest share that a reading after any step would tell", async () => {
+it("law: the peak of a limit is the largest share that a reading after any step would tell, and its reading is the last of them", async () => {
   await fc.assert(
     fc.asyncProperty(
       anyHierarchy(fc, { shadow: true, models: ["m"] }),
@@ -312,6 +393,7 @@ it("law: the peak of a limit is the largest share that a reading after any step 
         const callers = chains.map((chain) => callerOfChain(chain));
         const gate = gateOver(chains, { clock, prices, estimate: fixed(50) });
         const peaks = new Map<string, number>();
+        const last = new Map<string, number>();
         const look = async () => {
           for (const { orgId, projectId, keyId } of callers) {
             for (const { scope, scopeId, meter, window, perModel, used, max } of await gate.usage({
@@ -321,6 +403,7 @@ it("law: the peak of a limit is the largest share that a reading after any step 
               const id = JSON.stringify([scope === "org" || projectId, scopeId, meter, window, perModel]);
               const share = max > 0 ? used / max : Math.min(used, 1);
               peaks.set(id, Math.max(peaks.get(id) ?? 0, share));
+              last.set(id, used);
             }
           }
         };
@@ -348,6 +431,7 @@ it("law: the peak of a limit is the largest share that a reading after any step 
           const { scope, scopeId, meter, window, perModel } = reading;
           const id = JSON.stringify([scope === "org" || projectId, scopeId, meter, window, perModel]);
           expect([id, peak]).toEqual([id, peaks.get(id) ?? 0]);
+          expect([id, reading.used]).toEqual([id, last.get(id) ?? 0]);
         }
       },
     ),
