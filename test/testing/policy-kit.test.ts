@@ -30,6 +30,7 @@ import {
   diffToMarkdown,
   explain,
   idle,
+  laws,
   prove,
   snapshot,
   survivors,
@@ -386,6 +387,22 @@ describe("prove", () => {
       expect(found(small, { authorize })).toEqual([]);
       expect(prove(small, { same: { of: {}, sameAs: small } }).cells).toBe(countOf(shapeOf(small)));
     });
+  });
+
+  it("finds by a law that a role in a project reaches the org", () => {
+    const law = "a project role never reaches another project, nor the org";
+    const broken: typeof small = {
+      ...small,
+      authorize: (who, ...asked) =>
+        asked[0] === "org.audit" && Object.values(who.projectRoles).includes("editor")
+          ? { allowed: true, by: "project:editor/org.audit" }
+          : small.authorize(who, ...asked),
+    };
+    // In another project, too, so that only the second half of the law speaks of it.
+    const elsewhere = (cell: Cell, ask: Parameters<(typeof laws)[typeof law]>[1]) =>
+      cell.otherProjectRole !== null || laws[law](cell, ask);
+    expect(counterexamples(small, { [law]: elsewhere })).toEqual([]);
+    expect(counterexamples(broken, { [law]: elsewhere })).toMatchObject([{ claim: law }]);
   });
 
   it("takes functions, which may ask about other cells", () => {
