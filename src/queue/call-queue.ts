@@ -55,9 +55,9 @@ export class CallQueue {
 
   async admit(key: KeyRef, usage: Usage, options: WaitOptions): Promise<Admission> {
     if (this.#isClosed) throw new ClosedError("queue");
+    const asked = askedOf(key, usage);
     const { signal, priority } = waitOf(this.#settings, key, usage, options);
     signal?.throwIfAborted();
-    const asked = askedOf(key, usage);
     return new Promise((resolve, reject) => {
       const arrivedAt = this.#settings.timers.now();
       const onAbort = () => this.#leave(call, { outcome: "aborted", error: signal?.reason });

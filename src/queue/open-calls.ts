@@ -30,7 +30,7 @@ export class OpenCalls {
 
   /** Notes an admitted call. Its end by itself is converted to the queue's clock, which may not be the gate's. */
   open({ id, reservedAt, expiresAt }: Reservation, now: number): void {
-    this.#open.set(id, now + Math.max(0, expiresAt - reservedAt));
+    this.#open.set(id, now + (expiresAt - reservedAt));
   }
 
   close({ id }: Reservation): void {

@@ -2,7 +2,7 @@ import { type Charge, chargeList } from "../admission/charge.js";
 import { countName, type Limit } from "../admission/limit.js";
 import type { LimitReading } from "../admission/limit-reading.js";
 import type { Reservation } from "../gate/call/reservation.js";
-import type { Charged } from "../gate/call/settlement.js";
+import { chargedAmount } from "./charged-amount.js";
 import type { ReplayStep } from "./replay-step.js";
 
 type Settled = Extract<ReplayStep, { kind: "settlement" }>;
@@ -74,7 +74,7 @@ export class Audit {
     for (const charge of chargeList(reservation.charges)) {
       const { limit } = charge;
       if (limit.mode !== "enforce") continue;
-      const actual = actualOf(limit, reservation, settlement.charged);
+      const actual = chargedAmount(limit, reservation, settlement.charged);
       const sum = this.#sumOf(charge, reservation);
       sum.correct(reservation.id, at, actual - charge.amount);
       this.#checks++;
@@ -163,18 +163,6 @@ class ExactSum {
 function reachMs({ window }: Limit, { reservedAt, expiresAt }: Reservation): number {
   if (window.kind === "inFlight") return expiresAt - reservedAt;
   return window.kind === "sliding" ? window.lengthMs : Number.POSITIVE_INFINITY;
-}
-
-/** What a call was charged on a limit's meter. A settled call holds no slot. */
-function actualOf({ meter, countByok }: Limit, { byok }: Reservation, charged: Charged): number {
-  switch (meter) {
-    case "cost":
-      return byok && !countByok ? 0 : charged.costNanoUsd;
-    case "inFlight":
-      return 0;
-    default:
-      return charged[meter];
-  }
 }
 
 function isOf(limit: Limit, reading: LimitReading): boolean {

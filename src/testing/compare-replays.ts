@@ -1,11 +1,12 @@
 import { limitName } from "../admission/limit-reading.js";
 import type { RefusalReason } from "../admission/reasons.js";
-import type { Admission } from "../gate/call/admission.js";
+import type { Refused } from "../admission/refusal.js";
 import { ValidationError } from "../model/errors.js";
 import { usdOf } from "../model/money.js";
 import { isSameLimit } from "./limit-use.js";
 import { type ReplayOptions, type ReplaySetup, replay } from "./replay.js";
 import type { CallerResult, LimitResult, ReplayResult } from "./replay-result.js";
+import type { ReplayStep } from "./replay-step.js";
 import type { TraceCall } from "./trace.js";
 
 /** How a call was answered. */
@@ -96,62 +97,69 @@ export async function compareReplays<C extends TraceCall>(
     throw wrong("after.gate", "another gate than before's: counts would be carried over");
   const names = ({ callers }: ReplaySetup<C>) => JSON.stringify(callers.map(({ name }) => name).sort());
   if (names(before) !== names(after)) throw wrong("after.callers", "callers of the same names as before's");
-  const first = await run(before, trace, options);
-  const second = await run(after, trace, options);
-  const changes = changesOf(first.answers, second.answers);
+  const answers: Answered[] = [];
+  const first = await replay(before, trace, {
+    ...options,
+    onStep(step) {
+      if (step.kind === "admission") answers.push(answered(step));
+    },
+  });
+  const changes: CallChange[] = [];
+  let index = 0;
+  const second = await replay(after, trace, {
+    ...options,
+    onStep(step) {
+      if (step.kind !== "admission") return;
+      const change = changeOf(index, answers[index], step);
+      if (change !== undefined) changes.push(change);
+      index++;
+    },
+  });
   const cost = (result: ReplayResult) =>
     result.callers.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0);
   return {
-    before: first.result,
-    after: second.result,
+    before: first,
+    after: second,
     ...gainsOf(changes),
-    ...money(cost(second.result) - cost(first.result)),
+    ...money(cost(second) - cost(first)),
     changes,
-    callers: callersOf(first.result, second.result, changes),
-    limits: limitsOf(first.result, second.result),
+    callers: callersOf(first, second, changes),
+    limits: limitsOf(first, second),
   };
 }
 
-/** One answer for each call of the trace, in order. */
+type AdmissionStep = Extract<ReplayStep, { kind: "admission" }>;
+
+/** What is kept of an answer. An admission is not: there may be millions, and each holds its reservation. */
 interface Answered {
-  readonly at: number;
   readonly caller: string;
-  readonly admission: Admission;
+  /** Absent if the call was admitted. */
+  readonly refusal?: Refused;
 }
 
-async function run<C extends TraceCall>(setup: ReplaySetup<C>, trace: readonly C[], options: ReplayOptions) {
-  const answers: Answered[] = [];
-  const result = await replay(setup, trace, {
-    ...options,
-    onStep(step) {
-      if (step.kind === "admission")
-        answers.push({ at: step.at, caller: step.caller.name, admission: step.admission });
-    },
-  });
-  return { result, answers };
+function answered({ caller: { name }, admission }: AdmissionStep): Answered {
+  return admission.admitted ? { caller: name } : { caller: name, refusal: admission };
 }
 
-function changesOf(before: readonly Answered[], after: readonly Answered[]): CallChange[] {
-  return before.flatMap(({ at, caller, admission: was }, index) => {
-    const other = after[index];
-    if (other?.caller !== caller)
-      throw wrong("after.assign", `the caller that before gives to trace[${index}]`);
-    const is = other.admission;
-    if (was.admitted && is.admitted) return [];
-    const change = { index, at, caller, before: answerOf(was), after: answerOf(is) };
-    return was.admitted === is.admitted && isSameRefusal(was, is) ? [] : [change];
-  });
+function changeOf(index: number, before: Answered | undefined, step: AdmissionStep): CallChange | undefined {
+  const after = answered(step);
+  const { caller, refusal: is } = after;
+  if (before?.caller !== caller)
+    throw wrong("after.assign", `the caller that before gives to trace[${index}]`);
+  const was = before.refusal;
+  if (was && is ? isSameRefusal(was, is) : was === is) return undefined;
+  return { index, at: step.at, caller, before: answerOf(was), after: answerOf(is) };
 }
 
 /** Whether both are refused for the same reason and, if a limit is named, by the same limit. */
-function isSameRefusal(a: Admission, b: Admission): boolean {
-  if (a.admitted || b.admitted || a.reason !== b.reason) return false;
-  return a.limit === undefined || b.limit === undefined ? a.limit === b.limit : isSameLimit(a.limit, b.limit);
+function isSameRefusal(a: Refused, b: Refused): boolean {
+  if (a.reason !== b.reason) return false;
+  return a.limit === undefined || b.limit === undefined || isSameLimit(a.limit, b.limit);
 }
 
-function answerOf(admission: Admission): CallAnswer {
-  if (admission.admitted) return { admitted: true };
-  const { reason, message, retryAfterMs } = admission;
+function answerOf(refusal: Refused | undefined): CallAnswer {
+  if (refusal === undefined) return { admitted: true };
+  const { reason, message, retryAfterMs } = refusal;
   return { admitted: false, reason, message, ...(retryAfterMs !== undefined && { retryAfterMs }) };
 }
 

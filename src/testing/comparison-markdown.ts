@@ -1,4 +1,4 @@
-import type { LimitReading } from "../admission/limit-reading.js";
+import { ValidationError } from "../model/errors.js";
 import { inCell } from "../model/markdown.js";
 import { usdOf } from "../model/money.js";
 import type { CallAnswer, LimitComparison, ReplayComparison } from "./compare-replays.js";
@@ -11,9 +11,13 @@ const CALLS_SHOWN = 10;
  * Renders a comparison as Markdown, for people or a pull request: the sums, each caller, each limit that refused
  * something or differs, and the first calls whose answer changed.
  *
- * @param callsShown how many of those calls to list. Default: 10.
+ * @param callsShown how many of those calls to list, 0 or more. Default: 10.
+ * @throws ValidationError if `callsShown` is below 0
  */
 export function comparisonToMarkdown(comparison: ReplayComparison, callsShown = CALLS_SHOWN): string {
+  if (!(callsShown >= 0)) {
+    throw new ValidationError([{ field: "callsShown", expected: "a number of calls, 0 or more" }]);
+  }
   return [sumsOf(comparison), callersOf(comparison), limitsOf(comparison), callsOf(comparison, callsShown)]
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join("\n"))
@@ -57,7 +61,7 @@ function limitsOf({ limits }: ReplayComparison): string[] {
   const rows = limits
     .filter(isWorthTelling)
     .map(({ before, after }) => [
-      nameOf((after ?? before)?.reading),
+      nameOf(after ?? before),
       maxOf(before),
       maxOf(after),
       before?.refused ?? "",
@@ -94,17 +98,19 @@ function answer(one: CallAnswer): string {
   return one.admitted ? "admitted" : `${one.reason}: ${one.message}`;
 }
 
-function nameOf(reading: LimitReading | undefined): string {
-  if (reading === undefined) return "";
-  const { scope, scopeId, meter, window, perModel } = reading;
-  return `${scope} ${scopeId}: ${meter}, ${window}${perModel === undefined ? "" : `, ${perModel}`}`;
+/** A user may be a member of several projects, with a limit in each. */
+function nameOf(limit: LimitResult | undefined): string {
+  if (limit === undefined) return "";
+  const { scope, scopeId, meter, window, perModel } = limit.reading;
+  const inProject = scope === "member" ? ` of ${limit.projectId}` : "";
+  return `${scope} ${scopeId}${inProject}: ${meter}, ${window}${perModel === undefined ? "" : `, ${perModel}`}`;
 }
 
 /** The max of a limit as it was written, and whether the limit is in shadow mode. */
 function maxOf(limit: LimitResult | undefined): string {
   if (limit === undefined) return "none";
   const { meter, max, mode } = limit.reading;
-  return `${meter === "cost" ? `${money(usdOf(max))} USD` : max}${mode === "shadow" ? " (shadow)" : ""}`;
+  return `${meter === "cost" ? `${usdOf(max)} USD` : max}${mode === "shadow" ? " (shadow)" : ""}`;
 }
 
 function peakOf(limit: LimitResult | undefined): string {
@@ -121,7 +127,8 @@ function money(usd: number): string {
 }
 
 function signed(usd: number): string {
-  return usd > 0 ? `+${money(usd)}` : money(usd);
+  const rounded = money(usd);
+  return Number(rounded) > 0 ? `+${rounded}` : rounded;
 }
 
 /** Rows under their heads, with all but the first `texts` columns aligned right. Nothing if there are no rows. */

@@ -7,7 +7,7 @@ import {
   type Quantiles,
 } from "./conversation-hour.js";
 import { type Random, seededRandom } from "./random.js";
-import type { TraceCall } from "./trace.js";
+import { A_MOMENT, isMoment, type TraceCall } from "./trace.js";
 
 /** Options of {@link generateTrace}. */
 export interface GenerateOptions {
@@ -36,8 +36,8 @@ export function generateTrace(options: GenerateOptions = {}): TraceCall[] {
   const startsAt = checked(
     options.startsAt ?? Date.UTC(2026, 0, 14, 9),
     "options.startsAt",
-    Number.isFinite,
-    "a moment",
+    isMoment,
+    A_MOMENT,
   );
   const durationMs = checked(
     options.durationMs ?? 60 * MINUTE_MS,

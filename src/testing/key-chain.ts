@@ -36,8 +36,9 @@ export function aProject(project: Partial<KeyChain["project"]> = {}): KeyChain["
  * @param parts what matters to the test, such as `{ key: { limits: { rpm: 2 } }, project: { models: ["openai/*"] } }`
  * @throws ValidationError naming the field if a gate would not accept the chain
  */
-export function aKeyChain({ org, project, holder, key }: ChainParts = {}): KeyChain {
+export function aKeyChain({ org, project, holder, key, ...unknown }: ChainParts = {}): KeyChain {
   return parse(keyChainSchema, {
+    ...unknown, // So that a misspelt part is an error. The chain would have no limits, and every test would pass.
     org: { id: AN_ORG, ...org },
     project: { id: A_PROJECT, ...project },
     holder: { userId: A_HOLDER, active: true, ...holder },

@@ -30,10 +30,10 @@ export class ManualClock implements Clock {
   /**
    * Moves on by some milliseconds, or back if they are negative.
    *
-   * @throws ValidationError if `ms` is not finite
+   * @throws ValidationError if `ms` is not finite, or so large that the time would not be
    */
   advance(ms: number): void {
-    this.#now += finite(ms, "ms");
+    this.#now = finite(this.#now + ms, "ms");
   }
 }
 

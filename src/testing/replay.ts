@@ -2,13 +2,14 @@ import type { KeyRef } from "../gate/chain/key-resolver.js";
 import type { Gate } from "../gate/gate.js";
 import { ValidationError } from "../model/errors.js";
 import type { Usage } from "../model/usage.js";
+import { isSurcharge } from "./charged-amount.js";
 import { EventQueue } from "./event-queue.js";
 import type { ManualClock } from "./manual-clock.js";
 import type { ReplayResult } from "./replay-result.js";
 import type { Caller, ReplayStep } from "./replay-step.js";
-import { HOSTED_MODEL, type ReplyTime, replyMs } from "./reply-time.js";
+import { checkReplyTime, HOSTED_MODEL, type ReplyTime, replyMs } from "./reply-time.js";
 import { Tally } from "./tally.js";
-import type { TraceCall } from "./trace.js";
+import { checkTrace, type TraceCall } from "./trace.js";
 
 /** A call as the gate is asked about it. */
 export interface AssignedCall {
@@ -19,7 +20,10 @@ export interface AssignedCall {
 
 /** The gate to replay a trace against, and who makes the calls. */
 export interface ReplaySetup<C extends TraceCall = TraceCall> {
-  /** The gate. Its `clock` must be the one below. */
+  /**
+   * The gate. Its `clock` must be the one below, and so must that of its counters: no `server` clock. It has no counts
+   * of an earlier replay.
+   */
   readonly gate: Pick<Gate, "admit" | "settle" | "usage">;
   /** The gate's clock. It is moved to each arrival and each end of a stream in turn. */
   readonly clock: ManualClock;
@@ -55,8 +59,8 @@ export interface ReplayOptions {
  * @param setup the gate, its clock and the callers
  * @param trace in the order of arrival, as {@link parseTrace} and {@link generateTrace} return it
  * @param options how long calls take, and what to measure
- * @throws ValidationError if the trace is out of order, `assign` returns a caller that is not in `callers`, or
- *   `sampleMs` is below 1
+ * @throws ValidationError naming the call that is wrong or out of order, or the option; if `assign` returns a caller
+ *   that is not in `callers`; or if the gate or its counters go by another clock
  * @throws what the gate throws for a wrong usage
  * @throws NotFoundError if a caller's org has no such key
  */
@@ -67,11 +71,9 @@ export async function replay<C extends TraceCall>(
 ): Promise<ReplayResult> {
   const { gate, clock } = setup;
   const { replyTime = HOSTED_MODEL, sampleMs = 5_000, stopwatch = () => performance.now() } = options;
-  if (!(sampleMs >= 1)) {
-    throw new ValidationError([
-      { field: "options.sampleMs", expected: "a number of milliseconds, 1 or more" },
-    ]);
-  }
+  if (!(sampleMs >= 1)) throw wrong("options.sampleMs", "a number of milliseconds, 1 or more");
+  checkReplyTime(replyTime);
+  checkTrace(trace);
   const tally = new Tally(setup.callers);
   const due = new EventQueue<() => Promise<void>>();
   const first = trace[0]?.at ?? clock.now();
@@ -89,11 +91,13 @@ export async function replay<C extends TraceCall>(
     }
   }
 
+  async function lookAt(caller: Caller, isSample = false): Promise<void> {
+    const { orgId, keyId } = caller;
+    tally.look(caller, await gate.usage({ orgId, keyId }), isSample);
+  }
+
   async function look(isSample = false): Promise<void> {
-    for (const caller of setup.callers) {
-      const { orgId, keyId } = caller;
-      tally.look(caller, await gate.usage({ orgId, keyId }), isSample);
-    }
+    for (const caller of setup.callers) await lookAt(caller, isSample);
   }
 
   /** The last sample is at the last arrival. */
@@ -110,6 +114,10 @@ export async function replay<C extends TraceCall>(
     step({ kind: "admission", at: call.at, caller, admission });
     if (!admission.admitted) return;
     const { reservation } = admission;
+    // A store may keep whole milliseconds.
+    if (!admission.replayed && Math.abs(reservation.reservedAt - call.at) >= 1) {
+      throw wrong("setup.clock", "the clock of the gate and of its counters, never later than the trace");
+    }
     const actual = {
       inputTokens: call.inputTokens,
       outputTokens: Math.min(call.outputTokens, usage.maxOutputTokens ?? call.outputTokens),
@@ -118,30 +126,28 @@ export async function replay<C extends TraceCall>(
     due.add(at, async () => {
       const settlement = await gate.settle(reservation, actual);
       step({ kind: "settlement", at, caller, reservation, actual, settlement });
+      // The settlement tells what is in use only of the limits that are above their max.
+      if (isSurcharge(reservation, settlement)) await lookAt(caller);
     });
   }
 
   const began = stopwatch();
   clock.set(first);
   await look();
-  let before = first;
   if (first + sampleMs < last) due.add(first + sampleMs, () => sampleFrom(first + sampleMs));
   for (const [index, call] of trace.entries()) {
-    if (!(call.at >= before)) {
-      throw new ValidationError([
-        { field: `trace[${index}].at`, expected: "no earlier than the call before it" },
-      ]);
-    }
-    before = call.at;
     await runUntil(call.at);
     clock.set(call.at);
     await arrive(call, index);
   }
-  clock.set(last);
   await look(true);
   await runUntil(Number.POSITIVE_INFINITY);
   const elapsedMs = stopwatch() - began;
   const endsAt = clock.now();
   await look();
   return tally.result({ startsAt: first, endsAt, elapsedMs });
+}
+
+function wrong(field: string, expected: string): ValidationError {
+  return new ValidationError([{ field, expected }]);
 }

@@ -1,4 +1,6 @@
-/** How long a call takes, as a model with three constants. */
+import { ValidationError } from "../model/errors.js";
+
+/** How long a call takes, as a model with three constants, each 0 or more. */
 export interface ReplyTime {
   /** Milliseconds until the first output token after an empty prompt. */
   readonly firstTokenMs: number;
@@ -13,6 +15,16 @@ export interface ReplyTime {
  * second.
  */
 export const HOSTED_MODEL: ReplyTime = { firstTokenMs: 400, msPerInputToken: 0.1, msPerOutputToken: 20 };
+
+/** @throws ValidationError naming the constant that is no number of milliseconds */
+export function checkReplyTime({ firstTokenMs, msPerInputToken, msPerOutputToken }: ReplyTime): void {
+  for (const [name, ms] of Object.entries({ firstTokenMs, msPerInputToken, msPerOutputToken })) {
+    if (Number.isFinite(ms) && ms >= 0) continue;
+    throw new ValidationError([
+      { field: `options.replyTime.${name}`, expected: "a number of milliseconds, 0 or more" },
+    ]);
+  }
+}
 
 /** Milliseconds from the arrival of a call to the end of its stream. */
 export function replyMs(

@@ -81,7 +81,8 @@ export class Tally {
       for (const reading of admission.limits) {
         const use = this.#limit(caller, reading);
         use.see(reading);
-        use.admitted++;
+        // A repeated request has the reservation of an earlier one, and counts no more.
+        if (!admission.replayed) use.admitted++;
       }
       for (const { limit, reason } of admission.shadow)
         if (limit) this.#limit(caller, limit).reasons.add(reason);
@@ -94,7 +95,7 @@ export class Tally {
 
   #countSettlement({ caller, settlement }: Extract<ReplayStep, { kind: "settlement" }>): void {
     if (!settlement.settled) {
-      this.#lateSettles++;
+      if (settlement.reason !== "already_settled") this.#lateSettles++;
       return;
     }
     const count = this.#caller(caller);

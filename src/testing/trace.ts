@@ -1,4 +1,5 @@
 import { ValidationError } from "../model/errors.js";
+import { MOMENT_MAX } from "../model/text.js";
 import { TOKENS_MAX } from "../model/usage.js";
 
 /** One call of a trace: when it came, and what it turned out to use. */
@@ -9,6 +10,32 @@ export interface TraceCall {
   readonly inputTokens: number;
   /** The tokens that the model answered with. */
   readonly outputTokens: number;
+}
+
+/** @throws ValidationError naming the first call that is wrong or comes before the one in front of it */
+export function checkTrace(trace: readonly TraceCall[]): void {
+  let before = Number.NEGATIVE_INFINITY;
+  for (const [index, { at, inputTokens, outputTokens }] of trace.entries()) {
+    const field = `trace[${index}]`;
+    if (!isMoment(at)) throw wrong(`${field}.at`, A_MOMENT);
+    if (at < before) throw wrong(`${field}.at`, "no earlier than the call before it");
+    if (!isTokens(inputTokens)) throw wrong(`${field}.inputTokens`, TOKENS);
+    if (!isTokens(outputTokens)) throw wrong(`${field}.outputTokens`, TOKENS);
+    before = at;
+  }
+}
+
+export const A_MOMENT = "a moment in epoch milliseconds, at most the year 9999";
+
+/** Whether a gate's clock may say so. */
+export function isMoment(at: number): boolean {
+  return Number.isFinite(at) && Math.abs(at) <= MOMENT_MAX;
+}
+
+const TOKENS = `a whole number of tokens, at most ${TOKENS_MAX}`;
+
+function isTokens(tokens: number): boolean {
+  return Number.isInteger(tokens) && tokens >= 0 && tokens <= TOKENS_MAX;
 }
 
 const HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens";
@@ -56,6 +83,7 @@ function callOf(line: string, number: number): TraceCall {
 
 function momentOf(timestamp: string): number | undefined {
   const [, year, month, day, hour, minute, second, fraction = ""] = TIMESTAMP.exec(timestamp) ?? [];
+  if (year === undefined) return undefined;
   const ms = Number(fraction.slice(0, 3).padEnd(3, "0"));
   const at = Date.UTC(
     Number(year),
@@ -67,23 +95,20 @@ function momentOf(timestamp: string): number | undefined {
     ms,
   );
   // `Date.UTC` carries overflow to the next unit: the 31st of a shorter month, 24:00. Such a moment has other parts.
-  const date = new Date(at);
-  const isReal =
-    date.getUTCFullYear() === Number(year) &&
-    date.getUTCMonth() === Number(month) - 1 &&
-    date.getUTCDate() === Number(day) &&
-    date.getUTCHours() === Number(hour) &&
-    date.getUTCMinutes() === Number(minute) &&
-    date.getUTCSeconds() === Number(second);
+  const isReal = new Date(at).toISOString().startsWith(`${year}-${month}-${day}T${hour}:${minute}:${second}`);
   return isReal ? at : undefined;
 }
 
 function tokensOf(field: string, which: string, number: number): number {
   const tokens = /^\d+$/.test(field) ? Number(field) : Number.NaN;
   if (tokens <= TOKENS_MAX) return tokens;
-  throw badLine(number, `a whole number of tokens, at most ${TOKENS_MAX}, in the ${which} field`);
+  throw badLine(number, `${TOKENS}, in the ${which} field`);
 }
 
 function badLine(number: number, expected: string): ValidationError {
-  return new ValidationError([{ field: `line ${number}`, expected }]);
+  return wrong(`line ${number}`, expected);
+}
+
+function wrong(field: string, expected: string): ValidationError {
+  return new ValidationError([{ field, expected }]);
 }

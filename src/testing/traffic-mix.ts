@@ -20,29 +20,31 @@ export interface Client extends Caller {
  *
  * @param clients the callers and their shares
  * @param seed a whole number. Default: 1.
- * @throws ValidationError if the shares of the clients, or of one client's models, are negative or all zero
+ * @throws ValidationError if the shares of the clients, or of one client's models, are negative or all zero, or the
+ *   seed is not a whole number
  */
 export function trafficMix(
   clients: readonly Client[],
   seed = 1,
 ): (call: TraceCall, index: number) => AssignedCall {
+  if (!Number.isSafeInteger(seed)) throw new ValidationError([{ field: "seed", expected: "a whole number" }]);
   const pickClient = weighted(
     clients.map((client) => [client, client.share] as const),
     "clients",
   );
   const pickModel = new Map(
-    clients.map(({ name, model }) => [
-      name,
+    clients.map((client) => [
+      client,
       weighted(
-        typeof model === "string" ? [[model, 1] as const] : Object.entries(model),
-        `clients.${name}.model`,
+        typeof client.model === "string" ? [[client.model, 1] as const] : Object.entries(client.model),
+        `clients.${client.name}.model`,
       ),
     ]),
   );
   return ({ inputTokens }, index) => {
     const random = seededRandom(Math.imul(seed, 0x9e3779b1) + index);
     const caller = pickClient(random());
-    const model = pickModel.get(caller.name)?.(random());
+    const model = pickModel.get(caller)?.(random());
     const { maxOutputTokens } = caller;
     return {
       caller,

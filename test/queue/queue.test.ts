@@ -356,6 +356,13 @@ describe("a gate that takes its time", () => {
     expect(asked).toHaveLength(5);
   });
 
+  it("about a call does not make it one that waits", async () => {
+    const { queue } = byHand();
+    watch(queue.admit(KEY, CALL));
+    await pass(1_000);
+    expect(queue.status()).toEqual({ waiting: 0, keys: 0, longestWaitMs: 0 });
+  });
+
   it("is asked in the order in which calls came, whichever of them it has refused first", async () => {
     const { queue, asked } = byHand();
     for (const inputTokens of [1, 2]) watch(queue.admit(KEY, { ...CALL, inputTokens }));
@@ -623,6 +630,23 @@ describe("maxInFlight", () => {
     expect(outcomes(small)).toEqual(["admitted", "admitted"]);
   });
 
+  it("goes to the key that waits longest, also after another call of that key has hung up", async () => {
+    const chains = ["k1", "k2"].map((id) => aChain({ key: { id } }));
+    const { gate, queue } = setUp(chains, { maxInFlight: 1 });
+    const { reservation } = passed(await queue.admit(KEY, CALL));
+    const abort = new AbortController();
+    const calls = [
+      watch(queue.admit(KEY, CALL)),
+      watch(queue.admit(KEY, CALL, { signal: abort.signal })),
+      watch(queue.admit({ keyId: "k2" }, CALL)),
+    ];
+    await pass(A_TURN_MS);
+    abort.abort("gone");
+    await gate.release(reservation);
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["admitted", "threw", "waits"]);
+  });
+
   it("counts a call that nobody settles until its reservation ends", async () => {
     const { queue } = setUp(aChain(), { maxInFlight: 1, maxWaitMs: 100_000 }, { reservationTtlMs: 60_000 });
     passed(await queue.admit(KEY, CALL));
@@ -708,6 +732,12 @@ describe("priority", () => {
     }
     await pass(3 * 61_000);
     expect(order).toEqual(["chat", "batch"]);
+  });
+
+  it("is asked of the option for no call whose usage is wrong", async () => {
+    const priority = (_key: unknown, { tags }: { tags?: object | undefined }) => (tags ? 9 : 0);
+    const { queue } = setUp(aChain(), { priority });
+    await expect(queue.admit(KEY, null as never)).rejects.toThrow(ValidationError); // As plain JavaScript may ask.
   });
 
   it.each(["constructor", "__proto__", -1, 10, 0.5, Number.NaN])(
@@ -832,6 +862,24 @@ describe("a key whose calls come while another waits for a limit of both", () =>
       expect(outcomes([held])).toEqual(["waits"]);
       passed(await queue.admit({ keyId: "k2" }, passes));
     }
+  });
+
+  it("is let go when that one comes to wait for a limit of its own", async () => {
+    const project = { limits: { tpm: 100 } };
+    const chains = [
+      aChain({ project, key: { id: "k1", limits: { rpm: 1 } } }),
+      aChain({ project, key: { id: "k2" } }),
+    ];
+    const { gate, queue } = setUp(chains, { maxWaitMs: 200_000 });
+    passed(await gate.admit({ keyId: "k2" }, { ...CALL, inputTokens: 80 }));
+    const first = watch(queue.admit(KEY, { ...CALL, inputTokens: 50 }));
+    await pass(A_TURN_MS);
+    const held = watch(queue.admit({ keyId: "k2" }, { ...CALL, inputTokens: 30 }));
+    await pass(50_000);
+    passed(await gate.admit(KEY, CALL));
+    await pass(12_000);
+    expect(outcomes([first, held])).toEqual(["waits", "admitted"]);
+    await queue.close();
   });
 
   it("is let go with all that waits behind it, of one key and an urgent one before them, too", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { fixed } from "../../src/admission/estimate.js";
+import type { LimitReading } from "../../src/admission/limit-reading.js";
 import type { Counters } from "../../src/counters/counters.js";
 import { memoryCounters } from "../../src/counters/memory.js";
 import type { Settlement } from "../../src/gate/call/settlement.js";
@@ -120,8 +121,13 @@ describe("an audit of calls made by hand", () => {
       audit.observe({ kind: "admission", at: clock.now(), caller, admission });
       return admission.reservation;
     };
-    const settle = async (reservation: Awaited<ReturnType<typeof admit>>, actual: object) => {
-      const settlement = settled(await gate.settle(reservation, actual));
+    const settle = async (
+      reservation: Awaited<ReturnType<typeof admit>>,
+      actual: object,
+      isTold = (_: LimitReading) => true,
+    ) => {
+      const made = settled(await gate.settle(reservation, actual));
+      const settlement = { ...made, overdraft: made.overdraft.filter(isTold) };
       audit.observe({ kind: "settlement", at: clock.now(), caller, reservation, actual, settlement });
     };
     return { clock, audit, admit, settle };
@@ -140,14 +146,68 @@ describe("an audit of calls made by hand", () => {
     expect(audit.report().violations).toEqual([]);
   });
 
-  it("makes no room of what is given back after its window has moved on", async () => {
-    const { clock, audit, admit, settle } = byHand({ key: { tpm: 1_000 } });
-    const call = { inputTokens: 100, maxOutputTokens: 0 };
-    const late = await admit(call, 100);
-    clock.advance(120_000);
-    await settle(late, { inputTokens: 0, outputTokens: 0 });
-    await admit(call, 100);
-    await admit(call, 100);
+  it("counts it for a budget that is of such calls as well", async () => {
+    const { audit, admit, settle } = byHand({
+      key: { budget: { usd: 10, reset: "never", countByok: true } },
+    });
+    await settle(await admit({ costUsd: 5, byok: true }), { costUsd: 6 });
+    await admit({ costUsd: 1 }, 6_500_000_000);
     expect(audit.report().violations).toHaveLength(1);
   });
+
+  it("does not take the overdraft of a limit for that of one per model", async () => {
+    const { audit, admit, settle } = byHand({ key: { tpm: 400, perModel: { m: { tpm: 300 } } } });
+    const reservation = await admit({ inputTokens: 100, maxOutputTokens: 0 });
+    await settle(
+      reservation,
+      { inputTokens: 500, outputTokens: 0 },
+      ({ perModel }) => perModel === undefined,
+    );
+    expect(audit.report()).toMatchObject({ overdrafts: 1, violations: [expect.stringContaining("of 300")] });
+  });
+
+  it("does not mind a call that takes nothing of a limit above its max", async () => {
+    const { audit, admit, settle } = byHand({ key: { budget: { usd: 1, reset: "never" } } });
+    await settle(await admit({ costUsd: 0.5 }), { costUsd: 2 });
+    await admit({ costUsd: 0 });
+    expect(audit.report()).toMatchObject({ overdrafts: 1, violations: [] });
+  });
+
+  it("counts a surcharge from the settle on, for as long as the window", async () => {
+    const { clock, audit, admit, settle } = byHand({ key: { tpm: 1_000 } });
+    const call = { inputTokens: 100, maxOutputTokens: 0 };
+    const first = await admit(call);
+    clock.advance(30_000);
+    await settle(first, { inputTokens: 300, outputTokens: 0 });
+    clock.advance(31_000);
+    await admit(call, 300);
+    expect(audit.report().violations).toEqual([]);
+    await admit({ ...call, inputTokens: 1 }, 300);
+    expect(audit.report().violations).toHaveLength(1);
+  });
+
+  it("counts nothing for longer than its window", async () => {
+    const { clock, audit, admit } = byHand({ key: { tpm: 1_000 } });
+    const call = { inputTokens: 100, maxOutputTokens: 0 };
+    await admit(call, 100);
+    clock.advance(59_999);
+    await admit(call, 200);
+    clock.advance(1);
+    await admit(call, 200);
+    expect(audit.report().violations).toEqual([]);
+  });
+
+  it.each([60_000, 120_000])(
+    "makes no room of what is given back %s ms after it was taken",
+    async (afterMs) => {
+      const { clock, audit, admit, settle } = byHand({ key: { tpm: 1_000 } });
+      const call = { inputTokens: 100, maxOutputTokens: 0 };
+      const late = await admit(call, 100);
+      clock.advance(afterMs);
+      await settle(late, { inputTokens: 0, outputTokens: 0 });
+      await admit(call, 100);
+      await admit(call, 100);
+      expect(audit.report().violations).toHaveLength(1);
+    },
+  );
 });

@@ -108,6 +108,18 @@ describe("compareReplays", () => {
     ]);
   });
 
+  it("names a call that one limit refuses for different reasons, and takes callers in any order", async () => {
+    const tpm = (max: number): ChainParts => ({ key: { limits: { tpm: max } } });
+    const [before, after] = [setupOf({ a: tpm(1_000) }), setupOf({ a: tpm(999) })];
+    const turned: ReplaySetup = { ...after, callers: [...after.callers].reverse() };
+    const { changes } = await compareReplays(before, turned, [call(0), call(1), call(2)]);
+    expect(changes).toMatchObject([
+      { index: 0, before: { admitted: true }, after: { reason: "too_large" } },
+      { index: 2, before: { reason: "rate_limited" }, after: { reason: "too_large" } },
+    ]);
+    expect(changes[1]?.after).not.toHaveProperty("retryAfterMs");
+  });
+
   it("finds the calls that pass because others were kept out, and what it all costs", async () => {
     // Two calls a minute for the whole project: without a limit of its own, `a` takes one of them, `b` the other.
     const trace = [0, 1, 2, 3].map(call);
@@ -215,6 +227,51 @@ The cost changes by -0.002 USD.
 is used up to 1 request, and this call needs 1 request; there is room in 59 s. |
 
 and 1 more call whose answer changes.`);
+  });
+
+  it("tells a budget as it was written, and a change of less than a hundredth of a cent as none", async () => {
+    const budget = (usd: number): ChainParts => ({ key: { limits: { budget: { usd, reset: "daily" } } } });
+    const cheap = { at: START, inputTokens: 1, outputTokens: 0 };
+    const [before, after] = [setupOf({ a: budget(0.000001) }), setupOf({ a: budget(0.000002) })];
+    const free = setupOf({ a: budget(0) });
+    const text = comparisonToMarkdown(await compareReplays(before, after, [cheap]));
+    expect(text).toContain("| key a: cost, daily | 0.000001 USD | 0.000002 USD | 0 | 0 |");
+    const more = comparisonToMarkdown(await compareReplays(free, setupOf(), [cheap]));
+    expect(more).toContain("1 admitted that were refused. The cost changes by 0 USD.");
+  });
+
+  it("tells a limit that only refused before, and which limits are per model or in shadow mode", async () => {
+    const shared = { project: { limits: { rpm: 2 } } };
+    const before = setupOf({ a: shared, b: shared });
+    const after = setupOf({
+      a: { ...shared, key: { limits: { rpm: 0 } } },
+      b: { ...shared, key: { limits: { perModel: { m: { rpm: 9 } }, mode: "shadow" } } },
+    });
+    const comparison = await compareReplays(before, after, [0, 1, 2, 3].map(call), { replyTime });
+    const text = comparisonToMarkdown(comparison, 0);
+    expect(text).toContain("| project web: requests, minute | 2 | 2 | 2 | 0 | 100 % | 100 % |");
+    expect(text).toContain("| key b: requests, minute, m | none | 9 (shadow) |");
+    expect(text).not.toContain("more call");
+  });
+
+  it("tells the limits of a member of two projects apart", async () => {
+    const ofTwo = (rpm: number): ReplaySetup => {
+      const [web, ads] = ["web", "ads"].map((id) =>
+        aKeyChain({ project: { id }, holder: { limits: { rpm } }, key: { id: `of ${id}` } }),
+      );
+      if (web === undefined || ads === undefined) throw new Error("two chains");
+      const clock = new ManualClock();
+      const gate = createGate({ directory: directoryOf(web, ads), clock, prices });
+      return { ...setupOf(), gate, clock, callers: [callerOf(web), callerOf(ads)] };
+    };
+    const text = comparisonToMarkdown(await compareReplays(ofTwo(1), ofTwo(2), []));
+    expect(text).toContain("| member pam of web: requests, minute | 1 | 2 |");
+    expect(text).toContain("| member pam of ads: requests, minute | 1 | 2 |");
+  });
+
+  it.each([-1, Number.NaN])("refuses to list %s calls", async (shown) => {
+    const comparison = await compareReplays(setupOf(), setupOf(), []);
+    expect(() => comparisonToMarkdown(comparison, shown)).toThrow(ValidationError);
   });
 
   it("of setups that are alike has no table of calls", async () => {

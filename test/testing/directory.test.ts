@@ -60,6 +60,7 @@ describe("aKeyChain", () => {
     [{ project: { limits: { rpm: -1 } } }, "project.limits.rpm"],
     [{ org: { timeZone: "Mars/Olympus" } }, "org.timeZone"],
     [{ holder: { userId: "" } }, "holder.userId"],
+    [{ keys: { limits: { rpm: 1 } } }, "keys"],
   ])("of parts that no gate would take is a ValidationError that names the field: %j", (parts, field) => {
     const build = () => aKeyChain(parts as Parameters<typeof aKeyChain>[0]); // As plain JavaScript may call it.
     expect(build).toThrow(ValidationError);
@@ -115,6 +116,7 @@ describe("a gate over directoryOf", () => {
       allowed: false,
     });
     expect(await directory.principal("olga", "other-org")).toBeUndefined();
+    expect(await directoryOf(aKeyChain()).principal("pam", "other-org")).toBeUndefined();
     expect(() => directoryOf(aKey({ holder: aProjectMember() }))).toThrow(/a person/);
   });
 
@@ -133,6 +135,9 @@ describe("a gate over directoryOf", () => {
       ["project", 1],
       ["member", 1],
     ]);
+    const ofTwo = directoryOf(chain, aKeyChain({ project: { id: "ads" }, key: { id: "k3" } }));
+    const elsewhere = await ofTwo.scope({ orgId: "acme", projectId: "ads", userId: "pam" });
+    expect(elsewhere?.holder).toEqual({ userId: "pam", active: true });
     await expect(scopes({ projectId: "ads" })).rejects.toThrow(/project/);
     await expect(scopes({ projectId: "web", userId: "eve" })).rejects.toThrow(/member/);
     await expect(gate.usage({ orgId: "nowhere" })).rejects.toThrow(NotFoundError);

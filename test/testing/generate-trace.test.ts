@@ -67,6 +67,7 @@ describe("generateTrace", () => {
   it.each([
     [{ seed: 1.5 }, "options.seed"],
     [{ startsAt: Number.NaN }, "options.startsAt"],
+    [{ startsAt: 1e15 }, "options.startsAt"],
     [{ durationMs: 0 }, "options.durationMs"],
     [{ load: -1 }, "options.load"],
   ])("refuses %j", (options, field) => {

@@ -18,4 +18,7 @@ it("a manual clock is never at a moment that is none", () => {
   expect(() => clock.set(Number.POSITIVE_INFINITY)).toThrow(ValidationError);
   expect(() => clock.advance(Number.NaN)).toThrow(ValidationError);
   expect(clock.now()).toBe(0);
+  clock.set(Number.MAX_VALUE);
+  expect(() => clock.advance(Number.MAX_VALUE)).toThrow(ValidationError);
+  expect(clock.now()).toBe(Number.MAX_VALUE);
 });

@@ -30,6 +30,7 @@ import {
   diffToMarkdown,
   explain,
   idle,
+  laws,
   prove,
   snapshot,
   survivors,
@@ -175,6 +176,18 @@ describe("prove", () => {
     expect(message).toContain("denied (capped by cap:guard, needs mfa)");
     expect(message).toContain("does not hold: everybody reads");
     expect(message).not.toContain("only a boss");
+  });
+
+  it("takes a condition that is said not to hold for one that does not", () => {
+    const boss = { permission: "doc.read", orgRole: "boss", projectRole: null, own: false } as const;
+    prove(small, {
+      "without a second factor, a boss reads what is their own": {
+        denied: { ...boss, conditions: { mfa: false } },
+      },
+      "with one, a boss reads everything": { allowed: { ...boss, conditions: { mfa: true } } },
+    });
+    const wrong = { allowed: { ...boss, conditions: { mfa: false } } };
+    expect(messageOf(() => prove(small, { wrong }))).toContain("an org boss, without mfa asks for doc.read");
   });
 
   it("refuses a claim that matches no cell, which any policy would pass", () => {
@@ -376,6 +389,22 @@ describe("prove", () => {
     });
   });
 
+  it("finds by a law that a role in a project reaches the org", () => {
+    const law = "a project role never reaches another project, nor the org";
+    const broken: typeof small = {
+      ...small,
+      authorize: (who, ...asked) =>
+        asked[0] === "org.audit" && Object.values(who.projectRoles).includes("editor")
+          ? { allowed: true, by: "project:editor/org.audit" }
+          : small.authorize(who, ...asked),
+    };
+    // In another project, too, so that only the second half of the law speaks of it.
+    const elsewhere = (cell: Cell, ask: Parameters<(typeof laws)[typeof law]>[1]) =>
+      cell.otherProjectRole !== null || laws[law](cell, ask);
+    expect(counterexamples(small, { [law]: elsewhere })).toEqual([]);
+    expect(counterexamples(broken, { [law]: elsewhere })).toMatchObject([{ claim: law }]);
+  });
+
   it("takes functions, which may ask about other cells", () => {
     prove(small, {
       "bosses do what bases do": (_, ask) =>
@@ -454,6 +483,25 @@ describe("survivors", () => {
     });
     expect(left.filter(({ rule }) => rule.endsWith("/doc.print"))).toEqual([]);
     expect(left.length).toBeGreaterThan(0);
+  });
+
+  it("are none where a claim asks, from cells that do not change, about those that do", () => {
+    const { survivors: left } = survivors(small, {
+      "with a second factor, a base that became boss would audit": (cell, ask) =>
+        cell.orgRole !== "base" ||
+        cell.permission !== "org.audit" ||
+        !cell.sameOrg ||
+        cell.key !== null ||
+        cell.conditions.mfa !== true ||
+        ask({ orgRole: "boss" }).allowed,
+    });
+    const changes = left.filter(({ rule }) => rule === "org:boss/org.audit").map(({ to }) => to);
+    expect(changes).toEqual(["all when mfa"]);
+  });
+
+  it("are none of a policy without permissions, of which everything is noticed", () => {
+    const bare = definePolicy({ permissions: {}, orgRoles: { base: {} }, baseOrgRole: "base" });
+    expect(survivors(bare, {})).toEqual({ mutants: 0, noticed: 1, survivors: [] });
   });
 
   it("are none where a claim speaks only of cells that the policy it compares with has", () => {
@@ -753,6 +801,16 @@ describe("explain", () => {
     expect(explain(small, who, "doc.read", asked).split("\n").slice(-2)).toEqual([
       "The org role ghost is none of the policy's.",
       "So it is denied (unknown_role).",
+    ]);
+  });
+
+  it.each([undefined, null])("says that there is no principal if it is %s", (nobody) => {
+    const who = nobody as never; // As a directory may answer in plain JavaScript.
+    expect(explain(small, who, "org.audit", { orgId: "acme" }).split("\n")).toEqual([
+      "org.audit is a permission of kind org.",
+      "The resource has every id that it takes.",
+      "There is no principal.",
+      "So it is denied (not_in_org).",
     ]);
   });
 

@@ -1,7 +1,11 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fixed } from "../../src/admission/estimate.js";
+import { anyHierarchy, anyTrace } from "../../src/arbitraries.js";
+import { createGate } from "../../src/gate/gate.js";
 import { NotFoundError, ValidationError } from "../../src/model/errors.js";
 import { priceCatalog } from "../../src/pricing/catalog.js";
+import { directoryOf } from "../../src/testing/directory.js";
 import { generateTrace } from "../../src/testing/generate-trace.js";
 import { aKeyChain } from "../../src/testing/key-chain.js";
 import { ManualClock } from "../../src/testing/manual-clock.js";
@@ -120,6 +124,38 @@ describe("replay", () => {
     expect(limitOf(result, "key", "minute")).toMatchObject({ caller: "a", admitted: 3, refused: 1, peak: 1 });
   });
 
+  it.each([
+    [5_000, (1 / 4 + 2 / 4) / 2], // half-way, and at the last arrival
+    [10_000, 2 / 4],
+  ])(
+    "takes the mean over one sample every %s ms, the last one at the last arrival",
+    async (sampleMs, mean) => {
+      const clock = new ManualClock(START);
+      const gate = gateOver([chainOf("a", { key: { rpm: 4 } })], { clock });
+      const caller = callerOf("a");
+      const assign = () => ({ caller, usage: { model: "m", inputTokens: 1 } });
+      const trace = [call(0, "a", 1, 1), call(10, "a", 1, 1)];
+      const { limits } = await replay({ gate, clock, callers: [caller], assign }, trace, { sampleMs });
+      expect(limits).toMatchObject([{ mean, peak: 2 / 4 }]);
+    },
+  );
+
+  it("calls with the token of a caller that has one", async () => {
+    const clock = new ManualClock(START);
+    const directory = directoryOf(chainOf("a", {}));
+    const gate = createGate({ directory, clock });
+    const keys: unknown[] = [];
+    const admit: ReplaySetup["gate"]["admit"] = (key, usage) => {
+      keys.push(key);
+      return gate.admit(key, usage);
+    };
+    const caller = { ...callerOf("a"), token: directory.tokenOf("a") };
+    const assign = () => ({ caller, usage: { model: "m", inputTokens: 1 } });
+    const watched = { admit, settle: gate.settle.bind(gate), usage: gate.usage.bind(gate) };
+    await replay({ gate: watched, clock, callers: [caller], assign }, [call(0, "a", 1, 1)]);
+    expect(keys).toEqual([caller.token]);
+  });
+
   it("tells of a limit in shadow mode what it would have refused", async () => {
     const setup = setupOf();
     const trace = [0, 1, 2, 3, 4, 5, 6].map((second) => call(second, "b", 10, 1, 1));
@@ -170,6 +206,52 @@ describe("replay", () => {
     for (const { peak, mean } of limits) expect([peak, mean].every(Number.isFinite)).toBe(true);
   });
 
+  it("says whose each limit is: the org's, a project's, or a caller's", async () => {
+    const limits = { rpm: 9 };
+    const chain = chainOf("a", { org: limits, project: limits, member: limits, key: limits });
+    const clock = new ManualClock(START);
+    const result = await replay(
+      { ...setupOf(), gate: gateOver([chain], { clock }), clock, callers: [callerOf("a")] },
+      [],
+    );
+    expect(
+      result.limits.map(({ reading, orgId, projectId, caller }) => [reading.scope, orgId, projectId, caller]),
+    ).toEqual([
+      ["org", "o", undefined, undefined],
+      ["project", "o", "p", undefined],
+      ["member", "o", "p", undefined],
+      ["key", "o", "p", "a"],
+    ]);
+  });
+
+  it("lists the most frequent reason first", async () => {
+    const trace = [
+      call(0, "b", 1, 5_000),
+      call(1, "b", 1, 1),
+      ...[2, 3, 4, 5].map((second) => call(second, "a", 1, 1)),
+    ];
+    const { reasons } = await replay(setupOf(), trace, { replyTime });
+    expect(Object.entries(reasons)).toEqual([
+      ["rate_limited", 2],
+      ["in_flight_limited", 1],
+    ]);
+  });
+
+  it("tells a peak that a settle after midnight gives the budget of the day before", async () => {
+    const midnight = Date.UTC(2026, 0, 15);
+    const clock = new ManualClock();
+    const gate = gateOver([chainOf("a", { key: { budget: { usd: 0.01, reset: "daily" } } })], {
+      clock,
+      prices,
+      estimate: fixed(100),
+    });
+    const caller = callerOf("a");
+    const assign = () => ({ caller, usage: { model: "m", inputTokens: 0 } });
+    const trace = [{ at: midnight - 1_000, inputTokens: 0, outputTokens: 10_000 }]; // 0.02 USD, 100 s
+    const { limits } = await replay({ gate, clock, callers: [caller], assign }, trace, { replyTime });
+    expect(limits).toMatchObject([{ peak: 2, overdrafts: 1, reading: { used: 0 } }]);
+  });
+
   it("tells each step in order, on the clock of the trace", async () => {
     const steps: ReplayStep[] = [];
     await run({ onStep: (step) => steps.push(step) });
@@ -198,6 +280,7 @@ describe("replay", () => {
     const result = await run(options());
     expect(result).toMatchObject({ elapsedMs: 250, callsPerSecond: 32 });
     expect(await run(options())).toEqual(result);
+    expect(await run({ stopwatch: () => 0 })).toMatchObject({ elapsedMs: 0, callsPerSecond: 0 });
     expect(JSON.parse(JSON.stringify(result))).toEqual(result);
   });
 
@@ -208,6 +291,18 @@ describe("replay", () => {
     const assign = () => ({ caller: callerOf("a"), usage: { model: "m", inputTokens: 1 } });
     const result = await replay({ gate, clock, callers, assign }, [call(0, "a", 1, 500)], { replyTime });
     expect(result).toMatchObject({ admitted: 1, lateSettles: 1 });
+  });
+
+  it("counts a repeated request once against its limits, and its second settle not as late", async () => {
+    const setup = setupOf();
+    const assign = () => ({
+      caller: callerOf("a"),
+      usage: { model: "m", inputTokens: 1000, maxOutputTokens: 500, requestId: "r" },
+    });
+    const result = await replay({ ...setup, assign }, TRACE.slice(0, 2), { replyTime });
+    expect(result).toMatchObject({ calls: 2, admitted: 2, lateSettles: 0 });
+    expect(limitOf(result, "key", "minute")).toMatchObject({ admitted: 1, reading: { used: 1 } });
+    expect(result.callers[0]).toMatchObject({ admitted: 2, inputTokens: 1000 });
   });
 
   it("of no calls is empty", async () => {
@@ -230,6 +325,51 @@ describe("replay", () => {
     await expect(replay(unknown, [first])).rejects.toThrow(NotFoundError);
   });
 
+  it.each([
+    ["at", Number.NaN],
+    ["at", Number.POSITIVE_INFINITY],
+    ["at", 1e15],
+    ["at", String(START)],
+    ["inputTokens", Number.NaN],
+    ["inputTokens", 1e12 + 1],
+    ["outputTokens", -1],
+    ["outputTokens", 0.5],
+    ["outputTokens", "50"],
+    ["outputTokens", undefined],
+  ])("names the first call whose %s is %s, before any is made", async (field, value) => {
+    const wrong = { ...call(1, "a", 1, 1), [field]: value } as Call; // As plain JavaScript may read it from a log.
+    const steps: ReplayStep[] = [];
+    const replayed = replay(setupOf(), [call(0, "a", 1, 1), wrong, wrong], {
+      onStep: (step) => steps.push(step),
+    });
+    await expect(replayed).rejects.toThrow(ValidationError);
+    await expect(replayed).rejects.toThrow(`trace[1].${field}: a`);
+    expect(steps).toEqual([]);
+  });
+
+  it.each(["firstTokenMs", "msPerInputToken", "msPerOutputToken"])(
+    "refuses a reply time whose %s is no time",
+    async (name) => {
+      for (const ms of [-1, Number.NaN, Number.POSITIVE_INFINITY, undefined]) {
+        const wrong = { ...replyTime, [name]: ms } as typeof replyTime; // As plain JavaScript may give it.
+        await expect(run({ replyTime: wrong })).rejects.toThrow(`options.replyTime.${name}`);
+      }
+    },
+  );
+
+  it("refuses a gate that goes by another clock, or was later than the trace before", async () => {
+    const elsewhere = new ManualClock(START + 1);
+    await expect(replay({ ...setupOf(), clock: elsewhere }, TRACE)).rejects.toThrow(/^setup\.clock: /);
+    const setup = setupOf();
+    await replay(setup, TRACE, { replyTime });
+    await expect(replay(setup, TRACE, { replyTime })).rejects.toThrow(/^setup\.clock: /);
+  });
+
+  it("takes moments between two milliseconds", async () => {
+    const trace = [0.25, 0.75].map((ms) => ({ ...call(0, "a", 1, 1), at: START + ms }));
+    expect(await replay(setupOf(), trace)).toMatchObject({ admitted: 2 });
+  });
+
   it("takes an hour in a few seconds and puts its result in proportion to it", {
     timeout: 60_000,
   }, async () => {
@@ -241,4 +381,60 @@ describe("replay", () => {
     expect(Object.values(result.reasons).reduce((sum, many) => sum + many, 0)).toBe(result.refused);
     for (const { peak, mean } of result.limits) expect(mean).toBeLessThanOrEqual(peak);
   });
+});
+
+it("law: the peak of a limit is the largest share that a reading after any step would tell, and its reading is the last of them", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      anyHierarchy(fc, { shadow: true, models: ["m"] }),
+      anyTrace(fc, { maxTokens: 3_000 }),
+      async (chains, trace) => {
+        const clock = new ManualClock(START);
+        const callers = chains.map((chain) => callerOfChain(chain));
+        const gate = gateOver(chains, { clock, prices, estimate: fixed(50) });
+        const peaks = new Map<string, number>();
+        const last = new Map<string, number>();
+        const look = async () => {
+          for (const { orgId, projectId, keyId } of callers) {
+            for (const { scope, scopeId, meter, window, perModel, used, max } of await gate.usage({
+              orgId,
+              keyId,
+            })) {
+              const id = JSON.stringify([scope === "org" || projectId, scopeId, meter, window, perModel]);
+              const share = max > 0 ? used / max : Math.min(used, 1);
+              peaks.set(id, Math.max(peaks.get(id) ?? 0, share));
+              last.set(id, used);
+            }
+          }
+        };
+        const watched: ReplaySetup["gate"] = {
+          usage: (query) => gate.usage(query),
+          async admit(key, usage) {
+            const admission = await gate.admit(key, usage);
+            await look();
+            return admission;
+          },
+          async settle(reservation, actual) {
+            const settlement = await gate.settle(reservation, actual);
+            await look();
+            return settlement;
+          },
+        };
+        const assign: ReplaySetup["assign"] = ({ inputTokens }, index) => ({
+          caller: callers[index % callers.length] ?? callerOf("a"),
+          usage: { model: "m", inputTokens },
+        });
+        const { limits } = await replay({ gate: watched, clock, callers, assign }, trace, {
+          sampleMs: 60_000,
+        });
+        for (const { projectId, reading, peak } of limits) {
+          const { scope, scopeId, meter, window, perModel } = reading;
+          const id = JSON.stringify([scope === "org" || projectId, scopeId, meter, window, perModel]);
+          expect([id, peak]).toEqual([id, peaks.get(id) ?? 0]);
+          expect([id, reading.used]).toEqual([id, last.get(id) ?? 0]);
+        }
+      },
+    ),
+    { numRuns: 40 },
+  );
 });

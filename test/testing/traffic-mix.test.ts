@@ -40,6 +40,18 @@ describe("trafficMix", () => {
     const backwards = trace.map((call, i) => [call, i] as const).reverse();
     expect(backwards.map(([call, i]) => again(call, i)).reverse()).toEqual(trace.map(assign));
     expect(trace.map(other)).not.toEqual(trace.map(assign));
+    // Nor is it the same a call later.
+    expect(trace.map((call, i) => other(call, i))).not.toEqual(trace.map((call, i) => assign(call, i + 1)));
+  });
+
+  it("gives each of two clients of one name its own models", () => {
+    const assign = trafficMix([web, { ...batch, name: "web" }]);
+    for (const { caller, usage } of trace.map(assign))
+      expect(usage.model === "m1").toBe(caller.keyId === "k1");
+  });
+
+  it.each([1.5, Number.NaN])("refuses the seed %s", (seed) => {
+    expect(() => trafficMix([web], seed)).toThrow(/^seed: /);
   });
 
   it.each([

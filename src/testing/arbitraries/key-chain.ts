@@ -34,7 +34,8 @@ export function anyHierarchy(fc: FastCheck, options: HierarchyOptions = {}): Arb
       projects: two,
       // For each project, its two members.
       members: fc.tuple(two, two),
-      keys: fc.array(place, { minLength: 1, maxLength: maxKeys }),
+      // Without a size, fast-check makes no more than about ten of anything, whatever the most is.
+      keys: fc.array(place, { minLength: 1, maxLength: maxKeys, size: "max" }),
     })
     .map(({ ids, org, projects, members, keys }) =>
       keys.map((key, index) => {

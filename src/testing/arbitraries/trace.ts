@@ -28,7 +28,8 @@ export function anyTrace(fc: FastCheck, options: TraceOptions = {}): Arbitrary<T
     { weight: 2, arbitrary: fc.nat(maxGapMs) },
   );
   const call = fc.record({ gap, inputTokens: fc.nat(maxTokens), outputTokens: fc.nat(maxTokens) });
-  return fc.array(call, { maxLength: maxCalls }).map((calls) => {
+  // Without a size, fast-check makes no more than ten of anything, whatever the most is.
+  return fc.array(call, { maxLength: maxCalls, size: "max" }).map((calls) => {
     let at = startsAt;
     return calls.map(({ gap, inputTokens, outputTokens }) => {
       at += gap;

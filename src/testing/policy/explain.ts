@@ -1,7 +1,7 @@
 import { type Conditions, holds } from "../../policy/condition.js";
 import { grantOf } from "../../policy/grant.js";
 import type { Policy } from "../../policy/policy.js";
-import { type Principal, projectRoleOf, type Resource } from "../../policy/principal.js";
+import { isSomebody, type Principal, projectRoleOf, type Resource } from "../../policy/principal.js";
 import type { Verdict, VerdictReason } from "../../policy/verdict.js";
 import { onOneLine, verdictInWords } from "./words.js";
 
@@ -65,7 +65,9 @@ const GATES: readonly Gate[] = [
   },
   {
     reason: "other_org",
-    passes: ({ resource }) => `The resource is in ${said(resource.orgId)}, the org of the principal.`,
+    // Who is not there has no org either. The next check denies them.
+    passes: ({ principal, resource }) =>
+      isSomebody(principal) ? `The resource is in ${said(resource.orgId)}, the org of the principal.` : "",
     fails: ({ principal, resource }) =>
       `The resource is in ${said(resource.orgId)}, the principal in ${said(principal.orgId)}; nothing crosses an org.`,
   },
@@ -73,7 +75,10 @@ const GATES: readonly Gate[] = [
     reason: "not_in_org",
     passes: ({ principal }) =>
       `${said(principal.userId)} has the role ${said(principal.orgRole)} in the org.`,
-    fails: ({ principal }) => `${said(principal.userId)} has no role in the org, so no other role counts.`,
+    fails: ({ principal }) =>
+      isSomebody(principal)
+        ? `${said(principal.userId)} has no role in the org, so no other role counts.`
+        : "There is no principal.",
   },
   {
     reason: "key_confined",

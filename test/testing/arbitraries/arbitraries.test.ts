@@ -83,6 +83,12 @@ describe("anyHierarchy", () => {
   });
 });
 
+it("as many keys and calls are given as may be, now and then", () => {
+  expect(some(anyHierarchy(fc, { maxKeys: 15 }), (chains) => chains.length === 15)).toBe(true);
+  expect(some(anyTrace(fc), (trace) => trace.length === 40)).toBe(true);
+  expect(some(anyTrace(fc, { maxCalls: 60 }), (trace) => trace.length === 60)).toBe(true);
+});
+
 it("anyKeyChain gives one chain that a gate takes", () => {
   fc.assert(fc.property(anyKeyChain(fc), (chain) => void expect(keyChainSchema.parse(chain)).toEqual(chain)));
 });
