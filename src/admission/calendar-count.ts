@@ -23,7 +23,8 @@ const PREVIOUS_USED = 6;
  * Counts per calendar period: the current one, and the previous one for calls that are settled after a reset.
  *
  * A period older than both is not kept. A correction of it goes nowhere, and a charge of it (from a clock that went
- * back) goes to the current one. That errs on the side of refusing.
+ * back) is checked against the current one and goes there. Over one reset, that errs on the side of refusing; a clock
+ * that goes back over two may spend a budget anew.
  */
 export class CalendarCounts implements CountKind {
   readonly empty = [NONE, NONE, 0, 0, NONE, NONE, 0];
