@@ -41,13 +41,18 @@ export class ScopeCounts {
     return scope && place && new Count(place.kind, this.cells, scope.at + place.offset);
   }
 
-  /** The count of a limit, made if there is none. Making one also forgets some that no longer matter at `now`. */
-  obtain(limit: Limit, now: number): Count {
+  /**
+   * The count of a limit, made if there is none. Making one also forgets some that no longer matter.
+   *
+   * @param callerNow by which those are found. The counters' clock may be days ahead, after a clock that was wrong for a
+   *   while, and the periods that callers name then end long after they have ended by it.
+   */
+  obtain(limit: Limit, callerNow: number): Count {
     const found = this.find(limit);
     if (found !== undefined) return found;
-    if (this.#last === undefined) this.#begin(limit, now);
+    if (this.#last === undefined) this.#begin(limit, callerNow);
     else this.#extend(this.#last, limit);
-    return this.obtain(limit, now);
+    return this.obtain(limit, callerNow);
   }
 
   /**
