@@ -106,6 +106,7 @@ export class ScopeCounts {
 
   #begin(limit: Limit, now: number): void {
     for (let i = 0; i < SWEPT_PER_NEW; i++) this.#sweepOne(now);
+    // Also in place of a scope that was just forgotten.
     const layout = this.#layouts.with(this.#layouts.none, limit);
     this.#lastKey = limit.scopeKey;
     this.#last = { layout, at: this.cells.take(layout.empty) };
@@ -146,13 +147,10 @@ export class ScopeCounts {
     scope.at = GONE;
     this.cells.giveBack(at, layout.empty.length);
     this.#epoch = { counts: this };
-    this.#lastKey = undefined;
   }
 }
 
-/** Whether limits of one shape have their counts in the same places. */
+/** Whether limits of one shape have their counts in the same places. A kind is of one place, so that has the same offset. */
 function isSame(a: Places, b: Places): boolean {
-  return a.kinds.every(
-    (kind, i) => kind === b.kinds[i] && a.offsets[i] === b.offsets[i] && a.blocks[i] === b.blocks[i],
-  );
+  return a.kinds.every((kind, i) => kind === b.kinds[i] && a.blocks[i] === b.blocks[i]);
 }
