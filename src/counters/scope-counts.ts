@@ -41,13 +41,18 @@ export class ScopeCounts {
     return scope && place && new Count(place.kind, this.cells, scope.at + place.offset);
   }
 
-  /** The count of a limit, made if there is none. Making one also forgets some that no longer matter at `now`. */
-  obtain(limit: Limit, now: number): Count {
+  /**
+   * The count of a limit, made if there is none. Making one also forgets some that no longer matter.
+   *
+   * @param callerNow by which those are found. The counters' clock may be days ahead, after a clock that was wrong for a
+   *   while, and the periods that callers name then end long after they have ended by it.
+   */
+  obtain(limit: Limit, callerNow: number): Count {
     const found = this.find(limit);
     if (found !== undefined) return found;
-    if (this.#last === undefined) this.#begin(limit, now);
+    if (this.#last === undefined) this.#begin(limit, callerNow);
     else this.#extend(this.#last, limit);
-    return this.obtain(limit, now);
+    return this.obtain(limit, callerNow);
   }
 
   /**
@@ -101,6 +106,7 @@ export class ScopeCounts {
 
   #begin(limit: Limit, now: number): void {
     for (let i = 0; i < SWEPT_PER_NEW; i++) this.#sweepOne(now);
+    // Also in place of a scope that was just forgotten.
     const layout = this.#layouts.with(this.#layouts.none, limit);
     this.#lastKey = limit.scopeKey;
     this.#last = { layout, at: this.cells.take(layout.empty) };
@@ -141,13 +147,10 @@ export class ScopeCounts {
     scope.at = GONE;
     this.cells.giveBack(at, layout.empty.length);
     this.#epoch = { counts: this };
-    this.#lastKey = undefined;
   }
 }
 
-/** Whether limits of one shape have their counts in the same places. */
+/** Whether limits of one shape have their counts in the same places. A kind is of one place, so that has the same offset. */
 function isSame(a: Places, b: Places): boolean {
-  return a.kinds.every(
-    (kind, i) => kind === b.kinds[i] && a.offsets[i] === b.offsets[i] && a.blocks[i] === b.blocks[i],
-  );
+  return a.kinds.every((kind, i) => kind === b.kinds[i] && a.blocks[i] === b.blocks[i]);
 }

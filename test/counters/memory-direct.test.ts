@@ -284,8 +284,10 @@ describe("the short way of counters in memory", () => {
 
     const others = memoryCounters();
     await others.reserve(FIRST);
-    const theirs = given(shortWay(others).reserve(START, TTL, planOf(), ONE));
-    given(shortWay(counters).reserve(START, TTL, plan, ONE));
+    const plans = planOf();
+    given(shortWay(others).reserve(START, TTL, plans, ONE));
+    const theirs = given(shortWay(others).reserve(START, TTL, plans, ONE));
+    given(shortWay(counters).reserve(START, TTL, plan, ONE)); // under the same number
     expect(shortWay(counters).settle(theirs, START, ONE)).toBeUndefined();
     expect(shortWay(others).settle(theirs, START, ONE)).toBeDefined();
   });

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
+import type { Limit } from "../../src/admission/limit.js";
 import { memoryCounters } from "../../src/counters/memory.js";
 import { RecentIds } from "../../src/counters/recent-ids.js";
 import { CountersUnavailableError } from "../../src/model/errors.js";
 import { limited, world } from "../gate/world.js";
 import { passed } from "../scenarios/answers.js";
-import { charge, limitOf, START } from "./limits.js";
+import { charge, limitOf, limitsAt, START } from "./limits.js";
 import { shortWay } from "./short-way.js";
 
 const TTL = 3_600_000;
@@ -140,6 +141,25 @@ describe("counts in memory", () => {
       outcome: "refused",
       readings: [{ used: 50 }],
     });
+  });
+
+  it("keep what was spent today although the clock was days ahead for a while, also where a settle begins counts", async () => {
+    const counters = memoryCounters();
+    const daily = (id: string) => {
+      const [limit] = limitsAt("key", { budget: { usd: 1, reset: "daily" } }, id) as [Limit]; // sound: it has one
+      return charge(limit, 40, START);
+    };
+    await counters.reserve({ id: "before", ...at(START), charges: [daily("before")] });
+    const ahead = START + 3 * 86_400_000;
+    await counters.reserve({ id: "ahead", ...at(ahead), charges: [] });
+    for (let i = 0; i < 3; i++) {
+      await counters.reserve({ id: `r${i}`, ...at(START), charges: [] });
+      const amounts = [daily(`model${i}`)];
+      expect(await counters.settle({ id: `r${i}`, orgId: "o1", now: START, amounts })).toMatchObject({
+        used: [40],
+      });
+    }
+    expect(await counters.read({ ...at(START), charges: [daily("before")] })).toMatchObject([{ used: 40 }]);
   });
 
   it("of scopes that matter no more are forgotten, the others kept", async () => {

@@ -27,8 +27,8 @@ const limitsOf = (scope: number) =>
     `key${scope}`,
   );
 
-function planOf(limits: readonly (readonly Limit[])[]): Plan {
-  return new Plan(true, undefined, limits.flat(), new LimitShape(limits.flat(), new Calendar()));
+function planOf(limits: readonly (readonly Limit[])[], shape?: LimitShape): Plan {
+  return new Plan(true, undefined, limits.flat(), shape ?? new LimitShape(limits.flat(), new Calendar()));
 }
 
 const step = fc.record({
@@ -49,8 +49,12 @@ describe("counts of scopes", () => {
         const alone = new Map<Limit, Count>();
         const limits = Array.from({ length: SCOPES }, (_, scope) => limitsOf(scope));
         // Of two limits of two scopes, so that they are often found, and often forgotten meanwhile.
+        const shape = planOf(limits.slice(0, 2).map((ofScope) => ofScope.slice(0, 2))).shape;
         const plans = Array.from({ length: SCOPES - 1 }, (_, scope) =>
-          planOf(limits.slice(scope, scope + 2).map((ofScope) => ofScope.slice(0, 2))),
+          planOf(
+            limits.slice(scope, scope + 2).map((ofScope) => ofScope.slice(0, 2)),
+            shape,
+          ),
         );
         let now = START;
         for (const { skipMs, scope, limit: which, amount, actual, settles } of steps) {
@@ -167,6 +171,35 @@ describe("counts of scopes", () => {
     for (const plan of plans) expect(counts.locate(plan)).toBe(true);
     expect(plans[1]?.places.kinds).toHaveLength(5);
     expect(plans[1]?.places).toBe(plans[0]?.places);
+  });
+
+  it("of plans of one shape are each in their own scopes, also at the same places there", () => {
+    const counts = new ScopeCounts();
+    const part = { at: START, expiresAt: START + HOUR };
+    const [one, two, three] = [0, 1, 2].map(limitsOf) as [Limit[], Limit[], Limit[]]; // sound: of three
+    const [a, b, c] = [0, 1, 2] as const;
+    const listed = (...of: [scope: Limit[], field: 0 | 1 | 2][]) => of.map(([scope, i]) => scope[i] as Limit); // sound: each has five
+    // In each scope one or two counts, so that the third limits of both plans are the second of a scope.
+    const counted = listed([one, a], [two, b], [two, c], [three, b], [three, c]);
+    for (const [i, limit] of counted.entries()) counts.obtain(limit, START).add(i + 1, part);
+    const shape = planOf([listed([one, a], [two, b], [two, c])]).shape;
+    for (const limits of [listed([one, a], [two, b], [two, c]), listed([one, a], [two, b], [three, c])]) {
+      const plan = planOf([limits], shape);
+      expect(counts.locate(plan)).toBe(true);
+      const used = plan.places.kinds.map((kind, i) =>
+        kind.used(counts.cells, plan.address(plan.places, i), START, undefined),
+      );
+      expect(used).toEqual(limits.map((limit) => counts.find(limit)?.used(START)));
+    }
+  });
+
+  it("of more scopes than a plan has room for are not told to it", () => {
+    const counts = new ScopeCounts();
+    const scopes = [0, 1, 2, 3, 4].map((scope) => limitsOf(scope).slice(0, 1));
+    const part = { at: START, expiresAt: START + HOUR };
+    for (const limit of scopes.flat()) counts.obtain(limit, START).add(1, part);
+    expect(counts.locate(planOf(scopes.slice(0, 4)))).toBe(true);
+    expect(counts.locate(planOf(scopes))).toBe(false);
   });
 
   it("give back the lists of what they forget", () => {

@@ -23,6 +23,8 @@ export class ScopeRows implements KeptCounts {
   readonly #scopes = new Map<string, Scope>();
   /** The last scope that this process swept. Each process goes through all scopes by itself. */
   #sweptUpTo = "";
+  /** The earliest moment, by the callers' clock, at which a count was obtained in this transaction. */
+  #earliest = Number.POSITIVE_INFINITY;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -31,14 +33,17 @@ export class ScopeRows implements KeptCounts {
   /** Called at the beginning of a transaction: nothing read in an earlier one is relied on. */
   begin(): void {
     this.#scopes.clear();
+    this.#earliest = Number.POSITIVE_INFINITY;
   }
 
   /**
-   * Writes the scopes that have changed, and forgets what no longer matters at `now`.
+   * Writes the scopes that have changed, and forgets what no longer matters by the callers' clock: see
+   * `ScopeCounts.obtain`.
    *
    * @returns whether anything was written
    */
-  flush(now: number): boolean {
+  flush(): boolean {
+    const now = this.#earliest;
     let written = 0;
     let made = 0;
     for (const [scopeKey, scope] of this.#scopes) {
@@ -67,7 +72,8 @@ export class ScopeRows implements KeptCounts {
     return count;
   }
 
-  obtain(limit: Limit): Count {
+  obtain(limit: Limit, callerNow: number): Count {
+    this.#earliest = Math.min(this.#earliest, callerNow);
     const scope = this.#scope(limit.scopeKey);
     scope.changed = true;
     const found = this.find(limit);

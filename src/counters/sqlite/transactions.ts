@@ -37,7 +37,7 @@ export class Transactions {
       const result = work(this.#counting);
       const { now } = this.#reservations;
       // The clock is stored only along with a change, so a refusal costs no write.
-      const changed = this.#scopes.flush(now) || this.#reservations.written;
+      const changed = this.#scopes.flush() || this.#reservations.written;
       if (changed && now > stored) this.#setClock(now);
       return result;
     });

@@ -1,7 +1,7 @@
 import type { Limit } from "../../admission/limit.js";
 import type { Cases } from "./case.js";
 import { check, checkPart } from "./check.js";
-import { type CountersTrial, HOUR_MS, limitOf, START } from "./counters-trial.js";
+import { budget, type CountersTrial, DAY_MS, HOUR_MS, limitOf, START } from "./counters-trial.js";
 
 const tokens = limitOf({ tpm: 100 });
 const day = limitOf({ tpd: 100 });
@@ -30,6 +30,26 @@ export const clocks: Cases<CountersTrial> = {
     await trial.settled("a", [[tokens, 50]]);
     trial.now = START + 60_999;
     await trial.holds("one window after the latest moment", [[tokens, 50]]);
+  },
+
+  "a budget counts on after the clock was days ahead for a while, whatever is counted beside it": async (
+    trial,
+  ) => {
+    const daily = (id: string) => limitOf(budget(100, "daily"), { id });
+    const [before, after] = [daily("before"), daily("after")];
+    await trial.reserved("before", [
+      [before, 60],
+      [tokens, 1],
+    ]);
+    trial.now = START + 3 * DAY_MS; // Nothing is made there, so there is no reason to forget anything either.
+    await trial.reserved("ahead", [[tokens, 1]]);
+    trial.now = START;
+    await trial.reserved("after", [[after, 60]]);
+    for (let i = 0; i < 5; i++) await trial.reserved(`beside ${i}`, [[daily(`beside ${i}`), 1]]);
+    for (const limit of [before, after]) {
+      await trial.holds("on the day of the reserve", [[limit, 60]]);
+      await trial.refused("more", [[limit, 41]]);
+    }
   },
 
   "waits on a clock that went back are told from that clock": async (trial) => {

@@ -52,6 +52,17 @@ describe(`counters in SQLite, on ${driverName}`, () => {
     expect(outcome).toMatchObject({ outcome: "reserved", reservedAt: START + 90_000 });
   });
 
+  it("keep what is spent today where a call of a clock that is days ahead shares its commit", async () => {
+    const database = openDatabase();
+    const counters = sqliteCounters({ database });
+    const charges = [charge(limitOf({ budget: { usd: 1, reset: "daily" } }), 40, START)];
+    await Promise.all([
+      counters.reserve({ id: "today", ...at(START), charges }),
+      counters.reserve({ id: "ahead", ...at(START + 3 * 86_400_000), charges: [{ limit, amount: 1 }] }),
+    ]);
+    expect(await counters.read({ ...at(START), charges })).toMatchObject([{ used: 40 }]);
+  });
+
   it("keep of a call that is extended many times the amounts of each extension, and the limits once", async () => {
     const database = openDatabase();
     const counters = sqliteCounters({ database });

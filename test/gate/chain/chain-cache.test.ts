@@ -211,4 +211,50 @@ describe("a chain that is loaded again", () => {
     clock.at += 2000;
     expect(await admitted()).toBe(false);
   });
+
+  it("is not waited for once something was written, not even where it starts again no more", async () => {
+    const { parts, answer, chains } = tables();
+    const readings: (() => void)[] = [];
+    answer.mockImplementation(() => {
+      const found = structuredClone(parts) as unknown as KeyChain; // sound, as above
+      return new Promise((resolve) => readings.push(() => resolve(found)));
+    });
+    const begun = (count: number) => vi.waitFor(() => expect(readings).toHaveLength(count));
+    const early = chains.load({ keyId: "k1" }, NOON);
+    for (let reading = 0; reading < 3; reading++) {
+      chains.forgetOrg("o1");
+      readings[reading]?.();
+      await begun(reading + 2);
+    }
+    Object.assign(parts.key, { status: "revoked" });
+    chains.forgetOrg("o1");
+    const late = chains.load({ keyId: "k1" }, NOON);
+    await begun(5);
+    readings[3]?.();
+    expect((await early)?.chain.key.status).toBe(undefined);
+    const joined = chains.load({ keyId: "k1" }, NOON);
+    await begun(5); // the end of the first look-up does not keep calls from joining the second
+    readings[4]?.();
+    expect((await late)?.chain.key.status).toBe("revoked");
+    expect(await joined).toBe(await late);
+  });
+
+  it("is at hand without a look at its age only in seconds throughout which it is fresh", async () => {
+    const { chains } = tables();
+    const loaded = await chains.load({ keyId: "k1" }, NOON + 999);
+    expect(chains.byId("k1", NOON + 999)).toBe(loaded);
+    expect(chains.byId("k1", NOON + 998)).toBe(undefined);
+    expect(chains.byId("k1", NOON + 5000)).toBe(loaded);
+    expect(chains.byId("k1", NOON + 5998)).toBe(loaded);
+    expect(chains.byId("k1", NOON + 5999)).toBe(undefined);
+  });
+
+  it("is not at hand after a write in the same second", async () => {
+    const { chains } = tables();
+    const loaded = await chains.load({ keyId: "k1" }, NOON);
+    expect(chains.byId("k1", NOON)).toBe(loaded);
+    expect(chains.byId("k1", NOON + 1)).toBe(loaded);
+    chains.forgetOrg("o1");
+    expect(chains.byId("k1", NOON + 1)).toBe(undefined);
+  });
 });

@@ -243,6 +243,14 @@ describe("authenticate", () => {
 });
 
 describe("the cache of keys", () => {
+  it("answers for no reference that a look-up would refuse", async () => {
+    const { registry, gate } = setUp();
+    registry.put(aChain());
+    passed(await gate.admit({ keyId: "k1" }, CALL));
+    const more = { keyId: "k1", orgId: "another" };
+    await expect(gate.admit(more, CALL)).rejects.toThrow(ValidationError);
+  });
+
   it("asks the directory once for a key that is called often, by token and by id", async () => {
     const { registry, gate } = setUp();
     const token = registry.put(aChain());

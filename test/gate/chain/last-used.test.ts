@@ -137,4 +137,23 @@ describe("when keys were last used", () => {
       expect(await lastUsed.of(ids)).toEqual(ids.map((id) => latest[id]));
     }
   });
+
+  test("keys that are used for months take no more room than in the first minute", async () => {
+    const { storage, keyId } = await world();
+    const lastUsed = new LastUsed(storage);
+    const key = inUse(keyId);
+    for (let minute = 1; minute <= 5; minute++) {
+      lastUsed.record(key, minute * 60_000);
+      expect(key.usePlace).toBe(0);
+      await lastUsed.flush();
+    }
+  });
+
+  test("what was written before its minute was over is not written again when it is", async () => {
+    const { storage, keyId } = await world();
+    const lastUsed = new LastUsed(storage);
+    lastUsed.record(inUse(keyId), 1000);
+    await lastUsed.flush();
+    expect(vi.getTimerCount()).toBe(0);
+  });
 });

@@ -63,6 +63,19 @@ describe("the changes that a process is told of", () => {
   });
 });
 
+it("a storage that is closed has given its connection back", async () => {
+  const client = new ListeningClient();
+  const release = vi.spyOn(client, "release");
+  const storage = postgresStorage({
+    pool: { query: async () => ({ rows: [] }), connect: async () => client },
+  });
+  storage.watch(() => {});
+  await turn();
+  expect(release).not.toHaveBeenCalled();
+  await storage.close();
+  expect(release).toHaveBeenCalledOnce();
+});
+
 it("a connection that is being closed tells nothing to who begins to watch meanwhile", async () => {
   const clients = [new ListeningClient(), new ListeningClient()] as const;
   const connect = vi.fn<() => Promise<PostgresClient>>();

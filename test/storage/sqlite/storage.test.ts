@@ -121,6 +121,34 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
     });
   });
 
+  it("tell of all that was written since somebody watches, and whether a single change is no longer kept", async () => {
+    await withFile(async (path) => {
+      const [ours, theirs] = [openDatabase(path), openDatabase(path)];
+      const storage = sqliteStorage({ database: ours });
+      const write = (sequence: number) =>
+        theirs.exec(`INSERT INTO tollgate_change VALUES (${sequence}, 'key', '"k${sequence}"', '"acme"')`);
+      const told = { ids: [] as string[], missed: 0 };
+      const watch = () =>
+        storage.watch?.(
+          (changed) => told.ids.push(...changed.map(({ id }) => id)),
+          () => told.missed++,
+        );
+      const stop = watch();
+      write(1);
+      await eventually(async () => expect(told).toEqual({ ids: ["k1"], missed: 0 }));
+      theirs.exec("DELETE FROM tollgate_change");
+      write(3);
+      await eventually(async () => expect(told).toEqual({ ids: ["k1"], missed: 1 }));
+      stop?.();
+      write(4);
+      const stopAgain = watch();
+      write(5);
+      await eventually(async () => expect(told).toEqual({ ids: ["k1", "k5"], missed: 1 }));
+      stopAgain?.();
+      for (const database of [ours, theirs]) database.close();
+    });
+  });
+
   it("have a column for each indexed field and a unique constraint for each unique one", () => {
     const database = openDatabase();
     sqliteStorage({ database });
