@@ -425,7 +425,7 @@ describe("keys", () => {
   });
 });
 
-test("a write begins again where something of it changed that is no write of the org: a key was used", async () => {
+test("a write begins again as often as something of it changes that is no write of the org: a key was used", async () => {
   const storage = memoryStorage();
   const gate = createGate({ storage });
   const ann = gate.as({ userId: "ann" });
@@ -443,13 +443,43 @@ test("a write begins again where something of it changed that is no write of the
     ]);
   await use(1);
   const { commit } = storage;
+  let uses = 1;
   storage.commit = async (changes) => {
-    storage.commit = commit;
-    await use(2);
+    if (uses < 20) {
+      const begun = storage.commit;
+      storage.commit = commit;
+      await use(++uses);
+      storage.commit = begun;
+    }
     return commit(changes);
   };
   await ann.projects.delete({ projectId: "p0" });
+  expect(uses).toBe(20);
   expect(await storage.find("keyUse", { orgId: ORG })).toEqual([]);
+});
+
+test("a project's deletion asks for the uses of its keys together, not for one after another", async () => {
+  const { get, ...rest } = memoryStorage();
+  const keyIds = Array.from({ length: 20 }, (_, i) => `k${i}`);
+  const asked = new Set<string>();
+  let allAsked = () => {};
+  const all = new Promise<void>((resolve) => {
+    allAsked = resolve;
+  });
+  const slow: typeof get = async (kind, id) => {
+    if (kind === "keyUse") {
+      if (asked.add(id).size === keyIds.length) allAsked();
+      await all;
+    }
+    return get(kind, id);
+  };
+  const ann = createGate({ storage: { ...rest, get: slow } }).as({ userId: "ann" });
+  await ann.orgs.create({ id: ORG, name: "Acme" });
+  await ann.projects.create({ orgId: ORG, id: "p0", name: "p0" });
+  for (const id of keyIds) await ann.keys.create({ ...at, id });
+  const deletion = ann.projects.delete({ projectId: "p0" });
+  await expect.poll(() => asked.size).toBe(keyIds.length);
+  await deletion;
 });
 
 test("a write that others overtake begins again: neither what it read nor what it was refused by holds", async () => {
