@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { OrgQueue } from "../../../src/gate/control/org-queue.js";
-import { createGate } from "../../../src/gate/gate.js";
+import { createGate, type Gate } from "../../../src/gate/gate.js";
 import {
   ConflictError,
   LimitError,
@@ -458,28 +458,34 @@ test("a write begins again as often as something of it changes that is no write 
   expect(await storage.find("keyUse", { orgId: ORG })).toEqual([]);
 });
 
-test("a project's deletion asks for the uses of its keys together, not for one after another", async () => {
-  const { get, ...rest } = memoryStorage();
+describe("the uses of many keys are asked for together, not one after another", () => {
   const keyIds = Array.from({ length: 20 }, (_, i) => `k${i}`);
-  const asked = new Set<string>();
-  let allAsked = () => {};
-  const all = new Promise<void>((resolve) => {
-    allAsked = resolve;
+
+  test.each<[string, (ann: ReturnType<Gate["as"]>) => Promise<unknown>]>([
+    ["by the deletion of their project", ({ projects }) => projects.delete({ projectId: "p0" })],
+    ["by a list of the keys unused since then", ({ keys }) => keys.list({ orgId: ORG, unusedSince: 1 })],
+  ])("%s", async (_, ask) => {
+    const { get, ...rest } = memoryStorage();
+    const asked = new Set<string>();
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const slow: typeof get = async (kind, id) => {
+      if (kind === "keyUse") {
+        if (asked.add(id).size === keyIds.length) answer();
+        await answered;
+      }
+      return get(kind, id);
+    };
+    const ann = createGate({ storage: { ...rest, get: slow } }).as({ userId: "ann" });
+    await ann.orgs.create({ id: ORG, name: "Acme" });
+    await ann.projects.create({ orgId: ORG, id: "p0", name: "p0" });
+    for (const id of keyIds) await ann.keys.create({ ...at, id });
+    const done = ask(ann);
+    await expect.poll(() => asked.size).toBe(keyIds.length);
+    await done;
   });
-  const slow: typeof get = async (kind, id) => {
-    if (kind === "keyUse") {
-      if (asked.add(id).size === keyIds.length) allAsked();
-      await all;
-    }
-    return get(kind, id);
-  };
-  const ann = createGate({ storage: { ...rest, get: slow } }).as({ userId: "ann" });
-  await ann.orgs.create({ id: ORG, name: "Acme" });
-  await ann.projects.create({ orgId: ORG, id: "p0", name: "p0" });
-  for (const id of keyIds) await ann.keys.create({ ...at, id });
-  const deletion = ann.projects.delete({ projectId: "p0" });
-  await expect.poll(() => asked.size).toBe(keyIds.length);
-  await deletion;
 });
 
 test("a write that others overtake begins again: neither what it read nor what it was refused by holds", async () => {
