@@ -24,7 +24,10 @@ import { Draft, type Subject } from "./draft.js";
  */
 const ATTEMPTS_MAX = 50;
 
-/** How often a conflict must recur that no other write of the org explains before the caller is told. */
+/**
+ * How often a conflict must recur that no other write of the org explains before the caller is told. Where uses of keys
+ * explain it, each of them was written, so it is as if other writes came first.
+ */
 const UNKNOWN_CONFLICTS_MAX = 3;
 
 /** What one write asks for, and what the audit trail says of it. */
@@ -202,7 +205,8 @@ export class Control {
           if (isOvertaken && attempts < ATTEMPTS_MAX) continue;
           // Not every change raises the version of the trail: the last use of a key does not, and conflicts with
           // deleting the key.
-          if (isTollgateError(error, "conflict") && attempts < UNKNOWN_CONFLICTS_MAX) continue;
+          const conflictsMax = draft.removesUses ? ATTEMPTS_MAX : UNKNOWN_CONFLICTS_MAX;
+          if (isTollgateError(error, "conflict") && attempts < conflictsMax) continue;
           if (isOvertaken)
             throw new ConflictError(`org ${JSON.stringify(orgId)} is being written to by others; try again`);
           await this.#recordDenial(orgId, acting, action, subject, error);

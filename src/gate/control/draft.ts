@@ -80,6 +80,11 @@ export class Draft {
     this.#change(kind, before, undefined);
   }
 
+  /** Whether it removes uses of keys, which calls write at any moment and without the trail. */
+  get removesUses(): boolean {
+    return this.#changes.some(({ kind }) => kind === "keyUse");
+  }
+
   /** Adds an event to emit once the write is done. */
   tell<E extends keyof GateEvents>(event: E, payload: GateEvents[E]): void {
     this.#told.push((events) => events.emit(event, payload));

@@ -4,6 +4,7 @@ import { limitsSchema } from "../../model/limits.js";
 import type { Records } from "../../model/records.js";
 import { idSchema, nameSchema } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
+import { chunks } from "../chunks.js";
 import { checkProject } from "./bounds.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
@@ -14,6 +15,9 @@ import { type View, viewOf } from "./views.js";
 
 /** A project as callers see it. */
 export type Project = View<"project">;
+
+/** How many uses are asked for at once, so that a large project does not fill the queue for connections. */
+const USES_AT_A_TIME = 100;
 
 const ref = { projectId: idSchema, ...orgField };
 
@@ -120,20 +124,29 @@ export function projectsOf(control: Control): Projects {
       const { projectId, ...of } = parse(projectSchemas.delete, input, "project");
       const which = { id: projectId, ...of };
       return control.writeTo("project.delete", "project", which, async (project, draft) => {
-        for (const key of await draft.find("key", { projectId })) {
-          const use = await draft.get("keyUse", key.id);
-          if (use) draft.remove("keyUse", use);
-          draft.remove("key", key);
-        }
+        const keys = await draft.find("key", { projectId });
+        for (const key of keys) draft.remove("key", key);
         for (const membership of await draft.find("projectMember", { projectId })) {
           draft.remove("projectMember", membership);
         }
         for (const external of await draft.find("externalKey", { projectId }))
           draft.remove("externalKey", external);
         draft.remove("project", project);
+        await removeUses(draft, keys);
       });
     },
   };
+}
+
+/**
+ * Removes the last uses of keys. Calls go on meanwhile, and a use that is written after this has read it makes the
+ * deletion begin again. So this comes last and asks for many at once.
+ */
+async function removeUses(draft: Draft, keys: readonly Records["key"][]): Promise<void> {
+  for (const some of chunks(keys, USES_AT_A_TIME)) {
+    const uses = await Promise.all(some.map(({ id }) => draft.get("keyUse", id)));
+    for (const use of uses) if (use) draft.remove("keyUse", use);
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { OrgQueue } from "../../../src/gate/control/org-queue.js";
-import { createGate } from "../../../src/gate/gate.js";
+import { createGate, type Gate } from "../../../src/gate/gate.js";
 import {
   ConflictError,
   LimitError,
@@ -425,7 +425,7 @@ describe("keys", () => {
   });
 });
 
-test("a write begins again where something of it changed that is no write of the org: a key was used", async () => {
+test("a write begins again as often as something of it changes that is no write of the org: a key was used", async () => {
   const storage = memoryStorage();
   const gate = createGate({ storage });
   const ann = gate.as({ userId: "ann" });
@@ -443,13 +443,49 @@ test("a write begins again where something of it changed that is no write of the
     ]);
   await use(1);
   const { commit } = storage;
+  let uses = 1;
   storage.commit = async (changes) => {
-    storage.commit = commit;
-    await use(2);
+    if (uses < 20) {
+      const begun = storage.commit;
+      storage.commit = commit;
+      await use(++uses);
+      storage.commit = begun;
+    }
     return commit(changes);
   };
   await ann.projects.delete({ projectId: "p0" });
+  expect(uses).toBe(20);
   expect(await storage.find("keyUse", { orgId: ORG })).toEqual([]);
+});
+
+describe("the uses of many keys are asked for together, not one after another", () => {
+  const keyIds = Array.from({ length: 20 }, (_, i) => `k${i}`);
+
+  test.each<[string, (ann: ReturnType<Gate["as"]>) => Promise<unknown>]>([
+    ["by the deletion of their project", ({ projects }) => projects.delete({ projectId: "p0" })],
+    ["by a list of the keys unused since then", ({ keys }) => keys.list({ orgId: ORG, unusedSince: 1 })],
+  ])("%s", async (_, ask) => {
+    const { get, ...rest } = memoryStorage();
+    const asked = new Set<string>();
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const slow: typeof get = async (kind, id) => {
+      if (kind === "keyUse") {
+        if (asked.add(id).size === keyIds.length) answer();
+        await answered;
+      }
+      return get(kind, id);
+    };
+    const ann = createGate({ storage: { ...rest, get: slow } }).as({ userId: "ann" });
+    await ann.orgs.create({ id: ORG, name: "Acme" });
+    await ann.projects.create({ orgId: ORG, id: "p0", name: "p0" });
+    for (const id of keyIds) await ann.keys.create({ ...at, id });
+    const done = ask(ann);
+    await expect.poll(() => asked.size).toBe(keyIds.length);
+    await done;
+  });
 });
 
 test("a write that others overtake begins again: neither what it read nor what it was refused by holds", async () => {
