@@ -43,6 +43,8 @@ function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
   return [...ends, bytes.length].map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end));
 }
 
+const cutIntoBytes = (bytes: Uint8Array) => Array.from(bytes, (byte) => Uint8Array.of(byte));
+
 describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
   const lines = stream.split("\n");
 
@@ -91,24 +93,27 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
     ["\r\n", "CR LF"],
     ["\r", "CR"],
   ])("understands lines that end in %j", (end) => {
-    const meter = meterOf();
-    for (const byte of bytesOf(stream.replaceAll("\r\n", "\n").replaceAll("\n", end))) {
-      meter.push(Uint8Array.of(byte));
+    const bytes = bytesOf(stream.replaceAll("\r\n", "\n").replaceAll("\n", end));
+    for (const pieces of [[bytes], cutIntoBytes(bytes)]) {
+      const meter = meterOf();
+      for (const piece of pieces) meter.push(piece);
+      expect(meter.actual()).toEqual(actual);
+      expect(meter.complete).toBe(true);
     }
-    expect(meter.actual()).toEqual(actual);
-    expect(meter.complete).toBe(true);
   });
 
   it("understands comments, a byte order mark, other fields, and data without a space or over several lines", () => {
-    const meter = meterOf();
     const strange = lines
       .map((line) => line.replace(/\r$/, ""))
       .map((line) => line.replace(/^data: \{/, ": comment\nid: 7\nretry: 5\ndata:{\ndata:"))
       .join("\n");
-    for (const byte of bytesOf(`\ufeff:\n${strange}`.replaceAll("\n", "\r\n")))
-      meter.push(Uint8Array.of(byte));
-    expect(meter.actual()).toEqual(actual);
-    expect(meter.complete).toBe(true);
+    const bytes = bytesOf(`\ufeff:\n${strange}`.replaceAll("\n", "\r\n"));
+    for (const pieces of [[bytes], cutIntoBytes(bytes)]) {
+      const meter = meterOf();
+      for (const piece of pieces) meter.push(piece);
+      expect(meter.actual()).toEqual(actual);
+      expect(meter.complete).toBe(true);
+    }
   });
 
   it("does not need the last blank line, nor the last line's end", () => {
@@ -224,6 +229,9 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
         },
       },
       { count: () => Number.NaN },
+      { count: () => 1.5 },
+      { count: () => Number.POSITIVE_INFINITY },
+      { count: () => 2 ** 53 },
       { count: () => -1 },
     ].map((tokenCounter) => {
       const meter = meterOf({ tokenCounter });
@@ -593,6 +601,56 @@ it("a chunk of a chat is one whatever type it says it has", () => {
   expect(meter.actual()).toEqual({ outputTokens: 5 });
 });
 
+describe("a chat without usage", () => {
+  it.each<[what: string, choice: object]>([
+    ["the text of a completion", { text: "12345" }],
+    ["a refusal", { delta: { content: null, refusal: "12345" } }],
+    ["what a voice says", { delta: { audio: { id: "a1", transcript: "12345", data: "UklGRg==" } } }],
+    ["the name of a function", { delta: { function_call: { name: "12345" } } }],
+    ["the arguments of a function", { delta: { function_call: { arguments: "12345" } } }],
+    ["the name of a custom tool", { delta: { tool_calls: [{ custom: { name: "12345" } }] } }],
+    ["the input of a custom tool", { delta: { tool_calls: [{ custom: { input: "12345" } }] } }],
+  ])("is charged for %s", (_what, choice) => {
+    const meter = openAIMeter({ tokenCounter: perCharacter });
+    meter.push({ choices: [choice] });
+    expect(meter.actual()).toEqual({ outputTokens: 5 });
+  });
+});
+
+it.each<[what: string, end: object | string]>([
+  ["[DONE]", "data: [DONE]\n\n"],
+  ["one of several choices", { choices: [{ finish_reason: "stop" }, { delta: {}, finish_reason: null }] }],
+])("a chat ends with %s", (_what, end) => {
+  const meter = openAIMeter();
+  meter.push({ choices: [], usage: { prompt_tokens: 5, completion_tokens: 6 } });
+  expect(meter.complete).toBe(false);
+  meter.push(end);
+  expect(meter.complete).toBe(true);
+});
+
+it.each(["completed", "incomplete", "failed"])(
+  "a response ends with response.%s, whose usage is final",
+  (how) => {
+    const meter = openAIMeter({ tokenCounter: perCharacter });
+    meter.push({ type: "response.output_text.delta", delta: "Hello" });
+    meter.push({ type: `response.${how}`, response: { usage: { input_tokens: 50, output_tokens: 0 } } });
+    expect(meter.actual()).toEqual({ inputTokens: 50, outputTokens: 0 });
+    expect(meter.complete).toBe(true);
+  },
+);
+
+it.each<[whose: string, meterOf: () => UsageMeter, error: object]>([
+  ["OpenAI's chat completions", openAIMeter, { error: { message: "overloaded" } }],
+  ["OpenAI's responses", openAIMeter, { type: "error", message: "overloaded" }],
+  ["Anthropic's", anthropicMeter, { type: "error", error: { type: "overloaded_error" } }],
+  ["Gemini's", geminiMeter, { error: { code: 503, status: "UNAVAILABLE" } }],
+])("a stream of %s that only tells an error has an output of zero", (_whose, meterOf, error) => {
+  const meter = meterOf();
+  meter.push(error);
+  expect(meter.actual()).toEqual({ outputTokens: 0 });
+  expect(meter.complete).toBe(false);
+});
+
 it("a content of Mistral's in parts counts as text and as reasoning", () => {
   const meter = openAIMeter({ tokenCounter: perCharacter });
   const thinking = [{ type: "text", text: "Hm, " }, { type: "text", text: "so" }, null, "x"];
@@ -842,6 +900,21 @@ describe("an event that is too long", () => {
       meter.push(said("Hello"));
       expect(meter.actual()).toEqual({ inputTokens: 9, outputTokens: 5_005 });
     }
+  });
+
+  it.each<[how: string, longest: (more: string) => string]>([
+    ["a line", (more) => `data: {"choices":[]${" ".repeat(8_388_608 - 20)}${more}}`],
+    [
+      "the data of several lines",
+      (more) => `data: {"choices":\ndata: []${" ".repeat(8_388_608 - 15)}${more}}`,
+    ],
+  ])("has more than 8,388,608 characters in %s", (_how, longest) => {
+    const outputs = ["", " "].map((more) => {
+      const meter = openAIMeter();
+      meter.push(`${longest(more)}\n\n`);
+      return meter.actual().outputTokens;
+    });
+    expect(outputs).toEqual([0, undefined]);
   });
 
   it("takes back what the provider had told until then, and the whole is not complete", () => {
