@@ -434,24 +434,27 @@ describe("a ledger", () => {
     expect(ledger.status().dropped).toBe(0);
   });
 
-  it("lets as many settles go on under `block` as there is room for, in their order", async () => {
+  it("lets as many settles go on under `block` as there is room for, in their order, and is full once", async () => {
     const { sink, writes } = sinkByHand();
     const ledger = createLedger({ ...quick, sink, maxPending: 2, whenFull: "block" });
+    const full = vi.fn();
+    ledger.on("full", full);
     const wentOn: string[] = [];
-    for (const id of ["a", "b", "c", "d", "e"]) settle(ledger, id)?.then(() => wentOn.push(id));
-    for (const expected of [
-      ["c", "d"],
-      ["c", "d", "e"],
-    ]) {
+    const wait = (id: string) => settle(ledger, id)?.then(() => wentOn.push(id));
+    for (const id of ["a", "b", "c", "d", "e"]) wait(id);
+    const acknowledged = async () => {
       await eventually(() => expect(writes.length).toBeGreaterThan(0));
       const count = writes.length;
       writes[count - 1]?.end();
       await eventually(() => expect(writes.length).toBeGreaterThan(count));
-      expect(wentOn).toEqual(expected);
-    }
-    const flushed = ledger.flush();
+      return [...wentOn];
+    };
+    expect(await acknowledged()).toEqual(["c", "d"]);
+    wait("f");
+    expect(await acknowledged()).toEqual(["c", "d", "e", "f"]);
+    expect(full).toHaveBeenCalledTimes(1);
     writes.at(-1)?.end();
-    await flushed;
+    await ledger.flush();
   });
 
   it("gives beginnings no more than half of the room: ends matter more", async () => {
