@@ -122,7 +122,7 @@ export interface Ledger {
    */
   on<E extends keyof LedgerEvents>(event: E, listener: (event: LedgerEvents[E]) => void): () => void;
   /**
-   * Writes what is pending and closes the sink.
+   * Writes what is pending, and what is recorded meanwhile, and closes the sink.
    *
    * @throws LedgerUnavailableError if the sink did not take everything within `closeTimeoutMs`, or did not close within
    *   that time. The first is reported before the second.
@@ -183,19 +183,22 @@ export function createLedger(options: LedgerOptions): Ledger {
   const readable = isReadable(sink) ? sink : undefined;
   let closed: Promise<void> | undefined;
 
-  /** Whether everything pending was written in time. */
-  async function flushed(): Promise<boolean> {
+  /** Does what takes at most `closeTimeoutMs`: then its signal aborts. */
+  async function inTime<T>(work: (deadline: AbortSignal) => Promise<T>): Promise<T> {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), closeTimeoutMs);
     try {
-      return await pending.flush(deadline.signal);
+      return await work(deadline.signal);
     } finally {
       clearTimeout(timer);
     }
   }
 
   async function drain(): Promise<void> {
-    await flushed();
+    await inTime(async (deadline) => {
+      let goesOn = true; // more may be recorded while the rest is written
+      while (goesOn && pending.size > 0) goesOn = await pending.flush(deadline);
+    });
     const lost = pending.stop();
     const failed = await sinkClosed().catch((error: unknown) => ({ error }));
     // Thrown before what the sink throws: a sink that takes no events seldom closes without an error.
@@ -230,7 +233,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       return { pending: size, lagMs, dropped, failures };
     },
     async flush() {
-      if (!(await flushed()))
+      if (!(await inTime((deadline) => pending.flush(deadline))))
         throw new LedgerUnavailableError(`${counted(pending.size, "is", "are")} not written yet`);
     },
     on: (event, listener) => events.on(event, listener),

@@ -434,6 +434,29 @@ describe("a ledger", () => {
     expect(ledger.status().dropped).toBe(0);
   });
 
+  it("lets as many settles go on under `block` as there is room for, in their order, and is full once", async () => {
+    const { sink, writes } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxPending: 2, whenFull: "block" });
+    const full = vi.fn();
+    ledger.on("full", full);
+    const wentOn: string[] = [];
+    const wait = (id: string) => settle(ledger, id)?.then(() => wentOn.push(id));
+    for (const id of ["a", "b", "c", "d", "e"]) wait(id);
+    const acknowledged = async () => {
+      await eventually(() => expect(writes.length).toBeGreaterThan(0));
+      const count = writes.length;
+      writes[count - 1]?.end();
+      await eventually(() => expect(writes.length).toBeGreaterThan(count));
+      return [...wentOn];
+    };
+    expect(await acknowledged()).toEqual(["c", "d"]);
+    wait("f");
+    expect(await acknowledged()).toEqual(["c", "d", "e", "f"]);
+    expect(full).toHaveBeenCalledTimes(1);
+    writes.at(-1)?.end();
+    await ledger.flush();
+  });
+
   it("gives beginnings no more than half of the room: ends matter more", async () => {
     const { sink, writes } = sinkByHand();
     const ledger = createLedger({ ...quick, sink, maxPending: 4 });
@@ -575,6 +598,52 @@ describe("a ledger", () => {
     expect(ledger.status()).toMatchObject({ pending: 2, dropped: 1 });
   });
 
+  it("takes no beginning of a call after it was closed, which would be pending for ever", async () => {
+    const ledger = createLedger({ sink: memoryLedgerSink() });
+    await ledger.close();
+    ledger.opened(aCall());
+    expect(ledger.status()).toMatchObject({ pending: 0, dropped: 0 });
+    await ledger.flush();
+  });
+
+  it("rejects a flush at once when it is closed before all was written, and every later one", async () => {
+    const down = () => Promise.reject(new Error("down"));
+    const ledger = createLedger({ sink: down, closeTimeoutMs: 200 });
+    let rejected = 0;
+    const flush = () => ledger.flush().catch(() => rejected++);
+    settle(ledger, "a");
+    const closed = ledger.close();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const flushed = [flush()];
+    await expect(closed).rejects.toThrow(LedgerUnavailableError);
+    flushed.push(flush());
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(rejected).toBe(2); // neither has waited for `closeTimeoutMs`
+    await Promise.all(flushed);
+  });
+
+  it("tries as seldom as before once nobody waits for a flush", async () => {
+    const pauses: number[] = [];
+    let flushing = false;
+    const ledger = createLedger({
+      ...quick,
+      retry: { baseMs: 10_000, maxMs: 10_000 },
+      closeTimeoutMs: 20,
+      wait: async (ms) => {
+        if (!flushing) pauses.push(ms);
+        await new Promise((resolve) => setImmediate(resolve));
+      },
+      sink: () => Promise.reject(new Error("down")),
+    });
+    settle(ledger, "a");
+    flushing = true;
+    await expect(ledger.flush()).rejects.toThrow(LedgerUnavailableError);
+    flushing = false;
+    await eventually(() => expect(pauses.length).toBeGreaterThan(0));
+    expect(new Set(pauses)).toEqual(new Set([5_000]));
+    await expect(ledger.close()).rejects.toThrow(LedgerUnavailableError);
+  });
+
   it("drains when it is closed, and closes the sink after that", async () => {
     const kept = memoryLedgerSink();
     const close = vi.fn(async () => expect(kept.events()).toHaveLength(2));
@@ -583,6 +652,20 @@ describe("a ledger", () => {
     settle(ledger, "b");
     await Promise.all([ledger.close(), ledger.close()]);
     expect(close).toHaveBeenCalledTimes(1);
+  });
+
+  it("writes what is recorded while it is being closed as well", async () => {
+    const { sink, writes, kept } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink });
+    settle(ledger, "a");
+    const closed = ledger.close();
+    settle(ledger, "b");
+    for (let i = 0; i < 2; i++) {
+      await eventually(() => expect(writes).toHaveLength(i + 1));
+      writes[i]?.end();
+    }
+    await closed;
+    expect(idsOf(kept.events())).toEqual(["a", "b"]);
   });
 
   it("ends closing after `closeTimeoutMs`, and says how many events are lost", async () => {

@@ -106,8 +106,8 @@ export function usageMeter(
    * Takes over the provider's counts.
    *
    * Some providers put zeros into every chunk, so a zero is not always believed. An output of zero counts only if there
-   * is neither text nor another count, or if it comes at the end and in no earlier chunk. An input of zero counts only
-   * if no input was given before.
+   * is neither text, nor anything that could not be read, nor another count; or if it comes at the end and in no earlier
+   * chunk. An input of zero counts only if no input was given before.
    */
   function take(told: Actual): void {
     const { inputTokens, outputTokens, ...beside } = told;
@@ -118,7 +118,7 @@ export function usageMeter(
       usage = { ...usage, ...beside };
       return;
     }
-    const mayBeZero = !usage.outputTokens && (isLast || !hasText);
+    const mayBeZero = !usage.outputTokens && (isLast || !(hasText || hasLost));
     const isOutputTold = outputTokens !== undefined && (outputTokens > 0 || mayBeZero);
     usage = {
       ...withoutPartsOf(told, usage),

@@ -43,6 +43,10 @@ function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
   return [...ends, bytes.length].map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end));
 }
 
+/** Each byte, with a piece of nothing behind it. */
+const cutIntoBytes = (bytes: Uint8Array) =>
+  [...bytes].flatMap((byte) => [Uint8Array.of(byte), new Uint8Array()]);
+
 describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
   const lines = stream.split("\n");
 
@@ -91,24 +95,34 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
     ["\r\n", "CR LF"],
     ["\r", "CR"],
   ])("understands lines that end in %j", (end) => {
-    const meter = meterOf();
-    for (const byte of bytesOf(stream.replaceAll("\r\n", "\n").replaceAll("\n", end))) {
-      meter.push(Uint8Array.of(byte));
+    const bytes = bytesOf(stream.replaceAll("\r\n", "\n").replaceAll("\n", end));
+    for (const pieces of [[bytes], cutIntoBytes(bytes)]) {
+      const meter = meterOf();
+      for (const piece of pieces) meter.push(piece);
+      expect(meter.actual()).toEqual(actual);
+      expect(meter.complete).toBe(true);
     }
+  });
+
+  it("understands lines that end in CR LF before blank lines that end in LF", () => {
+    const meter = meterOf();
+    const mixed = stream.replaceAll("\r\n", "\n").replaceAll("\n\n", "\r\n\n");
+    for (const piece of cutIntoBytes(bytesOf(mixed))) meter.push(piece);
     expect(meter.actual()).toEqual(actual);
-    expect(meter.complete).toBe(true);
   });
 
   it("understands comments, a byte order mark, other fields, and data without a space or over several lines", () => {
-    const meter = meterOf();
     const strange = lines
       .map((line) => line.replace(/\r$/, ""))
       .map((line) => line.replace(/^data: \{/, ": comment\nid: 7\nretry: 5\ndata:{\ndata:"))
       .join("\n");
-    for (const byte of bytesOf(`\ufeff:\n${strange}`.replaceAll("\n", "\r\n")))
-      meter.push(Uint8Array.of(byte));
-    expect(meter.actual()).toEqual(actual);
-    expect(meter.complete).toBe(true);
+    const bytes = bytesOf(`\ufeff:\n${strange}`.replaceAll("\n", "\r\n"));
+    for (const pieces of [[bytes], cutIntoBytes(bytes)]) {
+      const meter = meterOf();
+      for (const piece of pieces) meter.push(piece);
+      expect(meter.actual()).toEqual(actual);
+      expect(meter.complete).toBe(true);
+    }
   });
 
   it("does not need the last blank line, nor the last line's end", () => {
@@ -224,6 +238,9 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
         },
       },
       { count: () => Number.NaN },
+      { count: () => 1.5 },
+      { count: () => Number.POSITIVE_INFINITY },
+      { count: () => 2 ** 53 },
       { count: () => -1 },
     ].map((tokenCounter) => {
       const meter = meterOf({ tokenCounter });
@@ -593,6 +610,76 @@ it("a chunk of a chat is one whatever type it says it has", () => {
   expect(meter.actual()).toEqual({ outputTokens: 5 });
 });
 
+describe("a chat without usage", () => {
+  it.each<[what: string, choice: object]>([
+    ["the text of a completion", { text: "12345" }],
+    ["a refusal", { delta: { content: null, refusal: "12345" } }],
+    ["what a voice says", { delta: { audio: { id: "a1", transcript: "12345", data: "UklGRg==" } } }],
+    ["the name of a function", { delta: { function_call: { name: "12345" } } }],
+    ["the arguments of a function", { delta: { function_call: { arguments: "12345" } } }],
+    ["the name of a custom tool", { delta: { tool_calls: [{ custom: { name: "12345" } }] } }],
+    ["the input of a custom tool", { delta: { tool_calls: [{ custom: { input: "12345" } }] } }],
+  ])("is charged for %s", (_what, choice) => {
+    const meter = openAIMeter({ tokenCounter: perCharacter });
+    meter.push({ choices: [choice] });
+    expect(meter.actual()).toEqual({ outputTokens: 5 });
+  });
+});
+
+it.each<[what: string, end: object | string]>([
+  ["[DONE]", "data: [DONE]\n\n"],
+  ["one of several choices", { choices: [{ finish_reason: "stop" }, { delta: {}, finish_reason: null }] }],
+])("a chat ends with %s", (_what, end) => {
+  const meter = openAIMeter();
+  meter.push({ choices: [], usage: { prompt_tokens: 5, completion_tokens: 6 } });
+  expect(meter.complete).toBe(false);
+  meter.push(end);
+  expect(meter.complete).toBe(true);
+});
+
+it("a count of the whole output takes the place of a long text, and is not the last one before more text", () => {
+  const meter = openAIMeter({ tokenCounter: perCharacter });
+  meter.push({ choices: [{ delta: { content: "x".repeat(5_000) } }] });
+  const usage = { prompt_tokens: 5, completion_tokens: 1_250 };
+  meter.push({ choices: [{ delta: {}, finish_reason: "stop" }], usage });
+  expect(meter.actual()).toEqual({ inputTokens: 5, outputTokens: 1_250 });
+  expect(meter.complete).toBe(true);
+  meter.push({ choices: [{ delta: { content: "Hello" } }] });
+  expect(meter.actual()).toEqual({ inputTokens: 5, outputTokens: 1_255 });
+  expect(meter.complete).toBe(false);
+});
+
+it("reasoning after a count of it is added to that", () => {
+  const meter = openAIMeter({ tokenCounter: perCharacter });
+  const completion_tokens_details = { reasoning_tokens: 40 };
+  meter.push({ choices: [], usage: { prompt_tokens: 5, completion_tokens: 50, completion_tokens_details } });
+  meter.push({ choices: [{ delta: { reasoning: "Hm" } }] });
+  expect(meter.actual()).toEqual({ inputTokens: 5, outputTokens: 52, reasoningTokens: 42 });
+});
+
+it.each(["completed", "incomplete", "failed"])(
+  "a response ends with response.%s, whose usage is final",
+  (how) => {
+    const meter = openAIMeter({ tokenCounter: perCharacter });
+    meter.push({ type: "response.output_text.delta", delta: "Hello" });
+    meter.push({ type: `response.${how}`, response: { usage: { input_tokens: 50, output_tokens: 0 } } });
+    expect(meter.actual()).toEqual({ inputTokens: 50, outputTokens: 0 });
+    expect(meter.complete).toBe(true);
+  },
+);
+
+it.each<[whose: string, meterOf: () => UsageMeter, error: object]>([
+  ["OpenAI's chat completions", openAIMeter, { error: { message: "overloaded" } }],
+  ["OpenAI's responses", openAIMeter, { type: "error", message: "overloaded" }],
+  ["Anthropic's", anthropicMeter, { type: "error", error: { type: "overloaded_error" } }],
+  ["Gemini's", geminiMeter, { error: { code: 503, status: "UNAVAILABLE" } }],
+])("a stream of %s that only tells an error has an output of zero", (_whose, meterOf, error) => {
+  const meter = meterOf();
+  meter.push(error);
+  expect(meter.actual()).toEqual({ outputTokens: 0 });
+  expect(meter.complete).toBe(false);
+});
+
 it("a content of Mistral's in parts counts as text and as reasoning", () => {
   const meter = openAIMeter({ tokenCounter: perCharacter });
   const thinking = [{ type: "text", text: "Hm, " }, { type: "text", text: "so" }, null, "x"];
@@ -628,6 +715,11 @@ describe("a usage of zeros", () => {
     expect(meter.complete).toBe(true);
   });
 
+  it("does not make text free whose input was told before", () => {
+    const meter = meterOf(said("Hello", { prompt_tokens: 50 }), last(zero));
+    expect(meter.actual()).toEqual({ inputTokens: 50, outputTokens: 5 });
+  });
+
   it("of the output alone does not make text free", () => {
     const early = { ...real, completion_tokens: 0, total_tokens: 50 };
     const meter = meterOf(said("Hel", early), said("lo", early));
@@ -636,6 +728,12 @@ describe("a usage of zeros", () => {
     meter.push(last(early));
     expect(meter.actual()).toEqual({ inputTokens: 50, outputTokens: 30 });
     expect(meterOf(last(real), last(early)).actual()).toEqual({ inputTokens: 50, outputTokens: 30 });
+  });
+
+  it("of the output alone does not make reasoning free", () => {
+    const early = { ...real, completion_tokens: 0, total_tokens: 50 };
+    const meter = meterOf({ choices: [{ delta: { reasoning: "Hm" } }], usage: early });
+    expect(meter.actual()).toEqual({ inputTokens: 50, outputTokens: 2, reasoningTokens: 2 });
   });
 
   it("is zero where it comes once, at the end, also after text", () => {
@@ -653,6 +751,12 @@ describe("a usage of zeros", () => {
     const meter = meterOf({ ...last(zero), service_tier: "flex" });
     expect(meter.actual()).toEqual({ inputTokens: 0, outputTokens: 0, serviceTier: "flex" });
     expect(meter.complete).toBe(true);
+    const early = meterOf({ choices: [], usage: { prompt_tokens: 50, completion_tokens: 0 } }, last({}));
+    expect(early.actual()).toEqual({ inputTokens: 50, outputTokens: 0 });
+    expect(early.complete).toBe(true);
+    const zeros = meterOf({ choices: [], usage: zero }, last({}));
+    expect(zeros.actual()).toEqual({ inputTokens: 0, outputTokens: 0 });
+    expect(zeros.complete).toBe(true);
   });
 
   it("of the input alone does not take back what was told of it", () => {
@@ -662,6 +766,8 @@ describe("a usage of zeros", () => {
     );
     expect(meter.actual()).toEqual({ inputTokens: 50, outputTokens: 30 });
     const untold = { ...real, prompt_tokens: 0, total_tokens: undefined };
+    const before = said("Hello", { ...real, completion_tokens: 2 });
+    expect(meterOf(before, last(untold)).actual()).toEqual({ inputTokens: 50, outputTokens: 30 });
     expect(meterOf(last(untold)).actual()).toMatchObject({ inputTokens: 0 });
   });
 
@@ -842,6 +948,25 @@ describe("an event that is too long", () => {
       meter.push(said("Hello"));
       expect(meter.actual()).toEqual({ inputTokens: 9, outputTokens: 5_005 });
     }
+  });
+
+  it.each<[how: string, event: string, overhead: number]>([
+    ["a line", 'data: {"choices":[],"usage":{"completion_tokens":7}}', 0],
+    ["the data of several lines", 'data: {"choices":[],\ndata: "usage":{"completion_tokens":7}}', 12],
+  ])("has more than 8,388,608 characters in %s, and is skipped whole", (_how, event, overhead) => {
+    const outputs = [0, 1].map((more) => {
+      const meter = openAIMeter();
+      meter.push(`${event.padEnd(8_388_608 + overhead + more)}\n\n`);
+      return meter.actual().outputTokens;
+    });
+    expect(outputs).toEqual([7, undefined]);
+  });
+
+  it("is not made free by an output of zero that comes after it, but not at the end", () => {
+    const meter = openAIMeter();
+    meter.push(long);
+    meter.push({ choices: [{ delta: { content: "" } }], usage: { prompt_tokens: 9, completion_tokens: 0 } });
+    expect(meter.actual()).toEqual({ inputTokens: 9 });
   });
 
   it("takes back what the provider had told until then, and the whole is not complete", () => {
