@@ -516,6 +516,18 @@ describe("an error", () => {
     server.closeAllConnections();
   });
 
+  it("of a request shows no token that the client has put into its address or its body", async () => {
+    const token = directoryOf(aKeyChain({})).tokenOf("key");
+    const message = `'/v1/%ZZ${token}' is not a valid url component`;
+    for (const framework of [
+      { expose: true, status: 400 },
+      { code: "FST_ERR_BAD_URL", statusCode: 400 },
+    ]) {
+      const { body } = toErrorResponse(Object.assign(new Error(message), framework), { profile: "problem" });
+      expect(body?.detail).toBe(`'/v1/%ZZsk-tg-••••${token.slice(-4)}' is not a valid url component`);
+    }
+  });
+
   it.each<[status: number, what: string, type: string, body: string]>([
     [400, "no JSON", "application/json", "{"],
     [413, "too large", "application/json", JSON.stringify("x".repeat(200))],
