@@ -275,9 +275,11 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
 
   it("answers an address that cannot be read in the form of its errors", async () => {
     const arena = await startArena(start);
-    const answer = await fetch(`${arena.url}/v1/%ZZ`);
+    const answer = await fetch(`${arena.url}/v1/%ZZ${arena.token}`);
     expect(answer.headers.get("x-should-retry")).toBe("false");
-    expect((await json(answer)).error).toMatchObject({ type: "invalid_request_error", param: null });
+    const body = await json(answer);
+    expect(body.error).toMatchObject({ type: "invalid_request_error", param: null });
+    expect(JSON.stringify(body)).not.toContain(arena.token);
   });
 
   it("answers 502 where the provider breaks off in the middle, and charges the estimate", async () => {
@@ -292,8 +294,31 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect(await spent(arena)).toEqual({ requests: 1, inputTokens, outputTokens: 4, inFlight: 0 });
   });
 
+  it("answers 502 where the provider breaks off a stream before its first word, and charges the estimate", async () => {
+    const arena = await startArena(start);
+    await providerThat(arena, (_req, res) => {
+      res.writeHead(200, { "content-type": "text/event-stream", "content-encoding": "gzip" }).end("no gzip");
+    });
+    const answer = await post(arena, ask(STREAM));
+    expect([answer.status, (await json(answer)).error.code]).toEqual([502, "upstream_failed"]);
+    const inputTokens = estimateInputTokens(ask(STREAM));
+    expect(await spent(arena)).toEqual({ requests: 1, inputTokens, outputTokens: 4, inFlight: 0 });
+  });
+
+  it("meters a stream however its type is written", async () => {
+    const arena = await startArena(start);
+    await providerThat(arena, (_req, res) => {
+      const usage = { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 };
+      res.writeHead(200, { "content-type": "Text/Event-Stream" });
+      res.end(`data: ${JSON.stringify({ choices: [], usage })}\n\n`);
+    });
+    await (await post(arena, ask(STREAM))).text();
+    expect(await arena.used("tokens")).toBe(10);
+  });
+
   it("answers a path that is none, and a call without a token", async () => {
     const arena = await startArena(start);
+    expect((await post(arena, ask(), "/V1/Messages")).status).toBe(404);
     expect((await post(arena, ask(), "/v1/embeddings")).status).toBe(404);
     const answer = await post(arena, ask(), CHAT, { authorization: "" });
     expect([answer.status, answer.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
