@@ -1,6 +1,8 @@
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
+import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { createGate, estimateInputTokens, memoryCounters } from "tollgate";
+import { aKeyChain, directoryOf } from "tollgate/testing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { chatCompletions } from "../../../examples/gateway/endpoint.js";
 import { OpenCalls } from "../../../examples/gateway/open-call.js";
@@ -433,6 +435,37 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
 });
 
 describe("an open call", () => {
+  /** One on a connection, with what it was settled with. Its answer has all been sent, unless `parts` say otherwise. */
+  async function openOn(parts: { readonly destroyed?: boolean; readonly writableFinished?: boolean }) {
+    const gate = createGate({ directory: directoryOf(aKeyChain({ key: { limits: { rpm: 5 } } })) });
+    const admission = await gate.admit({ keyId: "key" }, { model: "gpt-4o", inputTokens: 1 });
+    if (!admission.admitted) throw new Error(admission.message);
+    const request = { endpoint: chatCompletions, body: {}, usage: { model: "gpt-4o" } };
+    const call = new OpenCalls(gate).open(admission, request);
+    call.seen = () => ({ outputTokens: 3 });
+    const settled = vi.spyOn(gate, "settle");
+    const { destroyed = false, writableFinished = true } = parts;
+    const socket = Object.assign(new EventEmitter(), { destroyed });
+    const res = Object.assign(new EventEmitter(), { req: { socket }, writableFinished });
+    call.closeWith(res as unknown as ServerResponse); // sound: it looks at no more of it
+    return { call, res, socket, actuals: () => settled.mock.calls.map(([, actual]) => actual) };
+  }
+
+  it("is closed when its answer ends, and knows whether the client has taken all of it", async () => {
+    for (const writableFinished of [true, false]) {
+      const { call, res, actuals } = await openOn({ writableFinished });
+      res.emit("close");
+      await call.ended;
+      expect(actuals()).toEqual([{ outputTokens: 3, disconnected: !writableFinished }]);
+    }
+  });
+
+  it("is closed at once if the connection of its answer is gone already", async () => {
+    const { call, actuals } = await openOn({ destroyed: true, writableFinished: false });
+    await call.ended;
+    expect(actuals()).toEqual([{ outputTokens: 3, disconnected: true }]);
+  });
+
   it("is released where nothing was sent, and closed once", async () => {
     const gate = createGate();
     const ada = gate.as({ userId: "ada" });
