@@ -12,6 +12,7 @@ export function createApp({ gate, calls, upstream, models }: Gateway): Express {
   app.disable("x-powered-by");
   app.disable("etag");
   app.enable("strict routing");
+  app.enable("case sensitive routing");
 
   const bytes = express.raw({ type: () => true, limit: "16mb", inflate: false });
   for (const endpoint of ENDPOINTS) {

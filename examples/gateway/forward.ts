@@ -41,7 +41,7 @@ export async function forward(
 }
 
 function isEventStream({ headers }: Response): boolean {
-  return headers.get("content-type")?.startsWith("text/event-stream") ?? false;
+  return headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") ?? false;
 }
 
 /** The first answer of the permitted models, in their order. An error that another model might not have is passed over. */
@@ -97,8 +97,20 @@ async function wholeOf(response: Response): Promise<Buffer> {
   try {
     return Buffer.from(await response.arrayBuffer());
   } catch {
-    throw new Failure(502, "upstream_failed", "The provider broke off its answer.");
+    throw brokenOff();
   }
+}
+
+async function* piecesOf(response: Response): AsyncGenerator<Uint8Array> {
+  try {
+    yield* response.body ?? [];
+  } catch {
+    throw brokenOff();
+  }
+}
+
+function brokenOff(): Failure {
+  return new Failure(502, "upstream_failed", "The provider broke off its answer.");
 }
 
 /** The usage that a whole answer reports; nothing if it cannot be read, and then the estimate counts. */
@@ -117,9 +129,11 @@ async function passStream(
   res: ServerResponse,
 ): Promise<void> {
   const meter = call.request.endpoint.meter();
-  call.seen = () => ({ model, ...meter.actual() });
-  for await (const chunk of response.body ?? []) {
+  const metered = () => ({ model, ...meter.actual() });
+  for await (const chunk of piecesOf(response)) {
     meter.push(chunk);
+    // Not before: a stream that breaks off without a word may be billed all the same.
+    call.seen = metered;
     // A client that reads slowly slows the provider down, so nothing piles up here.
     if (!res.write(chunk)) await once(res, "drain", { signal: call.signal });
   }

@@ -1,5 +1,6 @@
 import { brand, hasBrand } from "../model/brand.js";
 import { type ErrorCode, isTollgateError, type TollgateError, ValidationError } from "../model/errors.js";
+import { masked } from "../model/masked.js";
 
 /** An error of a gateway's own, with what its client may be told. */
 export class Failure extends Error {
@@ -45,12 +46,17 @@ export function failureOf(error: unknown): Pick<Failure, "status" | "code" | "me
     return { status: STATUS[error.code], code: error.code, message: error.message };
   }
   const status = requestStatusOf(error);
-  if (status !== undefined) return { status, code: "invalid_request", message: Object(error).message };
+  if (status !== undefined) return { status, code: "invalid_request", message: messageOf(error) };
   return { status: 500, code: "internal_error", message: "Internal error." };
 }
 
 function isFailure(error: unknown): error is Failure {
   return hasBrand(error, "Failure");
+}
+
+/** What a framework says about a request. It may quote the request, and with it a token. */
+function messageOf(error: unknown): string {
+  return masked(String(Object(error).message));
 }
 
 /**

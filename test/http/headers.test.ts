@@ -81,6 +81,14 @@ describe("upstreamHeaders", () => {
     expect(upstreamHeaders(new Headers(sent))).toEqual(kept);
   });
 
+  it("takes headers of the web's kind that keep the case of a name", () => {
+    const headers = {
+      get: () => null,
+      forEach: (tell: (value: string, name: string) => void) => tell("a", "Accept"),
+    };
+    expect(upstreamHeaders(headers)).toEqual({ accept: "a" });
+  });
+
   it("joins what was sent several times and leaves out what was not sent", () => {
     expect(upstreamHeaders({ "anthropic-beta": ["a", "b"], accept: undefined })).toEqual({
       "anthropic-beta": "a, b",

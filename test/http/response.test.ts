@@ -6,15 +6,23 @@ import fastify from "fastify";
 import OpenAI from "openai";
 import {
   type Admission,
+  ClosedError,
   ConflictError,
   CountersUnavailableError,
   createGate,
+  LastOwnerError,
+  LedgerUnavailableError,
+  LimitError,
+  type LimitReading,
+  NotFoundError,
+  PermissionError,
   REFUSAL_REASONS,
+  type TollgateError,
   ValidationError,
 } from "tollgate";
 import { Failure, type HttpAnswer, type Profile, toErrorResponse, toResponse } from "tollgate/http";
 import { aKeyChain, directoryOf, ManualClock } from "tollgate/testing";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { anAdmission, aReading, aRefusal, NOW, refusedByLimit } from "./refusals.js";
 
 const PROFILES: readonly Profile[] = ["openai", "anthropic", "problem"];
@@ -60,6 +68,8 @@ describe.each(PROFILES)("every refusal, profile %s", (profile) => {
     for (const answer of answers) expect(answer).toEqual(answers[0]);
     expect(JSON.stringify(answers[0])).not.toContain("refused for");
     expect(answers[0]?.headers["www-authenticate"]).toBe("Bearer");
+    const spent = toResponse(aRefusal("budget_exceeded"), { profile, now: NOW });
+    expect(spent.headers).not.toHaveProperty("www-authenticate");
   });
 });
 
@@ -171,6 +181,19 @@ describe("profile openai", () => {
     expect(answer("rate_limited").message).toBe("429 refused for rate_limited");
   });
 
+  it.each(["tokens", "inputTokens", "outputTokens"] as const)(
+    "of a limit on %s is about a rate of tokens",
+    (meter) => {
+      for (const reason of ["rate_limited", "too_large"] as const) {
+        expect(answer(reason, aReading({ meter }))).toMatchObject({
+          status: 429,
+          type: "tokens",
+          code: "rate_limit_exceeded",
+        });
+      }
+    },
+  );
+
   it("of parallel calls is of the type that is about requests", () => {
     const slots = aReading({ meter: "inFlight", window: "in-flight" });
     expect(answer("in_flight_limited", slots)).toMatchObject({
@@ -224,6 +247,13 @@ describe("profile openai", () => {
     const limits = [aReading({ resetsAt: NOW + ms })];
     const { headers } = toResponse(anAdmission(limits), { profile: "openai", now: NOW });
     expect(headers["x-ratelimit-reset-requests"]).toBe(text);
+  });
+
+  it("counts from the machine's time if it is told no other", () => {
+    const present = vi.spyOn(Date, "now").mockReturnValue(NOW);
+    onTestFinished(() => present.mockRestore());
+    const { headers } = toResponse(anAdmission([aReading()]), { profile: "openai" });
+    expect(headers["x-ratelimit-reset-requests"]).toBe("1m1s");
   });
 
   it("says nothing where no limit applies", () => {
@@ -435,6 +465,8 @@ describe("a copy of a decision", () => {
       const spread = () => answer({ ...admission });
       expect(spread).toThrow(ValidationError);
       expect(spread).toThrow(/^admission\.limits: .*\{ \.\.\.admission \} leaves out limits and message$/);
+      const limits = {} as LimitReading[]; // a caller's mistake
+      expect(() => answer({ ...admission, limits })).toThrow(ValidationError);
     }
   });
 });
@@ -445,11 +477,47 @@ describe("an error", () => {
     return [status, body?.code, headers["x-should-retry"]];
   };
 
-  it("of ours has the status of its code, and only an outage is worth another try", () => {
-    const wrong = new ValidationError([{ field: "usage.model", expected: "text" }]);
-    expect(told(wrong)).toEqual([400, "validation", "false"]);
-    expect(told(new ConflictError("taken"))).toEqual([409, "conflict", "false"]);
-    expect(told(new CountersUnavailableError("down"))).toEqual([503, "counters_unavailable", undefined]);
+  it.each<[status: number, error: TollgateError]>([
+    [400, new ValidationError([{ field: "usage.model", expected: "text" }])],
+    [403, new PermissionError("key.create", "no_role")],
+    [404, new NotFoundError("key")],
+    [409, new ConflictError("taken")],
+    [409, new LastOwnerError("o1")],
+    [422, new LimitError("limits.rpm", "too high")],
+    [503, new CountersUnavailableError("down")],
+    [503, new LedgerUnavailableError("down")],
+    [503, new ClosedError("gate")],
+  ])("of ours has the status %i of its code, and only an outage is worth another try", (status, error) => {
+    expect(told(error)).toEqual([status, error.code, status === 503 ? undefined : "false"]);
+  });
+
+  it("of a client's field is the client's, also where the field has a name as the gateway's own have", () => {
+    for (const field of ["usage.tags.options", "queryText"]) {
+      expect(told(new ValidationError([{ field, expected: "x" }]))).toEqual([400, "validation", "false"]);
+    }
+    const both = ["usage.model", "options.clock"].map((field) => ({ field, expected: "x" }));
+    expect(told(new ValidationError(both))).toEqual([500, "internal_error", undefined]);
+  });
+
+  it("in the form of OpenAI is about a rate only if its status is 429", () => {
+    const { body } = toErrorResponse(new Failure(431, "x", "m"), { profile: "openai" });
+    expect(body?.error).toMatchObject({ type: "invalid_request_error" });
+  });
+
+  it.each([
+    [404, "not_found_error"],
+    [409, "conflict_error"],
+    [413, "request_too_large"],
+    [418, "invalid_request_error"],
+  ])("of status %i has the type %s of Anthropic", (status, type) => {
+    const { body } = toErrorResponse(new Failure(status, "x", "m"), { profile: "anthropic" });
+    expect(body?.error).toMatchObject({ type });
+  });
+
+  it("that is unknown is a server's error in every profile", () => {
+    const typeIn = (profile: Profile) =>
+      Object(toErrorResponse(new Error("x"), { profile }).body?.error).type;
+    expect([typeIn("openai"), typeIn("anthropic")]).toEqual(["server_error", "api_error"]);
   });
 
   it("in what the gateway asks of itself is no mistake of its client", () => {
@@ -483,6 +551,7 @@ describe("an error", () => {
       expect(() => new Failure(status, "x", "m")).toThrow(/^status: a status of an error, from 400 to 599$/);
     }
     expect([new Failure(400, "x", "m").status, new Failure(599, "x", "m").status]).toEqual([400, 599]);
+    expect(String(new Failure(400, "x", "m"))).toBe("Failure: m");
   });
 
   it("of a request, as Express and Koa expose it, is told by its status, and one that they do not expose is not", () => {
@@ -493,6 +562,8 @@ describe("an error", () => {
       {},
       { expose: false },
       { expose: true, status: 500 },
+      { expose: true, status: 302 },
+      { expose: "yes" },
       { expose: true, status: "413" },
     ]) {
       expect(told(thrown(more))).toEqual([500, "internal_error", undefined]);
@@ -514,6 +585,18 @@ describe("an error", () => {
     expect(await answer("/own")).toEqual([500, "internal_error", null]);
     server.close();
     server.closeAllConnections();
+  });
+
+  it("of a request shows no token that the client has put into its address or its body", async () => {
+    const token = directoryOf(aKeyChain({})).tokenOf("key");
+    const message = `'/v1/%ZZ${token}' is not a valid url component`;
+    for (const framework of [
+      { expose: true, status: 400 },
+      { code: "FST_ERR_BAD_URL", statusCode: 400 },
+    ]) {
+      const { body } = toErrorResponse(Object.assign(new Error(message), framework), { profile: "problem" });
+      expect(body?.detail).toBe(`'/v1/%ZZsk-tg-••••${token.slice(-4)}' is not a valid url component`);
+    }
   });
 
   it.each<[status: number, what: string, type: string, body: string]>([
@@ -552,9 +635,11 @@ describe("an error", () => {
   });
 
   it.each([
+    [405, "Method Not Allowed"],
     [408, "Request Timeout"],
     [415, "Unsupported Media Type"],
     [422, "Unprocessable Content"],
+    [503, "Service Unavailable"],
     [504, "Gateway Timeout"],
   ])("of status %i is a problem with the title of RFC 9110", (status, title) => {
     const { body } = toErrorResponse(new Failure(status, "x", "m"), { profile: "problem" });

@@ -1,6 +1,8 @@
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
+import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { createGate, estimateInputTokens, memoryCounters } from "tollgate";
+import { aKeyChain, directoryOf } from "tollgate/testing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { chatCompletions } from "../../../examples/gateway/endpoint.js";
 import { OpenCalls } from "../../../examples/gateway/open-call.js";
@@ -275,9 +277,11 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
 
   it("answers an address that cannot be read in the form of its errors", async () => {
     const arena = await startArena(start);
-    const answer = await fetch(`${arena.url}/v1/%ZZ`);
+    const answer = await fetch(`${arena.url}/v1/%ZZ${arena.token}`);
     expect(answer.headers.get("x-should-retry")).toBe("false");
-    expect((await json(answer)).error).toMatchObject({ type: "invalid_request_error", param: null });
+    const body = await json(answer);
+    expect(body.error).toMatchObject({ type: "invalid_request_error", param: null });
+    expect(JSON.stringify(body)).not.toContain(arena.token);
   });
 
   it("answers 502 where the provider breaks off in the middle, and charges the estimate", async () => {
@@ -292,8 +296,31 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect(await spent(arena)).toEqual({ requests: 1, inputTokens, outputTokens: 4, inFlight: 0 });
   });
 
+  it("answers 502 where the provider breaks off a stream before its first word, and charges the estimate", async () => {
+    const arena = await startArena(start);
+    await providerThat(arena, (_req, res) => {
+      res.writeHead(200, { "content-type": "text/event-stream", "content-encoding": "gzip" }).end("no gzip");
+    });
+    const answer = await post(arena, ask(STREAM));
+    expect([answer.status, (await json(answer)).error.code]).toEqual([502, "upstream_failed"]);
+    const inputTokens = estimateInputTokens(ask(STREAM));
+    expect(await spent(arena)).toEqual({ requests: 1, inputTokens, outputTokens: 4, inFlight: 0 });
+  });
+
+  it("meters a stream however its type is written", async () => {
+    const arena = await startArena(start);
+    await providerThat(arena, (_req, res) => {
+      const usage = { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 };
+      res.writeHead(200, { "content-type": "Text/Event-Stream" });
+      res.end(`data: ${JSON.stringify({ choices: [], usage })}\n\n`);
+    });
+    await (await post(arena, ask(STREAM))).text();
+    expect(await arena.used("tokens")).toBe(10);
+  });
+
   it("answers a path that is none, and a call without a token", async () => {
     const arena = await startArena(start);
+    expect((await post(arena, ask(), "/V1/Messages")).status).toBe(404);
     expect((await post(arena, ask(), "/v1/embeddings")).status).toBe(404);
     const answer = await post(arena, ask(), CHAT, { authorization: "" });
     expect([answer.status, answer.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
@@ -408,6 +435,37 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
 });
 
 describe("an open call", () => {
+  /** One on a connection, with what it was settled with. Its answer has all been sent, unless `parts` say otherwise. */
+  async function openOn(parts: { readonly destroyed?: boolean; readonly writableFinished?: boolean }) {
+    const gate = createGate({ directory: directoryOf(aKeyChain({ key: { limits: { rpm: 5 } } })) });
+    const admission = await gate.admit({ keyId: "key" }, { model: "gpt-4o", inputTokens: 1 });
+    if (!admission.admitted) throw new Error(admission.message);
+    const request = { endpoint: chatCompletions, body: {}, usage: { model: "gpt-4o" } };
+    const call = new OpenCalls(gate).open(admission, request);
+    call.seen = () => ({ outputTokens: 3 });
+    const settled = vi.spyOn(gate, "settle");
+    const { destroyed = false, writableFinished = true } = parts;
+    const socket = Object.assign(new EventEmitter(), { destroyed });
+    const res = Object.assign(new EventEmitter(), { req: { socket }, writableFinished });
+    call.closeWith(res as unknown as ServerResponse); // sound: it looks at no more of it
+    return { call, res, socket, actuals: () => settled.mock.calls.map(([, actual]) => actual) };
+  }
+
+  it("is closed when its answer ends, and knows whether the client has taken all of it", async () => {
+    for (const writableFinished of [true, false]) {
+      const { call, res, actuals } = await openOn({ writableFinished });
+      res.emit("close");
+      await call.ended;
+      expect(actuals()).toEqual([{ outputTokens: 3, disconnected: !writableFinished }]);
+    }
+  });
+
+  it("is closed at once if the connection of its answer is gone already", async () => {
+    const { call, actuals } = await openOn({ destroyed: true, writableFinished: false });
+    await call.ended;
+    expect(actuals()).toEqual([{ outputTokens: 3, disconnected: true }]);
+  });
+
   it("is released where nothing was sent, and closed once", async () => {
     const gate = createGate();
     const ada = gate.as({ userId: "ada" });
