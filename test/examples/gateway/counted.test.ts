@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
 import { chatCompletions, messages, responses } from "../../../examples/gateway/endpoint.js";
 import { readRequest } from "../../../examples/gateway/model-request.js";
@@ -54,6 +55,27 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect(await arena.used("tokens")).toBe(1_100);
     expect(await arena.used("cost")).toBe(PRIORITY);
   });
+
+  it.each([
+    ["whole", {}],
+    ["in a stream", { stream: true }],
+  ])(
+    "ends an answer once its call is counted, so that the client's next call meets it, %s",
+    async (_how, more) => {
+      const arena = await startArena(start);
+      await chat(arena);
+      const { settle } = arena.gate;
+      let isCounted = false;
+      vi.spyOn(arena.gate, "settle").mockImplementation(async (...call) => {
+        await setTimeout(100); // as counters elsewhere may take
+        const settlement = await settle(...call);
+        isCounted = true;
+        return settlement;
+      });
+      await (await post(arena, ask(more))).text();
+      expect(isCounted).toBe(true);
+    },
+  );
 
   it.each([
     ["whole", {}],
