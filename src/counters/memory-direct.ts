@@ -125,7 +125,7 @@ export class MemoryDirect implements DirectCounters {
       if (delta === 0) continue;
       if (delta > 0) isRaised = true;
       const at = plan.address(places, i);
-      // As long as the latest part still holds what was charged to it. Such loops call nothing; see below.
+      // As nearly always: the latest part still holds what was charged to it.
       if (isLatest(numbers, at, periods[i], held.at, now)) addToLatest(numbers, at, delta);
       else (kinds[i] as CountKind).correct(cells, at, delta, held, now, periods[i]);
     }
