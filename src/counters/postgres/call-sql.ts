@@ -85,6 +85,7 @@ CREATE FUNCTION ${s}.count_calls(
 DECLARE
   call record;
   name text;
+  caller_now bigint; -- what is forgotten goes by it: raw and the rows may be days ahead of it, where a clock was
   raw bigint;
   held ${s}.counts[];
   has_new boolean;
@@ -122,7 +123,13 @@ BEGIN
     FOR r IN 1..cardinality(places) LOOP
       mine[r] := held[places[r]];
     END LOOP;
-    IF on_caller_clock THEN raw := ${s}.caller_clock(call.numbers[3], true); ELSE raw := ${s}.server_now(); END IF;
+    IF on_caller_clock THEN
+      caller_now := call.numbers[3];
+      raw := ${s}.caller_clock(caller_now, true);
+    ELSE
+      raw := ${s}.server_now();
+      caller_now := raw;
+    END IF;
     IF call.name = 'reserve' THEN
       answer := ${s}.reserve(mine, raw, call.id, call.extends, false, sizes, fields, shape, call.numbers, call.tags, call.plan, call.key,
         call.fingerprint);
@@ -142,7 +149,7 @@ BEGIN
     IF is_written[r] THEN written := written || held[r]; END IF;
   END LOOP;
   IF cardinality(written) > 0 THEN done := ${s}.write_rows(written, has_new); END IF;
-  IF to_forget > 0 AND has_reserved THEN done := ${s}.forget(to_forget, ${s}.latest(raw, held)); END IF;
+  IF to_forget > 0 AND has_reserved THEN done := ${s}.forget(to_forget, caller_now); END IF;
 END $fn$;
 
 -- The reply that a reserve would have. It locks nothing and writes nothing.

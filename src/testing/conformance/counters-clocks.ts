@@ -45,7 +45,8 @@ export const clocks: Cases<CountersTrial> = {
     await trial.reserved("ahead", [[tokens, 1]]);
     trial.now = START;
     await trial.reserved("after", [[after, 60]]);
-    for (let i = 0; i < 5; i++) await trial.reserved(`beside ${i}`, [[daily(`beside ${i}`), 1]]);
+    // Enough for counters that forget something only now and then.
+    for (let i = 0; i < 70; i++) await trial.reserved(`beside ${i}`, [[daily(`beside ${i}`), 1]]);
     for (const limit of [before, after]) {
       await trial.holds("on the day of the reserve", [[limit, 60]]);
       await trial.refused("more", [[limit, 41]]);
