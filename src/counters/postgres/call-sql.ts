@@ -149,7 +149,7 @@ BEGIN
     IF is_written[r] THEN written := written || held[r]; END IF;
   END LOOP;
   IF cardinality(written) > 0 THEN done := ${s}.write_rows(written, has_new); END IF;
-  IF to_forget > 0 AND has_reserved THEN done := ${s}.forget(to_forget, caller_now); END IF;
+  IF to_forget > 0 AND has_reserved THEN done := ${s}.forget(to_forget, caller_now, has_new); END IF;
 END $fn$;
 
 -- The reply that a reserve would have. It locks nothing and writes nothing.

@@ -101,30 +101,12 @@ BEGIN
   END IF;
 END $fn$;
 
--- Forgets a few of the reservations and counts that matter no more. It waits for nobody: what is locked is passed over.
-CREATE FUNCTION ${s}.forget(at_most integer, moment bigint) RETURNS void LANGUAGE plpgsql AS $fn$
+-- Forgets those of the next counts that matter no more; where the following ones begin.
+CREATE FUNCTION ${s}.forget_counts(last ${s}.sweep, at_most integer, moment bigint) RETURNS ${s}.sweep LANGUAGE plpgsql AS $fn$
 DECLARE
-  server_now CONSTANT bigint := ${s}.server_now(); -- in the query itself it would keep the index from being used
-  last ${s}.sweep;
-  forgot_from bigint;
   seen record;
   is_end boolean := true;
 BEGIN
-  SELECT w.* INTO last FROM ${s}.sweep w FOR UPDATE SKIP LOCKED;
-  IF NOT FOUND THEN RETURN; END IF; -- somebody else is at it
-  -- From where the last one came to: as long as any transaction is open that began before, the index still has all that was forgotten,
-  -- and to pass over it takes longer and longer. What was not forgotten in its turn is found once an hour.
-  IF last.begun_at + ${KEPT_MS} <= server_now THEN
-    last.begun_at := server_now;
-    last.forgot_to := 0;
-  END IF;
-  forgot_from := last.forgot_to;
-  WITH forgotten AS (
-    DELETE FROM ${s}.reservation WHERE id = ANY (ARRAY(
-      SELECT o.id FROM ${s}.reservation o WHERE o.forget_at BETWEEN forgot_from AND server_now AND o.expires_at <= moment
-      ORDER BY o.forget_at LIMIT at_most FOR UPDATE SKIP LOCKED)) RETURNING forget_at)
-  SELECT greatest(forgot_from, max(f.forget_at)) INTO last.forgot_to FROM forgotten f;
-
   -- Of the next rows, those that may be idle, and the last one: to pass each here would take most of the time.
   FOR seen IN
     SELECT * FROM (
@@ -150,6 +132,33 @@ BEGIN
     last.scope := ''; -- the next one begins anew
     last.models := '';
   END IF;
+  RETURN last;
+END $fn$;
+
+-- Forgets a few of the reservations that matter no more, and of the counts too where one was made: a clock that is days ahead for calls
+-- of which none makes any does no harm. It waits for nobody: what is locked is passed over.
+CREATE FUNCTION ${s}.forget(at_most integer, moment bigint, has_made_counts boolean) RETURNS void LANGUAGE plpgsql AS $fn$
+DECLARE
+  server_now CONSTANT bigint := ${s}.server_now(); -- in the query itself it would keep the index from being used
+  last ${s}.sweep;
+  forgot_from bigint;
+BEGIN
+  SELECT w.* INTO last FROM ${s}.sweep w FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN RETURN; END IF; -- somebody else is at it
+  -- From where the last one came to: as long as any transaction is open that began before, the index still has all that was forgotten,
+  -- and to pass over it takes longer and longer. What was not forgotten in its turn is found once an hour.
+  IF last.begun_at + ${KEPT_MS} <= server_now THEN
+    last.begun_at := server_now;
+    last.forgot_to := 0;
+  END IF;
+  forgot_from := last.forgot_to;
+  WITH forgotten AS (
+    DELETE FROM ${s}.reservation WHERE id = ANY (ARRAY(
+      SELECT o.id FROM ${s}.reservation o WHERE o.forget_at BETWEEN forgot_from AND server_now AND o.expires_at <= moment
+      ORDER BY o.forget_at LIMIT at_most FOR UPDATE SKIP LOCKED)) RETURNING forget_at)
+  SELECT greatest(forgot_from, max(f.forget_at)) INTO last.forgot_to FROM forgotten f;
+
+  IF has_made_counts THEN last := ${s}.forget_counts(last, at_most, moment); END IF;
   UPDATE ${s}.sweep SET scope = last.scope, models = last.models, forgot_to = last.forgot_to, begun_at = last.begun_at;
 END $fn$;
 

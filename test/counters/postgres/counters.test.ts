@@ -180,10 +180,10 @@ describe.each([database])("counters in %s", async (_, open) => {
       await forgetful.reserve({ id: "open", orgId: "o1", now: start, ttlMs: 20 * TTL, charges: [] });
       await pool.query(`UPDATE "${own}".reservation SET forget_at = 0`); // an hour later
       const later = start + 10 * TTL;
-      for (let i = 0; i < 200; i++) await at(i, "new", later, []);
+      for (let i = 0; i < 200; i++) await at(i, "new", later, [charge(limit({ rpm: 5 }), 1, later)]);
       const left = async (table: string) =>
         Number(((await rows(`SELECT count(*) AS n FROM "${own}".${table}`))[0] as { n: unknown }).n);
-      expect(await left("counts")).toBe(1);
+      expect(await left("counts")).toBe(201);
       expect(await left("reservation")).toBe(201);
       expect(await forgetful.read({ orgId: "o1", now: later, charges: [lasting] })).toMatchObject([
         { used: 5 },
@@ -206,8 +206,10 @@ describe.each([database])("counters in %s", async (_, open) => {
       const more = { orgId: "o1", charges: [spent] };
       await forgetful.reserve({ id: "long", now: start, ttlMs: 4 * 24 * TTL, ...more });
       const later = start + 4 * 24 * TTL - 1;
-      for (let i = 0; i < 200; i++)
-        await forgetful.reserve({ id: `new ${i}`, orgId: "o1", now: later, ttlMs: TTL, charges: [] });
+      for (let i = 0; i < 200; i++) {
+        const charges = [charge(limit({ rpm: 5 }), 1, later)];
+        await forgetful.reserve({ id: `new ${i}`, orgId: "o1", now: later, ttlMs: TTL, charges });
+      }
       expect(
         await forgetful.reserve({ id: "long", now: later, ttlMs: TTL, ...more, extend: true }),
       ).toMatchObject({ outcome: "refused", readings: [{ used: 10 }] });
@@ -247,7 +249,7 @@ describe.each([database])("counters in %s", async (_, open) => {
           forgetAt,
         ]);
       const forget = async () => {
-        await pool.query(`SELECT "${own}".forget(1, 2)`);
+        await pool.query(`SELECT "${own}".forget(1, 2, false)`);
         return (await rows(`SELECT id FROM "${own}".reservation ORDER BY forget_at`)).map(
           (row) => (row as { id: unknown }).id,
         );
