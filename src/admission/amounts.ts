@@ -32,20 +32,30 @@ export function meterOf({ meter, countByok }: Limit): number {
   return PLACES[meter === "cost" && countByok ? "costWithByok" : meter];
 }
 
-// One list for all calls, since each fills and reads it without a pause. It begins with NaN rather than zero, as zero
-// passes every limit.
+// One list of each kind for all calls, since each fills and reads it without a pause. They begin with NaN rather than
+// zero, as zero passes every limit.
 const byMeter = new Float64Array(Object.keys(PLACES).length).fill(Number.NaN);
+const reserved = byMeter.slice();
 
 /** How much a use counts on each meter, at the indexes in {@link PLACES}. The list is valid until the next call. */
 export function amountsByMeter(use: Use): Float64Array {
-  byMeter[0] = use.requests;
-  byMeter[1] = use.inputTokens + use.outputTokens;
-  byMeter[2] = use.inputTokens;
-  byMeter[3] = use.outputTokens;
-  byMeter[4] = use.byok ? 0 : use.costNanoUsd;
-  byMeter[5] = use.costNanoUsd;
-  byMeter[6] = use.slots;
-  return byMeter;
+  return filled(byMeter, use);
+}
+
+/** The same in another list, for a settle, which compares what is used with what was reserved. */
+export function reservedByMeter(use: Use): Float64Array {
+  return filled(reserved, use);
+}
+
+function filled(amounts: Float64Array, use: Use): Float64Array {
+  amounts[0] = use.requests;
+  amounts[1] = use.inputTokens + use.outputTokens;
+  amounts[2] = use.inputTokens;
+  amounts[3] = use.outputTokens;
+  amounts[4] = use.byok ? 0 : use.costNanoUsd;
+  amounts[5] = use.costNanoUsd;
+  amounts[6] = use.slots;
+  return amounts;
 }
 
 /** How much a use counts against a limit. */

@@ -1,4 +1,4 @@
-import { meterOf } from "./amounts.js";
+import { amountsByMeter, meterOf, type Use } from "./amounts.js";
 import type { Limit } from "./limit.js";
 import type { Calendar, Period, PeriodClock } from "./period.js";
 
@@ -57,6 +57,15 @@ export class LimitShape {
    */
   blank(): number[] {
     return this.#blank.slice();
+  }
+
+  /** How much a use counts against each limit. */
+  amounts(use: Use): number[] {
+    const { meters } = this;
+    const byMeter = amountsByMeter(use);
+    const amounts = this.blank();
+    for (let i = 0; i < meters.length; i++) amounts[i] = byMeter[meters[i] as number] as number; // sound: each meter has its place
+    return amounts;
   }
 
   /** The calendar period of each limit that contains a moment. One list for all calls, which must not be handed out. */

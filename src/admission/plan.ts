@@ -1,4 +1,4 @@
-import { amountsByMeter, type Use } from "./amounts.js";
+import type { Use } from "./amounts.js";
 import type { Charges } from "./charge.js";
 import type { CountKind } from "./count-kind.js";
 import type { Limit } from "./limit.js";
@@ -101,8 +101,6 @@ export class Plan {
   /** What a call charges, in the periods that contain `at`. */
   charges(use: Use, at: number): Charges {
     const { limits, shape } = this;
-    const byMeter = amountsByMeter(use);
-    const amounts = shape.meters.map((meter) => byMeter[meter] as number); // sound: each meter has its place
-    return { limits, amounts, periods: shape.frozenPeriodsAt(at) };
+    return { limits, amounts: shape.amounts(use), periods: shape.frozenPeriodsAt(at) };
   }
 }

@@ -141,14 +141,14 @@ export interface DirectCounters {
   readonly now: number;
   /** Whether a reservation made with an idempotency key is open. If so, {@link Counters} is asked. */
   hasOpened(key: string): boolean;
-  /** Charges a use against every limit of the plan, if all of them have room. */
+  /** Charges a use against every limit of the plan, if all of them have room. The use is kept, so it must not change. */
   reserve(
     now: number,
     ttlMs: number,
     plan: Plan,
     use: Use,
     idempotency?: ReserveRequest["idempotency"],
-  ): DirectReservation | undefined;
+  ): DirectReserved | undefined;
   /** What {@link reserve} would return. Nothing is charged, and the clock stays where it is. */
   foresee(now: number, plan: Plan, use: Use): DirectCharge | undefined;
   /**
@@ -156,7 +156,7 @@ export interface DirectCounters {
    */
   refuse(now: number, plan: Plan, charges: Charges): readonly Reading[] | undefined;
   /**
-   * Corrects what {@link reserve} returned to what was really used, and closes it. It returns the count of each limit
+   * Corrects a reservation of {@link reserve} to what was really used, and closes it. It returns the count of each limit
    * that was charged, or an empty list if no limit was charged more than was reserved, since nobody has to be told
    * then.
    */
@@ -167,14 +167,18 @@ export interface DirectCounters {
 export interface DirectCharge {
   /** The moment at which it is charged. */
   readonly at: number;
-  readonly charges: Charges;
-  /** The count of each charge after this step. */
+  /** The count of each limit after this step. */
   readonly used: readonly number[];
   /** As in a {@link ReserveOutcome}. Absent if it follows from the moment of the charge. */
   readonly resetMs: readonly number[] | undefined;
 }
 
-export interface DirectReservation extends DirectCharge, Part {
+/** What a use was charged, and the reservation that says so to a settle: apart, since it is kept much longer. */
+export interface DirectReserved extends DirectCharge {
+  readonly held: DirectReservation;
+}
+
+export interface DirectReservation extends Part {
   /** Made by the counters. {@link Counters} knows the reservation by it. */
   readonly id: string;
 }

@@ -1,11 +1,11 @@
-import { amountsByMeter, type Use } from "../admission/amounts.js";
+import { amountsByMeter, reservedByMeter, type Use } from "../admission/amounts.js";
 import { addToLatest, Cell, isLatest } from "../admission/cells.js";
 import { type Charges, chargeList, type Reading } from "../admission/charge.js";
 import { Count } from "../admission/count.js";
 import type { CountKind } from "../admission/count-kind.js";
 import type { Period } from "../admission/period.js";
 import type { Plan } from "../admission/plan.js";
-import type { DirectCharge, DirectCounters, DirectReservation } from "./counters.js";
+import type { DirectCharge, DirectCounters, DirectReservation, DirectReserved } from "./counters.js";
 import { readingOf } from "./counting.js";
 import type { Idempotency, NumberedReservation, OpenReservations } from "./open-reservations.js";
 import type { ReservationIds } from "./reservation-ids.js";
@@ -45,7 +45,7 @@ export class MemoryDirect implements DirectCounters {
     plan: Plan,
     use: Use,
     idempotency?: Idempotency,
-  ): DirectReservation | undefined {
+  ): DirectReserved | undefined {
     if (!this.#counts.locate(plan)) return undefined;
     const { shape } = plan;
     const byMeter = amountsByMeter(use);
@@ -54,16 +54,15 @@ export class MemoryDirect implements DirectCounters {
     const { numbers } = this.#counts.cells;
     const areLatest = haveRoomInLatest(numbers, plan, byMeter, periods, now);
     if (!areLatest && !this.#haveRoom(plan, byMeter, periods, now)) return undefined;
-    const amounts = shape.blank();
     const used = shape.blank();
     const number = this.ids.take();
     const id = this.ids.textOf(number);
-    const charges = { limits: plan.limits, amounts, periods: shape.frozenPeriodsAt(callerNow) };
-    const made = new Made(id, number, now, now + ttlMs, plan, charges, periods, used, idempotency);
-    if (areLatest) addToLatestParts(numbers, plan, byMeter, amounts, used);
-    else this.#add(made, byMeter, amounts, used, callerNow);
-    this.#reservations.addNumbered(made);
-    return made;
+    const held = new Made(id, number, now, now + ttlMs, plan, periods, use, idempotency);
+    let resetMs: readonly number[] | undefined;
+    if (areLatest) addToLatestParts(numbers, plan, byMeter, used);
+    else resetMs = this.#add(held, byMeter, used, callerNow);
+    this.#reservations.addNumbered(held);
+    return { at: now, used, resetMs, held };
   }
 
   foresee(callerNow: number, plan: Plan, use: Use): DirectCharge | undefined {
@@ -71,20 +70,21 @@ export class MemoryDirect implements DirectCounters {
     const { places, maxes, shape } = plan;
     const { kinds } = places;
     const { cells } = this.#counts;
-    const charges = plan.charges(use, callerNow);
+    const byMeter = amountsByMeter(use);
+    const periods = shape.periodsAt(callerNow);
     const used = shape.blank();
     const now = this.#at(callerNow);
     for (let i = 0; i < kinds.length; i++) {
       const kind = kinds[i] as CountKind;
-      const amount = charges.amounts[i] as number;
-      const period = charges.periods[i];
+      const amount = byMeter[shape.meters[i] as number] as number;
+      const period = periods[i];
       // When such a count is empty can only be told from the count itself, so this is left to `Counting`.
       if (amount === 0 && period === undefined) return undefined;
       const after = kind.used(cells, plan.address(places, i), now, period) + amount;
       if (amount > 0 && !(after <= (maxes[i] as number))) return undefined;
       used[i] = after;
     }
-    return { at: now, charges, used, resetMs: undefined };
+    return { at: now, used, resetMs: undefined };
   }
 
   refuse(callerNow: number, plan: Plan, charges: Charges): readonly Reading[] | undefined {
@@ -108,20 +108,21 @@ export class MemoryDirect implements DirectCounters {
     const now = this.#reservations.advance(callerNow);
     // Other counters may have made it, under the same number.
     if (!(held instanceof Made && this.#reservations.holds(held))) return undefined;
-    const { plan, charges, periods, extensions } = held;
+    const { plan, periods, extensions } = held;
     // A surcharge needs a count that is still kept, and extensions have to be given back first.
     if (extensions !== undefined || !this.#counts.locate(plan)) return undefined;
     this.#reservations.closeNumbered(held, "already_settled");
     const { places, shape } = plan;
     const { kinds } = places;
     const { meters } = shape;
-    const { amounts } = charges;
     const { cells } = this.#counts;
     const { numbers } = cells;
     const byMeter = amountsByMeter(use);
+    const reserved = reservedByMeter(held.use);
     let isRaised = false;
     for (let i = 0; i < meters.length; i++) {
-      const delta = (byMeter[meters[i] as number] as number) - (amounts[i] as number);
+      const meter = meters[i] as number;
+      const delta = (byMeter[meter] as number) - (reserved[meter] as number);
       if (delta === 0) continue;
       if (delta > 0) isRaised = true;
       const at = plan.address(places, i);
@@ -147,8 +148,12 @@ export class MemoryDirect implements DirectCounters {
     return true;
   }
 
-  /** Adds what a call uses, and fills in the amounts and the counts after it. */
-  #add(made: Made, byMeter: Float64Array, amounts: number[], used: number[], callerNow: number): void {
+  /**
+   * Adds what a call uses, and fills in the counts after it.
+   *
+   * @returns when each count is empty, if that does not follow from this moment, as for a count that was not charged
+   */
+  #add(made: Made, byMeter: Float64Array, used: number[], callerNow: number): number[] | undefined {
     const { plan, periods } = made;
     const { kinds } = plan.places;
     const { meters } = plan.shape;
@@ -159,12 +164,10 @@ export class MemoryDirect implements DirectCounters {
       const period = periods[i];
       // A period ends at its time, charged or not.
       if (amount === 0 && period === undefined) isAnyUncharged = true;
-      amounts[i] = amount;
       used[i] = (kinds[i] as CountKind).add(cells, plan.address(plan.places, i), amount, made, period);
     }
-    if (!isAnyUncharged) return;
-    // When a count that was not charged is empty does not follow from this moment.
-    made.resetMs = kinds.map((kind, i) => {
+    if (!isAnyUncharged) return undefined;
+    return kinds.map((kind, i) => {
       const emptyAt = kind.emptyAt(cells, plan.address(plan.places, i), made.at, periods[i]);
       return Math.max(0, emptyAt - callerNow);
     });
@@ -204,36 +207,27 @@ function haveRoomInLatest(
   return true;
 }
 
-/** Adds what a call uses, and fills in the amounts and the counts after it. */
-function addToLatestParts(
-  numbers: Float64Array,
-  plan: Plan,
-  byMeter: Float64Array,
-  amounts: number[],
-  used: number[],
-): void {
+/** Adds what a call uses, and fills in the counts after it. */
+function addToLatestParts(numbers: Float64Array, plan: Plan, byMeter: Float64Array, used: number[]): void {
   const { meters, addresses } = plan.shape;
   for (let i = 0; i < meters.length; i++) {
     const amount = byMeter[meters[i] as number] as number;
-    amounts[i] = amount;
     used[i] = addToLatest(numbers, addresses[i] as number, amount);
   }
 }
 
-/** A reservation made on the short way. */
+/** A reservation made on the short way. It keeps what the call uses, from which its charges follow. */
 class Made implements NumberedReservation, DirectReservation {
   readonly id: string;
   readonly number: number;
   readonly at: number;
   readonly expiresAt: number;
   readonly plan: Plan;
-  charges: Charges;
-  /** The periods of `charges` as they were made, not frozen. */
   readonly periods: Periods;
-  readonly used: readonly number[];
-  resetMs: readonly number[] | undefined;
+  readonly use: Use;
   readonly idempotency: Idempotency | undefined;
   extensions: NumberedReservation["extensions"];
+  #charges: Charges | undefined;
 
   constructor(
     id: string,
@@ -241,9 +235,8 @@ class Made implements NumberedReservation, DirectReservation {
     at: number,
     expiresAt: number,
     plan: Plan,
-    charges: Charges,
     periods: Periods,
-    used: readonly number[],
+    use: Use,
     idempotency: Idempotency | undefined,
   ) {
     this.id = id;
@@ -251,11 +244,21 @@ class Made implements NumberedReservation, DirectReservation {
     this.at = at;
     this.expiresAt = expiresAt;
     this.plan = plan;
-    this.charges = charges;
     this.periods = periods;
-    this.used = used;
-    this.resetMs = undefined;
+    this.use = use;
     this.idempotency = idempotency;
     this.extensions = undefined;
+    this.#charges = undefined;
+  }
+
+  // Most calls are settled without it: the counters need it where the short way does not go.
+  get charges(): Charges {
+    const { plan, use, periods } = this;
+    this.#charges ??= { limits: plan.limits, amounts: plan.shape.amounts(use), periods };
+    return this.#charges;
+  }
+
+  set charges(charges: Charges) {
+    this.#charges = charges;
   }
 }

@@ -87,8 +87,10 @@ export class AdmittedCall implements Admitted {
   readonly shadow: readonly Refusal[];
   declare readonly degraded?: Degraded;
   declare readonly replayed?: true;
-  readonly #charges: Charges;
-  // Two fields of `Counted` rather than the object itself: each further object costs a call time.
+  // Fields of `Counted` rather than the object itself: each further object costs a call time. And whatever a caller does
+  // to the reservation, the lists are these.
+  readonly #limits: Charges["limits"];
+  readonly #periods: Charges["periods"];
   readonly #used: Counted["used"];
   readonly #resetMs: Counted["resetMs"];
   readonly #now: number;
@@ -105,7 +107,8 @@ export class AdmittedCall implements Admitted {
     this.shadow = counted.shadow;
     if (counted.degraded) this.degraded = counted.degraded;
     if (counted.isReplayed) this.replayed = true;
-    this.#charges = counted.charges;
+    this.#limits = counted.charges.limits;
+    this.#periods = counted.charges.periods;
     this.#used = counted.used;
     this.#resetMs = counted.resetMs;
     this.#now = now;
@@ -113,8 +116,8 @@ export class AdmittedCall implements Admitted {
 
   get limits(): LimitReading[] {
     const [used, resetMs, now] = [this.#used, this.#resetMs, this.#now];
-    const { limits, periods } = this.#charges;
-    return limits.map((limit, i) => {
+    const periods = this.#periods;
+    return this.#limits.map((limit, i) => {
       if (resetMs === undefined)
         return readingAfter(limit, periods[i], used[i] ?? 0, now, this.reservation.reservedAt);
       return limitReading(

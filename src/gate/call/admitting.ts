@@ -84,7 +84,8 @@ function decide(
   const counted = isFirst ? plan : compiled.forTargets(use.models, requested);
   const idempotency = call.requestId === undefined ? undefined : new CallIdempotency(compiled, call, use);
   const asked: Asked = { call, requested, compiled, plan: counted, use, now, dryRun, idempotency };
-  return answerDirectly(engine, asked) ?? reserveElsewhere(engine, asked, counted.charges(use, now));
+  const charges = counted.charges(use, now);
+  return answerDirectly(engine, asked, charges) ?? reserveElsewhere(engine, asked, charges);
 }
 
 /** Refuses a call and emits that, except in a dry run. */
@@ -142,24 +143,31 @@ async function whileDown(
 }
 
 /** The short way for counters in this process, for a call for which every limit has room, or one that is refused. */
-function answerDirectly(engine: Engine, asked: Asked): AdmittedCall | Refused | undefined {
+function answerDirectly(engine: Engine, asked: Asked, charges: Charges): AdmittedCall | Refused | undefined {
   const { direct } = engine.settings.counters;
   if (direct === undefined) return undefined;
   if (asked.idempotency !== undefined && direct.hasOpened(asked.idempotency.key)) return undefined;
-  const admission = asked.dryRun ? foreseen(engine, direct, asked) : reserved(engine, direct, asked);
+  const admission = asked.dryRun
+    ? foreseen(engine, direct, asked, charges)
+    : reserved(engine, direct, asked, charges);
   if (admission !== undefined) return admission;
-  const { plan, use, now } = asked;
-  const charges = plan.charges(use, now);
+  const { plan, now } = asked;
   const readings = direct.refuse(now, plan, charges);
   return readings && refuse(engine, limitRefusal(chargeList(charges), readings, now), asked);
 }
 
-function reserved(engine: Engine, direct: DirectCounters, asked: Asked): AdmittedCall | undefined {
+function reserved(
+  engine: Engine,
+  direct: DirectCounters,
+  asked: Asked,
+  charges: Charges,
+): AdmittedCall | undefined {
   const { compiled, plan, use, now, idempotency } = asked;
   const { reservationTtlMs, ledger } = engine.settings;
-  const held = direct.reserve(now, reservationTtlMs, plan, use, idempotency);
-  if (held === undefined) return undefined;
-  const { id, at: reservedAt, expiresAt, charges, used, resetMs } = held;
+  const made = direct.reserve(now, reservationTtlMs, plan, use, idempotency);
+  if (made === undefined) return undefined;
+  const { at: reservedAt, used, resetMs, held } = made;
+  const { id, expiresAt } = held;
   tell(engine, compiled, charges, used, now);
   const answer = admitted(asked, id, {
     reservedAt,
@@ -176,11 +184,16 @@ function reserved(engine: Engine, direct: DirectCounters, asked: Asked): Admitte
 }
 
 /** What {@link reserved} would answer. Nothing is reserved. */
-function foreseen({ settings, ids }: Engine, direct: DirectCounters, asked: Asked): AdmittedCall | undefined {
+function foreseen(
+  { settings, ids }: Engine,
+  direct: DirectCounters,
+  asked: Asked,
+  charges: Charges,
+): AdmittedCall | undefined {
   const { plan, use, now } = asked;
   const foreseen = direct.foresee(now, plan, use);
   if (foreseen === undefined) return undefined;
-  const { at: reservedAt, charges, used, resetMs } = foreseen;
+  const { at: reservedAt, used, resetMs } = foreseen;
   const expiresAt = reservedAt + settings.reservationTtlMs;
   const shadow = shadowRefusals(unpriced(asked), NO_REFUSALS);
   const counted = { charges, used, resetMs, shadow, degraded: undefined };
@@ -239,7 +252,6 @@ function concluded(
 }
 
 function admitted({ call, requested, compiled, use, now }: Asked, id: string, counted: Held): AdmittedCall {
-  const { limits, amounts, periods } = counted.charges;
   const made = {
     id,
     orgId: compiled.orgId,
@@ -258,7 +270,7 @@ function admitted({ call, requested, compiled, use, now }: Asked, id: string, co
     parts: use.parts,
     tags: call.tags,
     degraded: counted.degraded,
-    charges: { limits, amounts: amounts.slice(), periods }, // Its own copy: the counters use theirs, whatever a caller does to this one.
+    charges: counted.charges,
   };
   return new AdmittedCall(new IssuedReservation(made, counted.held), compiled.contentLogging, now, counted);
 }
