@@ -75,7 +75,7 @@ export function createEngine(settings: GateSettings, directory: Directory, ids: 
     lostReserves: new LostReserves(),
     lostSettles: new LostSettles(),
     orgQueue: new OrgQueue(),
-    lastUsed: settings.storage && new LastUsed(settings.storage),
+    lastUsed: settings.storage && new LastUsed(settings.storage, settings.clock),
     underWay: new UnderWay(),
   };
 }

@@ -78,7 +78,7 @@ describe.runIf(await serverAnswers())("migrate on a server", () => {
       await counters.reserve({ ...call, ttlMs: 1_000, extend: true });
       expect(await counters.settle({ ...call, amounts: charges })).toMatchObject({ outcome: "settled" });
       expect(await counters.read(call)).toMatchObject(charges.map(() => ({ used: 1 })));
-      await pool.query(`SELECT "${schema}".forget(9, 9, true)`);
+      await pool.query(`SELECT "${schema}".forget(9, 9, 9)`);
       await storage.commit([
         put("org", { ...acme, name: "Acme", status: "active", timeZone: "UTC", contentLogging: true }),
       ]);

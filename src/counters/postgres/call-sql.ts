@@ -87,6 +87,7 @@ DECLARE
   name text;
   caller_now bigint; -- what is forgotten goes by it: raw and the rows may be days ahead of it, where a clock was
   raw bigint;
+  earliest bigint; -- the same for counts: periods are those of the gates, and the server may be days ahead of them
   held ${s}.counts[];
   has_new boolean;
   mine ${s}.counts[];
@@ -130,6 +131,7 @@ BEGIN
       raw := ${s}.server_now();
       caller_now := raw;
     END IF;
+    earliest := least(earliest, caller_now, call.numbers[3]);
     IF call.name = 'reserve' THEN
       answer := ${s}.reserve(mine, raw, call.id, call.extends, false, sizes, fields, shape, call.numbers, call.tags, call.plan, call.key,
         call.fingerprint);
@@ -149,7 +151,9 @@ BEGIN
     IF is_written[r] THEN written := written || held[r]; END IF;
   END LOOP;
   IF cardinality(written) > 0 THEN done := ${s}.write_rows(written, has_new); END IF;
-  IF to_forget > 0 AND has_reserved THEN done := ${s}.forget(to_forget, caller_now, has_new); END IF;
+  IF to_forget > 0 AND has_reserved THEN
+    done := ${s}.forget(to_forget, caller_now, CASE WHEN has_new THEN earliest END);
+  END IF;
 END $fn$;
 
 -- The reply that a reserve would have. It locks nothing and writes nothing.

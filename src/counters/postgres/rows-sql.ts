@@ -135,9 +135,9 @@ BEGIN
   RETURN last;
 END $fn$;
 
--- Forgets a few of the reservations that matter no more, and of the counts too where one was made: a clock that is days ahead for calls
--- of which none makes any does no harm. It waits for nobody: what is locked is passed over.
-CREATE FUNCTION ${s}.forget(at_most integer, moment bigint, has_made_counts boolean) RETURNS void LANGUAGE plpgsql AS $fn$
+-- Forgets a few of the reservations that matter no more at a moment, and of the counts at another, which is NULL unless one was made: a
+-- clock that is days ahead for calls of which none makes any does no harm. It waits for nobody: what is locked is passed over.
+CREATE FUNCTION ${s}.forget(at_most integer, moment bigint, counts_moment bigint) RETURNS void LANGUAGE plpgsql AS $fn$
 DECLARE
   server_now CONSTANT bigint := ${s}.server_now(); -- in the query itself it would keep the index from being used
   last ${s}.sweep;
@@ -146,8 +146,9 @@ BEGIN
   SELECT w.* INTO last FROM ${s}.sweep w FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN RETURN; END IF; -- somebody else is at it
   -- From where the last one came to: as long as any transaction is open that began before, the index still has all that was forgotten,
-  -- and to pass over it takes longer and longer. What was not forgotten in its turn is found once an hour.
-  IF last.begun_at + ${KEPT_MS} <= server_now THEN
+  -- and to pass over it takes longer and longer. What was not forgotten in its turn is found once an hour; or now, where the server's
+  -- clock has gone back since.
+  IF last.begun_at + ${KEPT_MS} <= server_now OR last.begun_at > server_now THEN
     last.begun_at := server_now;
     last.forgot_to := 0;
   END IF;
@@ -158,7 +159,7 @@ BEGIN
       ORDER BY o.forget_at LIMIT at_most FOR UPDATE SKIP LOCKED)) RETURNING forget_at)
   SELECT greatest(forgot_from, max(f.forget_at)) INTO last.forgot_to FROM forgotten f;
 
-  IF has_made_counts THEN last := ${s}.forget_counts(last, at_most, moment); END IF;
+  IF counts_moment IS NOT NULL THEN last := ${s}.forget_counts(last, at_most, counts_moment); END IF;
   UPDATE ${s}.sweep SET scope = last.scope, models = last.models, forgot_to = last.forgot_to, begun_at = last.begun_at;
 END $fn$;
 

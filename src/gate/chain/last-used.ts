@@ -3,12 +3,16 @@ import { isTollgateError } from "../../model/errors.js";
 import type { Records } from "../../model/records.js";
 import type { Change, Storage } from "../../storage/storage.js";
 import { chunks } from "../chunks.js";
+import type { Clock } from "../clock.js";
 
 /** A use is written at most this much later. All uses of a key within that time are one write. */
 const FLUSH_MS = 60_000;
 
 /** How many keys share a commit. */
 const BATCH = 100;
+
+/** A stored use that is further in the future than this was noted by a clock that was wrong. The next one replaces it. */
+const AHEAD_MAX_MS = 86_400_000;
 
 /** A key, and where its uses are noted. */
 export interface KeyInUse {
@@ -28,6 +32,7 @@ export const NO_EPOCH = -1;
  */
 export class LastUsed {
   readonly #storage: Storage;
+  readonly #clock: Clock;
   /** The places of the keys whose latest use is not written yet. */
   readonly #places = new Map<string, number>();
   readonly #usedAt: number[] = [];
@@ -37,8 +42,9 @@ export class LastUsed {
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> = Promise.resolve();
 
-  constructor(storage: Storage) {
+  constructor(storage: Storage, clock: Clock) {
     this.#storage = storage;
+    this.#clock = clock;
   }
 
   /** Notes that a call of a key was admitted. */
@@ -129,7 +135,9 @@ export class LastUsed {
       this.#storage.get("key", keyId),
       this.#storage.get("keyUse", keyId),
     ]);
-    if (key === undefined || (use && use.usedAt >= usedAt)) return [];
+    if (key === undefined) return [];
+    const isRight = use !== undefined && use.usedAt <= this.#clock.now() + AHEAD_MAX_MS;
+    if (isRight && use.usedAt >= usedAt) return [];
     const version = use?.version ?? 0;
     const record: Records["keyUse"] = { id: keyId, orgId: key.orgId, version: version + 1, usedAt };
     return [{ kind: "keyUse", id: keyId, expectedVersion: version, record }];

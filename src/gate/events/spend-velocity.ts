@@ -104,7 +104,7 @@ export class SpendPace {
 
   #paceOf(key: string, at: number): KeyPace {
     const known = this.#keys.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined && !known.isAheadOf(at)) return known;
     const pace = new KeyPace(this.#velocity, at);
     this.#keys.set(key, pace);
     return pace;
@@ -132,6 +132,14 @@ class KeyPace {
     this.#partMs = windowMs / PARTS;
     this.#days = new Float64Array(days + 1);
     this.#firstAt = at;
+  }
+
+  /**
+   * Whether it has counted more than a day after a moment. Then a clock was wrong, and until the right one is there,
+   * everything would seem to be spent in one window. So the key starts again.
+   */
+  isAheadOf(at: number): boolean {
+    return Math.floor((at - this.#firstAt) / DAY_MS) + 1 < this.#day;
   }
 
   /**

@@ -31,6 +31,15 @@ describe.each([database])("counters in %s", async (_, open) => {
   const used = async (charges: readonly Charge[]) =>
     (await counters.read({ orgId: "o1", now: Date.now(), charges })).map((reading) => reading.used);
   const rows = async (text: string) => (await pool.query(text)).rows;
+  /** Sets the server's clock for a schema: so many milliseconds from the right one. */
+  const steppedServer = async (own: string) => {
+    await pool.query(`CREATE TABLE "${own}".step AS SELECT 0::bigint AS ms`);
+    await pool.query(`
+      CREATE OR REPLACE FUNCTION "${own}".server_now() RETURNS bigint LANGUAGE sql VOLATILE AS $fn$
+        SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint + ms FROM "${own}".step
+      $fn$`);
+    return (ms: number) => pool.query(`UPDATE "${own}".step SET ms = ${ms}`);
+  };
 
   it("charge a call once, however often the same id is sent", async () => {
     const charges = [charge(limit({ tpm: 100 }), 60, 0)];
@@ -196,6 +205,54 @@ describe.each([database])("counters in %s", async (_, open) => {
     }
   });
 
+  it("forget no budget of the present day, however far ahead the server's clock is", async () => {
+    const own = newSchema();
+    const forgetful = postgresCounters({ pool, schema: own, ...PATIENT });
+    await forgetful.migrate();
+    try {
+      const setServer = await steppedServer(own);
+      const now = Date.now();
+      const spent = charge(limitOf({ budget: { usd: "0.00000001", reset: "daily" } }), 10, now);
+      const at = (id: string, charges: readonly Charge[]) =>
+        forgetful.reserve({ id, orgId: "o1", now, ttlMs: TTL, charges });
+      await at("spent", [spent]);
+      await setServer(3 * 24 * TTL);
+      for (let i = 0; i < 70; i++) await at(`ahead ${i}`, [charge(limit({ rpm: 5 }), 1, now)]);
+      const again = { outcome: "refused", readings: [{ used: 10 }] };
+      expect(await at("by the clock ahead", [spent])).toMatchObject(again);
+      await setServer(0);
+      expect(await at("by the right clock", [spent])).toMatchObject(again);
+    } finally {
+      await dropSchema(pool, own);
+    }
+  });
+
+  it("go on forgetting after the server's clock was days ahead for some hours", async () => {
+    const own = newSchema();
+    const forgetful = postgresCounters({ pool, schema: own, ...PATIENT });
+    await forgetful.migrate();
+    try {
+      const setServer = await steppedServer(own);
+      const now = Date.now();
+      const many = async (name: string, ttlMs: number) => {
+        for (let i = 0; i < 70; i++)
+          await forgetful.reserve({ id: `${name} ${i}`, orgId: "o1", now, ttlMs, charges: [] });
+      };
+      const days = 3 * 24 * TTL;
+      await setServer(days);
+      await many("ahead", 1);
+      await setServer(days + 2 * TTL); // those are forgotten
+      await many("ahead for hours", TTL);
+      await setServer(0);
+      await many("back", 1);
+      await setServer(2 * TTL);
+      await many("hours later", TTL);
+      expect(await rows(`SELECT id FROM "${own}".reservation WHERE id LIKE 'back %'`)).toEqual([]);
+    } finally {
+      await dropSchema(pool, own);
+    }
+  });
+
   it("forget no period of which a reservation may still be extended", async () => {
     const own = newSchema();
     const forgetful = postgresCounters({ pool, schema: own, clock: "caller", ...PATIENT });
@@ -249,7 +306,7 @@ describe.each([database])("counters in %s", async (_, open) => {
           forgetAt,
         ]);
       const forget = async () => {
-        await pool.query(`SELECT "${own}".forget(1, 2, false)`);
+        await pool.query(`SELECT "${own}".forget(1, 2, NULL)`);
         return (await rows(`SELECT id FROM "${own}".reservation ORDER BY forget_at`)).map(
           (row) => (row as { id: unknown }).id,
         );

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { ZONES_APART_MS } from "../../../src/admission/calendar-count.js";
 import type { Charge } from "../../../src/admission/charge.js";
 import type { RedisClient } from "../../../src/redis.js";
 import { redisCounters } from "../../../src/redis.js";
@@ -233,6 +234,25 @@ describe.skipIf(!(await serversCanBeStarted()))("calls to Redis", () => {
       const [key = ""] = (await keysOf(admin, "t:")).filter((name) => name.includes(":s:"));
       expect(await admin.pttl(key)).toBeGreaterThan(80_000_000);
       expect(await counters.reserve({ id: "b", ...request })).toMatchObject({ outcome: "refused" });
+    },
+  );
+
+  it.each(["daily", "weekly", "monthly"] as const)(
+    "keep a budget until its period is over by the clock of its gate, which may be far behind, on the short way too: %s",
+    async (reset) => {
+      const counters = redisCounters({ client: admin, prefix: "t:" });
+      const noon = Math.floor(Date.now() / 86_400_000) * 86_400_000 - 60 * 86_400_000 + 43_200_000;
+      const budget = limitOf({ budget: { usd: 1, reset } });
+      const keptMs = async () =>
+        admin.pttl((await keysOf(admin, "t:")).find((name) => name.includes(":s:")) ?? "");
+      for (const now of [noon, noon - 600_000]) {
+        const sentAt = Date.now();
+        const spent = charge(budget, 1, now);
+        const charges = [charge(limitOf({ tpm: 100 }), 1, now), spent];
+        await counters.reserve({ id: `at ${now}`, orgId: "o1", now, ttlMs: TTL_MS, charges });
+        const leftMs = (spent.period?.endsAt ?? 0) - now;
+        expect(await keptMs()).toBeGreaterThan(leftMs + ZONES_APART_MS - (Date.now() - sentAt));
+      }
     },
   );
 

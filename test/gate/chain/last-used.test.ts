@@ -52,7 +52,7 @@ describe("when keys were last used", () => {
 
   test("of two processes the later use counts, and a deleted key leaves nothing", async () => {
     const { storage, olga, keyId } = await world();
-    const [one, two] = [new LastUsed(storage), new LastUsed(storage)];
+    const [one, two] = [new LastUsed(storage, Date), new LastUsed(storage, Date)];
     const key = inUse(keyId);
     one.record(key, 1000);
     two.record(inUse(keyId), 2000);
@@ -67,9 +67,26 @@ describe("when keys were last used", () => {
     expect(await storage.get("keyUse", keyId)).toBeUndefined();
   });
 
+  test("a use noted by a clock that was years ahead gives way to the next one", async () => {
+    const { storage, keyId } = await world();
+    const now = Date.now();
+    const [wrong, right] = [new LastUsed(storage, Date), new LastUsed(storage, Date)];
+    wrong.record(inUse(keyId), now + 10 * 365 * 86_400_000);
+    await wrong.flush();
+    right.record(inUse(keyId), now);
+    await right.flush();
+    expect(await right.of([keyId])).toEqual([now]);
+    // A clock that is some hours behind takes nothing back.
+    wrong.record(inUse(keyId), now + 10 * 3_600_000);
+    await wrong.flush();
+    right.record(inUse(keyId), now + 1);
+    await right.flush();
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ usedAt: now + 10 * 3_600_000 });
+  });
+
   test("a storage that fails loses nothing and stops nobody", async () => {
     const { storage, commit, keyId } = await world();
-    const lastUsed = new LastUsed(storage);
+    const lastUsed = new LastUsed(storage, Date);
     const key = inUse(keyId);
     const warning = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
     commit.mockRejectedValueOnce(new Error("down"));
@@ -84,7 +101,7 @@ describe("when keys were last used", () => {
 
   test("a storage that fails is tried again a minute later", async () => {
     const { storage, commit, keyId } = await world();
-    const lastUsed = new LastUsed(storage);
+    const lastUsed = new LastUsed(storage, Date);
     const key = inUse(keyId);
     const warning = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
     commit.mockRejectedValueOnce(new Error("down"));
@@ -96,7 +113,7 @@ describe("when keys were last used", () => {
 
   test("a use while another one is being written is not lost", async () => {
     const { storage, commit, keyId } = await world();
-    const lastUsed = new LastUsed(storage);
+    const lastUsed = new LastUsed(storage, Date);
     const key = inUse(keyId);
     lastUsed.record(key, 1000);
     const write = storage.commit.bind(storage);
@@ -121,7 +138,7 @@ describe("when keys were last used", () => {
 
   test("uses of keys whose earlier ones were written, in any order, are noted to nobody else", async () => {
     const { storage, olga } = await world();
-    const lastUsed = new LastUsed(storage);
+    const lastUsed = new LastUsed(storage, Date);
     const ids = ["a", "b", "c", "d"];
     for (const id of ids) await olga.keys.create({ orgId: "acme", projectId: "web", id });
     const keys = ids.map(inUse);
@@ -140,7 +157,7 @@ describe("when keys were last used", () => {
 
   test("keys that are used for months take no more room than in the first minute", async () => {
     const { storage, keyId } = await world();
-    const lastUsed = new LastUsed(storage);
+    const lastUsed = new LastUsed(storage, Date);
     const key = inUse(keyId);
     for (let minute = 1; minute <= 5; minute++) {
       lastUsed.record(key, minute * 60_000);
@@ -151,7 +168,7 @@ describe("when keys were last used", () => {
 
   test("what was written before its minute was over is not written again when it is", async () => {
     const { storage, keyId } = await world();
-    const lastUsed = new LastUsed(storage);
+    const lastUsed = new LastUsed(storage, Date);
     lastUsed.record(inUse(keyId), 1000);
     await lastUsed.flush();
     expect(vi.getTimerCount()).toBe(0);

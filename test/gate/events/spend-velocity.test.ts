@@ -174,6 +174,24 @@ describe("the pace at which a key spends", () => {
     expect(told).toEqual([]);
   });
 
+  it("is told of no more than before after the clock was weeks ahead for a call", async () => {
+    const { clock, told, spend } = spender();
+    const hours = async (count: number) => {
+      for (let hour = 0; hour < count; hour++) {
+        await spend(1);
+        clock.at += HOUR_MS;
+      }
+    };
+    await hours(48);
+    clock.at += 30 * DAY_MS;
+    await spend(0.5); // of a key that seems to have rested, but too little to be told of
+    clock.at -= 30 * DAY_MS;
+    await hours(72);
+    expect(told).toEqual([]);
+    await spend(50);
+    expect(told).toMatchObject([{ dailyAverageNanoUsd: 24e9 }]);
+  });
+
   it("has a call once, where its settle was tried again before the counters answered the first time", async () => {
     const store = elsewhere();
     const answers: (() => void)[] = [];

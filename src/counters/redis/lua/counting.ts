@@ -141,7 +141,7 @@ end
 local function mattersUntil(c, expiresAt)
   if c.kind > 0 then return now + (SUB_BUCKETS + 1) * c.kind end
   -- In a zone further west, which the org may move to, the same date goes on; and a reservation may be extended while it lives.
-  if c.kind == CALENDAR then return numbers[c.period + 2] + math.max(ZONES_APART_MS, expiresAt - now) end
+  if c.kind == CALENDAR then return numbers[c.period + 2] + behind + math.max(ZONES_APART_MS, expiresAt - now) end
   return c.kind == LIFETIME and FOREVER or expiresAt
 end
 `;

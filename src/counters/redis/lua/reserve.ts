@@ -54,6 +54,8 @@ if fingerprint ~= '' then
 end
 local numbers, raw = cjson.decode(ARGV[2]), clock
 if raw < 0 then raw = serverNow() end
+-- How far the caller's clock is behind: its periods end so much later by this one.
+local behind = math.max(0, raw - numbers[3])
 -- Never before the clock of what is touched.
 local now = raw
 ${shortWay}

@@ -196,7 +196,7 @@ function matters(counts: readonly Count[]): string {
   const widest = Math.max(0, ...counts.map(({ widthMs }) => widthMs));
   const moments = counts
     .filter(({ kind }) => kind === "calendar")
-    .map(({ period }) => `numbers[${period + 2}] + math.max(ZONES_APART_MS, expiresAt - now)`);
+    .map(({ period }) => `numbers[${period + 2}] + behind + math.max(ZONES_APART_MS, expiresAt - now)`);
   if (widest > 0) moments.push(`now + ${(SUB_BUCKETS + 1) * widest}`);
   if (counts.some(({ kind }) => kind === "inFlight")) moments.push("expiresAt");
   return moments.length > 1 ? `math.max(${[...new Set(moments)].join(", ")})` : moments.join("");
