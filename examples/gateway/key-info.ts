@@ -29,14 +29,17 @@ export async function keyInfo(gate: Gate, token: string): Promise<HttpAnswer> {
   return { status: 200, headers: {}, body: { object: "key", keyId, projectId, orgId, expiresAt, limits } };
 }
 
-/** The answer for a token that does not work, before anything else of the request is looked at; undefined if it works. */
+/**
+ * The answer for a token that does not work, before anything else of the request is looked at; undefined if it works, or if nobody
+ * can say: while the records do not answer, the gate still knows the keys that were used a moment ago, and its `admit` decides.
+ */
 export async function refusalOf(
   gate: Gate,
   token: string,
   profile: Profile = "openai",
 ): Promise<HttpAnswer | undefined> {
-  const who = await gate.authenticate(token);
-  return who.authenticated ? undefined : unauthenticated(who, profile);
+  const who = await gate.authenticate(token).catch(() => undefined);
+  return who === undefined || who.authenticated ? undefined : unauthenticated(who, profile);
 }
 
 function unauthenticated(

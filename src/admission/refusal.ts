@@ -1,6 +1,6 @@
 import type { ScopeKind } from "../model/limits.js";
 import { masked } from "../model/masked.js";
-import { usdOf } from "../model/money.js";
+import { usdText } from "../model/money.js";
 import type { Charge, Reading } from "./charge.js";
 import type { Limit } from "./limit.js";
 import { type LimitReading, limitReading } from "./limit-reading.js";
@@ -185,7 +185,7 @@ const UNITS = {
 } as const;
 
 function quantity({ meter }: Limit, amount: number): string {
-  return meter === "cost" ? `${usdOf(amount)} USD` : `${amount} ${UNITS[meter]}${amount === 1 ? "" : "s"}`;
+  return meter === "cost" ? `${usdText(amount)} USD` : `${amount} ${UNITS[meter]}${amount === 1 ? "" : "s"}`;
 }
 
 function windowText({ window }: Limit): string {

@@ -72,8 +72,9 @@ export interface GateOptions<Given extends StandardPolicy = StandardPolicy> {
    * With `onCountersDown: "local"`, the share of each limit that this process may use by itself: above 0 and at most 1.
    * Default: 0.25.
    *
-   * With 1 divided by the number of processes that share the counters, all together stay within the limits. A call that
-   * would fit the limit but not the share is refused as `counters_unavailable`.
+   * With 1 divided by the number of processes that share the counters, all together use at most one full limit during
+   * an outage. That comes on top of what was used before it, which they cannot see. A call that would fit the limit but
+   * not the share is refused as `counters_unavailable`.
    */
   readonly localShare?: number | undefined;
   /** How long a call waits for the counters, in milliseconds from 1 to 2,147,483,647. Default: 1,000. */

@@ -28,13 +28,16 @@ export interface GateMetricsOptions {
   readonly queue?: MeteredQueue | undefined;
   /** The ledger to measure. Default: none. */
   readonly ledger?: MeteredLedger | undefined;
-  /** Whether each org has series of its own. Default: `false`. */
+  /**
+   * Whether each org has series of its own of admissions, refusals, overdrafts, spend, tokens and remaining shares.
+   * Default: `false`.
+   */
   readonly perOrg?: boolean | undefined;
-  /** Whether each project has series of its own. Default: `false`. */
+  /** Whether each project has them, by org and project. Default: `false`. */
   readonly perProject?: boolean | undefined;
   /**
-   * Whether each key has series of its own. Each metric then has as many series as there are active keys. Default:
-   * `false`.
+   * Whether each key has them, by org, project and key. Each of these metrics then has as many series as there are
+   * active keys, or more. Default: `false`.
    */
   readonly perKey?: boolean | undefined;
   /** The value of `gen_ai.operation.name` for tokens. Default: `chat`. */

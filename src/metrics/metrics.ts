@@ -63,7 +63,7 @@ export const METRICS = {
   "tollgate.ledger.dropped": {
     kind: "observable counter",
     unit: "{event}",
-    description: "Usage events lost because the ledger was full.",
+    description: "Usage events lost because the ledger was full or closed.",
   },
 } as const satisfies Record<string, Metric>;
 

@@ -91,7 +91,7 @@ export interface ModelLimits {
   tpd?: number | undefined;
   /** Calls under way at the same time. */
   inFlight?: number | undefined;
-  /** One budget, or a list of at most eight with different resets. */
+  /** One budget, or a list with at most one for each reset. */
   budget?: Budget | Budget[] | undefined;
   /**
    * `shadow` counts and reports but never refuses. Default: `enforce`; within `perModel`, the mode of the limits around

@@ -77,6 +77,12 @@ export function decimalUsd(nano: bigint): string {
   return `${nano < 0n ? "-" : ""}${digits.slice(0, -9)}${fraction && `.${fraction}`}`;
 }
 
+/** US dollars for a sentence: `0.000000075`, where the number's own text would be `7.5e-8`. */
+export function usdText(nano: number): string {
+  // Counters of one's own may answer anything, and a message must not throw.
+  return Number.isInteger(nano) ? decimalUsd(BigInt(nano)) : String(usdOf(nano));
+}
+
 /** The zod schema of an amount that {@link nanoUsd} accepts. It leaves the amount as written. */
 export const usdSchema: z.ZodType<number | string, number | string> = z.custom<number | string>(
   isUsd,

@@ -1,6 +1,6 @@
 import { ValidationError } from "../model/errors.js";
 import { inCell } from "../model/markdown.js";
-import { usdOf } from "../model/money.js";
+import { usdText } from "../model/money.js";
 import type { CallAnswer, LimitComparison, ReplayComparison } from "./compare-replays.js";
 import type { LimitResult } from "./replay-result.js";
 
@@ -110,7 +110,7 @@ function nameOf(limit: LimitResult | undefined): string {
 function maxOf(limit: LimitResult | undefined): string {
   if (limit === undefined) return "none";
   const { meter, max, mode } = limit.reading;
-  return `${meter === "cost" ? `${usdOf(max)} USD` : max}${mode === "shadow" ? " (shadow)" : ""}`;
+  return `${meter === "cost" ? `${usdText(max)} USD` : max}${mode === "shadow" ? " (shadow)" : ""}`;
 }
 
 function peakOf(limit: LimitResult | undefined): string {

@@ -118,6 +118,9 @@ describe("a refusal by a limit", () => {
     expect(refused(CREDITS, 6e9, 4e9, NEVER).message).toBe(
       "The org limit of 5 USD (credits) (org o1) is used up to 4 USD, and this call needs 6 USD.",
     );
+    expect(refused({ budget: { usd: 9_000_000, reset: "never" } }, 75, 9e15 - 1, NEVER).message).toBe(
+      "The key limit of 9000000 USD (lifetime budget) (key key1) is used up to 8999999.999999999 USD, and this call needs 0.000000075 USD.",
+    );
   });
 
   it("of a budget whose next period is spent too resets when there is room, in its message and readings", () => {

@@ -1,7 +1,7 @@
 import { budgetsOf, RATE_NAMES } from "../../admission/limit.js";
 import { LimitError } from "../../model/errors.js";
 import type { BudgetReset, Limits, ModelLimits } from "../../model/limits.js";
-import { nanoUsd, usdOf } from "../../model/money.js";
+import { nanoUsd, usdText } from "../../model/money.js";
 import { type AllowList, contains, firstOutside } from "./allow-lists.js";
 
 /** What somebody is about to grant to a key, a member or a project. An absent field is not granted. */
@@ -233,7 +233,7 @@ function isPart(part: string | undefined, whole: string | undefined): boolean {
 }
 
 function shown({ kind, max }: Entry): string {
-  return kind === "budget" ? `${usdOf(max)} USD` : String(max);
+  return kind === "budget" ? `${usdText(max)} USD` : String(max);
 }
 
 function endsLater({ of, expiresAt = 0 }: Bound): LimitError {

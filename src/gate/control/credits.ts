@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { scopeLimits } from "../../admission/compiled-chain.js";
 import { ConflictError, LimitError, NotFoundError } from "../../model/errors.js";
-import { MAX_USD, NANO_PER_USD, nanoUsd, usdOf, usdSchema } from "../../model/money.js";
+import { MAX_USD, NANO_PER_USD, nanoUsd, usdOf, usdSchema, usdText } from "../../model/money.js";
 import type { Records } from "../../model/records.js";
 import { idSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
@@ -77,7 +77,7 @@ export function creditsOf(control: Control): Credits {
         if (granted + amount > MAX_USD * NANO_PER_USD) {
           throw new LimitError(
             "usd",
-            `at most ${MAX_USD} USD together with the ${usdOf(granted)} USD granted so far`,
+            `at most ${MAX_USD} USD together with the ${usdText(granted)} USD granted so far`,
           );
         }
         const made = {

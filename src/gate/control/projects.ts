@@ -49,7 +49,7 @@ export const projectSchemas = {
 /** The projects of an org, each with limits and lists of its own. */
 export interface Projects {
   /**
-   * Creates a project without members. Whatever is left out is inherited from the org.
+   * Creates a project without members. Whatever is left out restricts nothing beyond what the org does.
    *
    * @throws ConflictError if a project has the id. Ids of projects are unique across all orgs.
    * @throws LimitError if a limit is above the org's
@@ -65,7 +65,7 @@ export interface Projects {
   list(input: z.input<typeof projectSchemas.list>): Promise<Listed<Project>>;
   /**
    * Changes the fields that are given. `limits` is replaced as a whole, and `null` removes it; `models: null` allows
-   * what the org allows.
+   * every model.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    * @throws LimitError if what is given is more than the org or the actor has

@@ -9,6 +9,7 @@ import {
   type Limits,
   memoryLedgerSink,
   priceCatalog,
+  type Storage,
   type UsageEvent,
 } from "tollgate";
 import { createQueue, type QueueOptions } from "tollgate/queue";
@@ -87,6 +88,7 @@ export interface ArenaOptions {
   readonly limits?: Limits;
   readonly models?: string[];
   readonly counters?: Counters;
+  readonly storage?: Storage;
   /** Calls wait, where it is given. */
   readonly queue?: QueueOptions;
 }
@@ -103,7 +105,7 @@ const COUNTED: Limits = {
 
 export async function startArena(
   start: Start,
-  { limits, models, counters, queue }: ArenaOptions = {},
+  { limits, models, counters, storage, queue }: ArenaOptions = {},
 ): Promise<Arena> {
   const provider = await startFakeProvider(PROVIDER_KEY);
   const clock = { shiftMs: 0, now: () => Date.now() + clock.shiftMs };
@@ -113,6 +115,7 @@ export async function startArena(
     prices: PRICES,
     clock,
     ledger,
+    storage,
     ...(counters && { counters, countersTimeoutMs: 30_000 }),
   });
   const ada = gate.as({ userId: "ada" });

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
-import { createGate, estimateInputTokens, memoryCounters } from "tollgate";
+import { createGate, createToken, estimateInputTokens, memoryCounters, memoryStorage } from "tollgate";
 import { aKeyChain, directoryOf } from "tollgate/testing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { chatCompletions } from "../../../examples/gateway/endpoint.js";
@@ -211,6 +211,18 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     isDown = false;
     await eventually(async () => expect(await arena.used("inFlight")).toBe(0));
     expect(await arena.used("outputTokens")).toBe(4);
+  });
+
+  it("serves a key that was used a moment ago while the records do not answer", async () => {
+    const storage = memoryStorage();
+    const arena = await startArena(start, { storage });
+    expect((await post(arena, ask())).status).toBe(200);
+    for (const method of ["get", "find"] as const) {
+      vi.spyOn(storage, method).mockRejectedValue(new Error("ECONNREFUSED"));
+    }
+    expect((await post(arena, ask())).status).toBe(200);
+    expect((await post({ ...arena, token: createToken("sk-tg-") }, ask())).status).toBe(500);
+    expect((await post({ ...arena, token: "sk-tg-nonsense" }, ask())).status).toBe(401);
   });
 
   it("releases a call that cannot have reached the provider", async () => {

@@ -1,0 +1,65 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { matrix, standardPolicy, toMarkdown } from "tollgate";
+import { describe, expect, it, test } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+
+const pages = [
+  "README.md",
+  "CHANGELOG.md",
+  ...["docs", "docs/benchmarks", "docs/guides", "docs/internals"].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => `${folder}/${name}`),
+  ),
+];
+
+const textOf = (page: string) => readFileSync(join(root, page), "utf8");
+
+/** The anchor that GitHub gives a heading. */
+function anchorOf(heading: string): string {
+  const text = heading.toLowerCase().replace(/[^\p{Letter}\p{Number} _-]/gu, "");
+  return text.replaceAll(" ", "-");
+}
+
+const anchorsIn = (page: string) =>
+  [...textOf(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => anchorOf(heading));
+
+/** The links of a page to other files and to headings, each with the file it is to. A link may be broken over two lines. */
+function linksOf(page: string): { href: string; file: string; anchor: string | undefined }[] {
+  const hrefs = [
+    ...textOf(page)
+      .replaceAll("\n", " ")
+      .matchAll(/\]\(([^)\s]+)\)/g),
+  ].map(([, href = ""]) => href);
+  return hrefs
+    .filter((href) => !/^https?:/.test(href))
+    .map((href) => {
+      const [path, anchor] = href.split("#");
+      return { href, file: path ? join(dirname(page), path) : page, anchor };
+    });
+}
+
+describe("the pages", () => {
+  it("link to each other", () => {
+    expect(pages.flatMap(linksOf).length).toBeGreaterThan(50);
+  });
+
+  test.each(pages)("%s links to files and headings that are there", (page) => {
+    const broken = linksOf(page).filter(({ file, anchor }) => {
+      if (!existsSync(join(root, file))) return true;
+      return anchor !== undefined && !anchorsIn(file).includes(anchor);
+    });
+    expect(broken.map(({ href }) => href)).toEqual([]);
+  });
+
+  test.each(pages)("%s names tests, sources and examples that are there", (page) => {
+    const named = [...textOf(page).matchAll(/`((?:bench|examples|src|test|\.ci)\/[\w./-]*)`/g)];
+    expect(named.map(([, path = ""]) => path).filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+});
+
+it("the README has the matrix of the standard policy", () => {
+  expect(textOf("README.md")).toContain(`\n\n${toMarkdown(matrix(standardPolicy))}\n\n`);
+});
