@@ -13,17 +13,19 @@ export const ZONES_APART_MS = 26 * 3_600_000;
 /** Before every period and every end of one. */
 const NONE = Number.NEGATIVE_INFINITY;
 
-// After the numbers that all counts have, which here are about the current period:
+// After the numbers that all counts have, which here are about the latest period:
 /** When it ends, plus the time by which reservations outlive the distance between zones. */
 const ENDS_AT = 4;
 const PREVIOUS_INDEX = 5;
 const PREVIOUS_USED = 6;
 
 /**
- * Counts per calendar period: the current one, and the previous one for calls that are settled after a reset.
+ * Counts per calendar period: the latest one, and the one before it that was charged last, for calls that are settled
+ * after a reset. Nothing was ever charged between the two. So after one call by a clock that was a month ahead, each
+ * day until then begins at zero as if that call had not been.
  *
  * A period older than both is not kept. A correction of it goes nowhere, and a charge of it (from a clock that went
- * back) is checked against the current one and goes there. Over one reset, that errs on the side of refusing; a clock
+ * back) is checked against the latest one and goes there. Over one reset, that errs on the side of refusing; a clock
  * that goes back over two may spend a budget anew.
  */
 export class CalendarCounts implements CountKind {
@@ -32,7 +34,7 @@ export class CalendarCounts implements CountKind {
   used(cells: Cells, at: number, _now: number, period: Period | undefined): number {
     const { numbers } = cells;
     const { index } = present(period);
-    if (index > numberAt(numbers, at + Cell.from)) return 0;
+    if (isUncharged(numbers, at, index)) return 0;
     return numberAt(
       numbers,
       at + (index === numberAt(numbers, at + PREVIOUS_INDEX) ? PREVIOUS_USED : Cell.used),
@@ -60,6 +62,9 @@ export class CalendarCounts implements CountKind {
       numbers[at + Cell.from] = index;
       // The TTL of whoever begins the period, since a gate gives all its reservations the same one.
       numbers[at + ENDS_AT] = endsAt + Math.max(0, part.expiresAt - part.at - ZONES_APART_MS);
+    } else if (isUncharged(numbers, at, index)) {
+      numbers[at + PREVIOUS_INDEX] = index;
+      numbers[at + PREVIOUS_USED] = 0;
     }
     return index === numberAt(numbers, at + PREVIOUS_INDEX)
       ? addToPrevious(numbers, at, amount)
@@ -82,7 +87,7 @@ export class CalendarCounts implements CountKind {
       addToLatest(numbers, at, Math.max(delta, -numberAt(numbers, at + Cell.used)));
     else if (index === numberAt(numbers, at + PREVIOUS_INDEX))
       addToPrevious(numbers, at, Math.max(delta, -numberAt(numbers, at + PREVIOUS_USED)));
-    else if (delta > 0 && index > numberAt(numbers, at + Cell.from)) this.add(cells, at, delta, part, period);
+    else if (delta > 0 && isUncharged(numbers, at, index)) this.add(cells, at, delta, part, period);
     return this.used(cells, at, now, period);
   }
 
@@ -120,11 +125,16 @@ export function fitsInPeriod(window: Window, period: Period, index: number): num
  * `count-sql.ts`.
  */
 function periodWithRoom(numbers: Float64Array, at: number, index: number, most: number): number {
-  const current = numberAt(numbers, at + Cell.from);
+  const latest = numberAt(numbers, at + Cell.from);
   const previous = numberAt(numbers, at + PREVIOUS_INDEX);
-  // Up to the current one, every period except the previous has the sum of the current one.
-  if (index === previous) return numberAt(numbers, at + Cell.used) <= most ? index + 1 : current + 1;
-  return index < previous && numberAt(numbers, at + PREVIOUS_USED) <= most ? previous : current + 1;
+  if (index < previous && numberAt(numbers, at + PREVIOUS_USED) <= most) return previous;
+  const next = Math.max(index, previous) + 1; // uncharged, unless it is the latest
+  return next === latest && numberAt(numbers, at + Cell.used) > most ? latest + 1 : next;
+}
+
+/** Whether nothing was charged in a period: it is later than both that are kept, or between them. */
+function isUncharged(numbers: Float64Array, at: number, index: number): boolean {
+  return index > numberAt(numbers, at + PREVIOUS_INDEX) && index !== numberAt(numbers, at + Cell.from);
 }
 
 function addToPrevious(numbers: Float64Array, at: number, amount: number): number {

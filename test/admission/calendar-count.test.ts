@@ -31,6 +31,19 @@ describe("a calendar count", () => {
     expect(used(count, 4, 9, 10)).toEqual([2, 1, 0]);
   });
 
+  it("begins a period between the two that it keeps at zero too, and keeps it in place of the earlier one", () => {
+    const count = counted([3, 5], [9, 2]);
+    expect(used(count, 3, 4, 8, 9)).toEqual([5, 0, 0, 2]);
+    expect(count.correct(-1, partOn(6), 0, day(6))).toBe(0);
+    expect(count.add(4, partOn(6), day(6))).toBe(4);
+    expect(used(count, 5, 6, 7, 9)).toEqual([2, 4, 0, 2]);
+    expect(count.correct(3, partOn(7), 0, day(7))).toBe(3);
+    expect(count.dump()).toEqual([9, 2, 7, 3, 10 * DAY]);
+    const first = counted([9, 2]);
+    expect(first.add(4, partOn(6), day(6))).toBe(4);
+    expect(used(first, 6, 9)).toEqual([4, 2]);
+  });
+
   it("counts nothing before its first charge", () => {
     expect(used(counted(), 0, 3)).toEqual([0, 0]);
     expect(counted().idle(MIN)).toBe(true);
@@ -83,16 +96,20 @@ describe("a calendar count", () => {
   });
 
   it("of a period before the current one has room in the first later one that has, by what is used of each", () => {
-    const count = counted([3, 4], [5, 7]);
-    const fitsAt = (amount: number, index: number) => count.fitsAt({ limit, amount, period: day(index) }, 0);
-    expect([6, 7, 10].map((amount) => fitsAt(amount, 3))).toEqual([MIN, 6 * DAY, 6 * DAY]);
-    expect([3, 4, 6, 7].map((amount) => fitsAt(amount, 2))).toEqual([MIN, 3 * DAY, 3 * DAY, 6 * DAY]);
-    expect([3, 4].map((amount) => fitsAt(amount, 4))).toEqual([MIN, 6 * DAY]);
+    const fits = (count: Count, amount: number, index: number) =>
+      count.fitsAt({ limit, amount, period: day(index) }, 0);
+    const apart = counted([3, 4], [5, 7]);
+    expect([6, 7, 10].map((amount) => fits(apart, amount, 3))).toEqual([MIN, 4 * DAY, 4 * DAY]);
+    expect([3, 4, 6, 7].map((amount) => fits(apart, amount, 2))).toEqual([MIN, 3 * DAY, 3 * DAY, 4 * DAY]);
+    expect([10, 11].map((amount) => fits(apart, amount, 4))).toEqual([MIN, MAX]);
+    const inTurn = counted([3, 4], [4, 7]);
+    expect([6, 7, 10].map((amount) => fits(inTurn, amount, 3))).toEqual([MIN, 5 * DAY, 5 * DAY]);
+    expect([3, 4, 6, 7].map((amount) => fits(inTurn, amount, 2))).toEqual([MIN, 3 * DAY, 3 * DAY, 5 * DAY]);
     expect(counted([3, 9], [4, 2]).fitsAt({ limit, amount: 8, period: day(3) }, 0)).toBe(4 * DAY);
   });
 
   it("looks a month ahead for a period with room, and no further where a wrong clock has counted", () => {
-    const count = counted([3, 4], [5_000, 10]);
+    const count = counted([5_000, 2], [5_001, 10]);
     expect(count.fitsAt({ limit, amount: 7, period: day(3) }, 0)).toBe((3 + 32) * DAY);
   });
 
@@ -112,6 +129,23 @@ describe("a calendar count", () => {
   it("is asked with a period", () => {
     expect(() => counted([3, 4]).used(0, undefined)).toThrow(
       "a charge against a calendar limit has a period",
+    );
+  });
+
+  test("law: charges add up in their period, whatever clock they are by, unless two later periods were charged before", () => {
+    const charges = fc.array(fc.tuple(fc.integer({ min: -4, max: 8 }), fc.nat(9)), { maxLength: 40 });
+    fc.assert(
+      fc.property(charges, (list) => {
+        const count = createCount(limit.window);
+        const sums = new Map<number, number>();
+        const laterThan = (index: number) => [...sums.keys()].filter((one) => one > index);
+        for (const [index, amount] of list) {
+          if (laterThan(index).length > 1) continue;
+          expect(count.used(0, day(index))).toBe(sums.get(index) ?? 0);
+          sums.set(index, (sums.get(index) ?? 0) + amount);
+          expect(count.add(amount, partOn(index), day(index))).toBe(sums.get(index));
+        }
+      }),
     );
   });
 

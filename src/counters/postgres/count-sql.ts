@@ -43,9 +43,9 @@ END $fn$;
 -- What is used of a count as of the moment that it was brought to.
 CREATE FUNCTION ${s}.used(c ${s}.one_count, kind bigint, period bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $fn$
 BEGIN
-  IF kind = -3 AND period = c.previous THEN RETURN c.previous_used; END IF;
-  IF c.used IS NULL OR (kind = -3 AND period > c.period) THEN RETURN 0; END IF;
-  RETURN c.used;
+  IF c.used IS NULL THEN RETURN 0; END IF;
+  IF kind <> -3 OR period = c.period OR period < c.previous THEN RETURN c.used; END IF;
+  RETURN CASE WHEN period = c.previous THEN c.previous_used ELSE 0 END; -- nothing was charged in any other one
 END $fn$;
 
 -- When a sliding count is zero by itself, as of the moment that it was brought to; 0 where it is.
@@ -71,11 +71,10 @@ BEGIN
   ELSIF amount <= max THEN
     IF kind = -3 THEN
       -- As periodWithRoom of calendar-count.ts.
-      fits_at := CASE
-        WHEN period >= c.period THEN 1
-        WHEN period = c.previous AND c.used + amount <= max THEN 1
-        WHEN period < c.previous AND c.previous_used + amount <= max THEN c.previous - period
-        ELSE c.period + 1 - period END;
+      fits_at := greatest(period, c.previous) + 1 - period;
+      IF period < c.previous AND c.previous_used + amount <= max THEN fits_at := c.previous - period;
+      ELSIF period + fits_at = c.period AND c.used + amount > max THEN fits_at := fits_at + 1;
+      END IF;
     ELSIF kind <> -1 THEN
       -- What leaves the count first makes the room.
       FOR place IN 1..coalesce(cardinality(c.slots), cardinality(c.buckets)) LOOP
@@ -119,6 +118,9 @@ BEGIN
       c.period := period;
       c.period_ends_at := period_ends + greatest(0, expires - moment - ${ZONES_APART_MS});
       c.used := 0;
+    ELSIF period < c.period AND (c.previous IS NULL OR period > c.previous) THEN
+      c.previous := period;
+      c.previous_used := 0;
     END IF;
     IF period = c.previous THEN c.previous_used := c.previous_used + amount;
     ELSE c.used := c.used + amount;
@@ -155,7 +157,7 @@ DECLARE
 BEGIN
   IF delta > 0 THEN
     -- A period that has ended and is kept no more is not begun again.
-    IF kind <> -3 OR c.period IS NULL OR period >= c.period OR period = c.previous THEN
+    IF kind <> -3 OR c.previous IS NULL OR period >= c.previous THEN
       RETURN ${s}.charged(c, kind, delta, period, period_ends, moment, expires);
     END IF;
     RETURN c;

@@ -145,6 +145,34 @@ export const periods: Cases<CountersTrial> = {
     await trial.holds("of the old period", [[day, 15]]);
   },
 
+  "after one call by a clock that was a month ahead, each day until then has its own budget": async (
+    trial,
+  ) => {
+    const on = (days: number) => {
+      trial.now = LAST - 999 + days * DAY_MS; // a second before its end
+    };
+    await trial.reserved("today", [[day, 60]]);
+    on(30);
+    await trial.reserved("ahead", [[day, 90]]);
+    on(0);
+    await trial.holds("of today", [[day, 60]]);
+    for (const days of [1, 2, 5]) {
+      on(days);
+      await trial.holds("before the first call of a day", [[day, 0]]);
+      check("used by it", (await trial.reserved(`day ${days}`, [[day, 70]])).used, [70]);
+      check("a reading without room", await trial.read([[day, 31]]), [
+        { used: 70, waitMs: 1_000, resetMs: 1_000 },
+      ]);
+      check("settled", (await trial.settled(`day ${days}`, [[day, 80]])).used, [80]);
+      await trial.refused(`more on day ${days}`, [[day, 21]]);
+    }
+    on(29);
+    await trial.reserved("the day before", [[day, 100]]);
+    check("a reading before a day that is spent", (await trial.read([[day, 11]]))[0]?.waitMs, 1_000 + DAY_MS);
+    on(30);
+    await trial.holds("of the day of the call ahead", [[day, 90]]);
+  },
+
   "an org that moves to another time zone keeps what it has used": async (trial) => {
     trial.now = Date.UTC(2026, 4, 15, 12);
     const moved = limitOf(budget(100, "monthly"), { kind: "org", timeZone: "America/New_York" });

@@ -7,7 +7,7 @@
  * ```
  * sliding    total, newest sub-bucket, amount in it, oldest sub-bucket. The sub-buckets before the newest are in
  *            `older`, oldest first: number modulo 256 (a byte), amount.
- * calendar   index, end and sum of the current period, index and sum of the previous one
+ * calendar   index, end and sum of the latest period, index and sum of the one before it that was charged last
  * lifetime   sum
  * in-flight  when each slot frees itself, ascending
  * ```
@@ -98,15 +98,19 @@ local function calendarCorrect(c, delta, isCharge)
   local index = numbers[c.period]
   local current, ends, used, previous, usedBefore = NONE, 0, 0, NONE, 0
   if c.state then current, ends, used, previous, usedBefore = unpacked('<ddddd', c.state) end
-  if index > current and (isCharge or delta > 0) then
-    previous, usedBefore, current, ends, used = current, used, index, numbers[c.period + 2], 0
+  if isCharge or delta > 0 then
+    if index > current then
+      previous, usedBefore, current, ends, used = current, used, index, numbers[c.period + 2], 0
+    elseif index > previous and index < current then
+      previous, usedBefore = index, 0
+    end
   end
   if index == previous then
     usedBefore = math.max(0, usedBefore + delta)
   elseif index == current or isCharge then
     used = math.max(0, used + delta)
   end
-  local counted = index == previous and usedBefore or index > current and 0 or used
+  local counted = index == previous and usedBefore or (index == current or index < previous) and used or 0
   return pack('<ddddd', current, ends, used, previous, usedBefore), counted
 end
 
@@ -196,12 +200,10 @@ local function readings(reply)
     if used + amount <= max then return used, 0, ends end
     -- As periodWithRoom of calendar-count.ts.
     local index, current, _, usedNow, previous, usedBefore = numbers[c.period], unpacked('<ddddd', c.state)
-    local ahead = current + 1 - index
-    if index >= current then ahead = 1
-    elseif index == previous then
-      if usedNow + amount <= max then ahead = 1 end
-    elseif index < previous and usedBefore + amount <= max then ahead = previous - index end
-    return used, ahead, ends
+    local next = math.max(index, previous) + 1
+    if index < previous and usedBefore + amount <= max then next = previous
+    elseif next == current and usedNow + amount > max then next = current + 1 end
+    return used, next - index, ends
   end
 
   local function inFlight(c, amount, max)
