@@ -1224,6 +1224,23 @@ describe("what was counted locally", () => {
     expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("rate_limited");
   });
 
+  it("is given over a max if need be also of a call that is open by then, and extended while it is being given", async () => {
+    const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ key: { budget } }));
+    passed(await gate.admit(KEY, { ...CALL, costUsd: 0.9 }));
+    store.health = "rejects";
+    const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.2 }));
+    const reserve = store.behind.reserve.bind(store.behind);
+    let extending: Promise<unknown> | undefined;
+    vi.spyOn(store.behind, "reserve").mockImplementation((request) => {
+      if (request.id === reservation.id) extending ??= gate.extend(reservation, { costUsd: 0.3 });
+      return reserve(request);
+    });
+    store.health = "up";
+    passed(await gate.check(KEY, { ...CALL, costUsd: 0.01 }));
+    await eventually(async () => expect(await readingOf(gate, "cost")).toMatchObject({ used: 1.4e9 }));
+    await extending;
+  });
+
   it("is kept where the counters fail again, and counted once", async () => {
     const { gate, store } = setUp({ ...local, localShare: 1 }, limited({ project: { rpm: 90, budget } }));
     store.health = "rejects";

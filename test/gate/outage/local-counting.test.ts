@@ -66,6 +66,22 @@ describe("what this process counted by itself", () => {
     expect(await readingOf(gate, "inFlight")).toMatchObject({ used: 0 });
   });
 
+  it("ends at the end of its own TTL also where the store has taken it over in the middle of that", async () => {
+    const { gate, clock, health } = local({ key: { inFlight: 1 } });
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    health.isDown = true;
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    clock.at += 600;
+    health.isDown = false;
+    await gate.check(KEY, CALL); // recovers
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
+    expect(await readingOf(gate, "inFlight")).toMatchObject({ used: 1 });
+    clock.at += 400;
+    expect(await gate.settle(reservation, {})).toEqual({ settled: false, reason: "expired" });
+    expect(await readingOf(gate, "inFlight")).toMatchObject({ used: 0 });
+  });
+
   it("is counted once where the store makes what it was offered only after the call has ended and was given", async () => {
     const { gate, health, slow } = local(
       { key: { inFlight: 5, budget: { usd: 1, reset: "daily" } } },
