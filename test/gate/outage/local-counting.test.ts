@@ -192,6 +192,24 @@ describe("what this process counted by itself", () => {
     passed(await gate.admit(KEY, CALL));
   });
 
+  it("is given to the day of its call, and at every scope, where a budget starts again in the outage", async () => {
+    const limits = { budget: { usd: 9, reset: "daily" as const } };
+    const { gate, clock, health } = local({ project: limits, key: limits });
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    health.isDown = true;
+    const spend = async (costUsd: number) =>
+      settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, { costUsd }));
+    for (const costUsd of [1, 2]) await spend(costUsd);
+    clock.at += 86_400_000;
+    await spend(4);
+    health.isDown = false;
+    passed(await gate.check(KEY, CALL));
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
+    for (const scope of ["project", "key"] as const)
+      expect(await readingOf(gate, "cost", scope)).toMatchObject({ usd: { used: 4 } });
+  });
+
   it("is asked of the store how it ended, also long after the store has taken it over and let it expire", async () => {
     const { gate, clock, health } = local({ key: { inFlight: 9, rpm: 90 } });
     const restored = vi.fn();
