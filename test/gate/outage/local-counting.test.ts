@@ -306,6 +306,17 @@ describe("what this process counted by itself", () => {
       settled(await gate.settle(extended, { inputTokens: 130, outputTokens: 0 }));
       expect(await usedAfter()).toBe(20 + 30);
     });
+
+    it("is what a settle put above all that was reserved, whenever that was", async () => {
+      const { gate, clock, admit, usedAfter } = minute();
+      const extended = await admit(100);
+      clock.at += 5_000;
+      passed(await gate.extend(extended, { inputTokens: 50 }));
+      clock.at += 30_000;
+      settled(await gate.settle(extended, { inputTokens: 180, outputTokens: 0 }));
+      clock.at += 40_000;
+      expect(await usedAfter()).toBe(30);
+    });
   });
 
   it("is told of as restored once, however many calls are answered while it is being given", async () => {
