@@ -135,6 +135,11 @@ describe("a request", () => {
     expect(read(body, chatCompletions).usage.maxOutputTokens).toBe(tokens);
   });
 
+  it("may say null of what it leaves out", () => {
+    const { usage } = read({ max_output_tokens: null, service_tier: null });
+    expect([usage.maxOutputTokens, usage.serviceTier]).toEqual([undefined, undefined]);
+  });
+
   it("in the background is refused: what it uses would not be seen", () => {
     expect(() => read({ background: true })).toThrow("background");
     expect(read({ background: false }).usage.model).toBe("gpt-4o");
