@@ -257,6 +257,7 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
   it.each<[what: string, body: string, status: number]>([
     ["no JSON", "{", 400],
     ["JSON that is no object", "7", 400],
+    ["null", "null", 400],
     ["no model", JSON.stringify({ messages: [] }), 400],
     ["fewer than no tokens", JSON.stringify(ask({ max_tokens: -1 })), 400],
     ["tokens in words", JSON.stringify(ask({ max_tokens: "many" })), 400],
