@@ -5,6 +5,7 @@ import { createGate, estimateInputTokens, memoryCounters } from "tollgate";
 import { aKeyChain, directoryOf } from "tollgate/testing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { chatCompletions } from "../../../examples/gateway/endpoint.js";
+import { keyInfo } from "../../../examples/gateway/key-info.js";
 import { OpenCalls } from "../../../examples/gateway/open-call.js";
 import { startFakeProvider } from "../../../examples/gateway/provider/fake-provider.js";
 import { shutDown } from "../../../examples/gateway/shut-down.js";
@@ -325,6 +326,8 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect((await post(arena, ask(), "/v1/embeddings")).status).toBe(404);
     const answer = await post(arena, ask(), CHAT, { authorization: "" });
     expect([answer.status, answer.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+    const message = await post(arena, ask(), "/v1/messages", { authorization: "" });
+    expect([message.status, await json(message)]).toMatchObject([401, { type: "error" }]);
   });
 
   it("tells a client nothing of another org", async () => {
@@ -433,6 +436,14 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     );
     await expect(arena.gate.authenticate("x")).rejects.toThrow("closed");
   });
+});
+
+it("a key is told of its holder's limits in the project as of its own", async () => {
+  const limits = { rpm: 9 };
+  const chain = aKeyChain({ org: { limits }, project: { limits }, holder: { limits }, key: { limits } });
+  const directory = directoryOf(chain);
+  const { body } = await keyInfo(createGate({ directory }), directory.tokenOf("key"));
+  expect(Object(body).limits).toMatchObject([{ scope: "member" }, { scope: "key" }]);
 });
 
 describe("an open call", () => {
