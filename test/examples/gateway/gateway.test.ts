@@ -438,12 +438,13 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
   });
 });
 
-it("a key is told of its holder's limits in the project as of its own", async () => {
+it("a key is told until when it is valid, and of its holder's limits in the project as of its own", async () => {
   const limits = { rpm: 9 };
-  const chain = aKeyChain({ org: { limits }, project: { limits }, holder: { limits }, key: { limits } });
-  const directory = directoryOf(chain);
+  const expiresAt = Date.now() + 3_600_000;
+  const key = { limits, expiresAt };
+  const directory = directoryOf(aKeyChain({ org: { limits }, project: { limits }, holder: { limits }, key }));
   const { body } = await keyInfo(createGate({ directory }), directory.tokenOf("key"));
-  expect(Object(body).limits).toMatchObject([{ scope: "member" }, { scope: "key" }]);
+  expect(body).toMatchObject({ keyId: "key", expiresAt, limits: [{ scope: "member" }, { scope: "key" }] });
 });
 
 describe("an open call", () => {
