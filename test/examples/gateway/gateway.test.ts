@@ -9,6 +9,7 @@ import { keyInfo } from "../../../examples/gateway/key-info.js";
 import { OpenCalls } from "../../../examples/gateway/open-call.js";
 import { startFakeProvider } from "../../../examples/gateway/provider/fake-provider.js";
 import { shutDown } from "../../../examples/gateway/shut-down.js";
+import { neverReached } from "../../../examples/gateway/upstream.js";
 import { DEEP, WRITES_ANY_DEPTH } from "../../deep-json.js";
 import { eventually } from "../../eventually.js";
 import { type Arena, FRAMEWORKS, PROVIDER_KEY, startArena } from "./arena.js";
@@ -151,6 +152,12 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     }
     for (const { headers } of arena.provider.received)
       expect(headers["content-type"]).toBe("application/json");
+  });
+
+  it("passes on which version of the API the client speaks", async () => {
+    const arena = await startArena(start);
+    await post(arena, ask(), "/v1/messages", { "anthropic-version": "2023-06-01" });
+    expect(arena.provider.received[0]?.headers).toMatchObject({ "anthropic-version": "2023-06-01" });
   });
 
   it("follows no redirect, which would take the gateway's key to another host", async () => {
@@ -436,6 +443,14 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     );
     await expect(arena.gate.authenticate("x")).rejects.toThrow("closed");
   });
+});
+
+it("a call has never reached the provider where there was no connection to it, and may have after that", () => {
+  const failed = (code: string) => new TypeError("fetch failed", { cause: { code } });
+  for (const code of ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"])
+    expect([code, neverReached(failed(code))]).toEqual([code, true]);
+  for (const error of [failed("ECONNRESET"), failed("UND_ERR_HEADERS_TIMEOUT"), new Error("x"), undefined])
+    expect(neverReached(error)).toBe(false);
 });
 
 it("a key is told until when it is valid, and of its holder's limits in the project as of its own", async () => {
