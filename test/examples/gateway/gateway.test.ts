@@ -1,6 +1,7 @@
 import { EventEmitter, once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { createGate, estimateInputTokens, memoryCounters } from "tollgate";
 import { aKeyChain, directoryOf } from "tollgate/testing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -434,6 +435,7 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     const reading = answer.text();
     const down = shutDown(arena.server, arena.gateway, 20_000);
     await expect(fetch(`${arena.url}/v1/models`)).rejects.toThrow();
+    await setTimeout(1_200); // longer than clients may take for their last bytes
     letGo();
     expect(await reading).toContain("[DONE]");
     await down;
