@@ -6,7 +6,7 @@ import type { GateOptions } from "../../../src/gate/options.js";
 import { createLedger } from "../../../src/ledger/ledger.js";
 import { memoryLedgerSink } from "../../../src/ledger/memory-sink.js";
 import type { KeyChain } from "../../../src/model/chain.js";
-import { CountersUnavailableError, ValidationError } from "../../../src/model/errors.js";
+import { ConflictError, CountersUnavailableError, ValidationError } from "../../../src/model/errors.js";
 import { eventually } from "../../eventually.js";
 import { passed, readingOf, refusedBy, settled } from "../../scenarios/answers.js";
 import { aChain, elsewhere, limited, NOON, world } from "../world.js";
@@ -837,10 +837,12 @@ describe("a defect is no outage", () => {
     },
   );
 
-  it("of the caller is told as such and counted as no outage", async () => {
+  it("of the caller, or a conflict of calls, is told as such and counted as no outage", async () => {
     const { gate, store, degraded } = setUp({ onCountersDown: "allow" });
     store.health = "rejects";
     await expect(gate.admit(KEY, { model: "" })).rejects.toThrow(ValidationError);
+    store.error = new ConflictError("other calls kept taking the idempotency key");
+    await expect(gate.admit(KEY, CALL)).rejects.toBe(store.error);
     expect(degraded).toEqual([]);
   });
 });
