@@ -1113,6 +1113,13 @@ describe("a full queue", () => {
     expect(outcomes(another)).toEqual(["queue_full"]);
   });
 
+  it("gives the place of the least urgent call of a key to a more urgent one", async () => {
+    const { queue } = setUp(keysOf(["k1"], 1), { maxWaitMs: 10 * 60_000, maxQueued: 2 });
+    const calls = [undefined, 9, 1, 0].flatMap((priority) => admits(queue, 1, KEY, priority));
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["admitted", "queue_full", "waits", "waits"]);
+  });
+
   it("gives one of two places to a key that has none", async () => {
     const { queue } = setUp(keysOf(["k1", "k2"], 1), { maxWaitMs: 10 * 60_000, maxQueued: 2 });
     const noisy = admits(queue, 3);
