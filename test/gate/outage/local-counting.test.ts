@@ -114,6 +114,7 @@ describe("what this process counted by itself", () => {
     const restored = vi.fn();
     gate.on("restored", restored);
     health.isDown = true;
+    settled(await gate.release(passed(await gate.admit(KEY, CALL)).reservation));
     passed(await gate.check(KEY, CALL));
     health.isDown = false;
     passed(await gate.check(KEY, CALL));
