@@ -40,8 +40,10 @@ export class Line {
     this.arrange();
   }
 
+  /** Takes out a call that waits in it. */
   remove(call: Call): void {
-    if (this.waiting.remove(call)) this.arrange();
+    this.waiting.remove(call);
+    this.arrange();
   }
 
   /** Moves the turn to where it belongs. An answer under way is waited for. */

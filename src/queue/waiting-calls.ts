@@ -24,19 +24,12 @@ export class WaitingCalls {
     this.#best = Math.min(this.#best ?? call.priority, call.priority);
   }
 
-  /**
-   * Takes a call out.
-   *
-   * @returns false if it is not there
-   */
-  remove(call: Call): boolean {
+  /** Takes out a call that is there. */
+  remove(call: Call): void {
     const calls = this.of(call.priority);
-    const place = calls.indexOf(call);
-    if (place < 0) return false;
-    calls.splice(place, 1);
+    calls.splice(calls.indexOf(call), 1);
     this.#size--;
-    if (calls.length === 0 && this.#best === call.priority) this.#best = this.#findBest();
-    return true;
+    if (calls.length === 0) this.#best = this.#findBest();
   }
 
   /** The calls of one priority in the order of arrival. */

@@ -130,6 +130,7 @@ describe("whether and when to try again", () => {
   it("parallel calls: soon, and not at the end of the slots' own life", () => {
     expect(hintsOf("in_flight_limited", 3_600_000)).toEqual(["1", "1000", undefined]);
     expect(hintsOf("in_flight_limited", 20)).toEqual(["1", "20", undefined]);
+    expect(hintsOf("in_flight_limited")).toEqual(["1", "1000", undefined]);
   });
 
   it("a queue that had no place: after the wait of the limit that was short, or soon", () => {
@@ -202,26 +203,29 @@ describe("profile openai", () => {
     });
   });
 
-  it("tells the tightest limit on requests and on tokens, with resets as durations", () => {
+  it("tells the tightest limit on requests and on tokens, whichever comes first, with resets as durations", () => {
     const limits = [
       aReading(),
+      aReading({ scope: "member", max: 200, remaining: 100, window: "day", resetsAt: NOW + 86_400_000 }),
       aReading({ scope: "org", max: 1_000, remaining: 3, resetsAt: NOW + 250 }),
       aReading({ scope: "project", max: 50, remaining: 3, window: "day", resetsAt: NOW + 3_661_500 }),
       aReading({ meter: "tokens", max: 9_000, remaining: 800, resetsAt: NOW + 1_500 }),
       aReading({ meter: "tokens", max: 100, remaining: 0, mode: "shadow" }),
       aReading({ meter: "cost", max: 5e9, remaining: 1 }),
     ];
-    expect(toResponse(anAdmission(limits), { profile: "openai", now: NOW })).toEqual({
-      status: 200,
-      headers: {
-        "x-ratelimit-limit-requests": "50",
-        "x-ratelimit-remaining-requests": "3",
-        "x-ratelimit-reset-requests": "1h1m1.5s",
-        "x-ratelimit-limit-tokens": "9000",
-        "x-ratelimit-remaining-tokens": "800",
-        "x-ratelimit-reset-tokens": "1.5s",
-      },
-    });
+    for (const given of [limits, limits.toReversed()]) {
+      expect(toResponse(anAdmission(given), { profile: "openai", now: NOW })).toEqual({
+        status: 200,
+        headers: {
+          "x-ratelimit-limit-requests": "50",
+          "x-ratelimit-remaining-requests": "3",
+          "x-ratelimit-reset-requests": "1h1m1.5s",
+          "x-ratelimit-limit-tokens": "9000",
+          "x-ratelimit-remaining-tokens": "800",
+          "x-ratelimit-reset-tokens": "1.5s",
+        },
+      });
+    }
   });
 
   it("of several with as little left, tells the one that is used for longest: before all, one without an end", () => {

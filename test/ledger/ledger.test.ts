@@ -265,13 +265,16 @@ describe("a ledger", () => {
     await expect(ledger.close()).rejects.toThrow("1 usage event was not written");
   });
 
-  it("lets no event wait for one that the sink has refused alone, which is tried again at a pace of its own", async () => {
+  it("lets no event wait for one that the sink has refused alone, nor shrinks their batches: it is tried again at a pace of its own", async () => {
     const kept: string[] = [];
     const resume: (() => void)[] = [];
+    const writes: string[][] = [];
     let refused = 0;
     let isFixed = false;
+    let isBusy = false;
     const ledger = createLedger({
       ...quick,
+      maxBatch: 4,
       // Longer waits end by hand.
       wait: (ms, signal) =>
         new Promise<void>((resolve, reject) => {
@@ -284,23 +287,30 @@ describe("a ledger", () => {
           refused++;
           throw new Error("refused");
         }
+        writes.push(idsOf(events));
+        if (isBusy) {
+          isBusy = false;
+          throw new Error("busy");
+        }
         kept.push(...idsOf(events));
       },
     });
     settle(ledger, "poison");
     await eventually(() => expect(resume).toHaveLength(1));
     const tries = refused;
-    for (const id of ["a", "b", "c"]) {
-      settle(ledger, id);
-      await eventually(() => expect(kept).toContain(id));
-    }
+    settle(ledger, "a");
+    await eventually(() => expect(kept).toContain("a"));
+    isBusy = true;
+    for (const id of ["b", "c", "d"]) settle(ledger, id);
+    await eventually(() => expect(kept).toContain("d"));
+    expect(writes).toEqual([["a"], ["b", "c", "d"], ["b", "c"], ["d"]]);
     expect(refused).toBe(tries);
     resume[0]?.();
     await eventually(() => expect(refused).toBe(tries + 1));
     expect(ledger.status()).toMatchObject({ pending: 1, failures: tries });
     isFixed = true;
     await ledger.flush();
-    expect(kept).toEqual(["a", "b", "c", "poison"]);
+    expect(kept).toEqual(["a", "b", "c", "d", "poison"]);
     expect(ledger.status()).toMatchObject({ pending: 0, failures: 0 });
   });
 
@@ -674,6 +684,22 @@ describe("a ledger", () => {
     settle(ledger, "b");
     await expect(ledger.close()).rejects.toThrow(LedgerUnavailableError);
     await expect(ledger.close()).rejects.toThrow("2 usage events were not written");
+  });
+
+  it("waits for no next try any more once it is closed: a process could not end before that", async () => {
+    const signals: AbortSignal[] = [];
+    const ledger = createLedger({
+      sink: () => Promise.reject(new Error("down")),
+      maxDelayMs: 1,
+      closeTimeoutMs: 20,
+      wait: (_ms, signal) => {
+        signals.push(signal);
+        return new Promise<void>((_, reject) => signal.addEventListener("abort", reject));
+      },
+    });
+    settle(ledger, "a");
+    await expect(ledger.close()).rejects.toThrow(LedgerUnavailableError);
+    expect(signals.map(({ aborted }) => aborted)).not.toContain(false);
   });
 
   it("says how many events are lost also where the sink cannot be closed", async () => {

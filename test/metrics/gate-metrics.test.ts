@@ -6,7 +6,7 @@ import {
 } from "@opentelemetry/sdk-metrics";
 import { createQueue } from "tollgate/queue";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { type GateMetricsOptions, gateMetrics } from "../../src/metrics/gate-metrics.js";
+import { type GateMetricsOptions, gateMetrics, type MeteredQueue } from "../../src/metrics/gate-metrics.js";
 import { METRICS } from "../../src/metrics/metrics.js";
 import { eventually } from "../eventually.js";
 import { aChain, limited, world } from "../gate/world.js";
@@ -15,6 +15,14 @@ import { passed, refusedBy } from "../scenarios/answers.js";
 const KEY = { keyId: "k1" };
 const CHAIN = limited({ project: { rpm: 4 }, key: { budget: { usd: 10, reset: "daily" } } });
 const providers: MeterProvider[] = [];
+
+/** What OpenTelemetry calls each kind of metric. */
+const TYPES = {
+  counter: "COUNTER",
+  histogram: "HISTOGRAM",
+  gauge: "OBSERVABLE_GAUGE",
+  "observable counter": "OBSERVABLE_COUNTER",
+} as const;
 
 afterEach(async () => {
   for (const provider of providers.splice(0)) await provider.shutdown();
@@ -114,11 +122,22 @@ describe("metrics of a gate", () => {
   });
 
   it("tell of a call to an MCP server what it has cost, and neither model nor tokens", async () => {
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
     const { gate, points } = measured();
     const { reservation } = passed(await gate.admit(KEY, { mcpServer: "github", costUsd: 0.5 }));
     await gate.settle(reservation, {});
+    await gate.settle(reservation, {}); // counted once
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
     expect(await points("tollgate.spend")).toEqual([{ "tollgate.byok": false, value: 0.5 }]);
     expect(await points("gen_ai.client.token.usage")).toBeUndefined();
+  });
+
+  it("keep what was spent on the customer's own keys apart", async () => {
+    const { gate, points } = measured();
+    const usage = { model: "gpt-4o", inputTokens: 1, maxOutputTokens: 1, byok: true };
+    await gate.settle(passed(await gate.admit(KEY, usage)).reservation, { costUsd: 0.5 });
+    expect(await points("tollgate.spend")).toMatchObject([{ "tollgate.byok": true, value: 0.5 }]);
   });
 
   it("take operation and provider from the options, and the provider from a model id that names it", async () => {
@@ -282,8 +301,8 @@ describe("metrics of a gate", () => {
     const found = await collect();
     const expected = Object.entries(METRICS).filter(([name]) => name !== "tollgate.degradations");
     expect([...found.keys()].sort()).toEqual(expected.map(([name]) => name).sort());
-    for (const [name, { unit, description }] of expected) {
-      expect(found.get(name)?.descriptor).toMatchObject({ unit, description });
+    for (const [name, { unit, description, kind }] of expected) {
+      expect(found.get(name)?.descriptor).toMatchObject({ unit, description, type: TYPES[kind] });
     }
     stop();
     stop();
@@ -292,6 +311,20 @@ describe("metrics of a gate", () => {
     expect((await collect()).get("tollgate.admissions")?.dataPoints).toMatchObject([{ value: 1 }]);
     expect(status).not.toHaveBeenCalled();
     await queue.close();
+  });
+
+  it("time the waits of a queue in seconds", async () => {
+    const queue: MeteredQueue = {
+      status: () => ({ waiting: 0 }),
+      on: (_event, listener) => {
+        listener({ outcome: "timeout", waitedMs: 1_500 });
+        return () => {};
+      },
+    };
+    const { points } = measured(CHAIN, { queue });
+    expect(await points("tollgate.queue.wait.duration")).toEqual([
+      { "tollgate.outcome": "timeout", count: 1, sum: 1.5 },
+    ]);
   });
 
   it("take their listener off a queue once, however often they are told to end", () => {

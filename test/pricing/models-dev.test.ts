@@ -108,6 +108,15 @@ describe("priceCatalog.fromModelsDev", () => {
       "prices.p.models.m.cost.tiers[0].input",
     ],
     [
+      { input: 1, output: 1, tiers: [{ input: 1, tier: { type: "context", size: -1 } }] },
+      "prices.p.models.m.cost.tiers[0].tier.size",
+    ],
+    [
+      { input: 1, output: 1, tiers: [{ input: 1, tier: { type: "context", size: 1.5 } }] },
+      "prices.p.models.m.cost.tiers[0].tier.size",
+    ],
+    [{ input: 1, output: 1, tiers: {} }, "prices.p.models.m.cost.tiers"],
+    [
       { input: 1, output: 1, tiers: [{ input: 1, tier: { type: "context" } }] },
       "prices.p.models.m.cost.tiers[0].tier.size",
     ],

@@ -186,6 +186,17 @@ describe("a call that the gate refuses for now", () => {
     expect(asked).toHaveBeenCalledTimes(2); // who gets it, and the next one, who hears that there is no other
   });
 
+  it("wakes who waits for a limit per model when that has room again", async () => {
+    const { gate, queue } = setUp(limited({ key: { perModel: { free: { inFlight: 1 } } } }));
+    const { reservation } = passed(await queue.admit(KEY, CALL));
+    const waiting = watch(queue.admit(KEY, CALL));
+    await pass(A_TURN_MS);
+    expect(outcomes([waiting])).toEqual(["waits"]);
+    await gate.settle(reservation, {});
+    await pass(A_TURN_MS);
+    expect(outcomes([waiting])).toEqual(["admitted"]);
+  });
+
   it("is asked about as it came, whatever the caller does to its key and usage meanwhile", async () => {
     const { gate, queue } = setUp([limited({ key: { inFlight: 1 } }), aChain({ key: { id: "k2" } })]);
     const first = passed(await queue.admit(KEY, CALL));
@@ -1084,6 +1095,7 @@ describe("a full queue", () => {
     expect(outcomes(calls)).toEqual(["admitted", "waits", "waits", "queue_full", "queue_full"]);
     expect(calls[3]?.value).toMatchObject({
       limit: { meter: "requests", max: 1 },
+      limits: [{ meter: "requests", max: 1 }],
       retryAfterMs: expect.any(Number),
     });
     expect(outcomes([...calls, ...admits(queue, 1)]).at(-1)).toBe("waits"); // its answer comes, too
@@ -1111,6 +1123,13 @@ describe("a full queue", () => {
     const another = admits(queue, 1, { keyId: "k2" });
     await pass(A_TURN_MS);
     expect(outcomes(another)).toEqual(["queue_full"]);
+  });
+
+  it("gives the place of the least urgent call of a key to a more urgent one", async () => {
+    const { queue } = setUp(keysOf(["k1"], 1), { maxWaitMs: 10 * 60_000, maxQueued: 2 });
+    const calls = [undefined, 9, 1, 0].flatMap((priority) => admits(queue, 1, KEY, priority));
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["admitted", "queue_full", "waits", "waits"]);
   });
 
   it("gives one of two places to a key that has none", async () => {

@@ -135,6 +135,22 @@ describe("a request", () => {
     expect(read(body, chatCompletions).usage.maxOutputTokens).toBe(tokens);
   });
 
+  it("is for as much output as the field of its API says", () => {
+    expect(read({ max_output_tokens: 9, max_tokens: 7 }, responses).usage.maxOutputTokens).toBe(9);
+    expect(read({ max_output_tokens: 9, max_tokens: 7 }, messages).usage.maxOutputTokens).toBe(7);
+  });
+
+  it("for a stream keeps its options, and asks for the usage besides", () => {
+    const options = { include_obfuscation: false, include_usage: false };
+    const { body } = read({ stream: true, stream_options: options }, chatCompletions);
+    expect(body.stream_options).toEqual({ include_obfuscation: false, include_usage: true });
+  });
+
+  it("may say null of what it leaves out", () => {
+    const { usage } = read({ max_output_tokens: null, service_tier: null });
+    expect([usage.maxOutputTokens, usage.serviceTier]).toEqual([undefined, undefined]);
+  });
+
   it("in the background is refused: what it uses would not be seen", () => {
     expect(() => read({ background: true })).toThrow("background");
     expect(read({ background: false }).usage.model).toBe("gpt-4o");
@@ -143,6 +159,7 @@ describe("a request", () => {
   it("may say its own model again", () => {
     const body = { fallbacks: null, models: ["gpt-4o"], tools: [{ name: "a" }, { model: "gpt-4o" }, null] };
     expect(read(body).body).toMatchObject(body);
+    expect(read({ fallbacks: [{ model: "gpt-4o" }] }).usage.model).toBe("gpt-4o");
     expect(read({ tools: "none" }).endpoint).not.toBe(messages);
   });
 });

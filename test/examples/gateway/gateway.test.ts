@@ -1,13 +1,16 @@
 import { EventEmitter, once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { createGate, createToken, estimateInputTokens, memoryCounters, memoryStorage } from "tollgate";
 import { aKeyChain, directoryOf } from "tollgate/testing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { chatCompletions } from "../../../examples/gateway/endpoint.js";
+import { keyInfo } from "../../../examples/gateway/key-info.js";
 import { OpenCalls } from "../../../examples/gateway/open-call.js";
 import { startFakeProvider } from "../../../examples/gateway/provider/fake-provider.js";
 import { shutDown } from "../../../examples/gateway/shut-down.js";
+import { neverReached } from "../../../examples/gateway/upstream.js";
 import { DEEP, WRITES_ANY_DEPTH } from "../../deep-json.js";
 import { eventually } from "../../eventually.js";
 import { type Arena, FRAMEWORKS, PROVIDER_KEY, startArena } from "./arena.js";
@@ -152,6 +155,12 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
       expect(headers["content-type"]).toBe("application/json");
   });
 
+  it("passes on which version of the API the client speaks", async () => {
+    const arena = await startArena(start);
+    await post(arena, ask(), "/v1/messages", { "anthropic-version": "2023-06-01" });
+    expect(arena.provider.received[0]?.headers).toMatchObject({ "anthropic-version": "2023-06-01" });
+  });
+
   it("follows no redirect, which would take the gateway's key to another host", async () => {
     const arena = await startArena(start);
     const other = await startFakeProvider(PROVIDER_KEY);
@@ -269,6 +278,7 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
   it.each<[what: string, body: string, status: number]>([
     ["no JSON", "{", 400],
     ["JSON that is no object", "7", 400],
+    ["null", "null", 400],
     ["no model", JSON.stringify({ messages: [] }), 400],
     ["fewer than no tokens", JSON.stringify(ask({ max_tokens: -1 })), 400],
     ["tokens in words", JSON.stringify(ask({ max_tokens: "many" })), 400],
@@ -336,6 +346,8 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect((await post(arena, ask(), "/v1/embeddings")).status).toBe(404);
     const answer = await post(arena, ask(), CHAT, { authorization: "" });
     expect([answer.status, answer.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+    const message = await post(arena, ask(), "/v1/messages", { authorization: "" });
+    expect([message.status, await json(message)]).toMatchObject([401, { type: "error" }]);
   });
 
   it("tells a client nothing of another org", async () => {
@@ -435,6 +447,7 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     const reading = answer.text();
     const down = shutDown(arena.server, arena.gateway, 20_000);
     await expect(fetch(`${arena.url}/v1/models`)).rejects.toThrow();
+    await setTimeout(1_200); // longer than clients may take for their last bytes
     letGo();
     expect(await reading).toContain("[DONE]");
     await down;
@@ -444,6 +457,23 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     );
     await expect(arena.gate.authenticate("x")).rejects.toThrow("closed");
   });
+});
+
+it("a call has never reached the provider where there was no connection to it, and may have after that", () => {
+  const failed = (code: string) => new TypeError("fetch failed", { cause: { code } });
+  for (const code of ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"])
+    expect([code, neverReached(failed(code))]).toEqual([code, true]);
+  for (const error of [failed("ECONNRESET"), failed("UND_ERR_HEADERS_TIMEOUT"), new Error("x"), undefined])
+    expect(neverReached(error)).toBe(false);
+});
+
+it("a key is told until when it is valid, and of its holder's limits in the project as of its own", async () => {
+  const limits = { rpm: 9 };
+  const expiresAt = Date.now() + 3_600_000;
+  const key = { limits, expiresAt };
+  const directory = directoryOf(aKeyChain({ org: { limits }, project: { limits }, holder: { limits }, key }));
+  const { body } = await keyInfo(createGate({ directory }), directory.tokenOf("key"));
+  expect(body).toMatchObject({ keyId: "key", expiresAt, limits: [{ scope: "member" }, { scope: "key" }] });
 });
 
 describe("an open call", () => {

@@ -66,6 +66,22 @@ describe("what this process counted by itself", () => {
     expect(await readingOf(gate, "inFlight")).toMatchObject({ used: 0 });
   });
 
+  it("ends at the end of its own TTL also where the store has taken it over in the middle of that", async () => {
+    const { gate, clock, health } = local({ key: { inFlight: 1 } });
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    health.isDown = true;
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    clock.at += 600;
+    health.isDown = false;
+    await gate.check(KEY, CALL); // recovers
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
+    expect(await readingOf(gate, "inFlight")).toMatchObject({ used: 1 });
+    clock.at += 400;
+    expect(await gate.settle(reservation, {})).toEqual({ settled: false, reason: "expired" });
+    expect(await readingOf(gate, "inFlight")).toMatchObject({ used: 0 });
+  });
+
   it("is counted once where the store makes what it was offered only after the call has ended and was given", async () => {
     const { gate, health, slow } = local(
       { key: { inFlight: 5, budget: { usd: 1, reset: "daily" } } },
@@ -98,6 +114,7 @@ describe("what this process counted by itself", () => {
     const restored = vi.fn();
     gate.on("restored", restored);
     health.isDown = true;
+    settled(await gate.release(passed(await gate.admit(KEY, CALL)).reservation));
     passed(await gate.check(KEY, CALL));
     health.isDown = false;
     passed(await gate.check(KEY, CALL));
@@ -174,6 +191,24 @@ describe("what this process counted by itself", () => {
     expect(perDay).toMatchObject({ window: "day", used: 20 });
     expect(perMinute).toMatchObject({ window: "minute", used: 6 });
     passed(await gate.admit(KEY, CALL));
+  });
+
+  it("is given to the day of its call, and at every scope, where a budget starts again in the outage", async () => {
+    const limits = { budget: { usd: 9, reset: "daily" as const } };
+    const { gate, clock, health } = local({ project: limits, key: limits });
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    health.isDown = true;
+    const spend = async (costUsd: number) =>
+      settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, { costUsd }));
+    for (const costUsd of [1, 2]) await spend(costUsd);
+    clock.at += 86_400_000;
+    await spend(4);
+    health.isDown = false;
+    passed(await gate.check(KEY, CALL));
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
+    for (const scope of ["project", "key"] as const)
+      expect(await readingOf(gate, "cost", scope)).toMatchObject({ usd: { used: 4 } });
   });
 
   it("is asked of the store how it ended, also long after the store has taken it over and let it expire", async () => {
@@ -271,6 +306,17 @@ describe("what this process counted by itself", () => {
       settled(await gate.settle(long, { inputTokens: 320, outputTokens: 0 }));
       settled(await gate.settle(extended, { inputTokens: 130, outputTokens: 0 }));
       expect(await usedAfter()).toBe(20 + 30);
+    });
+
+    it("is what a settle put above all that was reserved, whenever that was", async () => {
+      const { gate, clock, admit, usedAfter } = minute();
+      const extended = await admit(100);
+      clock.at += 5_000;
+      passed(await gate.extend(extended, { inputTokens: 50 }));
+      clock.at += 30_000;
+      settled(await gate.settle(extended, { inputTokens: 180, outputTokens: 0 }));
+      clock.at += 40_000;
+      expect(await usedAfter()).toBe(30);
     });
   });
 

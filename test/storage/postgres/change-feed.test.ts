@@ -63,17 +63,29 @@ describe("the changes that a process is told of", () => {
   });
 });
 
-it("a storage that is closed has given its connection back", async () => {
+it("a storage listens on one connection, however many watch, and has given it back once it is closed", async () => {
   const client = new ListeningClient();
   const release = vi.spyOn(client, "release");
-  const storage = postgresStorage({
-    pool: { query: async () => ({ rows: [] }), connect: async () => client },
-  });
-  storage.watch(() => {});
+  const connect = vi.fn(async () => client);
+  const storage = postgresStorage({ pool: { query: async () => ({ rows: [] }), connect } });
+  for (let watcher = 0; watcher < 3; watcher++) storage.watch(() => {});
   await turn();
+  expect(connect).toHaveBeenCalledOnce();
   expect(release).not.toHaveBeenCalled();
   await storage.close();
   expect(release).toHaveBeenCalledOnce();
+});
+
+it("a database that listens by itself says from when on, and stops with the last who watches", async () => {
+  const unlisten = vi.fn(async () => {});
+  const pool = { query: async () => ({ rows: [] }), listen: async () => unlisten };
+  const missed = vi.fn();
+  const stop = postgresStorage({ pool }).watch(() => {}, missed);
+  await turn();
+  expect([missed.mock.calls.length, unlisten.mock.calls.length]).toEqual([1, 0]);
+  stop();
+  await turn();
+  expect(unlisten).toHaveBeenCalledOnce();
 });
 
 it("a connection that is being closed tells nothing to who begins to watch meanwhile", async () => {
@@ -94,19 +106,24 @@ it("a connection that is being closed tells nothing to who begins to watch meanw
   await storage.close();
 });
 
-it("a connection for the changes of others that cannot be had is warned of once each time, also after one was lost", async () => {
+it("a connection for the changes of others that cannot be had is tried for soon and then seldom, and warned of once each time, also after one was lost", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const warning = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
   try {
     let client: ListeningClient | undefined;
+    let tries = 0;
     const listen = async () => {
+      tries++;
       if (client === undefined) throw new Error("no connection");
       return client;
     };
     const storage = postgresStorage({ pool: { query: async () => ({ rows: [] }) }, listen });
     storage.watch(() => {});
     for (let outages = 1; outages <= 3; outages++) {
+      tries = 0;
       await vi.advanceTimersByTimeAsync(60_000);
+      expect(tries).toBeGreaterThan(15); // a few in the first seconds, then one in five seconds
+      expect(tries).toBeLessThan(20);
       expect(warning).toHaveBeenCalledTimes(outages);
       client = new ListeningClient();
       const listened = vi.spyOn(client, "query");

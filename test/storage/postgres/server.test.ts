@@ -116,10 +116,11 @@ describe.runIf(await serverAnswers())("storage on a Postgres server", () => {
       "5",
       '{"changed":3}',
       '{"changed":[{"kind":"org"}]}',
+      '{"changed":[{"kind":"org","id":"acme"}]}',
       '{"changed":[null]}',
     ])
       await admin.query("SELECT pg_notify($1, $2)", [schema, payload]);
-    await expect.poll(() => missed, { timeout: 20_000 }).toBe(8);
+    await expect.poll(() => missed, { timeout: 20_000 }).toBe(9);
     await postgresStorage({ pool: admin, schema }).commit([change("org", "after", 0, orgRecord("after"))]);
     await expect
       .poll(() => told, { timeout: 20_000 })

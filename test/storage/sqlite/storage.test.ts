@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createGate, type Gate } from "../../../src/gate/gate.js";
 import { ConflictError, ValidationError } from "../../../src/model/errors.js";
 import { type RecordKind, recordKinds } from "../../../src/model/records.js";
@@ -147,6 +147,22 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
       stopAgain?.();
       for (const database of [ours, theirs]) database.close();
     });
+  });
+
+  it("are told once each, and nothing while that cannot be read", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const database = openDatabase();
+    const storage = sqliteStorage({ database });
+    const [changed, missed] = [vi.fn(), vi.fn()];
+    const stop = storage.watch?.(changed, missed);
+    await storage.commit([project("web")]);
+    vi.advanceTimersByTime(1_000);
+    expect([changed.mock.calls.length, missed.mock.calls.length]).toEqual([1, 0]);
+    database.exec("DROP TABLE tollgate_change");
+    vi.advanceTimersByTime(1_000); // what is thrown by a timer would end the process
+    stop?.();
+    expect([changed.mock.calls.length, vi.getTimerCount()]).toEqual([1, 0]);
   });
 
   it("have a column for each indexed field and a unique constraint for each unique one", () => {
