@@ -1,4 +1,4 @@
-import { type Charges, chargeList, sideBySide, withLimitsOf } from "../../admission/charge.js";
+import { type Charges, chargeList, NO_CHARGES, sideBySide, withLimitsOf } from "../../admission/charge.js";
 import type { CompiledChain } from "../../admission/compiled-chain.js";
 import { estimatedUse, heldUse } from "../../admission/estimated-use.js";
 import { plainRefusal, type Refused, unpricedRefusal } from "../../admission/refusal.js";
@@ -139,7 +139,8 @@ async function whileDown(
   }
   const expiresAt = asked.now + engine.settings.reservationTtlMs;
   const times = { reservedAt: asked.now, expiresAt };
-  return admitted(asked, engine.ids.next(), { ...times, ...UNCOUNTED });
+  const own = { ...NO_CHARGES, amounts: [] };
+  return admitted(asked, engine.ids.next(), { ...times, ...UNCOUNTED, charges: own });
 }
 
 /** The short way for counters in this process, for a call for which every limit has room, or one that is refused. */
@@ -251,6 +252,7 @@ function concluded(
   }
 }
 
+/** The answer for a call that passes. The amounts of its charges become the caller's. */
 function admitted({ call, requested, compiled, use, now }: Asked, id: string, counted: Held): AdmittedCall {
   const made = {
     id,
