@@ -66,6 +66,7 @@ export type {
   Observe,
 } from "./metrics/meter.js";
 export type { ScopeChain } from "./model/chain.js";
+export type { ChargedPeriods } from "./model/charged-at.js";
 export { INDEXES, type IndexedField } from "./storage/indexes.js";
 export { memoryStorage } from "./storage/memory.js";
 export type { Change, Changed, Page, Storage, Where } from "./storage/storage.js";

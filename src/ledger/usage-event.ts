@@ -1,3 +1,4 @@
+import { type ChargedPeriods, chargedAt } from "../model/charged-at.js";
 import { masked } from "../model/masked.js";
 import type { Actual, CallParts } from "../model/usage.js";
 
@@ -34,7 +35,8 @@ export interface UsageEvent extends Tokens {
    */
   readonly outcome: Exclude<Outcome, "expired">;
   /**
-   * When the call was admitted, in epoch milliseconds. Budgets charge the period of this moment, and reports go by it.
+   * When the call was admitted, in epoch milliseconds. Budgets charge the period of this moment, and reports go by it:
+   * if the counters' clock was in another one, it is the nearest moment of the period that was charged.
    */
   readonly admittedAt: number;
   /** When the reservation ends by itself, in epoch milliseconds. */
@@ -78,6 +80,8 @@ export interface LedgerCall {
   readonly model?: string | undefined;
   readonly models: readonly string[];
   readonly reservedAt: number;
+  /** What it was charged, in which periods. */
+  readonly charges?: ChargedPeriods | undefined;
   readonly expiresAt: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
@@ -114,7 +118,7 @@ export function usageEventOf(call: LedgerCall, end: CallEnd | undefined): UsageE
   return {
     id: call.id,
     outcome: end?.outcome ?? "open",
-    admittedAt: call.reservedAt,
+    admittedAt: call.charges === undefined ? call.reservedAt : chargedAt(call.charges, call.reservedAt),
     expiresAt: call.expiresAt,
     endedAt: end?.at,
     orgId: call.orgId,

@@ -6,6 +6,7 @@ import { sameCount } from "../../admission/limit.js";
 import type { CostRule } from "../../admission/limit-shape.js";
 import { plainRefusal, type Refused, unpricedRefusal } from "../../admission/refusal.js";
 import type { ReserveOutcome } from "../../counters/counters.js";
+import { chargedAt } from "../../model/charged-at.js";
 import { ClosedError, ConflictError, isTollgateError, ValidationError } from "../../model/errors.js";
 import { nanoUsd } from "../../model/money.js";
 import { type More, moreSchema } from "../../model/usage.js";
@@ -48,7 +49,8 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
   const lacksPrice = isUnpriced(reservation, use, engine);
   if (lacksPrice && rule === "enforce") return refuse(unpricedRefusal(requested));
   const unpriced = lacksPrice && rule === "shadow" ? requested : undefined;
-  const added = inPeriodsOf(reservation.charges, plan.charges(use, reservation.reservedAt));
+  const at = chargedAt(reservation.charges, reservation.reservedAt);
+  const added = inPeriodsOf(reservation.charges, plan.charges(use, at));
   const extension = { inHand, reservation, use, added, unpriced, compiled, now, engine };
   const answer =
     reservation.degraded === "uncounted" ? extendUncounted(extension) : await extendCounted(extension);

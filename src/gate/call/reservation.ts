@@ -22,7 +22,7 @@ export interface Reservation {
   readonly model?: string | undefined;
   /** Every permitted model, in the order of fallback. Empty for an MCP server. */
   readonly models: readonly string[];
-  /** When it was made, in epoch milliseconds. */
+  /** When it was made, in epoch milliseconds, by the clock of the counters. */
   readonly reservedAt: number;
   /** When it ends by itself, in epoch milliseconds. Its estimate then stays charged. */
   readonly expiresAt: number;

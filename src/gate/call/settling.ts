@@ -4,6 +4,7 @@ import { type Charges, chargeList } from "../../admission/charge.js";
 import { type Limit, sameCount } from "../../admission/limit.js";
 import type { LimitReading } from "../../admission/limit-reading.js";
 import type { SettleOutcome } from "../../counters/counters.js";
+import { chargedAt } from "../../model/charged-at.js";
 import { matches } from "../../model/patterns.js";
 import { plainActual } from "../../model/plain-usage.js";
 import { type Actual, actualSchema } from "../../model/usage.js";
@@ -224,7 +225,7 @@ async function chargesOfFallback(
     if (charges.limits.some((reserved) => sameCount(reserved, limit))) continue;
     limits.push(limit);
     amounts.push(amountOf(limit, use));
-    periods.push(engine.calendar.clockOf(limit)?.at(reservedAt));
+    periods.push(engine.calendar.clockOf(limit)?.at(chargedAt(charges, reservedAt)));
   }
   return { limits, amounts, periods };
 }

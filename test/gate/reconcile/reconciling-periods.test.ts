@@ -55,6 +55,29 @@ describe("reconcile", () => {
     expect(await gate.reconcile({ ...ORG, keyIds: ["k1"] })).toMatchObject({ budgets: 1, differences: [] });
   });
 
+  it.each([
+    ["is over midnight already", 1],
+    ["is a month ahead", 31 * 86_400_000],
+  ])(
+    "finds no difference where the counters' clock %s: a call is of the day whose budget it was charged to",
+    async (_what, aheadMs) => {
+      const { sink, clock, open } = accounting();
+      const { gate, ledger } = open({ counters: memoryCounters() });
+      clock.at = MIDNIGHT - 1 + aheadMs;
+      passed(await gate.admit(KEY, CALL)); // from here on, the counters' clock stands
+      clock.at = MIDNIGHT - 1;
+      const { reservation } = passed(await gate.admit(KEY, CALL));
+      expect(reservation.reservedAt).toBe(MIDNIGHT - 1 + aheadMs);
+      settled(await gate.settle(reservation, { costUsd: 0.2 }));
+      await ledger.flush();
+      expect(sink.events().map(({ admittedAt }) => admittedAt)).toEqual([
+        MIDNIGHT - 1 + aheadMs,
+        MIDNIGHT - 1,
+      ]);
+      expect(await gate.reconcile(ORG)).toMatchObject({ budgets: 1, differences: [] });
+    },
+  );
+
   it("passes over a key that is in the ledger alone", async () => {
     const { sink, open } = accounting();
     const { gate } = open();
