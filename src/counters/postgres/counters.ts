@@ -31,8 +31,8 @@ import { arrayOf, element, nameOf, postgresLayout, type RowName, rowsTold } from
 import { KEPT_MS } from "./rows-sql.js";
 
 /**
- * At the latest each so many reserves of a process, one also deletes reservations that no longer matter, and rows of
- * counts where it has made one: up to four times as many, so that it keeps up.
+ * At least one in this many reserves of a process also deletes reservations that no longer matter, and rows of counts
+ * where it has made one: up to four times as many, so that it keeps up.
  */
 const FORGET_EVERY = 64;
 const FORGET_MOST = 4 * FORGET_EVERY;
