@@ -24,9 +24,9 @@ const PREVIOUS_USED = 6;
  * after a reset. Nothing was ever charged between the two. So after one call by a clock that was a month ahead, each
  * day until then begins at zero as if that call had not been.
  *
- * A period older than both is not kept. A correction of it goes nowhere, and a charge of it (from a clock that went
- * back) is checked against the latest one and goes there. Over one reset, that errs on the side of refusing; a clock
- * that goes back over two may spend a budget anew.
+ * A period older than both is not kept. A correction of it goes nowhere, and a charge of it is checked against the
+ * latest one and goes there. So a budget may be spent anew by a clock that goes back over two resets, or over one (and
+ * by an extension from before it) after a call that was ahead: all in all no more than the latest period has left.
  */
 export class CalendarCounts implements CountKind {
   readonly empty = [NONE, NONE, 0, 0, NONE, NONE, 0];

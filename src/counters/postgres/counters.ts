@@ -31,8 +31,8 @@ import { arrayOf, element, nameOf, postgresLayout, type RowName, rowsTold } from
 import { KEPT_MS } from "./rows-sql.js";
 
 /**
- * One in this many reserves of a process also deletes reservations that no longer matter, and rows of counts where it
- * has made one: up to four times as many, so that it keeps up.
+ * At least one in this many reserves of a process also deletes reservations that no longer matter, and rows of counts
+ * where it has made one: up to four times as many, so that it keeps up.
  */
 const FORGET_EVERY = 64;
 const FORGET_MOST = 4 * FORGET_EVERY;
@@ -99,10 +99,8 @@ class CountersInPostgres implements PostgresCounters {
   readonly #encoder = new RequestEncoder(nameOf, postgresLayout);
   readonly #texts: ReturnType<typeof textsOf>;
   readonly #calls: GroupedCalls;
-  /**
-   * Reserves since the last one that also deleted. It begins at random, so that processes with few reserves delete too.
-   */
-  #reserves = Math.floor(Math.random() * FORGET_EVERY);
+  /** Reserves until one also deletes. It begins anywhere, so that processes with few reserves delete too. */
+  #untilForget = Math.floor(Math.random() * FORGET_EVERY);
 
   constructor(pool: PostgresPool, schema: string, onServerClock: boolean, reserveWaitMs: number) {
     this.#pool = pool;
@@ -199,7 +197,7 @@ class CountersInPostgres implements PostgresCounters {
       told.set(call.told, at);
       return `["${call.name}",${at},"${arrayOf(own)}",${call.values.join(",")}]`;
     });
-    const forgets = this.#reserves >= FORGET_EVERY;
+    const forgets = this.#untilForget <= 0;
     const values = [
       `[${sent.join(",")}]`,
       `[${[...told.keys()].join(",")}]`,
@@ -211,7 +209,7 @@ class CountersInPostgres implements PostgresCounters {
     const replies = await this.#answers(this.#texts.count_calls, values);
     const reserved = calls.filter(({ name }, i) => name === "reserve" && isReserved(replies[i])).length;
     // The statement deletes only if it has reserved something.
-    if (reserved > 0) this.#reserves = reserved + (forgets ? 0 : this.#reserves);
+    if (reserved > 0) this.#untilForget = (forgets ? drawnGap() : this.#untilForget) - reserved;
     return replies;
   }
 
@@ -233,6 +231,14 @@ class CountersInPostgres implements PostgresCounters {
         : new CountersUnavailableError(`the counters failed: ${advice}`, error);
     }
   }
+}
+
+/**
+ * How many reserves lie between two that delete: drawn, since calls may come in a rhythm in which those that make a row
+ * of counts would never be among them.
+ */
+function drawnGap(): number {
+  return Math.ceil((FORGET_EVERY * (1 + Math.random())) / 2);
 }
 
 /** Statements that call the functions of a schema. */

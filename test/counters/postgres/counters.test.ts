@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Charge } from "../../../src/admission/charge.js";
 import { ValidationError } from "../../../src/model/errors.js";
 import { postgresCounters } from "../../../src/postgres.js";
@@ -201,6 +201,29 @@ describe.each([database])("counters in %s", async (_, open) => {
         outcome: "settled",
       });
     } finally {
+      await dropSchema(pool, own);
+    }
+  });
+
+  it("forget counts in whatever rhythm others are made", async () => {
+    const own = newSchema();
+    // So that it is known where they delete if they do it in a rhythm of their own.
+    let draws = 0;
+    const random = vi.spyOn(Math, "random").mockImplementation(() => (0.37 * draws++) % 1);
+    const forgetful = postgresCounters({ pool, schema: own, clock: "caller", ...PATIENT });
+    await forgetful.migrate();
+    try {
+      const start = Date.UTC(2026, 0, 1);
+      const later = start + 10 * TTL;
+      const call = (id: string, now: number, key: string) => {
+        const charges = limitsAt("key", { rpm: 1_000 }, key).map((one) => charge(one, 1, now));
+        return forgetful.reserve({ id, orgId: "o1", now, ttlMs: 1_000, charges });
+      };
+      for (let i = 0; i < 10; i++) await call(`old ${i}`, start, `old ${i}`);
+      for (let i = 0; i < 400; i++) await call(`new ${i}`, later, i % 2 === 0 ? "one" : `new ${i}`);
+      expect(await rows(`SELECT scope FROM "${own}".counts WHERE scope LIKE '%old%'`)).toEqual([]);
+    } finally {
+      random.mockRestore();
       await dropSchema(pool, own);
     }
   });
