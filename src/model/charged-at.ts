@@ -5,8 +5,8 @@ export interface ChargedPeriods {
 
 /**
  * When a call was admitted by the clock that periods go by, in epoch milliseconds: the moment nearest to `reservedAt` in
- * the periods that were charged. Counters may go by another clock, such as a server's, and near a reset that is in
- * another period.
+ * the periods that were charged. Counters in memory or in a file say the latest moment that they were ever told, which
+ * is in another period after a clock was ahead.
  */
 export function chargedAt({ periods }: ChargedPeriods, reservedAt: number): number {
   let moment = reservedAt;

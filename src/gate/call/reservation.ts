@@ -22,7 +22,10 @@ export interface Reservation {
   readonly model?: string | undefined;
   /** Every permitted model, in the order of fallback. Empty for an MCP server. */
   readonly models: readonly string[];
-  /** When it was made, in epoch milliseconds, by the clock of the counters. */
+  /**
+   * When it was made, in epoch milliseconds: by the gate's clock, but for counters in memory or SQLite never before
+   * their latest step.
+   */
   readonly reservedAt: number;
   /** When it ends by itself, in epoch milliseconds. Its estimate then stays charged. */
   readonly expiresAt: number;
