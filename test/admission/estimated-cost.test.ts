@@ -209,6 +209,7 @@ describe("prices that are reloaded while a call is under way", () => {
     const prices = priceCatalog.reloadable(cheap);
     expect(() => prices.replace(priceCatalog.fromLiteLLM({ m: { input_cost_per_token: -1 } }))).toThrow();
     expect(() => prices.replace({} as never)).toThrow("catalog: an object with price");
+    expect(() => priceCatalog.reloadable({} as never)).toThrow("catalog: an object with price");
     expect(prices.price("m")).toBe(cheap.price("m"));
   });
 });
