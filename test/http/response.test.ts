@@ -630,6 +630,7 @@ describe("an error", () => {
     for (const more of [
       { statusCode: 404 },
       { statusCode: 404, code: "ENOENT" },
+      { statusCode: 403, code: "FORBIDDEN" },
       { statusCode: 500, code: "FST_ERR_REP_ALREADY_SENT" },
       { statusCode: "413", code: "FST_ERR_CTP_BODY_TOO_LARGE" },
       { code: "FST_ERR_CTP_BODY_TOO_LARGE" },
