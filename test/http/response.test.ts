@@ -446,6 +446,7 @@ describe("no answer", () => {
       const options = { profile: profile as Profile };
       expect(() => toResponse(anAdmission([]), options)).toThrow(ValidationError);
     }
+    expect(() => toResponse(anAdmission([]), undefined as never)).toThrow(ValidationError);
   });
 });
 
