@@ -61,7 +61,7 @@ describe("what is reserved of money", () => {
     );
   });
 
-  test("law: a call that writes less to the cache than was said never costs more", () => {
+  test("law: a call that writes less to the cache than was said never costs more, also if it reads that instead", () => {
     fc.assert(
       fc.property(priceInputs, tokenCounts, fc.nat(100), fc.nat(100), (input, tokens, percent, percent1h) => {
         const { cachedInputTokens: _, cacheWriteTokens = 0, cacheWrite1hTokens = 0, ...others } = tokens;
@@ -75,6 +75,10 @@ describe("what is reserved of money", () => {
         };
         const most = mostNanoUsd(price, { ...used, cacheWriteTokens, cacheWrite1hTokens });
         expect(costNanoUsd(price, { ...used, ...written })).toBeLessThanOrEqual(most);
+        const { cacheWriteTokens: some, cacheWrite1hTokens: some1h } = written;
+        const cachedInputTokens = cacheWriteTokens - some + cacheWrite1hTokens - some1h;
+        const read = { ...used, ...written, cachedInputTokens };
+        expect(costNanoUsd(price, read)).toBeLessThanOrEqual(most);
       }),
       { numRuns: 3_000 },
     );
@@ -209,6 +213,7 @@ describe("prices that are reloaded while a call is under way", () => {
     const prices = priceCatalog.reloadable(cheap);
     expect(() => prices.replace(priceCatalog.fromLiteLLM({ m: { input_cost_per_token: -1 } }))).toThrow();
     expect(() => prices.replace({} as never)).toThrow("catalog: an object with price");
+    expect(() => priceCatalog.reloadable({} as never)).toThrow("catalog: an object with price");
     expect(prices.price("m")).toBe(cheap.price("m"));
   });
 });

@@ -173,10 +173,11 @@ describe("profile openai", () => {
     expect(refused(answer("model_not_allowed"))).toMatchObject({ status: 403, code: "model_not_found" });
     expect(refused(answer("project_inactive"))).toMatchObject({ status: 403, code: "project_inactive" });
     const budget = aReading({ meter: "cost", window: "monthly" });
+    const quota = { type: "insufficient_quota", code: "insufficient_quota" };
     for (const reason of ["budget_exceeded", "credits_exhausted"] as const) {
-      expect(refused(answer(reason, budget))).toMatchObject({ status: 402, code: "insufficient_quota" });
+      expect(refused(answer(reason, budget))).toMatchObject({ status: 402, ...quota });
     }
-    expect(refused(answer("too_large", budget))).toMatchObject({ status: 429, code: "insufficient_quota" });
+    expect(refused(answer("too_large", budget))).toMatchObject({ status: 429, ...quota });
     expect(refused(answer("too_large"))).toMatchObject({ status: 429, code: "rate_limit_exceeded" });
     expect(answer("counters_unavailable")).toBeInstanceOf(OpenAI.InternalServerError);
     expect(answer("rate_limited").message).toBe("429 refused for rate_limited");
@@ -260,6 +261,14 @@ describe("profile openai", () => {
     expect(headers["x-ratelimit-reset-requests"]).toBe("1m1s");
   });
 
+  it("tells of tokens also where nothing limits requests, or only a limit without an end", () => {
+    const { resetsAt: _, ...endless } = aReading();
+    const tokens = aReading({ meter: "tokens", max: 100, remaining: 90 });
+    const told = { "x-ratelimit-remaining-tokens": "90", "x-ratelimit-reset-tokens": "1m1s" };
+    for (const limits of [[tokens], [endless, tokens]])
+      expect(toResponse(anAdmission(limits), { profile: "openai", now: NOW }).headers).toMatchObject(told);
+  });
+
   it("says nothing where no limit applies", () => {
     expect(toResponse(anAdmission([]), { profile: "openai", now: NOW }).headers).toEqual({});
   });
@@ -302,6 +311,16 @@ describe("profile anthropic", () => {
       "anthropic-ratelimit-output-tokens-limit": "60",
     });
     expect(Object.keys(headers)).toHaveLength(12);
+  });
+
+  it("tells of tokens also where nothing limits requests, or only a limit without an end", () => {
+    const { resetsAt: _, ...endless } = aReading();
+    const output = aReading({ meter: "outputTokens", max: 60, remaining: 50, resetsAt: NOW + 1 });
+    for (const limits of [[output], [endless, output]])
+      expect(toResponse(anAdmission(limits), { profile: "anthropic", now: NOW }).headers).toMatchObject({
+        "anthropic-ratelimit-output-tokens-remaining": "50",
+        "anthropic-ratelimit-output-tokens-reset": "2026-05-15T12:00:01Z",
+      });
   });
 
   it("tells no reset of a limit that has none", () => {
@@ -385,6 +404,12 @@ describe("profile problem", () => {
     expect(headers.ratelimit).toMatch(/^"key-requests-minute";r=6;t=0, /);
   });
 
+  it("lists a limit of zero before one of which something is left", () => {
+    const limits = [aReading(), aReading({ meter: "tokens", max: 0, remaining: 0 })];
+    const { headers } = toResponse(anAdmission(limits), { profile: "problem", now: NOW });
+    expect(headers.ratelimit).toMatch(/^"key-tokens-minute";r=0;.*, "key-requests-minute";r=6;/);
+  });
+
   it("tells no reset before its moment, and takes a pattern that is no well-formed text", () => {
     const limits = [aReading({ resetsAt: NOW + 1, perModel: "\uD800" })];
     const { headers } = toResponse(anAdmission(limits), { profile: "problem", now: NOW });
@@ -446,6 +471,7 @@ describe("no answer", () => {
       const options = { profile: profile as Profile };
       expect(() => toResponse(anAdmission([]), options)).toThrow(ValidationError);
     }
+    expect(() => toResponse(anAdmission([]), undefined as never)).toThrow(ValidationError);
   });
 });
 
@@ -630,6 +656,7 @@ describe("an error", () => {
     for (const more of [
       { statusCode: 404 },
       { statusCode: 404, code: "ENOENT" },
+      { statusCode: 403, code: "FORBIDDEN" },
       { statusCode: 500, code: "FST_ERR_REP_ALREADY_SENT" },
       { statusCode: "413", code: "FST_ERR_CTP_BODY_TOO_LARGE" },
       { code: "FST_ERR_CTP_BODY_TOO_LARGE" },
@@ -642,10 +669,12 @@ describe("an error", () => {
     [405, "Method Not Allowed"],
     [408, "Request Timeout"],
     [415, "Unsupported Media Type"],
+    [418, "Error"],
     [422, "Unprocessable Content"],
+    [502, "Bad Gateway"],
     [503, "Service Unavailable"],
     [504, "Gateway Timeout"],
-  ])("of status %i is a problem with the title of RFC 9110", (status, title) => {
+  ])("of status %i is a problem with the title of RFC 9110, if that has one: %s", (status, title) => {
     const { body } = toErrorResponse(new Failure(status, "x", "m"), { profile: "problem" });
     expect(body).toMatchObject({ type: "about:blank", title, status });
   });

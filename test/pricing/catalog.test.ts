@@ -190,6 +190,8 @@ describe("priceCatalog.merge", () => {
     ]);
     const longer = priceCatalog.merge(merged, priceCatalog.of({ "openai/gpt-4o": cheap }));
     expect(names.map((name) => inputPrice(longer, name))).toEqual([10_000, 1_000, 10_000, 2_000]);
+    const both = priceCatalog.merge(list, priceCatalog.of({ "gpt-4o": dear, "openai/gpt-4o": cheap }));
+    expect(["gpt-4o", "openai/gpt-4o"].map((name) => inputPrice(both, name))).toEqual([10_000, 1_000]);
   });
 
   it("asks a catalog anew each time, so that one that changes is seen", () => {

@@ -59,10 +59,13 @@ describe("priceCatalog.fromLiteLLM", () => {
     const cached = { inputTokens: 1, cachedInputTokens: 1 };
     const [hit, read] = [{ input_cost_per_token_cache_hit: 3e-7 }, { cache_read_input_token_cost: 2e-7 }];
     expect(cost({ ...plain, ...hit }, cached)).toBe(300);
+    expect(cost({ ...plain, ...hit }, { inputTokens: 1 })).toBe(1_000);
     expect(cost({ ...plain, ...hit, ...read }, cached)).toBe(200);
     expect(cost({ ...plain, ...read, ...hit }, cached)).toBe(200);
     const sizes = { search_context_size_low: 0.01, search_context_size_high: 0.03 };
     expect(cost({ ...plain, search_context_cost_per_query: sizes }, { searches: 1 })).toBe(30_000_000);
+    const low = { search_context_size_low: 0.01 };
+    expect(cost({ ...plain, search_context_cost_per_query: low }, { searches: 1 })).toBe(10_000_000);
   });
 
   it("has text cost what the dearer of audio and images does, where it has no price of its own", () => {
@@ -70,6 +73,11 @@ describe("priceCatalog.fromLiteLLM", () => {
     const made = { output_cost_per_audio_token: 2e-6, output_cost_per_image_token: 1.2e-5 };
     expect(cost({ ...media, ...made }, { inputTokens: 1 })).toBe(3_000);
     expect(cost({ ...media, ...made }, { outputTokens: 1 })).toBe(12_000);
+    const text = { inputTokens: 1, outputTokens: 1 };
+    expect(cost({ input_cost_per_audio_token: 3e-6, output_cost_per_image_token: 5e-6 }, text)).toBe(8_000);
+    expect(cost({ input_cost_per_image_token: 3e-6, output_cost_per_audio_token: 5e-6 }, text)).toBe(8_000);
+    const drawn = { output_cost_per_image: 0.04 };
+    expect(cost(drawn, { ...text, outputImages: 1 })).toBe(40_000_000);
   });
 
   it("keeps the most tokens that a model answers with, by either name, and passes over what is no such count", () => {
@@ -78,6 +86,7 @@ describe("priceCatalog.fromLiteLLM", () => {
     expect(most({ max_output_tokens: 8, max_tokens: 9 })).toBe(8);
     expect(most({ max_tokens: 9 })).toBe(9);
     expect(most({ max_output_tokens: 0, max_tokens: "many" })).toBeUndefined();
+    expect(most({ max_tokens: 1.5 })).toBeUndefined();
   });
 
   it("takes the highest tier that the prompt passes, its cache included, for the whole call, with any number", () => {
@@ -119,6 +128,7 @@ describe("priceCatalog.fromLiteLLM", () => {
       ...plain,
       output_cost_per_reasoning_token: 4e-6,
       input_cost_per_audio_token: 1e-6,
+      input_cost_per_image_token: 1e-6,
       output_cost_per_image_token: 4e-6,
       output_cost_per_audio_token: 9e-6,
       output_cost_per_token_priority: 8e-6,
@@ -131,11 +141,13 @@ describe("priceCatalog.fromLiteLLM", () => {
     expect(cost(model, reasoning)).toBe(4_000);
     expect(cost(model, { ...reasoning, serviceTier: "priority" })).toBe(8_000);
     expect(cost(model, { ...reasoning, serviceTier: "flex" })).toBe(3_000);
-    expect(cost(model, { ...reasoning, inputTokens: 200_001, audioInputTokens: 1 })).toBe(
-      200_001 * 2_000 + 6_000,
-    );
+    const long = { ...reasoning, inputTokens: 200_001 };
+    for (const part of [{ audioInputTokens: 1 }, { imageInputTokens: 1 }])
+      expect(cost(model, { ...long, ...part })).toBe(200_001 * 2_000 + 6_000);
     expect(cost(model, { outputTokens: 1, imageOutputTokens: 1, serviceTier: "priority" })).toBe(8_000);
-    expect(cost(model, { outputTokens: 1, audioOutputTokens: 1, serviceTier: "priority" })).toBe(9_000);
+    const spoken = { outputTokens: 1, audioOutputTokens: 1, serviceTier: "priority" };
+    expect(cost(model, spoken)).toBe(9_000);
+    expect(cost({ ...model, output_cost_per_audio_token: 4e-6 }, spoken)).toBe(8_000);
   });
 
   it("has Anthropic's fast mode as a tier: so many times each token, of long prompts too, and no call or search", () => {
@@ -193,6 +205,53 @@ describe("priceCatalog.fromLiteLLM", () => {
     const reasoning = { outputTokens: 1, reasoningTokens: 1 };
     expect(cost(model, reasoning)).toBe(7_000);
     expect(cost(model, { inputTokens: 101, ...reasoning })).toBe(101 * 1_000 + 5_000);
+    const tiered_pricing = [
+      { range: [0, 100], output_cost_per_reasoning_token: 9e-6 },
+      { range: [100, 200], input_cost_per_token: 1e-6 },
+    ];
+    expect(cost({ ...plain, tiered_pricing }, reasoning)).toBe(9_000);
+    expect(cost({ ...plain, tiered_pricing }, { inputTokens: 101, ...reasoning })).toBe(101 * 1_000 + 4_000);
+  });
+
+  it("reads tiered_pricing: a range's cache costs what the range says, else what its own input does", () => {
+    const model = {
+      ...plain,
+      cache_read_input_token_cost: 1e-9,
+      cache_creation_input_token_cost: 1e-9,
+      cache_creation_input_token_cost_above_1hr: 1e-9,
+      tiered_pricing: [
+        {
+          range: [0, 100],
+          input_cost_per_token: 2e-6,
+          cache_read_input_token_cost: 3e-7,
+          cache_creation_input_token_cost: 3e-6,
+          cache_creation_input_token_cost_above_1hr: 4e-6,
+        },
+        { range: [100, 200], input_cost_per_token: 5e-6 },
+        { range: [200, 300], output_cost_per_token: 6e-6, cache_creation_input_token_cost: 7e-6 },
+      ],
+    };
+    const each = (inputTokens: number) =>
+      [
+        {},
+        { cachedInputTokens: inputTokens },
+        { cacheWriteTokens: inputTokens },
+        { cacheWrite1hTokens: inputTokens },
+      ].map((part) => cost(model, { inputTokens, ...part }) / inputTokens);
+    expect(each(100)).toEqual([2_000, 300, 3_000, 4_000]);
+    expect(each(101)).toEqual([5_000, 5_000, 5_000, 5_000]);
+    expect(each(201)).toEqual([1_000, 1_000, 7_000, 7_000]);
+  });
+
+  it("reads tiered_pricing of a model that has no other price, and beside a price per call", () => {
+    const tiered_pricing = [{ range: [0, 100], input_cost_per_token: 2e-6, output_cost_per_token: 3e-6 }];
+    expect(cost({ tiered_pricing }, { inputTokens: 1, outputTokens: 1 })).toBe(5_000);
+    expect(cost({ tiered_pricing, input_cost_per_request: 0.001 }, { inputTokens: 1 })).toBe(1_002_000);
+  });
+
+  it("reads the price of a model that charges for its searches alone", () => {
+    const search_context_cost_per_query = { search_context_size_medium: 0.01 };
+    expect(cost({ search_context_cost_per_query }, { inputTokens: 1, searches: 1 })).toBe(10_000_000);
   });
 
   it("passes over tiered_pricing by something else than tokens, and what has no other price", () => {
@@ -245,6 +304,15 @@ describe("priceCatalog.fromLiteLLM", () => {
       expect(at(block, hour("16:00"))).toBe(4_500);
     });
 
+    it("may be written as windows alone, and a weekday without a list around it", () => {
+      const on = (weekdays: string) => ({
+        windows: [{ hours_utc: "10:00-11:00", weekdays }],
+        input_cost_per_token: 5e-7,
+      });
+      expect(at(on("fri"), hour("10:00"))).toBe(4_500);
+      expect(at(on("sat"), hour("10:00"))).toBe(5_000);
+    });
+
     it("go before every tier, and leave service tiers alone", () => {
       const model = {
         ...plain,
@@ -274,7 +342,7 @@ describe("priceCatalog.fromLiteLLM", () => {
       "rerank-v3.5": { ...free, input_cost_per_query: 0.002 },
       "azure/hd/1024-x-1024/dall-e-3": { input_cost_per_pixel: 7.629e-8, output_cost_per_token: 0 },
       ocr: { ...free, ocr_cost_per_page: 0.001 },
-      free,
+      free: { ...free, max_tokens: 8_192 },
     });
     for (const id of ["rerank-v3.5", "azure/hd/1024-x-1024/dall-e-3", "ocr"])
       expect(catalog.price(id), id).toBeUndefined();
@@ -303,11 +371,13 @@ describe("priceCatalog.fromLiteLLM", () => {
       { tiered_pricing: [{ range: [0, 5], input_cost_per_token: -1 }] },
       "prices.m.tiered_pricing[0].input_cost_per_token",
     ],
+    [{ ...plain, tiered_pricing: { range: [0, 5] } }, "prices.m.tiered_pricing"],
     [{ tiered_pricing: [{ range: "all", input_cost_per_token: 1 }] }, "prices.m.tiered_pricing[0].range"],
     [
       { ...plain, off_peak_pricing: { hours_utc: "1-2", input_cost_per_token: 0 } },
       "prices.m.offPeak.windows[0].hoursUtc",
     ],
+    [{ ...plain, off_peak_pricing: { windows: "01:00-02:00" } }, "prices.m.off_peak_pricing.windows"],
     [
       { ...plain, off_peak_pricing: { hours_utc: "01:00-02:00", input_cost_per_token: true } },
       "prices.m.off_peak_pricing.input_cost_per_token",
@@ -347,7 +417,9 @@ describe("a name", () => {
       "claude-x-20260101": { ...plain, litellm_provider: "anthropic", aliases: ["claude-x", "gpt-4o", 5] },
       "gpt-4o": plain,
       odd: { ...plain, aliases: "alias" },
+      anyone: { ...plain, aliases: ["any"] },
     });
+    expect(catalog.price("any")?.entry).toBe("anyone");
     for (const name of ["claude-x", "anthropic/claude-x", "anthropic/claude-x-20260101"])
       expect(catalog.price(name)?.entry).toBe("claude-x-20260101");
     expect(catalog.price("gpt-4o")?.entry).toBe("gpt-4o");
@@ -385,7 +457,8 @@ describe("a name", () => {
     ])
       expect(catalog.price(name)?.entry).toBe("ft:gpt-4o-mini-2024-07-18");
     expect(catalog.price(own)?.entry).toBe(own);
-    for (const unknown of ["ft:gpt-4o:acme::1", "ft:", "ft::", "gpt-4o:acme"])
+    const elsewhere = "azure/ft:gpt-4o-mini-2024-07-18:acme::8Xx2";
+    for (const unknown of ["ft:gpt-4o:acme::1", "ft:", "ft::", "gpt-4o:acme", elsewhere])
       expect(catalog.price(unknown)).toBeUndefined();
   });
 

@@ -1,4 +1,4 @@
-import { costNanoUsd, modelPrice } from "tollgate";
+import { costNanoUsd, modelPrice, ValidationError } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { isOffPeak, type OffPeakHours } from "../../src/pricing/off-peak.js";
 
@@ -73,6 +73,21 @@ describe("an off-peak price", () => {
       costNanoUsd(price, { inputTokens, outputTokens: 1, at });
     expect([cost(100, day), cost(101, day)]).toEqual([400_000 + 10_000, 808_000 + 20_000]);
     expect([cost(100, night), cost(101, night)]).toEqual([100_000 + 10_000, 101_000 + 20_000]);
+  });
+
+  it.each([
+    ...["24:00-01:00", "01:00-24:00", "00:60-01:00", "01:00-00:60", "101:00-02:00", "01:00-02:000"].map(
+      (hoursUtc) => [{ windows: [{ hoursUtc }] }, "windows[0].hoursUtc"] as const,
+    ),
+    ...[0, 8].map(
+      (day) =>
+        [{ windows: [{ hoursUtc: "01:00-02:00", weekdays: [day] }] }, "windows[0].weekdays[0]"] as const,
+    ),
+    [{ ...hours, weekdayTimeZone: "Nowhere/Else" }, "weekdayTimeZone"] as const,
+  ])("is refused for hours that are none: %j", (offPeak, field) => {
+    const make = () => modelPrice({ inputUsdPerMillion: 1, outputUsdPerMillion: 1, offPeak });
+    expect(make).toThrow(ValidationError);
+    expect(make).toThrow(`price.offPeak.${field}: `);
   });
 
   it("is not that of a call whose time is not told", () => {

@@ -90,6 +90,8 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     ]);
     expect(await arena.used("cost")).toBe(1_000 * 150 + 100 * 600);
     expect(await arena.used("requests")).toBe(1);
+    await (await post(arena, ask({ model: "smart", ...STREAM }))).text();
+    expect(await arena.used("cost")).toBe(2 * (1_000 * 150 + 100 * 600));
   });
 
   it("charges the estimate of a call that was lost on its way, also where the model after it fails", async () => {
@@ -102,6 +104,28 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     const inputTokens = estimateInputTokens(ask());
     expect(await spent(arena)).toEqual({ requests: 1, inputTokens, outputTokens: 4, inFlight: 0 });
     expect(await arena.used("cost")).toBe(inputTokens * 2_500 + 4 * 10_000);
+  });
+
+  it("charges the estimate of a call that was lost on its way at the prices of the model that it was for", async () => {
+    const arena = await startArena(start);
+    await providerThat(arena, (_req, res, body) => {
+      if (JSON.parse(body).model === "gpt-4o-mini") res.destroy();
+      else res.writeHead(500).end();
+    });
+    expect((await post(arena, ask({ model: "smart" }))).status).toBe(502);
+    expect(await arena.used("cost")).toBe(estimateInputTokens(ask()) * 150 + 4 * 600);
+  });
+
+  it("charges the estimate of a call that was lost on its way, also where the model after it is out of reach", async () => {
+    const arena = await startArena(start);
+    const { url } = arena.provider;
+    await arena.provider.close();
+    await providerThat(arena, (_req, res) => {
+      for (const one of Object.values(arena.gateway.upstream)) Object.assign(one, { url });
+      res.destroy();
+    });
+    expect((await post(arena, ask({ model: "smart" }))).status).toBe(502);
+    expect(await arena.used("cost")).toBe(estimateInputTokens(ask()) * 2_500 + 4 * 10_000);
   });
 
   it("tells an error of the provider's without its text, and charges no tokens for it", async () => {
