@@ -480,6 +480,30 @@ describe("a ledger", () => {
     await ledger.flush();
   });
 
+  it("keeps the extension of a call it has, whatever room there is: what the call holds is told from it", async () => {
+    const { sink, writes, kept } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxPending: 2 });
+    ledger.opened(aCall());
+    ledger.opened(aCall({ costNanoUsd: 50_000_000 }));
+    await eventually(() => expect(writes).toHaveLength(1));
+    writes[0]?.end();
+    await ledger.flush();
+    expect(kept.events()).toMatchObject([{ outcome: "open", costNanoUsd: 50_000_000 }]);
+  });
+
+  it("counts a call that has begun and ended once towards a full batch", async () => {
+    const { sink, writes } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxDelayMs: 60_000, maxBatch: 3 });
+    for (const id of ["a", "b", "c"]) {
+      ledger.opened(aCall({ id }));
+      settle(ledger, id);
+    }
+    await eventually(() => expect(writes).toHaveLength(1));
+    expect(idsOf(writes[0]?.events ?? [])).toEqual(["a", "b", "c"]);
+    writes[0]?.end();
+    await ledger.flush();
+  });
+
   it("flushes what is pending at that moment, whatever is recorded meanwhile", async () => {
     const kept = memoryLedgerSink();
     let recorded = 0;
