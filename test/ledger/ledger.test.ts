@@ -56,6 +56,15 @@ describe("a ledger", () => {
     ]);
   });
 
+  it("writes a call to an MCP server under that server, whatever model its end names", async () => {
+    const sink = memoryLedgerSink();
+    const ledger = createLedger({ ...quick, sink });
+    const server = { requested: "github", model: undefined, models: ["github"] };
+    ledger.closed(aCall(server), anEnd({ actual: { model: "gpt-4o" } }));
+    await ledger.flush();
+    expect(sink.events()).toMatchObject([{ model: "github", countedAs: "github", mcp: true }]);
+  });
+
   it("writes none of what a released call was said to have of parts, images or searches", async () => {
     const sink = memoryLedgerSink();
     const ledger = createLedger({ ...quick, sink });
