@@ -55,6 +55,17 @@ describe("reconcile", () => {
     expect(await gate.reconcile({ ...ORG, keyIds: ["k1"] })).toMatchObject({ budgets: 1, differences: [] });
   });
 
+  it("compares the calls of a process whose clock is ahead, too, as long as they are in the period", async () => {
+    const { clock, open } = accounting({ counters: memoryCounters() });
+    const [{ gate }, other] = [open(), open()];
+    clock.at += 60_000;
+    settled(await other.gate.settle(passed(await other.gate.admit(KEY, CALL)).reservation, { costUsd: 0.1 }));
+    passed(await other.gate.admit(KEY, CALL));
+    await other.ledger.flush();
+    clock.at -= 60_000;
+    expect(await gate.reconcile({ ...ORG, keyIds: ["k1"] })).toMatchObject({ budgets: 1, differences: [] });
+  });
+
   it("passes over a key that is in the ledger alone", async () => {
     const { sink, open } = accounting();
     const { gate } = open();
