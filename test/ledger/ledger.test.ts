@@ -80,13 +80,16 @@ describe("a ledger", () => {
   it("writes the parts that a usage named only of a whole that the actual does not give", async () => {
     const sink = memoryLedgerSink();
     const ledger = createLedger({ ...quick, sink });
-    const parts = { cacheWriteTokens: 5, audioOutputTokens: 7 };
+    const input = { cacheWriteTokens: 5, cacheWrite1hTokens: 4, audioInputTokens: 3, imageInputTokens: 2 };
+    const output = { audioOutputTokens: 7, imageOutputTokens: 6 };
+    const none = (parts: object) => Object.fromEntries(Object.keys(parts).map((kind) => [kind, 0]));
+    const parts = { ...input, ...output };
     ledger.closed(aCall({ id: "a", parts }), anEnd({ actual: { inputTokens: 1_000 } }));
     ledger.closed(aCall({ id: "b", parts }), anEnd({ actual: { outputTokens: 100 } }));
     await ledger.flush();
     expect(sink.events()).toMatchObject([
-      { id: "a", cacheWriteTokens: 0, audioOutputTokens: 7 },
-      { id: "b", cacheWriteTokens: 5, audioOutputTokens: 0 },
+      { id: "a", ...none(input), ...output },
+      { id: "b", ...input, ...none(output) },
     ]);
   });
 

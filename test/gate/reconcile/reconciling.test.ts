@@ -400,6 +400,31 @@ describe("reconcile", () => {
     expect(raised.toSorted()).toEqual([0, 0.4e9]);
   });
 
+  it("raises nothing while another process rebuilds, be that slow", async () => {
+    const { open, spend, sink, clock } = accounting(limited({ key: BUDGET }));
+    await spend(open(), 0.4);
+    const counters = memoryCounters();
+    const over = (own: typeof sink) => {
+      const ledger = createLedger({ sink: own, clock });
+      return world(limited({ key: BUDGET }), { ledger, clock, counters }).gate;
+    };
+    let reads = 0;
+    const raised = async (gate: Gate) =>
+      (await gate.reconcile({ ...ORG, rebuild: true })).differences.map((one) => one.rebuiltNanoUsd);
+    const slow = over({
+      ...sink,
+      async open(query) {
+        if (++reads === 2) {
+          clock.at += 30_000;
+          expect(await raised(over(sink))).toEqual([0]);
+        }
+        return sink.open(query);
+      },
+    });
+    expect(await raised(slow)).toEqual([0.4e9]);
+    expect(reads).toBe(2);
+  });
+
   it("counts for a budget what the gate counted for it: by model, by alias, by key, on whose provider key", async () => {
     const perModel = { "gpt-4o": BUDGET, "gpt-4o-2026-01-01": BUDGET, smart: BUDGET, "other/*": BUDGET };
     const chain = aChain({
