@@ -74,6 +74,7 @@ describe("nanoUsd", () => {
     [MAX_USD, 9_000_000_000_000_000],
     ["9000000.000", 9_000_000_000_000_000],
     ["8999999.999999999", 8_999_999_999_999_999],
+    [`0.${"0".repeat(97)}1`, 1], // 100 characters
   ])("reads %j US dollars as %d nano-USD", (usd, nano) => {
     expect(nanoUsd(usd)).toBe(nano);
   });
@@ -106,6 +107,7 @@ describe("nanoUsd", () => {
     "١",
     "$5",
     "1.2.3",
+    `0.${"0".repeat(98)}1`,
     `0.${"0".repeat(10_000)}1`,
   ])("refuses %j", (usd) => {
     expect(() => nanoUsd(usd)).toThrow(ValidationError);
