@@ -56,6 +56,15 @@ describe("a ledger", () => {
     ]);
   });
 
+  it("writes a call to an MCP server under that server, whatever model its end names", async () => {
+    const sink = memoryLedgerSink();
+    const ledger = createLedger({ ...quick, sink });
+    const server = { requested: "github", model: undefined, models: ["github"] };
+    ledger.closed(aCall(server), anEnd({ actual: { model: "gpt-4o" } }));
+    await ledger.flush();
+    expect(sink.events()).toMatchObject([{ model: "github", countedAs: "github", mcp: true }]);
+  });
+
   it("writes none of what a released call was said to have of parts, images or searches", async () => {
     const sink = memoryLedgerSink();
     const ledger = createLedger({ ...quick, sink });
@@ -71,13 +80,16 @@ describe("a ledger", () => {
   it("writes the parts that a usage named only of a whole that the actual does not give", async () => {
     const sink = memoryLedgerSink();
     const ledger = createLedger({ ...quick, sink });
-    const parts = { cacheWriteTokens: 5, audioOutputTokens: 7 };
+    const input = { cacheWriteTokens: 5, cacheWrite1hTokens: 4, audioInputTokens: 3, imageInputTokens: 2 };
+    const output = { audioOutputTokens: 7, imageOutputTokens: 6 };
+    const none = (parts: object) => Object.fromEntries(Object.keys(parts).map((kind) => [kind, 0]));
+    const parts = { ...input, ...output };
     ledger.closed(aCall({ id: "a", parts }), anEnd({ actual: { inputTokens: 1_000 } }));
     ledger.closed(aCall({ id: "b", parts }), anEnd({ actual: { outputTokens: 100 } }));
     await ledger.flush();
     expect(sink.events()).toMatchObject([
-      { id: "a", cacheWriteTokens: 0, audioOutputTokens: 7 },
-      { id: "b", cacheWriteTokens: 5, audioOutputTokens: 0 },
+      { id: "a", ...none(input), ...output },
+      { id: "b", ...input, ...none(output) },
     ]);
   });
 
@@ -476,6 +488,30 @@ describe("a ledger", () => {
     for (const id of ["c", "d", "a"]) settle(ledger, id);
     expect(ledger.status()).toMatchObject({ pending: 4, dropped: 0 });
     await eventually(() => expect(writes).toHaveLength(1));
+    writes[0]?.end();
+    await ledger.flush();
+  });
+
+  it("keeps the extension of a call it has, whatever room there is: what the call holds is told from it", async () => {
+    const { sink, writes, kept } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxPending: 2 });
+    ledger.opened(aCall());
+    ledger.opened(aCall({ costNanoUsd: 50_000_000 }));
+    await eventually(() => expect(writes).toHaveLength(1));
+    writes[0]?.end();
+    await ledger.flush();
+    expect(kept.events()).toMatchObject([{ outcome: "open", costNanoUsd: 50_000_000 }]);
+  });
+
+  it("counts a call that has begun and ended once towards a full batch", async () => {
+    const { sink, writes } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxDelayMs: 60_000, maxBatch: 3 });
+    for (const id of ["a", "b", "c"]) {
+      ledger.opened(aCall({ id }));
+      settle(ledger, id);
+    }
+    await eventually(() => expect(writes).toHaveLength(1));
+    expect(idsOf(writes[0]?.events ?? [])).toEqual(["a", "b", "c"]);
     writes[0]?.end();
     await ledger.flush();
   });

@@ -52,6 +52,18 @@ describe("a report", () => {
   it("is of a time that has a length", async () => {
     await expect(reportOf([], { from: NOON, to: NOON })).rejects.toThrow("report.from: a moment before to");
   });
+
+  it("says what it was asked for", async () => {
+    const asked = { project: "p1", user: "u1", key: "k1", timeZone: "Europe/Berlin" };
+    expect(await reportOf([{}], asked)).toMatchObject({ ...asked, org: "o1", total: { calls: 1 } });
+  });
+
+  it("has the days of UTC if no zone is named", async () => {
+    expect(await reportOf([{}], { groupBy: "day" })).toMatchObject({
+      timeZone: "UTC",
+      rows: [{ group: "2026-05-15", startsAt: Date.UTC(2026, 4, 15) }],
+    });
+  });
 });
 
 describe("a report as JSON", () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import * as z from "zod";
 import { ValidationError } from "../../src/model/errors.js";
-import { decimalOf, MAX_USD, nanoUsd, usdOf, usdSchema } from "../../src/model/money.js";
+import { decimalOf, decimalUsd, MAX_USD, nanoUsd, usdOf, usdSchema, usdText } from "../../src/model/money.js";
 import { parse } from "../../src/model/validation.js";
 
 /** The specification: the least whole number of nano-USD that is not below the decimal text. */
@@ -74,6 +74,7 @@ describe("nanoUsd", () => {
     [MAX_USD, 9_000_000_000_000_000],
     ["9000000.000", 9_000_000_000_000_000],
     ["8999999.999999999", 8_999_999_999_999_999],
+    [`0.${"0".repeat(97)}1`, 1], // 100 characters
   ])("reads %j US dollars as %d nano-USD", (usd, nano) => {
     expect(nanoUsd(usd)).toBe(nano);
   });
@@ -106,6 +107,7 @@ describe("nanoUsd", () => {
     "١",
     "$5",
     "1.2.3",
+    `0.${"0".repeat(98)}1`,
     `0.${"0".repeat(10_000)}1`,
   ])("refuses %j", (usd) => {
     expect(() => nanoUsd(usd)).toThrow(ValidationError);
@@ -144,12 +146,32 @@ describe("usdOf", () => {
   });
 });
 
+describe("dollars as text", () => {
+  it("are exact, also below zero", () => {
+    const nano = [0n, 1n, -1n, 1_500_000_000n, -1_500_000_000n, 26_999_999_999_999_997n];
+    expect(nano.map(decimalUsd)).toEqual([
+      "0",
+      "0.000000001",
+      "-0.000000001",
+      "1.5",
+      "-1.5",
+      "26999999.999999997",
+    ]);
+  });
+
+  it("can be made of whatever counters of one's own answer", () => {
+    expect([75, -75, 0.5, Number.NaN, Number.POSITIVE_INFINITY].map(usdText)).toEqual([
+      ...["0.000000075", "-0.000000075", "5e-10", "NaN", "Infinity"],
+    ]);
+  });
+});
+
 describe("usdSchema", () => {
   const schema = z.strictObject({ usd: usdSchema });
 
   it("leaves the amount as it was written", () => {
     expect(parse(schema, { usd: "0.10" })).toEqual({ usd: "0.10" });
-    expect(parse(schema, { usd: 0.1 })).toEqual({ usd: 0.1 });
+    for (const usd of [0.1, 0, MAX_USD]) expect(parse(schema, { usd })).toEqual({ usd });
   });
 
   it.each([{ usd: -5 }, { usd: "s3cret" }, { usd: null }, { usd: 9_000_001 }, {}])(

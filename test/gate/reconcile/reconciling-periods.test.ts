@@ -78,6 +78,17 @@ describe("reconcile", () => {
     },
   );
 
+  it("compares the calls of a process whose clock is ahead, too, as long as they are in the period", async () => {
+    const { clock, open } = accounting({ counters: memoryCounters() });
+    const [{ gate }, other] = [open(), open()];
+    clock.at += 60_000;
+    settled(await other.gate.settle(passed(await other.gate.admit(KEY, CALL)).reservation, { costUsd: 0.1 }));
+    passed(await other.gate.admit(KEY, CALL));
+    await other.ledger.flush();
+    clock.at -= 60_000;
+    expect(await gate.reconcile({ ...ORG, keyIds: ["k1"] })).toMatchObject({ budgets: 1, differences: [] });
+  });
+
   it("passes over a key that is in the ledger alone", async () => {
     const { sink, open } = accounting();
     const { gate } = open();
@@ -140,12 +151,43 @@ describe("reconcile", () => {
     expect((await readingOf(gate, "cost")).usd?.used).toBe(0.3);
   });
 
+  it("adds a call that has expired once, though the clock of the counters is behind and they still hold it", async () => {
+    const store = memoryCounters();
+    const behind = <Request extends { now: number }>(request: Request) => ({
+      ...request,
+      now: request.now - 60_000,
+    });
+    const counters: Counters = {
+      ...elsewhere(() => {}, store),
+      reserve: (request) => store.reserve(behind(request)),
+      read: (query) => store.read(behind(query)),
+    };
+    const { clock, open } = accounting();
+    const { gate } = open({ counters });
+    const lost = open(); // whose counts are not here
+    settled(await lost.gate.settle(passed(await lost.gate.admit(KEY, CALL)).reservation, { costUsd: 0.1 }));
+    await lost.ledger.flush();
+    const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 0.3 }));
+    clock.at = reservation.expiresAt;
+    await gate.reconcile({ ...ORG, rebuild: true, withExpired: true });
+    expect((await readingOf(gate, "cost")).usd?.used).toBe(0.4);
+  });
+
   it("rejects where the counters can be read, but do not take what was counted without them", async () => {
     const reserve = () => Promise.reject(new Error("ECONNREFUSED"));
     const { open } = accounting({ counters: { ...elsewhere(), reserve }, onCountersDown: "local" });
     const { gate } = open();
     passed(await gate.admit(KEY, CALL));
     await expect(gate.reconcile(ORG)).rejects.toThrow(CountersUnavailableError);
+  });
+
+  it("rejects where the counters do not take what it raises, rather than tell of a rebuild that was none", async () => {
+    const store = memoryCounters();
+    const reserve = (request: ReserveRequest) =>
+      request.charges.length > 0 ? Promise.reject(new Error("ECONNREFUSED")) : store.reserve(request);
+    const { sink, open } = accounting({ counters: { ...elsewhere(() => {}, store), reserve } });
+    await sink.write([settledEvent()]);
+    await expect(open().gate.reconcile({ ...ORG, rebuild: true })).rejects.toThrow(CountersUnavailableError);
   });
 
   it("answers though the counters do not end its turn to rebuild", async () => {
