@@ -127,6 +127,22 @@ export const commits: Cases<Storage> = {
     await turnedDown("a taken previous hash", "conflict", rotated);
   },
 
+  "a record without one of the values that are unique together takes nothing": async (storage) => {
+    const ofOpenAI = (id: string, projectId?: string) =>
+      put("externalKey", {
+        id,
+        orgId: "acme",
+        version: 1,
+        createdAt: 0,
+        provider: "openai",
+        secretRef: "vault/openai",
+        ...(projectId !== undefined && { projectId }),
+      });
+    await storage.commit([ofOpenAI("1"), ofOpenAI("2"), ofOpenAI("3", "web")]);
+    await turnedDown("a second one of the project", "conflict", storage.commit([ofOpenAI("4", "web")]));
+    check("of the org", await idsOf(storage.find("externalKey", { orgId: "acme" })), ["1", "2", "3"]);
+  },
+
   "values that are unique together are taken together only": async (storage) => {
     const member = (id: string, orgId: string, userId: string) =>
       put("orgMember", { id, orgId, userId, version: 1, createdAt: 0, role: "member" });
