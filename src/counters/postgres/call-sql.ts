@@ -85,9 +85,11 @@ CREATE FUNCTION ${s}.count_calls(
 DECLARE
   call record;
   name text;
-  caller_now bigint; -- what is forgotten goes by it: raw and the rows may be days ahead of it, where a clock was
   raw bigint;
-  earliest bigint; -- the same for counts: periods are those of the gates, and the server may be days ahead of them
+  -- What is forgotten goes by the clock that counts go by, as it is now: raw and the rows may be days ahead, where it was.
+  present bigint;
+  -- Counts go by the gates' clocks too, whose periods they are of: the server may be days ahead of those.
+  earliest bigint;
   held ${s}.counts[];
   has_new boolean;
   mine ${s}.counts[];
@@ -125,13 +127,13 @@ BEGIN
       mine[r] := held[places[r]];
     END LOOP;
     IF on_caller_clock THEN
-      caller_now := call.numbers[3];
-      raw := ${s}.caller_clock(caller_now, true);
+      present := call.numbers[3];
+      raw := ${s}.caller_clock(present, true);
     ELSE
       raw := ${s}.server_now();
-      caller_now := raw;
+      present := raw;
     END IF;
-    earliest := least(earliest, caller_now, call.numbers[3]);
+    earliest := least(earliest, present, call.numbers[3]);
     IF call.name = 'reserve' THEN
       answer := ${s}.reserve(mine, raw, call.id, call.extends, false, sizes, fields, shape, call.numbers, call.tags, call.plan, call.key,
         call.fingerprint);
@@ -152,7 +154,7 @@ BEGIN
   END LOOP;
   IF cardinality(written) > 0 THEN done := ${s}.write_rows(written, has_new); END IF;
   IF to_forget > 0 AND has_reserved THEN
-    done := ${s}.forget(to_forget, caller_now, CASE WHEN has_new THEN earliest END);
+    done := ${s}.forget(to_forget, present, CASE WHEN has_new THEN earliest END);
   END IF;
 END $fn$;
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Charge } from "../../../src/admission/charge.js";
 import { ValidationError } from "../../../src/model/errors.js";
 import { postgresCounters } from "../../../src/postgres.js";
@@ -31,6 +31,14 @@ describe.each([database])("counters in %s", async (_, open) => {
   const used = async (charges: readonly Charge[]) =>
     (await counters.read({ orgId: "o1", now: Date.now(), charges })).map((reading) => reading.used);
   const rows = async (text: string) => (await pool.query(text)).rows;
+  /** Counters in a schema of their own, for as long as the test runs. */
+  const ownCounters = async (options: { clock?: "caller" } = {}) => {
+    const own = newSchema();
+    onTestFinished(() => dropSchema(pool, own));
+    const counters = postgresCounters({ pool, schema: own, ...options, ...PATIENT });
+    await counters.migrate();
+    return { own, counters };
+  };
   /** Sets the server's clock for a schema: so many milliseconds from the right one. */
   const steppedServer = async (own: string) => {
     await pool.query(`CREATE TABLE "${own}".step AS SELECT 0::bigint AS ms`);
@@ -168,203 +176,156 @@ describe.each([database])("counters in %s", async (_, open) => {
   });
 
   it("forget, on the way of reserves, reservations and counts that matter no more, and nothing else", async () => {
-    const own = newSchema();
-    const forgetful = postgresCounters({ pool, schema: own, clock: "caller", ...PATIENT });
-    await forgetful.migrate();
-    try {
-      const start = Date.UTC(2026, 0, 1);
-      const at = (i: number, id: string, now: number, charges: readonly Charge[]) =>
-        forgetful.reserve({ id: `${id} ${i}`, orgId: "o1", now, ttlMs: 1_000, charges });
-      for (let i = 0; i < 30; i++) {
-        await at(
-          i,
-          "old",
-          start,
-          limitsAt("key", { rpm: 5, inFlight: 5 }, `key ${i}`).map((one) => charge(one, 1, start)),
-        );
-      }
-      const lasting = charge(limitOf({ budget: { usd: 1, reset: "never" } }, "org"), 5, start);
-      await at(0, "lasting", start, [lasting]);
-      // Still open by the caller's clock, which may be far behind the server's.
-      await forgetful.reserve({ id: "open", orgId: "o1", now: start, ttlMs: 20 * TTL, charges: [] });
-      await pool.query(`UPDATE "${own}".reservation SET forget_at = 0`); // an hour later
-      const later = start + 10 * TTL;
-      for (let i = 0; i < 200; i++) await at(i, "new", later, [charge(limit({ rpm: 5 }), 1, later)]);
-      const left = async (table: string) =>
-        Number(((await rows(`SELECT count(*) AS n FROM "${own}".${table}`))[0] as { n: unknown }).n);
-      expect(await left("counts")).toBe(201);
-      expect(await left("reservation")).toBe(201);
-      expect(await forgetful.read({ orgId: "o1", now: later, charges: [lasting] })).toMatchObject([
-        { used: 5 },
-      ]);
-      expect(await forgetful.settle({ id: "open", orgId: "o1", now: later, amounts: [] })).toMatchObject({
-        outcome: "settled",
-      });
-    } finally {
-      await dropSchema(pool, own);
+    const { own, counters: forgetful } = await ownCounters({ clock: "caller" });
+    const start = Date.UTC(2026, 0, 1);
+    const at = (i: number, id: string, now: number, charges: readonly Charge[]) =>
+      forgetful.reserve({ id: `${id} ${i}`, orgId: "o1", now, ttlMs: 1_000, charges });
+    for (let i = 0; i < 30; i++) {
+      await at(
+        i,
+        "old",
+        start,
+        limitsAt("key", { rpm: 5, inFlight: 5 }, `key ${i}`).map((one) => charge(one, 1, start)),
+      );
     }
+    const lasting = charge(limitOf({ budget: { usd: 1, reset: "never" } }, "org"), 5, start);
+    await at(0, "lasting", start, [lasting]);
+    // Still open by the caller's clock, which may be far behind the server's.
+    await forgetful.reserve({ id: "open", orgId: "o1", now: start, ttlMs: 20 * TTL, charges: [] });
+    await pool.query(`UPDATE "${own}".reservation SET forget_at = 0`); // an hour later
+    const later = start + 10 * TTL;
+    for (let i = 0; i < 200; i++) await at(i, "new", later, [charge(limit({ rpm: 5 }), 1, later)]);
+    const left = async (table: string) =>
+      Number(((await rows(`SELECT count(*) AS n FROM "${own}".${table}`))[0] as { n: unknown }).n);
+    expect(await left("counts")).toBe(201);
+    expect(await left("reservation")).toBe(201);
+    expect(await forgetful.read({ orgId: "o1", now: later, charges: [lasting] })).toMatchObject([
+      { used: 5 },
+    ]);
+    expect(await forgetful.settle({ id: "open", orgId: "o1", now: later, amounts: [] })).toMatchObject({
+      outcome: "settled",
+    });
   });
 
   it("forget counts in whatever rhythm others are made", async () => {
-    const own = newSchema();
     // So that it is known where they delete if they do it in a rhythm of their own.
     let draws = 0;
     const random = vi.spyOn(Math, "random").mockImplementation(() => (0.37 * draws++) % 1);
-    const forgetful = postgresCounters({ pool, schema: own, clock: "caller", ...PATIENT });
-    await forgetful.migrate();
-    try {
-      const start = Date.UTC(2026, 0, 1);
-      const later = start + 10 * TTL;
-      const call = (id: string, now: number, key: string) => {
-        const charges = limitsAt("key", { rpm: 1_000 }, key).map((one) => charge(one, 1, now));
-        return forgetful.reserve({ id, orgId: "o1", now, ttlMs: 1_000, charges });
-      };
-      for (let i = 0; i < 10; i++) await call(`old ${i}`, start, `old ${i}`);
-      for (let i = 0; i < 400; i++) await call(`new ${i}`, later, i % 2 === 0 ? "one" : `new ${i}`);
-      expect(await rows(`SELECT scope FROM "${own}".counts WHERE scope LIKE '%old%'`)).toEqual([]);
-    } finally {
-      random.mockRestore();
-      await dropSchema(pool, own);
-    }
+    onTestFinished(() => random.mockRestore());
+    const { own, counters: forgetful } = await ownCounters({ clock: "caller" });
+    const start = Date.UTC(2026, 0, 1);
+    const later = start + 10 * TTL;
+    const call = (id: string, now: number, key: string) => {
+      const charges = limitsAt("key", { rpm: 1_000 }, key).map((one) => charge(one, 1, now));
+      return forgetful.reserve({ id, orgId: "o1", now, ttlMs: 1_000, charges });
+    };
+    for (let i = 0; i < 10; i++) await call(`old ${i}`, start, `old ${i}`);
+    for (let i = 0; i < 400; i++) await call(`new ${i}`, later, i % 2 === 0 ? "one" : `new ${i}`);
+    expect(await rows(`SELECT scope FROM "${own}".counts WHERE scope LIKE '%old%'`)).toEqual([]);
   });
 
   it("forget no budget of the present day, however far ahead the server's clock is", async () => {
-    const own = newSchema();
-    const forgetful = postgresCounters({ pool, schema: own, ...PATIENT });
-    await forgetful.migrate();
-    try {
-      const setServer = await steppedServer(own);
-      const now = Date.now();
-      const spent = charge(limitOf({ budget: { usd: "0.00000001", reset: "daily" } }), 10, now);
-      const at = (id: string, charges: readonly Charge[]) =>
-        forgetful.reserve({ id, orgId: "o1", now, ttlMs: TTL, charges });
-      await at("spent", [spent]);
-      await setServer(3 * 24 * TTL);
-      for (let i = 0; i < 70; i++) await at(`ahead ${i}`, [charge(limit({ rpm: 5 }), 1, now)]);
-      const again = { outcome: "refused", readings: [{ used: 10 }] };
-      expect(await at("by the clock ahead", [spent])).toMatchObject(again);
-      await setServer(0);
-      expect(await at("by the right clock", [spent])).toMatchObject(again);
-    } finally {
-      await dropSchema(pool, own);
-    }
+    const { own, counters: forgetful } = await ownCounters();
+    const setServer = await steppedServer(own);
+    const now = Date.now();
+    const spent = charge(limitOf({ budget: { usd: "0.00000001", reset: "daily" } }), 10, now);
+    const at = (id: string, charges: readonly Charge[]) =>
+      forgetful.reserve({ id, orgId: "o1", now, ttlMs: TTL, charges });
+    await at("spent", [spent]);
+    await setServer(3 * 24 * TTL);
+    for (let i = 0; i < 70; i++) await at(`ahead ${i}`, [charge(limit({ rpm: 5 }), 1, now)]);
+    const again = { outcome: "refused", readings: [{ used: 10 }] };
+    expect(await at("by the clock ahead", [spent])).toMatchObject(again);
+    await setServer(0);
+    expect(await at("by the right clock", [spent])).toMatchObject(again);
   });
 
   it("go on forgetting after the server's clock was days ahead for some hours", async () => {
-    const own = newSchema();
-    const forgetful = postgresCounters({ pool, schema: own, ...PATIENT });
-    await forgetful.migrate();
-    try {
-      const setServer = await steppedServer(own);
-      const now = Date.now();
-      const many = async (name: string, ttlMs: number) => {
-        for (let i = 0; i < 70; i++)
-          await forgetful.reserve({ id: `${name} ${i}`, orgId: "o1", now, ttlMs, charges: [] });
-      };
-      const days = 3 * 24 * TTL;
-      await setServer(days);
-      await many("ahead", 1);
-      await setServer(days + 2 * TTL); // those are forgotten
-      await many("ahead for hours", TTL);
-      await setServer(0);
-      await many("back", 1);
-      await setServer(2 * TTL);
-      await many("hours later", TTL);
-      expect(await rows(`SELECT id FROM "${own}".reservation WHERE id LIKE 'back %'`)).toEqual([]);
-    } finally {
-      await dropSchema(pool, own);
-    }
+    const { own, counters: forgetful } = await ownCounters();
+    const setServer = await steppedServer(own);
+    const now = Date.now();
+    const many = async (name: string, ttlMs: number) => {
+      for (let i = 0; i < 70; i++)
+        await forgetful.reserve({ id: `${name} ${i}`, orgId: "o1", now, ttlMs, charges: [] });
+    };
+    const days = 3 * 24 * TTL;
+    await setServer(days);
+    await many("ahead", 1);
+    await setServer(days + 2 * TTL); // those are forgotten
+    await many("ahead for hours", TTL);
+    await setServer(0);
+    await many("back", 1);
+    await setServer(2 * TTL);
+    await many("hours later", TTL);
+    expect(await rows(`SELECT id FROM "${own}".reservation WHERE id LIKE 'back %'`)).toEqual([]);
   });
 
   it("forget no period of which a reservation may still be extended", async () => {
-    const own = newSchema();
-    const forgetful = postgresCounters({ pool, schema: own, clock: "caller", ...PATIENT });
-    await forgetful.migrate();
-    try {
-      const start = Date.UTC(2026, 0, 1);
-      const spent = charge(limitOf({ budget: { usd: "0.00000001", reset: "daily" } }), 10, start);
-      const more = { orgId: "o1", charges: [spent] };
-      await forgetful.reserve({ id: "long", now: start, ttlMs: 4 * 24 * TTL, ...more });
-      const later = start + 4 * 24 * TTL - 1;
-      for (let i = 0; i < 200; i++) {
-        const charges = [charge(limit({ rpm: 5 }), 1, later)];
-        await forgetful.reserve({ id: `new ${i}`, orgId: "o1", now: later, ttlMs: TTL, charges });
-      }
-      expect(
-        await forgetful.reserve({ id: "long", now: later, ttlMs: TTL, ...more, extend: true }),
-      ).toMatchObject({ outcome: "refused", readings: [{ used: 10 }] });
-    } finally {
-      await dropSchema(pool, own);
+    const { counters: forgetful } = await ownCounters({ clock: "caller" });
+    const start = Date.UTC(2026, 0, 1);
+    const spent = charge(limitOf({ budget: { usd: "0.00000001", reset: "daily" } }), 10, start);
+    const more = { orgId: "o1", charges: [spent] };
+    await forgetful.reserve({ id: "long", now: start, ttlMs: 4 * 24 * TTL, ...more });
+    const later = start + 4 * 24 * TTL - 1;
+    for (let i = 0; i < 200; i++) {
+      const charges = [charge(limit({ rpm: 5 }), 1, later)];
+      await forgetful.reserve({ id: `new ${i}`, orgId: "o1", now: later, ttlMs: TTL, charges });
     }
+    expect(
+      await forgetful.reserve({ id: "long", now: later, ttlMs: TTL, ...more, extend: true }),
+    ).toMatchObject({ outcome: "refused", readings: [{ used: 10 }] });
   });
 
   it("look, when they forget, at nothing but what may be forgotten, however much is kept", async () => {
-    const own = newSchema();
-    const busy = postgresCounters({ pool, schema: own, ...PATIENT });
-    await busy.migrate();
-    try {
-      const many = Array.from({ length: 300 }, (_, i) => `('kept ${i}', 9e15, 9e15)`);
-      await pool.query(
-        `INSERT INTO "${own}".reservation (id, expires_at, forget_at) VALUES ${many.join(", ")}, ('old', 1, 1)`,
-      );
-      // One statement, so that it counts its own reads: a reserve of nothing, which forgets up to a hundred.
-      const [row] = await rows(`
-        SELECT "${own}".count_calls('[["reserve", 0, "{}", "new", "{1000,2000,0}", "", false, "", null, null]]', '[["{}", "{}", "{}"]]', false, '{}', '{}', '{}', 100),
-          (SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables
-            WHERE schemaname = '${own}' AND relname = 'reservation') AS looked_at`);
-      expect(Number((row as { looked_at: unknown }).looked_at)).toBeLessThan(10);
-      expect(await rows(`SELECT id FROM "${own}".reservation WHERE id = 'old'`)).toEqual([]);
-    } finally {
-      await dropSchema(pool, own);
-    }
+    const { own } = await ownCounters();
+    const many = Array.from({ length: 300 }, (_, i) => `('kept ${i}', 9e15, 9e15)`);
+    await pool.query(
+      `INSERT INTO "${own}".reservation (id, expires_at, forget_at) VALUES ${many.join(", ")}, ('old', 1, 1)`,
+    );
+    // One statement, so that it counts its own reads: a reserve of nothing, which forgets up to a hundred.
+    const [row] = await rows(`
+      SELECT "${own}".count_calls('[["reserve", 0, "{}", "new", "{1000,2000,0}", "", false, "", null, null]]', '[["{}", "{}", "{}"]]', false, '{}', '{}', '{}', 100),
+        (SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables
+          WHERE schemaname = '${own}' AND relname = 'reservation') AS looked_at`);
+    expect(Number((row as { looked_at: unknown }).looked_at)).toBeLessThan(10);
+    expect(await rows(`SELECT id FROM "${own}".reservation WHERE id = 'old'`)).toEqual([]);
   });
 
   it("look for what may be forgotten from where they came to last, and from the first once an hour", async () => {
-    const own = newSchema();
-    await postgresCounters({ pool, schema: own }).migrate();
-    try {
-      const keep = (id: string, forgetAt: number) =>
-        pool.query(`INSERT INTO "${own}".reservation (id, expires_at, forget_at) VALUES ($1, 1, $2)`, [
-          id,
-          forgetAt,
-        ]);
-      const forget = async () => {
-        await pool.query(`SELECT "${own}".forget(1, 2, NULL)`);
-        return (await rows(`SELECT id FROM "${own}".reservation ORDER BY forget_at`)).map(
-          (row) => (row as { id: unknown }).id,
-        );
-      };
-      await keep("first", 10);
-      await keep("second", 10);
-      await keep("third", 20);
-      expect(await forget()).toHaveLength(2);
-      await keep("before", 5); // as one that was locked by others in its turn
-      expect(await forget()).toEqual(["before", "third"]);
-      expect(await forget()).toEqual(["before"]);
-      expect(await forget()).toEqual(["before"]);
-      await pool.query(`UPDATE "${own}".sweep SET begun_at = begun_at - 3600000`);
-      expect(await forget()).toEqual([]);
-    } finally {
-      await dropSchema(pool, own);
-    }
+    const { own } = await ownCounters();
+    const keep = (id: string, forgetAt: number) =>
+      pool.query(`INSERT INTO "${own}".reservation (id, expires_at, forget_at) VALUES ($1, 1, $2)`, [
+        id,
+        forgetAt,
+      ]);
+    const forget = async () => {
+      await pool.query(`SELECT "${own}".forget(1, 2, NULL)`);
+      return (await rows(`SELECT id FROM "${own}".reservation ORDER BY forget_at`)).map(
+        (row) => (row as { id: unknown }).id,
+      );
+    };
+    await keep("first", 10);
+    await keep("second", 10);
+    await keep("third", 20);
+    expect(await forget()).toHaveLength(2);
+    await keep("before", 5); // as one that was locked by others in its turn
+    expect(await forget()).toEqual(["before", "third"]);
+    expect(await forget()).toEqual(["before"]);
+    expect(await forget()).toEqual(["before"]);
+    await pool.query(`UPDATE "${own}".sweep SET begun_at = begun_at - 3600000`);
+    expect(await forget()).toEqual([]);
   });
 
   it("go by the caller's clock before 1970 too", async () => {
-    const own = newSchema();
-    const early = postgresCounters({ pool, schema: own, clock: "caller", ...PATIENT });
-    await early.migrate();
-    try {
-      const charges = [charge(limit({ rpm: 1 }), 1, 0)];
-      const at = (now: number) =>
-        early
-          .reserve({ id: `at ${now}`, orgId: "o1", now, ttlMs: TTL, charges })
-          .then(({ outcome }) => outcome);
-      expect(await at(-200_000)).toBe("reserved");
-      expect(await at(-199_000)).toBe("refused");
-      expect(await at(-100_000)).toBe("reserved");
-    } finally {
-      await dropSchema(pool, own);
-    }
+    const { counters: early } = await ownCounters({ clock: "caller" });
+    const charges = [charge(limit({ rpm: 1 }), 1, 0)];
+    const at = (now: number) =>
+      early
+        .reserve({ id: `at ${now}`, orgId: "o1", now, ttlMs: TTL, charges })
+        .then(({ outcome }) => outcome);
+    expect(await at(-200_000)).toBe("reserved");
+    expect(await at(-199_000)).toBe("refused");
+    expect(await at(-100_000)).toBe("reserved");
   });
 
   it("fail alone where the database cannot take a call, whatever else goes there with it", async () => {
@@ -418,24 +379,16 @@ describe.each([database])("counters in %s", async (_, open) => {
   );
 
   it("forget with what is reserved alone: a settle that goes where nothing is leaves the rest as it was", async () => {
-    const own = newSchema();
-    const settling = postgresCounters({ pool, schema: own, ...PATIENT });
-    await settling.migrate();
-    try {
-      await settling.reserve({ id: "open", orgId: "o1", now: Date.now(), ttlMs: TTL, charges: [] });
-      await pool.query(`INSERT INTO "${own}".reservation (id, expires_at, forget_at) VALUES ('old', 1, 1)`);
-      const call = (text: string) =>
-        rows(
-          `SELECT "${own}".count_calls('[${text}]', '[["{}", "{}", "{}"]]', false, '{}', '{}', '{}', 100)`,
-        );
-      const old = () => rows(`SELECT id FROM "${own}".reservation WHERE id = 'old'`);
-      expect(await call('["settle", 0, "{}", "open", "{0,0,0}", ""]')).toHaveLength(1);
-      expect(await old()).toHaveLength(1);
-      await call('["reserve", 0, "{}", "new", "{1000,2000,0}", "", false, "", null, null]');
-      expect(await old()).toEqual([]);
-    } finally {
-      await dropSchema(pool, own);
-    }
+    const { own, counters: settling } = await ownCounters();
+    await settling.reserve({ id: "open", orgId: "o1", now: Date.now(), ttlMs: TTL, charges: [] });
+    await pool.query(`INSERT INTO "${own}".reservation (id, expires_at, forget_at) VALUES ('old', 1, 1)`);
+    const call = (text: string) =>
+      rows(`SELECT "${own}".count_calls('[${text}]', '[["{}", "{}", "{}"]]', false, '{}', '{}', '{}', 100)`);
+    const old = () => rows(`SELECT id FROM "${own}".reservation WHERE id = 'old'`);
+    expect(await call('["settle", 0, "{}", "open", "{0,0,0}", ""]')).toHaveLength(1);
+    expect(await old()).toHaveLength(1);
+    await call('["reserve", 0, "{}", "new", "{1000,2000,0}", "", false, "", null, null]');
+    expect(await old()).toEqual([]);
   });
 
   it("make few statements of many calls at once", async () => {

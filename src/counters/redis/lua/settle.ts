@@ -32,7 +32,7 @@ if again and sub(held, 2) ~= ARGV[1] then return {-SETTLED_ALREADY} end
 local numbers = cjson.decode(ARGV[2])
 local raw, rememberMs, leastMs = numbers[1], numbers[2], numbers[3]
 if raw < 0 then raw = serverNow() end
-local behind = 0 -- The reserve has kept its periods for long enough.
+local behind = 0 -- No clock of the caller's is told here; the reserve has kept its periods for long enough.
 -- Never before the clock of what is touched.
 local now = raw
 ${shortWay}
