@@ -41,9 +41,14 @@ function linksOf(page: string): { href: string; file: string; anchor: string | u
     });
 }
 
+/** The files of this repository that a page names. */
+const namedIn = (page: string) =>
+  [...textOf(page).matchAll(/`((?:bench|examples|src|test|\.ci)\/[\w./-]*)`/g)].map(([, path = ""]) => path);
+
 describe("the pages", () => {
-  it("link to each other", () => {
+  it("link to each other, and name files", () => {
     expect(pages.flatMap(linksOf).length).toBeGreaterThan(50);
+    expect(pages.flatMap(namedIn).length).toBeGreaterThan(50);
   });
 
   test.each(pages)("%s links to files and headings that are there", (page) => {
@@ -55,8 +60,7 @@ describe("the pages", () => {
   });
 
   test.each(pages)("%s names tests, sources and examples that are there", (page) => {
-    const named = [...textOf(page).matchAll(/`((?:bench|examples|src|test|\.ci)\/[\w./-]*)`/g)];
-    expect(named.map(([, path = ""]) => path).filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    expect(namedIn(page).filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
 });
 
