@@ -2,9 +2,9 @@ import { inspect } from "node:util";
 import { createGate, createToken, type Gate, type GateOptions, hashToken, memoryCounters } from "tollgate";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { recordKinds } from "../../src/model/records.js";
-import { memoryStorage } from "../../src/storage/memory.js";
 import { aChain, NOON, PRICES, world } from "../gate/world.js";
 import { passed } from "./answers.js";
+import { sharedRecords } from "./shared-stores.js";
 
 /** Long enough that no text holds that much of a token by chance; a preview shows four characters. */
 const TELLING = 10;
@@ -38,7 +38,7 @@ async function outcome(call: () => unknown): Promise<unknown> {
   }
 }
 
-describe("a token (litellm#18731, #30670)", () => {
+describe("a token (litellm#18731, #30670)", async () => {
   const said: string[] = [];
   const hear = (...values: readonly unknown[]) => {
     for (const value of values) said.push(textOf(value));
@@ -224,49 +224,54 @@ describe("a token (litellm#18731, #30670)", () => {
     expectSilence([token], 4);
   });
 
-  it("made, rotated, used and revoked by the control plane is in no record, view, event or error: only in the answer that hands it out", async () => {
-    const storage = memoryStorage();
-    const gate = loud(createGate({ storage, clock: { now: () => NOON }, auditDenied: true }));
-    for (const event of ["keyCreated", "keyRotated", "keyRevoked", "keyExpiring"] as const) {
-      gate.on(event, (heard) => hear(event, heard));
-    }
-    const ann = gate.as({ userId: "ann" });
-    const orgId = "acme";
-    hear(await ann.orgs.create({ id: orgId, name: "Acme" }));
-    hear(await ann.projects.create({ orgId, id: "p0", name: "p0" }));
-    hear(await ann.orgMembers.add({ orgId, userId: "ben", role: "member" }));
-    const created = await ann.keys.create({ orgId, projectId: "p0", id: "k0", limits: { rpm: 1 } });
-    const rotated = await ann.keys.rotate({ orgId, keyId: "k0", graceMs: 1_000 });
-    const tokens = [created.token, rotated.token];
-    hear(created.key, rotated.key, created.key.preview);
-    for (const token of tokens) {
-      hear(await gate.admit(token, { model: "gpt-4o" }));
-      hear(await gate.authenticate(token));
-      const self = gate.as({ token });
-      hear(await outcome(() => self.keys.get({ orgId, keyId: "k0" })));
-      hear(await outcome(() => self.keys.create({ orgId, projectId: "p1" })));
-      hear(await outcome(() => self.orgs.create({ name: "Mine" })));
-      hear(await outcome(() => self.keys.update({ orgId, keyId: "k0", limits: { rpm: token as never } })));
-    }
-    for (const token of [...tokens, createToken("sk-tg-")]) {
-      hear(await outcome(() => gate.as({ token: `${token} ` }).keys.get({ orgId, keyId: "k0" })));
-      hear(await outcome(() => gate.as({ userId: [token] as never })));
-      hear(await outcome(() => ann.keys.get({ orgId, keyId: [token] as never })));
-      hear(await outcome(() => ann.keys.create({ orgId, projectId: "p0", expiresAt: token as never })));
-    }
-    hear(await ann.keys.list({ orgId }), await ann.keys.revoke({ orgId, keyId: "k0" }));
-    hear(await outcome(() => gate.as({ token: rotated.token }).keys.get({ orgId, keyId: "k0" })));
-    for (let after: string | undefined; ; ) {
-      const page = await ann.audit.list({ orgId, after });
-      hear(page.items);
-      if (page.next === undefined) break;
-      after = page.next;
-    }
-    for (const kind of recordKinds) hear(await storage.find(kind, {}));
-    expectSilence(tokens, 40);
-    expect(said.join("\n")).toContain(hashToken(rotated.token));
-    await gate.close();
-  });
+  it.each(await sharedRecords())(
+    "made, rotated, used and revoked by the control plane is in no record, view, event or error, only in the answer that hands it out: %s",
+    async (_, make) => {
+      const records = await make();
+      const storage = records.connect();
+      const gate = loud(createGate({ storage, clock: { now: () => NOON }, auditDenied: true }));
+      for (const event of ["keyCreated", "keyRotated", "keyRevoked", "keyExpiring"] as const) {
+        gate.on(event, (heard) => hear(event, heard));
+      }
+      const ann = gate.as({ userId: "ann" });
+      const orgId = "acme";
+      hear(await ann.orgs.create({ id: orgId, name: "Acme" }));
+      hear(await ann.projects.create({ orgId, id: "p0", name: "p0" }));
+      hear(await ann.orgMembers.add({ orgId, userId: "ben", role: "member" }));
+      const created = await ann.keys.create({ orgId, projectId: "p0", id: "k0", limits: { rpm: 1 } });
+      const rotated = await ann.keys.rotate({ orgId, keyId: "k0", graceMs: 1_000 });
+      const tokens = [created.token, rotated.token];
+      hear(created.key, rotated.key, created.key.preview);
+      for (const token of tokens) {
+        hear(await gate.admit(token, { model: "gpt-4o" }));
+        hear(await gate.authenticate(token));
+        const self = gate.as({ token });
+        hear(await outcome(() => self.keys.get({ orgId, keyId: "k0" })));
+        hear(await outcome(() => self.keys.create({ orgId, projectId: "p1" })));
+        hear(await outcome(() => self.orgs.create({ name: "Mine" })));
+        hear(await outcome(() => self.keys.update({ orgId, keyId: "k0", limits: { rpm: token as never } })));
+      }
+      for (const token of [...tokens, createToken("sk-tg-")]) {
+        hear(await outcome(() => gate.as({ token: `${token} ` }).keys.get({ orgId, keyId: "k0" })));
+        hear(await outcome(() => gate.as({ userId: [token] as never })));
+        hear(await outcome(() => ann.keys.get({ orgId, keyId: [token] as never })));
+        hear(await outcome(() => ann.keys.create({ orgId, projectId: "p0", expiresAt: token as never })));
+      }
+      hear(await ann.keys.list({ orgId }), await ann.keys.revoke({ orgId, keyId: "k0" }));
+      hear(await outcome(() => gate.as({ token: rotated.token }).keys.get({ orgId, keyId: "k0" })));
+      for (let after: string | undefined; ; ) {
+        const page = await ann.audit.list({ orgId, after });
+        hear(page.items);
+        if (page.next === undefined) break;
+        after = page.next;
+      }
+      for (const kind of recordKinds) hear(await storage.find(kind, {}));
+      expectSilence(tokens, 40);
+      expect(said.join("\n")).toContain(hashToken(rotated.token));
+      await gate.close();
+      await records.remove();
+    },
+  );
 
   it("mistaken for the id of a key is not in what the control plane answers", async () => {
     const gate = createGate({ clock: { now: () => NOON } });

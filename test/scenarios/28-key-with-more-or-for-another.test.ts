@@ -1,14 +1,17 @@
 import { createGate, type Gate, LimitError, NotFoundError, PermissionError, ValidationError } from "tollgate";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type SharedRecords, sharedRecords } from "./shared-stores.js";
 
 const web = { orgId: "acme", projectId: "web" };
 
-describe("a member of a project", () => {
+describe.each(await sharedRecords())("a member of a project, in %s", (_, make) => {
+  let records: SharedRecords;
   let gate: Gate;
   const as = (userId: string) => gate.as({ userId });
 
   beforeEach(async () => {
-    gate = createGate();
+    records = await make();
+    gate = createGate({ storage: records.connect() });
     const olga = as("olga");
     await olga.orgs.create({ id: "acme", name: "Acme" });
     const limits = { rpm: 60, budget: { usd: 100, reset: "monthly" as const } };
@@ -31,6 +34,10 @@ describe("a member of a project", () => {
     await olga.projectMembers.add({ ...web, userId: "max", role: "member", limits: { rpm: 30 } });
     await olga.projectMembers.add({ ...web, userId: "mia", role: "member" });
     await olga.projectMembers.add({ ...web, userId: "ada", role: "admin" });
+  });
+  afterEach(async () => {
+    await gate.close();
+    await records.remove();
   });
 
   it.each([
