@@ -1,98 +1,88 @@
-import { once } from "node:events";
-import { Redis } from "ioredis";
+import type { Counters } from "tollgate";
 import { toResponse } from "tollgate/http";
-import { redisCounters } from "tollgate/redis";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { OwnServer, serversCanBeStarted } from "../counters/redis/own-server.js";
-import { ioredisClient } from "../counters/redis/server.js";
 import { limited, world } from "../gate/world.js";
 import { passed, readingOf, refusedBy, settled } from "./answers.js";
+import { type OwnStore, ownStores } from "./own-stores.js";
 
 const KEY = { keyId: "k1" };
 const CALL = { model: "gpt-4o", inputTokens: 10, maxOutputTokens: 10 };
 
-describe.skipIf(!(await serversCanBeStarted()))("while the store is down", () => {
-  let server: OwnServer;
-  let client: Redis;
-  beforeEach(async () => {
-    server = await OwnServer.start("--appendonly", "yes", "--appendfsync", "always", "--save", "");
-    // As it should be in production: a call that cannot be sent fails at once.
-    client = new Redis(server.url, { enableOfflineQueue: false });
-    client.on("error", () => {}); // the calls say it
-    await once(client, "ready");
-  });
-  afterEach(async () => {
-    client.disconnect();
-    await server.remove();
-  });
+for (const { name, isThere, make } of await ownStores())
+  describe.skipIf(!isThere)(`while the store is down: ${name}`, () => {
+    let store: OwnStore;
+    let server: OwnStore["server"];
+    let counters: Counters;
+    beforeEach(async () => {
+      store = await make();
+      server = store.server;
+      counters = await store.connect();
+    });
+    afterEach(() => store.remove());
 
-  function gateThat(onCountersDown: "deny" | "allow" | "local", sends = client) {
-    const chain = limited({ project: { rpm: 8, budget: { usd: 5, reset: "never" } } });
-    const counters = redisCounters({ client: sends });
-    return world(chain, { counters, onCountersDown, countersTimeoutMs: 2_000, localShare: 0.5 }).gate;
-  }
-
-  it("36: deny answers 503 and never 429, and calls pass again when it is back (firecrawl#3728)", async () => {
-    const gate = gateThat("deny");
-    passed(await gate.admit(KEY, CALL));
-    await server.kill();
-    for (const profile of ["openai", "anthropic", "problem"] as const) {
-      const refusal = refusedBy(await gate.admit(KEY, CALL));
-      expect(refusal.reason).toBe("counters_unavailable");
-      expect(toResponse(refusal, { profile }).status).toBe(503);
+    function gateThat(onCountersDown: "deny" | "allow" | "local", over = counters) {
+      const chain = limited({ project: { rpm: 8, budget: { usd: 5, reset: "never" } } });
+      return world(chain, { counters: over, onCountersDown, countersTimeoutMs: 2_000, localShare: 0.5 }).gate;
     }
-    await server.start();
-    await expect.poll(async () => (await gate.admit(KEY, CALL)).admitted, { timeout: 20_000 }).toBe(true);
-  });
 
-  it("36: allow admits what nobody counts, and says so", async () => {
-    const gate = gateThat("allow");
-    await server.kill();
-    for (let i = 0; i < 10; i++) expect(passed(await gate.admit(KEY, CALL)).degraded).toBe("uncounted");
-    await server.start();
-    await expect
-      .poll(async () => Reflect.get(await gate.admit(KEY, CALL), "degraded"), { timeout: 20_000 })
-      .toBeUndefined();
-  });
+    it("36: deny answers 503 and never 429, and calls pass again when it is back (firecrawl#3728)", async () => {
+      const gate = gateThat("deny");
+      passed(await gate.admit(KEY, CALL));
+      await server.kill();
+      for (const profile of ["openai", "anthropic", "problem"] as const) {
+        const refusal = refusedBy(await gate.admit(KEY, CALL));
+        expect(refusal.reason).toBe("counters_unavailable");
+        expect(toResponse(refusal, { profile }).status).toBe(503);
+      }
+      await server.start();
+      await expect.poll(async () => (await gate.admit(KEY, CALL)).admitted, { timeout: 20_000 }).toBe(true);
+    });
 
-  it("36: local counts against its share, refuses the rest as an outage, and the store has it once it is back", async () => {
-    const gate = gateThat("local");
-    settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, {}));
-    await server.kill();
-    for (let i = 0; i < 4; i++) {
-      const { degraded, reservation } = passed(await gate.admit(KEY, CALL));
-      expect(degraded).toBe("local");
-      settled(await gate.settle(reservation, {}));
-    }
-    // The share is used up and the limit is not: that is the outage, and no 429.
-    expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("counters_unavailable");
-    const restored = new Promise((resolve) => gate.on("restored", resolve));
-    await server.start();
-    await expect
-      .poll(async () => await gate.admit(KEY, CALL).then((one) => one.admitted && !one.degraded), {
-        timeout: 20_000,
-      })
-      .toBe(true);
-    await restored;
-    expect((await readingOf(gate, "requests", "project"))?.used).toBeGreaterThanOrEqual(6);
-  });
+    it("36: allow admits what nobody counts, and says so", async () => {
+      const gate = gateThat("allow");
+      await server.kill();
+      for (let i = 0; i < 10; i++) expect(passed(await gate.admit(KEY, CALL)).degraded).toBe("uncounted");
+      await server.start();
+      await expect
+        .poll(async () => Reflect.get(await gate.admit(KEY, CALL), "degraded"), { timeout: 20_000 })
+        .toBeUndefined();
+    });
 
-  it("37: a time-out is no success: what was not answered is not admitted (worldmonitor#8356)", async () => {
-    const gate = gateThat("deny");
-    passed(await gate.admit(KEY, CALL));
-    server.hang();
-    expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("counters_unavailable");
-    server.goOn();
-  });
+    it("36: local counts against its share, refuses the rest as an outage, and the store has it once it is back", async () => {
+      const gate = gateThat("local");
+      settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, {}));
+      await server.kill();
+      for (let i = 0; i < 4; i++) {
+        const { degraded, reservation } = passed(await gate.admit(KEY, CALL));
+        expect(degraded).toBe("local");
+        settled(await gate.settle(reservation, {}));
+      }
+      // The share is used up and the limit is not: that is the outage, and no 429.
+      expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("counters_unavailable");
+      const restored = new Promise((resolve) => gate.on("restored", resolve));
+      await server.start();
+      await expect
+        .poll(async () => await gate.admit(KEY, CALL).then((one) => one.admitted && !one.degraded), {
+          timeout: 20_000,
+        })
+        .toBe(true);
+      await restored;
+      expect((await readingOf(gate, "requests", "project"))?.used).toBeGreaterThanOrEqual(6);
+    });
 
-  it("38: a client that has lost its server keeps no call waiting: each is answered (node-rate-limiter-flexible#184)", async () => {
-    const patient = ioredisClient(server.url); // it keeps what it cannot send
-    patient.on("error", () => {});
-    const gate = gateThat("deny", patient);
-    passed(await gate.admit(KEY, CALL));
-    await server.kill();
-    const answers = await Promise.all(Array.from({ length: 10 }, () => gate.admit(KEY, CALL)));
-    for (const answer of answers) expect(refusedBy(answer).reason).toBe("counters_unavailable");
-    patient.disconnect();
+    it("37: a time-out is no success: what was not answered is not admitted (worldmonitor#8356)", async () => {
+      const gate = gateThat("deny");
+      passed(await gate.admit(KEY, CALL));
+      server.hang();
+      expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("counters_unavailable");
+      server.goOn();
+    });
+
+    it("38: a client that has lost its server keeps no call waiting: each is answered (node-rate-limiter-flexible#184)", async () => {
+      const gate = gateThat("deny", await store.connect("patient"));
+      passed(await gate.admit(KEY, CALL));
+      await server.kill();
+      const answers = await Promise.all(Array.from({ length: 10 }, () => gate.admit(KEY, CALL)));
+      for (const answer of answers) expect(refusedBy(answer).reason).toBe("counters_unavailable");
+    });
   });
-});

@@ -4,10 +4,10 @@ import type { Charge } from "../../../src/admission/charge.js";
 import type { RedisClient } from "../../../src/redis.js";
 import { redisCounters } from "../../../src/redis.js";
 import { eventually } from "../../eventually.js";
+import { chargesOf, reserve, rpm, settle, TTL_MS, used } from "../calls.js";
 import { charge, limitOf, limitsAt } from "../limits.js";
-import { chargesOf, countersOver, reserve, rpm, settle, TTL_MS, used } from "./calls.js";
 import { OwnServer, serversCanBeStarted } from "./own-server.js";
-import { ioredisClient, keysOf, nodeRedisClient, ownPrefix } from "./server.js";
+import { countersOver, ioredisClient, keysOf, nodeRedisClient, ownPrefix } from "./server.js";
 
 const clients = ["ioredis", "node-redis"] as const;
 

@@ -3,9 +3,9 @@ import { createCluster } from "redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RedisClient } from "../../../src/redis.js";
 import { eventually } from "../../eventually.js";
-import { countersOver, reserve, settle, used } from "./calls.js";
+import { reserve, settle, used } from "../calls.js";
 import { OwnServer, serversCanBeStarted } from "./own-server.js";
-import { ioredisClient, keysOf } from "./server.js";
+import { countersOver, ioredisClient, keysOf } from "./server.js";
 
 const SLOTS = 16_384;
 const NODES = 3;

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { countersOver, used } from "./calls.js";
+import { used } from "../calls.js";
 import { OwnServer, serversCanBeStarted } from "./own-server.js";
-import { ioredisClient } from "./server.js";
+import { countersOver, ioredisClient } from "./server.js";
 
 describe.skipIf(!(await serversCanBeStarted()))("a server that may evict counters", () => {
   let server: OwnServer;

@@ -3,11 +3,11 @@ import { createClient } from "redis";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { eventually } from "../../eventually.js";
 import { limited, world } from "../../gate/world.js";
+import { LossyProxy } from "../../lossy-proxy.js";
 import { passed, refusedBy, settled } from "../../scenarios/answers.js";
-import { chargesOf, countersOver, reserve, settle, TTL_MS, used } from "./calls.js";
-import { LossyProxy } from "./lossy-proxy.js";
+import { chargesOf, reserve, settle, TTL_MS, used } from "../calls.js";
 import { OwnServer, serversCanBeStarted } from "./own-server.js";
-import { ioredisClient, nodeRedisClient } from "./server.js";
+import { countersOver, ioredisClient, nodeRedisClient } from "./server.js";
 
 const KEY = { keyId: "k1" };
 const CALL = { model: "gpt-4o", inputTokens: 1, maxOutputTokens: 1 };
@@ -98,7 +98,10 @@ describe.skipIf(!(await serversCanBeStarted()))("an outage of Redis", () => {
       const whole = ioredisClient(server.url);
       ends.push(() => whole.disconnect());
       const counters = countersOver(whole, "t:");
-      const broken = options.resends === false ? await failing(proxy.url) : await connect(name, proxy.url);
+      const broken =
+        options.resends === false
+          ? await failing(`redis://127.0.0.1:${proxy.port}`)
+          : await connect(name, `redis://127.0.0.1:${proxy.port}`);
       const over = countersOver(broken, "t:");
       await used(over); // connected, the script of read loaded
       const warm = await over.reserve({

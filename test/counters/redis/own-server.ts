@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
+import { freePort } from "../../free-port.js";
 import { serviceAnswers } from "../../services.js";
 
 /** What starts a server; `.ci/redis` names others. */
@@ -89,21 +89,4 @@ export class OwnServer {
     await this.kill();
     rmSync(this.#directory, { recursive: true, force: true });
   }
-}
-
-/**
- * A port on which nobody listens. It and the port 10,000 above, which the bus of a cluster takes, lie below those that systems give
- * to outgoing connections: such a connection could take it before the server does, or while a test has stopped the server.
- */
-async function freePort(): Promise<number> {
-  const port = 12_000 + Math.floor(Math.random() * 10_000);
-  const server = createServer().listen(port, "127.0.0.1");
-  try {
-    await once(server, "listening");
-  } catch {
-    return freePort();
-  }
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import type { Charge } from "../../../src/admission/charge.js";
 import type { Counters } from "../../../src/counters/counters.js";
 import { redisCounters } from "../../../src/redis.js";
+import { TTL_MS } from "../calls.js";
 import { charge, limitsAt } from "../limits.js";
-import { TTL_MS } from "./calls.js";
 import { OwnServer, serversCanBeStarted } from "./own-server.js";
 import { ioredisClient, keysOf } from "./server.js";
 

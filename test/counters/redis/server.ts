@@ -3,7 +3,7 @@ import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { afterAll, describe, it } from "vitest";
 import type { Counters } from "../../../src/counters/counters.js";
-import { redisCounters } from "../../../src/redis.js";
+import { type RedisClient, redisCounters } from "../../../src/redis.js";
 import { REDIS_URL, serviceAnswers } from "../../services.js";
 
 /** Whether a Redis can be used; asked once for each suite. */
@@ -32,6 +32,11 @@ export async function describeWithRedis(name: string, body: () => void | Promise
 /** A prefix of keys that no other run has. */
 export function ownPrefix(): string {
   return `tollgate-test-${randomBytes(6).toString("hex")}:`;
+}
+
+/** Counters over keys that no other run has, unless a prefix is given. */
+export function countersOver(client: RedisClient, prefix = ownPrefix()): Counters {
+  return redisCounters({ client, prefix });
 }
 
 export function ioredisClient(url = REDIS_URL): Redis {

@@ -1,8 +1,6 @@
-import type { Charge } from "../../../src/admission/charge.js";
-import type { Counters } from "../../../src/counters/counters.js";
-import { redisCounters } from "../../../src/redis.js";
-import { charge, limitOf } from "../limits.js";
-import { ownPrefix } from "./server.js";
+import type { Charge } from "../../src/admission/charge.js";
+import type { Counters } from "../../src/counters/counters.js";
+import { charge, limitOf } from "./limits.js";
 
 export const TTL_MS = 3_600_000;
 
@@ -35,11 +33,4 @@ export function settle(counters: Counters, id: string, amount: number, orgId = "
 export async function used(counters: Counters, orgId = "o1"): Promise<number[]> {
   const readings = await counters.read({ orgId, now: Date.now(), charges: chargesOf(0) });
   return readings.map((reading) => reading.used);
-}
-
-export function countersOver(
-  client: Parameters<typeof redisCounters>[0]["client"],
-  prefix = ownPrefix(),
-): Counters {
-  return redisCounters({ client, prefix });
 }

@@ -37,10 +37,10 @@ export class LossyProxy {
     return proxy;
   }
 
-  get url(): string {
+  get port(): number {
     const address = this.#server.address();
     if (address === null || typeof address === "string") throw new Error("a port");
-    return `redis://127.0.0.1:${address.port}`;
+    return address.port;
   }
 
   /** The next reply breaks every connection, and those after it arrive again. */
