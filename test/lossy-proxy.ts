@@ -1,14 +1,19 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** Stands between a client and a server, and can lose what the server says: its commands run, their replies never arrive. */
+/** Stands between a client and a server, and can lose what the server says (its commands run, their replies never arrive) or all of it. */
 export class LossyProxy {
   readonly #server: Server;
   readonly #connections = new Set<Socket>();
   #loses = false;
+  #isCut = false;
 
   private constructor(targetPort: number) {
     this.#server = createServer((client) => {
+      if (this.#isCut) {
+        client.destroy();
+        return;
+      }
       const target = connect(targetPort, "127.0.0.1");
       this.#connections.add(client).add(target);
       client.on("data", (data) => target.write(data));
@@ -46,6 +51,16 @@ export class LossyProxy {
   /** The next reply breaks every connection, and those after it arrive again. */
   loseNextReply(): void {
     this.#loses = true;
+  }
+
+  /** From now on nobody gets through, as when a network is down. */
+  cut(): void {
+    this.#isCut = true;
+    this.breakConnections();
+  }
+
+  restore(): void {
+    this.#isCut = false;
   }
 
   breakConnections(): void {
