@@ -1,13 +1,16 @@
 const WIDTH = 40;
 
+/** Standard error, which may be a terminal. */
+type Terminal = Pick<NodeJS.WriteStream, "isTTY" | "write">;
+
 /** Draws a progress bar on a terminal, and nothing anywhere else. */
 export class Progress {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: Terminal;
   readonly #total: number;
   #done = 0;
   #drawn = -1;
 
-  constructor(stream: NodeJS.WriteStream, total: number) {
+  constructor(stream: Terminal, total: number) {
     this.#stream = stream;
     this.#total = total;
   }
