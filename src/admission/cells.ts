@@ -41,12 +41,13 @@ export class Cells {
   }
 
   /**
-   * Makes a block longer by these numbers, in place if nothing lies behind it.
+   * Makes a block longer by these numbers: in a block that was given back, so that such blocks do not pile up, else in
+   * place if nothing lies behind it.
    *
    * @returns its address
    */
   extend(at: number, size: number, numbers: readonly number[]): number {
-    if (at + size === this.#end) {
+    if (at + size === this.#end && !this.#free.get(size + numbers.length)?.length) {
       this.#fresh(numbers.length);
       this.#numbers.set(numbers, at + size);
       return at;

@@ -88,7 +88,7 @@ export class Counting {
       const place = placeOf(open.charges, limit, i);
       let delta = amount.amount - (open.charges.amounts[place] ?? 0);
       // Not the count that was charged: that may have been forgotten as empty, and another begun.
-      const count = this.#counts.obtain(limit, callerNow);
+      const count = this.#counts.obtain(limit, callerNow, amounts);
       if (open.extensions) delta = giveBack(count, open.extensions, place, delta, now, period);
       used.push(delta === 0 ? count.used(now, period) : count.correct(delta, open, now, period));
     }
@@ -185,7 +185,7 @@ export class Counting {
     const used: number[] = [];
     const resetMs: number[] = [];
     for (const { limit, amount, period } of charges) {
-      const count = this.#counts.obtain(limit, callerNow);
+      const count = this.#counts.obtain(limit, callerNow, charges);
       used.push(count.add(amount, part, period));
       resetMs.push(Math.max(0, count.emptyAt(part.at, period) - callerNow));
     }

@@ -1,4 +1,5 @@
 import { Cells } from "../admission/cells.js";
+import type { Charge } from "../admission/charge.js";
 import { Count } from "../admission/count.js";
 import type { Limit } from "../admission/limit.js";
 import type { LimitShape } from "../admission/limit-shape.js";
@@ -42,16 +43,19 @@ export class ScopeCounts {
   }
 
   /**
-   * The count of a limit, made if there is none. Making one also forgets some that no longer matter.
+   * The count of a limit, made if there is none, together with those that there are none of for the other limits of its
+   * scope in a call. Making a scope also forgets some that no longer matter.
    *
    * @param callerNow by which those are found. The counters' clock may be days ahead, after a clock that was wrong for a
    *   while, and the periods that callers name then end long after they have ended by it.
    */
-  obtain(limit: Limit, callerNow: number): Count {
+  obtain(limit: Limit, callerNow: number, call: readonly Pick<Charge, "limit">[] = []): Count {
     const found = this.find(limit);
     if (found !== undefined) return found;
-    if (this.#last === undefined) this.#begin(limit, callerNow);
-    else this.#extend(this.#last, limit);
+    if (this.#last === undefined) {
+      for (let i = 0; i < SWEPT_PER_NEW; i++) this.#sweepOne(callerNow);
+    }
+    this.#make(limit.scopeKey, [{ limit }, ...call]);
     return this.obtain(limit, callerNow);
   }
 
@@ -104,22 +108,25 @@ export class ScopeCounts {
     return this.#last;
   }
 
-  #begin(limit: Limit, now: number): void {
-    for (let i = 0; i < SWEPT_PER_NEW; i++) this.#sweepOne(now);
-    // Also in place of a scope that was just forgotten.
-    const layout = this.#layouts.with(this.#layouts.none, limit);
-    this.#lastKey = limit.scopeKey;
-    this.#last = { layout, at: this.cells.take(layout.empty) };
-    this.#scopes.set(limit.scopeKey, this.#last);
-  }
-
-  /** Makes room for one more count. The counts of a new scope are added one after the other, so few have to move. */
-  #extend(scope: Scope, limit: Limit): void {
-    const { layout, at } = scope;
+  /** Makes those counts of a call in the last scope that there are none of, and the scope if need be: one block for all. */
+  #make(scopeKey: string, call: readonly Pick<Charge, "limit">[]): void {
+    const scope = this.#last;
+    let layout = scope?.layout ?? this.#layouts.none;
     const size = layout.empty.length;
-    const longer = this.#layouts.with(layout, limit);
-    scope.at = this.cells.extend(at, size, longer.empty.slice(size));
-    scope.layout = longer;
+    for (const { limit } of call) {
+      if (limit.scopeKey === scopeKey && !layout.places.has(limit.field)) {
+        layout = this.#layouts.with(layout, limit);
+      }
+    }
+    if (scope === undefined) {
+      this.#last = { layout, at: this.cells.take(layout.empty) };
+      this.#lastKey = scopeKey;
+      this.#scopes.set(scopeKey, this.#last);
+      return;
+    }
+    const { at } = scope;
+    scope.at = this.cells.extend(at, size, layout.empty.slice(size));
+    scope.layout = layout;
     if (scope.at !== at) this.#epoch = { counts: this };
   }
 

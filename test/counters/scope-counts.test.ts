@@ -193,6 +193,15 @@ describe("counts of scopes", () => {
     }
   });
 
+  it("of a call are made all at once in each scope, so that none has to move", () => {
+    const counts = new ScopeCounts();
+    const [one, two] = [limitsOf(0), limitsOf(1)] as [Limit[], Limit[]];
+    const charges = [...one, ...two].map((limit) => charge(limit, 1, START));
+    counts.obtain(one[0] as Limit, START, charges); // sound: each has five
+    expect(one.map((limit) => counts.find(limit) !== undefined)).toEqual(Array(5).fill(true));
+    expect(two.map((limit) => counts.find(limit) !== undefined)).toEqual(Array(5).fill(false));
+  });
+
   it("of more scopes than a plan has room for are not told to it", () => {
     const counts = new ScopeCounts();
     const scopes = [0, 1, 2, 3, 4].map((scope) => limitsOf(scope).slice(0, 1));
@@ -221,6 +230,31 @@ describe("counts of scopes", () => {
       return latest();
     });
     expect(handles.at(-1)).toBeLessThan(20);
+  });
+
+  it("law: of scopes that come and go, some of them growing, the room is for those that are there", () => {
+    const some = fc.uniqueArray(fc.nat(3), { minLength: 1 }); // without the last of the limits, which never starts again
+    fc.assert(
+      fc.property(fc.array(fc.tuple(some, some), { minLength: 1, maxLength: 4 }), (kinds) => {
+        const counts = new ScopeCounts();
+        let made = 0;
+        const round = (now: number) => {
+          for (const calls of kinds) {
+            const limits = limitsOf(++made);
+            for (const call of calls) {
+              const charges = call.map((i) => charge(limits[i] as Limit, 1, now)); // sound: there are five
+              for (const { limit, period } of charges)
+                counts.obtain(limit, now, charges).add(1, { at: now, expiresAt: now + HOUR }, period);
+            }
+          }
+        };
+        const sizes = Array.from({ length: 60 }, (_, i) => {
+          round(START + i * 60 * HOUR);
+          return counts.cells.numbers.length;
+        });
+        expect(sizes.at(-1)).toBe(sizes.at(20));
+      }),
+    );
   });
 
   it("count as their own limit says, whatever another scope was told of a field of that name", () => {
