@@ -139,13 +139,19 @@ const creditGrantSchema = z.strictObject({
 });
 
 /** Its `version` counts the writes of an org, so a write that does not know the latest one conflicts. */
-const trailSchema = z.strictObject({ ...base });
+const trailSchema = z.strictObject({
+  ...base,
+  /** The latest moment of any of these writes. */
+  latestAt: momentSchema,
+});
 
 const auditEventSchema = z.strictObject({
   ...base,
   /** The number of the org's write that the event belongs to: 1, 2, … A large write has several events. */
   sequence: z.int().positive(),
   at: momentSchema,
+  /** The latest `at` of the org's events up to this one: a later one than its own if a clock went back. */
+  latestAt: momentSchema,
   actorUserId: idSchema,
   /** The key that acted for the user, if one did. */
   actorKeyId: idSchema.optional(),
@@ -202,6 +208,14 @@ export function membershipId(
     | readonly [orgId: string, projectId: string, userId: string]
 ): string {
   return JSON.stringify(parts);
+}
+
+/** The most parts of a write in its audit trail, and one. */
+const PARTS_END = 999_999;
+
+/** What the ids of all parts of an org's nth write sort before, and those of later writes after. */
+export function auditEventsEnd(orgId: string, sequence: number): string {
+  return auditEventId(orgId, sequence, PARTS_END);
 }
 
 /** The id of one part of an org's nth write in its audit trail. The ids sort in the order of the writes. */

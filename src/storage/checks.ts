@@ -17,7 +17,7 @@ export function checkChanges(changes: readonly Change[]): void {
     if (seen.has(name)) throw new ValidationError([{ field: kind, expected: "one change of each record" }]);
     seen.add(name);
     if (record === undefined) continue;
-    parse(recordSchemas[kind], record, kind);
+    parse<unknown>(recordSchemas[kind], record, kind);
     if (record.id !== id)
       throw new ValidationError([{ field: `${kind}.id`, expected: "the id of the change" }]);
     if (record.version !== expectedVersion + 1) {

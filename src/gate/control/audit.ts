@@ -1,7 +1,8 @@
 import * as z from "zod";
-import type { Records } from "../../model/records.js";
+import { auditEventsEnd, type Records } from "../../model/records.js";
 import { idSchema, momentSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
+import type { Storage } from "../../storage/storage.js";
 import type { Control } from "./control.js";
 import { type Listed, listViews, pageFields } from "./paging.js";
 import type { View } from "./views.js";
@@ -24,7 +25,7 @@ export const auditSchemas = {
     /** What it was done to. */
     subjectKind: text(1, 100).optional(),
     subjectId: text(1, 4000).optional(),
-    /** From this moment on. */
+    /** From this moment on. The trail before it is not read. */
     from: momentSchema.optional(),
     /** Before this moment. */
     to: momentSchema.optional(),
@@ -54,9 +55,33 @@ export function auditOf(control: Control): Audit {
         ...(subjectId !== undefined && { subjectId }),
       };
       const keep = ({ at }: Records["auditEvent"]) => at >= from && at < to;
-      return control.read("audit.view", { orgId }, () =>
-        listViews(control.storage, "auditEvent", where, query, keep),
-      );
+      return control.read("audit.view", { orgId }, async () => {
+        const { after = await endBefore(control.storage, orgId, from) } = query;
+        return listViews(control.storage, "auditEvent", where, { ...query, after }, keep);
+      });
     },
   };
+}
+
+/**
+ * A place in the trail of an org before which every event is older than a moment. By bisection: a trail grows for ever,
+ * and most of those who ask want its end.
+ */
+async function endBefore(storage: Storage, orgId: string, moment: number): Promise<string | undefined> {
+  if (moment === 0) return undefined;
+  // INVARIANT: the events of the writes up to `older` are older, and the place is not after `end`.
+  let older = 0;
+  let end = (await storage.get("trail", orgId))?.version ?? 0;
+  while (older < end) {
+    const middle = Math.floor((older + end) / 2);
+    // The next one that is there: somebody may have removed some of them from their tables.
+    const [event] = await storage.find(
+      "auditEvent",
+      { orgId },
+      { after: auditEventsEnd(orgId, middle), limit: 1 },
+    );
+    if (event !== undefined && event.latestAt < moment) older = event.sequence;
+    else end = middle;
+  }
+  return auditEventsEnd(orgId, older);
 }

@@ -143,12 +143,14 @@ export class Draft {
     const { orgId, now } = this;
     const last = this.trail?.version ?? 0;
     const sequence = last + 1;
+    const latestAt = Math.max(now, this.trail?.latestAt ?? now);
     const records = events.map(({ by, subject, ...event }, part): Records["auditEvent"] => ({
       id: auditEventId(orgId, sequence, part),
       orgId,
       version: 1,
       sequence,
       at: now,
+      latestAt,
       actorUserId: by.userId,
       ...(by.keyId !== undefined && { actorKeyId: by.keyId }),
       subjectKind: subject.kind,
@@ -157,7 +159,12 @@ export class Draft {
       ...event,
     }));
     return [
-      { kind: "trail", id: orgId, expectedVersion: last, record: { id: orgId, orgId, version: sequence } },
+      {
+        kind: "trail",
+        id: orgId,
+        expectedVersion: last,
+        record: { id: orgId, orgId, version: sequence, latestAt },
+      },
       ...records.map((record) => ({
         kind: "auditEvent" as const,
         id: record.id,

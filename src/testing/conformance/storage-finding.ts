@@ -1,4 +1,4 @@
-import { auditEventId } from "../../model/records.js";
+import { auditEventId, auditEventsEnd } from "../../model/records.js";
 import { ID_MAX } from "../../model/text.js";
 import type { Storage } from "../../storage/storage.js";
 import { seededRandom } from "../random.js";
@@ -75,6 +75,7 @@ export const finding: Cases<Storage> = {
         version: 1,
         sequence,
         at: 0,
+        latestAt: 0,
         actorUserId: "ada",
       },
       ...{ action: "key.create", outcome: "done" as const, subjectKind: "key", subjectId: "k" },
@@ -83,6 +84,17 @@ export const finding: Cases<Storage> = {
     const events = sequences.flatMap((sequence) => [event(sequence, 0), event(sequence, 1)]);
     await storage.commit(events.toReversed().map((one) => put("auditEvent", one)));
     check("events", await storage.find("auditEvent", { orgId: "acme" }), events);
+    // A place in the trail at which no event is.
+    for (const [sequence, next] of [
+      [0, 0],
+      [8, 4],
+      [11, 10],
+      [1_000_000, events.length],
+    ] as const) {
+      const after = { after: auditEventsEnd("acme", sequence), limit: 3 };
+      const found = await storage.find("auditEvent", { orgId: "acme" }, after);
+      check(`events after write ${sequence}`, found, events.slice(next, next + 3));
+    }
   },
 
   "a page begins beyond an id, also beyond one that is gone, and ends at its limit": async (storage) => {
