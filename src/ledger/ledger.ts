@@ -212,8 +212,9 @@ export function createLedger(options: LedgerOptions): Ledger {
     const late = timer.then(() => {
       throw new LedgerUnavailableError(`the sink was not closed within ${closeTimeoutMs} ms`);
     });
+    const close = async () => sink.close?.(); // it may also throw at once
     try {
-      await Promise.race([sink.close?.(), late]);
+      await Promise.race([close(), late]);
     } finally {
       closed.abort();
     }

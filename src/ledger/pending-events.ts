@@ -134,6 +134,7 @@ export class PendingEvents {
 
   /** Ends all writing. Returns how many events are still pending, and are lost. */
   stop(): number {
+    this.#batches.stop();
     this.#writer.stop();
     for (const { admit } of this.#waiting) admit();
     for (const { done } of this.#flushes) done();

@@ -62,6 +62,28 @@ describe("batches", () => {
     add("first");
     await eventually(() => expect(taken).toHaveLength(5));
   });
+
+  it("are handed over no more once stopped, and leave no timer that a process would wait for", async () => {
+    const { taken, onBatch, all } = collector();
+    const stopped = batches({ maxSize: 2, maxAgeMs: LONG }, onBatch);
+    const early = batches({ maxSize: 1, maxAgeMs: LONG }, onBatch);
+    for (const id of ["a", "b"]) stopped.add(id);
+    early.add("c");
+    early.stop(); // before bottleneck is there
+    await all(2);
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      stopped.add("d");
+      expect(vi.getTimerCount()).toBe(1);
+      stopped.stop();
+      for (const { add } of [stopped, early]) add("e");
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(taken).toEqual([["a", "b"]]);
+  });
 });
 
 /** Why the adapter does what it does: where one of these fails after an upgrade, a part of it is no longer needed. */
@@ -78,8 +100,9 @@ describe("known defects of bottleneck 2.19.5", () => {
     await eventually(() => expect(ended).toBe(true));
   });
 
-  it("there is no flush (bottleneck#166)", () => {
-    expect("flush" in new Bottleneck.Batcher({ maxSize: 1 })).toBe(false);
+  it("there is no flush (bottleneck#166), and nothing else that would end its timer", () => {
+    const names = Object.getOwnPropertyNames(Bottleneck.Batcher.prototype);
+    expect(names.filter((name) => !name.startsWith("_"))).toEqual(["constructor", "add", "defaults"]);
   });
 
   it("what a handler adds at once is lost", async () => {

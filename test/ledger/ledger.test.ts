@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import {
   createLedger,
   type LedgerEvents,
@@ -86,10 +87,13 @@ describe("a ledger", () => {
     const parts = { ...input, ...output };
     ledger.closed(aCall({ id: "a", parts }), anEnd({ actual: { inputTokens: 1_000 } }));
     ledger.closed(aCall({ id: "b", parts }), anEnd({ actual: { outputTokens: 100 } }));
+    const seen = Object.fromEntries(Object.keys(parts).map((kind, i) => [kind, 10 + i]));
+    ledger.closed(aCall({ id: "c", parts }), anEnd({ actual: seen }));
     await ledger.flush();
     expect(sink.events()).toMatchObject([
       { id: "a", ...none(input), ...output },
       { id: "b", ...input, ...none(output) },
+      { id: "c", ...seen },
     ]);
   });
 
@@ -258,6 +262,55 @@ describe("a ledger", () => {
     expect(backoffMs({ baseMs: 10, maxMs: 200 }, 1_000, 0.999)).toBe(200);
   });
 
+  it("writes 500 events at once or after a second, holds 100,000 and ends a flush after ten seconds by default", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const { sink, writes } = sinkByHand();
+      const ledger = createLedger({ sink });
+      const sizes = () => writes.map(({ events }) => events.length);
+      for (let i = 0; i < 501; i++) settle(ledger, `r${i}`);
+      await new Promise((resolve) => setImmediate(resolve)); // what makes batches is loaded now
+      expect(sizes()).toEqual([500]);
+      writes[0]?.end();
+      await vi.advanceTimersByTimeAsync(999);
+      expect(sizes()).toEqual([500]);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(sizes()).toEqual([500, 1]);
+      for (let i = 501; i < 100_500; i++) settle(ledger, `r${i}`);
+      expect(ledger.status()).toMatchObject({ pending: 100_000, dropped: 0 });
+      settle(ledger, "more");
+      expect(ledger.status()).toMatchObject({ pending: 100_000, dropped: 1 });
+      const ended = vi.fn();
+      ledger.flush().catch(ended);
+      await vi.advanceTimersByTimeAsync(9_999);
+      expect(ended).not.toHaveBeenCalled();
+      await vi.advanceTimersByTimeAsync(1);
+      expect(ended).toHaveBeenCalled();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("waits from 100 ms to half a minute after failures by default, at random", async () => {
+    const random = vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const waits: number[] = [];
+    const ledger = createLedger({
+      maxDelayMs: 1,
+      closeTimeoutMs: 1,
+      wait: async (ms) => {
+        if (waits.push(ms) === 11) random.mockReturnValue(0);
+        await new Promise((resolve) => setImmediate(resolve));
+      },
+      sink: () => Promise.reject(new Error("down")),
+    });
+    settle(ledger, "a");
+    await eventually(() => expect(waits.length).toBeGreaterThan(11));
+    expect(waits.slice(0, 3)).toEqual([75, 150, 300]);
+    expect(waits.slice(9, 12)).toEqual([22_500, 22_500, 15_000]);
+    random.mockRestore();
+    await expect(ledger.close()).rejects.toThrow(LedgerUnavailableError);
+  });
+
   it("does not let one event that the sink can never take hold up the others", async () => {
     const kept: string[] = [];
     const ledger = createLedger({
@@ -341,6 +394,69 @@ describe("a ledger", () => {
     await flushed;
     expect(writes.map(({ events }) => idsOf(events))).toEqual([["poison"], ["a"], ["poison"]]);
     expect(idsOf(kept.events())).toEqual(["a", "poison"]);
+  });
+
+  it("law: keeps what was told last of every call, once, whatever writes the sink refuses, makes slowly or late, or forgets to answer", async () => {
+    const write = fc.constantFrom(
+      "takes",
+      "takes slowly",
+      "takes and fails",
+      "takes late",
+      "refuses",
+      "hangs",
+    );
+    const told = fc.record({
+      id: fc.constantFrom("a", "b", "c", "d", "e"),
+      what: fc.constantFrom("opened", "extended", "closed", "flushed"),
+      turns: fc.nat({ max: 2 }),
+    });
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(told, { maxLength: 30 }),
+        fc.array(write, { maxLength: 12 }),
+        fc.constantFrom({ maxPending: 1_000 }, { maxPending: 3, whenFull: "block" } as const),
+        fc.integer({ min: 1, max: 4 }),
+        async (steps, answers, room, maxBatch) => {
+          const writes = [...answers];
+          const kept = memoryLedgerSink();
+          const late: Promise<void>[] = [];
+          const sink = async (events: readonly UsageEvent[]) => {
+            const how = writes.shift() ?? "takes";
+            const keep = () => kept.write(events);
+            if (how === "takes late") late.push(turn().then(turn).then(keep));
+            if (how === "takes late" || how === "hangs") await new Promise(() => {});
+            if (how === "takes slowly") await turn().then(turn).then(turn);
+            if (how !== "refuses") await keep();
+            if (how === "refuses" || how === "takes and fails") throw new Error(how);
+          };
+          const ledger = createLedger({ ...quick, ...room, sink, maxBatch, wait: turn, writeTimeoutMs: 1 });
+          const [open, ended] = [new Map<string, UsageEvent>(), new Map<string, UsageEvent>()];
+          const settled: unknown[] = [];
+          for (const { id, what, turns } of steps) {
+            for (let i = 0; i < turns; i++) await turn();
+            if (what === "flushed") ledger.flush().catch(() => {});
+            if (what === "flushed" || ended.has(id)) continue;
+            const call = aCall({ id, costNanoUsd: what === "opened" ? 1 : 2 });
+            if (what === "closed") {
+              ended.set(id, usageEventOf(call, anEnd()));
+              settled.push(ledger.closed(call, anEnd()));
+            } else {
+              if (open.get(id)?.costNanoUsd !== 2) open.set(id, usageEventOf(call, undefined));
+              ledger.opened(call);
+            }
+          }
+          await ledger.close();
+          await Promise.all([...settled, ...late]);
+          const found = new Map(kept.events().map((event) => [event.id, event]));
+          // Where there is little room, some beginnings are not recorded.
+          const expected = "whenFull" in room ? ended : new Map([...open, ...ended]);
+          for (const [id, event] of expected) expect(found.get(id)).toEqual(event);
+          expect(ledger.status()).toMatchObject({ pending: 0, dropped: 0, failures: 0 });
+        },
+      ),
+      { numRuns: 100 },
+    );
   });
 
   it("writes the end of a call that came while its beginning was being written", async () => {
@@ -766,6 +882,13 @@ describe("a ledger", () => {
     expect(idsOf(events)).toEqual(["a"]);
     const query = { org: "o1", from: 0, to: NOON, groupBy: "model" } as const;
     await expect(ledger.report(query)).rejects.toThrow("options.sink: a sink that can be read");
+    const { write, sum, open } = memoryLedgerSink();
+    const readable = [
+      { write, sum },
+      { write, open },
+      { write, sum, open },
+    ].map((sink) => createLedger({ sink }));
+    expect(readable.map((one) => one.readable !== undefined)).toEqual([false, false, true]);
   });
 
   it("keeps what a listener throws from the calls", async () => {
@@ -809,6 +932,11 @@ describe("a ledger", () => {
       [{}, "options.sink"],
       [{ sink: {} }, "options.sink"],
       [{ sink: async () => {}, maxBatch: 0 }, "options.maxBatch"],
+      [{ sink: async () => {}, maxPending: 10_000_001 }, "options.maxPending"],
+      [{ sink: async () => {}, maxDelayMs: 2 ** 31 }, "options.maxDelayMs"],
+      [{ sink: async () => {}, writeTimeoutMs: 0 }, "options.writeTimeoutMs"],
+      [{ sink: async () => {}, closeTimeoutMs: 2 ** 31 }, "options.closeTimeoutMs"],
+      [{ sink: async () => {}, retry: { baseMs: 0 } }, "options.retry.baseMs"],
       [{ sink: async () => {}, whenFull: "forget" }, "options.whenFull"],
       [{ sink: async () => {}, retries: 3 }, "options.retries"],
     ];
@@ -817,5 +945,6 @@ describe("a ledger", () => {
       expect(make).toThrow(ValidationError);
       expect(make).toThrow(field);
     }
+    createLedger({ sink: async () => {}, maxBatch: 10_000_000, maxPending: 10_000_000 });
   });
 });

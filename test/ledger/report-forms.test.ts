@@ -11,9 +11,13 @@ import { aCall, anEnd, NOON } from "./events.js";
 
 const DAY_MS = 86_400_000;
 
-async function reportOf(calls: Parameters<typeof aCall>[0][], parts: Partial<ReportQuery> = {}) {
+async function reportOf(
+  calls: Parameters<typeof aCall>[0][],
+  parts: Partial<ReportQuery> = {},
+  end: Parameters<typeof anEnd>[0] = {},
+) {
   const ledger = createLedger({ sink: memoryLedgerSink(), clock: { now: () => NOON + 60 * DAY_MS } });
-  for (const [i, call] of calls.entries()) ledger.closed(aCall({ id: `r${i}`, ...call }), anEnd());
+  for (const [i, call] of calls.entries()) ledger.closed(aCall({ id: `r${i}`, ...call }), anEnd(end));
   await ledger.flush();
   return ledger.report({ org: "o1", from: NOON - DAY_MS, to: NOON + 3 * DAY_MS, groupBy: "model", ...parts });
 }
@@ -41,6 +45,10 @@ describe("a report as CSV", () => {
     ["\r=1", '"\'\r=1"'],
     ['=HYPERLINK("x")', '"\'=HYPERLINK(""x"")"'],
     ["＝1", "'＝1"],
+    ["＋1", "'＋1"],
+    ["－1", "'－1"],
+    ["＠SUM(A1)", "'＠SUM(A1)"],
+    ["x\r=1+1", '"x\r=1+1"'],
     ["gpt-4o", "gpt-4o"],
   ])("quotes by RFC 4180 and lets no text be a formula: %j", async (model, cell) => {
     const csv = reportCsv(await reportOf([{ model, models: [model] }]));
@@ -84,6 +92,42 @@ describe("spend by day as an SVG", () => {
   });
 
   it.each([
+    ["a day of 0.002 USD, the top of the scale itself", 2_000_000, 1, ["0.002", "0.001", "0"]],
+    ["a day of 0.003 USD, under 0.005 USD", 3_000_000, 0.6, ["0.005", "0.0025", "0"]],
+    ["a day of 6 USD, under 10 USD", 6_000_000_000, 0.6, ["10", "5", "0"]],
+  ])("has bars as high as what was spent on their days: %s", async (_, costNanoUsd, share, scale) => {
+    const [HALF, FULL] = [NOON + DAY_MS, NOON + 2 * DAY_MS];
+    const calls = [{ reservedAt: HALF }, { reservedAt: FULL }, { reservedAt: FULL }];
+    const svg = spendSvg(await reportOf(calls, { groupBy: "day" }, { costNanoUsd: costNanoUsd / 2 }));
+    const numbers = (element: string, names: readonly string[]) =>
+      [...svg.matchAll(new RegExp(`<${element} [^>]*>`, "g"))].map(([tag]) =>
+        names.map((name) => Number(new RegExp(` ${name}="([^"]*)"`).exec(tag)?.[1])),
+      );
+    const lines = numbers("line", ["y1", "y2"]).map(([y1, y2]) => [y1, y1 === y2]);
+    const [top = 0, middle = 0, bottom = 0] = lines.map(([y]) => Number(y));
+    expect(lines.map(([, isLevel]) => isLevel)).toEqual([true, true, true]);
+    expect([...svg.matchAll(/>([\d.]+) USD<\/text>/g)].map(([, usd]) => usd)).toEqual(scale);
+    expect(middle - top).toBeCloseTo(bottom - middle);
+    const bars = numbers("rect", ["x", "y", "height"]);
+    const height = (bottom - top) * share;
+    expect(bars.map(([, , high]) => high)).toEqual(
+      [0, 0, height / 2, height, 0].map((high) => expect.closeTo(high, 1)),
+    );
+    for (const [, y = 0, high = 0] of bars) expect(y + high).toBeCloseTo(bottom);
+    const steps = bars.slice(1).map(([x = 0], i) => x - (bars[i]?.[0] ?? 0));
+    expect(steps.map((step) => step > 0 && step.toFixed(1))).toEqual(steps.map(() => steps[0]?.toFixed(1)));
+    expect(svg.match(/>2026-\d\d-\d\d<\/text>/g)).toEqual([">2026-05-14</text>", ">2026-05-18</text>"]);
+  });
+
+  it("is of the smallest part that the report is of", async () => {
+    const title = async (asked: Partial<ReportQuery>) =>
+      /<title>(\w+):/.exec(spendSvg(await reportOf([{}], { ...asked, groupBy: "day" })))?.[1];
+    const [project, user, key] = ["p1", "u1", "k1"];
+    const parts = [{}, { project }, { project, user }, { project, user, key }];
+    expect(await Promise.all(parts.map(title))).toEqual(["o1", "p1", "u1", "k1"]);
+  });
+
+  it.each([
     ["noon", "2026-10-24T12:00+02:00", "the morning", "2026-10-26T06:00+01:00"],
     ["midnight", "2026-10-24T00:00+02:00", "midnight", "2026-10-27T00:00+01:00"],
     ["the last hour", "2026-10-24T23:30+02:00", "the first", "2026-10-26T00:30+01:00"],
@@ -113,7 +157,9 @@ describe("spend by day as an SVG", () => {
   });
 
   it("is drawn of nothing, too, and not of another grouping", async () => {
-    expect(spendSvg(await reportOf([], { groupBy: "day" }))).toContain("o1: 0 USD");
+    const svg = spendSvg(await reportOf([], { groupBy: "day" }));
+    expect(svg).toContain("o1: 0 USD");
+    expect(svg).not.toContain("NaN");
     const byModel = await reportOf([]);
     expect(() => spendSvg(byModel)).toThrow(ValidationError);
   });

@@ -1,6 +1,7 @@
 import { Pool } from "pg";
 import { afterAll, describe, expect, it } from "vitest";
 import { ValidationError } from "../../src/model/errors.js";
+import { migrate, migrationText } from "../../src/postgres/migration.js";
 import {
   postgresCounters,
   postgresCountersSql,
@@ -40,6 +41,27 @@ describe.each(databases)("migrate on %s", async (_, open) => {
     expect(await done()).toEqual(first);
   });
 
+  it("takes each version of a part once, in order, whichever are there", async () => {
+    const other = newSchema();
+    const one = { version: 1, sql: `CREATE TABLE "${other}".a (x integer);` };
+    const two = { version: 2, sql: `ALTER TABLE "${other}".a ADD y integer;` };
+    const versions = async () =>
+      (await pool.query(`SELECT part, version FROM "${other}".migration ORDER BY part, version`)).rows;
+    try {
+      await migrate(pool, migrationText(other, "storage", []));
+      await migrate(pool, migrationText(other, "ledger", [one]));
+      for (let i = 0; i < 2; i++) await migrate(pool, migrationText(other, "ledger", [one, two]));
+      await pool.query(`SELECT x, y FROM "${other}".a`);
+      await pool.query(`DROP TABLE "${other}".a`);
+      await migrate(pool, migrationText(other, "counters", [one, two]));
+      expect(await versions()).toEqual(
+        ["counters", "ledger"].flatMap((part) => [1, 2].map((version) => ({ part, version }))),
+      );
+    } finally {
+      await dropSchema(pool, other);
+    }
+  });
+
   it("is SQL that can be had as text and run by others", async () => {
     const other = newSchema();
     try {
@@ -54,10 +76,13 @@ describe.each(databases)("migrate on %s", async (_, open) => {
     }
   });
 
-  it.each(["", "Upper", 'quo"te', "a.b", "x".repeat(64), "ünï"])("refuses the schema %j", async (name) => {
-    expect(() => postgresStorage({ pool, schema: name })).toThrow(ValidationError);
-    expect(() => postgresCounters({ pool, schema: name })).toThrow(/schema/);
-  });
+  it.each(["", "Upper", 'quo"te', "a.b", "x".repeat(64), "ünï", "1st"])(
+    "refuses the schema %j",
+    async (name) => {
+      expect(() => postgresStorage({ pool, schema: name })).toThrow(ValidationError);
+      expect(() => postgresCounters({ pool, schema: name })).toThrow(/schema/);
+    },
+  );
 });
 
 describe.runIf(await serverAnswers())("migrate on a server", () => {
@@ -100,15 +125,15 @@ describe.runIf(await serverAnswers())("migrate on a server", () => {
       );
       try {
         await Promise.all(
-          pools.map(async (pool) => {
-            await postgresStorage({ pool, schema }).migrate();
-            await postgresCounters({ pool, schema }).migrate();
+          pools.map(async (pool, i) => {
+            const parts = [postgresStorage, postgresCounters, postgresLedgerSink];
+            for (const part of i % 2 ? parts.toReversed() : parts) await part({ pool, schema }).migrate();
             expect(await postgresStorage({ pool, schema }).find("org", {})).toEqual([]);
           }),
         );
         const [pool] = pools;
         const rows = (await pool?.query(`SELECT part FROM "${schema}".migration`))?.rows;
-        expect(rows).toHaveLength(2);
+        expect(rows).toHaveLength(3);
       } finally {
         if (pools[0]) await dropSchema(pools[0], schema);
         await Promise.all(pools.map((pool) => pool.end()));
