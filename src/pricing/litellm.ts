@@ -40,12 +40,16 @@ const EACH = new Map<string, keyof RatesInput>([
 /** What LiteLLM calls the variants of a price, and what providers call the service tiers. */
 const SERVICE_TIERS = new Map([
   ["batches", "batch"],
+  ["balanced", "balanced"],
   ["flex", "flex"],
   ["priority", "priority"],
+  ["ultrafast", "ultrafast"],
 ]);
 
 /** A price, then above how many tokens it holds, then the variant. */
-const FIELD = /^(.+?)(?:_above_(\d+)(k?)_tokens)?(?:_(batches|flex|priority))?$/;
+const FIELD = new RegExp(
+  `^(.+?)(?:_above_(\\d+)(k?)_tokens)?(?:_(${[...SERVICE_TIERS.keys()].join("|")}))?$`,
+);
 
 /** A field that is a price, taken apart. */
 interface PriceField {

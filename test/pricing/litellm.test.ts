@@ -106,7 +106,7 @@ describe("priceCatalog.fromLiteLLM", () => {
     );
   });
 
-  it("has variants for batches, flex and priority, of tiers too; what one leaves out is the standard price", () => {
+  it("has variants for each service tier of the list, of tiers too; what one leaves out is the standard price", () => {
     const model = {
       ...plain,
       input_cost_per_token_above_200k_tokens: 2e-6,
@@ -114,12 +114,17 @@ describe("priceCatalog.fromLiteLLM", () => {
       input_cost_per_token_batches: 5e-7,
       input_cost_per_token_flex: 6e-7,
       input_cost_per_token_priority: 3e-6,
+      input_cost_per_token_balanced: 8e-7,
+      input_cost_per_token_ultrafast: 1e-5,
+      input_cost_per_token_above_200k_tokens_ultrafast: 2e-5,
     };
     const input = (serviceTier?: string, inputTokens = 1) => cost(model, { inputTokens, serviceTier });
     expect([input(), input("batch"), input("flex"), input("priority")]).toEqual([1_000, 500, 600, 3_000]);
+    expect([input("balanced"), input("ultrafast")]).toEqual([800, 10_000]);
     expect([input("default"), input("auto"), input("__proto__")]).toEqual([1_000, 1_000, 1_000]);
     expect(input("priority", 200_001)).toBe(200_001 * 9_000);
     expect(input("flex", 200_001)).toBe(200_001 * 2_000);
+    expect(input("ultrafast", 200_001)).toBe(200_001 * 20_000);
     expect(cost(model, { outputTokens: 1, serviceTier: "batch" })).toBe(4_000);
   });
 
