@@ -41,6 +41,22 @@ describe("off-peak hours", () => {
     expect(isWithin({ windows: [] }, `${DAY}T01:30`)).toEqual([false]);
   });
 
+  it("are the same before 1970", () => {
+    const moments = ["1969-12-31T21:59", "1969-12-31T22:00", "1969-12-30T00:00", "1969-12-31T02:00"];
+    expect(isWithin({ windows: [{ hoursUtc: "22:00-02:00" }] }, ...moments)).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
+    expect(isWithin({ windows: [{ hoursUtc: "21:00-22:00" }] }, ...moments)).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+
   it("are on their weekdays alone, those of UTC or of the zone", () => {
     const saturday = { windows: [{ hoursUtc: "00:00-00:00", weekdays: [6] }] };
     const moments = ["2026-05-15T15:59", "2026-05-15T16:00", "2026-05-16T15:59", "2026-05-16T16:00"];
