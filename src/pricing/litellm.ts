@@ -1,6 +1,7 @@
 import { ValidationError } from "../model/errors.js";
 import { decimalOf } from "../model/money.js";
 import {
+  aboveOf,
   checkedPrice,
   dearer,
   type Entry,
@@ -162,7 +163,9 @@ function priceFields(fields: Fields, path: string): PriceField[] {
     ) {
       return [];
     }
-    const aboveInputTokens = above === undefined ? undefined : Number(above) * (thousands ? 1_000 : 1);
+    const threshold = Number(above) * (thousands ? 1_000 : 1);
+    const aboveInputTokens =
+      above === undefined ? undefined : aboveOf(threshold, fields.get("litellm_provider"));
     const serviceTier = variant === undefined ? undefined : SERVICE_TIERS.get(variant);
     return [{ rate, value: usd, aboveInputTokens, serviceTier }];
   });

@@ -106,6 +106,12 @@ describe("priceCatalog.fromLiteLLM", () => {
     );
   });
 
+  it("has a tier of xAI's hold from its threshold on, as xAI does", () => {
+    const model = { ...plain, input_cost_per_token_above_200k_tokens: 2e-6, litellm_provider: "xai" };
+    expect(cost(model, { inputTokens: 199_999 })).toBe(199_999 * 1_000);
+    expect(cost(model, { inputTokens: 200_000 })).toBe(200_000 * 2_000);
+  });
+
   it("has variants for each service tier of the list, of tiers too; what one leaves out is the standard price", () => {
     const model = {
       ...plain,
