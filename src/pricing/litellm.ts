@@ -85,9 +85,13 @@ function priceInput(fields: Fields, path: string): PriceInput | undefined {
   const prices = [...listed, ...fastFields(listed, fields.get("provider_specific_entry"), path)];
   const ranges = tieredPricing(fields.get("tiered_pricing"), `${path}.tiered_pricing`);
   const usdPerSearch = searchPrice(fields.get("search_context_cost_per_query"), path);
-  const isPriced = ranges.length > 0 || usdPerSearch !== undefined || prices.some(isNotZero);
+  const written = [
+    ...prices.map(({ value }) => value),
+    ...(usdPerSearch === undefined ? [] : [usdPerSearch]),
+  ];
+  const isPriced = ranges.length > 0 || written.some(isNotZero);
   // All prices zero: a free model, unless it is charged by something else, such as the query or the pixel.
-  if (!isPriced && (prices.length === 0 || hasOtherPrice(fields))) return undefined;
+  if (!isPriced && (written.length === 0 || hasOtherPrice(fields))) return undefined;
 
   const base = withoutRepeats(ratesOf(prices.filter(isStandard), undefined));
   const [first, ...longer] = ranges.map((range) => withDefaults(range, base));
@@ -106,8 +110,8 @@ function priceInput(fields: Fields, path: string): PriceInput | undefined {
   };
 }
 
-function isNotZero({ value }: PriceField): boolean {
-  return decimalOf(value)?.digits !== 0n;
+function isNotZero(usd: string): boolean {
+  return decimalOf(usd)?.digits !== 0n;
 }
 
 /** Whether a price stands there that is not zero, of whatever is counted. */

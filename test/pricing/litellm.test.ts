@@ -261,8 +261,11 @@ describe("priceCatalog.fromLiteLLM", () => {
   });
 
   it("reads the price of a model that charges for its searches alone", () => {
-    const search_context_cost_per_query = { search_context_size_medium: 0.01 };
-    expect(cost({ search_context_cost_per_query }, { inputTokens: 1, searches: 1 })).toBe(10_000_000);
+    const searched = (search_context_size_medium: number) => ({
+      search_context_cost_per_query: { search_context_size_medium },
+    });
+    expect(cost(searched(0.01), { inputTokens: 1, searches: 1 })).toBe(10_000_000);
+    expect(cost(searched(0), { inputTokens: 1, searches: 1 })).toBe(0);
   });
 
   it("passes over tiered_pricing by something else than tokens, and what has no other price", () => {
@@ -353,9 +356,13 @@ describe("priceCatalog.fromLiteLLM", () => {
       "rerank-v3.5": { ...free, input_cost_per_query: 0.002 },
       "azure/hd/1024-x-1024/dall-e-3": { input_cost_per_pixel: 7.629e-8, output_cost_per_token: 0 },
       ocr: { ...free, ocr_cost_per_page: 0.001 },
+      live: {
+        input_cost_per_second: 0.001,
+        search_context_cost_per_query: { search_context_size_medium: 0 },
+      },
       free: { ...free, max_tokens: 8_192 },
     });
-    for (const id of ["rerank-v3.5", "azure/hd/1024-x-1024/dall-e-3", "ocr"])
+    for (const id of ["rerank-v3.5", "azure/hd/1024-x-1024/dall-e-3", "ocr", "live"])
       expect(catalog.price(id), id).toBeUndefined();
     expect(catalog.price("free")).toBeDefined();
     expect(cost({ ...plain, input_cost_per_query: 0.002 }, { inputTokens: 1 })).toBe(1_000);
