@@ -106,6 +106,12 @@ describe("an off-peak price", () => {
     expect(make).toThrow(`price.offPeak.${field}: `);
   });
 
+  it("may be at any hour of any weekday", () => {
+    const windows = [{ hoursUtc: "23:59-23:58", weekdays: [1, 2, 3, 4, 5, 6, 7] }];
+    const price = modelPrice({ inputUsdPerMillion: 1, outputUsdPerMillion: 1, offPeak: { windows } });
+    expect(price.offPeak?.hours).toEqual({ windows });
+  });
+
   it("is not that of a call whose time is not told", () => {
     const price = modelPrice({
       ...{ inputUsdPerMillion: 4, outputUsdPerMillion: 10 },

@@ -81,10 +81,13 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
     );
   });
 
-  it("gives the same answer byte by byte, and as text character by character", () => {
+  it("gives the same answer byte by byte, as a buffer, and as text character by character", () => {
     const byByte = meterOf();
     for (const byte of bytesOf(stream)) byByte.push(Uint8Array.of(byte));
     expect(byByte.actual()).toEqual(actual);
+    const buffered = meterOf();
+    buffered.push(bytesOf(stream).slice().buffer);
+    expect(buffered.actual()).toEqual(actual);
     const byCharacter = meterOf();
     for (const character of stream) byCharacter.push(character);
     expect(byCharacter.actual()).toEqual(actual);
@@ -398,9 +401,17 @@ it("the first event is read behind a byte order mark, also of a stream that come
   expect(meter.actual()).toMatchObject({ inputTokens: 3, outputTokens: 4 });
 });
 
+it("an event is read behind blanks", () => {
+  const meter = openAIMeter();
+  meter.push(`data:  \t{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n`);
+  expect(meter.actual()).toMatchObject({ inputTokens: 3, outputTokens: 4 });
+});
+
 it("what is counted on top of the provider's count is no more than a settle takes", () => {
   const meter = openAIMeter();
-  meter.push({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 1_000_000_000_000 } });
+  const completion_tokens_details = { reasoning_tokens: 1_000_000_000_000 };
+  const usage = { prompt_tokens: 1, completion_tokens: 1_000_000_000_000, completion_tokens_details };
+  meter.push({ choices: [], usage });
   meter.push({ choices: [{ delta: { content: "and so on and on", reasoning_content: "hm" } }] });
   expect(actualSchema.safeParse(meter.actual()).success).toBe(true);
 });
@@ -456,7 +467,10 @@ describe("law: a last usage that tells input and output is charged like a whole 
           prompt_tokens: some,
           completion_tokens: some,
           total_tokens: fc.integer({ min: 0, max: 150 }),
-          prompt_tokens_details: parts(["cached_tokens", "audio_tokens", "image_tokens"]),
+          prompt_tokens_details: parts([
+            ...["cached_tokens", "cache_write_tokens"],
+            ...["audio_tokens", "image_tokens"],
+          ]),
           completion_tokens_details: parts(["reasoning_tokens", "audio_tokens"]),
         },
         { requiredKeys },
@@ -520,6 +534,14 @@ it("a usage that tells the whole anew takes the place of its parts as they were 
   chat.push({ choices: [], usage: { prompt_tokens: 9, completion_tokens: 50, ...details } });
   chat.push({ choices: [], usage: { completion_tokens: 30 } });
   expect(chat.actual()).toEqual({ inputTokens: 9, cachedInputTokens: 9, outputTokens: 30 });
+});
+
+it("a usage that tells the input alone leaves the parts of the output as they were told before", () => {
+  const meter = openAIMeter();
+  const completion_tokens_details = { reasoning_tokens: 40 };
+  meter.push({ choices: [], usage: { completion_tokens: 50, completion_tokens_details } });
+  meter.push({ choices: [], usage: { prompt_tokens: 9 } });
+  expect(meter.actual()).toEqual({ inputTokens: 9, outputTokens: 50, reasoningTokens: 40 });
 });
 
 it("of what was said, text and reasoning are counted, under either name that this has, and no sound", () => {
@@ -745,6 +767,12 @@ describe("a usage of zeros", () => {
     }
     const meter = meterOf(said("Hello", zero), last(zero));
     expect(meter.actual()).toEqual({ outputTokens: 5 });
+    expect(meter.complete).toBe(false);
+  });
+
+  it("does not make the input free where only the output is told later", () => {
+    const meter = meterOf({ choices: [], usage: zero }, last({ completion_tokens: 30 }));
+    expect(meter.actual()).toEqual({ outputTokens: 30 });
   });
 
   it("is zero where there is nothing else", () => {
@@ -821,6 +849,9 @@ describe("a stream without usage", () => {
     meter.push(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`);
     expect(meter.actual()).toEqual({ outputTokens: 7, reasoningTokens: 2 });
     expect(meter.complete).toBe(false);
+    const silent = openAIMeter();
+    silent.push({ choices: [{ delta: {}, finish_reason: "stop" }] });
+    expect(silent.complete).toBe(false);
   });
 
   it("whose usage is wrong is counted like one without", () => {
