@@ -95,7 +95,7 @@ describe("an off-peak price", () => {
     ...["24:00-01:00", "01:00-24:00", "00:60-01:00", "01:00-00:60", "101:00-02:00", "01:00-02:000"].map(
       (hoursUtc) => [{ windows: [{ hoursUtc }] }, "windows[0].hoursUtc"] as const,
     ),
-    ...[0, 8].map(
+    ...[0, 8, 1.5].map(
       (day) =>
         [{ windows: [{ hoursUtc: "01:00-02:00", weekdays: [day] }] }, "windows[0].weekdays[0]"] as const,
     ),

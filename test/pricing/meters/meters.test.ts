@@ -550,7 +550,8 @@ it("of what was said, text and reasoning are counted, under either name that thi
     chat.push({ choices: [{ delta: { [name]: "abcd" } }] });
   expect(chat.actual()).toEqual({ outputTokens: 2, reasoningTokens: 2 });
   const response = openAIMeter();
-  response.push({ type: "response.output_audio.delta", delta: "UklGRg==" });
+  for (const type of ["response.output_audio.delta", "response.audio.delta"])
+    response.push({ type, delta: "UklGRg==" });
   expect(response.actual()).toEqual({ outputTokens: 0 });
 });
 
@@ -563,6 +564,14 @@ it("thoughts that Gemini has told are counted once, and an end without an answer
   const usageMetadata = { promptTokenCount: 5, totalTokenCount: 5 };
   blocked.push({ candidates: [{ finishReason: "SAFETY" }], usageMetadata });
   expect([blocked.actual(), blocked.complete]).toEqual([{ inputTokens: 5, outputTokens: 0 }, true]);
+});
+
+it("messages whose prompt was all in the cache, and whose text is in the first event of its block, are told so", () => {
+  const meter = anthropicMeter({ tokenCounter: perCharacter });
+  const usage = { input_tokens: 0, cache_read_input_tokens: 1_000, output_tokens: 1 };
+  meter.push({ type: "message_start", message: { usage } });
+  meter.push({ type: "content_block_start", content_block: { type: "text", text: "Hello" } });
+  expect(meter.actual()).toEqual({ inputTokens: 1_000, cachedInputTokens: 1_000, outputTokens: 5 });
 });
 
 it("messages in fast mode are told as such, also where the client hangs up", () => {
@@ -615,6 +624,15 @@ describe("a stream of OpenAI's of something else than text", () => {
     },
   );
 
+  it.each(["image_generation.completed", "image_edit.completed", "speech.audio.done"])(
+    "is not free where its last event, %s, has no usage",
+    (type) => {
+      const meter = openAIMeter();
+      meter.push({ type });
+      expect([meter.actual(), meter.complete]).toEqual([{}, false]);
+    },
+  );
+
   it("a transcription has the usage of its last event, and before that its text", () => {
     const meter = openAIMeter({ tokenCounter: perCharacter });
     meter.push({ type: "transcript.text.delta", delta: "Hello" });
@@ -624,6 +642,12 @@ describe("a stream of OpenAI's of something else than text", () => {
     expect(meter.actual()).toEqual({ ...told, audioInputTokens: 45 });
     expect(meter.complete).toBe(true);
   });
+});
+
+it("a chunk of a chat that has its usage and nothing else is read", () => {
+  const meter = openAIMeter();
+  meter.push({ usage: { prompt_tokens: 5, completion_tokens: 6 } });
+  expect(meter.actual()).toEqual({ inputTokens: 5, outputTokens: 6 });
 });
 
 it("a chunk of a chat is one whatever type it says it has", () => {
