@@ -560,10 +560,30 @@ it("thoughts that Gemini has told are counted once, and an end without an answer
   const thinking = geminiMeter();
   thinking.push({ candidates: [thought], usageMetadata: { promptTokenCount: 5, thoughtsTokenCount: 7 } });
   expect(thinking.actual()).toEqual({ inputTokens: 5, outputTokens: 7, reasoningTokens: 7 });
-  const blocked = geminiMeter();
   const usageMetadata = { promptTokenCount: 5, totalTokenCount: 5 };
-  blocked.push({ candidates: [{ finishReason: "SAFETY" }], usageMetadata });
-  expect([blocked.actual(), blocked.complete]).toEqual([{ inputTokens: 5, outputTokens: 0 }, true]);
+  for (const end of [
+    { candidates: [{ finishReason: "SAFETY" }] },
+    { candidates: [{ finishReason: "SAFETY" }, {}] },
+    { promptFeedback: { blockReason: "SAFETY" } },
+  ]) {
+    const blocked = geminiMeter();
+    blocked.push({ ...end, usageMetadata });
+    expect([blocked.actual(), blocked.complete]).toEqual([{ inputTokens: 5, outputTokens: 0 }, true]);
+  }
+});
+
+it("code that Gemini runs counts as text", () => {
+  const meter = geminiMeter({ tokenCounter: perCharacter });
+  meter.push({ candidates: [{ content: { parts: [{ executableCode: { code: "print(1)" } }] } }] });
+  expect(meter.actual()).toEqual({ outputTokens: "print(1)".length });
+});
+
+it("messages without a reason to stop end with message_stop", () => {
+  const meter = anthropicMeter();
+  meter.push({ type: "message_delta", delta: {}, usage: { input_tokens: 5, output_tokens: 6 } });
+  expect(meter.complete).toBe(false);
+  meter.push({ type: "message_stop" });
+  expect(meter.complete).toBe(true);
 });
 
 it("messages whose prompt was all in the cache, and whose text is in the first event of its block, are told so", () => {
