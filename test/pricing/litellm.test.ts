@@ -73,6 +73,8 @@ describe("priceCatalog.fromLiteLLM", () => {
     const made = { output_cost_per_audio_token: 2e-6, output_cost_per_image_token: 1.2e-5 };
     expect(cost({ ...media, ...made }, { inputTokens: 1 })).toBe(3_000);
     expect(cost({ ...media, ...made }, { outputTokens: 1 })).toBe(12_000);
+    const dearImages = { input_cost_per_audio_token: 1.5e-6, input_cost_per_image_token: 3e-6 };
+    expect(cost(dearImages, { inputTokens: 1 })).toBe(3_000);
     const text = { inputTokens: 1, outputTokens: 1 };
     expect(cost({ input_cost_per_audio_token: 3e-6, output_cost_per_image_token: 5e-6 }, text)).toBe(8_000);
     expect(cost({ input_cost_per_image_token: 3e-6, output_cost_per_audio_token: 5e-6 }, text)).toBe(8_000);
