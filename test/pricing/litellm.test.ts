@@ -327,6 +327,8 @@ describe("priceCatalog.fromLiteLLM", () => {
       });
       expect(at(on("fri"), hour("10:00"))).toBe(4_500);
       expect(at(on("sat"), hour("10:00"))).toBe(5_000);
+      for (const [i, day] of ["Mon", "tues", "wednesday", "thu", "Friday", "sat", "sun"].entries())
+        expect(at(on(day), hour("10:00") + (i - 4) * 86_400_000), day).toBe(4_500);
     });
 
     it("go before every tier, and leave service tiers alone", () => {

@@ -124,6 +124,7 @@ describe("priceCatalog.fromModelsDev", () => {
     [{ input: -1, output: 1 }, "prices.p.models.m.cost.input"],
     [{ input: 1, output: "1" }, "prices.p.models.m.cost.output"],
     [{ input: 1 }, "prices.p.models.m.cost.output"],
+    [{ output: 1 }, "prices.p.models.m.cost.input"],
     [{ input: 1, output: 1, cache_read: null }, "prices.p.models.m.cost.cache_read"],
     [
       { input: 1, output: 1, tiers: [{ input: Number.NaN, tier: { type: "context", size: 5 } }] },
