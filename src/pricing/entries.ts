@@ -94,6 +94,16 @@ export function tokensOf(value: unknown): number | undefined {
   return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : undefined;
 }
 
+/**
+ * The tokens that a long prompt exceeds, from where a list says its prices begin. Those of xAI hold from that number on,
+ * those of all others above it.
+ *
+ * @see https://docs.x.ai/docs/models
+ */
+export function aboveOf(threshold: number, provider: unknown): number {
+  return provider === "xai" ? threshold - 1 : threshold;
+}
+
 /** The greater of two prices. */
 export function dearer(a: string | undefined, b: string | undefined): string | undefined {
   if (a === undefined || b === undefined) return a ?? b;

@@ -1,6 +1,7 @@
 import { ValidationError } from "../model/errors.js";
 import { decimalOf } from "../model/money.js";
 import {
+  aboveOf,
   checkedPrice,
   dearer,
   type Entry,
@@ -40,12 +41,16 @@ const EACH = new Map<string, keyof RatesInput>([
 /** What LiteLLM calls the variants of a price, and what providers call the service tiers. */
 const SERVICE_TIERS = new Map([
   ["batches", "batch"],
+  ["balanced", "balanced"],
   ["flex", "flex"],
   ["priority", "priority"],
+  ["ultrafast", "ultrafast"],
 ]);
 
 /** A price, then above how many tokens it holds, then the variant. */
-const FIELD = /^(.+?)(?:_above_(\d+)(k?)_tokens)?(?:_(batches|flex|priority))?$/;
+const FIELD = new RegExp(
+  `^(.+?)(?:_above_(\\d+)(k?)_tokens)?(?:_(${[...SERVICE_TIERS.keys()].join("|")}))?$`,
+);
 
 /** A field that is a price, taken apart. */
 interface PriceField {
@@ -80,9 +85,13 @@ function priceInput(fields: Fields, path: string): PriceInput | undefined {
   const prices = [...listed, ...fastFields(listed, fields.get("provider_specific_entry"), path)];
   const ranges = tieredPricing(fields.get("tiered_pricing"), `${path}.tiered_pricing`);
   const usdPerSearch = searchPrice(fields.get("search_context_cost_per_query"), path);
-  const isPriced = ranges.length > 0 || usdPerSearch !== undefined || prices.some(isNotZero);
+  const written = [
+    ...prices.map(({ value }) => value),
+    ...(usdPerSearch === undefined ? [] : [usdPerSearch]),
+  ];
+  const isPriced = ranges.length > 0 || written.some(isNotZero);
   // All prices zero: a free model, unless it is charged by something else, such as the query or the pixel.
-  if (!isPriced && (prices.length === 0 || hasOtherPrice(fields))) return undefined;
+  if (!isPriced && (written.length === 0 || hasOtherPrice(fields))) return undefined;
 
   const base = withoutRepeats(ratesOf(prices.filter(isStandard), undefined));
   const [first, ...longer] = ranges.map((range) => withDefaults(range, base));
@@ -101,8 +110,8 @@ function priceInput(fields: Fields, path: string): PriceInput | undefined {
   };
 }
 
-function isNotZero({ value }: PriceField): boolean {
-  return decimalOf(value)?.digits !== 0n;
+function isNotZero(usd: string): boolean {
+  return decimalOf(usd)?.digits !== 0n;
 }
 
 /** Whether a price stands there that is not zero, of whatever is counted. */
@@ -158,7 +167,9 @@ function priceFields(fields: Fields, path: string): PriceField[] {
     ) {
       return [];
     }
-    const aboveInputTokens = above === undefined ? undefined : Number(above) * (thousands ? 1_000 : 1);
+    const threshold = Number(above) * (thousands ? 1_000 : 1);
+    const aboveInputTokens =
+      above === undefined ? undefined : aboveOf(threshold, fields.get("litellm_provider"));
     const serviceTier = variant === undefined ? undefined : SERVICE_TIERS.get(variant);
     return [{ rate, value: usd, aboveInputTokens, serviceTier }];
   });

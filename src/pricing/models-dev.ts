@@ -2,6 +2,7 @@ import * as z from "zod";
 import { ValidationError } from "../model/errors.js";
 import { parse, schemaOf } from "../model/validation.js";
 import {
+  aboveOf,
   checkedPrice,
   type Entry,
   type Fields,
@@ -54,7 +55,7 @@ export function modelsDevEntries(json: unknown, options: ModelsDevOptions): Entr
     const models = fieldsOf(all.get(provider), field, "a provider").get("models");
     return [...fieldsOf(models, `${field}.models`, "models by id")].flatMap(([model, value]) => {
       const path = `${field}.models.${model}`;
-      const price = priceInput(fieldsOf(value, path, "a model"), path);
+      const price = priceInput(provider, fieldsOf(value, path, "a model"), path);
       return price === undefined ? [] : [{ provider, model, price: checkedPrice(price, path) }];
     });
   });
@@ -67,7 +68,7 @@ export function modelsDevEntries(json: unknown, options: ModelsDevOptions): Entr
   }));
 }
 
-function priceInput(fields: Fields, path: string): PriceInput | undefined {
+function priceInput(provider: string, fields: Fields, path: string): PriceInput | undefined {
   const value = fields.get("cost");
   if (value === undefined) return undefined;
   const cost = fieldsOf(value, `${path}.cost`, "prices");
@@ -85,7 +86,7 @@ function priceInput(fields: Fields, path: string): PriceInput | undefined {
     ...withoutRepeats(rates),
     inputUsdPerMillion,
     outputUsdPerMillion,
-    tiers: tiersOf(cost, `${path}.cost`),
+    tiers: tiersOf(provider, cost, `${path}.cost`),
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
   };
 }
@@ -100,13 +101,14 @@ function ratesOf(cost: Fields, path: string): RatesInput {
 }
 
 /** The `tiers` above a context size, or else `context_over_200k`. Tiers of another kind are ignored. */
-function tiersOf(cost: Fields, path: string): TierInput[] {
+function tiersOf(provider: string, cost: Fields, path: string): TierInput[] {
   const list = cost.get("tiers");
   if (list === undefined) {
     const over = cost.get("context_over_200k");
     if (over === undefined) return [];
     const field = `${path}.context_over_200k`;
-    return [{ aboveInputTokens: CONTEXT_OVER_200K, ...ratesOf(fieldsOf(over, field, "prices"), field) }];
+    const aboveInputTokens = aboveOf(CONTEXT_OVER_200K, provider);
+    return [{ aboveInputTokens, ...ratesOf(fieldsOf(over, field, "prices"), field) }];
   }
   if (!Array.isArray(list))
     throw new ValidationError([{ field: `${path}.tiers`, expected: "a list of prices" }]);
@@ -119,6 +121,6 @@ function tiersOf(cost: Fields, path: string): TierInput[] {
     if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
       throw new ValidationError([{ field: `${field}.tier.size`, expected: "a whole number of tokens" }]);
     }
-    return [{ aboveInputTokens: size, ...ratesOf(prices, field) }];
+    return [{ aboveInputTokens: aboveOf(size, provider), ...ratesOf(prices, field) }];
   });
 }

@@ -39,7 +39,8 @@ const DAY_MS = 86_400_000;
 
 /** Whether a moment, in epoch milliseconds, is in one of the windows. */
 export function isOffPeak({ windows, weekdayTimeZone }: OffPeakHours, at: number): boolean {
-  const minute = Math.floor((at % DAY_MS) / 60_000);
+  // A replay may run before 1970, where the remainder is negative.
+  const minute = Math.floor((((at % DAY_MS) + DAY_MS) % DAY_MS) / 60_000);
   return windows.some(
     ({ hoursUtc, weekdays }) =>
       covers(hoursUtc, minute) &&

@@ -73,6 +73,8 @@ describe("priceCatalog.fromLiteLLM", () => {
     const made = { output_cost_per_audio_token: 2e-6, output_cost_per_image_token: 1.2e-5 };
     expect(cost({ ...media, ...made }, { inputTokens: 1 })).toBe(3_000);
     expect(cost({ ...media, ...made }, { outputTokens: 1 })).toBe(12_000);
+    const dearImages = { input_cost_per_audio_token: 1.5e-6, input_cost_per_image_token: 3e-6 };
+    expect(cost(dearImages, { inputTokens: 1 })).toBe(3_000);
     const text = { inputTokens: 1, outputTokens: 1 };
     expect(cost({ input_cost_per_audio_token: 3e-6, output_cost_per_image_token: 5e-6 }, text)).toBe(8_000);
     expect(cost({ input_cost_per_image_token: 3e-6, output_cost_per_audio_token: 5e-6 }, text)).toBe(8_000);
@@ -106,7 +108,13 @@ describe("priceCatalog.fromLiteLLM", () => {
     );
   });
 
-  it("has variants for batches, flex and priority, of tiers too; what one leaves out is the standard price", () => {
+  it("has a tier of xAI's hold from its threshold on, as xAI does", () => {
+    const model = { ...plain, input_cost_per_token_above_200k_tokens: 2e-6, litellm_provider: "xai" };
+    expect(cost(model, { inputTokens: 199_999 })).toBe(199_999 * 1_000);
+    expect(cost(model, { inputTokens: 200_000 })).toBe(200_000 * 2_000);
+  });
+
+  it("has variants for each service tier of the list, of tiers too; what one leaves out is the standard price", () => {
     const model = {
       ...plain,
       input_cost_per_token_above_200k_tokens: 2e-6,
@@ -114,12 +122,17 @@ describe("priceCatalog.fromLiteLLM", () => {
       input_cost_per_token_batches: 5e-7,
       input_cost_per_token_flex: 6e-7,
       input_cost_per_token_priority: 3e-6,
+      input_cost_per_token_balanced: 8e-7,
+      input_cost_per_token_ultrafast: 1e-5,
+      input_cost_per_token_above_200k_tokens_ultrafast: 2e-5,
     };
     const input = (serviceTier?: string, inputTokens = 1) => cost(model, { inputTokens, serviceTier });
     expect([input(), input("batch"), input("flex"), input("priority")]).toEqual([1_000, 500, 600, 3_000]);
+    expect([input("balanced"), input("ultrafast")]).toEqual([800, 10_000]);
     expect([input("default"), input("auto"), input("__proto__")]).toEqual([1_000, 1_000, 1_000]);
     expect(input("priority", 200_001)).toBe(200_001 * 9_000);
     expect(input("flex", 200_001)).toBe(200_001 * 2_000);
+    expect(input("ultrafast", 200_001)).toBe(200_001 * 20_000);
     expect(cost(model, { outputTokens: 1, serviceTier: "batch" })).toBe(4_000);
   });
 
@@ -250,8 +263,11 @@ describe("priceCatalog.fromLiteLLM", () => {
   });
 
   it("reads the price of a model that charges for its searches alone", () => {
-    const search_context_cost_per_query = { search_context_size_medium: 0.01 };
-    expect(cost({ search_context_cost_per_query }, { inputTokens: 1, searches: 1 })).toBe(10_000_000);
+    const searched = (search_context_size_medium: number) => ({
+      search_context_cost_per_query: { search_context_size_medium },
+    });
+    expect(cost(searched(0.01), { inputTokens: 1, searches: 1 })).toBe(10_000_000);
+    expect(cost(searched(0), { inputTokens: 1, searches: 1 })).toBe(0);
   });
 
   it("passes over tiered_pricing by something else than tokens, and what has no other price", () => {
@@ -311,6 +327,8 @@ describe("priceCatalog.fromLiteLLM", () => {
       });
       expect(at(on("fri"), hour("10:00"))).toBe(4_500);
       expect(at(on("sat"), hour("10:00"))).toBe(5_000);
+      for (const [i, day] of ["Mon", "tues", "wednesday", "thu", "Friday", "sat", "sun"].entries())
+        expect(at(on(day), hour("10:00") + (i - 4) * 86_400_000), day).toBe(4_500);
     });
 
     it("go before every tier, and leave service tiers alone", () => {
@@ -342,9 +360,13 @@ describe("priceCatalog.fromLiteLLM", () => {
       "rerank-v3.5": { ...free, input_cost_per_query: 0.002 },
       "azure/hd/1024-x-1024/dall-e-3": { input_cost_per_pixel: 7.629e-8, output_cost_per_token: 0 },
       ocr: { ...free, ocr_cost_per_page: 0.001 },
+      live: {
+        input_cost_per_second: 0.001,
+        search_context_cost_per_query: { search_context_size_medium: 0 },
+      },
       free: { ...free, max_tokens: 8_192 },
     });
-    for (const id of ["rerank-v3.5", "azure/hd/1024-x-1024/dall-e-3", "ocr"])
+    for (const id of ["rerank-v3.5", "azure/hd/1024-x-1024/dall-e-3", "ocr", "live"])
       expect(catalog.price(id), id).toBeUndefined();
     expect(catalog.price("free")).toBeDefined();
     expect(cost({ ...plain, input_cost_per_query: 0.002 }, { inputTokens: 1 })).toBe(1_000);

@@ -39,6 +39,18 @@ const list = {
       "gemini-3-pro": { cost: { input: 2, output: 12, context_over_200k: { input: 4, output: 18 } } },
     },
   },
+  xai: {
+    models: {
+      "grok-4": { cost: { input: 3, output: 15, context_over_200k: { input: 6, output: 30 } } },
+      "grok-5": {
+        cost: {
+          input: 2,
+          output: 6,
+          tiers: [{ input: 4, output: 12, tier: { type: "context", size: 200_000 } }],
+        },
+      },
+    },
+  },
   local: { models: { llama: { name: "Llama" }, free: { cost: { input: 0, output: 0 } } } },
 };
 
@@ -73,6 +85,16 @@ describe("priceCatalog.fromModelsDev", () => {
     expect(cost("gemini-3-pro", { inputTokens: 200_001 })).toBe(200_001 * 4_000);
   });
 
+  it("has a tier of xAI's hold from its threshold on, as xAI does", () => {
+    const costs = ["grok-4", "grok-5"].map((model) =>
+      [199_999, 200_000].map((inputTokens) => Number(cost(model, { inputTokens })) / inputTokens),
+    );
+    expect(costs).toEqual([
+      [3_000, 6_000],
+      [2_000, 4_000],
+    ]);
+  });
+
   it("keeps the most tokens that a model answers with", () => {
     const catalog = priceCatalog.fromModelsDev(list);
     expect(catalog.price("openai/gpt-4o")?.maxOutputTokens).toBe(16_384);
@@ -102,6 +124,7 @@ describe("priceCatalog.fromModelsDev", () => {
     [{ input: -1, output: 1 }, "prices.p.models.m.cost.input"],
     [{ input: 1, output: "1" }, "prices.p.models.m.cost.output"],
     [{ input: 1 }, "prices.p.models.m.cost.output"],
+    [{ output: 1 }, "prices.p.models.m.cost.input"],
     [{ input: 1, output: 1, cache_read: null }, "prices.p.models.m.cost.cache_read"],
     [
       { input: 1, output: 1, tiers: [{ input: Number.NaN, tier: { type: "context", size: 5 } }] },

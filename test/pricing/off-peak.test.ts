@@ -41,6 +41,22 @@ describe("off-peak hours", () => {
     expect(isWithin({ windows: [] }, `${DAY}T01:30`)).toEqual([false]);
   });
 
+  it("are the same before 1970", () => {
+    const moments = ["1969-12-31T21:59", "1969-12-31T22:00", "1969-12-30T00:00", "1969-12-31T02:00"];
+    expect(isWithin({ windows: [{ hoursUtc: "22:00-02:00" }] }, ...moments)).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
+    expect(isWithin({ windows: [{ hoursUtc: "21:00-22:00" }] }, ...moments)).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+
   it("are on their weekdays alone, those of UTC or of the zone", () => {
     const saturday = { windows: [{ hoursUtc: "00:00-00:00", weekdays: [6] }] };
     const moments = ["2026-05-15T15:59", "2026-05-15T16:00", "2026-05-16T15:59", "2026-05-16T16:00"];
@@ -79,7 +95,7 @@ describe("an off-peak price", () => {
     ...["24:00-01:00", "01:00-24:00", "00:60-01:00", "01:00-00:60", "101:00-02:00", "01:00-02:000"].map(
       (hoursUtc) => [{ windows: [{ hoursUtc }] }, "windows[0].hoursUtc"] as const,
     ),
-    ...[0, 8].map(
+    ...[0, 8, 1.5].map(
       (day) =>
         [{ windows: [{ hoursUtc: "01:00-02:00", weekdays: [day] }] }, "windows[0].weekdays[0]"] as const,
     ),
@@ -88,6 +104,12 @@ describe("an off-peak price", () => {
     const make = () => modelPrice({ inputUsdPerMillion: 1, outputUsdPerMillion: 1, offPeak });
     expect(make).toThrow(ValidationError);
     expect(make).toThrow(`price.offPeak.${field}: `);
+  });
+
+  it("may be at any hour of any weekday", () => {
+    const windows = [{ hoursUtc: "23:59-23:58", weekdays: [1, 2, 3, 4, 5, 6, 7] }];
+    const price = modelPrice({ inputUsdPerMillion: 1, outputUsdPerMillion: 1, offPeak: { windows } });
+    expect(price.offPeak?.hours).toEqual({ windows });
   });
 
   it("is not that of a call whose time is not told", () => {

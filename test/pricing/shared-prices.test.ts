@@ -42,7 +42,8 @@ function rate(model: Model, name: string, prompt: number, variant: string): numb
   const price = (field: string) =>
     typeof model[field] === "number" && isApart(field) ? model[field] : undefined;
   const passed = tiersOf(model)
-    .filter(({ tokens }) => prompt > tokens)
+    // Those of xAI hold from there on.
+    .filter(({ tokens }) => prompt > tokens || (model.litellm_provider === "xai" && prompt === tokens))
     .sort((a, b) => b.tokens - a.tokens);
   // Of several tiers that are passed, the highest prices the call; what it leaves out is as for all prompts.
   const tier = passed[0];

@@ -32,6 +32,8 @@ describe("fromAnthropic", () => {
     expect(fromAnthropic({ ...usage, speed: null }).serviceTier).toBe("standard");
     expect(fromAnthropic({ output_tokens: 2, speed: "standard" }).serviceTier).toBe("standard");
     expect(() => fromAnthropic({ ...usage, speed: 5 })).toThrow("usage.speed: a name");
+    const longest = "a-b.c:d".padEnd(100, "_");
+    expect(fromAnthropic({ ...usage, service_tier: longest }).serviceTier).toBe(longest);
   });
 
   it("takes what was written to the cache as short-lived where nothing else is said", () => {
@@ -91,7 +93,8 @@ describe("fromAnthropic", () => {
     expect(fromAnthropic({ cache_read_input_tokens: 7 })).toEqual({ cachedInputTokens: 7 });
     expect(fromAnthropic(undefined)).toEqual({});
     expect(fromAnthropic(null)).toEqual({});
-    expect(fromAnthropic({ type: "message", content: [], stop_reason: "end_turn" })).toEqual({});
+    for (const answer of [{ content: [] }, { stop_reason: "end_turn" }])
+      expect(fromAnthropic({ type: "message", ...answer })).toEqual({});
   });
 
   it("takes as many tokens together as one call may have", () => {

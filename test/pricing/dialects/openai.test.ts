@@ -290,6 +290,8 @@ describe("fromOpenAI", () => {
     );
     expect(fromOpenAI({ choices: [], usage })).toEqual({});
     expect(fromOpenAI(usage)).toEqual({});
+    const answered = { results: [{ index: 0 }], usage: { ...usage, completion_tokens: 5 } };
+    expect(fromOpenAI(answered)).toEqual({ outputTokens: 5 });
   });
 
   it("counts cached tokens as text first: no audio is cheaper than it may be", () => {
@@ -326,6 +328,8 @@ describe("fromOpenAI", () => {
     expect(fromOpenAI({ object: "chat.completion", choices: [], service_tier: "flex" })).toEqual({
       serviceTier: "flex",
     });
+    for (const answer of [{ choices: [] }, { object: "response" }, { data: [] }, { results: [] }])
+      expect(fromOpenAI(answer)).toEqual({});
   });
 
   it("says nothing of answers that are charged by the image or the second", () => {
@@ -361,7 +365,8 @@ describe("fromOpenAI", () => {
       searches: 2,
     });
     expect(fromOpenAI({ usage: null, service_tier: "default" })).toEqual({ serviceTier: "default" });
-    expect(fromOpenAI({ usage, service_tier: 5 })).toEqual({ inputTokens: 36, outputTokens: 87 });
+    for (const none of [5, "", "a b"])
+      expect(fromOpenAI({ usage, service_tier: none })).toEqual({ inputTokens: 36, outputTokens: 87 });
     // What was asked for, not what it came to.
     expect(fromOpenAI({ usage, service_tier: "auto" })).toEqual({ inputTokens: 36, outputTokens: 87 });
     expect(() => fromOpenAI({ usage: { input_tokens: -1 } })).toThrow("usage.input_tokens");

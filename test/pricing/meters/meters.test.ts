@@ -81,10 +81,13 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
     );
   });
 
-  it("gives the same answer byte by byte, and as text character by character", () => {
+  it("gives the same answer byte by byte, as a buffer, and as text character by character", () => {
     const byByte = meterOf();
     for (const byte of bytesOf(stream)) byByte.push(Uint8Array.of(byte));
     expect(byByte.actual()).toEqual(actual);
+    const buffered = meterOf();
+    buffered.push(bytesOf(stream).slice().buffer);
+    expect(buffered.actual()).toEqual(actual);
     const byCharacter = meterOf();
     for (const character of stream) byCharacter.push(character);
     expect(byCharacter.actual()).toEqual(actual);
@@ -398,9 +401,17 @@ it("the first event is read behind a byte order mark, also of a stream that come
   expect(meter.actual()).toMatchObject({ inputTokens: 3, outputTokens: 4 });
 });
 
+it("an event is read behind blanks", () => {
+  const meter = openAIMeter();
+  meter.push(`data:  \t{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n`);
+  expect(meter.actual()).toMatchObject({ inputTokens: 3, outputTokens: 4 });
+});
+
 it("what is counted on top of the provider's count is no more than a settle takes", () => {
   const meter = openAIMeter();
-  meter.push({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 1_000_000_000_000 } });
+  const completion_tokens_details = { reasoning_tokens: 1_000_000_000_000 };
+  const usage = { prompt_tokens: 1, completion_tokens: 1_000_000_000_000, completion_tokens_details };
+  meter.push({ choices: [], usage });
   meter.push({ choices: [{ delta: { content: "and so on and on", reasoning_content: "hm" } }] });
   expect(actualSchema.safeParse(meter.actual()).success).toBe(true);
 });
@@ -456,7 +467,10 @@ describe("law: a last usage that tells input and output is charged like a whole 
           prompt_tokens: some,
           completion_tokens: some,
           total_tokens: fc.integer({ min: 0, max: 150 }),
-          prompt_tokens_details: parts(["cached_tokens", "audio_tokens", "image_tokens"]),
+          prompt_tokens_details: parts([
+            ...["cached_tokens", "cache_write_tokens"],
+            ...["audio_tokens", "image_tokens"],
+          ]),
           completion_tokens_details: parts(["reasoning_tokens", "audio_tokens"]),
         },
         { requiredKeys },
@@ -522,13 +536,22 @@ it("a usage that tells the whole anew takes the place of its parts as they were 
   expect(chat.actual()).toEqual({ inputTokens: 9, cachedInputTokens: 9, outputTokens: 30 });
 });
 
+it("a usage that tells the input alone leaves the parts of the output as they were told before", () => {
+  const meter = openAIMeter();
+  const completion_tokens_details = { reasoning_tokens: 40 };
+  meter.push({ choices: [], usage: { completion_tokens: 50, completion_tokens_details } });
+  meter.push({ choices: [], usage: { prompt_tokens: 9 } });
+  expect(meter.actual()).toEqual({ inputTokens: 9, outputTokens: 50, reasoningTokens: 40 });
+});
+
 it("of what was said, text and reasoning are counted, under either name that this has, and no sound", () => {
   const chat = openAIMeter();
   for (const name of ["reasoning", "reasoning_content"])
     chat.push({ choices: [{ delta: { [name]: "abcd" } }] });
   expect(chat.actual()).toEqual({ outputTokens: 2, reasoningTokens: 2 });
   const response = openAIMeter();
-  response.push({ type: "response.output_audio.delta", delta: "UklGRg==" });
+  for (const type of ["response.output_audio.delta", "response.audio.delta"])
+    response.push({ type, delta: "UklGRg==" });
   expect(response.actual()).toEqual({ outputTokens: 0 });
 });
 
@@ -537,10 +560,38 @@ it("thoughts that Gemini has told are counted once, and an end without an answer
   const thinking = geminiMeter();
   thinking.push({ candidates: [thought], usageMetadata: { promptTokenCount: 5, thoughtsTokenCount: 7 } });
   expect(thinking.actual()).toEqual({ inputTokens: 5, outputTokens: 7, reasoningTokens: 7 });
-  const blocked = geminiMeter();
   const usageMetadata = { promptTokenCount: 5, totalTokenCount: 5 };
-  blocked.push({ candidates: [{ finishReason: "SAFETY" }], usageMetadata });
-  expect([blocked.actual(), blocked.complete]).toEqual([{ inputTokens: 5, outputTokens: 0 }, true]);
+  for (const end of [
+    { candidates: [{ finishReason: "SAFETY" }] },
+    { candidates: [{ finishReason: "SAFETY" }, {}] },
+    { promptFeedback: { blockReason: "SAFETY" } },
+  ]) {
+    const blocked = geminiMeter();
+    blocked.push({ ...end, usageMetadata });
+    expect([blocked.actual(), blocked.complete]).toEqual([{ inputTokens: 5, outputTokens: 0 }, true]);
+  }
+});
+
+it("code that Gemini runs counts as text", () => {
+  const meter = geminiMeter({ tokenCounter: perCharacter });
+  meter.push({ candidates: [{ content: { parts: [{ executableCode: { code: "print(1)" } }] } }] });
+  expect(meter.actual()).toEqual({ outputTokens: "print(1)".length });
+});
+
+it("messages without a reason to stop end with message_stop", () => {
+  const meter = anthropicMeter();
+  meter.push({ type: "message_delta", delta: {}, usage: { input_tokens: 5, output_tokens: 6 } });
+  expect(meter.complete).toBe(false);
+  meter.push({ type: "message_stop" });
+  expect(meter.complete).toBe(true);
+});
+
+it("messages whose prompt was all in the cache, and whose text is in the first event of its block, are told so", () => {
+  const meter = anthropicMeter({ tokenCounter: perCharacter });
+  const usage = { input_tokens: 0, cache_read_input_tokens: 1_000, output_tokens: 1 };
+  meter.push({ type: "message_start", message: { usage } });
+  meter.push({ type: "content_block_start", content_block: { type: "text", text: "Hello" } });
+  expect(meter.actual()).toEqual({ inputTokens: 1_000, cachedInputTokens: 1_000, outputTokens: 5 });
 });
 
 it("messages in fast mode are told as such, also where the client hangs up", () => {
@@ -593,6 +644,15 @@ describe("a stream of OpenAI's of something else than text", () => {
     },
   );
 
+  it.each(["image_generation.completed", "image_edit.completed", "speech.audio.done"])(
+    "is not free where its last event, %s, has no usage",
+    (type) => {
+      const meter = openAIMeter();
+      meter.push({ type });
+      expect([meter.actual(), meter.complete]).toEqual([{}, false]);
+    },
+  );
+
   it("a transcription has the usage of its last event, and before that its text", () => {
     const meter = openAIMeter({ tokenCounter: perCharacter });
     meter.push({ type: "transcript.text.delta", delta: "Hello" });
@@ -602,6 +662,12 @@ describe("a stream of OpenAI's of something else than text", () => {
     expect(meter.actual()).toEqual({ ...told, audioInputTokens: 45 });
     expect(meter.complete).toBe(true);
   });
+});
+
+it("a chunk of a chat that has its usage and nothing else is read", () => {
+  const meter = openAIMeter();
+  meter.push({ usage: { prompt_tokens: 5, completion_tokens: 6 } });
+  expect(meter.actual()).toEqual({ inputTokens: 5, outputTokens: 6 });
 });
 
 it("a chunk of a chat is one whatever type it says it has", () => {
@@ -745,6 +811,12 @@ describe("a usage of zeros", () => {
     }
     const meter = meterOf(said("Hello", zero), last(zero));
     expect(meter.actual()).toEqual({ outputTokens: 5 });
+    expect(meter.complete).toBe(false);
+  });
+
+  it("does not make the input free where only the output is told later", () => {
+    const meter = meterOf({ choices: [], usage: zero }, last({ completion_tokens: 30 }));
+    expect(meter.actual()).toEqual({ outputTokens: 30 });
   });
 
   it("is zero where there is nothing else", () => {
@@ -821,6 +893,9 @@ describe("a stream without usage", () => {
     meter.push(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`);
     expect(meter.actual()).toEqual({ outputTokens: 7, reasoningTokens: 2 });
     expect(meter.complete).toBe(false);
+    const silent = openAIMeter();
+    silent.push({ choices: [{ delta: {}, finish_reason: "stop" }] });
+    expect(silent.complete).toBe(false);
   });
 
   it("whose usage is wrong is counted like one without", () => {
