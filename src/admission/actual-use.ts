@@ -66,7 +66,15 @@ function actualCost(
   const { cachedInputTokens, reasoningTokens } = used;
   const tokens = { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, at };
   const parts = partsOf(used);
-  return costNanoUsd(price, parts === undefined ? tokens : { ...tokens, ...parts });
+  if (parts === undefined) return costNanoUsd(price, tokens);
+  const { imageOutputTokens } = actual;
+  const counts = { ...tokens, ...parts };
+  if (!counts.outputImages || actual.outputImages !== undefined || !imageOutputTokens)
+    return costNanoUsd(price, counts);
+  // The images were announced, and the provider has counted their tokens. It charges the one or the other, and a price
+  // may have both.
+  const byImage = { ...counts, outputTokens: outputTokens - imageOutputTokens, imageOutputTokens: 0 };
+  return Math.max(costNanoUsd(price, byImage), costNanoUsd(price, { ...counts, outputImages: 0 }));
 }
 
 /** What the limits on money do to the call. */

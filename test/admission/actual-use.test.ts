@@ -186,6 +186,19 @@ describe("the parts that were estimated", () => {
     for (const [part, share] of shares) expect(cost({ [part]: 0 }, { parts: PARTS })).toBe(expected - share);
   });
 
+  it("are images by the piece or by the tokens that are told of them, whichever is dearer, and never both", () => {
+    const text = 2 * 10; // of four tokens of output, two are images
+    const told = { inputTokens: 0, outputTokens: 4, imageOutputTokens: 2 };
+    const two = { parts: { outputImages: 2 } };
+    expect(cost(told, two)).toBe(text + 2 * 100_000_000_000);
+    expect(cost({ ...told, imageOutputTokens: 400, outputTokens: 402 }, two)).toBe(
+      text + 400 * 1_000_000_000,
+    );
+    // Said of the same call, both are meant.
+    expect(cost({ ...told, outputImages: 2 }, two)).toBe(text + 2 * 1_000_000_000 + 2 * 100_000_000_000);
+    expect(cost({ ...told, imageOutputTokens: 0 }, two)).toBe(40 + 2 * 100_000_000_000);
+  });
+
   it("have the service tier that was asked for, or the one that is told", () => {
     const flex: Partial<Estimate> = { parts: { serviceTier: "flex" } };
     expect(cost({ inputTokens: 10, outputTokens: 0 }, flex)).toBe(70);
