@@ -59,7 +59,7 @@ describe.skipIf(!(await serversCanBeStarted()))("an outage of Postgres", () => {
     const counters = await countersOver();
     const gate = world(limited({ key: { rpm: 1_000 } }), { counters, countersTimeoutMs: 1_000 }).gate;
     const before = passed(await gate.admit(KEY, CALL));
-    server.hang();
+    await server.hang();
     const calls = Array.from({ length: 20 }, () => gate.admit(KEY, CALL));
     for (const answer of await Promise.all(calls))
       expect(refusedBy(answer).reason).toBe("counters_unavailable");

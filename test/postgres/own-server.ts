@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,6 +34,7 @@ export class OwnServer {
   readonly #port: number;
   readonly #user = asNobody();
   #process: ChildProcess | undefined;
+  #stopped: readonly number[] = [];
 
   private constructor(port: number) {
     this.#port = port;
@@ -41,7 +42,18 @@ export class OwnServer {
     this.#directory = mkdtempSync(join(tmpdir(), "tollgate-postgres-"));
     const { uid, gid } = this.#user;
     if (uid !== undefined && gid !== undefined) chownSync(this.#directory, uid, gid);
-    const options = ["-D", this.#directory, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"];
+    const options = [
+      "-D",
+      this.#directory,
+      "-U",
+      "postgres",
+      "-A",
+      "trust",
+      "-E",
+      "UTF8",
+      "--locale=C",
+      "--no-sync",
+    ];
     execFileSync(join(commands(), "initdb"), options, { ...this.#user, cwd: "/", stdio: "ignore" });
   }
 
@@ -71,7 +83,7 @@ export class OwnServer {
       throw new Error(`a server ended before it answered, with ${code}`);
     });
     ended.catch(() => {}); // later, whoever kills it knows
-    await Promise.race([eventually(() => this.#answers()), ended]);
+    await Promise.race([eventually(() => this.#ask("SELECT 1")), ended]);
   }
 
   /** As a crash: every process of the server ends at once, with no shutdown. What it has written is looked through at the next start. */
@@ -79,19 +91,25 @@ export class OwnServer {
     const running = this.#process;
     this.#process = undefined;
     if (running === undefined) return;
-    this.#signal(running, "CONT");
+    this.goOn();
     const ended = once(running, "exit");
     running.kill("SIGQUIT");
     await ended;
   }
 
   /** Lets it hang: connections stay open, and nothing is answered. */
-  hang(): void {
-    if (this.#process) this.#signal(this.#process, "STOP");
+  async hang(): Promise<void> {
+    // Every connection is a process of its own.
+    const others = await this.#ask(
+      "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+    );
+    this.#stopped = [this.#process?.pid, ...others.map(({ pid }) => pid)].map(Number);
+    for (const pid of this.#stopped) process.kill(pid, "SIGSTOP");
   }
 
   goOn(): void {
-    if (this.#process) this.#signal(this.#process, "CONT");
+    for (const pid of this.#stopped) process.kill(pid, "SIGCONT");
+    this.#stopped = [];
   }
 
   async remove(): Promise<void> {
@@ -99,18 +117,12 @@ export class OwnServer {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  /** Every connection is a process of its own. */
-  #signal(server: ChildProcess, signal: "STOP" | "CONT"): void {
-    server.kill(`SIG${signal}`);
-    spawnSync("pkill", [`-${signal}`, "-P", String(server.pid)]);
-  }
-
-  async #answers(): Promise<void> {
+  async #ask(text: string): Promise<{ pid?: number }[]> {
     const client = new Client(this.url);
     client.on("error", () => {}); // told by the query as well
     try {
       await client.connect();
-      await client.query("SELECT 1");
+      return (await client.query(text)).rows;
     } finally {
       await client.end();
     }

@@ -73,7 +73,7 @@ for (const { name, isThere, make } of await ownStores())
     it("37: a time-out is no success: what was not answered is not admitted (worldmonitor#8356)", async () => {
       const gate = gateThat("deny");
       passed(await gate.admit(KEY, CALL));
-      server.hang();
+      await server.hang();
       expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("counters_unavailable");
       server.goOn();
     });

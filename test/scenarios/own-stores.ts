@@ -13,7 +13,7 @@ export interface OwnStore {
   readonly server: {
     start(): Promise<void>;
     kill(): Promise<void>;
-    hang(): void;
+    hang(): void | Promise<void>;
     goOn(): void;
   };
   /** Over a client that says at once what it cannot send, as it should be in production, or one that keeps it. */
