@@ -1,13 +1,14 @@
 import { Pool } from "pg";
 import { createGate } from "tollgate";
 import { postgresCounters, postgresStorage } from "tollgate/postgres";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { reserve, settle, used } from "../counters/calls.js";
 import { eventually } from "../eventually.js";
 import { limited, world } from "../gate/world.js";
 import { LossyProxy } from "../lossy-proxy.js";
 import { passed, refusedBy, settled } from "../scenarios/answers.js";
 import { OwnServer, serversCanBeStarted } from "./own-server.js";
+import { newSchema } from "./server.js";
 
 const KEY = { keyId: "k1" };
 const CALL = { model: "gpt-4o", inputTokens: 1, maxOutputTokens: 1 };
@@ -15,12 +16,17 @@ const CALL = { model: "gpt-4o", inputTokens: 1, maxOutputTokens: 1 };
 describe.skipIf(!(await serversCanBeStarted()))("an outage of Postgres", () => {
   let server: OwnServer;
   const ends: (() => unknown)[] = [];
-  beforeEach(async () => {
+  beforeAll(async () => {
     server = await OwnServer.start();
+  });
+  afterAll(() => server.remove());
+  let schema: string;
+  beforeEach(async () => {
+    schema = newSchema();
+    await server.start();
   });
   afterEach(async () => {
     for (const end of ends.splice(0).reverse()) await end();
-    await server.remove();
   });
 
   function poolOf(connectionString = server.url, max = 4): Pool {
@@ -40,7 +46,7 @@ describe.skipIf(!(await serversCanBeStarted()))("an outage of Postgres", () => {
   }
 
   async function countersOver(pool = poolOf()) {
-    const counters = postgresCounters({ pool });
+    const counters = postgresCounters({ pool, schema });
     await counters.migrate();
     return counters;
   }
@@ -71,7 +77,7 @@ describe.skipIf(!(await serversCanBeStarted()))("an outage of Postgres", () => {
   it("that loses the answer to a reserve that was done: a retry with the same request id charges once", async () => {
     const whole = await countersOver();
     const { proxy, url } = await detour();
-    const over = postgresCounters({ pool: poolOf(url, 1) });
+    const over = postgresCounters({ pool: poolOf(url, 1), schema });
     await used(over); // connected
     proxy.loseNextReply();
     await expect(reserve(over, 10, { id: "a", requestId: "q" })).rejects.toThrow();
@@ -85,7 +91,7 @@ describe.skipIf(!(await serversCanBeStarted()))("an outage of Postgres", () => {
   it("keeps known keys working, and one that is revoked while a gate hears nothing is refused there once it hears again", async () => {
     const { proxy, url } = await detour();
     const gateOf = (connectionString: string) => {
-      const storage = postgresStorage({ pool: poolOf(connectionString) });
+      const storage = postgresStorage({ pool: poolOf(connectionString), schema });
       const gate = createGate({ storage, cache: { maxAgeMs: 3_600_000 } });
       ends.push(() => gate.close());
       return { storage, gate };

@@ -63,8 +63,13 @@ export class OwnServer {
     return server;
   }
 
-  /** @throws if it ends before it answers */
+  /**
+   * Nothing if it runs.
+   *
+   * @throws if it ends before it answers
+   */
   async start(): Promise<void> {
+    if (this.#process) return;
     const settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"];
     const options = [
       "-D",

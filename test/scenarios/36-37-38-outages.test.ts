@@ -1,6 +1,6 @@
 import type { Counters } from "tollgate";
 import { toResponse } from "tollgate/http";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { limited, world } from "../gate/world.js";
 import { passed, readingOf, refusedBy, settled } from "./answers.js";
 import { type OwnStore, ownStores } from "./own-stores.js";
@@ -13,16 +13,23 @@ for (const { name, isThere, make } of await ownStores())
     let store: OwnStore;
     let server: OwnStore["server"];
     let counters: Counters;
-    beforeEach(async () => {
+    beforeAll(async () => {
       store = await make();
       server = store.server;
+    });
+    afterAll(() => store.remove());
+    beforeEach(async () => {
+      await server.start();
       counters = await store.connect();
     });
-    afterEach(() => store.remove());
 
-    function gateThat(onCountersDown: "deny" | "allow" | "local", over = counters) {
+    function gateThat(
+      onCountersDown: "deny" | "allow" | "local",
+      over = counters,
+      countersTimeoutMs = 2_000,
+    ) {
       const chain = limited({ project: { rpm: 8, budget: { usd: 5, reset: "never" } } });
-      return world(chain, { counters: over, onCountersDown, countersTimeoutMs: 2_000, localShare: 0.5 }).gate;
+      return world(chain, { counters: over, onCountersDown, countersTimeoutMs, localShare: 0.5 }).gate;
     }
 
     it("36: deny answers 503 and never 429, and calls pass again when it is back (firecrawl#3728)", async () => {
@@ -71,17 +78,18 @@ for (const { name, isThere, make } of await ownStores())
     });
 
     it("37: a time-out is no success: what was not answered is not admitted (worldmonitor#8356)", async () => {
-      const gate = gateThat("deny");
-      passed(await gate.admit(KEY, CALL));
+      passed(await gateThat("deny").admit(KEY, CALL));
       await server.hang();
-      expect(refusedBy(await gate.admit(KEY, CALL)).reason).toBe("counters_unavailable");
+      const hasty = gateThat("deny", counters, 200);
+      expect(refusedBy(await hasty.admit(KEY, CALL)).reason).toBe("counters_unavailable");
       server.goOn();
     });
 
     it("38: a client that has lost its server keeps no call waiting: each is answered (node-rate-limiter-flexible#184)", async () => {
-      const gate = gateThat("deny", await store.connect("patient"));
-      passed(await gate.admit(KEY, CALL));
+      const patient = await store.connect("patient");
+      passed(await gateThat("deny", patient).admit(KEY, CALL));
       await server.kill();
+      const gate = gateThat("deny", patient, 200);
       const answers = await Promise.all(Array.from({ length: 10 }, () => gate.admit(KEY, CALL)));
       for (const answer of answers) expect(refusedBy(answer).reason).toBe("counters_unavailable");
     });

@@ -3,12 +3,12 @@ import { Redis } from "ioredis";
 import { Pool } from "pg";
 import type { Counters } from "tollgate";
 import { postgresCounters } from "tollgate/postgres";
-import { redisCounters } from "tollgate/redis";
 import * as redis from "../counters/redis/own-server.js";
-import { ioredisClient } from "../counters/redis/server.js";
+import { countersOver, ioredisClient } from "../counters/redis/server.js";
 import * as postgres from "../postgres/own-server.js";
+import { newSchema } from "../postgres/server.js";
 
-/** A store of counts, none yet, with a server of its own that a test may kill, stop and start again. It loses nothing by that. */
+/** A store of counts with a server of its own that tests may kill, stop and start again. It loses nothing by that. */
 export interface OwnStore {
   readonly server: {
     start(): Promise<void>;
@@ -16,7 +16,10 @@ export interface OwnStore {
     hang(): void | Promise<void>;
     goOn(): void;
   };
-  /** Over a client that says at once what it cannot send, as it should be in production, or one that keeps it. */
+  /**
+   * Counters, none yet, over a client that says at once what it cannot send, as it should be in production, or one that
+   * keeps it.
+   */
   connect(client?: "hasty" | "patient"): Promise<Counters>;
   remove(): Promise<void>;
 }
@@ -42,7 +45,7 @@ async function inRedis(): Promise<OwnStore> {
       made.on("error", () => {}); // the calls say it
       clients.push(made);
       await once(made, "ready");
-      return redisCounters({ client: made });
+      return countersOver(made);
     },
     async remove() {
       for (const client of clients) client.disconnect();
@@ -54,16 +57,17 @@ async function inRedis(): Promise<OwnStore> {
 async function inPostgres(): Promise<OwnStore> {
   const server = await postgres.OwnServer.start();
   const pools: Pool[] = [];
-  const counters = () => {
+  const connect = async () => {
     const pool = new Pool({ connectionString: server.url, max: 4 });
     pool.on("error", () => {}); // the calls say it
     pools.push(pool);
-    return postgresCounters({ pool });
+    const made = postgresCounters({ pool, schema: newSchema() });
+    await made.migrate();
+    return made;
   };
-  await counters().migrate();
   return {
     server,
-    connect: async () => counters(),
+    connect,
     async remove() {
       for (const pool of pools) await pool.end();
       await server.remove();

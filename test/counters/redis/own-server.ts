@@ -48,7 +48,9 @@ export class OwnServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  /** Nothing if it runs. */
   async start(): Promise<void> {
+    if (this.#process) return;
     const where = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#directory];
     const started = spawn(COMMAND, [...where, ...this.#options], { stdio: "ignore" });
     this.#process = started;
