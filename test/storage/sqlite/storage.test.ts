@@ -186,12 +186,21 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
     ["key", { hash: "h" }],
     ["key", { previousHash: "h" }],
     ["key", { orgId: "o", projectId: "p" }],
+    ["key", { orgId: "o", userId: "u" }],
+    ["key", { orgId: "o", userId: "u", status: "active" }],
     ["projectMember", { orgId: "o", userId: "u" }],
+    ["projectMember", { orgId: "o", projectId: "p" }],
+    ["externalKey", { orgId: "o", projectId: "p" }],
+    ["invitation", { orgId: "o", status: "pending" }],
+    ["invitation", { hash: "h" }],
     ["orgMember", { orgId: "o", role: "owner" }],
     ["orgMember", { userId: "u" }],
     ["auditEvent", { orgId: "o" }],
+    ["auditEvent", { orgId: "o", subjectId: "s" }],
+    ["auditEvent", { orgId: "o", actorUserId: "u" }],
+    ["auditEvent", { orgId: "o", projectId: "p", action: "key.create" }],
   ] as const satisfies [RecordKind, object][])(
-    "of %s by %o are found by an index, not by a scan",
+    "of %s by %o are found by an index, not by a scan nor among all of the org",
     (kind, where) => {
       const database = openDatabase();
       sqliteStorage({ database });
@@ -201,6 +210,7 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
       const details = plan.map(({ detail }) => detail).join("; ");
       expect(details).toMatch(/^SEARCH/);
       expect(details).not.toMatch(/SCAN|TEMP B-TREE/);
+      for (const field of Object.keys(where).slice(0, 2)) expect(details).toContain(`${columnOf(field)}=?`);
     },
   );
 
