@@ -143,6 +143,8 @@ const trailSchema = z.strictObject({
   ...base,
   /** The latest moment of any of these writes. */
   latestAt: momentSchema,
+  /** The most that the moment of one of them was before the latest by then, in milliseconds: above 0 if clocks went back. */
+  behindMs: z.int().min(0),
 });
 
 const auditEventSchema = z.strictObject({

@@ -45,5 +45,14 @@ export const INDEXES = {
   },
 } as const satisfies { readonly [K in RecordKind]: Indexes<K> };
 
+/** Fields with few values: one of them narrows a search little beside a field with many. */
+export const FEW_VALUES: ReadonlySet<string> = new Set([
+  "status",
+  "role",
+  "action",
+  "outcome",
+  "subjectKind",
+]);
+
 /** The fields of a kind of record by which `find` can search. */
 export type IndexedField<K extends RecordKind> = (typeof INDEXES)[K]["fields"][number];

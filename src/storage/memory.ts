@@ -3,10 +3,10 @@ import { checkChanges, checkWhere, staleVersion, takenValue } from "./checks.js"
 import { INDEXES } from "./indexes.js";
 import type { Change, Changed, Page, Storage, Where } from "./storage.js";
 
-/** A set of ids that is sorted when it is read rather than on every write. */
+/** A set of ids that is sorted when it is read rather than on every write, and stays so while ids come at its end. */
 class IdSet {
   readonly #ids = new Set<string>();
-  #sorted: readonly string[] | undefined;
+  #sorted: string[] | undefined;
 
   get size(): number {
     return this.#ids.size;
@@ -14,7 +14,9 @@ class IdSet {
 
   add(id: string): void {
     this.#ids.add(id);
-    this.#sorted = undefined;
+    const last = this.#sorted?.at(-1);
+    if (last === undefined || last < id) this.#sorted?.push(id);
+    else this.#sorted = undefined;
   }
 
   delete(id: string): void {
@@ -65,9 +67,11 @@ class Table<K extends RecordKind> {
   set(id: string, record: Records[K] | undefined): void {
     const before = this.#records.get(id);
     for (const [field, ids] of this.#byField) {
-      if (before) ids.get(Reflect.get(before, field))?.delete(id);
+      const value = record && Reflect.get(record, field);
+      const valueBefore = before && Reflect.get(before, field);
+      if (record && before && value === valueBefore) continue;
+      if (before) ids.get(valueBefore)?.delete(id);
       if (!record) continue;
-      const value = Reflect.get(record, field);
       const same = ids.get(value) ?? new IdSet();
       ids.set(value, same);
       same.add(id);

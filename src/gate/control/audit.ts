@@ -27,7 +27,7 @@ export const auditSchemas = {
     subjectId: text(1, 4000).optional(),
     /** From this moment on. The trail before it is not read. */
     from: momentSchema.optional(),
-    /** Before this moment. */
+    /** Before this moment. The trail from it on is not read either, except as far as clocks have ever gone back. */
     to: momentSchema.optional(),
     ...pageFields,
   }),
@@ -56,8 +56,12 @@ export function auditOf(control: Control): Audit {
       };
       const keep = ({ at }: Records["auditEvent"]) => at >= from && at < to;
       return control.read("audit.view", { orgId }, async () => {
-        const { after = await endBefore(control.storage, orgId, from) } = query;
-        return listViews(control.storage, "auditEvent", where, { ...query, after }, keep);
+        // INVARIANT: read before the events, so that it knows how far behind any of them may be.
+        const trail = await control.storage.get("trail", orgId);
+        const { after = await endBefore(control.storage, orgId, trail?.version ?? 0, from) } = query;
+        const { behindMs = Number.POSITIVE_INFINITY } = trail ?? {};
+        const isPast = ({ latestAt }: Records["auditEvent"]) => latestAt - behindMs >= to;
+        return listViews(control.storage, "auditEvent", where, { ...query, after }, keep, isPast);
       });
     },
   };
@@ -67,11 +71,16 @@ export function auditOf(control: Control): Audit {
  * A place in the trail of an org before which every event is older than a moment. By bisection: a trail grows for ever,
  * and most of those who ask want its end.
  */
-async function endBefore(storage: Storage, orgId: string, moment: number): Promise<string | undefined> {
+async function endBefore(
+  storage: Storage,
+  orgId: string,
+  last: number,
+  moment: number,
+): Promise<string | undefined> {
   if (moment === 0) return undefined;
   // INVARIANT: the events of the writes up to `older` are older, and the place is not after `end`.
   let older = 0;
-  let end = (await storage.get("trail", orgId))?.version ?? 0;
+  let end = last;
   while (older < end) {
     const middle = Math.floor((older + end) / 2);
     // The next one that is there: somebody may have removed some of them from their tables.

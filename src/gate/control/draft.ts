@@ -144,6 +144,7 @@ export class Draft {
     const last = this.trail?.version ?? 0;
     const sequence = last + 1;
     const latestAt = Math.max(now, this.trail?.latestAt ?? now);
+    const behindMs = Math.max(latestAt - now, this.trail?.behindMs ?? 0);
     const records = events.map(({ by, subject, ...event }, part): Records["auditEvent"] => ({
       id: auditEventId(orgId, sequence, part),
       orgId,
@@ -163,7 +164,7 @@ export class Draft {
         kind: "trail",
         id: orgId,
         expectedVersion: last,
-        record: { id: orgId, orgId, version: sequence, latestAt },
+        record: { id: orgId, orgId, version: sequence, latestAt, behindMs },
       },
       ...records.map((record) => ({
         kind: "auditEvent" as const,

@@ -35,13 +35,18 @@ export interface PageInput {
 
 type Keep<K extends RecordKind> = (record: Records[K]) => boolean | Promise<boolean>;
 
-/** One page of the records that match and that `keep` lets through. */
+/**
+ * One page of the records that match and that `keep` lets through.
+ *
+ * @param isPast whether neither a record nor any after it can be in the list, so that what follows need not be read
+ */
 export async function listPage<K extends RecordKind>(
   storage: Storage,
   kind: K,
   where: Where<K>,
   { after, limit = LIMIT_DEFAULT }: PageInput,
   keep: Keep<K> = () => true,
+  isPast: (record: Records[K]) => boolean = () => false,
 ): Promise<Listed<Records[K]>> {
   const items: Records[K][] = [];
   let last = after;
@@ -51,7 +56,9 @@ export async function listPage<K extends RecordKind>(
     const found = await storage.find(kind, where, { after: last, limit: size });
     for (const some of chunks(found, KEPT_AT_A_TIME)) {
       const kept = await Promise.all(some.map((record) => keep(record)));
-      for (const record of some.filter((_, i) => kept[i])) {
+      for (const [i, record] of some.entries()) {
+        if (isPast(record)) return { items };
+        if (!kept[i]) continue;
         // INVARIANT: `next` is the id of an item that the caller was given, never of one that was withheld.
         if (items.length === limit) return { items, next: items[limit - 1]?.id ?? "" };
         items.push(record);
@@ -69,8 +76,9 @@ export async function listViews<K extends RecordKind>(
   where: Where<K>,
   page: PageInput,
   keep?: Keep<K>,
+  isPast?: (record: Records[K]) => boolean,
 ): Promise<Listed<View<K>>> {
-  return mapped(await listPage(storage, kind, where, page, keep), (found) => viewOf(kind, found));
+  return mapped(await listPage(storage, kind, where, page, keep, isPast), (found) => viewOf(kind, found));
 }
 
 /** A page with each item mapped. */

@@ -1,5 +1,5 @@
 import { type RecordKind, recordKinds } from "../../model/records.js";
-import { INDEXES } from "../indexes.js";
+import { FEW_VALUES, INDEXES } from "../indexes.js";
 import { snakeCase } from "../snake-case.js";
 
 /** What a column refers to. The record there may be written later in the same commit. */
@@ -36,9 +36,6 @@ const REFERENCES: { readonly [K in RecordKind]: readonly Reference[] } = {
   trail: [],
   auditEvent: [],
 };
-
-/** Fields with few values, for which an index would be useless. */
-const FEW_VALUES = new Set(["status", "role", "action", "outcome", "subjectKind"]);
 
 export function tableOf(kind: RecordKind): Table {
   const { fields, unique }: { fields: readonly string[]; unique: readonly (readonly string[])[] } =

@@ -144,4 +144,13 @@ CREATE TABLE tollgate_change (
 `,
   // Finds the orgs of a user. Without it, every member of every org would be looked at.
   "CREATE INDEX tollgate_org_member_by_user_id ON tollgate_org_member (user_id, id);",
+  // Finds the members and external keys of a project, and what has a rare status or outcome. Without it, all of the org
+  // would be looked at, which has every invitation, revoked key and audit event that there ever was.
+  `
+CREATE INDEX tollgate_project_member_by_project_id ON tollgate_project_member (org_id, project_id, id);
+CREATE INDEX tollgate_external_key_by_project_id ON tollgate_external_key (org_id, project_id, id);
+CREATE INDEX tollgate_invitation_by_status ON tollgate_invitation (org_id, status, id);
+CREATE INDEX tollgate_key_by_status ON tollgate_key (org_id, status, id);
+CREATE INDEX tollgate_audit_event_by_outcome ON tollgate_audit_event (org_id, outcome, id);
+`,
 ];

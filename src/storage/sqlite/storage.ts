@@ -3,7 +3,7 @@ import { type Connection, connect } from "../../sqlite/connection.js";
 import { databaseOf, type SqliteDatabase } from "../../sqlite/database.js";
 import { migrate } from "../../sqlite/migrate.js";
 import { checkChanges, checkWhere, staleVersion, takenValue } from "../checks.js";
-import { INDEXES } from "../indexes.js";
+import { FEW_VALUES, INDEXES } from "../indexes.js";
 import type { Change, Changed, Storage } from "../storage.js";
 import { ChangeLog } from "./change-log.js";
 import { STORAGE_MIGRATIONS } from "./migrations.js";
@@ -46,7 +46,11 @@ export function sqliteStorage(options: SqliteStorageOptions): Storage {
     async find(kind, where, { after, limit } = {}) {
       checkWhere(kind, where);
       const wanted = Object.entries(where).filter((one): one is [string, string] => one[1] !== undefined);
-      const terms = wanted.map(([field]) => `${columnOf(field)} = ?`);
+      const narrows = wanted.some(([field]) => field !== "orgId" && !FEW_VALUES.has(field));
+      // With a plus, SQLite does not go by an index of the column: it would take that for as good as any other.
+      const terms = wanted.map(
+        ([field]) => `${narrows && FEW_VALUES.has(field) ? "+" : ""}${columnOf(field)} = ?`,
+      );
       if (after !== undefined) terms.push("id > ?");
       const sql = `SELECT record FROM ${tableOf(kind)} WHERE ${terms.join(" AND ") || "TRUE"} ORDER BY id LIMIT ?`;
       if (wanted.some(([, value]) => !value.isWellFormed())) return [];

@@ -231,7 +231,7 @@ export const commits: Cases<Storage> = {
       put("mcpServer", { ...made, id: "s", name: "files" }),
       put("externalKey", { ...made, id: "x", provider: "openai", secretRef: "vault/1" }),
       put("creditGrant", { ...made, id: "g", nanoUsd: 5, status: "granted" }),
-      put("trail", { id: "acme", orgId: "acme", version: 1, latestAt: 0 }),
+      put("trail", { id: "acme", orgId: "acme", version: 1, latestAt: 0, behindMs: 0 }),
     ]);
     check("the org", await storage.get("org", "acme"), org);
     check("the models", (await storage.get("virtualModel", "v"))?.models, ["a", "b"]);

@@ -72,14 +72,14 @@ export const concurrent: Cases<Storage> = {
   },
 
   "retrying on a conflict loses no write": async (storage) => {
-    await storage.commit([put("trail", { id: "acme", orgId: "acme", version: 1, latestAt: 0 })]);
+    await storage.commit([put("trail", { id: "acme", orgId: "acme", version: 1, latestAt: 0, behindMs: 0 })]);
     await Promise.all(
       Array.from({ length: 8 }, async (_, i) => {
         for (let tries = 0; ; tries++) {
           claim(`a writer met ${tries} conflicts, with 8 writers`, tries < 1_000);
           const version = ((await storage.get("trail", "acme"))?.version ?? 0) + 1;
           const changes = [
-            put("trail", { id: "acme", orgId: "acme", version, latestAt: 0 }),
+            put("trail", { id: "acme", orgId: "acme", version, latestAt: 0, behindMs: 0 }),
             put("project", project(`p${i}`)),
           ];
           const [done] = await doneOf([storage.commit(changes)]);

@@ -186,21 +186,36 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
     ["key", { hash: "h" }],
     ["key", { previousHash: "h" }],
     ["key", { orgId: "o", projectId: "p" }],
+    ["key", { orgId: "o", userId: "u" }],
+    ["key", { orgId: "o", userId: "u", status: "active" }],
+    ["key", { orgId: "o", projectId: "p", status: "active" }],
+    ["key", { orgId: "o", status: "disabled" }],
     ["projectMember", { orgId: "o", userId: "u" }],
+    ["projectMember", { orgId: "o", projectId: "p" }],
+    ["externalKey", { orgId: "o", projectId: "p" }],
+    ["invitation", { orgId: "o", status: "pending" }],
+    ["invitation", { hash: "h" }],
     ["orgMember", { orgId: "o", role: "owner" }],
     ["orgMember", { userId: "u" }],
     ["auditEvent", { orgId: "o" }],
+    ["auditEvent", { orgId: "o", subjectId: "s" }],
+    ["auditEvent", { orgId: "o", actorUserId: "u" }],
+    ["auditEvent", { orgId: "o", projectId: "p", action: "key.create" }],
+    ["auditEvent", { orgId: "o", outcome: "denied" }],
+    ["auditEvent", { orgId: "o", actorUserId: "u", outcome: "denied" }],
   ] as const satisfies [RecordKind, object][])(
-    "of %s by %o are found by an index, not by a scan",
-    (kind, where) => {
+    "of %s by %o are found by an index, not by a scan nor among all of the org",
+    async (kind, where) => {
       const database = openDatabase();
-      sqliteStorage({ database });
-      const terms = Object.entries(where).map(([field, value]) => `${columnOf(field)} = '${value}'`);
-      const sql = `EXPLAIN QUERY PLAN SELECT record FROM ${tableOf(kind)} WHERE ${terms.join(" AND ")} ORDER BY id`;
-      const plan = database.prepare(sql).all() as { detail: string }[];
+      const storage = sqliteStorage({ database });
+      const prepare = vi.spyOn(database, "prepare");
+      await storage.find(kind, where);
+      const sql = `EXPLAIN QUERY PLAN ${prepare.mock.lastCall?.[0]}`;
+      const plan = database.prepare(sql).all(...Object.values(where), -1) as { detail: string }[];
       const details = plan.map(({ detail }) => detail).join("; ");
       expect(details).toMatch(/^SEARCH/);
       expect(details).not.toMatch(/SCAN|TEMP B-TREE/);
+      for (const field of Object.keys(where).slice(0, 2)) expect(details).toContain(`${columnOf(field)}=?`);
     },
   );
 
