@@ -145,6 +145,8 @@ const trailSchema = z.strictObject({
   latestAt: momentSchema,
   /** The most that the moment of one of them was before the latest by then, in milliseconds: above 0 if clocks went back. */
   behindMs: z.int().min(0),
+  /** All credit that was granted and not revoked, in nano-USD. Absent if none was ever granted. */
+  creditsNanoUsd: z.int().min(0).optional(),
 });
 
 const auditEventSchema = z.strictObject({

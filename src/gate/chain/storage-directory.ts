@@ -81,10 +81,10 @@ async function keyOfHash(storage: Storage, hash: string): Promise<Records["key"]
 }
 
 async function orgOf(storage: Storage, orgId: string): Promise<KeyChain["org"] | undefined> {
-  const [org, virtualModels, grants] = await Promise.all([
+  const [org, virtualModels, trail] = await Promise.all([
     storage.get("org", orgId),
     storage.find("virtualModel", { orgId }),
-    storage.find("creditGrant", { orgId }),
+    storage.get("trail", orgId),
   ]);
   if (org === undefined) return undefined;
   const { id, status, timeZone, limits, contentLogging } = org;
@@ -95,14 +95,9 @@ async function orgOf(storage: Storage, orgId: string): Promise<KeyChain["org"] |
     limits,
     contentLogging,
     virtualModels: Object.fromEntries(virtualModels.map(({ alias, models }) => [alias, models])),
-    // Even a revoked grant says that the org uses credits. Without any grant it would have no bound at all.
-    ...(grants.length > 0 && { creditsNanoUsd: grantedNanoUsd(grants) }),
+    // Not the grants themselves: an org may have many, and every key of it asks.
+    ...(trail?.creditsNanoUsd !== undefined && { creditsNanoUsd: trail.creditsNanoUsd }),
   };
-}
-
-/** The credit of an org: everything granted and not revoked. */
-export function grantedNanoUsd(grants: readonly Records["creditGrant"][]): number {
-  return grants.reduce((sum, { status, nanoUsd }) => (status === "granted" ? sum + nanoUsd : sum), 0);
 }
 
 function projectOf({

@@ -5,7 +5,6 @@ import { MAX_USD, NANO_PER_USD, nanoUsd, usdOf, usdSchema, usdText } from "../..
 import type { Records } from "../../model/records.js";
 import { idSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
-import { grantedNanoUsd } from "../chain/storage-directory.js";
 import { guarded } from "../outage/guarded-counters.js";
 import type { Control } from "./control.js";
 import { orgField, versionField } from "./fields.js";
@@ -72,7 +71,7 @@ export function creditsOf(control: Control): Credits {
       const grantId = id ?? newId("credit", control.now());
       const ask = { action: "credit.grant", permission: "billing.manage" } as const;
       return control.write(ask, { orgId }, { kind: "creditGrant", id: grantId }, async (draft) => {
-        const granted = grantedNanoUsd(await draft.find("creditGrant", {}));
+        const granted = draft.creditsNanoUsd ?? 0;
         const amount = nanoUsd(usd);
         if (granted + amount > MAX_USD * NANO_PER_USD) {
           throw new LimitError(
@@ -80,6 +79,7 @@ export function creditsOf(control: Control): Credits {
             `at most ${MAX_USD} USD together with the ${usdText(granted)} USD granted so far`,
           );
         }
+        draft.creditsNanoUsd = granted + amount;
         const made = {
           id: grantId,
           orgId,
@@ -105,6 +105,7 @@ export function creditsOf(control: Control): Credits {
       return control.writeTo(ask, "creditGrant", { id: creditGrantId, ...of }, async (grant, draft) => {
         if (grant.status === "revoked")
           throw new ConflictError(`grant ${JSON.stringify(creditGrantId)} is revoked`);
+        draft.creditsNanoUsd = (draft.creditsNanoUsd ?? 0) - grant.nanoUsd;
         return seen(draft.replace("creditGrant", grant, { status: "revoked" }));
       });
     },

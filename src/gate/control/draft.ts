@@ -40,6 +40,8 @@ export class Draft {
   readonly now: number;
   /** The org's trail when the write began. Undefined if the org never existed. */
   readonly trail: Records["trail"] | undefined;
+  /** What the org is granted and not revoked, as it is after the write. It is kept on the trail, and undefined for an org without. */
+  creditsNanoUsd: number | undefined;
   readonly #storage: Storage;
   readonly #changes: Change[] = [];
   readonly #told: ((events: GateEventHub) => void)[] = [];
@@ -50,6 +52,7 @@ export class Draft {
     this.orgId = orgId;
     this.now = now;
     this.trail = trail;
+    this.creditsNanoUsd = trail?.creditsNanoUsd;
   }
 
   /** Reads a record of this org as it is stored, without the changes of this draft. */
@@ -164,7 +167,14 @@ export class Draft {
         kind: "trail",
         id: orgId,
         expectedVersion: last,
-        record: { id: orgId, orgId, version: sequence, latestAt, behindMs },
+        record: {
+          id: orgId,
+          orgId,
+          version: sequence,
+          latestAt,
+          behindMs,
+          ...(this.creditsNanoUsd !== undefined && { creditsNanoUsd: this.creditsNanoUsd }),
+        },
       },
       ...records.map((record) => ({
         kind: "auditEvent" as const,
