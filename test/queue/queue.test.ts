@@ -658,11 +658,15 @@ describe("maxInFlight", () => {
     expect(outcomes(calls)).toEqual(["admitted", "threw", "waits"]);
   });
 
-  it("counts a call that nobody settles until its reservation ends", async () => {
-    const { queue } = setUp(aChain(), { maxInFlight: 1, maxWaitMs: 100_000 }, { reservationTtlMs: 60_000 });
+  it("counts a call that nobody settles until its reservation ends, also where it is asked for once more", async () => {
+    const { queue } = setUp(aChain(), { maxInFlight: 2, maxWaitMs: 100_000 }, { reservationTtlMs: 60_000 });
+    const named = { ...CALL, requestId: "r1" };
+    passed(await queue.admit(KEY, named));
+    await pass(30_000);
+    passed(await queue.admit(KEY, named));
     passed(await queue.admit(KEY, CALL));
     const call = watch(queue.admit(KEY, CALL));
-    await pass(59_000);
+    await pass(29_000);
     expect(outcomes([call])).toEqual(["waits"]);
     await pass(1_000);
     expect(outcomes([call])).toEqual(["admitted"]);
