@@ -1160,6 +1160,13 @@ describe("an abort", () => {
     const abort = new AbortController();
     const large = watch(queue.admit(KEY, { ...CALL, inputTokens: 60 }, { signal: abort.signal }));
     await pass(A_TURN_MS);
+  it("is told by a whole signal, or that is refused by name", async () => {
+    const { queue } = setUp(aChain());
+    for (const signal of [{}, new EventTarget()]) {
+      await expect(queue.admit(KEY, CALL, { signal: signal as never })).rejects.toThrow("options.signal");
+    }
+  });
+
     const small = watch(queue.admit(KEY, { ...CALL, inputTokens: 50 }));
     await pass(A_TURN_MS);
     expect(outcomes([large, small])).toEqual(["waits", "waits"]);
