@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { createToken } from "tollgate";
 import { createQueue, type Queue, type QueueOptions } from "tollgate/queue";
 import { describe, expect, it, vi } from "vitest";
 import type { Charges } from "../../src/admission/charge.js";
@@ -474,6 +475,17 @@ describe("a gate that takes its time", () => {
       expect(queue.status().waiting).toBe(3);
     });
 
+    it("keeps no call that waiting cannot help where the room for it has gone since it was checked", async () => {
+      const { queue, checked, tokens } = await behind(shortOfAnother, { maxInFlight: 1 });
+      watch(queue.admit({ keyId: "k3" }, { ...CALL, inputTokens: 3 }));
+      const call = watch(queue.admit(KEY, CALL));
+      checked[0]?.(takesNothing);
+      await pass(A_TURN_MS);
+      checked[1]?.({ admitted: false, reason: "too_large", message: "never", limits: [] });
+      await pass(A_TURN_MS);
+      expect([tokens(), outcomes([call])]).toEqual([[1_000, 3], ["too_large"]]);
+    });
+
     it("has no call left that goes while that one is asked about before it", async () => {
       const slots: Refused = { ...short, reason: "in_flight_limited" };
       const { queue, asked, checked, tokens } = await behind(slots);
@@ -594,12 +606,13 @@ describe("a gate that takes its time", () => {
   });
 
   it("is asked about a call that may not lose its place to a more urgent one meanwhile", async () => {
-    const { queue, asked } = byHand({ maxQueued: 1 });
+    const { queue, asked, checked } = byHand({ maxQueued: 1 });
     const call = watch(queue.admit(KEY, CALL));
     asked[0]?.answer(short);
     await pass(10_000);
     expect(asked).toHaveLength(2);
     const urgent = watch(queue.admit(KEY, CALL, { priority: 0 }));
+    checked[0]?.(short);
     await pass(A_TURN_MS);
     expect(outcomes([call, urgent])).toEqual(["waits", "queue_full"]);
   });
@@ -1147,6 +1160,13 @@ describe("a full queue", () => {
 });
 
 describe("an abort", () => {
+  it("is told by a whole signal, or that is refused by name", async () => {
+    const { queue } = setUp(aChain());
+    for (const signal of [{}, new EventTarget()]) {
+      await expect(queue.admit(KEY, CALL, { signal: signal as never })).rejects.toThrow("options.signal");
+    }
+  });
+
   it("before the call leaves everything as it is, and is the reason of the rejection", async () => {
     const { gate, queue } = setUp(limited({ key: { rpm: 5 } }));
     const reason = new Error("gone");
@@ -1160,13 +1180,6 @@ describe("an abort", () => {
     const abort = new AbortController();
     const large = watch(queue.admit(KEY, { ...CALL, inputTokens: 60 }, { signal: abort.signal }));
     await pass(A_TURN_MS);
-  it("is told by a whole signal, or that is refused by name", async () => {
-    const { queue } = setUp(aChain());
-    for (const signal of [{}, new EventTarget()]) {
-      await expect(queue.admit(KEY, CALL, { signal: signal as never })).rejects.toThrow("options.signal");
-    }
-  });
-
     const small = watch(queue.admit(KEY, { ...CALL, inputTokens: 50 }));
     await pass(A_TURN_MS);
     expect(outcomes([large, small])).toEqual(["waits", "waits"]);
@@ -1345,6 +1358,19 @@ describe("a queue that is full", () => {
       await expect(queue.admit(key as never, CALL)).rejects.toThrow(ValidationError);
     }
     expect(queue.status().waiting).toBe(0);
+  });
+
+  it.each([
+    ["by an unknown token", createToken("sk-tg-"), CALL, "invalid_key"],
+    ["by an amount that never fits", { keyId: "k2" }, { ...CALL, inputTokens: 11 }, "too_large"],
+  ])("gives nobody's place to a call that waiting cannot help, %s", async (_, key, usage, reason) => {
+    const chains = [aChain(), aChain({ key: { id: "k2", limits: { inputTpm: 10 } } })];
+    const { queue } = setUp(chains, { maxInFlight: 1, maxQueued: 2 });
+    const calls = admits(queue, 3);
+    await pass(A_TURN_MS);
+    calls.push(watch(queue.admit(key, usage)));
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["admitted", "waits", "waits", reason]);
   });
 
   it("keeps nothing of the calls that it has turned away", async () => {
