@@ -486,6 +486,16 @@ describe("a gate that takes its time", () => {
       expect([tokens(), outcomes([call])]).toEqual([[1_000, 3], ["too_large"]]);
     });
 
+    it("is not asked about a call that has gone while it was checked", async () => {
+      const { queue, checked, tokens } = await behind(shortOfAnother);
+      const abort = new AbortController();
+      const call = watch(queue.admit(KEY, CALL, { signal: abort.signal }));
+      abort.abort("gone");
+      checked[0]?.(takesNothing);
+      await pass(A_TURN_MS);
+      expect([tokens(), call.error]).toEqual([[1_000], "gone"]);
+    });
+
     it("has no call left that goes while that one is asked about before it", async () => {
       const slots: Refused = { ...short, reason: "in_flight_limited" };
       const { queue, asked, checked, tokens } = await behind(slots);
@@ -498,6 +508,30 @@ describe("a gate that takes its time", () => {
       asked[1]?.answer(slots);
       await pass(A_TURN_MS);
       expect([outcomes([call]), queue.status().waiting]).toEqual([["threw"], 1]);
+    });
+
+    it("is asked about that one before it only while there is room for one more", async () => {
+      const slots: Refused = { ...short, reason: "in_flight_limited" };
+      const { queue, checked, tokens } = await behind(slots, { maxInFlight: 1 });
+      watch(queue.admit({ keyId: "k3" }, { ...CALL, inputTokens: 3 }));
+      watch(queue.admit(KEY, CALL));
+      checked[0]?.(takesNothing);
+      await pass(A_TURN_MS);
+      checked[1]?.({ ...slots, limits: [limitOfKey] });
+      await pass(A_TURN_MS);
+      expect(tokens()).toEqual([1_000, 3]);
+    });
+
+    it("is not asked about that one twice at once, or it would be admitted twice", async () => {
+      const limit = { ...limitOfKey, meter: "tokens" } as const;
+      const slots: Refused = { ...short, reason: "in_flight_limited", limit };
+      const { queue, checked, tokens } = await behind(slots, { pollMs: 1_000 });
+      await pass(1_000);
+      expect(tokens()).toEqual([1_000, 1_000]);
+      watch(queue.admit(KEY, CALL));
+      checked[0]?.({ ...slots, limits: [limit] });
+      await pass(A_TURN_MS);
+      expect(tokens()).toEqual([1_000, 1_000]);
     });
 
     it("is asked about that one once a refusal makes the room for which it was left out", async () => {
@@ -1371,6 +1405,18 @@ describe("a queue that is full", () => {
     calls.push(watch(queue.admit(key, usage)));
     await pass(A_TURN_MS);
     expect(outcomes(calls)).toEqual(["admitted", "waits", "waits", reason]);
+  });
+
+  it("gives no place to a call that has gone while the gate was asked whether it may have one", async () => {
+    const { queue } = setUp(aChain(), { maxInFlight: 1, maxQueued: 1 });
+    const calls = admits(queue, 2);
+    await pass(A_TURN_MS);
+    const abort = new AbortController();
+    calls.push(watch(queue.admit(KEY, CALL, { priority: 0, signal: abort.signal })));
+    abort.abort("gone");
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["admitted", "waits", "threw"]);
+    expect(queue.status().waiting).toBe(1);
   });
 
   it("keeps nothing of the calls that it has turned away", async () => {
