@@ -134,6 +134,7 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
       [500, 502, "upstream_failed"],
       [401, 502, "upstream_failed"],
       [402, 502, "upstream_failed"],
+      [403, 502, "upstream_failed"],
       [429, 503, "upstream_busy"],
     ] as const) {
       arena.provider.behaviour.failing.set("gpt-4o", status);
@@ -142,7 +143,7 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
       expect([answer.status, JSON.parse(text).error.code]).toEqual([told, code]);
       expect(text).not.toContain("org-of-the-gateway");
     }
-    expect(await spent(arena)).toEqual({ requests: 4, inputTokens: 0, outputTokens: 0, inFlight: 0 });
+    expect(await spent(arena)).toEqual({ requests: 5, inputTokens: 0, outputTokens: 0, inFlight: 0 });
   });
 
   it("charges no price of a call for one that the provider answers with an error", async () => {
@@ -351,6 +352,25 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect([answer.status, (await json(answer)).error.code]).toEqual([502, "upstream_failed"]);
     const inputTokens = estimateInputTokens(ask(STREAM));
     expect(await spent(arena)).toEqual({ requests: 1, inputTokens, outputTokens: 4, inFlight: 0 });
+  });
+
+  it("breaks off where the provider breaks off a stream, and charges what was seen to a client that has not gone", async () => {
+    const arena = await startArena(start);
+    let breakOff = () => {};
+    await providerThat(arena, (_req, res) => {
+      breakOff = () => res.destroy();
+      res.writeHead(200, { "content-type": "text/event-stream" });
+      res.write(`data: ${JSON.stringify({ choices: [{ delta: { content: "toll" } }] })}\n\n`);
+    });
+    const reader = (await post(arena, ask(STREAM))).body?.getReader();
+    expect(await reader?.read()).toMatchObject({ done: false });
+    breakOff();
+    await expect(reader?.read()).rejects.toThrow();
+    const inputTokens = estimateInputTokens(ask(STREAM));
+    await eventually(async () => {
+      expect(await spent(arena)).toEqual({ requests: 1, inputTokens, outputTokens: 1, inFlight: 0 });
+    });
+    expect(await arena.outcomes()).toEqual(["settled"]);
   });
 
   it("meters a stream however its type is written", async () => {
