@@ -406,6 +406,27 @@ describe("a gate that takes its time", () => {
     expect([outcomes([call]), queue.status().waiting]).toEqual([[outcome], 0]);
   });
 
+  it.each<[what: string, checked: () => unknown]>([
+    ["says that waiting cannot help", () => ({ ...short, reason: "too_large", retryAfterMs: undefined })],
+    ["fails", () => Promise.reject(new Error("down"))],
+  ])("decides though a check that was asked for before %s", async (_what, answer) => {
+    const { queue, asked, checked } = byHand();
+    const leaving = new AbortController();
+    watch(queue.admit(KEY, CALL, { signal: leaving.signal }));
+    asked[0]?.answer(short);
+    await pass(A_TURN_MS);
+    const call = watch(queue.admit(KEY, CALL));
+    leaving.abort();
+    await pass(A_TURN_MS);
+    expect(asked).toHaveLength(2);
+    checked[0]?.(answer() as Admission); // sound: whatever a check comes to
+    await pass(A_TURN_MS);
+    expect(outcomes([call])).toEqual(["waits"]);
+    asked[1]?.answer(admitted);
+    await pass(A_TURN_MS);
+    expect(outcomes([call])).toEqual(["admitted"]);
+  });
+
   it("and that fails once its caller has gone changes nothing of the answer", async () => {
     const { queue, asked } = byHand();
     const abort = new AbortController();
@@ -1152,6 +1173,22 @@ describe("a full queue", () => {
     expect(outcomes([...calls, ...admits(queue, 1)]).at(-1)).toBe("waits"); // its answer comes, too
     await pass(10 * 61_000);
     expect(outcomes(calls)).toEqual(["admitted", "admitted", "admitted", "queue_full", "queue_full"]);
+  });
+
+  it("tells the limit that was short also to a call that was never the first of its line", async () => {
+    const { queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 150_000, maxQueued: 2 });
+    passed(await queue.admit(KEY, CALL));
+    admits(queue, 1);
+    await pass(A_TURN_MS);
+    const behind = admits(queue, 2, KEY, 9);
+    await pass(A_TURN_MS);
+    behind.push(...admits(queue, 1, KEY, 0));
+    await pass(A_TURN_MS);
+    expect(outcomes(behind)).toEqual(["queue_full", "queue_full", "waits"]);
+    for (const { value } of behind.slice(0, 2)) {
+      const limit = { meter: "requests", max: 1 };
+      expect(value).toMatchObject({ scope: "key", limit, limits: [limit], retryAfterMs: expect.any(Number) });
+    }
   });
 
   it("gives the last place of a noisy key to a quieter one, and to a more urgent call of the same key", async () => {
