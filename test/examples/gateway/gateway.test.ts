@@ -552,6 +552,15 @@ describe("an open call", () => {
     expect(actuals()).toEqual([{ outputTokens: 3, disconnected: true }]);
   });
 
+  it("that has ended is listened for no more, however long its connection lives on", async () => {
+    const { call, res, socket } = await openOn({});
+    await call.close();
+    const close = vi.spyOn(call, "close");
+    res.emit("close");
+    socket.emit("close");
+    expect(close).not.toHaveBeenCalled();
+  });
+
   it("is released where nothing was sent, and closed once", async () => {
     const gate = createGate();
     const ada = gate.as({ userId: "ada" });
