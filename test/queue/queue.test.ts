@@ -775,6 +775,14 @@ describe("maxInFlight", () => {
     },
   );
 
+  it("is not used up by calls about which the gate fails", async () => {
+    const { queue } = setUp(aChain(), { maxInFlight: 1 });
+    await expect(queue.admit({ keyId: 5 } as never, CALL)).rejects.toThrow(ValidationError);
+    const next = admits(queue, 1);
+    await pass(A_TURN_MS);
+    expect(outcomes(next)).toEqual(["admitted"]);
+  });
+
   it("is not used up by a key whose calls wait for their limit", async () => {
     const { queue } = setUp([limited({ key: { rpm: 1 } }), aChain({ key: { id: "k2" } })], {
       maxInFlight: 2,
@@ -874,6 +882,19 @@ describe("a key whose calls come while another waits for a limit of both", () =>
     expect(outcomes([waiting])).toEqual(["admitted"]);
     await pass(5 * 61_000);
     expect(outcomes(many)).toEqual(many.map(() => "admitted"));
+  });
+
+  it("does not pass it where both came at the same moment, either", async () => {
+    const { queue } = setUp(two, { maxWaitMs: 10 * 60_000 });
+    for (let i = 0; i < 10; i++) {
+      passed(await queue.admit(KEY, small));
+      await pass(6_000);
+    }
+    const calls = [watch(queue.admit({ keyId: "k2" }, big)), watch(queue.admit(KEY, small))];
+    await pass(20_000); // there is room for the small one after two seconds
+    expect(outcomes(calls)).toEqual(["waits", "waits"]);
+    await pass(20_000);
+    expect(outcomes(calls)).toEqual(["admitted", "admitted"]);
   });
 
   it("does not pass it by a settle that frees enough of another limit, for which it waits as well", async () => {
@@ -1333,6 +1354,28 @@ describe("closing", () => {
     await pass(A_TURN_MS);
     expect(vi.getTimerCount()).toBe(0);
     passed(await gate.admit({ keyId: "k2" }, CALL)); // the gate stays open
+  });
+
+  it("waits until what was being reserved is given back", async () => {
+    const inner = memoryCounters();
+    const counters: Counters = {
+      reserve: (request) => inner.reserve(request),
+      async settle(request) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return inner.settle(request);
+      },
+      read: (query) => inner.read(query),
+      close: async () => {},
+    };
+    const { gate, queue } = setUp(limited({ key: { inFlight: 1 } }), {}, { counters });
+    watch(queue.admit(KEY, CALL));
+    const closed = vi.fn();
+    queue.close().then(closed);
+    await pass(19);
+    expect(closed).not.toHaveBeenCalled();
+    await pass(1);
+    expect(closed).toHaveBeenCalled();
+    await expect(readingOf(gate, "inFlight")).resolves.toMatchObject({ used: 0 });
   });
 
   it("listens to the gate no more", async () => {
