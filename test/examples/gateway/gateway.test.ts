@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { createGate, createToken, estimateInputTokens, memoryCounters, memoryStorage } from "tollgate";
+import { createQueue } from "tollgate/queue";
 import { aKeyChain, directoryOf } from "tollgate/testing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { chatCompletions } from "../../../examples/gateway/endpoint.js";
@@ -559,6 +560,17 @@ describe("an open call", () => {
     res.emit("close");
     socket.emit("close");
     expect(close).not.toHaveBeenCalled();
+  });
+
+  it("has nothing left of its wait in a queue that listens on its connection", async () => {
+    const directory = directoryOf(aKeyChain({}));
+    const gate = createGate({ directory });
+    const request = { endpoint: chatCompletions, body: {}, usage: { model: "gpt-4o" } };
+    const socket = Object.assign(new EventEmitter(), { destroyed: false });
+    const res = Object.assign(new EventEmitter(), { req: { socket } });
+    const calls = new OpenCalls(gate, createQueue(gate));
+    await calls.admit(directory.tokenOf("key"), request, res as unknown as ServerResponse); // sound: as above
+    expect(res.listenerCount("close")).toBe(0);
   });
 
   it("is released where nothing was sent, and closed once", async () => {
