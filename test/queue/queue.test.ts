@@ -150,6 +150,21 @@ describe("a call that the gate refuses for now", () => {
     expect(outcomes([ofProject, ofOrg])).toEqual(["waits", "admitted"]);
   });
 
+  it("is admitted by a settle of a limit that an earlier call waited for, and which waits for another one now", async () => {
+    const project = { limits: { inputTpm: 100 } };
+    const chains = [1, 2, 3].map((rpm) => aChain({ project, key: { id: `k${rpm}`, limits: { rpm } } }));
+    const { gate, queue } = setUp(chains, { maxWaitMs: 120_000 });
+    const first = passed(await queue.admit({ keyId: "k3" }, { ...CALL, inputTokens: 100 }));
+    // At the same moment, so that neither waits behind the other.
+    const calls = ["k1", "k2"].map((keyId) => watch(queue.admit({ keyId }, CALL)));
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["waits", "waits"]);
+    passed(await gate.admit(KEY, { ...CALL, inputTokens: 0 }));
+    await gate.settle(first.reservation, { inputTokens: 0, outputTokens: 0 });
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["waits", "admitted"]);
+  });
+
   it.each([
     ["a settle makes room for two", { inputTpm: 100 }, 100, 1],
     ["two settles make room for one each", { inFlight: 2 }, 1, 2],

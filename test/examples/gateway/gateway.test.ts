@@ -2,7 +2,14 @@ import { EventEmitter, once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { createGate, createToken, estimateInputTokens, memoryCounters, memoryStorage } from "tollgate";
+import {
+  CountersUnavailableError,
+  createGate,
+  createToken,
+  estimateInputTokens,
+  memoryCounters,
+  memoryStorage,
+} from "tollgate";
 import { createQueue } from "tollgate/queue";
 import { aKeyChain, directoryOf } from "tollgate/testing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -528,14 +535,22 @@ describe("an open call", () => {
     const admission = await gate.admit({ keyId: "key" }, { model: "gpt-4o", inputTokens: 1 });
     if (!admission.admitted) throw new Error(admission.message);
     const request = { endpoint: chatCompletions, body: {}, usage: { model: "gpt-4o" } };
-    const call = new OpenCalls(gate).open(admission, request);
+    const calls = new OpenCalls(gate);
+    const call = calls.open(admission, request);
     call.seen = () => ({ outputTokens: 3 });
     const settled = vi.spyOn(gate, "settle");
     const { destroyed = false, writableFinished = true } = parts;
     const socket = Object.assign(new EventEmitter(), { destroyed });
     const res = Object.assign(new EventEmitter(), { req: { socket }, writableFinished });
     call.closeWith(res as unknown as ServerResponse); // sound: it looks at no more of it
-    return { call, res, socket, actuals: () => settled.mock.calls.map(([, actual]) => actual) };
+    return {
+      calls,
+      call,
+      res,
+      socket,
+      settled,
+      actuals: () => settled.mock.calls.map(([, actual]) => actual),
+    };
   }
 
   it("is closed when its answer ends, and knows whether the client has taken all of it", async () => {
@@ -560,6 +575,14 @@ describe("an open call", () => {
     res.emit("close");
     socket.emit("close");
     expect(close).not.toHaveBeenCalled();
+  });
+
+  it("that the counters did not take is settled at the latest when the gateway shuts down", async () => {
+    const { calls, call, settled, actuals } = await openOn({});
+    settled.mockRejectedValueOnce(new CountersUnavailableError("away"));
+    await call.close();
+    await calls.finish(0);
+    expect(actuals()).toEqual([{ outputTokens: 3 }, { outputTokens: 3 }]);
   });
 
   it("has nothing left of its wait in a queue that listens on its connection", async () => {
