@@ -369,8 +369,7 @@ describe("a gate that takes its time", () => {
     const [ofLimit, ofAnother] = [await chargesOf({ rpm: 1 }), await chargesOf({ rpd: 1 })];
     watch(queue.admit(KEY, CALL));
     for (const question of [0, 1, 2]) {
-      settle(ofLimit);
-      settle(ofAnother);
+      for (const charges of [ofAnother, ofLimit, ofAnother]) settle(charges);
       asked[question]?.answer(short);
       await pass(A_TURN_MS);
       expect(asked).toHaveLength(question + 2);
