@@ -279,16 +279,19 @@ describe("a slot in flight", () => {
     expect(outcomes([third] as never)).toEqual(["admitted"]);
   });
 
-  it("that another process frees is seen within pollMs", async () => {
+  it.each([
+    [500, { pollMs: 500 }],
+    [1_000, {}],
+  ])("that another process frees is seen within %s ms", async (pollMs, options) => {
     const counters = memoryCounters();
-    const { queue } = setUp(one, { pollMs: 500 }, { counters });
+    const { queue } = setUp(one, options, { counters });
     const elsewhere = world(one, { clock: Date, counters }).gate;
     const { reservation } = passed(await elsewhere.admit(KEY, CALL));
     const call = watch(queue.admit(KEY, CALL));
     await pass(700);
     await elsewhere.settle(JSON.stringify(reservation), {});
     expect(outcomes([call])).toEqual(["waits"]);
-    await pass(500);
+    await pass(pollMs);
     expect(outcomes([call])).toEqual(["admitted"]);
   });
 
@@ -843,6 +846,16 @@ describe("priority", () => {
     }
     await pass(3 * 61_000);
     expect(order).toEqual(["chat", "batch"]);
+  });
+
+  it("is 5 where nobody says any", async () => {
+    const { queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 120_000 });
+    const queued = vi.fn();
+    queue.on("queued", queued);
+    passed(await queue.admit(KEY, CALL));
+    watch(queue.admit(KEY, CALL));
+    await pass(A_TURN_MS);
+    expect(queued.mock.calls).toMatchObject([[{ priority: 5 }]]);
   });
 
   it("is asked of the option for no call whose usage is wrong", async () => {
