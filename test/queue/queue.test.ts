@@ -258,7 +258,8 @@ describe("a call that the gate refuses for now", () => {
 
   it("gets what the gate throws", async () => {
     const { queue } = setUp(aChain());
-    await expect(queue.admit({ keyId: 5 } as never, CALL)).rejects.toThrow(ValidationError);
+    for (const key of [{ keyId: 5 }, { ...KEY, orgId: "o1" }])
+      await expect(queue.admit(key as never, CALL)).rejects.toThrow(ValidationError);
     await expect(queue.admit(KEY, { model: "free", wrong: 1 } as never)).rejects.toThrow("usage.wrong");
   });
 });
