@@ -1567,6 +1567,11 @@ describe("options", () => {
   });
 });
 
+it.each(["admit", "check", "release", "on"])("a queue stands before no gate without %s", (method) => {
+  const { gate } = world();
+  expect(() => createQueue({ ...gate, [method]: undefined })).toThrow(ValidationError);
+});
+
 function fail(): never {
   throw new Error("there is no such call");
 }
