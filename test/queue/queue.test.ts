@@ -684,6 +684,19 @@ describe("a gate that takes its time", () => {
     });
   });
 
+  it("is asked about one call of a key at a time, however urgent the next one is", async () => {
+    const { queue, asked } = byHand();
+    watch(queue.admit(KEY, CALL));
+    asked[0]?.answer(short);
+    await pass(10_000);
+    watch(queue.admit(KEY, CALL, { priority: 0 }));
+    await pass(A_TURN_MS);
+    expect(asked).toHaveLength(2);
+    asked[1]?.answer(short);
+    await pass(A_TURN_MS);
+    expect(asked).toHaveLength(3);
+  });
+
   it("is asked about a call that may not lose its place to a more urgent one meanwhile", async () => {
     const { queue, asked, checked } = byHand({ maxQueued: 1 });
     const call = watch(queue.admit(KEY, CALL));
