@@ -330,6 +330,11 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     await eventually(async () => expect(await arena.used("requests")).toBe(0));
   });
 
+  it("takes a body of 15 MB, as images have it", async () => {
+    const arena = await startArena(start);
+    expect((await post(arena, ask({ user: "u".repeat(15 * 2 ** 20) }))).status).toBe(200);
+  });
+
   it("answers an address that cannot be read in the form of its errors", async () => {
     const arena = await startArena(start);
     const answer = await fetch(`${arena.url}/v1/%ZZ${arena.token}`);
