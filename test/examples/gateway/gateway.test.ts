@@ -194,6 +194,22 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect(arena.provider.received[0]?.headers).toMatchObject({ "anthropic-version": "2023-06-01" });
   });
 
+  it("passes on the number of a request, and nothing of the gateway's account or session", async () => {
+    const arena = await startArena(start);
+    let apiKey: unknown;
+    await providerThat(arena, (req, res) => {
+      apiKey = req.headers["x-api-key"];
+      res.setHeaders(
+        new Headers({ "request-id": "r-1", "set-cookie": "a=b", "openai-organization": "ours" }),
+      );
+      res.setHeader("content-type", "application/json").end("{}");
+    });
+    const { headers } = await post(arena, ask(), "/v1/messages");
+    expect(apiKey).toBe(PROVIDER_KEY);
+    const names = ["request-id", "set-cookie", "openai-organization"];
+    expect(names.map((name) => headers.get(name))).toEqual(["r-1", null, null]);
+  });
+
   it("follows no redirect, which would take the gateway's key to another host", async () => {
     const arena = await startArena(start);
     const other = await startFakeProvider(PROVIDER_KEY);
