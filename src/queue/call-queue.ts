@@ -78,8 +78,7 @@ export class CallQueue {
       signal?.addEventListener("abort", onAbort);
       this.#calls.add(call);
       if (this.#lines.has(call.key) || !this.#open.hasRoom) {
-        this.#enqueue(call);
-        this.#track(this.#look(call));
+        this.#track(this.#wait(call));
       } else {
         this.#track(this.#lines.size > 0 ? this.#askBehind(call) : this.#askFirst(call));
       }
@@ -141,8 +140,9 @@ export class CallQueue {
       break;
     }
     // While the gate was asked, the key may have got a line, or the room may have gone.
-    if (call.heldBy || this.#lines.has(call.key) || !this.#open.hasRoom) this.#enqueue(call);
-    else await this.#askFirst(call);
+    if (!call.heldBy && !this.#lines.has(call.key) && this.#open.hasRoom) await this.#askFirst(call);
+    else if (isSettled && !answer.admitted) this.#leave(call, { outcome: "refused", admission: answer });
+    else this.#enqueue(call);
   }
 
   /** The first waiting call of another key that is short of a limit which this call would charge. */
@@ -154,12 +154,21 @@ export class CallQueue {
     return undefined;
   }
 
-  /** Refuses a call at once if waiting cannot help it, even though it waits behind others. */
+  /** For a call that has to wait, if waiting can help it. */
+  async #wait(call: Call): Promise<void> {
+    const isFull = this.#lines.waiting >= this.#settings.maxQueued;
+    if (!isFull) this.#enqueue(call);
+    await this.#look(call);
+    // Not sooner: one that waiting cannot help, such as a stranger's, must not take the place of another one.
+    if (call.state === "arrived") this.#enqueue(call);
+  }
+
+  /** Refuses a call at once if waiting cannot help it, even though others came first. */
   async #look(call: Call): Promise<void> {
     try {
       const answer = await this.#gate.check(call.key, call.usage);
       if (answer.admitted || call.charged === undefined) call.charged = chargedBy(answer);
-      if (call.state !== "waiting" || answer.admitted) return;
+      if (call.state === "asking" || answer.admitted) return;
       if (isHopeless(call, answer, this.#settings.timers.now()))
         this.#leave(call, { outcome: "refused", admission: answer });
       else if (call.refusal === undefined) {
@@ -167,7 +176,7 @@ export class CallQueue {
         call.short = shortOf(answer);
       }
     } catch (error) {
-      if (call.state === "waiting") this.#leave(call, { outcome: "failed", error });
+      if (call.state !== "asking") this.#leave(call, { outcome: "failed", error });
     }
   }
 

@@ -28,9 +28,12 @@ export class OpenCalls {
     this.#asking--;
   }
 
-  /** Notes an admitted call. Its end by itself is converted to the queue's clock, which may not be the gate's. */
+  /**
+   * Notes an admitted call. Its end by itself is converted to the queue's clock, which may not be the gate's. A repeated
+   * call has the reservation of the first one, which ends no later for that.
+   */
   open({ id, reservedAt, expiresAt }: Reservation, now: number): void {
-    this.#open.set(id, now + (expiresAt - reservedAt));
+    if (!this.#open.has(id)) this.#open.set(id, now + (expiresAt - reservedAt));
   }
 
   close({ id }: Reservation): void {

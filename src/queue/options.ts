@@ -68,7 +68,7 @@ const optionsSchema = z.strictObject({
 });
 
 const waitSchema = z.strictObject({
-  signal: having<AbortSignal>("addEventListener", "removeEventListener").optional(),
+  signal: having<AbortSignal>("addEventListener", "removeEventListener", "throwIfAborted").optional(),
   priority: prioritySchema.optional(),
 });
 

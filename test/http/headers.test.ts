@@ -25,6 +25,7 @@ describe("tokenFrom", () => {
     {},
     { authorization: "" },
     { authorization: "Bearer two words" },
+    { authorization: "Basic bearer sk-tg-1" },
     { authorization: undefined, "x-api-key": undefined },
     { "x-api-key": "  " },
     { "x-api-key": [] },
@@ -67,6 +68,8 @@ describe("upstreamHeaders", () => {
     "X-Stainless-Lang": "js",
     "OpenAI-Beta": "assistants=v2",
     "User-Agent": "OpenAI/JS 5",
+    "X-Client-Request-Id": "c-1",
+    "X-Goog-Api-Client": "genai-js/1",
   };
   const kept = {
     "content-type": "application/json",
@@ -74,6 +77,8 @@ describe("upstreamHeaders", () => {
     "x-stainless-lang": "js",
     "openai-beta": "assistants=v2",
     "user-agent": "OpenAI/JS 5",
+    "x-client-request-id": "c-1",
+    "x-goog-api-client": "genai-js/1",
   };
 
   it("keeps what is for the provider, and nothing of ours, of the connection or of where the client is", () => {

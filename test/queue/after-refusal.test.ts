@@ -26,6 +26,14 @@ describe("after a refusal", () => {
     },
   );
 
+  it.each([
+    [999, { askAt: 1_049 }],
+    [1_000, { outcome: "timeout" }],
+  ])("at %s ms of a second, a call for a slot has its answer once the second is over", (now, next) => {
+    const asked = { now, pollMs: 50, isOvertaken: false };
+    expect(afterRefusal(call, refusal("in_flight_limited", 500), asked)).toMatchObject(next);
+  });
+
   it("waiting is hopeless where the wait ends after the deadline, and not where it ends with it", () => {
     expect(isHopeless(call, refusal("rate_limited", 500), 500)).toBe(false);
     expect(isHopeless(call, refusal("rate_limited", 500), 501)).toBe(true);

@@ -73,3 +73,19 @@ it("no moment that it is asked for passes without a ring at it or before, since 
       },
     ),
   ));
+
+it("the system's timers end in time and never sooner, however long, and their clock cannot be set back", async () => {
+  const [soon, late] = [vi.fn(), vi.fn()];
+  systemTimers.after(10.5, soon);
+  const stop = systemTimers.after(2 ** 31, late);
+  await pass(10);
+  expect(soon).not.toHaveBeenCalled();
+  await pass(1);
+  expect(soon).toHaveBeenCalled();
+  const now = systemTimers.now();
+  vi.setSystemTime(Date.now() - 3_600_000);
+  expect(systemTimers.now()).toBe(now);
+  await pass(1_000);
+  expect(late).not.toHaveBeenCalled();
+  stop();
+});

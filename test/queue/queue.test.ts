@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { createToken } from "tollgate";
 import { createQueue, type Queue, type QueueOptions } from "tollgate/queue";
 import { describe, expect, it, vi } from "vitest";
 import type { Charges } from "../../src/admission/charge.js";
@@ -149,6 +150,21 @@ describe("a call that the gate refuses for now", () => {
     expect(outcomes([ofProject, ofOrg])).toEqual(["waits", "admitted"]);
   });
 
+  it("is admitted by a settle of a limit that an earlier call waited for, and which waits for another one now", async () => {
+    const project = { limits: { inputTpm: 100 } };
+    const chains = [1, 2, 3].map((rpm) => aChain({ project, key: { id: `k${rpm}`, limits: { rpm } } }));
+    const { gate, queue } = setUp(chains, { maxWaitMs: 120_000 });
+    const first = passed(await queue.admit({ keyId: "k3" }, { ...CALL, inputTokens: 100 }));
+    // At the same moment, so that neither waits behind the other.
+    const calls = ["k1", "k2"].map((keyId) => watch(queue.admit({ keyId }, CALL)));
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["waits", "waits"]);
+    passed(await gate.admit(KEY, { ...CALL, inputTokens: 0 }));
+    await gate.settle(first.reservation, { inputTokens: 0, outputTokens: 0 });
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["waits", "admitted"]);
+  });
+
   it.each([
     ["a settle makes room for two", { inputTpm: 100 }, 100, 1],
     ["two settles make room for one each", { inFlight: 2 }, 1, 2],
@@ -242,7 +258,8 @@ describe("a call that the gate refuses for now", () => {
 
   it("gets what the gate throws", async () => {
     const { queue } = setUp(aChain());
-    await expect(queue.admit({ keyId: 5 } as never, CALL)).rejects.toThrow(ValidationError);
+    for (const key of [{ keyId: 5 }, { ...KEY, orgId: "o1" }])
+      await expect(queue.admit(key as never, CALL)).rejects.toThrow(ValidationError);
     await expect(queue.admit(KEY, { model: "free", wrong: 1 } as never)).rejects.toThrow("usage.wrong");
   });
 });
@@ -263,35 +280,44 @@ describe("a slot in flight", () => {
     expect(outcomes([third] as never)).toEqual(["admitted"]);
   });
 
-  it("that another process frees is seen within pollMs", async () => {
+  it.each([
+    [500, { pollMs: 500 }],
+    [1_000, {}],
+  ])("that another process frees is seen within %s ms", async (pollMs, options) => {
     const counters = memoryCounters();
-    const { queue } = setUp(one, { pollMs: 500 }, { counters });
+    const { queue } = setUp(one, options, { counters });
     const elsewhere = world(one, { clock: Date, counters }).gate;
     const { reservation } = passed(await elsewhere.admit(KEY, CALL));
     const call = watch(queue.admit(KEY, CALL));
     await pass(700);
     await elsewhere.settle(JSON.stringify(reservation), {});
     expect(outcomes([call])).toEqual(["waits"]);
-    await pass(500);
+    await pass(pollMs);
     expect(outcomes([call])).toEqual(["admitted"]);
   });
 
-  it("that nobody frees in time ends the wait with queue_timeout and the limit that was short", async () => {
-    const { gate, queue } = setUp(one, { maxWaitMs: 5_000 });
-    passed(await gate.admit(KEY, CALL));
-    const call = watch(queue.admit(KEY, CALL));
-    await pass(4_999);
-    expect(outcomes([call])).toEqual(["waits"]);
-    await pass(1);
-    expect(call.value).toMatchObject({
-      admitted: false,
-      reason: "queue_timeout",
-      scope: "project",
-      limit: { meter: "inFlight", used: 1, max: 1 },
-    });
-    expect(call.value).not.toHaveProperty("retryAfterMs"); // the slot's TTL would be an hour
-    await expect(readingOf(gate, "inFlight", "project")).resolves.toMatchObject({ used: 1 });
-  });
+  it.each([
+    [5_000, { maxWaitMs: 5_000 }],
+    [30_000, {}],
+  ])(
+    "that nobody frees in %s ms ends the wait with queue_timeout and the limit that was short",
+    async (waitMs, options) => {
+      const { gate, queue } = setUp(one, options);
+      passed(await gate.admit(KEY, CALL));
+      const call = watch(queue.admit(KEY, CALL));
+      await pass(waitMs - 1);
+      expect(outcomes([call])).toEqual(["waits"]);
+      await pass(1);
+      expect(call.value).toMatchObject({
+        admitted: false,
+        reason: "queue_timeout",
+        scope: "project",
+        limit: { meter: "inFlight", used: 1, max: 1 },
+      });
+      expect(call.value).not.toHaveProperty("retryAfterMs"); // the slot's TTL would be an hour
+      await expect(readingOf(gate, "inFlight", "project")).resolves.toMatchObject({ used: 1 });
+    },
+  );
 
   it("freed at any step while the gate is being asked is not missed", async () => {
     for (let steps = 0; steps < 20; steps++) {
@@ -353,8 +379,7 @@ describe("a gate that takes its time", () => {
     const [ofLimit, ofAnother] = [await chargesOf({ rpm: 1 }), await chargesOf({ rpd: 1 })];
     watch(queue.admit(KEY, CALL));
     for (const question of [0, 1, 2]) {
-      settle(ofLimit);
-      settle(ofAnother);
+      for (const charges of [ofAnother, ofLimit, ofAnother]) settle(charges);
       asked[question]?.answer(short);
       await pass(A_TURN_MS);
       expect(asked).toHaveLength(question + 2);
@@ -403,6 +428,27 @@ describe("a gate that takes its time", () => {
     asked[1]?.answer(answer);
     await pass(A_TURN_MS);
     expect([outcomes([call]), queue.status().waiting]).toEqual([[outcome], 0]);
+  });
+
+  it.each<[what: string, checked: () => unknown]>([
+    ["says that waiting cannot help", () => ({ ...short, reason: "too_large", retryAfterMs: undefined })],
+    ["fails", () => Promise.reject(new Error("down"))],
+  ])("decides though a check that was asked for before %s", async (_what, answer) => {
+    const { queue, asked, checked } = byHand();
+    const leaving = new AbortController();
+    watch(queue.admit(KEY, CALL, { signal: leaving.signal }));
+    asked[0]?.answer(short);
+    await pass(A_TURN_MS);
+    const call = watch(queue.admit(KEY, CALL));
+    leaving.abort();
+    await pass(A_TURN_MS);
+    expect(asked).toHaveLength(2);
+    checked[0]?.(answer() as Admission); // sound: whatever a check comes to
+    await pass(A_TURN_MS);
+    expect(outcomes([call])).toEqual(["waits"]);
+    asked[1]?.answer(admitted);
+    await pass(A_TURN_MS);
+    expect(outcomes([call])).toEqual(["admitted"]);
   });
 
   it("and that fails once its caller has gone changes nothing of the answer", async () => {
@@ -474,6 +520,27 @@ describe("a gate that takes its time", () => {
       expect(queue.status().waiting).toBe(3);
     });
 
+    it("keeps no call that waiting cannot help where the room for it has gone since it was checked", async () => {
+      const { queue, checked, tokens } = await behind(shortOfAnother, { maxInFlight: 1 });
+      watch(queue.admit({ keyId: "k3" }, { ...CALL, inputTokens: 3 }));
+      const call = watch(queue.admit(KEY, CALL));
+      checked[0]?.(takesNothing);
+      await pass(A_TURN_MS);
+      checked[1]?.({ admitted: false, reason: "too_large", message: "never", limits: [] });
+      await pass(A_TURN_MS);
+      expect([tokens(), outcomes([call])]).toEqual([[1_000, 3], ["too_large"]]);
+    });
+
+    it("is not asked about a call that has gone while it was checked", async () => {
+      const { queue, checked, tokens } = await behind(shortOfAnother);
+      const abort = new AbortController();
+      const call = watch(queue.admit(KEY, CALL, { signal: abort.signal }));
+      abort.abort("gone");
+      checked[0]?.(takesNothing);
+      await pass(A_TURN_MS);
+      expect([tokens(), call.error]).toEqual([[1_000], "gone"]);
+    });
+
     it("has no call left that goes while that one is asked about before it", async () => {
       const slots: Refused = { ...short, reason: "in_flight_limited" };
       const { queue, asked, checked, tokens } = await behind(slots);
@@ -486,6 +553,30 @@ describe("a gate that takes its time", () => {
       asked[1]?.answer(slots);
       await pass(A_TURN_MS);
       expect([outcomes([call]), queue.status().waiting]).toEqual([["threw"], 1]);
+    });
+
+    it("is asked about that one before it only while there is room for one more", async () => {
+      const slots: Refused = { ...short, reason: "in_flight_limited" };
+      const { queue, checked, tokens } = await behind(slots, { maxInFlight: 1 });
+      watch(queue.admit({ keyId: "k3" }, { ...CALL, inputTokens: 3 }));
+      watch(queue.admit(KEY, CALL));
+      checked[0]?.(takesNothing);
+      await pass(A_TURN_MS);
+      checked[1]?.({ ...slots, limits: [limitOfKey] });
+      await pass(A_TURN_MS);
+      expect(tokens()).toEqual([1_000, 3]);
+    });
+
+    it("is not asked about that one twice at once, or it would be admitted twice", async () => {
+      const limit = { ...limitOfKey, meter: "tokens" } as const;
+      const slots: Refused = { ...short, reason: "in_flight_limited", limit };
+      const { queue, checked, tokens } = await behind(slots, { pollMs: 1_000 });
+      await pass(1_000);
+      expect(tokens()).toEqual([1_000, 1_000]);
+      watch(queue.admit(KEY, CALL));
+      checked[0]?.({ ...slots, limits: [limit] });
+      await pass(A_TURN_MS);
+      expect(tokens()).toEqual([1_000, 1_000]);
     });
 
     it("is asked about that one once a refusal makes the room for which it was left out", async () => {
@@ -593,13 +684,27 @@ describe("a gate that takes its time", () => {
     });
   });
 
+  it("is asked about one call of a key at a time, however urgent the next one is", async () => {
+    const { queue, asked } = byHand();
+    watch(queue.admit(KEY, CALL));
+    asked[0]?.answer(short);
+    await pass(10_000);
+    watch(queue.admit(KEY, CALL, { priority: 0 }));
+    await pass(A_TURN_MS);
+    expect(asked).toHaveLength(2);
+    asked[1]?.answer(short);
+    await pass(A_TURN_MS);
+    expect(asked).toHaveLength(3);
+  });
+
   it("is asked about a call that may not lose its place to a more urgent one meanwhile", async () => {
-    const { queue, asked } = byHand({ maxQueued: 1 });
+    const { queue, asked, checked } = byHand({ maxQueued: 1 });
     const call = watch(queue.admit(KEY, CALL));
     asked[0]?.answer(short);
     await pass(10_000);
     expect(asked).toHaveLength(2);
     const urgent = watch(queue.admit(KEY, CALL, { priority: 0 }));
+    checked[0]?.(short);
     await pass(A_TURN_MS);
     expect(outcomes([call, urgent])).toEqual(["waits", "queue_full"]);
   });
@@ -658,11 +763,15 @@ describe("maxInFlight", () => {
     expect(outcomes(calls)).toEqual(["admitted", "threw", "waits"]);
   });
 
-  it("counts a call that nobody settles until its reservation ends", async () => {
-    const { queue } = setUp(aChain(), { maxInFlight: 1, maxWaitMs: 100_000 }, { reservationTtlMs: 60_000 });
+  it("counts a call that nobody settles until its reservation ends, also where it is asked for once more", async () => {
+    const { queue } = setUp(aChain(), { maxInFlight: 2, maxWaitMs: 100_000 }, { reservationTtlMs: 60_000 });
+    const named = { ...CALL, requestId: "r1" };
+    passed(await queue.admit(KEY, named));
+    await pass(30_000);
+    passed(await queue.admit(KEY, named));
     passed(await queue.admit(KEY, CALL));
     const call = watch(queue.admit(KEY, CALL));
-    await pass(59_000);
+    await pass(29_000);
     expect(outcomes([call])).toEqual(["waits"]);
     await pass(1_000);
     expect(outcomes([call])).toEqual(["admitted"]);
@@ -702,6 +811,14 @@ describe("maxInFlight", () => {
       expect(outcomes(next)).toEqual(["admitted"]);
     },
   );
+
+  it("is not used up by calls about which the gate fails", async () => {
+    const { queue } = setUp(aChain(), { maxInFlight: 1 });
+    await expect(queue.admit({ keyId: 5 } as never, CALL)).rejects.toThrow(ValidationError);
+    const next = admits(queue, 1);
+    await pass(A_TURN_MS);
+    expect(outcomes(next)).toEqual(["admitted"]);
+  });
 
   it("is not used up by a key whose calls wait for their limit", async () => {
     const { queue } = setUp([limited({ key: { rpm: 1 } }), aChain({ key: { id: "k2" } })], {
@@ -743,6 +860,16 @@ describe("priority", () => {
     }
     await pass(3 * 61_000);
     expect(order).toEqual(["chat", "batch"]);
+  });
+
+  it("is 5 where nobody says any", async () => {
+    const { queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 120_000 });
+    const queued = vi.fn();
+    queue.on("queued", queued);
+    passed(await queue.admit(KEY, CALL));
+    watch(queue.admit(KEY, CALL));
+    await pass(A_TURN_MS);
+    expect(queued.mock.calls).toMatchObject([[{ priority: 5 }]]);
   });
 
   it("is asked of the option for no call whose usage is wrong", async () => {
@@ -802,6 +929,19 @@ describe("a key whose calls come while another waits for a limit of both", () =>
     expect(outcomes([waiting])).toEqual(["admitted"]);
     await pass(5 * 61_000);
     expect(outcomes(many)).toEqual(many.map(() => "admitted"));
+  });
+
+  it("does not pass it where both came at the same moment, either", async () => {
+    const { queue } = setUp(two, { maxWaitMs: 10 * 60_000 });
+    for (let i = 0; i < 10; i++) {
+      passed(await queue.admit(KEY, small));
+      await pass(6_000);
+    }
+    const calls = [watch(queue.admit({ keyId: "k2" }, big)), watch(queue.admit(KEY, small))];
+    await pass(20_000); // there is room for the small one after two seconds
+    expect(outcomes(calls)).toEqual(["waits", "waits"]);
+    await pass(20_000);
+    expect(outcomes(calls)).toEqual(["admitted", "admitted"]);
   });
 
   it("does not pass it by a settle that frees enough of another limit, for which it waits as well", async () => {
@@ -1103,6 +1243,22 @@ describe("a full queue", () => {
     expect(outcomes(calls)).toEqual(["admitted", "admitted", "admitted", "queue_full", "queue_full"]);
   });
 
+  it("tells the limit that was short also to a call that was never the first of its line", async () => {
+    const { queue } = setUp(limited({ key: { rpm: 1 } }), { maxWaitMs: 150_000, maxQueued: 2 });
+    passed(await queue.admit(KEY, CALL));
+    admits(queue, 1);
+    await pass(A_TURN_MS);
+    const behind = admits(queue, 2, KEY, 9);
+    await pass(A_TURN_MS);
+    behind.push(...admits(queue, 1, KEY, 0));
+    await pass(A_TURN_MS);
+    expect(outcomes(behind)).toEqual(["queue_full", "queue_full", "waits"]);
+    for (const { value } of behind.slice(0, 2)) {
+      const limit = { meter: "requests", max: 1 };
+      expect(value).toMatchObject({ scope: "key", limit, limits: [limit], retryAfterMs: expect.any(Number) });
+    }
+  });
+
   it("gives the last place of a noisy key to a quieter one, and to a more urgent call of the same key", async () => {
     const { queue } = setUp(keysOf(["k1", "k2"], 1), { maxWaitMs: 10 * 60_000, maxQueued: 3 });
     const noisy = admits(queue, 4);
@@ -1143,6 +1299,13 @@ describe("a full queue", () => {
 });
 
 describe("an abort", () => {
+  it("is told by a whole signal, or that is refused by name", async () => {
+    const { queue } = setUp(aChain());
+    for (const signal of [{}, new EventTarget()]) {
+      await expect(queue.admit(KEY, CALL, { signal: signal as never })).rejects.toThrow("options.signal");
+    }
+  });
+
   it("before the call leaves everything as it is, and is the reason of the rejection", async () => {
     const { gate, queue } = setUp(limited({ key: { rpm: 5 } }));
     const reason = new Error("gone");
@@ -1238,6 +1401,28 @@ describe("closing", () => {
     await pass(A_TURN_MS);
     expect(vi.getTimerCount()).toBe(0);
     passed(await gate.admit({ keyId: "k2" }, CALL)); // the gate stays open
+  });
+
+  it("waits until what was being reserved is given back", async () => {
+    const inner = memoryCounters();
+    const counters: Counters = {
+      reserve: (request) => inner.reserve(request),
+      async settle(request) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return inner.settle(request);
+      },
+      read: (query) => inner.read(query),
+      close: async () => {},
+    };
+    const { gate, queue } = setUp(limited({ key: { inFlight: 1 } }), {}, { counters });
+    watch(queue.admit(KEY, CALL));
+    const closed = vi.fn();
+    queue.close().then(closed);
+    await pass(19);
+    expect(closed).not.toHaveBeenCalled();
+    await pass(1);
+    expect(closed).toHaveBeenCalled();
+    await expect(readingOf(gate, "inFlight")).resolves.toMatchObject({ used: 0 });
   });
 
   it("listens to the gate no more", async () => {
@@ -1336,6 +1521,31 @@ describe("a queue that is full", () => {
     expect(queue.status().waiting).toBe(0);
   });
 
+  it.each([
+    ["by an unknown token", createToken("sk-tg-"), CALL, "invalid_key"],
+    ["by an amount that never fits", { keyId: "k2" }, { ...CALL, inputTokens: 11 }, "too_large"],
+  ])("gives nobody's place to a call that waiting cannot help, %s", async (_, key, usage, reason) => {
+    const chains = [aChain(), aChain({ key: { id: "k2", limits: { inputTpm: 10 } } })];
+    const { queue } = setUp(chains, { maxInFlight: 1, maxQueued: 2 });
+    const calls = admits(queue, 3);
+    await pass(A_TURN_MS);
+    calls.push(watch(queue.admit(key, usage)));
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["admitted", "waits", "waits", reason]);
+  });
+
+  it("gives no place to a call that has gone while the gate was asked whether it may have one", async () => {
+    const { queue } = setUp(aChain(), { maxInFlight: 1, maxQueued: 1 });
+    const calls = admits(queue, 2);
+    await pass(A_TURN_MS);
+    const abort = new AbortController();
+    calls.push(watch(queue.admit(KEY, CALL, { priority: 0, signal: abort.signal })));
+    abort.abort("gone");
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["admitted", "waits", "threw"]);
+    expect(queue.status().waiting).toBe(1);
+  });
+
   it("keeps nothing of the calls that it has turned away", async () => {
     const { queue } = setUp(keysOf(["k1", "k2", "k3"], 1), { maxQueued: 1, maxWaitMs: 10 * 60_000 });
     passed(await queue.admit(KEY, CALL));
@@ -1368,6 +1578,11 @@ describe("options", () => {
     const { gate } = world();
     expect(() => createQueue(gate, options as never)).toThrow(field);
   });
+});
+
+it.each(["admit", "check", "release", "on"])("a queue stands before no gate without %s", (method) => {
+  const { gate } = world();
+  expect(() => createQueue({ ...gate, [method]: undefined })).toThrow(ValidationError);
 });
 
 function fail(): never {

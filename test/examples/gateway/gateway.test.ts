@@ -2,7 +2,15 @@ import { EventEmitter, once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { createGate, createToken, estimateInputTokens, memoryCounters, memoryStorage } from "tollgate";
+import {
+  CountersUnavailableError,
+  createGate,
+  createToken,
+  estimateInputTokens,
+  memoryCounters,
+  memoryStorage,
+} from "tollgate";
+import { createQueue } from "tollgate/queue";
 import { aKeyChain, directoryOf } from "tollgate/testing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { chatCompletions } from "../../../examples/gateway/endpoint.js";
@@ -134,6 +142,7 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
       [500, 502, "upstream_failed"],
       [401, 502, "upstream_failed"],
       [402, 502, "upstream_failed"],
+      [403, 502, "upstream_failed"],
       [429, 503, "upstream_busy"],
     ] as const) {
       arena.provider.behaviour.failing.set("gpt-4o", status);
@@ -142,7 +151,7 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
       expect([answer.status, JSON.parse(text).error.code]).toEqual([told, code]);
       expect(text).not.toContain("org-of-the-gateway");
     }
-    expect(await spent(arena)).toEqual({ requests: 4, inputTokens: 0, outputTokens: 0, inFlight: 0 });
+    expect(await spent(arena)).toEqual({ requests: 5, inputTokens: 0, outputTokens: 0, inFlight: 0 });
   });
 
   it("charges no price of a call for one that the provider answers with an error", async () => {
@@ -183,6 +192,22 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     const arena = await startArena(start);
     await post(arena, ask(), "/v1/messages", { "anthropic-version": "2023-06-01" });
     expect(arena.provider.received[0]?.headers).toMatchObject({ "anthropic-version": "2023-06-01" });
+  });
+
+  it("passes on the number of a request, and nothing of the gateway's account or session", async () => {
+    const arena = await startArena(start);
+    let apiKey: unknown;
+    await providerThat(arena, (req, res) => {
+      apiKey = req.headers["x-api-key"];
+      res.setHeaders(
+        new Headers({ "request-id": "r-1", "set-cookie": "a=b", "openai-organization": "ours" }),
+      );
+      res.setHeader("content-type", "application/json").end("{}");
+    });
+    const { headers } = await post(arena, ask(), "/v1/messages");
+    expect(apiKey).toBe(PROVIDER_KEY);
+    const names = ["request-id", "set-cookie", "openai-organization"];
+    expect(names.map((name) => headers.get(name))).toEqual(["r-1", null, null]);
   });
 
   it("follows no redirect, which would take the gateway's key to another host", async () => {
@@ -321,6 +346,11 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     await eventually(async () => expect(await arena.used("requests")).toBe(0));
   });
 
+  it("takes a body of 15 MB, as images have it", async () => {
+    const arena = await startArena(start);
+    expect((await post(arena, ask({ user: "u".repeat(15 * 2 ** 20) }))).status).toBe(200);
+  });
+
   it("answers an address that cannot be read in the form of its errors", async () => {
     const arena = await startArena(start);
     const answer = await fetch(`${arena.url}/v1/%ZZ${arena.token}`);
@@ -351,6 +381,25 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect([answer.status, (await json(answer)).error.code]).toEqual([502, "upstream_failed"]);
     const inputTokens = estimateInputTokens(ask(STREAM));
     expect(await spent(arena)).toEqual({ requests: 1, inputTokens, outputTokens: 4, inFlight: 0 });
+  });
+
+  it("breaks off where the provider breaks off a stream, and charges what was seen to a client that has not gone", async () => {
+    const arena = await startArena(start);
+    let breakOff = () => {};
+    await providerThat(arena, (_req, res) => {
+      breakOff = () => res.destroy();
+      res.writeHead(200, { "content-type": "text/event-stream" });
+      res.write(`data: ${JSON.stringify({ choices: [{ delta: { content: "toll" } }] })}\n\n`);
+    });
+    const reader = (await post(arena, ask(STREAM))).body?.getReader();
+    expect(await reader?.read()).toMatchObject({ done: false });
+    breakOff();
+    await expect(reader?.read()).rejects.toThrow();
+    const inputTokens = estimateInputTokens(ask(STREAM));
+    await eventually(async () => {
+      expect(await spent(arena)).toEqual({ requests: 1, inputTokens, outputTokens: 1, inFlight: 0 });
+    });
+    expect(await arena.outcomes()).toEqual(["settled"]);
   });
 
   it("meters a stream however its type is written", async () => {
@@ -507,14 +556,22 @@ describe("an open call", () => {
     const admission = await gate.admit({ keyId: "key" }, { model: "gpt-4o", inputTokens: 1 });
     if (!admission.admitted) throw new Error(admission.message);
     const request = { endpoint: chatCompletions, body: {}, usage: { model: "gpt-4o" } };
-    const call = new OpenCalls(gate).open(admission, request);
+    const calls = new OpenCalls(gate);
+    const call = calls.open(admission, request);
     call.seen = () => ({ outputTokens: 3 });
     const settled = vi.spyOn(gate, "settle");
     const { destroyed = false, writableFinished = true } = parts;
     const socket = Object.assign(new EventEmitter(), { destroyed });
     const res = Object.assign(new EventEmitter(), { req: { socket }, writableFinished });
     call.closeWith(res as unknown as ServerResponse); // sound: it looks at no more of it
-    return { call, res, socket, actuals: () => settled.mock.calls.map(([, actual]) => actual) };
+    return {
+      calls,
+      call,
+      res,
+      socket,
+      settled,
+      actuals: () => settled.mock.calls.map(([, actual]) => actual),
+    };
   }
 
   it("is closed when its answer ends, and knows whether the client has taken all of it", async () => {
@@ -530,6 +587,34 @@ describe("an open call", () => {
     const { call, actuals } = await openOn({ destroyed: true, writableFinished: false });
     await call.ended;
     expect(actuals()).toEqual([{ outputTokens: 3, disconnected: true }]);
+  });
+
+  it("that has ended is listened for no more, however long its connection lives on", async () => {
+    const { call, res, socket } = await openOn({});
+    await call.close();
+    const close = vi.spyOn(call, "close");
+    res.emit("close");
+    socket.emit("close");
+    expect(close).not.toHaveBeenCalled();
+  });
+
+  it("that the counters did not take is settled at the latest when the gateway shuts down", async () => {
+    const { calls, call, settled, actuals } = await openOn({});
+    settled.mockRejectedValueOnce(new CountersUnavailableError("away"));
+    await call.close();
+    await calls.finish(0);
+    expect(actuals()).toEqual([{ outputTokens: 3 }, { outputTokens: 3 }]);
+  });
+
+  it("has nothing left of its wait in a queue that listens on its connection", async () => {
+    const directory = directoryOf(aKeyChain({}));
+    const gate = createGate({ directory });
+    const request = { endpoint: chatCompletions, body: {}, usage: { model: "gpt-4o" } };
+    const socket = Object.assign(new EventEmitter(), { destroyed: false });
+    const res = Object.assign(new EventEmitter(), { req: { socket } });
+    const calls = new OpenCalls(gate, createQueue(gate));
+    await calls.admit(directory.tokenOf("key"), request, res as unknown as ServerResponse); // sound: as above
+    expect(res.listenerCount("close")).toBe(0);
   });
 
   it("is released where nothing was sent, and closed once", async () => {

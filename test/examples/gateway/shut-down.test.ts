@@ -40,7 +40,7 @@ describe.each(FRAMEWORKS)("a shutdown of the gateway on %s", (_framework, start)
     expect(results).toEqual([true]);
   });
 
-  it("lets a call end that was being admitted when it began", async () => {
+  it("lets a call end that was being admitted when it began, and its connection with it", async () => {
     const arena = await startArena(start);
     const { gate } = arena.gateway;
     const admit = gate.admit.bind(gate);
@@ -57,7 +57,8 @@ describe.each(FRAMEWORKS)("a shutdown of the gateway on %s", (_framework, start)
     await eventually(() => expect(gate.admit).toHaveBeenCalled());
     const down = shutDown(arena.server, arena.gateway, 20_000);
     letGo();
-    expect((await answer).status).toBe(200);
+    const { status, headers } = await answer;
+    expect([status, headers.get("connection")]).toEqual([200, "close"]);
     await down;
   });
 
