@@ -214,10 +214,10 @@ export function membershipId(
   return JSON.stringify(parts);
 }
 
-/** The most parts of a write in its audit trail, and one. */
+/** The number of a part that no write has: it would be of some 200 million changes. */
 const PARTS_END = 999_999;
 
-/** What the ids of all parts of an org's nth write sort before, and those of later writes after. */
+/** Stands behind the ids of all parts of an org's nth write, and before those of its later writes. */
 export function auditEventsEnd(orgId: string, sequence: number): string {
   return auditEventId(orgId, sequence, PARTS_END);
 }

@@ -40,7 +40,7 @@ export class Draft {
   readonly now: number;
   /** The org's trail when the write began. Undefined if the org never existed. */
   readonly trail: Records["trail"] | undefined;
-  /** What the org is granted and not revoked, as it is after the write. It is kept on the trail, and undefined for an org without. */
+  /** All credit of the org after the write, in nano-USD. It is kept on the trail; undefined if none was ever granted. */
   creditsNanoUsd: number | undefined;
   readonly #storage: Storage;
   readonly #changes: Change[] = [];
