@@ -68,23 +68,40 @@ BEGIN
   RETURN format('[%s,%s,%s]', ${STATUS.look}, to_json(o.id), ${s}.told(o.expires_at, o.parts));
 END $fn$;
 
--- What a call makes of the rows that it counts in: the reply, and the rows after it where anything is counted.
-CREATE TYPE ${s}.outcome AS (reply text, written ${s}.counts[]);
+-- What a call makes of the rows that it counts in: the reply, the rows after it where anything is counted, and the reservation that is made
+-- or extended.
+CREATE TYPE ${s}.outcome AS (reply text, written ${s}.counts[], reservation ${s}.reservation);
 ${reserveSql(s)}${settleSql(s)}
+-- Writes reservations that were made, and closes others.
+CREATE FUNCTION ${s}.write_reservations(made ${s}.reservation[], closed text[]) RETURNS void LANGUAGE plpgsql AS $fn$
+BEGIN
+  IF cardinality(closed) > 0 THEN
+    UPDATE ${s}.reservation SET settled = true, idempotency_key = NULL, parts = NULL WHERE id = ANY (closed);
+  END IF;
+  IF cardinality(made) > 0 THEN
+    -- There is a conflict only where transactions are repeatable reads, and there this fails in such a way that it is tried again.
+    INSERT INTO ${s}.reservation SELECT * FROM unnest(made) ON CONFLICT DO NOTHING;
+  END IF;
+END $fn$;
+
 -- Calls that count, one after the other in one transaction; a reply to each. locks are the names of all that they touch, in the order of
--- all processes; scopes and models are their rows, each of which is read once and written once. A call is an array:
+-- all processes; scopes and models are their rows, each of which is read once and written once, as are their reservations. A call is an
+-- array:
 --
 --   0 reserve or settle     1 which of told it is, from 0: sizes, fields and shape     2 the places of its rows in scopes and models
---   3 id                    4 numbers                                                  5 tags
---   for a reserve:          6 whether it extends     7 plan     8 idempotency key     9 fingerprint
+--   3 which of plans it is, from 1; 0 for a settle
+--   4 id                    5 numbers                                                  6 tags
+--   for a reserve:          7 whether it extends     8 idempotency key     9 fingerprint
 --
+-- plans are not among the calls, since reading so much JSON would take a tenth of a call: they are one text, with U+001E between them.
 -- to_forget: how many rows to look at for those that matter no more, where anything is reserved.
 CREATE FUNCTION ${s}.count_calls(
-  calls jsonb, told jsonb, on_caller_clock boolean, locks text[], scopes text[], models text[], to_forget integer
+  calls jsonb, told jsonb, plans text, on_caller_clock boolean, locks text[], scopes text[], models text[], to_forget integer
 ) RETURNS SETOF text LANGUAGE plpgsql ${PLANNING} AS $fn$
 DECLARE
   call record;
   name text;
+  each_plan text[] := string_to_array(plans, chr(30));
   raw bigint;
   -- What is forgotten goes by the clock that counts go by, as it is now: raw and the rows may be days ahead, where it was.
   present bigint;
@@ -99,21 +116,32 @@ DECLARE
   fields text[];
   shape bigint[];
   answer ${s}.outcome;
+  o ${s}.reservation;
+  made ${s}.reservation[] := '{}';
+  settled text[] := '{}';
+  touched text[] := '{}'; -- the ids and keys of reservations that are no more what they were before these calls
+  may_be_known boolean;
   has_reserved boolean := false;
   is_written boolean[];
   written ${s}.counts[] := '{}';
   done text; -- assigned to, which takes a third of the time of PERFORM
+  server_now bigint;
 BEGIN
-  IF on_caller_clock THEN done := ${s}.caller_clock(((calls -> 0 ->> 4)::bigint[])[3], true); END IF;
+  IF on_caller_clock THEN done := ${s}.caller_clock(((calls -> 0 ->> 5)::bigint[])[3], true); END IF;
   FOREACH name IN ARRAY locks LOOP
     done := pg_advisory_xact_lock(${s}.lock_of(name));
   END LOOP;
   held := ${s}.rows_of(scopes, models);
   has_new := ${s}.has_new(held);
+  server_now := ${s}.server_now();
   FOR call IN
-    SELECT c ->> 0 AS name, (c ->> 1)::integer AS told, (c ->> 2)::integer[] AS places, c ->> 3 AS id, (c ->> 4)::bigint[] AS numbers,
-        c ->> 5 AS tags, (c ->> 6)::boolean AS extends, c ->> 7 AS plan, c ->> 8 AS key, c ->> 9 AS fingerprint
-      FROM jsonb_array_elements(calls) AS c
+    SELECT c ->> 0 AS name, (c ->> 1)::integer AS told, (c ->> 2)::integer[] AS places, (c ->> 3)::integer AS plan, c ->> 4 AS id,
+        (c ->> 5)::bigint[] AS numbers, c ->> 6 AS tags, (c ->> 7)::boolean AS extends, c ->> 8 AS key, c ->> 9 AS fingerprint,
+        open, open.id IS NOT NULL OR with_key.id IS NOT NULL AS may_be_known
+      FROM jsonb_array_elements(calls) WITH ORDINALITY AS calls (c, place)
+        LEFT JOIN ${s}.reservation open ON open.id = c ->> 4
+        LEFT JOIN ${s}.reservation with_key ON with_key.idempotency_key = c ->> 8
+      ORDER BY place
   LOOP
     IF at IS DISTINCT FROM call.told THEN
       at := call.told;
@@ -130,19 +158,40 @@ BEGIN
       present := call.numbers[3];
       raw := ${s}.caller_clock(present, true);
     ELSE
-      raw := ${s}.server_now();
+      raw := server_now;
       present := raw;
     END IF;
     earliest := least(earliest, present, call.numbers[3]);
+    o := call.open;
+    may_be_known := call.may_be_known;
+    IF touched && ARRAY[call.id, call.key] THEN
+      done := ${s}.write_reservations(made, settled);
+      made := '{}';
+      settled := '{}';
+      SELECT * INTO o FROM ${s}.reservation WHERE id = call.id;
+      may_be_known := true;
+    END IF;
     IF call.name = 'reserve' THEN
-      answer := ${s}.reserve(mine, raw, call.id, call.extends, false, sizes, fields, shape, call.numbers, call.tags, call.plan, call.key,
-        call.fingerprint);
-      has_reserved := has_reserved OR answer.written IS NOT NULL;
+      answer := ${s}.reserve(mine, raw, call.id, o, may_be_known, call.extends, false, sizes, fields, shape, call.numbers, call.tags,
+        each_plan[call.plan], call.key, call.fingerprint);
     ELSE
-      answer := ${s}.settle(mine, raw, call.id, sizes, fields, shape, call.numbers, call.tags);
+      answer := ${s}.settle(mine, raw, o, sizes, fields, shape, call.numbers, call.tags);
     END IF;
     RETURN NEXT answer.reply;
     CONTINUE WHEN answer.written IS NULL;
+    IF call.name = 'settle' THEN
+      settled := settled || call.id;
+    ELSE
+      has_reserved := true;
+      o := answer.reservation;
+      IF call.extends THEN
+        UPDATE ${s}.reservation SET parts = o.parts WHERE id = call.id;
+      ELSE
+        o.forget_at := server_now + call.numbers[2];
+        made := made || o;
+      END IF;
+    END IF;
+    touched := touched || ARRAY[call.id, o.idempotency_key];
     mine := answer.written;
     FOR r IN 1..cardinality(mine) LOOP
       held[places[r]] := mine[r];
@@ -153,6 +202,7 @@ BEGIN
     IF is_written[r] THEN written := written || held[r]; END IF;
   END LOOP;
   IF cardinality(written) > 0 THEN done := ${s}.write_rows(written, has_new); END IF;
+  done := ${s}.write_reservations(made, settled);
   IF to_forget > 0 AND has_reserved THEN
     done := ${s}.forget(to_forget, present, CASE WHEN has_new THEN earliest END);
   END IF;
@@ -165,10 +215,12 @@ CREATE FUNCTION ${s}.foresee(
 ) RETURNS text LANGUAGE plpgsql ${PLANNING} AS $fn$
 DECLARE
   raw bigint := CASE WHEN on_caller_clock THEN ${s}.caller_clock(numbers[3], false) ELSE ${s}.server_now() END;
+  o ${s}.reservation;
   answer ${s}.outcome;
 BEGIN
+  IF extends THEN SELECT * INTO o FROM ${s}.reservation WHERE id = wanted; END IF;
   answer := ${s}.reserve(
-    ${s}.rows_of(scopes, models), raw, wanted, extends, true, sizes, fields, shape, numbers, tags, plan, wanted_key, fingerprint);
+    ${s}.rows_of(scopes, models), raw, wanted, o, true, extends, true, sizes, fields, shape, numbers, tags, plan, wanted_key, fingerprint);
   RETURN answer.reply;
 END $fn$;
 

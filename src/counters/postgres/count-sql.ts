@@ -19,8 +19,9 @@ BEGIN
   IF kind > 0 THEN
     stale := moment / kind - ${SUB_BUCKETS} - c.first_bucket;
     IF c.used IS NULL OR c.used = 0 OR stale <= 0 THEN RETURN c; END IF;
-    IF stale >= cardinality(c.buckets) THEN
+    IF stale > cardinality(c.buckets) THEN
       c.used := 0;
+      c.latest := 0;
       c.buckets := '{}';
       RETURN c;
     END IF;
@@ -50,8 +51,15 @@ END $fn$;
 
 -- When a sliding count is zero by itself, as of the moment that it was brought to; 0 where it is.
 CREATE FUNCTION ${s}.empty_at(c ${s}.one_count, kind bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $fn$
+DECLARE
+  last integer := cardinality(c.buckets);
 BEGIN
-  RETURN CASE WHEN c.used > 0 THEN (c.first_bucket + cardinality(c.buckets) + ${SUB_BUCKETS}) * kind ELSE 0 END;
+  IF c.used IS NULL OR c.used = 0 THEN RETURN 0; END IF;
+  IF c.latest > 0 THEN RETURN c.latest_until + ${SUB_BUCKETS} * kind; END IF;
+  WHILE c.buckets[last] = 0 LOOP
+    last := last - 1;
+  END LOOP;
+  RETURN (c.first_bucket + last + ${SUB_BUCKETS}) * kind;
 END $fn$;
 
 -- {used, when the charge fits, when the count is zero by itself}; 0 for now, -1 where time does not help. A calendar charge fits in so
@@ -84,6 +92,7 @@ BEGIN
           EXIT;
         END IF;
       END LOOP;
+      IF fits_at = -1 THEN fits_at := c.latest_until + ${SUB_BUCKETS} * kind; END IF;
     END IF;
   END IF;
   RETURN ARRAY[taken, fits_at, CASE WHEN kind > 0 THEN ${s}.empty_at(c, kind) WHEN kind = -3 THEN period_ends ELSE -1 END];
@@ -99,17 +108,22 @@ DECLARE
 BEGIN
   IF c.used IS NULL THEN c.used := 0; END IF;
   IF kind > 0 THEN
+    IF moment < c.latest_until THEN
+      c.latest := c.latest + amount;
+      c.used := c.used + amount;
+      RETURN c;
+    END IF;
     IF moment / kind - ${SUB_BUCKETS} > c.first_bucket THEN c := ${s}.as_of(c, kind, moment); END IF;
     IF amount = 0 THEN RETURN c; END IF;
     IF c.used = 0 THEN
       c.first_bucket := moment / kind;
-      c.buckets := ARRAY[amount];
+      c.buckets := '{}';
     ELSE
-      place := moment / kind - c.first_bucket + 1;
-      gap := place - cardinality(c.buckets);
-      IF gap > 0 THEN c.buckets := c.buckets || array_fill(0::bigint, ARRAY[gap]); END IF;
-      c.buckets[place] := c.buckets[place] + amount;
+      gap := moment / kind - c.first_bucket - cardinality(c.buckets) - 1;
+      c.buckets := c.buckets || c.latest || array_fill(0::bigint, ARRAY[gap]);
     END IF;
+    c.latest := amount;
+    c.latest_until := (moment / kind + 1) * kind;
     c.used := c.used + amount;
   ELSIF kind = -3 THEN
     IF c.period IS NULL OR period > c.period THEN
@@ -170,9 +184,10 @@ BEGIN
       freed := least(-delta, c.buckets[place]);
       c.buckets[place] := c.buckets[place] - freed;
       c.used := c.used - freed;
-      WHILE c.buckets[cardinality(c.buckets)] = 0 LOOP
-        c.buckets := trim_array(c.buckets, 1);
-      END LOOP;
+    ELSIF delta < 0 AND place = cardinality(c.buckets) + 1 THEN
+      freed := least(-delta, c.latest);
+      c.latest := c.latest - freed;
+      c.used := c.used - freed;
     END IF;
   ELSIF kind = -3 THEN
     IF period = c.period THEN c.used := greatest(0, c.used + delta);

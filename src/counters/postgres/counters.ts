@@ -37,6 +37,9 @@ import { KEPT_MS } from "./rows-sql.js";
 const FORGET_EVERY = 64;
 const FORGET_MOST = 4 * FORGET_EVERY;
 
+/** No plan has it: they are JSON, which escapes it. */
+const BETWEEN_PLANS = "\u001e";
+
 /** Options of {@link postgresCounters}. */
 export interface PostgresCountersOptions extends PostgresOptions {
   /**
@@ -132,11 +135,10 @@ class CountersInPostgres implements PostgresCounters {
         `"${numbers}"`,
         json.tags,
         String(extend),
-        json.plan,
         JSON.stringify(key),
         JSON.stringify(fingerprint),
       ];
-      reply = await this.#calls.run({ name: "reserve", rows, locks, told: json.told, values });
+      reply = await this.#calls.run({ name: "reserve", rows, locks, told: json.told, plan, values });
     }
     if (reply[0] === STATUS.look) return this.#replayed(request, reply);
     return outcomeFrom(request, sent, reply, this.#onServerClock);
@@ -184,6 +186,7 @@ class CountersInPostgres implements PostgresCounters {
     const rows: RowName[] = [];
     const places = new Map<string, number>();
     const told = new Map<string, number>();
+    const plans = new Map<string, number>();
     const locks = new Set<string>();
     const sent = calls.map((call) => {
       const own = call.rows.map((row) => {
@@ -195,12 +198,13 @@ class CountersInPostgres implements PostgresCounters {
       for (const lock of call.locks) locks.add(lock);
       const at = told.get(call.told) ?? told.size;
       told.set(call.told, at);
-      return `["${call.name}",${at},"${arrayOf(own)}",${call.values.join(",")}]`;
+      return `["${call.name}",${at},"${arrayOf(own)}",${placeIn(plans, call.plan)},${call.values.join(",")}]`;
     });
     const forgets = this.#untilForget <= 0;
     const values = [
       `[${sent.join(",")}]`,
       `[${[...told.keys()].join(",")}]`,
+      [...plans.keys()].join(BETWEEN_PLANS),
       !this.#onServerClock,
       arrayOf([...locks].sort()),
       ...rowsTold(rows),
@@ -233,6 +237,14 @@ class CountersInPostgres implements PostgresCounters {
   }
 }
 
+/** The place of a plan in a list, from 1, where it is put if it is not there; 0 for none. */
+function placeIn(plans: Map<string, number>, plan: string | undefined): number {
+  if (plan === undefined) return 0;
+  const place = plans.get(plan) ?? plans.size + 1;
+  plans.set(plan, place);
+  return place;
+}
+
 /**
  * How many reserves lie between two that delete: drawn, since calls may come in a rhythm in which those that make a row
  * of counts would never be among them.
@@ -247,7 +259,7 @@ function textsOf(schema: string) {
     const values = Array.from({ length: count }, (_, i) => `$${i + 1}`).join(", ");
     return `SELECT "${schema}".${name}(${values})`;
   };
-  return { count_calls: call("count_calls", 7), foresee: call("foresee", 13), read: call("read", 7) };
+  return { count_calls: call("count_calls", 8), foresee: call("foresee", 13), read: call("read", 7) };
 }
 
 function isReserved(reply: Reply | undefined): boolean {

@@ -39,7 +39,9 @@ export interface CountingCall {
   readonly locks: readonly string[];
   /** See `PostgresLayout`. */
   readonly told: string;
-  /** What follows the places of its rows, each as JSON; see `callSql`. */
+  /** The plan of a reserve. */
+  readonly plan?: string;
+  /** What follows the place of its plan, each as JSON; see `callSql`. */
   readonly values: readonly string[];
 }
 

@@ -28,8 +28,8 @@ interface PostgresLayout extends Layout {
   readonly rows: readonly RowName[];
   /** Sizes, fields and shape: arrays as text, the same for all calls of such limits. */
   readonly told: readonly [sizes: string, fields: string, shape: string];
-  /** The same, with the tags and the plan as JSON, for calls that go in groups. */
-  readonly json: { readonly told: string; readonly tags: string; readonly plan: string };
+  /** The same, and the tags, as JSON, for calls that go in groups. */
+  readonly json: { readonly told: string; readonly tags: string };
 }
 
 export function postgresLayout(layout: Layout): PostgresLayout {
@@ -58,7 +58,6 @@ export function postgresLayout(layout: Layout): PostgresLayout {
   const json = {
     told: JSON.stringify(told),
     tags: JSON.stringify(layout.tags),
-    plan: JSON.stringify(layout.plan),
   };
   return { ...layout, rows, told, json };
 }

@@ -3,11 +3,12 @@ import { STATUS } from "../wire/reply.js";
 /** A reserve over rows that are locked, in schema `s`. For the form of a call see `callSql`. */
 export function reserveSql(s: string): string {
   return `
--- Counters.reserve, but for reading and writing its rows of counts; raw is the clock. The numbers begin with the TTL of the reservation and
--- for how long to know of it.
+-- Counters.reserve, but for reading and writing its rows of counts, and for writing the reservation that it makes; raw is the clock.
+-- The numbers begin with the TTL of the reservation and for how long to know of it. o is the reservation of that id; may_be_known says
+-- whether there is one, or one that has the idempotency key.
 CREATE FUNCTION ${s}.reserve(
-  held ${s}.counts[], raw bigint, wanted text, extends boolean, dry_run boolean, sizes integer[], fields text[], shape bigint[],
-  numbers bigint[], tags text, plan text, wanted_key text, fingerprint text
+  held ${s}.counts[], raw bigint, wanted text, o ${s}.reservation, may_be_known boolean, extends boolean, dry_run boolean, sizes integer[],
+  fields text[], shape bigint[], numbers bigint[], tags text, plan text, wanted_key text, fingerprint text
 ) RETURNS ${s}.outcome LANGUAGE plpgsql AS $fn$
 DECLARE
   moment bigint := ${s}.latest(raw, held);
@@ -15,8 +16,6 @@ DECLARE
   h ${s}.counts;
   charged ${s}.one_count[];
   c ${s}.one_count;
-  o ${s}.reservation;
-  part ${s}.part;
   i integer := 0;
   k integer;
   kind bigint;
@@ -34,16 +33,16 @@ DECLARE
   reply text;
 BEGIN
   IF extends THEN
-    IF dry_run THEN SELECT * INTO o FROM ${s}.reservation WHERE id = wanted;
-    ELSE SELECT * INTO o FROM ${s}.reservation WHERE id = wanted FOR UPDATE;
-    END IF;
     status := ${s}.closed_as(o, moment);
-    IF status IS NOT NULL THEN RETURN ROW(format('[%s]', status), NULL)::${s}.outcome; END IF;
+    IF status IS NOT NULL THEN RETURN ROW(format('[%s]', status), NULL, NULL)::${s}.outcome; END IF;
   ELSE
-    o.expires_at := moment + numbers[1];
+    IF may_be_known THEN
+      known := ${s}.known(wanted, wanted_key, moment);
+      IF known IS NOT NULL THEN RETURN ROW(known, NULL, NULL)::${s}.outcome; END IF;
+    END IF;
+    o := ROW(wanted, moment + numbers[1], false, wanted_key, NULL, NULL);
   END IF;
-  part := ROW(moment, coalesce(fingerprint, ''), tags, numbers, plan);
-  o.parts := o.parts || part;
+  o.parts := o.parts || ROW(moment, coalesce(fingerprint, ''), tags, numbers, plan)::${s}.part;
 
   FOR r IN 1..cardinality(sizes) LOOP
     h := held[r];
@@ -60,12 +59,17 @@ BEGIN
         c.kind := kind;
       END IF;
       amount := numbers[shape[4 * i - 1]];
-      IF kind <> -3 THEN
+      -- One of the first two is nearly always so; a call of charged takes three times as long.
+      IF moment < c.latest_until THEN
+        c.latest := c.latest + amount;
+        c.used := c.used + amount;
+        taken := c.used;
+      ELSIF kind <> -3 THEN
         c := ${s}.charged(c, kind, amount, NULL, NULL, moment, o.expires_at);
         taken := c.used;
       ELSE
         period := numbers[shape[4 * i]];
-        IF period = c.period THEN -- nearly always; a call of charged takes three times as long
+        IF period = c.period THEN
           c.used := c.used + amount;
           taken := c.used;
         ELSE
@@ -87,35 +91,22 @@ BEGIN
     written[r] := h;
   END LOOP;
 
-  IF (is_short OR dry_run) AND NOT extends THEN
-    known := ${s}.known(wanted, wanted_key, moment);
-    IF known IS NOT NULL THEN RETURN ROW(known, NULL)::${s}.outcome; END IF;
-  END IF;
   IF is_short OR in_shadow OR dry_run THEN
     before := ${s}.readings(held, sizes, fields, shape, numbers, moment);
   END IF;
-  IF is_short THEN RETURN ROW(to_json(ARRAY[${STATUS.refused}, moment, raw] || before), NULL)::${s}.outcome; END IF;
+  IF is_short THEN RETURN ROW(to_json(ARRAY[${STATUS.refused}, moment, raw] || before), NULL, NULL)::${s}.outcome; END IF;
   IF dry_run THEN
     reply := array_to_string(ARRAY[${STATUS.foreseen}, moment, raw] || before, ',');
   ELSE
     status := CASE WHEN in_shadow THEN ${STATUS.reservedInShadow} ELSE ${STATUS.reserved} END;
     reply := array_to_string(ARRAY[status, moment, raw] || used || empties || before, ',');
-    IF extends THEN
-      UPDATE ${s}.reservation SET parts = o.parts WHERE id = wanted;
-    ELSE
-      FOR attempt IN 1..2 LOOP
-        INSERT INTO ${s}.reservation (id, expires_at, idempotency_key, parts, forget_at)
-          VALUES (wanted, o.expires_at, wanted_key, o.parts, ${s}.server_now() + numbers[2]) ON CONFLICT DO NOTHING;
-        EXIT WHEN FOUND;
-        IF attempt = 2 THEN RAISE EXCEPTION 'the key was taken meanwhile' USING ERRCODE = 'serialization_failure'; END IF;
-        known := ${s}.known(wanted, wanted_key, moment);
-        IF known IS NOT NULL THEN RETURN ROW(known, NULL)::${s}.outcome; END IF;
-        UPDATE ${s}.reservation SET idempotency_key = NULL WHERE idempotency_key = wanted_key AND expires_at <= moment;
-      END LOOP;
-    END IF;
   END IF;
-  IF extends THEN RETURN ROW(format('[%s,%s]', reply, ${s}.told(o.expires_at, o.parts)), written)::${s}.outcome; END IF;
-  RETURN ROW('[' || reply || ']', written)::${s}.outcome;
+  IF extends THEN RETURN ROW(format('[%s,%s]', reply, ${s}.told(o.expires_at, o.parts)), written, o)::${s}.outcome; END IF;
+  IF may_be_known AND NOT dry_run THEN
+    -- The key is of a reservation that has expired.
+    UPDATE ${s}.reservation SET idempotency_key = NULL WHERE idempotency_key = wanted_key AND expires_at <= moment;
+  END IF;
+  RETURN ROW('[' || reply || ']', written, o)::${s}.outcome;
 END $fn$;
 `;
 }

@@ -12,16 +12,15 @@ BEGIN
       WHERE planned ->> 0 = amount_in.scope AND place > 2 AND charge ->> 0 = amount_in.field), 0);
 END $fn$;
 
--- Counters.settle, but for reading and writing its rows of counts; raw is the clock. Never refuses.
+-- Counters.settle of a reservation, but for reading and writing its rows of counts, and for closing it; raw is the clock. Never refuses.
 CREATE FUNCTION ${s}.settle(
-  held ${s}.counts[], raw bigint, wanted text, sizes integer[], fields text[], shape bigint[], numbers bigint[], wanted_tags text
+  held ${s}.counts[], raw bigint, o ${s}.reservation, sizes integer[], fields text[], shape bigint[], numbers bigint[], wanted_tags text
 ) RETURNS ${s}.outcome LANGUAGE plpgsql AS $fn$
 DECLARE
   moment bigint := ${s}.latest(raw, held);
   h ${s}.counts;
   corrected ${s}.one_count[];
   c ${s}.one_count;
-  o ${s}.reservation;
   part ${s}.part;
   extension ${s}.part;
   reserved bigint[];
@@ -37,10 +36,8 @@ DECLARE
   back bigint;
   used bigint[];
 BEGIN
-  SELECT * INTO o FROM ${s}.reservation WHERE id = wanted FOR UPDATE;
   status := ${s}.closed_as(o, moment);
-  IF status IS NOT NULL THEN RETURN ROW(format('[%s]', -status), NULL)::${s}.outcome; END IF;
-  UPDATE ${s}.reservation SET settled = true, idempotency_key = NULL, parts = NULL WHERE id = wanted;
+  IF status IS NOT NULL THEN RETURN ROW(format('[%s]', -status), NULL, NULL)::${s}.outcome; END IF;
   part := o.parts[1];
   is_extended := cardinality(o.parts) > 1;
   IF part.tags = wanted_tags THEN reserved := part.numbers; END IF;
@@ -82,7 +79,11 @@ BEGIN
           delta := delta - back;
         END LOOP;
       END IF;
-      IF kind <> -3 THEN
+      IF moment < c.latest_until AND (delta >= 0 OR part.at >= c.latest_until - kind AND c.latest + delta >= 0) THEN
+        c.latest := c.latest + delta;
+        c.used := c.used + delta;
+        used[i] := c.used;
+      ELSIF kind <> -3 THEN
         c := ${s}.corrected(c, kind, delta, NULL, NULL, part.at, moment, o.expires_at);
         used[i] := c.used;
       ELSIF period = c.period THEN
@@ -98,7 +99,7 @@ BEGIN
     h.counts := corrected;
     held[r] := h;
   END LOOP;
-  RETURN ROW(format('[%s]', array_to_string(used, ',')), held)::${s}.outcome;
+  RETURN ROW(format('[%s]', array_to_string(used, ',')), held, NULL)::${s}.outcome;
 END $fn$;
 `;
 }

@@ -12,8 +12,10 @@ CREATE TYPE ${s}.one_count AS (
   field text,
   kind bigint,                        -- the width of a sliding window's sub-buckets; -1 lifetime, -2 in-flight, -3 calendar
   used bigint,                        -- the running total; of a calendar limit, that of its current period
-  first_bucket bigint,                -- sliding: number of the first of the buckets, one after the other
-  buckets bigint[],                   -- sliding: what is in each; the last one is not empty
+  latest bigint,                      -- sliding: what of it is in the latest sub-bucket
+  latest_until bigint,                -- sliding: when that one ends
+  first_bucket bigint,                -- sliding: number of the first of the buckets, one after the other, up to the latest
+  buckets bigint[],                   -- sliding: what is in each but the latest
   period bigint,                      -- calendar: index of the current period
   period_ends_at bigint,
   previous bigint,                    -- calendar: the period before it, for late settles

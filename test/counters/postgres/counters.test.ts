@@ -91,6 +91,35 @@ describe.each([database])("counters in %s", async (_, open) => {
     expect(other).toEqual({ outcome: "conflict" });
   });
 
+  it("judge a call afresh whose idempotency key is of a reservation that is settled in the same statement", async () => {
+    const charges = [charge(limit({ tpm: 1_000 }), 7, 0)];
+    const idempotency = { key: "k1 settled together", fingerprint: "f" };
+    await reserve("settled together", charges, { idempotency });
+    const statements: unknown[] = [];
+    let begin = () => {};
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const counting = {
+      query: async (text: string, values?: unknown[]) => {
+        statements.push(JSON.parse(String(values?.[0])).map((call: unknown[]) => call[0]));
+        await begun;
+        return pool.query(text, values);
+      },
+    };
+    const slow = postgresCounters({ pool: counting, schema, ...PATIENT });
+    const call = { orgId: "o1", now: Date.now(), ttlMs: TTL };
+    const others = ["other 1", "other 2"].map((id) => slow.reserve({ ...call, id, charges: [] }));
+    await new Promise((resolve) => setImmediate(resolve));
+    const settled = slow.settle({ id: "settled together", orgId: "o1", now: Date.now(), amounts: charges });
+    const reserved = slow.reserve({ ...call, id: "judged afresh", charges, idempotency });
+    begin();
+    await Promise.all(others);
+    expect(await settled).toMatchObject({ outcome: "settled" });
+    expect(await reserved).toMatchObject({ outcome: "reserved", id: "judged afresh", used: [14] });
+    expect(statements.at(-1)).toEqual(["settle", "reserve"]);
+  });
+
   it("go by the server's clock: what a caller says of the time moves no window", async () => {
     const charges = [charge(limit({ rpm: 1 }), 1, 0)];
     const far = { now: Date.now() + 10 * TTL };
@@ -284,7 +313,7 @@ describe.each([database])("counters in %s", async (_, open) => {
     );
     // One statement, so that it counts its own reads: a reserve of nothing, which forgets up to a hundred.
     const [row] = await rows(`
-      SELECT "${own}".count_calls('[["reserve", 0, "{}", "new", "{1000,2000,0}", "", false, "", null, null]]', '[["{}", "{}", "{}"]]', false, '{}', '{}', '{}', 100),
+      SELECT "${own}".count_calls('[["reserve", 0, "{}", 0, "new", "{1000,2000,0}", "", false, null, null]]', '[["{}", "{}", "{}"]]', '', false, '{}', '{}', '{}', 100),
         (SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables
           WHERE schemaname = '${own}' AND relname = 'reservation') AS looked_at`);
     expect(Number((row as { looked_at: unknown }).looked_at)).toBeLessThan(10);
@@ -383,11 +412,13 @@ describe.each([database])("counters in %s", async (_, open) => {
     await settling.reserve({ id: "open", orgId: "o1", now: Date.now(), ttlMs: TTL, charges: [] });
     await pool.query(`INSERT INTO "${own}".reservation (id, expires_at, forget_at) VALUES ('old', 1, 1)`);
     const call = (text: string) =>
-      rows(`SELECT "${own}".count_calls('[${text}]', '[["{}", "{}", "{}"]]', false, '{}', '{}', '{}', 100)`);
+      rows(
+        `SELECT "${own}".count_calls('[${text}]', '[["{}", "{}", "{}"]]', '', false, '{}', '{}', '{}', 100)`,
+      );
     const old = () => rows(`SELECT id FROM "${own}".reservation WHERE id = 'old'`);
-    expect(await call('["settle", 0, "{}", "open", "{0,0,0}", ""]')).toHaveLength(1);
+    expect(await call('["settle", 0, "{}", 0, "open", "{0,0,0}", ""]')).toHaveLength(1);
     expect(await old()).toHaveLength(1);
-    await call('["reserve", 0, "{}", "new", "{1000,2000,0}", "", false, "", null, null]');
+    await call('["reserve", 0, "{}", 0, "new", "{1000,2000,0}", "", false, null, null]');
     expect(await old()).toEqual([]);
   });
 
