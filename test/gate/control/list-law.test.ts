@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Listed } from "../../../src/gate/control/paging.js";
@@ -131,6 +132,23 @@ test("a small page for somebody who sees little of much takes few look-ups, and 
   const dan = gate.as({ userId: "dan" });
   expect(await allPages((page) => dan.projects.list({ orgId: ORG, ...page }), 1)).toEqual(["z0", "z1"]);
   expect(finds).toBeLessThanOrEqual(20);
+});
+
+test("calls pass while many records are looked through for a list", async () => {
+  const { storage } = await createWorld();
+  let finds = 0;
+  const find: Storage["find"] = (kind, where, page) => {
+    if (kind === "project") finds++;
+    return storage.find(kind, where, page);
+  };
+  const gate = createGate({ storage: { ...storage, find } });
+  const ann = gate.as({ userId: "ann" });
+  for (let i = 0; i < 500; i++) await ann.projects.create({ orgId: ORG, id: `q${i}`, name: "not of Dan" });
+  const listing = gate.as({ userId: "dan" }).projects.list({ orgId: ORG });
+  await setImmediate();
+  expect(finds).toBe(1);
+  expect((await listing).items).toEqual([]);
+  expect(finds).toBe(3);
 });
 
 test("for an admin of one project no key of another one is read, and an admin of two sees the keys of both", async () => {
