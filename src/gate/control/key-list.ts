@@ -1,5 +1,7 @@
 import type * as z from "zod";
 import { membershipId, type Records } from "../../model/records.js";
+import type { Visible } from "../../policy/visible.js";
+import type { Where } from "../../storage/storage.js";
 import { OWNER } from "../chain/storage-directory.js";
 import type { Acting } from "./actor.js";
 import type { Control } from "./control.js";
@@ -43,18 +45,29 @@ export async function listKeys(control: Control, query: Query): Promise<Listed<K
   };
 }
 
-/** What the storage can search for. For an actor who may see only their own keys, it searches for those alone. */
-function whereOf({ policy }: Control, { orgId, projectId, userId, status }: Query, acting: Acting) {
-  const { principal, conditions } = acting;
+/**
+ * What the storage can search for. For an actor who may see only their own keys, or those of one project, it searches
+ * for those alone. The order of ids is the storage's, so several projects cannot be searched one by one.
+ */
+function whereOf({ policy }: Control, query: Query, { principal, conditions }: Acting): Where<"key"> {
+  const { orgId, projectId, userId, status } = query;
   const visible = policy.visible(principal, "key.view", conditions);
   const others = visible.all || visible.allBut !== undefined || visible.projectIds.length > 0;
   const holder = userId ?? (others ? undefined : principal.userId);
+  const project = projectId ?? onlyProjectOf(visible);
   return {
     orgId,
-    ...(projectId !== undefined && { projectId }),
+    ...(project !== undefined && { projectId: project }),
     ...(holder !== undefined && { userId: holder }),
     ...(status !== undefined && { status }),
   };
+}
+
+/** The project that has everything visible, if it is one. */
+function onlyProjectOf(visible: Visible): string | undefined {
+  if (visible.all) return undefined;
+  const { projectIds, own, ownBut } = visible;
+  return projectIds.length === 1 && !own && ownBut === undefined ? projectIds[0] : undefined;
 }
 
 function hasTag({ tags }: Records["key"], tag: Query["tag"]): boolean {

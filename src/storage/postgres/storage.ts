@@ -19,6 +19,7 @@ import { snakeCase } from "../snake-case.js";
 import type { Change, Changed, Page, Storage, Where } from "../storage.js";
 import { ChangeFeed } from "./change-feed.js";
 import { conflictOf } from "./conflicts.js";
+import { GroupedGets } from "./grouped-gets.js";
 import { storageMigrations } from "./migrations.js";
 
 /** Options of {@link postgresStorage}. */
@@ -75,20 +76,18 @@ export function postgresStorage(options: PostgresStorageOptions): PostgresStorag
     channel: name,
     listen: listen ?? (connect && !hasOneConnection(pool) ? () => connect.call(pool) : undefined),
   });
+  const gets = new GroupedGets((kind, ids) => textsOf(pool, name, kind, ids));
 
   return {
     async get(kind, id) {
-      const [record] = await recordsOf<typeof kind>(
-        pool,
-        `SELECT record::text FROM "${name}".${snakeCase(kind)} WHERE id = $1`,
-        [storable(id)],
-      );
-      return record;
+      const text = await gets.get(kind, storable(id));
+      return text === undefined ? undefined : recordIn<typeof kind>(text);
     },
     async find(kind, where, page = {}) {
       checkWhere(kind, where);
       const { text, values } = findStatement(name, kind, where, page);
-      return recordsOf<typeof kind>(pool, text, values);
+      const rows = await rowsOf(pool, text, values);
+      return rows.map(({ record }) => recordIn<typeof kind>(String(record)));
     },
     async commit(changes) {
       checkChanges(changes);
@@ -174,16 +173,31 @@ function hasOneConnection(pool: PostgresPool): boolean {
   return Object(Object(pool).options).max === 1;
 }
 
-async function recordsOf<K extends RecordKind>(
+/** The text of each record with one of these ids, by its id. Both are as they are stored. */
+async function textsOf(
   pool: PostgresPool,
-  text: string,
-  values: unknown[],
-): Promise<Records[K][]> {
+  schema: string,
+  kind: RecordKind,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await rowsOf(
+    pool,
+    `SELECT id, record::text FROM "${schema}".${snakeCase(kind)}` +
+      " WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)))",
+    [JSON.stringify(ids)],
+  );
+  return new Map(rows.map(({ id, record }) => [String(id), String(record)]));
+}
+
+async function rowsOf(pool: PostgresPool, text: string, values: unknown[]): Promise<PostgresRow[]> {
   const { rows } = await pool.query(text, values).catch((error: unknown) => {
     throw advised(error);
   });
-  // Sound: what is in a kind's table was checked against its schema when it was committed.
-  return rows.map((row) => fromStorableJson(String((row as PostgresRow).record)) as Records[K]);
+  return rows as PostgresRow[]; // sound: a row is an object by the names of its columns
+}
+
+function recordIn<K extends RecordKind>(text: string): Records[K] {
+  return fromStorableJson(text) as Records[K]; // sound: what is in a kind's table was checked when it was committed
 }
 
 /** For an error that means missing tables, one that says what to do. Any other as it is. */

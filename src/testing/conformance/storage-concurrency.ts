@@ -1,6 +1,7 @@
 import type { Changed, Storage } from "../../storage/storage.js";
 import type { Cases } from "./case.js";
 import { check, claim } from "./check.js";
+import { ORDINARY_NAMES } from "./hostile-names.js";
 import { idsOf, key, project, put, remove, turnedDown } from "./storage-records.js";
 
 const WRITERS = 20;
@@ -70,6 +71,41 @@ export const concurrent: Cases<Storage> = {
       check("who wrote", names, Array(ids.length).fill(`writer ${done[0]}`));
     }
   },
+
+  "of many records that are asked for at once, each is told to who asked, and the answer is theirs alone":
+    async (storage) => {
+      const ids = Array.from({ length: 250 }, (_, i) => `p${i}`);
+      await storage.commit(
+        ids.map((id) => put("project", project(id, { name: `project ${id}`, models: [] }))),
+      );
+      await storage.commit(
+        ORDINARY_NAMES.map((id) => put("project", project(id, { name: `project ${id}` }))),
+      );
+      await storage.commit([put("key", key("p7")), put("key", key("p8"))]);
+      const asked = [...ids, ...ORDINARY_NAMES, "nobody", "p7", "\ud800", "p249"];
+      const [projects, keys] = await Promise.all([
+        Promise.all(asked.map((id) => storage.get("project", id))),
+        Promise.all(["p8", "p9", "p7"].map((id) => storage.get("key", id))),
+      ]);
+      const isThere = new Set([...ids, ...ORDINARY_NAMES]);
+      const names = asked.map((id) => (isThere.has(id) ? `project ${id}` : undefined));
+      check(
+        "names",
+        projects.map((found) => found?.name),
+        names,
+      );
+      check(
+        "keys",
+        keys.map((found) => found?.id),
+        ["p8", undefined, "p7"],
+      );
+      try {
+        projects[7]?.models?.push("a");
+      } catch {
+        // Frozen: just as well.
+      }
+      check("models of who asked for the same", projects[asked.lastIndexOf("p7")]?.models, []);
+    },
 
   "retrying on a conflict loses no write": async (storage) => {
     await storage.commit([put("trail", { id: "acme", orgId: "acme", version: 1, latestAt: 0, behindMs: 0 })]);

@@ -1,10 +1,11 @@
+import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type KeyInUse, LastUsed, NO_EPOCH } from "../../../src/gate/chain/last-used.js";
 import { createGate } from "../../../src/gate/gate.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
 
 function inUse(keyId: string): KeyInUse {
-  return { keyId, usePlace: 0, useEpoch: NO_EPOCH };
+  return { keyId, orgId: "acme", usePlace: 0, useEpoch: NO_EPOCH };
 }
 
 describe("when keys were last used", () => {
@@ -65,6 +66,69 @@ describe("when keys were last used", () => {
     await olga.projects.delete({ projectId: "web" });
     await one.flush();
     expect(await storage.get("keyUse", keyId)).toBeUndefined();
+  });
+
+  test("a key that is deleted while its use is being written leaves nothing", async () => {
+    const { storage, commit, olga, keyId } = await world();
+    const lastUsed = new LastUsed(storage, Date);
+    const key = inUse(keyId);
+    lastUsed.record(key, 1000);
+    await lastUsed.flush();
+    lastUsed.record(key, 2000);
+    const write = storage.commit.bind(storage);
+    commit.mockImplementationOnce(async (changes) => {
+      await olga.projects.delete({ projectId: "web" });
+      await write(changes);
+    });
+    await lastUsed.flush();
+    expect(await storage.get("keyUse", keyId)).toBeUndefined();
+  });
+
+  test("a use is of the org of its key, also where the id was of a key of another org before", async () => {
+    const { storage, keyId } = await world();
+    const other = { id: keyId, orgId: "other", version: 1, usedAt: 1000 };
+    await storage.commit([{ kind: "keyUse", id: keyId, expectedVersion: 0, record: other }]);
+    const lastUsed = new LastUsed(storage, Date);
+    lastUsed.record(inUse(keyId), 2000);
+    await lastUsed.flush();
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ orgId: "acme", usedAt: 2000 });
+    lastUsed.record({ ...inUse(keyId), orgId: "other" }, 3000);
+    await lastUsed.flush();
+    expect(await storage.get("keyUse", keyId)).toMatchObject({ orgId: "acme", usedAt: 3000 });
+  });
+
+  test("uses are written in batches, with a look at each key that had none and at no other", async () => {
+    const { storage, commit, olga } = await world();
+    const ids = Array.from({ length: 250 }, (_, i) => `k${i}`);
+    for (const id of ids) await olga.keys.create({ orgId: "acme", projectId: "web", id });
+    const lastUsed = new LastUsed(storage, Date);
+    const get = vi.spyOn(storage, "get");
+    const keys = ids.map(inUse);
+    const written = async (now: number) => {
+      get.mockClear();
+      commit.mockClear();
+      for (const key of keys) lastUsed.record(key, now);
+      await lastUsed.flush();
+      const looked = (kind: string) => get.mock.calls.filter(([asked]) => asked === kind).length;
+      return { uses: looked("keyUse"), keys: looked("key"), commits: commit.mock.calls.length };
+    };
+    expect(await written(1000)).toEqual({ uses: 250, keys: 250, commits: 3 });
+    expect(await written(2000)).toEqual({ uses: 250, keys: 0, commits: 3 });
+    expect(await lastUsed.of(ids)).toEqual(ids.map(() => 2000));
+  });
+
+  test("calls pass while the uses of many keys are written", async () => {
+    const { storage, commit, olga } = await world();
+    const ids = Array.from({ length: 300 }, (_, i) => `k${i}`);
+    for (const id of ids) await olga.keys.create({ orgId: "acme", projectId: "web", id });
+    const lastUsed = new LastUsed(storage, Date);
+    for (const id of ids) lastUsed.record(inUse(id), 1000);
+    commit.mockClear();
+    const flushing = lastUsed.flush();
+    await setImmediate();
+    expect(commit).toHaveBeenCalledTimes(1);
+    await flushing;
+    expect(commit).toHaveBeenCalledTimes(3);
   });
 
   test("a use noted by a clock that was years ahead gives way to the next one", async () => {

@@ -1,7 +1,9 @@
+import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Listed } from "../../../src/gate/control/paging.js";
 import { createGate } from "../../../src/gate/gate.js";
+import { standardPolicy } from "../../../src/policy/index.js";
 import type { Storage } from "../../../src/storage/storage.js";
 import { createWorld, type Op, ORG, perform, someGivingOp, USERS } from "./world.js";
 
@@ -131,3 +133,79 @@ test("a small page for somebody who sees little of much takes few look-ups, and 
   expect(await allPages((page) => dan.projects.list({ orgId: ORG, ...page }), 1)).toEqual(["z0", "z1"]);
   expect(finds).toBeLessThanOrEqual(20);
 });
+
+test("calls pass while many records are looked through for a list", async () => {
+  const { storage } = await createWorld();
+  let finds = 0;
+  const find: Storage["find"] = (kind, where, page) => {
+    if (kind === "project") finds++;
+    return storage.find(kind, where, page);
+  };
+  const gate = createGate({ storage: { ...storage, find } });
+  const ann = gate.as({ userId: "ann" });
+  for (let i = 0; i < 500; i++) await ann.projects.create({ orgId: ORG, id: `q${i}`, name: "not of Dan" });
+  const listing = gate.as({ userId: "dan" }).projects.list({ orgId: ORG });
+  await setImmediate();
+  expect(finds).toBe(1);
+  expect((await listing).items).toEqual([]);
+  expect(finds).toBe(3);
+});
+
+test("for an admin of one project no key of another one is read, and an admin of two sees the keys of both", async () => {
+  const { storage } = await createWorld();
+  const read: string[] = [];
+  const find: Storage["find"] = async (kind, where, page) => {
+    const found = await storage.find(kind, where, page);
+    if (kind === "key") read.push(...found.map(({ id }) => id));
+    return found;
+  };
+  const gate = createGate({ storage: { ...storage, find } });
+  const ann = gate.as({ userId: "ann" });
+  for (let i = 0; i < 10; i++) await ann.keys.create({ orgId: ORG, projectId: `p${i % 2}`, id: `k${i}` });
+  const { keys } = gate.as({ userId: "ben" });
+  expect(await allPages((page) => keys.list({ orgId: ORG, ...page }), 2)).toEqual([
+    "k0",
+    "k2",
+    "k4",
+    "k6",
+    "k8",
+  ]);
+  expect(read.filter((id) => Number(id[1]) % 2 === 1)).toEqual([]);
+  await ann.projectMembers.add({ orgId: ORG, projectId: "p1", userId: "ben", role: "admin" });
+  expect((await keys.list({ orgId: ORG })).items).toHaveLength(10);
+});
+
+const own = { "key.view": "own", "key.create": "own" } as const;
+const closed = {
+  at: "project",
+  projects: [{ orgId: ORG, projectId: "p2" }],
+  permissions: ["key.view"],
+} as const;
+
+test.each([
+  ["as a member there", standardPolicy, "member", ["ben-p1", "ben-p2"]],
+  ["by an org role", standardPolicy.extend({ orgRoles: { maker: own } }), "maker", ["ben-p1", "ben-p2"]],
+  [
+    "by an org role, where that is not capped",
+    standardPolicy.extend({ orgRoles: { maker: own }, caps: { closed } }),
+    "maker",
+    ["ben-p1"],
+  ],
+] as const)(
+  "an admin of one project sees their own keys elsewhere: %s",
+  async (_, policy, role, elsewhere) => {
+    const gate = createGate({ policy });
+    const ann = gate.as({ userId: "ann" });
+    await ann.orgs.create({ id: ORG, name: "Acme" });
+    await ann.orgMembers.add({ orgId: ORG, userId: "ben", role });
+    for (const projectId of ["p0", "p1", "p2"]) {
+      const of = { orgId: ORG, projectId, userId: "ben" };
+      await ann.projects.create({ orgId: ORG, id: projectId, name: projectId });
+      await ann.projectMembers.add({ ...of, role: projectId === "p0" ? "admin" : "member" });
+      await ann.keys.create({ ...of, id: `ben-${projectId}` });
+      await ann.keys.create({ ...of, userId: "ann", id: `ann-${projectId}` });
+    }
+    const { items } = await gate.as({ userId: "ben" }).keys.list({ orgId: ORG });
+    expect(items.map(({ id }) => id)).toEqual(["ann-p0", "ben-p0", ...elsewhere]);
+  },
+);
