@@ -156,7 +156,7 @@ export class LocalAccount {
     this.#offered.delete(id);
     this.#ended.delete(id);
     // If the store has let it expire, what it held stays charged there. An extension whose answer was lost may then be
-    // charged twice, which errs on the side of refusing.
+    // charged twice, as is a call that another process has settled there: both err on the side of refusing.
     if (ended !== undefined) this.#debts.add(outcome === "expired" ? since(least, ended) : ended);
   }
 }
