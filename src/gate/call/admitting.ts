@@ -25,7 +25,7 @@ import { type Asked, reserve } from "./reserving.js";
 /**
  * Decides about one call, without waiting if its chain is cached and its counts are in this process.
  *
- * A dry run makes the same decision in the same way, but charges nothing and emits nothing.
+ * A dry run makes the same decision in the same way, but charges nothing and reports nothing of the call.
  */
 export function admit(engine: Engine, key: KeyRef, usage: Usage, dryRun: boolean): Promise<Admission> {
   try {

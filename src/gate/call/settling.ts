@@ -24,7 +24,7 @@ export function settle(engine: Engine, given: unknown, actual: Actual): Promise<
   try {
     const now = engine.settings.clock.now();
     const reservation = reservationFrom(given);
-    const checked = plainActual(actual) ?? parse(actualSchema, actual, "actual");
+    const checked = actualFrom(actual);
     const use = actualUse(reservation, checked, engine.settings, now);
     const outcome = checked.disconnected ? "disconnected" : "settled";
     const ending = { outcome, at: now, actual: checked } as const;
@@ -36,6 +36,15 @@ export function settle(engine: Engine, given: unknown, actual: Actual): Promise<
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+/**
+ * Reads what a caller says of a call. It is a copy.
+ *
+ * @throws ValidationError naming the field that is wrong
+ */
+export function actualFrom(given: Actual): Actual {
+  return plainActual(given) ?? parse(actualSchema, given, "actual");
 }
 
 /** Undoes a reservation, for a call that was never sent. */

@@ -1,4 +1,3 @@
-import { plainActual } from "../../model/plain-usage.js";
 import type { Actual, Usage } from "../../model/usage.js";
 import type { KeyRef } from "../chain/key-resolver.js";
 import type { Engine } from "../engine.js";
@@ -6,7 +5,7 @@ import type { Admission } from "./admission.js";
 import { admit } from "./admitting.js";
 import { asItIs, reservationFrom } from "./reservation.js";
 import type { Settlement } from "./settlement.js";
-import { release, settle } from "./settling.js";
+import { actualFrom, release, settle } from "./settling.js";
 
 /** Like `admit`, and emits the answer with the time it took. Used only while somebody listens. */
 export async function toldAdmit(engine: Engine, key: KeyRef, usage: Usage): Promise<Admission> {
@@ -19,8 +18,8 @@ export async function toldAdmit(engine: Engine, key: KeyRef, usage: Usage): Prom
 
 /** Like `settle`, while somebody listens. */
 export function toldSettle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
-  const copied = plainActual(actual) ?? { ...actual }; // `plainActual` also reads getters, which a spread does not copy
-  return toldEnd(engine, given, (reservation) => settle(engine, reservation, actual), copied);
+  const end = (reservation: unknown) => settle(engine, reservation, actual);
+  return toldEnd(engine, given, end, () => actualFrom(actual));
 }
 
 /** Like `release`, while somebody listens. */
@@ -32,11 +31,12 @@ async function toldEnd(
   engine: Engine,
   given: unknown,
   end: (reservation: unknown) => Promise<Settlement>,
-  actual?: Actual,
+  actualNow?: () => Actual,
 ): Promise<Settlement> {
   const at = engine.settings.clock.now();
-  // A copy, since the caller may change the reservation while it is being settled.
+  // Copies, since the caller may change its objects while the reservation is being settled.
   const reservation = asItIs(reservationFrom(given));
+  const actual = actualNow?.();
   const startedAt = performance.now();
   const settlement = await end(given);
   const tookMs = performance.now() - startedAt;

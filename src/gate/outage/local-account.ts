@@ -24,13 +24,20 @@ export interface LocalReservation {
   readonly idempotency: ReserveRequest["idempotency"];
 }
 
+/** A reservation that the store was asked to take over and has not confirmed. It may or may not hold it. */
+interface Offer {
+  /** What the store holds at least, if it holds the reservation. */
+  readonly least: LocalReservation;
+  /** The same with the extension that it was asked for last. */
+  readonly most: LocalReservation;
+}
+
 /** What was counted here for one org and is not in the store yet. */
 export class LocalAccount {
   readonly orgId: string;
   readonly #endHere: (id: string, reservation: LocalReservation, now: number) => void;
   readonly #open = new Map<string, LocalReservation>();
-  /** Reservations that the store was asked to take over and has not confirmed. It may or may not hold them. */
-  readonly #offered = new Map<string, LocalReservation>();
+  readonly #offered = new Map<string, Offer>();
   /** How those of them ended that ended here before the store confirmed them. */
   readonly #ended = new Map<string, Ended>();
   /** Offered reservations that were undone at the store, because they are counted here after all. */
@@ -76,14 +83,16 @@ export class LocalAccount {
     for (const [id, reservation] of this.#open) {
       if (reservation.expiresAt > now) await this.#offer(store, id, reservation, now);
     }
-    for (const [id, reservation] of this.#offered) await this.#takeBack(store, id, reservation, now);
+    for (const [id, offer] of this.#offered) await this.#takeBack(store, id, offer, now);
     for (const [id, { expiresAt, charges }] of this.#open) if (expiresAt <= now) this.close(id, charges, now);
     await this.#debts.pay(store, now);
   }
 
   async #offer(store: Store, id: string, reservation: LocalReservation, now: number): Promise<void> {
-    const { expiresAt, charges, parts, idempotency } = reservation;
-    this.#offered.set(id, reservation);
+    // Each try offers the same, so that it is known what the store holds, whichever try it was that reached it.
+    const { least, most } = this.#offered.get(id) ?? { least: reservation, most: reservation };
+    const { expiresAt, charges, parts, idempotency } = least;
+    this.#offered.set(id, { least, most });
     // With the moment of its admission: whoever is given it for the same request id reports that same call to the
     // ledger.
     const at = parts[0]?.at ?? now;
@@ -118,7 +127,8 @@ export class LocalAccount {
         this.#endHere(id, open, now);
         return;
       }
-      this.#offered.set(id, open);
+      const least = this.#offered.get(id)?.least ?? open;
+      this.#offered.set(id, { least, most: open });
       const charges = missing.map(unrefused);
       const { outcome } = await store.reserve({
         id,
@@ -128,6 +138,7 @@ export class LocalAccount {
         charges,
         extend: true,
       });
+      this.#offered.set(id, { least: open, most: open });
       known = outcome === "reserved" ? open.charges : undefined; // another process has settled it there
     }
   }
@@ -136,16 +147,17 @@ export class LocalAccount {
    * Undoes an offered reservation at the store: its call ended here before the store confirmed it, so it is counted
    * here.
    */
-  async #takeBack(store: Store, id: string, offered: LocalReservation, now: number): Promise<void> {
+  async #takeBack(store: Store, id: string, { least, most }: Offer, now: number): Promise<void> {
     this.#takenBack.add(id, true);
-    const { outcome } = await store.settle(undoOf({ id, orgId: this.orgId, charges: offered.charges }, now));
+    const { outcome } = await store.settle(undoOf({ id, orgId: this.orgId, charges: most.charges }, now));
     const open = this.#open.get(id);
     if (open !== undefined) this.close(id, open.charges, now); // its TTL is over
     const ended = this.#ended.get(id);
     this.#offered.delete(id);
     this.#ended.delete(id);
-    // If the store has let it expire, what was offered stays charged there.
-    if (ended !== undefined) this.#debts.add(outcome === "expired" ? since(offered, ended) : ended);
+    // If the store has let it expire, what it held stays charged there. An extension whose answer was lost may then be
+    // charged twice, as is a call that another process has settled there: both err on the side of refusing.
+    if (ended !== undefined) this.#debts.add(outcome === "expired" ? since(least, ended) : ended);
   }
 }
 
@@ -154,9 +166,9 @@ function isHeld(answer: ReserveOutcome, id: string): boolean {
   return answer.outcome === "reserved" || (answer.outcome === "replayed" && answer.id === id);
 }
 
-/** What an end was charged beyond what was offered to the store, and which parts were charged after the offer. */
-function since(offered: LocalReservation, { parts, at, came }: Ended): Ended {
-  return { parts: parts.slice(offered.parts.length), at, came: beyond(came, offered.charges) };
+/** What an end was charged beyond what the store holds, and which parts were charged after that. */
+function since(held: LocalReservation, { parts, at, came }: Ended): Ended {
+  return { parts: parts.slice(held.parts.length), at, came: beyond(came, held.charges) };
 }
 
 /** The part of each charge above what is held of the same count. */

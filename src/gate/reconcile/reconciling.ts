@@ -7,6 +7,7 @@ import type { UsageEvent } from "../../ledger/usage-event.js";
 import { ValidationError } from "../../model/errors.js";
 import { idSchema } from "../../model/text.js";
 import { parse, schemaOf } from "../../model/validation.js";
+import { chunks } from "../chunks.js";
 import type { Engine } from "../engine.js";
 import { giveBack } from "../outage/degrading.js";
 import { guarded } from "../outage/guarded-counters.js";
@@ -94,14 +95,25 @@ interface Comparison {
 
 const NOTHING: Spent = { endedNanoUsd: 0, expiredNanoUsd: 0, openNanoUsd: 0 };
 
-function readingsOf(
+/**
+ * How many budgets the counters are asked about in one step. Redis and Postgres take about 0.1 ms for each, so with the
+ * ten thousand keys that an org may have, the answer would come after the time-out.
+ */
+const BUDGETS_AT_ONCE = 500;
+
+async function readingsOf(
   engine: Engine,
   orgId: string,
   budgets: readonly Budget[],
   now: number,
 ): Promise<Reading[]> {
-  const charges = budgets.map(({ limit, period }) => ({ limit, amount: 0, period }));
-  return guarded(engine.settings).read({ orgId, now, charges });
+  const counters = guarded(engine.settings);
+  const readings: Reading[] = [];
+  for (const some of chunks(budgets, BUDGETS_AT_ONCE)) {
+    const charges = some.map(({ limit, period }) => ({ limit, amount: 0, period }));
+    readings.push(...(await counters.read({ orgId, now, charges })));
+  }
+  return readings;
 }
 
 function differencesOf(

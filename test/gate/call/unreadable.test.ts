@@ -58,8 +58,12 @@ describe("what cannot be read", () => {
     },
   );
 
-  it("of an actual or a reservation leaves the reservation as it was", async () => {
+  it.each([
+    ["", () => {}],
+    [", also while somebody listens", (gate: Gate) => gate.on("settlement", () => {})],
+  ] as const)("of an actual or a reservation leaves the reservation as it was%s", async (_, listen) => {
     const { gate, dump } = gateWithStorage();
+    listen(gate);
     const { reservation } = passed(await gate.admit(KEY, CALL));
     const before = dump();
     for (const [, wrong] of unreadable({ inputTokens: 5, outputTokens: 5 }))

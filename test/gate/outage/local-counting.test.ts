@@ -1,11 +1,12 @@
 import { setTimeout } from "node:timers/promises";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import type { Charge } from "../../../src/admission/charge.js";
 import type { Counters } from "../../../src/counters/counters.js";
 import { redisCounters } from "../../../src/redis.js";
 import { ioredisClient, ownPrefix, redisAnswers, removeKeys } from "../../counters/redis/server.js";
 import { eventually } from "../../eventually.js";
 import { passed, readingOf, settled } from "../../scenarios/answers.js";
-import { elsewhere, limited, world } from "../world.js";
+import { aChain, elsewhere, limited, world } from "../world.js";
 
 const HAS_REDIS = await redisAnswers();
 
@@ -35,14 +36,19 @@ describe("while the counters are down and calls are allowed", () => {
 describe("what this process counted by itself", () => {
   function local(limits: Parameters<typeof limited>[0], reservationTtlMs = 1_000, countersTimeoutMs = 1_000) {
     const store = elsewhere();
-    const health = { isDown: false, isSlow: false, givesNothing: false };
+    const health = { isDown: false, isSlow: false, givesNothing: false, losesAnswers: false };
     const slow: (() => void)[] = [];
+    const charged: (readonly Charge[])[] = [];
     const counters: Counters = {
       ...store,
       async reserve(request) {
         if (health.isDown || (health.givesNothing && !request.dryRun)) throw new Error("ECONNREFUSED");
         if (health.isSlow) await new Promise<void>((resolve) => slow.push(resolve));
-        return store.reserve(request);
+        if (request.dryRun) return store.reserve(request);
+        charged.push(request.charges);
+        const answer = await store.reserve(request);
+        if (health.losesAnswers) throw new Error("ECONNRESET");
+        return answer;
       },
     };
     const made = world(limited(limits), {
@@ -52,7 +58,7 @@ describe("what this process counted by itself", () => {
       reservationTtlMs,
       countersTimeoutMs,
     });
-    return { ...made, health, slow };
+    return { ...made, health, slow, charged };
   }
 
   it("takes no slot any more where the call has ended by itself meanwhile", async () => {
@@ -318,6 +324,70 @@ describe("what this process counted by itself", () => {
       clock.at += 40_000;
       expect(await usedAfter()).toBe(30);
     });
+  });
+
+  it("is given with what it was extended by after an offer whose answer was lost, also once it has expired", async () => {
+    const { gate, clock, health } = local({ key: { budget: { usd: 9, reset: "never" } } });
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    const offered = async (how: Partial<typeof health>) => {
+      Object.assign(health, { isDown: false, ...how });
+      passed(await gate.check(KEY, CALL));
+      await setTimeout(1); // the offer has failed
+      Object.assign(health, { isDown: true, losesAnswers: false, givesNothing: false });
+    };
+    health.isDown = true;
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    await offered({ losesAnswers: true });
+    passed(await gate.extend(reservation, { costUsd: 0.2 }));
+    await offered({ givesNothing: true });
+    clock.at += 2_000;
+    health.isDown = false;
+    passed(await gate.check(KEY, CALL));
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
+    expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.3 } });
+  });
+
+  it("is given in two steps, however often it was tried to be given before", async () => {
+    const { gate, health, charged } = local({ key: { rpm: 90, budget: { usd: 9, reset: "daily" } } });
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    for (let call = 1; call <= 9; call++) {
+      Object.assign(health, { isDown: true, givesNothing: false });
+      settled(await gate.settle(passed(await gate.admit(KEY, CALL)).reservation, {}));
+      Object.assign(health, { isDown: false, givesNothing: true });
+      passed(await gate.check(KEY, CALL));
+      await setTimeout(1); // tried and failed
+    }
+    Object.assign(health, { isDown: false, givesNothing: false });
+    passed(await gate.check(KEY, CALL));
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
+    expect(await readingOf(gate, "requests")).toMatchObject({ used: 9 });
+    expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.9 } });
+    // What was on its way at the first try has an id by which it is charged once. The rest is one step more.
+    expect(charged).toHaveLength(2);
+  });
+
+  it("is given in steps that hold up nobody, however many keys it is of", async () => {
+    const limits = { rpm: 90, budget: { usd: 9, reset: "daily" as const } };
+    const { gate, health, put, charged } = local({ key: limits });
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    health.isDown = true;
+    for (let key = 1; key <= 120; key++) {
+      put(aChain({ key: { id: `k${key}`, limits } }));
+      const { reservation } = passed(await gate.admit({ keyId: `k${key}` }, CALL));
+      settled(await gate.settle(reservation, { costUsd: 0.2 }));
+    }
+    health.isDown = false;
+    passed(await gate.check(KEY, CALL));
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
+    expect(charged.map((step) => step.length)).toEqual([100, 100, 40]);
+    for (const keyId of ["k1", "k50", "k51", "k120"]) {
+      const [requests, cost] = await gate.usage({ orgId: "o1", keyId });
+      expect(requests).toMatchObject({ meter: "requests", used: 1 });
+      expect(cost).toMatchObject({ usd: { used: 0.2 } });
+    }
   });
 
   it("is told of as restored once, however many calls are answered while it is being given", async () => {

@@ -11,6 +11,7 @@ import {
   type Usage,
 } from "tollgate";
 import { describe, expect, it } from "vitest";
+import type { ReadQuery } from "../../../src/counters/counters.js";
 import { passed, readingOf } from "../../scenarios/answers.js";
 import { aChain, elsewhere, limited, NOON, world } from "../world.js";
 
@@ -339,6 +340,28 @@ describe("reconcile", () => {
     for (let i = 0; i < 10_050; i++) await gate.admit(KEY, { model: "gpt-4o", costUsd: 0.01 });
     const { differences, unended } = await gate.reconcile(ORG);
     expect([differences, unended.length]).toEqual([[], 10_000]);
+  });
+
+  it("asks the counters about the budgets of many keys step by step, as they answer each within their time-out", async () => {
+    const chains = Array.from({ length: 1_001 }, (_, i) => aChain({ key: { id: `k${i}`, limits: BUDGET } }));
+    const sink = memoryLedgerSink();
+    const store = elsewhere();
+    const asked: number[] = [];
+    const counters = {
+      ...store,
+      read: (query: ReadQuery) => {
+        asked.push(query.charges.length);
+        return store.read(query);
+      },
+    };
+    const { gate } = world(chains, { counters, ledger: createLedger({ sink }), unpriced: "free" });
+    for (const keyId of ["k0", "k499", "k500", "k1000"]) {
+      const { reservation } = passed(await gate.admit({ keyId }, { model: "gpt-4o", costUsd: 0.1 }));
+      await gate.settle(reservation, {});
+    }
+    const keyIds = chains.map(({ key }) => key.id);
+    expect(await gate.reconcile({ ...ORG, keyIds })).toMatchObject({ budgets: 1_001, differences: [] });
+    expect(asked).toEqual([500, 500, 1]);
   });
 
   it("names calls that are under way where there is no budget, and those from before the period of any", async () => {
