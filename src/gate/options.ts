@@ -87,7 +87,7 @@ export interface GateOptions<Given extends StandardPolicy = StandardPolicy> {
   readonly reservationTtlMs?: number | undefined;
   /** When a key's spending is fast enough to emit a `spendVelocity` event. */
   readonly spendVelocity?: SpendVelocity | undefined;
-  /** Whether denied attempts to write are recorded in the audit trail too. Default: `false`. */
+  /** Whether denied attempts, to read or to write, are recorded in the audit trail too. Default: `false`. */
   readonly auditDenied?: boolean | undefined;
 }
 
