@@ -1,6 +1,6 @@
 import { TOKENS_MAX } from "../model/usage.js";
 import { parse, wholeNumber } from "../model/validation.js";
-import type { PriceCatalog } from "../pricing/catalog.js";
+import { type PriceCatalog, requireCatalog } from "../pricing/catalog.js";
 
 const tokensSchema = wholeNumber(0, TOKENS_MAX, "a whole number of tokens");
 
@@ -30,9 +30,10 @@ export function fixed(outputTokens: number): Estimator {
  * An estimator that answers the most output tokens the model can produce, according to the catalog.
  *
  * @param otherwise the number of tokens for a model whose maximum is not known, from 0 to 10^12. Default: 1024.
- * @throws ValidationError if `otherwise` is not a whole number in that range
+ * @throws ValidationError if `otherwise` is not a whole number in that range, or `prices` has no `price` function
  */
 export function modelMax(prices: PriceCatalog, otherwise = 1024): Estimator {
+  requireCatalog(prices, "prices");
   const tokens = parse(tokensSchema, otherwise, "otherwise");
   return ({ model }) => prices.price(model)?.maxOutputTokens ?? tokens;
 }

@@ -20,7 +20,10 @@ export interface LimitReading {
   readonly remaining: number;
   /** The same three in US dollars, for the meter `cost`. */
   readonly usd?: { readonly max: number; readonly used: number; readonly remaining: number };
-  /** `minute` and `day` are sliding windows; `daily`, `weekly` and `monthly` are periods of the org's calendar. */
+  /**
+   * `minute` and `day` are sliding windows; `daily`, `weekly` and `monthly` are periods of the org's calendar; `lifetime`
+   * is that of a budget that never resets, `credits` that of the org's credit.
+   */
   readonly window: Window["name"];
   /**
    * When the count is zero if nothing else happens, in epoch milliseconds. Absent if time alone does not reset it.

@@ -54,7 +54,10 @@ export interface GateOptions<Given extends StandardPolicy = StandardPolicy> {
   readonly estimate?: Estimator | undefined;
   /** Tells the time by which keys expire and periods begin. Default: `Date.now`. */
   readonly clock?: Clock | undefined;
-  /** What tokens begin with: 1 to 32 letters, digits, `-` and `_`. Default: `sk-tg-`. */
+  /**
+   * What tokens begin with: 1 to 32 letters, digits, `-` and `_`. Default: `sk-tg-`. After a change, the tokens that were
+   * made before are refused.
+   */
   readonly keyPrefix?: string | undefined;
   /**
    * The cache of key chains. `maxKeys` is how many are kept, 1 to 10,000,000; default: 10,000. `maxAgeMs` is how old
@@ -87,7 +90,7 @@ export interface GateOptions<Given extends StandardPolicy = StandardPolicy> {
   readonly reservationTtlMs?: number | undefined;
   /** When a key's spending is fast enough to emit a `spendVelocity` event. */
   readonly spendVelocity?: SpendVelocity | undefined;
-  /** Whether denied attempts to write are recorded in the audit trail too. Default: `false`. */
+  /** Whether denied attempts, to read or to write, are recorded in the audit trail too. Default: `false`. */
   readonly auditDenied?: boolean | undefined;
 }
 

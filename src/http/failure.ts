@@ -81,9 +81,8 @@ const OURS = /^(?:options|chain|principal|reservation|actual|query)\b/;
 
 /** Whether an error concerns the gateway's own code or data, and so no client. */
 function isOurs(error: TollgateError): boolean {
-  if (error.code !== "validation") return false;
-  const { problems } = error as ValidationError; // Sound: no other error has this code.
-  return problems.some(({ field, expected }) => OURS.test(field) || isOmission(field, expected));
+  if (!isTollgateError(error, "validation")) return false;
+  return error.problems.some(({ field, expected }) => OURS.test(field) || isOmission(field, expected));
 }
 
 /**

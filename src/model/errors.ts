@@ -29,12 +29,31 @@ export class TollgateError extends Error {
   }
 }
 
+/** The class of the errors with each code. */
+export interface ErrorsByCode {
+  readonly validation: ValidationError;
+  readonly permission: PermissionError;
+  readonly not_found: NotFoundError;
+  readonly conflict: ConflictError;
+  readonly limit: LimitError;
+  readonly last_owner: LastOwnerError;
+  readonly counters_unavailable: CountersUnavailableError;
+  readonly ledger_unavailable: LedgerUnavailableError;
+  readonly closed: ClosedError;
+}
+
 /**
- * Whether a value is an error of Tollgate, with the given code if there is one.
+ * Whether a value is an error of Tollgate.
  *
  * Unlike `instanceof`, it also recognizes errors made by another copy of the library in the same process.
  */
-export function isTollgateError(error: unknown, code?: ErrorCode): error is TollgateError {
+export function isTollgateError(error: unknown): error is TollgateError;
+/** Whether a value is an error of Tollgate with this code, and so of its class. */
+export function isTollgateError<Code extends ErrorCode>(
+  error: unknown,
+  code: Code,
+): error is ErrorsByCode[Code];
+export function isTollgateError(error: unknown, code?: ErrorCode): boolean {
   return hasBrand(error, "TollgateError") && (code === undefined || Object(error).code === code);
 }
 

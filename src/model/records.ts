@@ -161,7 +161,7 @@ const auditEventSchema = z.strictObject({
   actorKeyId: idSchema.optional(),
   action: text(1, 100),
   outcome: z.enum(["done", "denied"]),
-  /** Why the write was denied: the verdict's reason. */
+  /** Why the attempt was denied, in words. */
   reason: z.string().optional(),
   subjectKind: z.string(),
   subjectId: z.string(),

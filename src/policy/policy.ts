@@ -109,11 +109,7 @@ export interface Policy<
 }
 
 /** The permissions of a policy, each with its kind. */
-export type PermissionsOf<T> = T extends {
-  readonly spec: { readonly permissions: infer P extends Permissions };
-}
-  ? P
-  : never;
+export type PermissionsOf<T> = T extends Policy<infer P> ? P : never;
 
 /**
  * Makes a policy from a spec: permissions, and what each role grants. Whatever is not granted is denied.

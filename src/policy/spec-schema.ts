@@ -32,7 +32,7 @@ const named = <V extends z.ZodType>(value: V) =>
 const label = z.string({ error: LABEL }).regex(/^[^|\\\p{Cc}]{1,120}$/u);
 
 const when = z.object({ when: name });
-const GRANT = "a reach, or { reach, when, otherwise? }";
+const GRANT = '"none", "own" or "all", or { reach, when, otherwise? }';
 const grant = z.union(
   [
     z.enum(["none", "own", "all"]),
@@ -53,14 +53,18 @@ const capped = {
   unless: name.exactOptional(),
 };
 
-const cap = z.discriminatedUnion("at", [
-  z.strictObject({ at: z.literal("org"), orgIds: scopes(idSchema).exactOptional(), ...capped }),
-  z.strictObject({
-    at: z.literal("project"),
-    projects: scopes(z.strictObject({ orgId: idSchema, projectId: idSchema })),
-    ...capped,
-  }),
-]);
+const cap = z.discriminatedUnion(
+  "at",
+  [
+    z.strictObject({ at: z.literal("org"), orgIds: scopes(idSchema).exactOptional(), ...capped }),
+    z.strictObject({
+      at: z.literal("project"),
+      projects: scopes(z.strictObject({ orgId: idSchema, projectId: idSchema })),
+      ...capped,
+    }),
+  ],
+  { error: ({ code }) => (code === "invalid_union" ? '"org" or "project"' : undefined) },
+);
 
 const asks = Object.keys(askKinds) as [Ask, ...Ask[]]; // Sound: a literal's keys are the keys of its type.
 

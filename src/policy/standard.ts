@@ -1,4 +1,41 @@
-import { definePolicy, type PermissionsOf, type Policy } from "./policy.js";
+import { definePolicy, type Policy } from "./policy.js";
+
+/** The permissions of the standard policy, each with its kind. */
+export type StandardPermissions = {
+  readonly "project.create": "org";
+  readonly "project.view": "project";
+  readonly "project.update": "project";
+  readonly "project.delete": "project";
+  readonly "projectMember.view": "project";
+  readonly "projectMember.add": "project";
+  readonly "projectMember.remove": "project";
+  readonly "projectMember.setRole": "project";
+  readonly "projectMember.setLimits": "project";
+  readonly "key.create": "owned";
+  readonly "key.view": "owned";
+  readonly "key.update": "owned";
+  readonly "key.disable": "owned";
+  readonly "key.rotate": "owned";
+  readonly "key.revoke": "owned";
+  readonly "usage.view": "owned";
+  readonly "billing.view": "org";
+  readonly "billing.manage": "org";
+  readonly "org.view": "org";
+  readonly "org.update": "org";
+  readonly "org.delete": "org";
+  readonly "orgMember.view": "org";
+  readonly "orgMember.add": "org";
+  readonly "orgMember.setRole": "org";
+  readonly "orgMember.remove": "org";
+  readonly "invitation.create": "org";
+  readonly "invitation.view": "org";
+  readonly "invitation.revoke": "org";
+  readonly "audit.view": "org";
+  readonly "externalKey.manage": "org";
+  readonly "virtualModel.manage": "org";
+  readonly "mcpServer.manage": "org";
+  readonly "prompt.manage": "org";
+};
 
 /** What can be done with a key, whoever holds it. Three rows ask about these same permissions. */
 const keyPermissions = [
@@ -18,7 +55,7 @@ const keyPermissions = [
  * nothing until they are given a project role. Permissions finer than a row of the matrix belong to the row that
  * contains them.
  */
-export const standardPolicy = definePolicy({
+export const standardPolicy = definePolicy<StandardPermissions, "owner" | "member", "admin" | "member">({
   permissions: {
     "project.create": "org",
     "project.view": "project",
@@ -176,9 +213,6 @@ export const standardPolicy = definePolicy({
     { label: "Prompt management", ask: "org", permissions: ["prompt.manage"] },
   ],
 });
-
-/** The permissions of the standard policy, each with its kind. */
-export type StandardPermissions = PermissionsOf<typeof standardPolicy>;
 
 /** A permission of the standard policy. */
 export type StandardPermission = keyof StandardPermissions;

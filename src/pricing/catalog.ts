@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { ValidationError } from "../model/errors.js";
-import { parse } from "../model/validation.js";
+import { having, parse } from "../model/validation.js";
 import { type Entry, fieldsOf, pricesByName } from "./entries.js";
 import { liteLLMEntries } from "./litellm.js";
 import { fineTuned } from "./litellm-names.js";
@@ -85,9 +85,11 @@ function fromModelsDev(json: unknown, options: ModelsDevOptions = {}): PriceCata
  * Adds names to a catalog. A name that the catalog has already goes before an alias.
  *
  * @param aliases The model that each new name stands for, by a name the catalog knows.
- * @throws ValidationError for an alias of a model that the catalog does not know.
+ * @throws ValidationError for an alias of a model that the catalog does not know, or if `catalog` has no `price`
+ *   function.
  */
 function withAliases(catalog: PriceCatalog, aliases: Readonly<Record<string, string>>): PriceCatalog {
+  requireCatalog(catalog, "catalog");
   const targets = fieldsOf(aliases, "aliases", "models by alias");
   for (const [alias, model] of targets) {
     if (typeof model === "string" && catalog.price(model) !== undefined) continue;
@@ -109,8 +111,11 @@ function withAliases(catalog: PriceCatalog, aliases: Readonly<Record<string, str
  * A later catalog also overrides what an earlier one finds under another name: if LiteLLM's list has `openai/gpt-4o` as
  * a name of its entry `gpt-4o`, a later price for `gpt-4o` is the price of both. An entry of its own, such as
  * `azure/gpt-4o`, keeps its price.
+ *
+ * @throws ValidationError naming a catalog without a `price` function.
  */
 function merge(...catalogs: readonly PriceCatalog[]): PriceCatalog {
+  for (const [place, catalog] of catalogs.entries()) requireCatalog(catalog, `catalogs[${place}]`);
   return {
     price(model) {
       let found: ModelPrice | undefined;
@@ -132,12 +137,12 @@ function merge(...catalogs: readonly PriceCatalog[]): PriceCatalog {
  * @throws ValidationError if `catalog` has no `price` function.
  */
 function reloadable(catalog: PriceCatalog): ReloadablePrices {
-  let current = checked(catalog);
+  let current = requireCatalog(catalog, "catalog");
   return {
     price: (model) => current.price(model),
     replace(catalog) {
       const before = current;
-      current = checked(catalog);
+      current = requireCatalog(catalog, "catalog");
       try {
         current.price("");
       } catch (error) {
@@ -150,9 +155,11 @@ function reloadable(catalog: PriceCatalog): ReloadablePrices {
   };
 }
 
-function checked(catalog: PriceCatalog): PriceCatalog {
-  if (typeof Object(catalog).price === "function") return catalog;
-  throw new ValidationError([{ field: "catalog", expected: "an object with price" }]);
+const catalogSchema = having<PriceCatalog>("price");
+
+/** @throws ValidationError naming `field` if it is no catalog: it would otherwise fail with the first call's look-up */
+export function requireCatalog(catalog: PriceCatalog, field: string): PriceCatalog {
+  return parse(catalogSchema, catalog, field);
 }
 
 function catalogOf(entries: readonly Entry[]): PriceCatalog {

@@ -263,11 +263,12 @@ describe("the estimate of output", () => {
     expect(fixed(7)({ model: "m", inputTokens: 9 })).toBe(7);
   });
 
-  it("is refused where it is made of no number of tokens, not only by the calls that need it", () => {
+  it("is refused where it is made of no number of tokens or no catalog, not only by the calls that need it", () => {
     for (const wrong of [-1, 0.5, Number.NaN, 1e13, "7" as unknown as number]) {
       expect(() => fixed(wrong)).toThrow("outputTokens: a whole number of tokens from 0 to 1000000000000");
       expect(() => modelMax(prices, wrong)).toThrow("otherwise: a whole number of tokens");
     }
+    expect(() => modelMax({} as never)).toThrow("prices: an object with price");
   });
 
   it("can be the most that the model puts out, and another number where that is not known", () => {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { matrix, standardPolicy, toMarkdown } from "tollgate";
 import { describe, expect, it, test } from "vitest";
+import { GATE_EVENTS } from "../../src/gate/events/events.js";
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -66,4 +67,10 @@ describe("the pages", () => {
 
 it("the README has the matrix of the standard policy", () => {
   expect(textOf("README.md")).toContain(`\n\n${toMarkdown(matrix(standardPolicy))}\n\n`);
+});
+
+it("the page on metrics has every event of a gate", () => {
+  const rows = textOf("docs/guides/metrics.md").match(/^\| `\w+`.*? \|/gm) ?? [];
+  const events = rows.flatMap((row) => [...row.matchAll(/`(\w+)`/g)].map(([, event]) => event));
+  expect(events.sort()).toEqual(Object.keys(GATE_EVENTS).sort());
 });

@@ -37,7 +37,7 @@ const grant = (given: unknown) => ({ orgRoles: { base: { "doc.read": given } } }
 
 const NAME = "a name of 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit";
 const LABEL = "one line of 1 to 120 characters without '|' or '\\'";
-const GRANT = "a reach, or { reach, when, otherwise? }";
+const GRANT = '"none", "own" or "all", or { reach, when, otherwise? }';
 
 describe("a spec that is refused", () => {
   it.each<[string, object, string]>([
@@ -62,6 +62,8 @@ describe("a spec that is refused", () => {
     ],
     ["a row of something", row({ permissions: [] }), "rows[0].permissions: at least one permission"],
     ["a cap on something", cap({ permissions: [] }), "caps.freeze.permissions: at least one permission"],
+    ["a cap on orgs or projects", cap({ at: "team" }), 'caps.freeze.at: "org" or "project"'],
+    ["a cap", { caps: { freeze: "doc.read" } }, "caps.freeze: expected object, received string"],
     [
       "a cap somewhere",
       cap({ orgIds: [] }),

@@ -231,4 +231,12 @@ describe("priceCatalog.merge", () => {
   it("of nothing is empty", () => {
     expect(priceCatalog.merge().price("a")).toBeUndefined();
   });
+
+  it("refuses what is no catalog at once, such as a list of catalogs, rather than failing with every call", () => {
+    const catalog = priceCatalog.of({ a: cheap });
+    for (const wrong of [[catalog], undefined, { a: cheap }]) {
+      expect(() => priceCatalog.merge(catalog, wrong as never)).toThrow("catalogs[1]: an object with price");
+      expect(() => priceCatalog.withAliases(wrong as never, {})).toThrow("catalog: an object with price");
+    }
+  });
 });

@@ -12,7 +12,8 @@ const CHECKSUM_CHARS = 6;
 /**
  * Makes a new token: the prefix, 43 random base62 characters (256 bits), and a 6-character checksum over both.
  *
- * @param prefix the `keyPrefix` of the gate that is to accept it, `sk-tg-` by default. A gate refuses any other prefix.
+ * @param prefix the `keyPrefix` of the gate that is to accept it: `sk-tg-`, unless that option says otherwise. A gate
+ *   refuses any other prefix.
  */
 export function createToken(prefix: string): string {
   const body = prefix + base62(BigInt(`0x${randomBytes(32).toString("hex")}`), RANDOM_CHARS);

@@ -8,8 +8,9 @@ import { type Listed, listViews, pageFields } from "./paging.js";
 import type { View } from "./views.js";
 
 /**
- * One event of the audit trail: who did what to which record, when, and the values before and after. It contains no
- * secret.
+ * One event of the audit trail: `actorUserId` (through the key `actorKeyId`, if that is given) did `action` to the record
+ * `subjectId` of the kind `subjectKind`, at the moment `at` in epoch milliseconds. `changes` has each record before and
+ * after. It contains no secret.
  */
 export type AuditEvent = View<"auditEvent">;
 
@@ -35,7 +36,13 @@ export const auditSchemas = {
 
 /** The audit trail. Every write of the control plane appends to it, in the same commit. */
 export interface Audit {
-  /** Lists the events of an org in the order of its writes. */
+  /**
+   * Lists the events of an org in the order of its writes.
+   *
+   * @param input `userId` is who did it, `action` what they did, such as `key.rotate`. `subjectKind` and `subjectId` are
+   *   what it was done to, such as `key` and its id. `from` is the first moment and `to` the one after the last, in epoch
+   *   milliseconds.
+   */
   list(input: z.input<typeof auditSchemas.list>): Promise<Listed<AuditEvent>>;
 }
 

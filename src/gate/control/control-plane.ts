@@ -27,6 +27,10 @@ import { type VirtualModels, virtualModelsOf } from "./virtual-models.js";
  * - NotFoundError for a project, key or other record with an id of its own that the actor may not even see;
  * - ConflictError if `version` is given and the record has moved on, or if others write to the org at the same time;
  * - ClosedError once the gate is closed.
+ *
+ * In every input, moments are in epoch milliseconds, and `version` is that of the record as the caller has seen it. An
+ * `orgId` beside the id of a record is a check: a record of another org is not found. Lists come in pages of `limit`
+ * items, 1 to 1,000 and 100 by default. The `next` of a page is the `after` of the one that follows.
  */
 export interface ControlPlane {
   readonly orgs: Orgs;

@@ -19,7 +19,10 @@ export interface EffectiveLimit {
   readonly max: number;
   /** The max in US dollars, for the meter `cost`. */
   readonly usd?: number;
-  /** `minute` and `day` are sliding windows; `daily`, `weekly` and `monthly` are periods of the org's calendar. */
+  /**
+   * `minute` and `day` are sliding windows; `daily`, `weekly` and `monthly` are periods of the org's calendar; `lifetime`
+   * is that of a budget that never resets, `credits` that of the org's credit.
+   */
   readonly window: Window["name"];
   /** The pattern of the models it applies to. Absent: all models. */
   readonly perModel?: string;

@@ -83,6 +83,9 @@ export interface Invitations {
   /**
    * Invites somebody who is not in the org. The token is returned this once.
    *
+   * @param input `projects` are those they join, at most 100. `membershipExpiresAt` is when these memberships end, and
+   *   `expiresAt` until when the invitation may be accepted, by default for a week; both are in epoch milliseconds. If
+   *   `userId` is given, only that user may accept it. `email` is a note: nothing is sent.
    * @throws LimitError if it would give more than the actor may give
    * @throws ConflictError if `userId` is in the org already
    */

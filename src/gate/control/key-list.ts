@@ -11,7 +11,11 @@ import { type View, viewOf } from "./views.js";
 
 type Query = z.infer<typeof keySchemas.list>;
 
-/** A key without its hashes. `issuedTo` is the user who received its token. */
+/**
+ * A key without its hashes. `userId` is its holder, `issuedTo` the user who received its token, `disabledBy` the one
+ * who disabled it. Until `previousExpiresAt`, the token before the last rotation works too. Moments are in epoch
+ * milliseconds.
+ */
 export type Key = View<"key"> & {
   /** When a call on it was last admitted, in epoch milliseconds. Absent if none was. */
   readonly lastUsedAt?: number;

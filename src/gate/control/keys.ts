@@ -33,6 +33,8 @@ export interface Keys {
   /**
    * Creates a key for the actor or, with permission, for another member of the project.
    *
+   * @param input `userId` is the holder, the actor by default. `expiresAt` is in epoch milliseconds. Whatever is left
+   *   out restricts nothing beyond what the project and the holder's membership do.
    * @throws LimitError if the key would have more than its project, its holder or the actor has, or if the holder may
    *   do more than the actor: the token would give the actor that
    * @throws NotFoundError if the project does not exist, or the holder is not in it
@@ -45,11 +47,17 @@ export interface Keys {
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
   get(input: z.input<typeof keySchemas.get>): Promise<Key>;
-  /** Lists the keys of an org that the actor may see. */
+  /**
+   * Lists the keys of an org that the actor may see.
+   *
+   * @param input `userId` is the holder. `tag` is the name of a tag, or `{ name, value }`. `expiringBefore` takes keys
+   *   that end before that moment, by themselves or with their holder's membership; `unusedSince` those that were made
+   *   and last used before it. Both are in epoch milliseconds.
+   */
   list(input: z.input<typeof keySchemas.list>): Promise<Listed<Key>>;
   /**
    * Changes the fields that are given. `limits` is replaced as a whole. `null` removes limits, models, end or name. The
-   * holder cannot be changed.
+   * holder cannot be changed. `expiresAt` is in epoch milliseconds.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    * @throws LimitError if what is given is more than its project, its holder or the actor has. For a key that starts
@@ -80,8 +88,8 @@ export interface Keys {
    */
   revoke(input: z.input<typeof keySchemas.revoke>): Promise<Key>;
   /**
-   * Gives the key a new token. Its id, limits and counts stay. The previous token works for `graceMs` more
-   * milliseconds; one from before that stops now.
+   * Gives the key a new token. Its id, limits and counts stay. The previous token works for `graceMs` more milliseconds,
+   * 0 by default and at most a year; one from before that stops now.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    * @throws ConflictError if it is revoked

@@ -48,6 +48,7 @@ export interface Orgs {
   /**
    * Creates an org with the actor as its first owner. Anybody may, but not through a key.
    *
+   * @param input `timeZone` is the IANA time zone in which budgets reset, UTC by default.
    * @throws ConflictError if an org has or had the id, so that counts and audit trails of two orgs are never mixed
    */
   create(input: z.input<typeof orgSchemas.create>): Promise<Org>;

@@ -64,11 +64,14 @@ export interface ProjectMembers {
   /**
    * Adds somebody who is in the org.
    *
+   * @param input `limits` are shared by all of the member's keys in the project. `expiresAt` is when the membership ends,
+   *   in epoch milliseconds; by default it does not.
    * @throws NotFoundError if they are not in the org
    * @throws ConflictError if they are already in the project
    * @throws LimitError if the role, limits, end or anything that comes with the project goes beyond what the actor has
    */
   add(input: z.input<typeof projectMemberSchemas.add>): Promise<ProjectMember>;
+  /** Lists the members of a project by id. */
   list(input: z.input<typeof projectMemberSchemas.list>): Promise<Listed<ProjectMember>>;
   /**
    * Gives a member another role.
@@ -85,7 +88,8 @@ export interface ProjectMembers {
    */
   setLimits(input: z.input<typeof projectMemberSchemas.setLimits>): Promise<ProjectMember>;
   /**
-   * Sets when a membership ends; `null` for never. A membership that has ended starts again with a later end.
+   * Sets when a membership ends, in epoch milliseconds; `null` for never. A membership that has ended starts again with a
+   * later end.
    *
    * @throws NotFoundError if they are not in the project
    * @throws LimitError if the end goes beyond what the actor has or, for a membership that starts again, anything in it
