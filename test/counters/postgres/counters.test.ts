@@ -345,6 +345,25 @@ describe.each([database])("counters in %s", async (_, open) => {
     expect(await forget()).toEqual([]);
   });
 
+  it("write a row as it is, also when four windows of it are full", async () => {
+    const { own, counters: full } = await ownCounters({ clock: "caller" });
+    const charges = limitsAt("key", { rpm: 1e6, tpm: 1e9, rpd: 1e6, tpd: 1e9 }).map((limit) =>
+      charge(limit, 1, 0),
+    );
+    let now = Date.now();
+    for (const widthMs of [1_440_000, 1_000]) {
+      for (let bucket = 0; bucket < 61; bucket++) {
+        now += widthMs;
+        await full.reserve({ id: `at ${now}`, orgId: "o1", now, ttlMs: TTL, charges });
+      }
+    }
+    const [row] = await rows(
+      `SELECT pg_column_size(counts) AS size, pg_column_compression(counts) AS compression FROM "${own}".counts`,
+    );
+    expect(row).toEqual({ size: expect.any(Number), compression: null });
+    expect((row as { size: number }).size).toBeGreaterThan(2_048);
+  });
+
   it("go by the caller's clock before 1970 too", async () => {
     const { counters: early } = await ownCounters({ clock: "caller" });
     const charges = [charge(limit({ rpm: 1 }), 1, 0)];
