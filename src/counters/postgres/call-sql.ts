@@ -93,7 +93,8 @@ END $fn$;
 --   4 id                    5 numbers                                                  6 tags
 --   for a reserve:          7 whether it extends     8 idempotency key     9 fingerprint
 --
--- plans are not among the calls, since reading so much JSON would take a tenth of a call: they are one text, with U+001E between them.
+-- plans are not among the calls, since reading so much JSON would take a twentieth of a reserve: they are one text, with U+001E between
+-- them.
 -- to_forget: how many rows to look at for those that matter no more, where anything is reserved.
 CREATE FUNCTION ${s}.count_calls(
   calls jsonb, told jsonb, plans text, on_caller_clock boolean, locks text[], scopes text[], models text[], to_forget integer
