@@ -1296,6 +1296,18 @@ describe("a full queue", () => {
     await pass(A_TURN_MS);
     expect(outcomes([...noisy, ...quiet])).toEqual(["admitted", "waits", "queue_full", "waits"]);
   });
+
+  it("tells a call that loses its place what its own key is short of", async () => {
+    const chains = ["k1", "k2"].map((id) => aChain({ key: { id, limits: { rpm: 1 } } }));
+    const { queue } = setUp(chains, { maxWaitMs: 10 * 60_000, maxQueued: 2 });
+    passed(await queue.admit({ keyId: "k2" }, CALL));
+    const noisy = admits(queue, 3);
+    await pass(A_TURN_MS);
+    const quiet = admits(queue, 1, { keyId: "k2" });
+    await pass(A_TURN_MS);
+    expect(outcomes([...noisy, ...quiet])).toEqual(["admitted", "waits", "queue_full", "waits"]);
+    expect(noisy[2]?.value).toMatchObject({ limit: { scope: "key", scopeId: "k1" } });
+  });
 });
 
 describe("an abort", () => {
