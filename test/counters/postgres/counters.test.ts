@@ -376,6 +376,19 @@ describe.each([database])("counters in %s", async (_, open) => {
     expect(await at(-100_000)).toBe("reserved");
   });
 
+  it("pass no limit in any minute before 1970 either", async () => {
+    const { counters: early } = await ownCounters({ clock: "caller" });
+    const charges = [charge(limit({ rpm: 2 }), 1, 0)];
+    const admitted: number[] = [];
+    for (const now of [-100_500, -99_001, -39_999, -39_998, -39_001, -500, 500]) {
+      const { outcome } = await early.reserve({ id: `at ${now}`, orgId: "o1", now, ttlMs: TTL, charges });
+      if (outcome === "reserved") admitted.push(now);
+    }
+    const third = admitted.filter((now, i) => now - (admitted[i - 2] ?? Number.NEGATIVE_INFINITY) < 60_000);
+    expect(third).toEqual([]);
+    expect(admitted.length).toBeGreaterThan(3);
+  });
+
   it("fail alone where the database cannot take a call, whatever else goes there with it", async () => {
     const charges = [charge(limit({ tpm: 1_000 }), 7, 0)];
     const outcomes = await Promise.allSettled(
