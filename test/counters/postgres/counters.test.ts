@@ -364,6 +364,22 @@ describe.each([database])("counters in %s", async (_, open) => {
     expect((row as { size: number }).size).toBeGreaterThan(2_048);
   });
 
+  it("compress a row of which a page does not take two, so that its next version needs no other page", async () => {
+    const { own, counters: many } = await ownCounters({ clock: "caller" });
+    const charges = [charge(limit({ inFlight: 1e6 }), 1, 0)];
+    const now = Date.now();
+    const reserved = Array.from({ length: 400 }, (_, i) =>
+      many.reserve({ id: `slot ${i}`, orgId: "o1", now, ttlMs: TTL + i, charges }),
+    );
+    await Promise.all(reserved);
+    const [row] = await rows(
+      `SELECT pg_column_size(counts) AS size, cardinality(counts[1].slots) AS slots, pg_column_compression(counts) AS compression
+        FROM "${own}".counts`,
+    );
+    expect(row).toEqual({ size: expect.any(Number), slots: 400, compression: expect.any(String) });
+    expect((row as { size: number }).size).toBeLessThan(4_000);
+  });
+
   it("go by the caller's clock before 1970 too", async () => {
     const { counters: early } = await ownCounters({ clock: "caller" });
     const charges = [charge(limit({ rpm: 1 }), 1, 0)];
