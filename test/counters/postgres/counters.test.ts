@@ -236,6 +236,17 @@ describe.each([database])("counters in %s", async (_, open) => {
     });
   });
 
+  it("forget no reservation whose TTL has just passed: a late settle is told so", async () => {
+    const { counters: late } = await ownCounters();
+    const charges = [charge(limit({ rpd: 1e6 }), 1, 0)];
+    const call = { orgId: "o1", now: Date.now(), charges };
+    await late.reserve({ ...call, id: "over soon", ttlMs: 1 });
+    for (let i = 0; i < 70; i++) await late.reserve({ ...call, id: `r${i}`, ttlMs: TTL });
+    expect(await late.settle({ id: "over soon", orgId: "o1", now: Date.now(), amounts: charges })).toEqual({
+      outcome: "expired",
+    });
+  });
+
   it("forget counts in whatever rhythm others are made", async () => {
     // So that it is known where they delete if they do it in a rhythm of their own.
     let draws = 0;
