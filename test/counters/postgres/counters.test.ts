@@ -156,6 +156,25 @@ describe.each([database])("counters in %s", async (_, open) => {
     expect(await reserve("last", [charge(budget, 1, 0)])).toMatchObject({ used: [max] });
   });
 
+  it("foresee without a write, also where the idempotency key is of a reservation that has expired", async () => {
+    const { own, counters: dry } = await ownCounters({ clock: "caller" });
+    const call = { orgId: "o1", charges: [charge(limit({ rpd: 9 }), 1, 0)] };
+    const idempotency = { key: "k1 of before", fingerprint: "f" };
+    const now = Date.now();
+    await dry.reserve({ ...call, id: "before", now, ttlMs: 1, idempotency });
+    const before = await rows(`SELECT xmin, o.* FROM "${own}".reservation o`);
+    const foreseen = await dry.reserve({
+      ...call,
+      id: "after",
+      now: now + 1,
+      ttlMs: TTL,
+      idempotency,
+      dryRun: true,
+    });
+    expect(foreseen).toMatchObject({ outcome: "reserved", id: "after" });
+    expect(await rows(`SELECT xmin, o.* FROM "${own}".reservation o`)).toEqual(before);
+  });
+
   it("refuse without a write", async () => {
     const charges = [charge(limit({ rpm: 1 }), 1, 0)];
     await reserve("only", charges);
@@ -354,6 +373,33 @@ describe.each([database])("counters in %s", async (_, open) => {
     expect(await forget()).toEqual(["before"]);
     await pool.query(`UPDATE "${own}".sweep SET begun_at = begun_at - 3600000`);
     expect(await forget()).toEqual([]);
+  });
+
+  it("count what a settle adds in the sub-bucket of the settle, from its first millisecond on", async () => {
+    const { counters: exact } = await ownCounters({ clock: "caller" });
+    const one = limit({ tpm: 1e6 });
+    const call = { id: "settled at once", orgId: "o1" };
+    const begin = Math.floor(Date.now() / 1_000) * 1_000;
+    await exact.reserve({ ...call, now: begin, ttlMs: TTL, charges: [charge(one, 10, 0)] });
+    await exact.settle({ ...call, now: begin + 1_000, amounts: [charge(one, 30, 0)] });
+    const usedAt = async (now: number) =>
+      (await exact.read({ orgId: "o1", now, charges: [charge(one, 0, 0)] })).map(({ used }) => used);
+    expect(await usedAt(begin + 61_000)).toEqual([20]);
+    expect(await usedAt(begin + 62_000)).toEqual([0]);
+  });
+
+  it("give back to the sub-bucket of the reserve, up to its last millisecond", async () => {
+    const { counters: exact } = await ownCounters({ clock: "caller" });
+    const one = limit({ tpm: 1e6 });
+    const begin = Math.floor(Date.now() / 1_000) * 1_000;
+    const at = (id: string, now: number) =>
+      exact.reserve({ id, orgId: "o1", now, ttlMs: TTL, charges: [charge(one, 10, 0)] });
+    await at("at its end", begin + 999);
+    await at("in the next one", begin + 1_000);
+    const settled = { id: "at its end", orgId: "o1", now: begin + 1_000, amounts: [charge(one, 0, 0)] };
+    expect(await exact.settle(settled)).toMatchObject({ used: [10] });
+    const left = await exact.read({ orgId: "o1", now: begin + 61_000, charges: [charge(one, 0, 0)] });
+    expect(left).toMatchObject([{ used: 10 }]);
   });
 
   it("write a row as it is, also when four windows of it are full", async () => {
