@@ -124,6 +124,7 @@ BEGIN
     END IF;
     c.latest := amount;
     c.latest_until := (moment / kind + 1) * kind;
+    IF moment <= -kind THEN c.latest_until := c.latest_until - kind + 1; END IF; -- before 1970, where division rounds up
     c.used := c.used + amount;
   ELSIF kind = -3 THEN
     IF c.period IS NULL OR period > c.period THEN

@@ -4,8 +4,8 @@
  * Every moment is in milliseconds since 1970, every amount a whole number. `fillfactor` leaves room for the next
  * version of a row on its own page, so that counting touches no index. By default a row of more than two kilobytes
  * would be compressed anew whenever it is written, which takes five times as long as writing it; four sliding windows
- * that are full have as much. With `toast_tuple_target`, only one that does not fit a page is: with hundreds of slots in
- * flight.
+ * that are full have as much. With `toast_tuple_target`, only one of which a page does not take two is: with hundreds of
+ * slots in flight.
  */
 export function tablesSql(s: string): string {
   return `
@@ -33,7 +33,7 @@ CREATE TABLE ${s}.counts (
   at bigint NOT NULL,                 -- the latest moment that was counted at: time never runs backwards for a count
   counts ${s}.one_count[] NOT NULL,
   PRIMARY KEY (scope, models)
-) WITH (fillfactor = 50, toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+) WITH (fillfactor = 50, toast_tuple_target = 4080, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
 -- What a reservation charged at once, as the call said it (see callSql): the reservation itself, or an extension.
 CREATE TYPE ${s}.part AS (at bigint, label text, tags text, numbers bigint[], plan text);

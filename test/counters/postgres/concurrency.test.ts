@@ -9,6 +9,12 @@ import { limitsAt } from "../limits.js";
 const CONNECTIONS = 16;
 const CALLS = Number(process.env.TOLLGATE_CALLS ?? 2_400);
 
+/** A pool whose transactions see nothing of what is committed after they began. */
+function repeatableReads(): Pool {
+  const options = "-c default_transaction_isolation=repeatable\\ read";
+  return new Pool({ connectionString: DATABASE_URL, max: 3, options });
+}
+
 describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
   const schema = newSchema();
   const pool = serverPool(CONNECTIONS);
@@ -161,11 +167,7 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
   }, 60_000);
 
   it("pass no limit where transactions are repeatable reads by default: who read too early tries again", async () => {
-    const strict = new Pool({
-      connectionString: DATABASE_URL,
-      max: 3,
-      options: "-c default_transaction_isolation=repeatable\\ read",
-    });
+    const strict = repeatableReads();
     const counters = postgresCounters({ pool: strict, schema, ...PATIENT });
     const [limit] = limitsAt("org", { rpd: 30 }, "repeatable");
     if (!limit) throw new Error("one limit");
@@ -180,6 +182,36 @@ describe.runIf(await serverAnswers())("counters in Postgres under load", () => {
     try {
       await Promise.all(["a", "b", "c"].map(caller));
       expect(reserved).toBe(30);
+    } finally {
+      await strict.end();
+    }
+  }, 60_000);
+
+  it("make one reservation of two processes' calls with one key, also where transactions are repeatable reads", async () => {
+    const strict = repeatableReads();
+    const processes = ["a", "b"].map(() => postgresCounters({ pool: strict, schema, ...PATIENT }));
+    try {
+      for (let round = 0; round < 30; round++) {
+        const idempotency = { key: `repeatable key ${round}`, fingerprint: "f" };
+        const outcomes = await Promise.all(
+          processes.map((counters, p) => {
+            const charges = limitsAt("key", { rpd: 99 }, `repeatable ${p}`).map((limit) => ({
+              limit,
+              amount: 1,
+            }));
+            const id = `repeatable ${round} ${p}`;
+            return counters.reserve({
+              id,
+              orgId: "o1",
+              now: Date.now(),
+              ttlMs: 60_000,
+              charges,
+              idempotency,
+            });
+          }),
+        );
+        expect(outcomes.map(({ outcome }) => outcome).sort()).toEqual(["replayed", "reserved"]);
+      }
     } finally {
       await strict.end();
     }

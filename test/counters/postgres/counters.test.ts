@@ -156,6 +156,25 @@ describe.each([database])("counters in %s", async (_, open) => {
     expect(await reserve("last", [charge(budget, 1, 0)])).toMatchObject({ used: [max] });
   });
 
+  it("foresee without a write, also where the idempotency key is of a reservation that has expired", async () => {
+    const { own, counters: dry } = await ownCounters({ clock: "caller" });
+    const call = { orgId: "o1", charges: [charge(limit({ rpd: 9 }), 1, 0)] };
+    const idempotency = { key: "k1 of before", fingerprint: "f" };
+    const now = Date.now();
+    await dry.reserve({ ...call, id: "before", now, ttlMs: 1, idempotency });
+    const before = await rows(`SELECT xmin, o.* FROM "${own}".reservation o`);
+    const foreseen = await dry.reserve({
+      ...call,
+      id: "after",
+      now: now + 1,
+      ttlMs: TTL,
+      idempotency,
+      dryRun: true,
+    });
+    expect(foreseen).toMatchObject({ outcome: "reserved", id: "after" });
+    expect(await rows(`SELECT xmin, o.* FROM "${own}".reservation o`)).toEqual(before);
+  });
+
   it("refuse without a write", async () => {
     const charges = [charge(limit({ rpm: 1 }), 1, 0)];
     await reserve("only", charges);
@@ -233,6 +252,17 @@ describe.each([database])("counters in %s", async (_, open) => {
     ]);
     expect(await forgetful.settle({ id: "open", orgId: "o1", now: later, amounts: [] })).toMatchObject({
       outcome: "settled",
+    });
+  });
+
+  it("forget no reservation whose TTL has just passed: a late settle is told so", async () => {
+    const { counters: late } = await ownCounters();
+    const charges = [charge(limit({ rpd: 1e6 }), 1, 0)];
+    const call = { orgId: "o1", now: Date.now(), charges };
+    await late.reserve({ ...call, id: "over soon", ttlMs: 1 });
+    for (let i = 0; i < 70; i++) await late.reserve({ ...call, id: `r${i}`, ttlMs: TTL });
+    expect(await late.settle({ id: "over soon", orgId: "o1", now: Date.now(), amounts: charges })).toEqual({
+      outcome: "expired",
     });
   });
 
@@ -345,6 +375,33 @@ describe.each([database])("counters in %s", async (_, open) => {
     expect(await forget()).toEqual([]);
   });
 
+  it("count what a settle adds in the sub-bucket of the settle, from its first millisecond on", async () => {
+    const { counters: exact } = await ownCounters({ clock: "caller" });
+    const one = limit({ tpm: 1e6 });
+    const call = { id: "settled at once", orgId: "o1" };
+    const begin = Math.floor(Date.now() / 1_000) * 1_000;
+    await exact.reserve({ ...call, now: begin, ttlMs: TTL, charges: [charge(one, 10, 0)] });
+    await exact.settle({ ...call, now: begin + 1_000, amounts: [charge(one, 30, 0)] });
+    const usedAt = async (now: number) =>
+      (await exact.read({ orgId: "o1", now, charges: [charge(one, 0, 0)] })).map(({ used }) => used);
+    expect(await usedAt(begin + 61_000)).toEqual([20]);
+    expect(await usedAt(begin + 62_000)).toEqual([0]);
+  });
+
+  it("give back to the sub-bucket of the reserve, up to its last millisecond", async () => {
+    const { counters: exact } = await ownCounters({ clock: "caller" });
+    const one = limit({ tpm: 1e6 });
+    const begin = Math.floor(Date.now() / 1_000) * 1_000;
+    const at = (id: string, now: number) =>
+      exact.reserve({ id, orgId: "o1", now, ttlMs: TTL, charges: [charge(one, 10, 0)] });
+    await at("at its end", begin + 999);
+    await at("in the next one", begin + 1_000);
+    const settled = { id: "at its end", orgId: "o1", now: begin + 1_000, amounts: [charge(one, 0, 0)] };
+    expect(await exact.settle(settled)).toMatchObject({ used: [10] });
+    const left = await exact.read({ orgId: "o1", now: begin + 61_000, charges: [charge(one, 0, 0)] });
+    expect(left).toMatchObject([{ used: 10 }]);
+  });
+
   it("write a row as it is, also when four windows of it are full", async () => {
     const { own, counters: full } = await ownCounters({ clock: "caller" });
     const charges = limitsAt("key", { rpm: 1e6, tpm: 1e9, rpd: 1e6, tpd: 1e9 }).map((limit) =>
@@ -364,6 +421,22 @@ describe.each([database])("counters in %s", async (_, open) => {
     expect((row as { size: number }).size).toBeGreaterThan(2_048);
   });
 
+  it("compress a row of which a page does not take two, so that its next version needs no other page", async () => {
+    const { own, counters: many } = await ownCounters({ clock: "caller" });
+    const charges = [charge(limit({ inFlight: 1e6 }), 1, 0)];
+    const now = Date.now();
+    const reserved = Array.from({ length: 400 }, (_, i) =>
+      many.reserve({ id: `slot ${i}`, orgId: "o1", now, ttlMs: TTL + i, charges }),
+    );
+    await Promise.all(reserved);
+    const [row] = await rows(
+      `SELECT pg_column_size(counts) AS size, cardinality(counts[1].slots) AS slots, pg_column_compression(counts) AS compression
+        FROM "${own}".counts`,
+    );
+    expect(row).toEqual({ size: expect.any(Number), slots: 400, compression: expect.any(String) });
+    expect((row as { size: number }).size).toBeLessThan(4_000);
+  });
+
   it("go by the caller's clock before 1970 too", async () => {
     const { counters: early } = await ownCounters({ clock: "caller" });
     const charges = [charge(limit({ rpm: 1 }), 1, 0)];
@@ -374,6 +447,19 @@ describe.each([database])("counters in %s", async (_, open) => {
     expect(await at(-200_000)).toBe("reserved");
     expect(await at(-199_000)).toBe("refused");
     expect(await at(-100_000)).toBe("reserved");
+  });
+
+  it("pass no limit in any minute before 1970 either", async () => {
+    const { counters: early } = await ownCounters({ clock: "caller" });
+    const charges = [charge(limit({ rpm: 2 }), 1, 0)];
+    const admitted: number[] = [];
+    for (const now of [-100_500, -99_001, -39_999, -39_998, -39_001, -500, 500]) {
+      const { outcome } = await early.reserve({ id: `at ${now}`, orgId: "o1", now, ttlMs: TTL, charges });
+      if (outcome === "reserved") admitted.push(now);
+    }
+    const third = admitted.filter((now, i) => now - (admitted[i - 2] ?? Number.NEGATIVE_INFINITY) < 60_000);
+    expect(third).toEqual([]);
+    expect(admitted.length).toBeGreaterThan(3);
   });
 
   it("fail alone where the database cannot take a call, whatever else goes there with it", async () => {
