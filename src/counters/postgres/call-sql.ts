@@ -85,8 +85,8 @@ BEGIN
 END $fn$;
 
 -- Calls that count, one after the other in one transaction; a reply to each. locks are the names of all that they touch, in the order of
--- all processes; scopes and models are their rows, each of which is read once and written once, as are their reservations. A call is an
--- array:
+-- all processes; scopes and models are their rows, each of which is read once and written once. So is each reservation, unless two of the
+-- calls are of the same one. A call is an array:
 --
 --   0 reserve or settle     1 which of told it is, from 0: sizes, fields and shape     2 the places of its rows in scopes and models
 --   3 which of plans it is, from 1; 0 for a settle

@@ -98,7 +98,8 @@ BEGIN
   RETURN ARRAY[taken, fits_at, CASE WHEN kind > 0 THEN ${s}.empty_at(c, kind) WHEN kind = -3 THEN period_ends ELSE -1 END];
 END $fn$;
 
--- A count with the charge, as of a moment; slots are taken until expires.
+-- A count with the charge, as of a moment; slots are taken until expires. For a sliding count, one at which its latest sub-bucket is over:
+-- callers charge that themselves.
 CREATE FUNCTION ${s}.charged(
   c ${s}.one_count, kind bigint, amount bigint, period bigint, period_ends bigint, moment bigint, expires bigint
 ) RETURNS ${s}.one_count LANGUAGE plpgsql IMMUTABLE AS $fn$
@@ -108,11 +109,6 @@ DECLARE
 BEGIN
   IF c.used IS NULL THEN c.used := 0; END IF;
   IF kind > 0 THEN
-    IF moment < c.latest_until THEN
-      c.latest := c.latest + amount;
-      c.used := c.used + amount;
-      RETURN c;
-    END IF;
     IF moment / kind - ${SUB_BUCKETS} > c.first_bucket THEN c := ${s}.as_of(c, kind, moment); END IF;
     IF amount = 0 THEN RETURN c; END IF;
     IF c.used = 0 THEN

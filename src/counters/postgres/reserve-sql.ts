@@ -59,7 +59,7 @@ BEGIN
         c.kind := kind;
       END IF;
       amount := numbers[shape[4 * i - 1]];
-      -- One of the first two is nearly always so; a call of charged takes three times as long.
+      -- Mostly it is charged in the latest sub-bucket or period; a call of charged takes three times as long.
       IF moment < c.latest_until THEN
         c.latest := c.latest + amount;
         c.used := c.used + amount;
