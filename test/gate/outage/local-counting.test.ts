@@ -36,13 +36,23 @@ describe("while the counters are down and calls are allowed", () => {
 describe("what this process counted by itself", () => {
   function local(limits: Parameters<typeof limited>[0], reservationTtlMs = 1_000, countersTimeoutMs = 1_000) {
     const store = elsewhere();
-    const health = { isDown: false, isSlow: false, givesNothing: false, losesAnswers: false };
+    const health = {
+      isDown: false,
+      isSlow: false,
+      givesNothing: false,
+      extendsNothing: false,
+      losesAnswers: false,
+    };
     const slow: (() => void)[] = [];
     const charged: (readonly Charge[])[] = [];
     const counters: Counters = {
       ...store,
       async reserve(request) {
-        if (health.isDown || (health.givesNothing && !request.dryRun)) throw new Error("ECONNREFUSED");
+        const isCutOff =
+          health.isDown ||
+          (health.givesNothing && !request.dryRun) ||
+          (health.extendsNothing && request.extend);
+        if (isCutOff) throw new Error("ECONNREFUSED");
         if (health.isSlow) await new Promise<void>((resolve) => slow.push(resolve));
         if (request.dryRun) return store.reserve(request);
         charged.push(request.charges);
@@ -326,27 +336,35 @@ describe("what this process counted by itself", () => {
     });
   });
 
-  it("is given with what it was extended by after an offer whose answer was lost, also once it has expired", async () => {
-    const { gate, clock, health } = local({ key: { budget: { usd: 9, reset: "never" } } });
-    const restored = vi.fn();
-    gate.on("restored", restored);
-    const offered = async (how: Partial<typeof health>) => {
-      Object.assign(health, { isDown: false, ...how });
+  it.each([{ givesNothing: true }, { extendsNothing: true }])(
+    "is given with what it was extended by after an offer whose answer was lost, also once it has expired: %o",
+    async (cutOff) => {
+      const { gate, clock, health } = local({ key: { budget: { usd: 9, reset: "never" } } });
+      const restored = vi.fn();
+      gate.on("restored", restored);
+      const offered = async (how: Partial<typeof health>) => {
+        Object.assign(health, { isDown: false, ...how });
+        passed(await gate.check(KEY, CALL));
+        await setTimeout(1); // the offer has failed
+        Object.assign(health, {
+          isDown: true,
+          losesAnswers: false,
+          givesNothing: false,
+          extendsNothing: false,
+        });
+      };
+      health.isDown = true;
+      const { reservation } = passed(await gate.admit(KEY, CALL));
+      await offered({ losesAnswers: true });
+      passed(await gate.extend(reservation, { costUsd: 0.2 }));
+      await offered(cutOff);
+      clock.at += 2_000;
+      health.isDown = false;
       passed(await gate.check(KEY, CALL));
-      await setTimeout(1); // the offer has failed
-      Object.assign(health, { isDown: true, losesAnswers: false, givesNothing: false });
-    };
-    health.isDown = true;
-    const { reservation } = passed(await gate.admit(KEY, CALL));
-    await offered({ losesAnswers: true });
-    passed(await gate.extend(reservation, { costUsd: 0.2 }));
-    await offered({ givesNothing: true });
-    clock.at += 2_000;
-    health.isDown = false;
-    passed(await gate.check(KEY, CALL));
-    await eventually(() => expect(restored).toHaveBeenCalledOnce());
-    expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.3 } });
-  });
+      await eventually(() => expect(restored).toHaveBeenCalledOnce());
+      expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.3 } });
+    },
+  );
 
   it("is given in two steps, however often it was tried to be given before", async () => {
     const { gate, health, charged } = local({ key: { rpm: 90, budget: { usd: 9, reset: "daily" } } });
