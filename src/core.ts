@@ -19,7 +19,8 @@ export {
   type ScopeKind,
 } from "./model/limits.js";
 export { MAX_USD, nanoUsd, usdOf } from "./model/money.js";
-export { type RecordKind, type Records, recordSchemas } from "./model/records.js";
+export { recordSchemas } from "./model/record-schemas.js";
+export type { RecordKind, Records } from "./model/records.js";
 export {
   type Actual,
   actualSchema,

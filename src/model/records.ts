@@ -1,209 +1,257 @@
-import * as z from "zod";
-import { allowListSchema } from "./chain.js";
-import { limitsSchema } from "./limits.js";
-import { idSchema, modelSchema, momentSchema, nameSchema, tagsSchema, text } from "./text.js";
-import { timeZoneSchema } from "./time-zone.js";
+import type { Limits } from "./limits.js";
 
-/** The name of a role. Whether the policy has such a role is checked when it is given to somebody. */
-export const roleSchema = text(1, 64);
-
-const base = {
-  id: text(1, 4000),
+/** What every record has. */
+interface AnyRecord {
+  /** 1 to 4,000 characters. Unique within its kind. */
+  readonly id: string;
   /** The org that the record belongs to. For an org, its own id. */
-  orgId: idSchema,
+  readonly orgId: string;
   /** 1 when the record is made, and one more after each write. */
-  version: z.int().positive(),
-};
+  readonly version: number;
+}
 
-const made = { ...base, createdAt: momentSchema };
+/** What every record has that somebody made. */
+interface MadeRecord extends AnyRecord {
+  /** When it was made, in epoch milliseconds. */
+  readonly createdAt: number;
+}
 
-const orgSchema = z.strictObject({
-  ...made,
-  name: nameSchema,
-  status: z.enum(["active", "suspended"]),
-  timeZone: timeZoneSchema,
-  limits: limitsSchema.optional(),
-  contentLogging: z.boolean(),
-});
+/** An org. */
+export interface OrgRecord extends MadeRecord {
+  /** A name for people. */
+  readonly name: string;
+  /** No call of a suspended org passes. */
+  readonly status: "active" | "suspended";
+  /** The IANA time zone in which its budgets reset. */
+  readonly timeZone: string;
+  /** Limits of all its calls together. */
+  readonly limits?: Limits | undefined;
+  /** `false` switches content logging off for the whole org. */
+  readonly contentLogging: boolean;
+}
 
-const orgMemberSchema = z.strictObject({ ...made, userId: idSchema, role: roleSchema });
+/** A user's membership in an org. Its id is {@link membershipId} of both. */
+export interface OrgMemberRecord extends MadeRecord {
+  readonly userId: string;
+  /** An org role of the policy. */
+  readonly role: string;
+}
 
 /** What an invitation grants in one project. */
-export const projectGrantSchema = z.strictObject({
-  projectId: idSchema,
-  role: roleSchema,
-  /** Limits of the new member within the project. */
-  limits: limitsSchema.optional(),
-});
+export interface ProjectGrant {
+  readonly projectId: string;
+  /** A project role of the policy. */
+  readonly role: string;
+  /** Limits over all keys that the new member will have in the project. */
+  readonly limits?: Limits | undefined;
+}
 
-const invitationSchema = z.strictObject({
-  ...made,
+/** An invitation to an org. */
+export interface InvitationRecord extends MadeRecord {
   /** The SHA-256 hash of the one-time token. */
-  hash: z.string(),
-  preview: z.string(),
-  invitedBy: idSchema,
+  readonly hash: string;
+  /** The token with all but its beginning and end left out. */
+  readonly preview: string;
+  /** The user who made it. */
+  readonly invitedBy: string;
   /** Whom the invitation is for, as a note, such as an address to send it to. */
-  email: text(1, 320).optional(),
+  readonly email?: string | undefined;
   /** If set, only this user may accept it. */
-  userId: idSchema.optional(),
-  role: roleSchema,
-  projects: z.array(projectGrantSchema),
-  /** When the memberships in the projects end. */
-  membershipExpiresAt: momentSchema.optional(),
-  /** Until when the invitation can be accepted. */
-  expiresAt: momentSchema,
-  status: z.enum(["pending", "accepted", "revoked"]),
-  acceptedBy: idSchema.optional(),
+  readonly userId?: string | undefined;
+  /** The role in the org that it gives. */
+  readonly role: string;
+  /** The projects that it gives, with what in each. */
+  readonly projects: readonly ProjectGrant[];
+  /** When the memberships in the projects end, in epoch milliseconds. Absent if they do not. */
+  readonly membershipExpiresAt?: number | undefined;
+  /** Until when it can be accepted, in epoch milliseconds. */
+  readonly expiresAt: number;
+  readonly status: "pending" | "accepted" | "revoked";
+  /** The user who accepted it. */
+  readonly acceptedBy?: string | undefined;
   /** The policy's conditions that held for whoever made the invitation. */
-  conditions: z.array(z.string()).optional(),
-});
+  readonly conditions?: readonly string[] | undefined;
+}
 
-const projectSchema = z.strictObject({
-  ...made,
-  name: nameSchema,
-  status: z.enum(["active", "archived"]),
-  models: allowListSchema,
-  mcpServers: allowListSchema,
-  limits: limitsSchema.optional(),
-  contentLogging: z.boolean(),
-});
+/** A project of an org. */
+export interface ProjectRecord extends MadeRecord {
+  /** A name for people. */
+  readonly name: string;
+  /** No call of an archived project passes. */
+  readonly status: "active" | "archived";
+  /** Patterns of the models that its keys may call. `null` allows all, `[]` none. */
+  readonly models: readonly string[] | null;
+  /** Patterns of the MCP servers that its keys may call. `null` allows all, `[]` none. */
+  readonly mcpServers: readonly string[] | null;
+  /** Limits of all its calls together. */
+  readonly limits?: Limits | undefined;
+  /** `false` switches content logging off for the project. */
+  readonly contentLogging: boolean;
+}
 
-const projectMemberSchema = z.strictObject({
-  ...made,
-  projectId: idSchema,
-  userId: idSchema,
-  role: roleSchema,
-  limits: limitsSchema.optional(),
-  expiresAt: momentSchema.optional(),
-});
+/** A user's membership in a project. Its id is {@link membershipId} of org, project and user. */
+export interface ProjectMemberRecord extends MadeRecord {
+  readonly projectId: string;
+  readonly userId: string;
+  /** A project role of the policy. */
+  readonly role: string;
+  /** Limits over all the member's keys in the project. */
+  readonly limits?: Limits | undefined;
+  /** When it ends by itself, in epoch milliseconds. Absent if it does not. */
+  readonly expiresAt?: number | undefined;
+}
 
-const keySchema = z.strictObject({
-  ...made,
-  projectId: idSchema,
+/** A key. */
+export interface KeyRecord extends MadeRecord {
+  readonly projectId: string;
   /** The holder. */
-  userId: idSchema,
-  name: nameSchema.optional(),
-  tags: tagsSchema,
-  status: z.enum(["active", "disabled", "revoked"]),
+  readonly userId: string;
+  /** A name for people. */
+  readonly name?: string | undefined;
+  /** Free labels, such as `{ purpose: "batch" }`. */
+  readonly tags: Readonly<Record<string, string>>;
+  /** A revoked key stays revoked. */
+  readonly status: "active" | "disabled" | "revoked";
   /** Who disabled it, as long as it is disabled. Whoever enables it must be allowed to enable keys of this user. */
-  disabledBy: idSchema.optional(),
+  readonly disabledBy?: string | undefined;
   /** Set if the key was revoked because its holder left. Until they are back, callers are told `holder_removed`. */
-  revokedWithHolder: z.literal(true).optional(),
+  readonly revokedWithHolder?: true | undefined;
   /** The SHA-256 hash of the token. */
-  hash: z.string(),
-  preview: z.string(),
+  readonly hash: string;
+  /** The token with all but its beginning and end left out, such as `sk-tg-••••4f2a`. */
+  readonly preview: string;
   /** The user who received the token when it was made. */
-  issuedTo: idSchema,
-  /** The SHA-256 hash of the token before the last rotation. `previousIssuedTo` is the user who received that token. */
-  previousHash: z.string().optional(),
-  previousExpiresAt: momentSchema.optional(),
-  previousIssuedTo: idSchema.optional(),
-  models: allowListSchema,
-  mcpServers: allowListSchema,
-  limits: limitsSchema.optional(),
-  contentLogging: z.boolean(),
-  expiresAt: momentSchema.optional(),
-});
+  readonly issuedTo: string;
+  /** The SHA-256 hash of the token before the last rotation. */
+  readonly previousHash?: string | undefined;
+  /** Until when that token works too, in epoch milliseconds. */
+  readonly previousExpiresAt?: number | undefined;
+  /** The user who received that token. */
+  readonly previousIssuedTo?: string | undefined;
+  /** Patterns of the models that it may call, of those that its project may. `null` allows all of them, `[]` none. */
+  readonly models: readonly string[] | null;
+  /** Patterns of the MCP servers that it may call, of those that its project may. `null` allows all of them, `[]` none. */
+  readonly mcpServers: readonly string[] | null;
+  /** Limits of its calls. */
+  readonly limits?: Limits | undefined;
+  /** `false` switches content logging off for the key. */
+  readonly contentLogging: boolean;
+  /** When it ends by itself, in epoch milliseconds. Absent if it does not. */
+  readonly expiresAt?: number | undefined;
+}
 
 /** When a key was last used. It is a record of its own so that using a key does not change the key's version. */
-const keyUseSchema = z.strictObject({ ...base, usedAt: momentSchema });
+export interface KeyUseRecord extends AnyRecord {
+  /** Epoch milliseconds. */
+  readonly usedAt: number;
+}
 
-const virtualModelSchema = z.strictObject({
-  ...made,
-  alias: modelSchema,
-  models: z.array(modelSchema).min(1).max(50),
-});
+/** An org's own name for an ordered list of models. */
+export interface VirtualModelRecord extends MadeRecord {
+  /** The name that calls use. */
+  readonly alias: string;
+  /** The models that it stands for, in the order of fallback: 1 to 50. */
+  readonly models: readonly string[];
+}
 
-const mcpServerSchema = z.strictObject({
-  ...made,
-  name: modelSchema,
-  url: text(1, 2000).optional(),
-  description: text(1, 2000).optional(),
-});
+/** An MCP server that an org knows. */
+export interface McpServerRecord extends MadeRecord {
+  /** The name that calls and lists use. */
+  readonly name: string;
+  /** Where it is, for the gateway. */
+  readonly url?: string | undefined;
+  /** What it is, for people. */
+  readonly description?: string | undefined;
+}
 
-const externalKeySchema = z.strictObject({
-  ...made,
-  provider: nameSchema,
+/** A reference to a provider key of the customer's own. */
+export interface ExternalKeyRecord extends MadeRecord {
+  /** The provider it is for, by the gateway's name for it. */
+  readonly provider: string;
   /** The only project that uses it. Absent: all projects without one of their own. */
-  projectId: idSchema.optional(),
-  name: nameSchema.optional(),
+  readonly projectId?: string | undefined;
+  /** A name for people. */
+  readonly name?: string | undefined;
   /** Where the gateway keeps the secret, such as a path in a vault. Never the secret itself. */
-  secretRef: text(1, 1000),
-});
+  readonly secretRef: string;
+}
 
-const creditGrantSchema = z.strictObject({
-  ...made,
-  nanoUsd: z.int().min(0),
-  note: text(1, 1000).optional(),
-  status: z.enum(["granted", "revoked"]),
-});
+/** Money that an org has paid in advance. */
+export interface CreditGrantRecord extends MadeRecord {
+  /** The amount in nano-USD (1 USD is 1e9). */
+  readonly nanoUsd: number;
+  /** What it is for, such as the number of an invoice. */
+  readonly note?: string | undefined;
+  readonly status: "granted" | "revoked";
+}
 
-/** Its `version` counts the writes of an org, so a write that does not know the latest one conflicts. */
-const trailSchema = z.strictObject({
-  ...base,
+/** What is known of all writes of an org. Its `version` counts them, so a write that does not know the latest conflicts. */
+export interface TrailRecord extends AnyRecord {
   /** The latest moment of any of these writes. */
-  latestAt: momentSchema,
+  readonly latestAt: number;
   /** The most that the moment of one of them was before the latest by then, in milliseconds: above 0 if clocks went back. */
-  behindMs: z.int().min(0),
+  readonly behindMs: number;
   /** All credit that was granted and not revoked, in nano-USD. Absent if none was ever granted. */
-  creditsNanoUsd: z.int().min(0).optional(),
-});
+  readonly creditsNanoUsd?: number | undefined;
+}
 
-const auditEventSchema = z.strictObject({
-  ...base,
+/** What one write did to one record. Without `before` it was made; without `after` it was deleted. */
+export interface AuditedChange {
+  /** The kind of the record. */
+  readonly kind: string;
+  readonly id: string;
+  /** The record before the write, without hashes. */
+  readonly before?: Readonly<Record<string, unknown>> | undefined;
+  /** The record after the write, without hashes. */
+  readonly after?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** An event of an org's audit trail. */
+export interface AuditEventRecord extends AnyRecord {
   /** The number of the org's write that the event belongs to: 1, 2, … A large write has several events. */
-  sequence: z.int().positive(),
-  at: momentSchema,
+  readonly sequence: number;
+  /** When it was done, in epoch milliseconds. */
+  readonly at: number;
   /** The latest `at` of the org's events up to this one: a later one than its own if a clock went back. */
-  latestAt: momentSchema,
-  actorUserId: idSchema,
+  readonly latestAt: number;
+  /** The user who did it. */
+  readonly actorUserId: string;
   /** The key that acted for the user, if one did. */
-  actorKeyId: idSchema.optional(),
-  action: text(1, 100),
-  outcome: z.enum(["done", "denied"]),
+  readonly actorKeyId?: string | undefined;
+  /** What was done, such as `key.rotate`. */
+  readonly action: string;
+  readonly outcome: "done" | "denied";
   /** Why the attempt was denied, in words. */
-  reason: z.string().optional(),
-  subjectKind: z.string(),
-  subjectId: z.string(),
-  projectId: idSchema.optional(),
-  /**
-   * Each record before and after the write, without hashes. Without `before` it was made; without `after` it was
-   * deleted.
-   */
-  changes: z.array(
-    z.strictObject({
-      kind: z.string(),
-      id: z.string(),
-      before: z.record(z.string(), z.unknown()).optional(),
-      after: z.record(z.string(), z.unknown()).optional(),
-    }),
-  ),
-});
+  readonly reason?: string | undefined;
+  /** The kind of what it was done to, such as `key`. */
+  readonly subjectKind: string;
+  /** The id of what it was done to. */
+  readonly subjectId: string;
+  /** The project in which it was done, if it was in one. */
+  readonly projectId?: string | undefined;
+  /** Each record that it changed. */
+  readonly changes: readonly AuditedChange[];
+}
 
-/** The zod schema of each kind of record that a `Storage` keeps. */
-export const recordSchemas = {
-  org: orgSchema,
-  orgMember: orgMemberSchema,
-  invitation: invitationSchema,
-  project: projectSchema,
-  projectMember: projectMemberSchema,
-  key: keySchema,
-  keyUse: keyUseSchema,
-  virtualModel: virtualModelSchema,
-  mcpServer: mcpServerSchema,
-  externalKey: externalKeySchema,
-  creditGrant: creditGrantSchema,
-  trail: trailSchema,
-  auditEvent: auditEventSchema,
-};
+/** The type of each kind of record that a `Storage` keeps. */
+export interface Records {
+  readonly org: OrgRecord;
+  readonly orgMember: OrgMemberRecord;
+  readonly invitation: InvitationRecord;
+  readonly project: ProjectRecord;
+  readonly projectMember: ProjectMemberRecord;
+  readonly key: KeyRecord;
+  readonly keyUse: KeyUseRecord;
+  readonly virtualModel: VirtualModelRecord;
+  readonly mcpServer: McpServerRecord;
+  readonly externalKey: ExternalKeyRecord;
+  readonly creditGrant: CreditGrantRecord;
+  readonly trail: TrailRecord;
+  readonly auditEvent: AuditEventRecord;
+}
 
 /** A kind of record, such as `project` or `key`. */
-export type RecordKind = keyof typeof recordSchemas;
-
-/** The type of each kind of record; see {@link recordSchemas}. */
-export type Records = { readonly [K in RecordKind]: Readonly<z.infer<(typeof recordSchemas)[K]>> };
-
-export const recordKinds = Object.keys(recordSchemas) as RecordKind[]; // sound: a literal has the keys of its type
+export type RecordKind = keyof Records;
 
 /** The id of a membership. No two are alike, whatever the parts contain, so nobody can be in the same place twice. */
 export function membershipId(

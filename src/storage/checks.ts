@@ -1,5 +1,6 @@
 import { ConflictError, ValidationError } from "../model/errors.js";
-import { type RecordKind, recordSchemas } from "../model/records.js";
+import { recordSchemas } from "../model/record-schemas.js";
+import type { RecordKind } from "../model/records.js";
 import { parse } from "../model/validation.js";
 import { INDEXES } from "./indexes.js";
 import type { Change } from "./storage.js";

@@ -1,4 +1,5 @@
-import { type RecordKind, type Records, recordKinds } from "../model/records.js";
+import { recordKinds } from "../model/record-schemas.js";
+import type { RecordKind, Records } from "../model/records.js";
 import { checkChanges, checkWhere, staleVersion, takenValue } from "./checks.js";
 import { INDEXES } from "./indexes.js";
 import type { Change, Changed, Page, Storage, Where } from "./storage.js";

@@ -3,7 +3,7 @@ import { postgresStorage } from "tollgate/postgres";
 import { sqliteStorage } from "tollgate/sqlite";
 import { afterAll, expect, it } from "vitest";
 import { copyRecords } from "../../examples/production/copy-records.js";
-import { recordKinds } from "../../src/model/records.js";
+import { recordKinds } from "../../src/model/record-schemas.js";
 import { database } from "../postgres/databases.js";
 import { dropSchema, newSchema } from "../postgres/server.js";
 import { openDatabase } from "../sqlite/drivers.js";

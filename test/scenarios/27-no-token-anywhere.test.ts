@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { createGate, createToken, type Gate, type GateOptions, hashToken, memoryCounters } from "tollgate";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { recordKinds } from "../../src/model/records.js";
+import { recordKinds } from "../../src/model/record-schemas.js";
 import { aChain, NOON, PRICES, world } from "../gate/world.js";
 import { passed } from "./answers.js";
 import { sharedRecords } from "./shared-stores.js";

@@ -1,5 +1,5 @@
 import { masked } from "../../model/masked.js";
-import { auditEventId, type RecordKind, type Records } from "../../model/records.js";
+import { type AuditedChange, auditEventId, type RecordKind, type Records } from "../../model/records.js";
 import type { Change, Storage, Where } from "../../storage/storage.js";
 import { chunks } from "../chunks.js";
 import type { GateEventHub, GateEvents } from "../events/events.js";
@@ -45,7 +45,7 @@ export class Draft {
   readonly #storage: Storage;
   readonly #changes: Change[] = [];
   readonly #told: ((events: GateEventHub) => void)[] = [];
-  readonly #audited: Records["auditEvent"]["changes"] = [];
+  readonly #audited: AuditedChange[] = [];
 
   constructor(storage: Storage, orgId: string, now: number, trail: Records["trail"] | undefined) {
     this.#storage = storage;

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { ConflictError, NotFoundError, PermissionError } from "../../model/errors.js";
-import { membershipId, projectGrantSchema, type Records, roleSchema } from "../../model/records.js";
+import { projectGrantSchema, roleSchema } from "../../model/record-schemas.js";
+import { membershipId, type Records } from "../../model/records.js";
 import { idSchema, momentSchema, text } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import { holds } from "../../policy/condition.js";

@@ -1,6 +1,5 @@
-import type * as z from "zod";
 import { LimitError, NotFoundError, PermissionError, ValidationError } from "../../model/errors.js";
-import { membershipId, type projectGrantSchema, type Records } from "../../model/records.js";
+import { membershipId, type ProjectGrant, type Records } from "../../model/records.js";
 import { requireReach } from "./authority.js";
 import { checkMembership, type Giving } from "./bounds.js";
 import type { Draft } from "./draft.js";
@@ -17,7 +16,7 @@ import { viewOf } from "./views.js";
 export async function checkProjectGrant(
   giving: Giving,
   invitee: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
-  { projectId, role, limits }: z.infer<typeof projectGrantSchema>,
+  { projectId, role, limits }: ProjectGrant,
   expiresAt: number | undefined,
 ): Promise<Records["project"]> {
   const { control, draft, acting } = giving;

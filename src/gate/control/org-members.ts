@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { ConflictError, NotFoundError } from "../../model/errors.js";
-import { membershipId, type Records, roleSchema } from "../../model/records.js";
+import { roleSchema } from "../../model/record-schemas.js";
+import { membershipId, type Records } from "../../model/records.js";
 import { idSchema } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import { OWNER } from "../chain/storage-directory.js";

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { ConflictError, NotFoundError, PermissionError, ValidationError } from "../../model/errors.js";
 import { limitsSchema } from "../../model/limits.js";
-import { membershipId, type Records, recordKinds } from "../../model/records.js";
+import { recordKinds } from "../../model/record-schemas.js";
+import { membershipId, type Records } from "../../model/records.js";
 import { idSchema, nameSchema, text } from "../../model/text.js";
 import { timeZoneSchema } from "../../model/time-zone.js";
 import { parse } from "../../model/validation.js";

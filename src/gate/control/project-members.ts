@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { ConflictError, NotFoundError } from "../../model/errors.js";
 import { limitsSchema } from "../../model/limits.js";
-import { membershipId, type Records, roleSchema } from "../../model/records.js";
+import { roleSchema } from "../../model/record-schemas.js";
+import { membershipId, type Records } from "../../model/records.js";
 import { idSchema, momentSchema } from "../../model/text.js";
 import { parse } from "../../model/validation.js";
 import { knownRole } from "../../policy/assignment.js";

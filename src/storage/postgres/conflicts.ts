@@ -1,5 +1,6 @@
 import { ConflictError, ValidationError } from "../../model/errors.js";
-import { type RecordKind, recordKinds } from "../../model/records.js";
+import { recordKinds } from "../../model/record-schemas.js";
+import type { RecordKind } from "../../model/records.js";
 import { codeOf, constraintOf } from "../../postgres/pool.js";
 import { takenValue } from "../checks.js";
 import { referenceName, tableOf, uniqueName } from "./tables.js";

@@ -1,4 +1,5 @@
-import { type RecordKind, recordKinds } from "../../model/records.js";
+import { recordKinds } from "../../model/record-schemas.js";
+import type { RecordKind } from "../../model/records.js";
 import { FEW_VALUES, INDEXES } from "../indexes.js";
 import { snakeCase } from "../snake-case.js";
 

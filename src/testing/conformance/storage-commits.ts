@@ -2,7 +2,7 @@ import type { Records } from "../../model/records.js";
 import type { Storage } from "../../storage/storage.js";
 import type { Cases } from "./case.js";
 import { check, claim } from "./check.js";
-import { absent, change, idsOf, key, project, put, remove, turnedDown } from "./storage-records.js";
+import { absent, change, idsOf, key, meddle, project, put, remove, turnedDown } from "./storage-records.js";
 
 /** A commit: all of its changes or none, and none on an older state. */
 export const commits: Cases<Storage> = {
@@ -49,11 +49,11 @@ export const commits: Cases<Storage> = {
   "nothing that a caller holds can change what is stored": async (storage) => {
     const record = project("web", { models: ["a"] });
     await storage.commit([put("project", record)]);
-    record.models?.push("b");
+    meddle(record.models, "b");
     const found = await storage.get("project", "web");
     check("models that were committed", found?.models, ["a"]);
     try {
-      found?.models?.push("c");
+      meddle(found?.models, "c");
     } catch {
       // Frozen: just as well.
     }

@@ -2,7 +2,7 @@ import type { Changed, Storage } from "../../storage/storage.js";
 import type { Cases } from "./case.js";
 import { check, claim } from "./check.js";
 import { ORDINARY_NAMES } from "./hostile-names.js";
-import { idsOf, key, project, put, remove, turnedDown } from "./storage-records.js";
+import { idsOf, key, meddle, project, put, remove, turnedDown } from "./storage-records.js";
 
 const WRITERS = 20;
 
@@ -100,7 +100,7 @@ export const concurrent: Cases<Storage> = {
         ["p8", undefined, "p7"],
       );
       try {
-        projects[7]?.models?.push("a");
+        meddle(projects[7]?.models, "a");
       } catch {
         // Frozen: just as well.
       }

@@ -43,6 +43,11 @@ export function change<K extends RecordKind>(
   return { kind, id, expectedVersion, record } as unknown as Change; // sound: the record is of the kind
 }
 
+/** Appends to a list of a record, as JavaScript code may that knows no `readonly`. */
+export function meddle(list: readonly string[] | null | undefined, text: string): void {
+  (list as string[] | null | undefined)?.push(text);
+}
+
 /** The ids of what a storage finds. */
 export async function idsOf(found: Promise<readonly { readonly id: string }[]>): Promise<string[]> {
   return (await found).map(({ id }) => id);

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { AuditEvent } from "../../../src/gate/control/audit.js";
 import { replayAudit } from "../../../src/gate/control/replay-audit.js";
 import { viewOf } from "../../../src/gate/control/views.js";
-import { recordKinds } from "../../../src/model/records.js";
+import { recordKinds } from "../../../src/model/record-schemas.js";
 import { createWorld, ORG, perform, someOp, type World } from "./world.js";
 
 /** The whole trail, page by page, as an owner reads it. */

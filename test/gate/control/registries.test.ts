@@ -6,7 +6,7 @@ import {
   PermissionError,
   ValidationError,
 } from "../../../src/model/errors.js";
-import { recordKinds } from "../../../src/model/records.js";
+import { recordKinds } from "../../../src/model/record-schemas.js";
 import { createWorld, ORG, type World } from "./world.js";
 
 describe("the org's own", () => {

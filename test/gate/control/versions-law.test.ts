@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ConflictError } from "../../../src/model/errors.js";
-import { recordKinds } from "../../../src/model/records.js";
+import { recordKinds } from "../../../src/model/record-schemas.js";
 import { createWorld, ORG, perform, someOp, type World } from "./world.js";
 
 async function everything({ storage }: World) {

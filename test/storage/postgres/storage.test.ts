@@ -1,6 +1,6 @@
 import { storageConformance } from "tollgate/testing";
 import { afterAll, describe, it } from "vitest";
-import { recordKinds } from "../../../src/model/records.js";
+import { recordKinds } from "../../../src/model/record-schemas.js";
 import { postgresStorage } from "../../../src/storage/postgres/storage.js";
 import { snakeCase } from "../../../src/storage/snake-case.js";
 import { databases } from "../../postgres/databases.js";

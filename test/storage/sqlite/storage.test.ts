@@ -1,7 +1,8 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createGate, type Gate } from "../../../src/gate/gate.js";
 import { ConflictError, ValidationError } from "../../../src/model/errors.js";
-import { type RecordKind, recordKinds } from "../../../src/model/records.js";
+import { recordKinds } from "../../../src/model/record-schemas.js";
+import type { RecordKind } from "../../../src/model/records.js";
 import { INDEXES } from "../../../src/storage/indexes.js";
 import { columnOf, tableOf } from "../../../src/storage/sqlite/names.js";
 import { type SqliteStorageOptions, sqliteStorage } from "../../../src/storage/sqlite/storage.js";
