@@ -20,7 +20,25 @@ export {
 } from "./model/limits.js";
 export { MAX_USD, nanoUsd, usdOf } from "./model/money.js";
 export { recordSchemas } from "./model/record-schemas.js";
-export type { RecordKind, Records } from "./model/records.js";
+export type {
+  AuditEventRecord,
+  AuditedChange,
+  CreditGrantRecord,
+  ExternalKeyRecord,
+  InvitationRecord,
+  KeyRecord,
+  KeyUseRecord,
+  McpServerRecord,
+  OrgMemberRecord,
+  OrgRecord,
+  ProjectGrant,
+  ProjectMemberRecord,
+  ProjectRecord,
+  RecordKind,
+  Records,
+  TrailRecord,
+  VirtualModelRecord,
+} from "./model/records.js";
 export {
   type Actual,
   actualSchema,

@@ -30,7 +30,7 @@ export interface OrgRecord extends MadeRecord {
   readonly contentLogging: boolean;
 }
 
-/** A user's membership in an org. Its id is {@link membershipId} of both. */
+/** A user's membership in an org. Its id is made of both ids, so nobody is in an org twice. */
 export interface OrgMemberRecord extends MadeRecord {
   readonly userId: string;
   /** An org role of the policy. */
@@ -89,7 +89,7 @@ export interface ProjectRecord extends MadeRecord {
   readonly contentLogging: boolean;
 }
 
-/** A user's membership in a project. Its id is {@link membershipId} of org, project and user. */
+/** A user's membership in a project. Its id is made of the three ids, so nobody is in a project twice. */
 export interface ProjectMemberRecord extends MadeRecord {
   readonly projectId: string;
   readonly userId: string;

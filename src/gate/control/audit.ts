@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { auditEventsEnd, type Records } from "../../model/records.js";
 import { idSchema, momentSchema, text } from "../../model/text.js";
-import { parse } from "../../model/validation.js";
+import { parse, schemaOf } from "../../model/validation.js";
 import type { Storage } from "../../storage/storage.js";
 import type { Control } from "./control.js";
-import { type Listed, listViews, pageFields } from "./paging.js";
+import { type Listed, listViews, type PageInput, pageFields } from "./paging.js";
 import type { View } from "./views.js";
 
 /**
@@ -14,36 +14,46 @@ import type { View } from "./views.js";
  */
 export type AuditEvent = View<"auditEvent">;
 
+/** Which events of the audit trail to list. */
+export interface AuditQuery extends PageInput {
+  orgId: string;
+  projectId?: string | undefined;
+  /** Who did it, themselves or through a key. */
+  userId?: string | undefined;
+  /** What was done, such as `key.rotate`. */
+  action?: string | undefined;
+  outcome?: "done" | "denied" | undefined;
+  /** The kind of what it was done to, such as `key`. */
+  subjectKind?: string | undefined;
+  /** The id of what it was done to. */
+  subjectId?: string | undefined;
+  /** From this moment on, in epoch milliseconds. The trail before it is not read. */
+  from?: number | undefined;
+  /** Before this moment. The trail from it on is not read either, except as far as clocks have ever gone back. */
+  to?: number | undefined;
+}
+
 export const auditSchemas = {
-  list: z.strictObject({
-    orgId: idSchema,
-    projectId: idSchema.optional(),
-    /** Who did it, themselves or through a key. */
-    userId: idSchema.optional(),
-    /** What was done, such as `key.rotate`. */
-    action: text(1, 100).optional(),
-    outcome: z.enum(["done", "denied"]).optional(),
-    /** What it was done to. */
-    subjectKind: text(1, 100).optional(),
-    subjectId: text(1, 4000).optional(),
-    /** From this moment on. The trail before it is not read. */
-    from: momentSchema.optional(),
-    /** Before this moment. The trail from it on is not read either, except as far as clocks have ever gone back. */
-    to: momentSchema.optional(),
-    ...pageFields,
-  }),
+  list: schemaOf<AuditQuery>()(
+    z.strictObject({
+      orgId: idSchema,
+      projectId: idSchema.optional(),
+      userId: idSchema.optional(),
+      action: text(1, 100).optional(),
+      outcome: z.enum(["done", "denied"]).optional(),
+      subjectKind: text(1, 100).optional(),
+      subjectId: text(1, 4000).optional(),
+      from: momentSchema.optional(),
+      to: momentSchema.optional(),
+      ...pageFields,
+    }),
+  ),
 } as const;
 
 /** The audit trail. Every write of the control plane appends to it, in the same commit. */
 export interface Audit {
-  /**
-   * Lists the events of an org in the order of its writes.
-   *
-   * @param input `userId` is who did it, `action` what they did, such as `key.rotate`. `subjectKind` and `subjectId` are
-   *   what it was done to, such as `key` and its id. `from` is the first moment and `to` the one after the last, in epoch
-   *   milliseconds.
-   */
-  list(input: z.input<typeof auditSchemas.list>): Promise<Listed<AuditEvent>>;
+  /** Lists the events of an org that match, in the order of its writes. */
+  list(input: AuditQuery): Promise<Listed<AuditEvent>>;
 }
 
 export function auditOf(control: Control): Audit {

@@ -4,28 +4,53 @@ import { ConflictError, LimitError, NotFoundError } from "../../model/errors.js"
 import { MAX_USD, NANO_PER_USD, nanoUsd, usdOf, usdSchema, usdText } from "../../model/money.js";
 import type { Records } from "../../model/records.js";
 import { idSchema, text } from "../../model/text.js";
-import { parse } from "../../model/validation.js";
+import { parse, schemaOf } from "../../model/validation.js";
 import { guarded } from "../outage/guarded-counters.js";
 import type { Control } from "./control.js";
-import { orgField, versionField } from "./fields.js";
+import { type AtVersion, type OfOrg, orgField, versionField } from "./fields.js";
 import { newId } from "./new-id.js";
-import { type Listed, listPage, mapped, pageFields } from "./paging.js";
+import type { OrgById } from "./orgs.js";
+import { type Listed, listPage, mapped, type PageInput, pageFields } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
 /** A grant of credit, with its amount in US dollars besides nano-USD. */
 export type CreditGrant = View<"creditGrant"> & { readonly usd: number };
 
+/** Credit to grant. */
+export interface NewCreditGrant {
+  orgId: string;
+  /** 1 to 200 characters, unique across all orgs. Made by the gate by default. */
+  id?: string | undefined;
+  /** US dollars, or a decimal string where a number would not be exact. All grants of an org are at most 9,000,000. */
+  usd: number | string;
+  /** What it is for, such as the number of an invoice: at most 1,000 characters. */
+  note?: string | undefined;
+}
+
+/** Which grants to list. */
+export interface CreditQuery extends PageInput {
+  orgId: string;
+}
+
+/** Names a grant to write to. */
+export interface CreditGrantAtVersion extends OfOrg, AtVersion {
+  creditGrantId: string;
+}
+
 export const creditSchemas = {
-  grant: z.strictObject({
-    orgId: idSchema,
-    id: idSchema.optional(),
-    /** US dollars. All grants of an org together are at most 9,000,000. */
-    usd: usdSchema,
-    note: text(1, 1000).optional(),
-  }),
-  list: z.strictObject({ orgId: idSchema, ...pageFields }),
-  revoke: z.strictObject({ creditGrantId: idSchema, ...orgField, ...versionField }),
-  balance: z.strictObject({ orgId: idSchema }),
+  grant: schemaOf<NewCreditGrant>()(
+    z.strictObject({
+      orgId: idSchema,
+      id: idSchema.optional(),
+      usd: usdSchema,
+      note: text(1, 1000).optional(),
+    }),
+  ),
+  list: schemaOf<CreditQuery>()(z.strictObject({ orgId: idSchema, ...pageFields })),
+  revoke: schemaOf<CreditGrantAtVersion>()(
+    z.strictObject({ creditGrantId: idSchema, ...orgField, ...versionField }),
+  ),
+  balance: schemaOf<OrgById>()(z.strictObject({ orgId: idSchema })),
 } as const;
 
 /** The credit of an org, in US dollars. `remainingUsd` is zero or more. */
@@ -44,23 +69,23 @@ export interface Credits {
    * @throws LimitError if all grants together would exceed 9,000,000 US dollars
    * @throws ConflictError if a grant has the id
    */
-  grant(input: z.input<typeof creditSchemas.grant>): Promise<CreditGrant>;
+  grant(input: NewCreditGrant): Promise<CreditGrant>;
   /** Lists the grants of an org by id, including revoked ones. */
-  list(input: z.input<typeof creditSchemas.list>): Promise<Listed<CreditGrant>>;
+  list(input: CreditQuery): Promise<Listed<CreditGrant>>;
   /**
    * Revokes a grant. What was spent of it stays spent.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    * @throws ConflictError if it is revoked already
    */
-  revoke(input: z.input<typeof creditSchemas.revoke>): Promise<CreditGrant>;
+  revoke(input: CreditGrantAtVersion): Promise<CreditGrant>;
   /**
    * Reads what was granted, what was spent and what is left, in US dollars.
    *
    * @throws NotFoundError if the org does not use credits
    * @throws CountersUnavailableError if the counters did not answer
    */
-  balance(input: z.input<typeof creditSchemas.balance>): Promise<CreditBalance>;
+  balance(input: OrgById): Promise<CreditBalance>;
 }
 
 export function creditsOf(control: Control): Credits {

@@ -1,11 +1,11 @@
 import * as z from "zod";
 import { ConflictError } from "../../model/errors.js";
 import { idSchema, nameSchema, text } from "../../model/text.js";
-import { parse } from "../../model/validation.js";
+import { parse, schemaOf } from "../../model/validation.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
-import { orgField, patchOf, versionField } from "./fields.js";
-import { type Listed, pageFields } from "./paging.js";
+import { type AtVersion, type OfOrg, orgField, patchOf, versionField } from "./fields.js";
+import { type Listed, type PageInput, pageFields } from "./paging.js";
 import { projectIn } from "./projects.js";
 import { registryOf } from "./registry.js";
 import type { View } from "./views.js";
@@ -13,33 +13,75 @@ import type { View } from "./views.js";
 /** A reference to a provider key of the customer's own. */
 export type ExternalKey = View<"externalKey">;
 
+/** A reference to a provider key to make. */
+export interface NewExternalKey {
+  orgId: string;
+  /** 1 to 200 characters, unique across all orgs. Made by the gate by default. */
+  id?: string | undefined;
+  /** The provider it is for, by the gateway's name for it: 1 to 200 characters. */
+  provider: string;
+  /** The only project that uses it. Default: all projects that have none of their own for the provider. */
+  projectId?: string | undefined;
+  /** A name for people, 1 to 200 characters. */
+  name?: string | undefined;
+  /** Where the gateway keeps the secret, such as a path in a vault: 1 to 1,000 characters. Never the secret itself. */
+  secretRef: string;
+}
+
+/** Names a reference to a provider key. */
+export interface ExternalKeyById extends OfOrg {
+  externalKeyId: string;
+}
+
+/** Names a reference to a provider key to write to. */
+export interface ExternalKeyAtVersion extends ExternalKeyById, AtVersion {}
+
+/** Which references to provider keys to list. */
+export interface ExternalKeyQuery extends PageInput {
+  orgId: string;
+  projectId?: string | undefined;
+  provider?: string | undefined;
+}
+
+/** What to change of a reference to a provider key. What is left out stays. */
+export interface ExternalKeyUpdate extends ExternalKeyAtVersion {
+  /** A name for people, 1 to 200 characters. `null` removes it. */
+  name?: string | null | undefined;
+  /** Where the gateway keeps the secret, such as a path in a vault: 1 to 1,000 characters. Never the secret itself. */
+  secretRef?: string | undefined;
+}
+
 const ref = { externalKeyId: idSchema, ...orgField };
 
 export const externalKeySchemas = {
-  create: z.strictObject({
-    orgId: idSchema,
-    id: idSchema.optional(),
-    provider: nameSchema,
-    /** The only project that uses it; without it, all that have none of their own for the provider. */
-    projectId: idSchema.optional(),
-    name: nameSchema.optional(),
-    /** Where the gateway keeps the secret, such as a path in a vault. Never the secret. */
-    secretRef: text(1, 1000),
-  }),
-  get: z.strictObject(ref),
-  list: z.strictObject({
-    orgId: idSchema,
-    projectId: idSchema.optional(),
-    provider: nameSchema.optional(),
-    ...pageFields,
-  }),
-  update: z.strictObject({
-    ...ref,
-    ...versionField,
-    name: nameSchema.nullable().optional(),
-    secretRef: text(1, 1000).optional(),
-  }),
-  delete: z.strictObject({ ...ref, ...versionField }),
+  create: schemaOf<NewExternalKey>()(
+    z.strictObject({
+      orgId: idSchema,
+      id: idSchema.optional(),
+      provider: nameSchema,
+      projectId: idSchema.optional(),
+      name: nameSchema.optional(),
+      secretRef: text(1, 1000),
+    }),
+  ),
+  get: schemaOf<ExternalKeyById>()(z.strictObject(ref)),
+  list: schemaOf<ExternalKeyQuery>()(
+    z.strictObject({
+      orgId: idSchema,
+      projectId: idSchema.optional(),
+      provider: nameSchema.optional(),
+      ...pageFields,
+    }),
+  ),
+  update: schemaOf<ExternalKeyUpdate>()(
+    z.strictObject({
+      ...ref,
+      ...versionField,
+      name: nameSchema.nullable().optional(),
+      secretRef: text(1, 1000).optional(),
+    }),
+  ),
+  delete: schemaOf<ExternalKeyAtVersion>()(z.strictObject({ ...ref, ...versionField })),
 } as const;
 
 /**
@@ -53,27 +95,27 @@ export interface ExternalKeys {
    * @throws NotFoundError if the project does not exist
    * @throws ConflictError if the project, or without one the org as a whole, has one for the provider already
    */
-  create(input: z.input<typeof externalKeySchemas.create>): Promise<ExternalKey>;
+  create(input: NewExternalKey): Promise<ExternalKey>;
   /**
    * Reads a reference.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  get(input: z.input<typeof externalKeySchemas.get>): Promise<ExternalKey>;
+  get(input: ExternalKeyById): Promise<ExternalKey>;
   /** Lists the external keys of an org that match, by id. */
-  list(input: z.input<typeof externalKeySchemas.list>): Promise<Listed<ExternalKey>>;
+  list(input: ExternalKeyQuery): Promise<Listed<ExternalKey>>;
   /**
-   * Changes the fields that are given. `name: null` removes the name.
+   * Changes the fields that are given.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  update(input: z.input<typeof externalKeySchemas.update>): Promise<ExternalKey>;
+  update(input: ExternalKeyUpdate): Promise<ExternalKey>;
   /**
    * Deletes the reference. The secret stays wherever the gateway keeps it.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  delete(input: z.input<typeof externalKeySchemas.delete>): Promise<void>;
+  delete(input: ExternalKeyAtVersion): Promise<void>;
 }
 
 export function externalKeysOf(control: Control): ExternalKeys {

@@ -7,14 +7,33 @@ import { GRANT_FIELDS, type GrantField } from "./ceiling.js";
 
 const VERSION = "the version of the record, a whole number from 1";
 
-/** The version that the caller has seen. A write to a record that has moved on is a ConflictError. */
-export const versionField = { version: z.int({ error: VERSION }).min(1, { error: VERSION }).optional() };
+/** Names the org of a record that is named by its id. Ids are unique without it. */
+export interface OfOrg {
+  /** A check: a record of another org is not found. */
+  orgId?: string | undefined;
+}
 
-/** Ids are unique without it. With it, a record of another org is not found. */
-export const orgField = { orgId: idSchema.optional() };
+/** Guards a write against what others have written meanwhile. */
+export interface AtVersion {
+  /** The version of the record as the caller has seen it. A write to a record that has moved on is a ConflictError. */
+  version?: number | undefined;
+}
 
 /** What a project and a key can restrict. */
-export const scopeFields = {
+export interface Restrictions {
+  /** Patterns of the models that may be called, at most 1,000. `null` allows all that the scopes above do, `[]` none. */
+  models?: readonly string[] | null | undefined;
+  /** Patterns of the MCP servers that may be called, at most 1,000. `null` allows all that the scopes above do, `[]` none. */
+  mcpServers?: readonly string[] | null | undefined;
+  /** `false` switches content logging off. */
+  contentLogging?: boolean | undefined;
+}
+
+export const versionField = { version: z.int({ error: VERSION }).min(1, { error: VERSION }).optional() };
+
+export const orgField = { orgId: idSchema.optional() };
+
+export const restrictionFields = {
   models: allowListSchema.optional(),
   mcpServers: allowListSchema.optional(),
   contentLogging: z.boolean().optional(),

@@ -1,15 +1,12 @@
-import type * as z from "zod";
 import { membershipId, type Records } from "../../model/records.js";
 import type { Visible } from "../../policy/visible.js";
 import type { Where } from "../../storage/storage.js";
 import { OWNER } from "../chain/storage-directory.js";
 import type { Acting } from "./actor.js";
 import type { Control } from "./control.js";
-import type { keySchemas } from "./key-schemas.js";
+import type { KeyQuery } from "./key-schemas.js";
 import { type Listed, listPage } from "./paging.js";
 import { type View, viewOf } from "./views.js";
-
-type Query = z.infer<typeof keySchemas.list>;
 
 /**
  * A key without its hashes. `userId` is its holder, `issuedTo` the user who received its token, `disabledBy` the one
@@ -27,7 +24,7 @@ export function keyView(key: Records["key"], lastUsedAt: number | undefined): Ke
 }
 
 /** One page of the keys that match a query and that the actor may see. */
-export async function listKeys(control: Control, query: Query): Promise<Listed<Key>> {
+export async function listKeys(control: Control, query: KeyQuery): Promise<Listed<Key>> {
   const { engine, storage } = control;
   const acting = await control.acting(query.orgId, "key.view");
   const keep = async (key: Records["key"]) => {
@@ -53,7 +50,7 @@ export async function listKeys(control: Control, query: Query): Promise<Listed<K
  * What the storage can search for. For an actor who may see only their own keys, or those of one project, it searches
  * for those alone. The order of ids is the storage's, so several projects cannot be searched one by one.
  */
-function whereOf({ policy }: Control, query: Query, { principal, conditions }: Acting): Where<"key"> {
+function whereOf({ policy }: Control, query: KeyQuery, { principal, conditions }: Acting): Where<"key"> {
   const { orgId, projectId, userId, status } = query;
   const visible = policy.visible(principal, "key.view", conditions);
   const others = visible.all || visible.allBut !== undefined || visible.projectIds.length > 0;
@@ -74,7 +71,7 @@ function onlyProjectOf(visible: Visible): string | undefined {
   return projectIds.length === 1 && !own && ownBut === undefined ? projectIds[0] : undefined;
 }
 
-function hasTag({ tags }: Records["key"], tag: Query["tag"]): boolean {
+function hasTag({ tags }: Records["key"], tag: KeyQuery["tag"]): boolean {
   if (tag === undefined) return true;
   if (typeof tag === "string") return Object.hasOwn(tags, tag);
   return Object.hasOwn(tags, tag.name) && tags[tag.name] === tag.value;

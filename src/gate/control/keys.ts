@@ -1,4 +1,3 @@
-import type * as z from "zod";
 import { ConflictError, NotFoundError } from "../../model/errors.js";
 import { membershipId, type Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
@@ -13,7 +12,15 @@ import type { Draft } from "./draft.js";
 import { type EffectiveKey, effectiveKey } from "./effective-key.js";
 import { beginsAgain, grantedBy, patchOf, requireLater, requireSinceMade } from "./fields.js";
 import { type Key, keyView, listKeys } from "./key-list.js";
-import { keySchemas } from "./key-schemas.js";
+import {
+  type KeyAtVersion,
+  type KeyById,
+  type KeyQuery,
+  type KeyRotation,
+  type KeyUpdate,
+  keySchemas,
+  type NewKey,
+} from "./key-schemas.js";
 import { newId } from "./new-id.js";
 import type { Listed } from "./paging.js";
 import { projectIn } from "./projects.js";
@@ -33,44 +40,35 @@ export interface Keys {
   /**
    * Creates a key for the actor or, with permission, for another member of the project.
    *
-   * @param input `userId` is the holder, the actor by default. `expiresAt` is in epoch milliseconds. Whatever is left
-   *   out restricts nothing beyond what the project and the holder's membership do.
    * @throws LimitError if the key would have more than its project, its holder or the actor has, or if the holder may
    *   do more than the actor: the token would give the actor that
    * @throws NotFoundError if the project does not exist, or the holder is not in it
    * @throws ConflictError if a key has the id. Ids of keys are unique across all orgs.
    */
-  create(input: z.input<typeof keySchemas.create>): Promise<IssuedKey>;
+  create(input: NewKey): Promise<IssuedKey>;
   /**
    * Reads a key.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  get(input: z.input<typeof keySchemas.get>): Promise<Key>;
+  get(input: KeyById): Promise<Key>;
+  /** Lists the keys of an org that match and that the actor may see, by id. */
+  list(input: KeyQuery): Promise<Listed<Key>>;
   /**
-   * Lists the keys of an org that the actor may see.
-   *
-   * @param input `userId` is the holder. `tag` is the name of a tag, or `{ name, value }`. `expiringBefore` takes keys
-   *   that end before that moment, by themselves or with their holder's membership; `unusedSince` those that were made
-   *   and last used before it. Both are in epoch milliseconds.
-   */
-  list(input: z.input<typeof keySchemas.list>): Promise<Listed<Key>>;
-  /**
-   * Changes the fields that are given. `limits` is replaced as a whole. `null` removes limits, models, end or name. The
-   * holder cannot be changed. `expiresAt` is in epoch milliseconds.
+   * Changes the fields that are given. The holder cannot be changed.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    * @throws LimitError if what is given is more than its project, its holder or the actor has. For a key that starts
    *   again after its end, everything in it counts as given.
    */
-  update(input: z.input<typeof keySchemas.update>): Promise<Key>;
+  update(input: KeyUpdate): Promise<Key>;
   /**
    * Disables the key until it is enabled again.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    * @throws ConflictError if it is revoked
    */
-  disable(input: z.input<typeof keySchemas.disable>): Promise<Key>;
+  disable(input: KeyAtVersion): Promise<Key>;
   /**
    * Enables a disabled key. If somebody else disabled it, the actor must be allowed to do this with that user's keys too:
    * a member does not enable what an admin disabled.
@@ -80,29 +78,29 @@ export interface Keys {
    * @throws ConflictError if it is revoked, which is final
    * @throws LimitError if it now has more than its project, its holder or the actor. Update its limits or lists first.
    */
-  enable(input: z.input<typeof keySchemas.enable>): Promise<Key>;
+  enable(input: KeyAtVersion): Promise<Key>;
   /**
    * Revokes the key for good.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  revoke(input: z.input<typeof keySchemas.revoke>): Promise<Key>;
+  revoke(input: KeyAtVersion): Promise<Key>;
   /**
-   * Gives the key a new token. Its id, limits and counts stay. The previous token works for `graceMs` more milliseconds,
-   * 0 by default and at most a year; one from before that stops now.
+   * Gives the key a new token. Its id, limits and counts stay. The previous token works for `graceMs` more milliseconds;
+   * one from before that stops now.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    * @throws ConflictError if it is revoked
    * @throws LimitError if it now has more than its project, its holder or the actor, or its holder may do more than the
    *   actor. Update its limits or lists first or, if a token is in the wrong hands, disable it meanwhile.
    */
-  rotate(input: z.input<typeof keySchemas.rotate>): Promise<IssuedKey>;
+  rotate(input: KeyRotation): Promise<IssuedKey>;
   /**
    * Reports what the key may really do, and why.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  effective(input: z.input<typeof keySchemas.effective>): Promise<EffectiveKey>;
+  effective(input: KeyById): Promise<EffectiveKey>;
 }
 
 export function keysOf(control: Control): Keys {

@@ -3,33 +3,59 @@ import { ConflictError, NotFoundError } from "../../model/errors.js";
 import { roleSchema } from "../../model/record-schemas.js";
 import { membershipId, type Records } from "../../model/records.js";
 import { idSchema } from "../../model/text.js";
-import { parse } from "../../model/validation.js";
+import { parse, schemaOf } from "../../model/validation.js";
 import { OWNER } from "../chain/storage-directory.js";
 import { requireVersion } from "./addressed.js";
 import { requireOrgReach, requireReach, requireRole } from "./authority.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
-import { versionField } from "./fields.js";
+import { type AtVersion, versionField } from "./fields.js";
 import { requireOtherOwner, revokeInvitationsFor, revokeKeysLeft } from "./leaving.js";
 import { checkOrgRole } from "./org-role-bounds.js";
-import { type Listed, listViews, pageFields } from "./paging.js";
+import { type Listed, listViews, type PageInput, pageFields } from "./paging.js";
 import { withRole } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
 
 /** A user's membership in an org. */
 export type OrgMember = View<"orgMember">;
 
+/** Names a member of an org. */
+export interface OrgMemberById {
+  orgId: string;
+  userId: string;
+}
+
+/** Names a member of an org to write to. */
+export interface OrgMemberAtVersion extends OrgMemberById, AtVersion {}
+
+/** A member of an org to make. */
+export interface NewOrgMember extends OrgMemberById {
+  /** An org role of the policy. */
+  role: string;
+}
+
+/** Which members of an org to list. */
+export interface OrgMemberQuery extends PageInput {
+  orgId: string;
+  /** Only those with this role. */
+  role?: string | undefined;
+}
+
+/** Another role for a member of an org. */
+export interface OrgMemberRole extends OrgMemberAtVersion {
+  /** An org role of the policy. */
+  role: string;
+}
+
 const member = { orgId: idSchema, userId: idSchema };
 
 export const orgMemberSchemas = {
-  add: z.strictObject({ ...member, role: roleSchema }),
-  list: z.strictObject({
-    orgId: idSchema,
-    role: roleSchema.optional(),
-    ...pageFields,
-  }),
-  setRole: z.strictObject({ ...member, ...versionField, role: roleSchema }),
-  remove: z.strictObject({ ...member, ...versionField }),
+  add: schemaOf<NewOrgMember>()(z.strictObject({ ...member, role: roleSchema })),
+  list: schemaOf<OrgMemberQuery>()(
+    z.strictObject({ orgId: idSchema, role: roleSchema.optional(), ...pageFields }),
+  ),
+  setRole: schemaOf<OrgMemberRole>()(z.strictObject({ ...member, ...versionField, role: roleSchema })),
+  remove: schemaOf<OrgMemberAtVersion>()(z.strictObject({ ...member, ...versionField })),
 } as const;
 
 /** The members of an org. */
@@ -41,9 +67,9 @@ export interface OrgMembers {
    * @throws LimitError if the role reaches further than the actor does, or lets them give in projects more than
    *   the actor may
    */
-  add(input: z.input<typeof orgMemberSchemas.add>): Promise<OrgMember>;
-  /** Lists the members of an org by id, optionally only those with one role. */
-  list(input: z.input<typeof orgMemberSchemas.list>): Promise<Listed<OrgMember>>;
+  add(input: NewOrgMember): Promise<OrgMember>;
+  /** Lists the members of an org by id. */
+  list(input: OrgMemberQuery): Promise<Listed<OrgMember>>;
   /**
    * Gives a member another role. An owner who is demoted loses their keys in projects of which they are not a member.
    *
@@ -52,7 +78,7 @@ export interface OrgMembers {
    * @throws LimitError if the role before or after reaches further than the actor does, or the one after lets them
    *   give in projects more than the actor may
    */
-  setRole(input: z.input<typeof orgMemberSchemas.setRole>): Promise<OrgMember>;
+  setRole(input: OrgMemberRole): Promise<OrgMember>;
   /**
    * Removes somebody from the org. Their project memberships end, and their keys and the pending invitations with their
    * `userId` are revoked.
@@ -64,7 +90,7 @@ export interface OrgMembers {
    * @throws LastOwnerError if the org would be left without an owner
    * @throws LimitError if their org role reaches further than the actor's
    */
-  remove(input: z.input<typeof orgMemberSchemas.remove>): Promise<void>;
+  remove(input: OrgMemberAtVersion): Promise<void>;
 }
 
 export function orgMembersOf(control: Control): OrgMembers {

@@ -15,10 +15,15 @@ const LIMIT_MAX = 1000;
 const KEPT_AT_A_TIME = 100;
 
 /** The part of a list to return. */
+export interface PageInput {
+  /** The `next` of the page before. Absent for the first page. */
+  after?: string | undefined;
+  /** Most items of the page, 1 to 1,000. Default: 100. */
+  limit?: number | undefined;
+}
+
 export const pageFields = {
-  /** The `next` of the page before. */
   after: text(1, 4000).optional(),
-  /** Most items. Default: 100. */
   limit: wholeNumber(1, LIMIT_MAX).optional(),
 };
 
@@ -27,11 +32,6 @@ export interface Listed<T> {
   readonly items: readonly T[];
   /** What to pass as `after` for the next page. Absent on the last page. */
   readonly next?: string;
-}
-
-export interface PageInput {
-  readonly after?: string | undefined;
-  readonly limit?: number | undefined;
 }
 
 type Keep<K extends RecordKind> = (record: Records[K]) => boolean | Promise<boolean>;

@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { ConflictError, NotFoundError } from "../../model/errors.js";
-import { limitsSchema } from "../../model/limits.js";
+import { type Limits, limitsSchema } from "../../model/limits.js";
 import { roleSchema } from "../../model/record-schemas.js";
 import { membershipId, type Records } from "../../model/records.js";
 import { idSchema, momentSchema } from "../../model/text.js";
-import { parse } from "../../model/validation.js";
+import { parse, schemaOf } from "../../model/validation.js";
 import { knownRole } from "../../policy/assignment.js";
 import type { Principal } from "../../policy/principal.js";
 import type { StandardPolicy } from "../../policy/standard.js";
@@ -14,6 +14,7 @@ import { firstBeyond, type RoleInOrg, requireReach, requireRole } from "./author
 import { checkMembership, checkMoreOfRole, type Giving } from "./bounds.js";
 import type { Ask, Control } from "./control.js";
 import {
+  type AtVersion,
   beginsAgain,
   expiryPatch,
   limitsPatch,
@@ -23,41 +24,79 @@ import {
 } from "./fields.js";
 import { revokeKeysLeft } from "./leaving.js";
 import { checkRemoval } from "./org-role-bounds.js";
-import { type Listed, listViews, pageFields } from "./paging.js";
+import { type Listed, listViews, type PageInput, pageFields } from "./paging.js";
 import { projectIn } from "./projects.js";
 import { type View, viewOf } from "./views.js";
 
 /** A user's membership in a project. */
 export type ProjectMember = View<"projectMember">;
 
+/** Names a member of a project. */
+export interface ProjectMemberById {
+  orgId: string;
+  projectId: string;
+  userId: string;
+}
+
+/** Names a member of a project to write to. */
+export interface ProjectMemberAtVersion extends ProjectMemberById, AtVersion {}
+
+/** A member of a project to make. */
+export interface NewProjectMember extends ProjectMemberById {
+  /** A project role of the policy. */
+  role: string;
+  /** Limits over all the member's keys in the project. */
+  limits?: Limits | undefined;
+  /** When the membership ends by itself, in epoch milliseconds, in the future. Default: never. */
+  expiresAt?: number | undefined;
+}
+
+/** Which members of a project to list. */
+export interface ProjectMemberQuery extends PageInput {
+  orgId: string;
+  projectId: string;
+}
+
+/** Another role for a member of a project. */
+export interface ProjectMemberRole extends ProjectMemberAtVersion {
+  /** A project role of the policy. */
+  role: string;
+}
+
+/** Other limits for a member of a project. */
+export interface ProjectMemberLimits extends ProjectMemberAtVersion {
+  /** Limits over all the member's keys in the project. `null` removes them. */
+  limits: Limits | null;
+}
+
+/** Another end for a membership in a project. */
+export interface ProjectMemberExpiry extends ProjectMemberAtVersion {
+  /** When the membership ends, in epoch milliseconds. A moment in the past ends it now; `null` is never. */
+  expiresAt: number | null;
+}
+
 const member = { orgId: idSchema, projectId: idSchema, userId: idSchema };
 
+const atVersion = { ...member, ...versionField };
+
 export const projectMemberSchemas = {
-  add: z.strictObject({
-    ...member,
-    role: roleSchema,
-    /** Limits over all the member's keys in the project. */
-    limits: limitsSchema.optional(),
-    /** When the membership ends by itself. */
-    expiresAt: momentSchema.optional(),
-  }),
-  list: z.strictObject({
-    orgId: idSchema,
-    projectId: idSchema,
-    ...pageFields,
-  }),
-  setRole: z.strictObject({ ...member, ...versionField, role: roleSchema }),
-  setLimits: z.strictObject({
-    ...member,
-    ...versionField,
-    limits: limitsPatch.unwrap(),
-  }),
-  setExpiry: z.strictObject({
-    ...member,
-    ...versionField,
-    expiresAt: expiryPatch.unwrap(),
-  }),
-  remove: z.strictObject({ ...member, ...versionField }),
+  add: schemaOf<NewProjectMember>()(
+    z.strictObject({
+      ...member,
+      role: roleSchema,
+      limits: limitsSchema.optional(),
+      expiresAt: momentSchema.optional(),
+    }),
+  ),
+  list: schemaOf<ProjectMemberQuery>()(
+    z.strictObject({ orgId: idSchema, projectId: idSchema, ...pageFields }),
+  ),
+  setRole: schemaOf<ProjectMemberRole>()(z.strictObject({ ...atVersion, role: roleSchema })),
+  setLimits: schemaOf<ProjectMemberLimits>()(z.strictObject({ ...atVersion, limits: limitsPatch.unwrap() })),
+  setExpiry: schemaOf<ProjectMemberExpiry>()(
+    z.strictObject({ ...atVersion, expiresAt: expiryPatch.unwrap() }),
+  ),
+  remove: schemaOf<ProjectMemberAtVersion>()(z.strictObject(atVersion)),
 } as const;
 
 /** The members of a project. */
@@ -65,38 +104,35 @@ export interface ProjectMembers {
   /**
    * Adds somebody who is in the org.
    *
-   * @param input `limits` are shared by all of the member's keys in the project. `expiresAt` is when the membership ends,
-   *   in epoch milliseconds; by default it does not.
    * @throws NotFoundError if they are not in the org
    * @throws ConflictError if they are already in the project
    * @throws LimitError if the role, limits, end or anything that comes with the project goes beyond what the actor has
    */
-  add(input: z.input<typeof projectMemberSchemas.add>): Promise<ProjectMember>;
+  add(input: NewProjectMember): Promise<ProjectMember>;
   /** Lists the members of a project by id. */
-  list(input: z.input<typeof projectMemberSchemas.list>): Promise<Listed<ProjectMember>>;
+  list(input: ProjectMemberQuery): Promise<Listed<ProjectMember>>;
   /**
    * Gives a member another role.
    *
    * @throws NotFoundError if they are not in the project
    * @throws LimitError if the role before or after, or anything that comes with it, goes beyond what the actor has
    */
-  setRole(input: z.input<typeof projectMemberSchemas.setRole>): Promise<ProjectMember>;
+  setRole(input: ProjectMemberRole): Promise<ProjectMember>;
   /**
-   * Sets a member's limits; `null` removes them. What was used stays counted.
+   * Sets a member's limits. What was used stays counted.
    *
    * @throws NotFoundError if they are not in the project
    * @throws LimitError if the member reaches further than the actor does, or the limits go beyond what the actor has
    */
-  setLimits(input: z.input<typeof projectMemberSchemas.setLimits>): Promise<ProjectMember>;
+  setLimits(input: ProjectMemberLimits): Promise<ProjectMember>;
   /**
-   * Sets when a membership ends, in epoch milliseconds; `null` for never. A membership that has ended starts again with a
-   * later end.
+   * Sets when a membership ends. One that has ended starts again with a later end.
    *
    * @throws NotFoundError if they are not in the project
    * @throws LimitError if the end goes beyond what the actor has or, for a membership that starts again, anything in it
    *   does
    */
-  setExpiry(input: z.input<typeof projectMemberSchemas.setExpiry>): Promise<ProjectMember>;
+  setExpiry(input: ProjectMemberExpiry): Promise<ProjectMember>;
   /**
    * Removes somebody from the project. Their keys in it are revoked, unless they own the org.
    *
@@ -104,17 +140,15 @@ export interface ProjectMembers {
    * @throws LimitError if the member reaches further than the actor does, or if by their org role they could then give
    *   more in the project than the actor may
    */
-  remove(input: z.input<typeof projectMemberSchemas.remove>): Promise<void>;
+  remove(input: ProjectMemberAtVersion): Promise<void>;
 }
-
-type Member = z.infer<z.ZodObject<typeof member>>;
 
 export function projectMembersOf(control: Control): ProjectMembers {
   const { policy } = control;
 
   /** Writes to a membership whose member reaches no further than the actor does. */
   function writeTo<T>(
-    { orgId, projectId, userId }: Member,
+    { orgId, projectId, userId }: ProjectMemberById,
     version: number | undefined,
     verb: "setRole" | "setLimits" | "setExpiry" | "remove",
     attempt: (

@@ -2,11 +2,11 @@ import * as z from "zod";
 import { ConflictError } from "../../model/errors.js";
 import type { Records } from "../../model/records.js";
 import { idSchema, modelSchema } from "../../model/text.js";
-import { parse } from "../../model/validation.js";
+import { parse, schemaOf } from "../../model/validation.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
-import { orgField, patchOf, versionField } from "./fields.js";
-import { type Listed, pageFields } from "./paging.js";
+import { type AtVersion, type OfOrg, orgField, patchOf, versionField } from "./fields.js";
+import { type Listed, type PageInput, pageFields } from "./paging.js";
 import { registryOf } from "./registry.js";
 import type { View } from "./views.js";
 
@@ -18,8 +18,39 @@ const aliasSchema = modelSchema.refine((alias) => alias !== "__proto__" && !alia
   error: "a name without *, other than __proto__",
 });
 
-/** The models it may reach, in the order of fallback. */
-const models = z
+/** A virtual model to make. */
+export interface NewVirtualModel {
+  orgId: string;
+  /** 1 to 200 characters, unique across all orgs. Made by the gate by default. */
+  id?: string | undefined;
+  /** The name that calls use: 1 to 300 characters without `*`, other than `__proto__`. */
+  alias: string;
+  /** The models that it stands for, in the order of fallback: 1 to 50. */
+  models: readonly string[];
+}
+
+/** Names a virtual model. */
+export interface VirtualModelById extends OfOrg {
+  virtualModelId: string;
+}
+
+/** Names a virtual model to write to. */
+export interface VirtualModelAtVersion extends VirtualModelById, AtVersion {}
+
+/** Which virtual models to list. */
+export interface VirtualModelQuery extends PageInput {
+  orgId: string;
+}
+
+/** What to change of a virtual model. What is left out stays. */
+export interface VirtualModelUpdate extends VirtualModelAtVersion {
+  /** The name that calls use: 1 to 300 characters without `*`, other than `__proto__`. */
+  alias?: string | undefined;
+  /** Replaces all models that it stands for, in the order of fallback: 1 to 50. */
+  models?: readonly string[] | undefined;
+}
+
+const modelsSchema = z
   .array(modelSchema)
   .min(1, { error: "at least one model" })
   .max(50, { error: "at most 50 models" });
@@ -27,22 +58,25 @@ const models = z
 const ref = { virtualModelId: idSchema, ...orgField };
 
 export const virtualModelSchemas = {
-  create: z.strictObject({
-    orgId: idSchema,
-    id: idSchema.optional(),
-    /** The name that calls use. */
-    alias: aliasSchema,
-    models,
-  }),
-  get: z.strictObject(ref),
-  list: z.strictObject({ orgId: idSchema, ...pageFields }),
-  update: z.strictObject({
-    ...ref,
-    ...versionField,
-    alias: aliasSchema.optional(),
-    models: models.optional(),
-  }),
-  delete: z.strictObject({ ...ref, ...versionField }),
+  create: schemaOf<NewVirtualModel>()(
+    z.strictObject({
+      orgId: idSchema,
+      id: idSchema.optional(),
+      alias: aliasSchema,
+      models: modelsSchema,
+    }),
+  ),
+  get: schemaOf<VirtualModelById>()(z.strictObject(ref)),
+  list: schemaOf<VirtualModelQuery>()(z.strictObject({ orgId: idSchema, ...pageFields })),
+  update: schemaOf<VirtualModelUpdate>()(
+    z.strictObject({
+      ...ref,
+      ...versionField,
+      alias: aliasSchema.optional(),
+      models: modelsSchema.optional(),
+    }),
+  ),
+  delete: schemaOf<VirtualModelAtVersion>()(z.strictObject({ ...ref, ...versionField })),
 } as const;
 
 /** An org's own names for ordered lists of models. */
@@ -53,28 +87,28 @@ export interface VirtualModels {
    * @throws ConflictError if the org has the alias already, or a virtual model would name another one: aliases resolve
    *   once
    */
-  create(input: z.input<typeof virtualModelSchemas.create>): Promise<VirtualModel>;
+  create(input: NewVirtualModel): Promise<VirtualModel>;
   /**
    * Reads a virtual model.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  get(input: z.input<typeof virtualModelSchemas.get>): Promise<VirtualModel>;
+  get(input: VirtualModelById): Promise<VirtualModel>;
   /** Lists the virtual models of an org by id. */
-  list(input: z.input<typeof virtualModelSchemas.list>): Promise<Listed<VirtualModel>>;
+  list(input: VirtualModelQuery): Promise<Listed<VirtualModel>>;
   /**
-   * Changes the fields that are given. `models` is replaced as a whole.
+   * Changes the fields that are given.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    * @throws ConflictError as for {@link VirtualModels.create}
    */
-  update(input: z.input<typeof virtualModelSchemas.update>): Promise<VirtualModel>;
+  update(input: VirtualModelUpdate): Promise<VirtualModel>;
   /**
    * Deletes it. A call that names the alias then asks for a model of that name.
    *
    * @throws NotFoundError if it does not exist or the actor may not see it
    */
-  delete(input: z.input<typeof virtualModelSchemas.delete>): Promise<void>;
+  delete(input: VirtualModelAtVersion): Promise<void>;
 }
 
 export function virtualModelsOf(control: Control): VirtualModels {
