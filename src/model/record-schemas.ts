@@ -15,6 +15,7 @@ import type {
   ProjectMemberRecord,
   ProjectRecord,
   RecordKind,
+  Records,
   TrailRecord,
   VirtualModelRecord,
 } from "./records.js";
@@ -197,7 +198,7 @@ const auditEventSchema = schemaOf<AuditEventRecord>()(
 );
 
 /** The zod schema of each kind of record that a `Storage` keeps. */
-export const recordSchemas = {
+export const recordSchemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
   org: orgSchema,
   orgMember: orgMemberSchema,
   invitation: invitationSchema,

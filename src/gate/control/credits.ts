@@ -53,11 +53,13 @@ export const creditSchemas = {
   balance: schemaOf<OrgById>()(z.strictObject({ orgId: idSchema })),
 } as const;
 
-/** The credit of an org, in US dollars. `remainingUsd` is zero or more. */
+/** The credit of an org, in US dollars. */
 export interface CreditBalance {
+  /** All grants that were not revoked. */
   readonly grantedUsd: number;
   /** What was spent, open reservations included. */
   readonly spentUsd: number;
+  /** What is left: zero or more. */
   readonly remainingUsd: number;
 }
 
