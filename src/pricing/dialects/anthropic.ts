@@ -42,7 +42,7 @@ export function anthropicUsage(usage: unknown, reading: Reading): Actual {
     cacheWrite1hTokens: some(sum("written1h")),
     outputTokens: counts.count("output_tokens") === undefined ? undefined : sum("output"),
     reasoningTokens: some(sum("thinking")),
-    searches: counts.object("server_tool_use").count("web_search_requests"),
+    searches: counts.searches,
     serviceTier: speed === "fast" ? speed : (counts.name("service_tier") ?? speed),
   });
 }
@@ -53,9 +53,12 @@ type Pass = ReturnType<typeof passOf>;
 function passOf(counts: UsageObject) {
   const read = counts.count("cache_read_input_tokens");
   const lifetimes = counts.object("cache_creation");
-  const written1h = lifetimes.count("ephemeral_1h_input_tokens") ?? 0;
-  const byLifetime = sumOf("usage", lifetimes.count("ephemeral_5m_input_tokens"), written1h);
-  const written = Math.max(counts.count("cache_creation_input_tokens") ?? 0, byLifetime);
+  const told5m = lifetimes.count("ephemeral_5m_input_tokens") ?? 0;
+  const told1h = lifetimes.count("ephemeral_1h_input_tokens") ?? 0;
+  const written = Math.max(counts.count("cache_creation_input_tokens") ?? 0, sumOf("usage", told5m, told1h));
+  // The last event of a stream counts all writes, but only the first tells the lifetimes of those until then. A call
+  // that has asked for an hour alone writes nothing for less.
+  const written1h = told1h > 0 && told5m === 0 ? written : told1h;
   return {
     input: sumOf("usage", counts.count("input_tokens"), read, written),
     read,

@@ -1,5 +1,5 @@
 import { ValidationError } from "../../model/errors.js";
-import { TOKENS_MAX } from "../../model/usage.js";
+import { ITEMS_MAX, TOKENS_MAX } from "../../model/usage.js";
 
 /**
  * What becomes of a field that is wrong: it is an error, or it counts as absent. The second is for a stream, which goes
@@ -28,12 +28,16 @@ export class UsageObject {
   }
 
   /** A count of tokens or of things; `undefined` where there is none: absent or null, which is not zero. */
-  count(field: string): number | undefined {
+  count(field: string, most = TOKENS_MAX): number | undefined {
     if (!this.has(field)) return undefined;
     const value = this.#fields[field];
-    if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= TOKENS_MAX)
-      return value;
-    return this.#isWrong(`${this.#path}.${field}`, `a whole number from 0 to ${TOKENS_MAX}`);
+    if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= most) return value;
+    return this.#isWrong(`${this.#path}.${field}`, `a whole number from 0 to ${most}`);
+  }
+
+  /** The web searches that a provider counts by the name that Anthropic gave them. */
+  get searches(): number | undefined {
+    return this.object("server_tool_use").count("web_search_requests", ITEMS_MAX);
   }
 
   /** One of the provider's names for something. */

@@ -1,5 +1,5 @@
 import { type Actual, TOKENS_MAX } from "../../model/usage.js";
-import { isName, known, type Reading, some, UsageObject } from "./counts.js";
+import { isName, known, type Reading, some, sumOf, UsageObject } from "./counts.js";
 import { fieldOf, isWhole, itemsOf } from "./json.js";
 
 /** The names of the counts in each of OpenAI's two APIs. */
@@ -12,8 +12,8 @@ const RESPONSES = { input: "input_tokens", output: "output_tokens" };
  *
  * OpenAI's input counts include cache reads and writes, audio and images, and its output counts include reasoning.
  * Those of xAI and Gemini may not. So what the total has beyond input plus output is added to the output, or to the
- * input if it is exactly what the cache counts say. The service tier and the web searches of a response are beside the
- * usage, so they are read only from a whole answer.
+ * input if it is exactly what the cache counts say, or the audio of Mistral's. The service tier and the web searches of
+ * a response are beside the usage, so they are read only from a whole answer.
  *
  * @param answer The whole answer, or its `usage` alone. If the usage is absent, null or in seconds, the result is `{}`:
  *   what is unknown is not zero.
@@ -79,7 +79,16 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
   // Only the total shows whether the prompt count includes the cache.
   const told = cacheOf(counts, names, input, TOKENS_MAX);
   const cache = told.cached + told.written;
-  const wholes = wholesOf(counts.count(names.input), counts.count(names.output), total, cache, reasoning);
+  const audioSeconds = fieldOf(usage, "prompt_audio_seconds");
+  const wholes = wholesOf({
+    input: counts.count(names.input),
+    output: counts.count(names.output),
+    total,
+    cache,
+    beside: besidePrompt(counts, names),
+    reasoning,
+    hasAudio: typeof audioSeconds === "number" && audioSeconds > 0,
+  });
   const { cached, written, written1h } = cacheOf(counts, names, input, wholes.inputTokens ?? 0);
   // Only realtime sessions say how much of the audio and images was cached. Otherwise text is assumed cached first, so
   // that no expensive token counts as cached.
@@ -99,6 +108,8 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
     reasoningTokens: some(reasoning),
     audioOutputTokens: some(output.count("audio_tokens")),
     imageOutputTokens: some(output.count("image_tokens")),
+    // LiteLLM passes on Anthropic's.
+    searches: counts.searches,
   });
 }
 
@@ -145,22 +156,45 @@ function namesIn(counts: UsageObject): typeof CHAT {
   return chat && (told(CHAT) > 0 || told(RESPONSES) === 0) ? CHAT : RESPONSES;
 }
 
+/** The cache as Anthropic names it beside the prompt of a chat, read and written together. */
+function besidePrompt(counts: UsageObject, names: typeof CHAT): number {
+  if (names !== CHAT) return 0;
+  return sumOf("usage", counts.count("cache_read_input_tokens"), counts.count("cache_creation_input_tokens"));
+}
+
+/** What is told of input and output. */
+interface Wholes {
+  readonly input: number | undefined;
+  readonly output: number | undefined;
+  readonly total: number | undefined;
+  readonly cache: number;
+  /** The part of the cache that may not be counted in the input. */
+  readonly beside: number;
+  readonly reasoning: number;
+  /** Whether the input has audio that is counted in seconds. */
+  readonly hasAudio: boolean;
+}
+
 /**
  * Input and output, including what the total has beyond both. That is reasoning not counted in the output, whether it
- * is given or not. It is input if it equals the cache counts and not the reasoning, or if no input is given.
+ * is given or not. It is input if it equals the cache counts and not the reasoning, if no input is given, or if the
+ * input has audio in seconds, whose tokens Mistral counts in the total alone.
+ *
+ * A cache beside the input that is larger than it cannot be a part of it, as in older versions of LiteLLM, so it is
+ * added.
  */
-function wholesOf(
-  input: number | undefined,
-  output: number | undefined,
-  total: number | undefined,
-  cache: number,
-  reasoning: number,
-): Pick<Actual, "inputTokens" | "outputTokens"> {
-  if (total === undefined || input === undefined) return { inputTokens: input, outputTokens: output };
+function wholesOf(told: Wholes): Pick<Actual, "inputTokens" | "outputTokens"> {
+  const { input, output, beside } = told;
+  if (input === undefined) return { inputTokens: input, outputTokens: output };
   // An embedding gives its total and no output.
-  const beyond = Math.max(0, total - input - (output ?? 0));
-  const isInput = output !== undefined && beyond !== reasoning && (beyond === cache || input === 0);
-  return isInput
-    ? { inputTokens: input + beyond, outputTokens: output }
-    : { inputTokens: input, outputTokens: (output ?? 0) + beyond };
+  const beyond = Math.max(0, (told.total ?? 0) - input - (output ?? 0));
+  const isInput =
+    output !== undefined &&
+    beyond !== told.reasoning &&
+    (beyond === told.cache || input === 0 || told.hasAudio);
+  const inputTokens = isInput ? input + beyond : input;
+  return {
+    inputTokens: beside > inputTokens ? sumOf("usage", inputTokens, beside) : inputTokens,
+    outputTokens: isInput || told.total === undefined ? output : (output ?? 0) + beyond,
+  };
 }

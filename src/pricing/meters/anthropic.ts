@@ -5,7 +5,8 @@ import { type MeterOptions, type Told, type UsageMeter, usageMeter } from "./usa
 /**
  * Makes a meter for streams of Anthropic's Messages API. The first event has the input, the last but one the output.
  *
- * If a stream ends before that, it counts text, thinking as far as it is shown, the input of tools, and web searches.
+ * If a stream ends before that, it counts text, thinking as far as it is shown, compactions, the input of tools, and
+ * web searches.
  *
  * @throws ValidationError naming an option that is wrong
  * @see https://docs.claude.com/en/docs/build-with-claude/streaming
@@ -44,7 +45,8 @@ export function anthropicMeter(options: MeterOptions = {}): UsageMeter {
       }
       case "content_block_delta": {
         const { delta } = event;
-        const text = textOf(fieldOf(delta, "text"), fieldOf(delta, "partial_json"));
+        const summary = fieldOf(delta, "type") === "compaction_delta" ? fieldOf(delta, "content") : undefined;
+        const text = textOf(fieldOf(delta, "text"), fieldOf(delta, "partial_json"), summary);
         return { text, reasoning: textOf(fieldOf(delta, "thinking")) };
       }
       case "message_delta":

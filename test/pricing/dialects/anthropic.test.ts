@@ -57,6 +57,33 @@ describe("fromAnthropic", () => {
     expect(fromAnthropic({ ...usage, cache_creation_input_tokens: 0 })).toEqual(told);
   });
 
+  it("takes what is written beyond the lifetimes for an hour where they tell no other, as at the end of a stream", () => {
+    const written = (ephemeral_5m_input_tokens: number, ephemeral_1h_input_tokens: number) => {
+      const { cacheWriteTokens, cacheWrite1hTokens } = fromAnthropic({
+        input_tokens: 5,
+        cache_creation_input_tokens: 300,
+        cache_creation: { ephemeral_5m_input_tokens, ephemeral_1h_input_tokens },
+        output_tokens: 9,
+      });
+      return [cacheWriteTokens, cacheWrite1hTokens];
+    };
+    expect(written(0, 100)).toEqual([undefined, 300]);
+    expect(written(1, 100)).toEqual([200, 100]);
+    expect(written(0, 0)).toEqual([300, undefined]);
+  });
+
+  it("refuses more searches than a settle takes", () => {
+    const usage = (web_search_requests: number) => ({
+      input_tokens: 5,
+      output_tokens: 9,
+      server_tool_use: { web_search_requests },
+    });
+    expect(fromAnthropic(usage(1_000_000))).toMatchObject({ searches: 1_000_000 });
+    expect(() => fromAnthropic(usage(1_000_001))).toThrow(
+      "usage.server_tool_use.web_search_requests: a whole number from 0 to 1000000",
+    );
+  });
+
   it("adds compactions, which are not in the counts, and no pass of another model", () => {
     const usage = {
       input_tokens: 23_000,

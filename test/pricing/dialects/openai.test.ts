@@ -254,6 +254,49 @@ describe("fromOpenAI", () => {
     ).toEqual(actual);
   });
 
+  it("adds to the input a cache beside the prompt that is larger than it, as older versions of LiteLLM tell it", () => {
+    const litellm = { prompt_tokens: 3, completion_tokens: 550, total_tokens: 553 };
+    const told = { cache_creation_input_tokens: 304, cache_read_input_tokens: 12_000 };
+    const actual = {
+      inputTokens: 12_307,
+      cachedInputTokens: 12_000,
+      cacheWriteTokens: 304,
+      outputTokens: 550,
+    };
+    expect(fromOpenAI({ ...litellm, ...told })).toEqual(actual);
+    expect(fromOpenAI({ ...litellm, ...told, total_tokens: undefined })).toEqual(actual);
+    expect(fromOpenAI({ ...litellm, ...told, prompt_tokens_details: { cached_tokens: 12_000 } })).toEqual(
+      actual,
+    );
+    const within = { ...litellm, ...told, prompt_tokens: 12_304, total_tokens: 12_854 };
+    expect(fromOpenAI(within)).toEqual({ ...actual, inputTokens: 12_304 });
+    expect(fromOpenAI({ ...told, completion_tokens: 550 })).toEqual({ outputTokens: 550 });
+  });
+
+  it("adds to the input the audio that Mistral counts in the total alone", () => {
+    const usage = { prompt_audio_seconds: 12, prompt_tokens: 3, total_tokens: 419, completion_tokens: 41 };
+    const prompt_tokens_details = { cached_tokens: 0, audio_tokens: 375 };
+    expect(fromOpenAI({ text: "Ja.", usage: { ...usage, prompt_tokens_details } })).toEqual({
+      inputTokens: 378,
+      audioInputTokens: 375,
+      outputTokens: 41,
+    });
+    expect(fromOpenAI(usage)).toEqual({ inputTokens: 378, outputTokens: 41 });
+    for (const none of [undefined, null, 0, {}]) {
+      const chat = { ...usage, prompt_audio_seconds: none, total_tokens: 44 };
+      expect(fromOpenAI(chat)).toEqual({ inputTokens: 3, outputTokens: 41 });
+    }
+  });
+
+  it("takes Anthropic's searches, which LiteLLM passes on in the usage of a chat", () => {
+    const usage = (web_search_requests: unknown) => ({ ...CHAT, server_tool_use: { web_search_requests } });
+    const told = { inputTokens: 100, outputTokens: 5 };
+    expect(fromOpenAI({ choices: [], usage: usage(2) })).toEqual({ ...told, searches: 2 });
+    expect(fromOpenAI(usage(0))).toEqual({ ...told, searches: 0 });
+    expect(fromOpenAI(usage(null))).toEqual(told);
+    expect(() => fromOpenAI(usage(1_000_001))).toThrow("usage.server_tool_use.web_search_requests");
+  });
+
   it("adds to the output what is as much as the reasoning, whatever the cache had", () => {
     const usage = {
       prompt_tokens: 1_000,

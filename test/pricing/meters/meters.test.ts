@@ -261,6 +261,13 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
   });
 });
 
+const eventsOf = (...events: object[]) => events.map((one) => `data: ${JSON.stringify(one)}\n\n`).join("");
+
+const actualOf = (meter: UsageMeter, ...events: object[]) => {
+  meter.push(eventsOf(...events));
+  return meter.actual();
+};
+
 /** One token per character, so that sums are seen. */
 const perCharacter = { count: (text: string) => text.length };
 
@@ -274,8 +281,6 @@ function upTo(meterOf: (options?: MeterOptions) => UsageMeter, stream: string, t
 }
 
 describe("a stream and a whole answer", () => {
-  const eventsOf = (...events: object[]) => events.map((one) => `data: ${JSON.stringify(one)}\n\n`).join("");
-
   it("of messages with a compaction are charged the same", () => {
     const compaction = { type: "compaction", input_tokens: 180_000, output_tokens: 3_500 };
     const usage = { input_tokens: 23_000, output_tokens: 1_000, iterations: [compaction] };
@@ -594,6 +599,43 @@ it("messages whose prompt was all in the cache, and whose text is in the first e
   expect(meter.actual()).toEqual({ inputTokens: 1_000, cachedInputTokens: 1_000, outputTokens: 5 });
 });
 
+it("messages that write to a cache for an hour, and write more after their beginning, are told so", () => {
+  const usage = {
+    input_tokens: 5,
+    cache_creation_input_tokens: 100,
+    cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 100 },
+    output_tokens: 1,
+  };
+  const later = { input_tokens: 8, cache_creation_input_tokens: 300, output_tokens: 9 };
+  const told = actualOf(
+    anthropicMeter(),
+    { type: "message_start", message: { usage } },
+    { type: "message_delta", delta: { stop_reason: "end_turn" }, usage: later },
+  );
+  expect(told).toEqual({ inputTokens: 308, cacheWrite1hTokens: 300, outputTokens: 9 });
+});
+
+it("messages whose client hangs up after a compaction are charged for its summary", () => {
+  const told = actualOf(
+    anthropicMeter({ tokenCounter: perCharacter }),
+    { type: "message_start", message: { usage: { input_tokens: 5, output_tokens: 1 } } },
+    { type: "content_block_start", index: 0, content_block: { type: "compaction", content: null } },
+    { type: "content_block_delta", index: 0, delta: { type: "compaction_delta", content: "So far" } },
+  );
+  expect(told).toEqual({ inputTokens: 5, outputTokens: "So far".length });
+});
+
+it("messages with more searches than a settle takes are told without them", () => {
+  const usage = { input_tokens: 5, output_tokens: 9, server_tool_use: { web_search_requests: 5_000_000 } };
+  const told = actualOf(anthropicMeter(), {
+    type: "message_delta",
+    delta: { stop_reason: "end_turn" },
+    usage,
+  });
+  expect(told).toEqual({ inputTokens: 5, outputTokens: 9 });
+  expect(actualSchema.safeParse(told).success).toBe(true);
+});
+
 it("messages in fast mode are told as such, also where the client hangs up", () => {
   const meter = anthropicMeter();
   const usage = { input_tokens: 9, output_tokens: 1, service_tier: "standard", speed: "fast" };
@@ -907,12 +949,6 @@ describe("a stream without usage", () => {
 });
 
 describe("a usage of which a part is wrong", () => {
-  const eventsOf = (...events: object[]) => events.map((one) => `data: ${JSON.stringify(one)}\n\n`).join("");
-  const actualOf = (meter: UsageMeter, ...events: object[]) => {
-    meter.push(eventsOf(...events));
-    return meter.actual();
-  };
-
   it.each<[what: string, wrong: object, told?: object]>([
     [
       "a negative detail",
