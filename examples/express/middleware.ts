@@ -48,6 +48,8 @@ export function errors(profileOf: (path: string) => Profile): ErrorRequestHandle
   return (error, req, res: Response, next) => {
     if (res.headersSent) return next(error);
     const { status, headers, body } = toErrorResponse(error, { profile: profileOf(req.path) });
+    // A mistake in here, of which the client is told nothing. One that has gone made none.
+    if (status === 500 && !res.destroyed) console.error(error);
     res.status(status).set(headers).json(body);
   };
 }

@@ -44,6 +44,8 @@ export function errors(profileOf: (path: string) => Profile) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const profile = profileOf(request.routeOptions.url ?? "");
     const { status, headers, body } = toErrorResponse(error, { profile });
+    // A mistake in here, of which the client is told nothing. One that has gone made none.
+    if (status === 500 && !reply.raw.destroyed) console.error(error);
     return reply.code(status).headers(headers).send(body);
   };
 }

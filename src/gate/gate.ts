@@ -227,9 +227,9 @@ export function createGate<Given extends StandardPolicy = StandardPolicy>(
     as(actor) {
       requireOpen();
       if (storage === undefined) {
-        throw new ValidationError([
-          { field: "options.storage", expected: "a storage: a directory alone is read only" },
-        ]);
+        const expected =
+          "a storage: over a directory alone, change your own tables, and ask ledger.report for reports";
+        throw new ValidationError([{ field: "options.storage", expected }]);
       }
       return createControlPlane(engine, storage, actor, whileOpen);
     },

@@ -13,10 +13,16 @@ export class Failure extends Error {
    * @param status the HTTP status, 400 to 599
    * @param code a stable code, such as `upstream_unreachable`
    * @param message the text for the client. It must not contain secrets or anything about others.
+   * @param options `cause` is the error behind it, for the gateway's own log. No client is told of it.
    * @throws ValidationError for any other status
    */
-  constructor(status: number, code: string, message: string) {
-    super(message);
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    options?: { readonly cause?: unknown } | undefined,
+  ) {
+    super(message, options);
     brand(this, "Failure");
     if (!(Number.isInteger(status) && status >= 400 && status <= 599)) {
       throw new ValidationError([{ field: "status", expected: "a status of an error, from 400 to 599" }]);

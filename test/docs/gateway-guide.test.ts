@@ -3,7 +3,7 @@ import { readFileSync, rmSync } from "node:fs";
 import type { Server, ServerResponse } from "node:http";
 import { fileURLToPath } from "node:url";
 import type { Gate } from "tollgate";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { load, programOf } from "./programs.js";
 
 const guide = readFileSync(new URL("../../docs/guides/gateway.md", import.meta.url), "utf8");
@@ -49,7 +49,11 @@ async function used() {
 
 let before: Awaited<ReturnType<typeof used>>;
 
+/** What the guide writes to the log of the gateway. */
+const log = vi.spyOn(console, "error").mockImplementation(() => {});
+
 beforeEach(async () => {
+  log.mockClear();
   before = await used();
 });
 
@@ -80,6 +84,12 @@ function provide(answer: (response: ServerResponse) => void): void {
 }
 
 describe("the gateway of the guide", () => {
+  it("logs its own mistakes, of which it tells its client nothing", async () => {
+    vi.spyOn(made.gate, "admit").mockRejectedValueOnce(new Error("the storage is down"));
+    expect(await call()).toMatchObject({ status: 500, code: "internal_error", requests: 0 });
+    expect(log.mock.calls).toEqual([[expect.objectContaining({ message: "the storage is down" })]]);
+  });
+
   it("charges what the provider tells", async () => {
     expect(await call()).toMatchObject({ status: 200, requests: 1, tokens: 23 });
   });
@@ -112,6 +122,8 @@ describe("the gateway of the guide", () => {
       const told = await call();
       expect(told).toMatchObject({ status, retry, requests: 1, tokens: 0 });
       expect(told.text).not.toContain("org-ours");
+      const causes = status < 500 ? [] : [`the provider answered ${said}`];
+      expect(log.mock.calls.map(([error]) => error.cause.message)).toEqual(causes);
     },
   );
 

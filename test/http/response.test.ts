@@ -576,6 +576,16 @@ describe("an error", () => {
     ]);
   });
 
+  it("keeps its cause for the gateway's log, and no client is told of it", () => {
+    const cause = new Error("of the account org-ours");
+    const failure = new Failure(502, "upstream_failed", "The provider failed.", { cause });
+    expect(failure.cause).toBe(cause);
+    for (const profile of ["openai", "anthropic", "problem"] as const) {
+      expect(JSON.stringify(toErrorResponse(failure, { profile }))).not.toContain("org-ours");
+    }
+    expect(new Failure(502, "upstream_failed", "The provider failed.")).not.toHaveProperty("cause");
+  });
+
   it("that the gateway makes has the status of one", () => {
     for (const status of [200, 399, 600, 404.5, Number.NaN]) {
       expect(() => new Failure(status, "x", "m")).toThrow(/^status: a status of an error, from 400 to 599$/);

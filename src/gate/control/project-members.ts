@@ -187,7 +187,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
         requireLater("projectMember.expiresAt", given.expiresAt, draft.now);
         const project = await projectIn(draft, projectId);
         const orgMember = await draft.get("orgMember", membershipId(orgId, userId));
-        if (orgMember === undefined) throw new NotFoundError("member", userId);
+        if (orgMember === undefined) throw new NotFoundError("org member", userId);
         const target = withRole(policy, orgMember, projectId, given.role);
         requireReach(policy, acting, target, "role", projectId);
         await checkMembership({ control, draft, acting }, project, given);

@@ -279,7 +279,10 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
       vi.spyOn(storage, method).mockRejectedValue(new Error("ECONNREFUSED"));
     }
     expect((await post(arena, ask())).status).toBe(200);
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
     expect((await post({ ...arena, token: createToken("sk-tg-") }, ask())).status).toBe(500);
+    expect(log.mock.calls).toEqual([[expect.objectContaining({ message: "ECONNREFUSED" })]]);
+    log.mockRestore();
     expect((await post({ ...arena, token: "sk-tg-nonsense" }, ask())).status).toBe(401);
   });
 

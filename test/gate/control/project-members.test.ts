@@ -15,9 +15,9 @@ describe("a member of a project", () => {
 
   it("is in the org", async () => {
     const { projectMembers } = as("ada");
-    await expect(projectMembers.add({ ...WEB, userId: "eve", role: "member" })).rejects.toThrow(
-      NotFoundError,
-    );
+    const adding = projectMembers.add({ ...WEB, userId: "eve", role: "member" });
+    await expect(adding).rejects.toThrow(NotFoundError);
+    await expect(adding).rejects.toThrow(/^org member "eve" was not found$/);
   });
 
   it("loses by leaving the keys in the project, and those alone", async () => {
