@@ -10,7 +10,8 @@ import { authenticated, errors, tollgate } from "./plugin.js";
 export function createApp({ gate, calls, upstream, models }: Gateway): FastifyInstance {
   // Fastify's own errors too: an address that it cannot read.
   const frameworkErrors = errors(profileOf);
-  const app = fastify({ bodyLimit: 16 * 2 ** 20, frameworkErrors });
+  // Fastify would let a request take for ever to arrive; 5 minutes are Node's own default.
+  const app = fastify({ bodyLimit: 16 * 2 ** 20, requestTimeout: 300_000, frameworkErrors });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, bytes, done) => done(null, bytes));
   app.setErrorHandler(frameworkErrors);

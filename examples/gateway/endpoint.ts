@@ -37,11 +37,11 @@ export const chatCompletions: Endpoint = {
   maxOutputTokens: ({ max_completion_tokens, max_tokens, n }) => {
     const answers = answersOf(n);
     const tokens = max_completion_tokens ?? max_tokens ?? (answers > 1 ? OUTPUT_TOKENS : undefined);
-    return typeof tokens === "number" ? tokens * answers : tokens;
+    return Number.isInteger(tokens) ? Number(tokens) * answers : tokens;
   },
   // Asks for the usage, as there would be only estimates to settle with. The client sees one more chunk, without choices.
   bodyOf: (body) =>
-    body.stream ? { ...body, stream_options: { ...Object(body.stream_options), include_usage: true } } : body,
+    body.stream ? { ...body, stream_options: { ...optionsOf(body), include_usage: true } } : body,
   usageOf: fromOpenAI,
   meter: openAIMeter,
 };
@@ -69,6 +69,13 @@ export const ENDPOINTS: readonly Endpoint[] = [chatCompletions, responses, messa
 /** The style of the errors of a path. */
 export function profileOf(path: string): Profile {
   return ENDPOINTS.find((endpoint) => endpoint.path === path)?.profile ?? "openai";
+}
+
+/** @throws Failure if they are no object: each character of a text and each item of a list would become a field of its own */
+function optionsOf({ stream_options }: Json): object {
+  const options = stream_options ?? {};
+  if (typeof options === "object" && !Array.isArray(options)) return options;
+  throw new Failure(400, "invalid_request", "stream_options is an object.");
 }
 
 /** Output tokens per answer if a request for several names no maximum: the gate's estimate is for one answer. */

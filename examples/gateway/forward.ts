@@ -9,7 +9,10 @@ import { neverReached, send, type Upstream } from "./upstream.js";
 /** The header fields of the provider's answer that concern the client. Rate limits, cookies and account are the gateway's. */
 const PASSED_ON = ["content-type", "x-request-id", "request-id"];
 
-/** What an answer with an error has used: the provider bills nothing for it. */
+/** The most bytes of a whole answer, which is kept until its end. Some large images as text are shorter. */
+const WHOLE_MAX = 64 * 2 ** 20;
+
+/** What an answer with an error or a redirect has used: the provider bills nothing for it. */
 const NOTHING: Actual = { inputTokens: 0, outputTokens: 0, costUsd: 0 };
 
 /**
@@ -54,8 +57,9 @@ async function answerOf(upstream: Upstream, call: OpenCall, headers: IncomingHtt
     call.seen = () => ({ model });
     try {
       const response = await send(upstream, call.request.endpoint, bytes, headers, call.signal);
+      if (response.ok) return { model, response };
       // An earlier try whose answer was lost may be billed all the same.
-      if (response.status >= 400) call.seen = before ?? (() => NOTHING);
+      call.seen = before ?? (() => NOTHING);
       const wrong = failureOf(response.status);
       if (wrong === undefined) return { model, response };
       failure = wrong;
@@ -68,10 +72,13 @@ async function answerOf(upstream: Upstream, call: OpenCall, headers: IncomingHtt
   throw failure;
 }
 
-/** What the client is told of an error between gateway and provider: its own text would name the gateway's account. */
+/**
+ * What the client is told of an answer that is no success and concerns gateway and provider alone: its own text would
+ * name the gateway's account. A redirect does, too.
+ */
 function failureOf(status: number): Failure | undefined {
   if (status === 429) return new Failure(503, "upstream_busy", "The provider is busy.");
-  if (status >= 500 || [401, 402, 403].includes(status)) {
+  if (status < 400 || status >= 500 || [401, 402, 403].includes(status)) {
     return new Failure(502, "upstream_failed", "The provider failed.");
   }
   return undefined;
@@ -94,11 +101,14 @@ async function passWhole(
 }
 
 async function wholeOf(response: Response): Promise<Buffer> {
-  try {
-    return Buffer.from(await response.arrayBuffer());
-  } catch {
-    throw brokenOff();
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of piecesOf(response)) {
+    length += piece.byteLength;
+    if (length > WHOLE_MAX) throw new Failure(502, "upstream_failed", "The provider's answer is too long.");
+    pieces.push(piece);
   }
+  return Buffer.concat(pieces, length);
 }
 
 async function* piecesOf(response: Response): AsyncGenerator<Uint8Array> {

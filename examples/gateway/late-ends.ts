@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Reservation } from "tollgate";
 
 /** How long to wait before trying an end again, in milliseconds. */
@@ -27,6 +28,19 @@ export class LateEnds {
     return this.#retrying;
   }
 
+  /** For a shutdown: tries the waiting ends until all are taken or it is over, and tells which were not. */
+  async finish(over: Promise<unknown>): Promise<void> {
+    let isOver = false;
+    const ended = over.then(() => {
+      isOver = true;
+    });
+    for (await this.retry(); this.#waiting.length > 0 && !isOver; await this.retry()) {
+      await Promise.race([ended, sleep(RETRY_MS)]);
+    }
+    for (const { reservation } of this.#waiting.splice(0))
+      tellUnsettled(reservation, "the counters are away");
+  }
+
   async #retry(): Promise<void> {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       if (!(await isTaken(next.reservation, next.end))) {
@@ -47,14 +61,18 @@ export class LateEnds {
 }
 
 /** Whether the end of a call needs no further try: it was taken, or trying again would change nothing. */
-async function isTaken({ id, expiresAt }: Reservation, end: () => Promise<unknown>): Promise<boolean> {
+async function isTaken(reservation: Reservation, end: () => Promise<unknown>): Promise<boolean> {
   try {
     await end();
     return true;
   } catch (error) {
-    if (Object(error).code === "counters_unavailable" && Date.now() < expiresAt) return false;
-    // The estimate stays charged: that errs on the side of refusing.
-    console.warn(`call ${id} was not settled: ${error instanceof Error ? error.name : "unknown"}`);
+    if (Object(error).code === "counters_unavailable" && Date.now() < reservation.expiresAt) return false;
+    tellUnsettled(reservation, error instanceof Error ? error.name : "unknown");
     return true;
   }
+}
+
+/** The estimate stays charged: that errs on the side of refusing. */
+function tellUnsettled({ id }: Reservation, why: string): void {
+  console.warn(`call ${id} was not settled: ${why}`);
 }

@@ -120,7 +120,10 @@ export class OpenCalls {
     this.#calls.delete(call);
   }
 
-  /** For a shutdown: waits at most `graceMs` for every call to end, then cuts off the rest and settles them. */
+  /**
+   * For a shutdown: waits at most `graceMs` for every call to end, then cuts off the rest and settles them. Counters that
+   * are away have the same time to come back.
+   */
   async finish(graceMs: number): Promise<void> {
     this.#areFinishing = true;
     let isOver = false;
@@ -136,7 +139,7 @@ export class OpenCalls {
     if (isOver) await this.#queue?.close();
     await Promise.allSettled(this.#admitting);
     await Promise.all([...this.#calls].map((call) => call.close()));
-    await this.#lateEnds.retry();
+    await this.#lateEnds.finish(over);
   }
 }
 

@@ -33,18 +33,15 @@ export function send(
     },
     body,
     signal,
-    // A redirect would take the gateway's key to another host.
-    redirect: "error",
+    // Not followed: a redirect would take the gateway's key to another host.
+    redirect: "manual",
   });
 }
 
-/** Whether a failed call never reached the provider, so that nothing can have been billed. */
+/** Whether a failed call never reached the provider, so that nothing can have been billed: there was no connection. */
 export function neverReached(error: unknown): boolean {
-  const { code } = Object(Object(error).cause);
-  return (
-    code === "ECONNREFUSED" ||
-    code === "ENOTFOUND" ||
-    code === "EAI_AGAIN" ||
-    code === "UND_ERR_CONNECT_TIMEOUT"
-  );
+  const { code, syscall, errors = [] } = Object(Object(error).cause);
+  // Where a name has several addresses, each of them has an error of its own.
+  const failed = [syscall, ...errors.map((one: unknown) => Object(one).syscall)];
+  return code === "UND_ERR_CONNECT_TIMEOUT" || failed.includes("getaddrinfo") || failed.includes("connect");
 }

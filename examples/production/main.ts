@@ -38,7 +38,13 @@ const gateway = createGateway({ gate, upstream: await upstreamFrom(process.env),
 const server = createApp(gateway).listen(Number(process.env.PORT ?? 4000));
 
 process.once("SIGTERM", async () => {
-  await shutDown(server, gateway, 20_000);
-  await close();
+  try {
+    await shutDown(server, gateway, 20_000);
+    await close();
+  } catch (error) {
+    // The calls are settled. Events that the ledger could not write, for instance, are lost.
+    console.error("not all could be written:", error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
   process.exit();
 });

@@ -1,13 +1,20 @@
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { Pool } from "pg";
 import { createGate } from "tollgate";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { storesFrom } from "../../examples/production/stores.js";
 import { ioredisClient, redisAnswers, removeKeys } from "../counters/redis/server.js";
+import { eventually } from "../eventually.js";
+import { freePort } from "../free-port.js";
+import { LossyProxy } from "../lossy-proxy.js";
 import { serverAnswers } from "../postgres/server.js";
 import { DATABASE_URL, REDIS_URL } from "../services.js";
 
+const root = fileURLToPath(new URL("../../", import.meta.url));
 const source = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 
 describe("the compose file of the production example", () => {
@@ -90,6 +97,40 @@ describe.runIf((await serverAnswers()) && (await redisAnswers()))(
       const report = await ledger?.report({ org: id, ...day, groupBy: "key" });
       expect(report?.total).toMatchObject({ calls: 2, usd: "0.5" });
       for (const { close } of made) await close();
+    });
+
+    it("serve keys that are known while the records are away, and a shutdown then says what is not written", async () => {
+      const proxy = await LossyProxy.start(Number(url.port || 5432));
+      onTestFinished(() => proxy.close());
+      const away = new URL(url);
+      away.host = `127.0.0.1:${proxy.port}`;
+      const free = await freePort();
+      const { DATABASE_DIRECT_URL: _, OPENAI_API_KEY: __, ...rest } = process.env;
+      const env = { ...rest, DATABASE_URL: away.href, REDIS_URL, PORT: String(free) };
+      // One process, so that a signal reaches it.
+      const args = ["--import", "tsx", "examples/production/main.ts"];
+      const main = spawn(process.execPath, args, { cwd: root, env });
+      onTestFinished(() => void main.kill("SIGKILL"));
+      let told = "";
+      const tell = (text: Buffer) => {
+        told += text;
+      };
+      main.stdout.on("data", tell);
+      main.stderr.on("data", tell);
+      const call = async () => {
+        const [, token] = /shown this once: (\S+)/.exec(told) ?? [];
+        const body = '{"model":"gpt-4o","max_tokens":3,"messages":[]}';
+        const headers = { authorization: `Bearer ${token}` };
+        const path = `http://127.0.0.1:${free}/v1/chat/completions`;
+        return (await fetch(path, { method: "POST", headers, body })).status;
+      };
+      await eventually(async () => expect(await call()).toBe(200));
+      proxy.cut();
+      expect(await call()).toBe(200);
+      main.kill("SIGTERM");
+      const [code] = await once(main, "exit");
+      expect(told).toMatch(/not all could be written: \d+ usage events? w/);
+      expect(code).toBe(1);
     });
   },
 );

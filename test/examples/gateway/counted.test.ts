@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { characterCounter, estimateInputTokens } from "tollgate";
 import { describe, expect, it, vi } from "vitest";
 import { chatCompletions, messages, responses } from "../../../examples/gateway/endpoint.js";
 import { readRequest } from "../../../examples/gateway/model-request.js";
@@ -102,6 +103,34 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect((await post(arena, ask({ service_tier: 7 }), CHAT)).status).toBe(400);
   });
 
+  it("charges the words of all answers and the prompt once where a stream of several breaks off", async () => {
+    const arena = await startArena(start);
+    const body = ask({ stream: true, n: 3, max_tokens: 50 });
+    const say = (index: number, content: string) => event({ choices: [{ index, delta: { content } }] });
+    let reserved = 0;
+    await providerThat(arena, async (_req, res) => {
+      reserved = await arena.used("outputTokens");
+      res.setHeader("content-type", "text/event-stream");
+      for (const index of [0, 1, 2]) res.write(say(index, "The toll is paid at the gate"));
+      res.end();
+    });
+    await (await post(arena, body)).text();
+    expect(reserved).toBe(3 * 50);
+    expect(await arena.used("inputTokens")).toBe(estimateInputTokens(body));
+    expect(await arena.used("outputTokens")).toBe(
+      characterCounter.count("The toll is paid at the gate".repeat(3)),
+    );
+  });
+
+  it("reserves and charges the prompt once and the output of all answers where nothing comes back", async () => {
+    const arena = await startArena(start);
+    const body = ask({ stream: true, n: 3, max_tokens: 50 });
+    await providerThat(arena, (_req, res) => void res.destroy());
+    expect((await post(arena, body)).status).toBe(502);
+    expect(await arena.used("inputTokens")).toBe(estimateInputTokens(body));
+    expect(await arena.used("outputTokens")).toBe(3 * 50);
+  });
+
   it("refuses a number of answers that is none, which a provider may read as one", async () => {
     const arena = await startArena(start);
     const sent: unknown[] = [];
@@ -131,6 +160,7 @@ describe("a request", () => {
     [{ n: null, max_tokens: 5 }, 5],
     [{ n: 3, max_tokens: 5 }, 15],
     [{ n: 3, max_tokens: 5, max_completion_tokens: 7 }, 21],
+    [{ n: 2, max_tokens: 1.5 }, 1.5], // which admit refuses
   ])("is for as much output as all its answers may have: %o", (body, tokens) => {
     expect(read(body, chatCompletions).usage.maxOutputTokens).toBe(tokens);
   });
@@ -144,6 +174,17 @@ describe("a request", () => {
     const options = { include_obfuscation: false, include_usage: false };
     const { body } = read({ stream: true, stream_options: options }, chatCompletions);
     expect(body.stream_options).toEqual({ include_obfuscation: false, include_usage: true });
+  });
+
+  it("whose options for a stream are no object is refused, however long they are", () => {
+    for (const options of ["x".repeat(1_000_000), [1, 2], 7, true]) {
+      const body = { stream: true, stream_options: options };
+      expect(() => read(body, chatCompletions)).toThrow("stream_options is an object");
+      expect(read({ ...body, stream: false }, chatCompletions).body.stream_options).toEqual(options);
+    }
+    expect(read({ stream: true, stream_options: null }, chatCompletions).body.stream_options).toEqual({
+      include_usage: true,
+    });
   });
 
   it("may say null of what it leaves out", () => {

@@ -2,6 +2,7 @@ import { EventEmitter, once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { setTimeout } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 import {
   CountersUnavailableError,
   createGate,
@@ -49,7 +50,7 @@ const spent = async (arena: Arena) => ({
   inFlight: await arena.used("inFlight"),
 });
 
-describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
+describe.each(FRAMEWORKS)("the gateway on %s", (framework, start) => {
   it.each([
     ["whole", {}],
     ["in a stream", STREAM],
@@ -220,6 +221,65 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
     expect((await post(arena, ask(), "/v1/messages")).status).toBe(502);
     expect((await post(arena, ask())).status).toBe(502);
     expect(other.received).toEqual([]);
+  });
+
+  it("tells nothing of a redirect, and charges nothing for it: the provider bills none", async () => {
+    const arena = await startArena(start);
+    for (const status of [300, 302, 304, 307]) {
+      await providerThat(arena, (_req, res) => {
+        res.writeHead(status, { location: "http://org-of-the-gateway.test" }).end();
+      });
+      const answer = await post(arena, ask());
+      expect([status, answer.status, (await json(answer)).error.code]).toEqual([
+        status,
+        502,
+        "upstream_failed",
+      ]);
+    }
+    expect(await spent(arena)).toEqual({ requests: 4, inputTokens: 0, outputTokens: 0, inFlight: 0 });
+    expect(await arena.used("cost")).toBe(0);
+  });
+
+  it("answers 502 where an answer is longer than the gateway keeps, ends it and charges the estimate", async () => {
+    const arena = await startArena(start);
+    const piece = Buffer.alloc(2 ** 20, "x");
+    const pieces = 200;
+    let sent = 0;
+    let ended: Promise<unknown> = Promise.resolve();
+    await providerThat(arena, async (_req, res) => {
+      ended = once(res, "close");
+      res.writeHead(200, { "content-type": "application/json" });
+      for (; sent < pieces && !res.destroyed; sent++) {
+        if (!res.write(piece)) await Promise.race([once(res, "drain"), ended]);
+      }
+      res.end();
+    });
+    const answer = await post(arena, ask());
+    expect([answer.status, (await json(answer)).error.code]).toEqual([502, "upstream_failed"]);
+    await ended;
+    expect(sent).toBeLessThan(pieces);
+    const inputTokens = estimateInputTokens(ask());
+    expect(await spent(arena)).toEqual({ requests: 1, inputTokens, outputTokens: 4, inFlight: 0 });
+  });
+
+  it("waits five minutes at most for a request to arrive, however slowly it is sent", async () => {
+    const { server } = await startArena(start);
+    expect(server.requestTimeout).toBe(300_000);
+  });
+
+  it("reads no body that is compressed, and sends none on", async () => {
+    const arena = await startArena(start);
+    const answer = await fetch(arena.url + CHAT, {
+      method: "POST",
+      headers: { authorization: `Bearer ${arena.token}`, "content-encoding": "gzip" },
+      body: gzipSync(JSON.stringify(ask())),
+    });
+    expect([answer.status, (await json(answer)).error.type]).toEqual([
+      framework === "Express" ? 415 : 400,
+      "invalid_request_error",
+    ]);
+    expect(arena.provider.received).toEqual([]);
+    expect(await arena.used("requests")).toBe(0);
   });
 
   it("answers a client without a token before it has sent its body", async () => {
@@ -418,8 +478,10 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
 
   it("answers a path that is none, and a call without a token", async () => {
     const arena = await startArena(start);
-    expect((await post(arena, ask(), "/V1/Messages")).status).toBe(404);
-    expect((await post(arena, ask(), "/v1/embeddings")).status).toBe(404);
+    for (const path of ["/V1/Messages", "/v1/messages/", `${CHAT}/`, `/${CHAT}`, "/v1/embeddings"]) {
+      expect([path, (await post(arena, ask(), path)).status]).toEqual([path, 404]);
+    }
+    expect(arena.provider.received).toEqual([]);
     const answer = await post(arena, ask(), CHAT, { authorization: "" });
     expect([answer.status, answer.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
     const message = await post(arena, ask(), "/v1/messages", { authorization: "" });
@@ -536,11 +598,29 @@ describe.each(FRAMEWORKS)("the gateway on %s", (_framework, start) => {
 });
 
 it("a call has never reached the provider where there was no connection to it, and may have after that", () => {
-  const failed = (code: string) => new TypeError("fetch failed", { cause: { code } });
-  for (const code of ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"])
-    expect([code, neverReached(failed(code))]).toEqual([code, true]);
-  for (const error of [failed("ECONNRESET"), failed("UND_ERR_HEADERS_TIMEOUT"), new Error("x"), undefined])
-    expect(neverReached(error)).toBe(false);
+  const failed = (cause: object) => new TypeError("fetch failed", { cause });
+  const connect = { syscall: "connect" };
+  for (const cause of [
+    { code: "ECONNREFUSED", ...connect },
+    { code: "EHOSTUNREACH", ...connect },
+    { code: "ENETUNREACH", ...connect },
+    { code: "ENOTFOUND", syscall: "getaddrinfo" },
+    { code: "EAI_AGAIN", syscall: "getaddrinfo" },
+    { code: "UND_ERR_CONNECT_TIMEOUT" },
+    Object.assign(new AggregateError([connect, connect]), { code: "ETIMEDOUT" }),
+  ]) {
+    expect([cause, neverReached(failed(cause))]).toEqual([cause, true]);
+  }
+  for (const cause of [
+    { code: "ECONNRESET", syscall: "read" },
+    { code: "ETIMEDOUT", syscall: "read" },
+    { code: "EPIPE", syscall: "write" },
+    { code: "UND_ERR_SOCKET" },
+    { code: "UND_ERR_HEADERS_TIMEOUT" },
+  ]) {
+    expect([cause, neverReached(failed(cause))]).toEqual([cause, false]);
+  }
+  for (const error of [new Error("x"), undefined]) expect(neverReached(error)).toBe(false);
 });
 
 it("a key is told until when it is valid, and of its holder's limits in the project as of its own", async () => {
@@ -607,6 +687,15 @@ describe("an open call", () => {
     await call.close();
     await calls.finish(0);
     expect(actuals()).toEqual([{ outputTokens: 3 }, { outputTokens: 3 }]);
+  });
+
+  it("that the counters did not take has the grace of a shutdown for them to come back", async () => {
+    const { calls, call, settled, actuals } = await openOn({});
+    settled.mockRejectedValueOnce(new CountersUnavailableError("away"));
+    settled.mockRejectedValueOnce(new CountersUnavailableError("away"));
+    await call.close();
+    await calls.finish(60_000);
+    expect(actuals()).toEqual([{ outputTokens: 3 }, { outputTokens: 3 }, { outputTokens: 3 }]);
   });
 
   it("has nothing left of its wait in a queue that listens on its connection", async () => {

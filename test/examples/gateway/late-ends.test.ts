@@ -54,3 +54,24 @@ it("gives up an end that no further try can change, by a mistake or after the re
     [`call ${reservation.id} was not settled: CountersUnavailableError`],
   ]);
 });
+
+it("tries until all is taken or a shutdown has no time left, and says then what was not settled", async () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  onTestFinished(() => warn.mockRestore());
+  const reservation = await reserved();
+  const ends = new LateEnds();
+  let tries = 0;
+  await ends.end(reservation, () => {
+    tries++;
+    return tries <= 5 ? away() : Promise.resolve();
+  });
+  const finished = ends.finish(new Promise(() => {}));
+  await vi.advanceTimersByTimeAsync(10_000);
+  await finished;
+  expect(tries).toBe(6);
+  expect(warn).not.toHaveBeenCalled();
+
+  await ends.end(reservation, away);
+  await ends.finish(Promise.resolve());
+  expect(warn.mock.calls).toEqual([[`call ${reservation.id} was not settled: the counters are away`]]);
+});
