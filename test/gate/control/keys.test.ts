@@ -526,6 +526,31 @@ test("a token that another process rotates while it is looked up works as long a
   expect(await other.admit(token, { model: "a" })).toMatchObject({ admitted: true });
 });
 
+test("effective tells nothing of another org's key, made under the id of one that is deleted while it is looked up", async () => {
+  const storage = memoryStorage();
+  const gate = createGate({ storage });
+  const [ann, fay] = ["ann", "fay"].map((userId) => gate.as({ userId }));
+  if (!ann || !fay) throw new Error("two people");
+  await ann.orgs.create({ id: ORG, name: "Acme" });
+  await ann.projects.create({ orgId: ORG, id: "p0", name: "p0" });
+  await fay.orgs.create({ id: "other", name: "Other" });
+  await fay.projects.create({ orgId: "other", id: "secret", name: "Secret" });
+  await ann.keys.create({ ...at, id: "k" });
+  const { watch, get, ...rest } = storage;
+  let looks = 0;
+  const slow: typeof get = async (kind, id) => {
+    const found = await get(kind, id);
+    if (kind === "key" && looks++ === 0) {
+      await ann.projects.delete({ projectId: "p0" });
+      await fay.keys.create({ orgId: "other", projectId: "secret", id: "k", limits: { rpm: 7 } });
+    }
+    return found;
+  };
+  const other = createGate({ storage: { ...rest, get: slow } }).as({ userId: "ann" });
+  await expect(other.keys.effective({ keyId: "k" })).rejects.toThrow(NotFoundError);
+  expect(looks).toBe(2);
+});
+
 test("the orgs of somebody come page by page", async () => {
   const { gates } = await createWorld();
   const { orgs } = gates[0].as({ userId: "ann" });
