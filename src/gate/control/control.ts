@@ -183,6 +183,7 @@ export class Control {
   ): Promise<T> {
     return this.engine.orgQueue.run(orgId, async () => {
       for (let attempts = 1; ; attempts++) {
+        // INVARIANT: the trail is read before anything else, so a write that comes in between is noticed.
         const draft = await this.#draft(orgId);
         const acting = await this.acting(orgId, action);
         let isSent = false;

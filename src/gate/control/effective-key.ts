@@ -2,6 +2,7 @@ import { CompiledChain } from "../../admission/compiled-chain.js";
 import { keyRefusal } from "../../admission/key-checks.js";
 import type { Limit, Window } from "../../admission/limit.js";
 import { type KeyRefusalReason, MESSAGES } from "../../admission/reasons.js";
+import type { KeyChain } from "../../model/chain.js";
 import { NotFoundError } from "../../model/errors.js";
 import type { Meter, ScopeKind } from "../../model/limits.js";
 import { usdOf } from "../../model/money.js";
@@ -73,14 +74,14 @@ export interface EffectiveKey {
   readonly contentLoggingOffBecause: readonly ("org" | "project" | "key")[];
 }
 
-/** Reports what a key may really do, from its chain as it is stored now. */
-export async function effectiveKey(
-  engine: Engine,
-  { id }: Records["key"],
-  now: number,
-): Promise<EffectiveKey> {
-  const chain = await engine.directory.key({ keyId: id });
-  if (chain === undefined) throw new NotFoundError("key", id);
+/**
+ * Reports what a key may really do, from its chain as it is stored now.
+ *
+ * @param seen the key that the actor may see. Meanwhile, somebody else may have made another one under its id.
+ */
+export async function effectiveKey(engine: Engine, seen: Records["key"], now: number): Promise<EffectiveKey> {
+  const chain = await engine.directory.key({ keyId: seen.id });
+  if (chain === undefined || !isOf(chain, seen)) throw new NotFoundError("key", seen.id);
   const { org, project, holder, key } = chain;
   const compiled = new CompiledChain(chain, engine.shapes, engine.limitCache);
   const reason = keyRefusal(chain, now);
@@ -108,6 +109,10 @@ export async function effectiveKey(
     contentLogging: compiled.contentLogging,
     contentLoggingOffBecause: off,
   };
+}
+
+function isOf({ org, project, holder }: KeyChain, { orgId, projectId, userId }: Records["key"]): boolean {
+  return org.id === orgId && project.id === projectId && holder.userId === userId;
 }
 
 function effectiveLimit(limit: Limit, all: readonly Limit[]): EffectiveLimit {

@@ -48,7 +48,7 @@ export async function joinProjects(
     const { projectId } = grant;
     try {
       requireLater("invitation.membershipExpiresAt", expiresAt, draft.now);
-      await requireOlder(draft, projectId, invitation.createdAt);
+      await requireOlder(draft, projectId, invitation);
       await checkProjectGrant(giving, orgMember, grant, expiresAt);
     } catch (error) {
       if (!REASONS_NOT_TO_GRANT.some((type) => error instanceof type)) throw error;
@@ -69,7 +69,25 @@ export async function joinProjects(
 const REASONS_NOT_TO_GRANT = [NotFoundError, PermissionError, LimitError, ValidationError];
 
 /** A project that was deleted and created again under the same id is not the one that the invitation meant. */
-async function requireOlder(draft: Draft, projectId: string, than: number): Promise<void> {
-  const { createdAt } = await projectIn(draft, projectId);
-  if (createdAt > than) throw new NotFoundError("project", projectId);
+async function requireOlder(
+  draft: Draft,
+  projectId: string,
+  { id, createdAt }: Records["invitation"],
+): Promise<void> {
+  const project = await projectIn(draft, projectId);
+  const [made, invited] = [
+    await writeThatMade(draft, "project", projectId),
+    await writeThatMade(draft, "invitation", id),
+  ];
+  if (made > invited || project.createdAt > createdAt) throw new NotFoundError("project", projectId);
+}
+
+/**
+ * The number of the write that made a record, or made it again. Clocks go back and differ between processes; the trail
+ * has one order. 0 if its events of that time were removed from the tables.
+ */
+async function writeThatMade(draft: Draft, kind: "project" | "invitation", id: string): Promise<number> {
+  const made = { subjectKind: kind, subjectId: id, action: `${kind}.create`, outcome: "done" };
+  const events = await draft.find("auditEvent", made);
+  return Math.max(0, ...events.map(({ sequence }) => sequence));
 }

@@ -6,6 +6,7 @@ import {
   LimitError,
   NotFoundError,
   PermissionError,
+  TollgateError,
   ValidationError,
 } from "../../../src/model/errors.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
@@ -507,6 +508,35 @@ test("a write that others overtake begins again: neither what it read nor what i
   expect(loosened).toEqual([]);
 });
 
+test("nobody writes who is removed or demoted while they are looked up, themselves or through a key", async () => {
+  for (const [how, who] of ["remove", "setRole"].flatMap((how) => [
+    [how, "user"] as const,
+    [how, "key"] as const,
+  ])) {
+    const storage = memoryStorage();
+    const ann = createGate({ storage }).as({ userId: "ann" });
+    await ann.orgs.create({ id: ORG, name: "Acme" });
+    await ann.projects.create({ orgId: ORG, id: "p0", name: "p0" });
+    const ben = { orgId: ORG, userId: "ben" };
+    await ann.orgMembers.add({ ...ben, role: "owner" });
+    const { token } = await createGate({ storage }).as({ userId: "ben" }).keys.create(at);
+    const { watch, get, ...rest } = storage;
+    let looks = 0;
+    const slow: typeof get = async (kind, id) => {
+      const found = await get(kind, id);
+      if (kind !== "orgMember" || looks++ > 0) return found;
+      await (how === "remove"
+        ? ann.orgMembers.remove(ben)
+        : ann.orgMembers.setRole({ ...ben, role: "member" }));
+      return found;
+    };
+    const actor = who === "user" ? { userId: "ben" } : { token };
+    const other = createGate({ storage: { ...rest, get: slow } }).as(actor);
+    await expect(other.projects.update({ projectId: "p0", name: "Ben's" })).rejects.toThrow(TollgateError);
+    expect(await storage.get("project", "p0")).toMatchObject({ name: "p0" });
+  }
+});
+
 test("a token that another process rotates while it is looked up works as long as its time of grace", async () => {
   const storage = memoryStorage();
   const ann = createGate({ storage }).as({ userId: "ann" });
@@ -524,6 +554,31 @@ test("a token that another process rotates while it is looked up works as long a
   };
   const other = createGate({ storage: { ...rest, find: slow } });
   expect(await other.admit(token, { model: "a" })).toMatchObject({ admitted: true });
+});
+
+test("effective tells nothing of another org's key, made under the id of one that is deleted while it is looked up", async () => {
+  const storage = memoryStorage();
+  const gate = createGate({ storage });
+  const [ann, fay] = ["ann", "fay"].map((userId) => gate.as({ userId }));
+  if (!ann || !fay) throw new Error("two people");
+  await ann.orgs.create({ id: ORG, name: "Acme" });
+  await ann.projects.create({ orgId: ORG, id: "p0", name: "p0" });
+  await fay.orgs.create({ id: "other", name: "Other" });
+  await fay.projects.create({ orgId: "other", id: "secret", name: "Secret" });
+  await ann.keys.create({ ...at, id: "k" });
+  const { watch, get, ...rest } = storage;
+  let looks = 0;
+  const slow: typeof get = async (kind, id) => {
+    const found = await get(kind, id);
+    if (kind === "key" && looks++ === 0) {
+      await ann.projects.delete({ projectId: "p0" });
+      await fay.keys.create({ orgId: "other", projectId: "secret", id: "k", limits: { rpm: 7 } });
+    }
+    return found;
+  };
+  const other = createGate({ storage: { ...rest, get: slow } }).as({ userId: "ann" });
+  await expect(other.keys.effective({ keyId: "k" })).rejects.toThrow(NotFoundError);
+  expect(looks).toBe(2);
 });
 
 test("the orgs of somebody come page by page", async () => {
