@@ -489,6 +489,17 @@ describe("a ledger", () => {
     expect(kept.events().map(({ outcome }) => outcome)).toEqual(["settled"]);
   });
 
+  it("writes nothing more of a call that is begun once more, as it was, while its beginning is being written", async () => {
+    const { sink, writes } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink });
+    ledger.opened(aCall());
+    await eventually(() => expect(writes).toHaveLength(1));
+    ledger.opened(aCall());
+    writes[0]?.end();
+    await ledger.flush();
+    expect(writes).toHaveLength(1);
+  });
+
   it("writes a call that ends before its batch once, and its first end only", async () => {
     const { sink, writes } = sinkByHand();
     const ledger = createLedger({ ...quick, sink });

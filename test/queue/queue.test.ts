@@ -347,8 +347,8 @@ describe("a gate that takes its time", () => {
         return () => {};
       },
     };
-    const end = (charges: Charges) =>
-      tell({ at: 0, tookMs: 0, settlement: { settled: true }, reservation: { id: "x", charges } } as never);
+    const end = (charges: Charges, id = "x") =>
+      tell({ at: 0, tookMs: 0, settlement: { settled: true }, reservation: { id, charges } } as never);
     return { queue: createQueue(gate, options), asked, checked, settle: end };
   }
   const chargesOf = async (limits: Limits) => {
@@ -451,6 +451,26 @@ describe("a gate that takes its time", () => {
     expect(outcomes([call])).toEqual(["admitted"]);
   });
 
+  it("is asked again as soon as the limit that it named last has room, whatever a check of before names after that", async () => {
+    const { queue, asked, checked, settle } = byHand();
+    const ofLimit = await chargesOf({ rpm: 1 });
+    const leaving = new AbortController();
+    watch(queue.admit(KEY, CALL, { signal: leaving.signal }));
+    asked[0]?.answer(short);
+    await pass(A_TURN_MS);
+    watch(queue.admit(KEY, CALL));
+    leaving.abort();
+    await pass(A_TURN_MS);
+    asked[1]?.answer(short);
+    await pass(A_TURN_MS);
+    checked[0]?.({ ...short, limit: { ...limitOfKey, window: "day" } });
+    await pass(A_TURN_MS);
+    expect(asked).toHaveLength(2);
+    settle(ofLimit);
+    await pass(A_TURN_MS);
+    expect(asked).toHaveLength(3);
+  });
+
   it("and that fails once its caller has gone changes nothing of the answer", async () => {
     const { queue, asked } = byHand();
     const abort = new AbortController();
@@ -506,6 +526,28 @@ describe("a gate that takes its time", () => {
       const tokens = () => made.asked.map(({ usage }) => Object(usage).inputTokens);
       return { ...made, tokens };
     }
+
+    it("is not asked about a call that would take from the limit which a check found that one short of", async () => {
+      const { queue, asked, checked, settle } = byHand({ maxInFlight: 2 });
+      const nothing = { limits: [], amounts: [] } as unknown as Charges; // sound: a queue reads nothing else of it
+      for (const id of ["r3", "r4"]) watch(queue.admit({ keyId: id }, CALL));
+      for (const [i, id] of ["r3", "r4"].entries()) {
+        const reservation = { id, reservedAt: 0, expiresAt: 3_600_000, charges: nothing };
+        asked[i]?.answer({ admitted: true, reservation } as unknown as Admission); // sound: as above
+      }
+      await pass(A_TURN_MS);
+      const [large, small] = [OTHER, KEY].map((key, i) =>
+        watch(queue.admit(key, { ...CALL, inputTokens: 1_000 - i })),
+      );
+      const limit: LimitReading = { ...limitOfKey, scope: "project", scopeId: "p1", meter: "tokens" };
+      checked[0]?.({ ...short, limit, limits: [limit] });
+      checked[1]?.({ ...short, limits: [limit, limitOfKey] });
+      await pass(A_TURN_MS);
+      for (const id of ["r3", "r4"]) settle(nothing, id); // now there is room for both
+      await pass(A_TURN_MS);
+      expect(asked.slice(2).map(({ usage }) => usage)).toMatchObject([{ inputTokens: 1_000 }]);
+      expect(outcomes([large, small].flatMap((call) => call ?? []))).toEqual(["waits", "waits"]);
+    });
 
     it("is asked about no call whose key has got a line since it was checked", async () => {
       const { queue, asked, checked, tokens } = await behind(shortOfAnother);

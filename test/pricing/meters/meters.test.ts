@@ -239,6 +239,16 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
     expect(Math.max(...counted)).toBeLessThan(2_048);
   });
 
+  it("counts a text that comes in many events as one text", () => {
+    const counted: string[] = [];
+    const count = (text: string) => counted.push(text);
+    const meter = meterOf({ tokenCounter: { count } });
+    const event = lines.find((line) => line.includes("Grüße"))?.replace(/,"usageMetadata".*\}/, "}");
+    for (let i = 0; i < 3; i++) meter.push(`${event}\n\n`);
+    meter.actual();
+    expect(counted).toEqual([expect.stringMatching(/Grüße.*Grüße.*Grüße/s)]);
+  });
+
   it("counts by characters where the token counter fails", () => {
     const event = lines.find((line) => line.includes("Grüße")) ?? "";
     const outputs = [
