@@ -1089,7 +1089,10 @@ describe("an event that is too long", () => {
 
   it("leaves the lines of data before and after a comment that is too long together", () => {
     const meter = openAIMeter();
-    const [first, second] = ['data: {"choices":[{"finish_reason":"stop"}],', 'data: "usage":{"completion_tokens":7}}'];
+    const [first, second] = [
+      'data: {"choices":[{"finish_reason":"stop"}],',
+      'data: "usage":{"completion_tokens":7}}',
+    ];
     meter.push(`${first}\n:${"x".repeat(8_388_608)}\n${second}\n\n`);
     expect(meter.actual()).toEqual({ outputTokens: 7 });
     expect(meter.complete).toBe(true);
