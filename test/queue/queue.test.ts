@@ -565,11 +565,7 @@ describe("a gate that takes its time", () => {
 
     it.each([
       ["is not asked about a call that would take from a limit of tokens", "tokens", [1_000]],
-      [
-        "is asked at once about a call that takes from a limit of requests",
-        "requests",
-        [1_000, 999],
-      ],
+      ["is asked at once about a call that takes from a limit of requests", "requests", [1_000, 999]],
     ] as const)("%s which a check found that one short of", async (_what, meter, inputTokens) => {
       const { queue, asked, checked, settle } = byHand({ maxInFlight: 2 });
       const nothing = { limits: [], amounts: [] } as unknown as Charges; // sound: a queue reads nothing else of it
