@@ -14,6 +14,6 @@ export interface Retry {
  * @param random from 0 to below 1
  */
 export function backoffMs({ baseMs, maxMs }: Retry, failures: number, random: number): number {
-  const full = Math.min(maxMs, baseMs * 2 ** Math.min(failures - 1, 30));
+  const full = Math.min(maxMs, baseMs * 2 ** (failures - 1));
   return Math.ceil(full / 2 + (full / 2) * random);
 }

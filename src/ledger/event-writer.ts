@@ -74,7 +74,7 @@ export class EventWriter {
 
   /** Queues what is kept of these calls for writing. */
   write(ids: Iterable<string>): void {
-    for (const id of ids) if (this.#kept.eventOf(id) && !this.#refused.has(id)) this.#due.add(id);
+    for (const id of ids) if (!this.#refused.has(id)) this.#due.add(id);
     if (!this.#isWriting) this.#writeDue();
   }
 

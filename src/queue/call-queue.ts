@@ -101,7 +101,6 @@ export class CallQueue {
       this.#leave(call, { outcome: "closed", error: new ClosedError("queue") });
     }
     await Promise.all(this.#asks);
-    this.#nextSweep.stop();
   }
 
   /** The short way, for a call that nobody waits ahead of. */

@@ -260,6 +260,7 @@ describe("a ledger", () => {
     expect(waits).toEqual([8, 15, 30, 60, 120, 150, 150, 150]);
     expect(backoffMs({ baseMs: 10, maxMs: 200 }, 1, 0)).toBe(5);
     expect(backoffMs({ baseMs: 10, maxMs: 200 }, 1_000, 0.999)).toBe(200);
+    expect(backoffMs({ baseMs: 1, maxMs: 2 ** 31 - 1 }, 10_000, 0)).toBe(2 ** 30);
   });
 
   it("writes 500 events at once or after a second, holds 100,000 and ends a flush after ten seconds by default", async () => {
@@ -269,7 +270,8 @@ describe("a ledger", () => {
       const ledger = createLedger({ sink });
       const sizes = () => writes.map(({ events }) => events.length);
       for (let i = 0; i < 501; i++) settle(ledger, `r${i}`);
-      await new Promise((resolve) => setImmediate(resolve)); // what makes batches is loaded now
+      // What makes batches may be loaded only now.
+      while (writes.length === 0) await new Promise((resolve) => setImmediate(resolve));
       expect(sizes()).toEqual([500]);
       writes[0]?.end();
       await vi.advanceTimersByTimeAsync(999);
@@ -379,6 +381,21 @@ describe("a ledger", () => {
     expect(ledger.status()).toMatchObject({ pending: 0, failures: 0 });
   });
 
+  it("writes events that the sink refused together with others again: each may be fine by itself", async () => {
+    const { sink, writes } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink, maxBatch: 2 });
+    for (const id of ["a", "b"]) settle(ledger, id);
+    await eventually(() => expect(writes).toHaveLength(1));
+    for (const id of ["c", "d"]) settle(ledger, id);
+    await new Promise((resolve) => setImmediate(resolve)); // their batch is full, and due now
+    writes[0]?.end(new Error("refused"));
+    for (let i = 1; i < 4; i++) {
+      await eventually(() => expect(writes).toHaveLength(i + 1));
+      writes[i]?.end();
+    }
+    expect(writes.map(({ events }) => idsOf(events))).toEqual([["a", "b"], ["c"], ["d", "a"], ["b"]]);
+  });
+
   it("writes an event that the sink refuses alone with no others, though a flush asks for it meanwhile", async () => {
     const { sink, writes, kept } = sinkByHand();
     const ledger = createLedger({ ...quick, sink });
@@ -470,6 +487,17 @@ describe("a ledger", () => {
     writes[1]?.end();
     await ledger.flush();
     expect(kept.events().map(({ outcome }) => outcome)).toEqual(["settled"]);
+  });
+
+  it("writes nothing more of a call that is begun once more, as it was, while its beginning is being written", async () => {
+    const { sink, writes } = sinkByHand();
+    const ledger = createLedger({ ...quick, sink });
+    ledger.opened(aCall());
+    await eventually(() => expect(writes).toHaveLength(1));
+    ledger.opened(aCall());
+    writes[0]?.end();
+    await ledger.flush();
+    expect(writes).toHaveLength(1);
   });
 
   it("writes a call that ends before its batch once, and its first end only", async () => {
@@ -937,7 +965,11 @@ describe("a ledger", () => {
       [{ sink: async () => {}, writeTimeoutMs: 0 }, "options.writeTimeoutMs"],
       [{ sink: async () => {}, closeTimeoutMs: 2 ** 31 }, "options.closeTimeoutMs"],
       [{ sink: async () => {}, retry: { baseMs: 0 } }, "options.retry.baseMs"],
+      [{ sink: async () => {}, retry: { maxMs: 0.5 } }, "options.retry.maxMs"],
       [{ sink: async () => {}, whenFull: "forget" }, "options.whenFull"],
+      [{ sink: async () => {}, clock: {} }, "options.clock"],
+      [{ sink: async () => {}, random: 0.5 }, "options.random"],
+      [{ sink: async () => {}, wait: 5 }, "options.wait"],
       [{ sink: async () => {}, retries: 3 }, "options.retries"],
     ];
     for (const [options, field] of wrong) {

@@ -49,6 +49,7 @@ describe("a report as CSV", () => {
     ["－1", "'－1"],
     ["＠SUM(A1)", "'＠SUM(A1)"],
     ["x\r=1+1", '"x\r=1+1"'],
+    ["\n=1", '"\'\n=1"'],
     ["gpt-4o", "gpt-4o"],
   ])("quotes by RFC 4180 and lets no text be a formula: %j", async (model, cell) => {
     const csv = reportCsv(await reportOf([{ model, models: [model] }]));

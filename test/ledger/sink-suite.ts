@@ -43,6 +43,13 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
       expect(total).toMatchObject({ calls: 1, costNanoUsd: 2_000_000, usd: "0.002" });
     });
 
+    it("keeps an event as it was written, whatever its writer does to it after that", async () => {
+      const event = { ...settledEvent() };
+      const sink = await filled([event]);
+      event.costNanoUsd = 9;
+      expect((await report(sink)).total.costNanoUsd).toBe(2_000_000);
+    });
+
     it("lets the end of a call replace its beginning, whichever comes first", async () => {
       const sink = await filled(
         [openEvent({ id: "a" }), settledEvent({ id: "b" })],

@@ -84,7 +84,7 @@ describe("a call that the gate refuses for now", () => {
     expect(queue.status()).toEqual({ waiting: 1, keys: 1, longestWaitMs: retryAfterMs - 1 });
     await pass(1);
     expect(outcomes([call])).toEqual(["admitted"]);
-    expect(queue.status().waiting).toBe(0);
+    expect(queue.status()).toEqual({ waiting: 0, keys: 0, longestWaitMs: 0 });
   });
 
   it("asks the gate once a wait, not all the time", async () => {
@@ -347,8 +347,8 @@ describe("a gate that takes its time", () => {
         return () => {};
       },
     };
-    const end = (charges: Charges) =>
-      tell({ at: 0, tookMs: 0, settlement: { settled: true }, reservation: { id: "x", charges } } as never);
+    const end = (charges: Charges, id = "x", settlement: object = { settled: true }) =>
+      tell({ at: 0, tookMs: 0, settlement, reservation: { id, charges } } as never);
     return { queue: createQueue(gate, options), asked, checked, settle: end };
   }
   const chargesOf = async (limits: Limits) => {
@@ -451,6 +451,62 @@ describe("a gate that takes its time", () => {
     expect(outcomes([call])).toEqual(["admitted"]);
   });
 
+  it("is asked again as soon as the limit that it named last has room, whatever a check of before names after that", async () => {
+    const { queue, asked, checked, settle } = byHand();
+    const ofLimit = await chargesOf({ rpm: 1 });
+    const leaving = new AbortController();
+    watch(queue.admit(KEY, CALL, { signal: leaving.signal }));
+    asked[0]?.answer(short);
+    await pass(A_TURN_MS);
+    watch(queue.admit(KEY, CALL));
+    leaving.abort();
+    await pass(A_TURN_MS);
+    asked[1]?.answer(short);
+    await pass(A_TURN_MS);
+    checked[0]?.({ ...short, limit: { ...limitOfKey, window: "day" } });
+    await pass(A_TURN_MS);
+    expect(asked).toHaveLength(2);
+    settle(ofLimit);
+    await pass(A_TURN_MS);
+    expect(asked).toHaveLength(3);
+  });
+
+  it("and fails leaves the room for the next call", async () => {
+    const { queue, asked } = byHand({ maxInFlight: 1 });
+    const call = watch(queue.admit(KEY, CALL));
+    asked[0]?.fail(new Error("down"));
+    await pass(A_TURN_MS);
+    expect(outcomes([call])).toEqual(["threw"]);
+    watch(queue.admit(KEY, CALL));
+    expect(asked).toHaveLength(2);
+  });
+
+  it("and refuses a call whose caller has gone brings it back into no line", async () => {
+    const { queue, asked } = byHand();
+    const abort = new AbortController();
+    const call = watch(queue.admit(KEY, CALL, { signal: abort.signal }));
+    abort.abort("gone");
+    asked[0]?.answer(short);
+    await pass(A_TURN_MS);
+    expect([call.error, queue.status().waiting]).toEqual(["gone", 0]);
+    await pass(60_000);
+    expect(asked).toHaveLength(1);
+  });
+
+  it("is not asked again for a settle that has settled nothing", async () => {
+    const { queue, asked, settle } = byHand();
+    const ofLimit = await chargesOf({ rpm: 1 });
+    watch(queue.admit(KEY, CALL));
+    asked[0]?.answer(short);
+    await pass(A_TURN_MS);
+    settle(ofLimit, "x", { settled: false, reason: "already_settled" });
+    await pass(A_TURN_MS);
+    expect(asked).toHaveLength(1);
+    settle(ofLimit);
+    await pass(A_TURN_MS);
+    expect(asked).toHaveLength(2);
+  });
+
   it("and that fails once its caller has gone changes nothing of the answer", async () => {
     const { queue, asked } = byHand();
     const abort = new AbortController();
@@ -506,6 +562,39 @@ describe("a gate that takes its time", () => {
       const tokens = () => made.asked.map(({ usage }) => Object(usage).inputTokens);
       return { ...made, tokens };
     }
+
+    it.each([
+      ["is not asked about a call that would take from a limit of tokens", "tokens", [1_000]],
+      ["is asked at once about a call that takes from a limit of requests", "requests", [1_000, 999]],
+    ] as const)("%s which a check found that one short of", async (_what, meter, inputTokens) => {
+      const { queue, asked, checked, settle } = byHand({ maxInFlight: 2 });
+      const nothing = { limits: [], amounts: [] } as unknown as Charges; // sound: a queue reads nothing else of it
+      for (const id of ["r3", "r4"]) watch(queue.admit({ keyId: id }, CALL));
+      for (const [i, id] of ["r3", "r4"].entries()) {
+        const reservation = { id, reservedAt: 0, expiresAt: 3_600_000, charges: nothing };
+        asked[i]?.answer({ admitted: true, reservation } as unknown as Admission); // sound: as above
+      }
+      await pass(A_TURN_MS);
+      for (const [i, key] of [OTHER, KEY].entries()) {
+        watch(queue.admit(key, { ...CALL, inputTokens: 1_000 - i }));
+      }
+      const limit: LimitReading = { ...limitOfKey, scope: "project", scopeId: "p1", meter };
+      checked[0]?.({ ...short, limit, limits: [limit] });
+      checked[1]?.({ ...short, limits: [limit, limitOfKey] });
+      await pass(A_TURN_MS);
+      for (const id of ["r3", "r4"]) settle(nothing, id); // now there is room for both
+      await pass(A_TURN_MS);
+      expect(asked.slice(2).map(({ usage }) => Object(usage).inputTokens)).toEqual(inputTokens);
+    });
+
+    it("takes a token for none of its calls, though it is the same text as the id of its key", async () => {
+      const { queue, checked, tokens } = await behind(shortOfAnother);
+      watch(queue.admit(OTHER.keyId, CALL));
+      expect(queue.status().waiting).toBe(1);
+      checked[0]?.(takesNothing);
+      await pass(A_TURN_MS);
+      expect(tokens()).toEqual([1_000, 1]);
+    });
 
     it("is asked about no call whose key has got a line since it was checked", async () => {
       const { queue, asked, checked, tokens } = await behind(shortOfAnother);

@@ -65,7 +65,7 @@ export class EventReader {
    * that nobody can make anything of is kept, since the rest of it may still come.
    */
   flush(): void {
-    const data = joined(this.#data, this.#skipping ? undefined : dataOf(this.#line));
+    const data = joined(this.#data, dataOf(this.#line));
     if (data === undefined || !this.#listener.event(data)) return;
     this.#data = undefined;
     this.#skipping ||= this.#line !== "";

@@ -74,6 +74,24 @@ test("a key that ends within a week is told of once per end, when it is used", a
   expect(told.at(-1)).toBe(clock.time + 40);
 });
 
+test("keys that end within a week are told of by their ids alone, each once though they are used in turn", async () => {
+  const { gates, clock } = await createWorld();
+  const [gate] = gates;
+  const told: object[] = [];
+  gate.on("keyExpiring", (event) => told.push(event));
+  const cem = gate.as({ userId: "cem" }).keys;
+  const expiresAt = clock.time + WEEK_MS;
+  const made = [await cem.create({ ...at, expiresAt }), await cem.create({ ...at, expiresAt })];
+  for (const { token } of [...made, ...made]) await gate.admit(token, { model: "a" });
+  expect(told).toEqual(
+    made.map(({ key }) => ({
+      at: clock.time,
+      expiresAt,
+      context: { ...at, userId: "cem", keyId: key.id },
+    })),
+  );
+});
+
 test("a rotation without grace tells of no end of the token before", async () => {
   const { gates } = await createWorld();
   const [gate] = gates;

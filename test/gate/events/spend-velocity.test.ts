@@ -125,6 +125,26 @@ describe("the pace at which a key spends", () => {
     expect(told).toEqual(["o1"]);
   });
 
+  it("is watched while somebody listens: what was spent before is no history", async () => {
+    const { clock, gate, told, stop, spend } = spender();
+    stop();
+    await spend(1);
+    clock.at += DAY_MS;
+    gate.on("spendVelocity", (event) => told.push(event));
+    await spend(1000);
+    expect(told).toEqual([]);
+  });
+
+  it("has the history of its days where a clock is set back into the day before", async () => {
+    const { clock, told, spend } = spender();
+    await spend(1);
+    clock.at += DAY_MS;
+    await spend(0.5);
+    clock.at -= 1;
+    await spend(1);
+    expect(told).toMatchObject([{ dailyAverageNanoUsd: 1e9, spentNanoUsd: 1.5e9 }]);
+  });
+
   it("begins with the first call that costs something", async () => {
     const { clock, told, spend } = spender();
     await spend(0);

@@ -11,7 +11,7 @@ import {
   type Usage,
 } from "tollgate";
 import { describe, expect, it } from "vitest";
-import type { ReadQuery } from "../../../src/counters/counters.js";
+import type { Counters, ReadQuery } from "../../../src/counters/counters.js";
 import { passed, readingOf } from "../../scenarios/answers.js";
 import { aChain, elsewhere, limited, NOON, world } from "../world.js";
 
@@ -446,6 +446,62 @@ describe("reconcile", () => {
     });
     expect(await raised(slow)).toEqual([0.4e9]);
     expect(reads).toBe(2);
+  });
+
+  it("rebuilds a minute after a process that died over it", async () => {
+    const { open, spend, sink, clock } = accounting(limited({ key: BUDGET }));
+    await spend(open(), 0.4);
+    const counters = memoryCounters();
+    const over = (own: typeof sink) => {
+      const ledger = createLedger({ sink: own, clock });
+      return world(limited({ key: BUDGET }), { ledger, clock, counters }).gate;
+    };
+    let reads = 0;
+    await new Promise<void>((died) => {
+      const dying = {
+        ...sink,
+        open: (query: Parameters<typeof sink.open>[0]) => (++reads === 2 ? stop() : sink.open(query)),
+      };
+      const stop = () => {
+        died();
+        return new Promise<never>(() => {});
+      };
+      over(dying).reconcile({ ...ORG, rebuild: true });
+    });
+    const raised = async () =>
+      (await over(sink).reconcile({ ...ORG, rebuild: true })).differences.map((one) => one.rebuiltNanoUsd);
+    clock.at += 59_999;
+    expect(await raised()).toEqual([0]);
+    clock.at += 1;
+    expect(await raised()).toEqual([0.4e9]);
+  });
+
+  it("asks the counters about 32 calls under way at a time, and about all of them", async () => {
+    const { open, sink, clock } = accounting(limited({ key: BUDGET }));
+    const before = open();
+    for (let i = 0; i < 40; i++) passed(await before.gate.admit(KEY, { model: "gpt-4o", costUsd: 0.01 }));
+    await before.ledger.flush();
+    const store = elsewhere();
+    const asked = { now: 0, most: 0, all: 0 };
+    const counters: Counters = {
+      ...store,
+      async reserve(request) {
+        if (request.extend === true) {
+          asked.all++;
+          asked.most = Math.max(asked.most, ++asked.now);
+          await new Promise((resolve) => setImmediate(resolve));
+          asked.now--;
+        }
+        return store.reserve(request);
+      },
+    };
+    const { gate } = world(limited({ key: BUDGET }), {
+      ledger: createLedger({ sink, clock }),
+      clock,
+      counters,
+    });
+    await gate.reconcile({ ...ORG, rebuild: true });
+    expect(asked).toEqual({ now: 0, most: 32, all: 40 });
   });
 
   it("counts for a budget what the gate counted for it: by model, by alias, by key, on whose provider key", async () => {

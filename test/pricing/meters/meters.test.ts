@@ -117,7 +117,7 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
   it("understands comments, a byte order mark, other fields, and data without a space or over several lines", () => {
     const strange = lines
       .map((line) => line.replace(/\r$/, ""))
-      .map((line) => line.replace(/^data: \{/, ": comment\nid: 7\nretry: 5\ndata:{\ndata:"))
+      .map((line) => line.replace(/^data: \{/, ": comment\nid: 7\nretry: 5\ndata:{\ndata-id: 7\ndata:"))
       .join("\n");
     const bytes = bytesOf(`\ufeff:\n${strange}`.replaceAll("\n", "\r\n"));
     for (const pieces of [[bytes], cutIntoBytes(bytes)]) {
@@ -131,8 +131,8 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
   it("does not need the last blank line, nor the last line's end", () => {
     const meter = meterOf();
     meter.push(bytesOf(stream.replace(/[\r\n]+$/, "")));
-    expect(meter.actual()).toEqual(actual);
     expect(meter.complete).toBe(true);
+    expect(meter.actual()).toEqual(actual);
   });
 
   it("reads the events as the provider's library has parsed them", () => {
@@ -185,6 +185,14 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
     }
   });
 
+  it("takes nothing from what is no chunk at all", () => {
+    const meter = meterOf();
+    for (const chunk of [null, undefined, 7]) meter.push(chunk as unknown as string); // what JavaScript may do
+    expect(meter.actual()).toEqual({ outputTokens: 0 });
+    meter.push(bytesOf(stream));
+    expect(meter.actual()).toEqual(actual);
+  });
+
   it("tells no output where the client hung up before the first event, and nothing of the input", () => {
     expect(meterOf().actual()).toEqual({ outputTokens: 0 });
   });
@@ -229,6 +237,16 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
     meter.actual();
     expect(counted.length).toBeGreaterThan(1);
     expect(Math.max(...counted)).toBeLessThan(2_048);
+  });
+
+  it("counts a text that comes in many events as one text", () => {
+    const counted: string[] = [];
+    const count = (text: string) => counted.push(text);
+    const meter = meterOf({ tokenCounter: { count } });
+    const event = lines.find((line) => line.includes("Grüße"))?.replace(/,"usageMetadata".*\}/, "}");
+    for (let i = 0; i < 3; i++) meter.push(`${event}\n\n`);
+    meter.actual();
+    expect(counted).toEqual([expect.stringMatching(/Grüße.*Grüße.*Grüße/s)]);
   });
 
   it("counts by characters where the token counter fails", () => {
@@ -712,6 +730,13 @@ it("a chunk of a chat that has its usage and nothing else is read", () => {
   expect(meter.actual()).toEqual({ inputTokens: 5, outputTokens: 6 });
 });
 
+it("a chunk of a chat with several choices has the usage of all of them, and each choice its own", () => {
+  const meter = openAIMeter();
+  const choices = [7, 8].map((tokens) => ({ finish_reason: "stop", usage: { completion_tokens: tokens } }));
+  meter.push({ choices, usage: { completion_tokens: 15 } });
+  expect(meter.actual()).toEqual({ outputTokens: 15 });
+});
+
 it("a chunk of a chat is one whatever type it says it has", () => {
   const meter = openAIMeter({ tokenCounter: perCharacter });
   meter.push({ type: "message", choices: [{ delta: { content: "Hello" } }] });
@@ -871,6 +896,14 @@ describe("a usage of zeros", () => {
     const zeros = meterOf({ choices: [], usage: zero }, last({}));
     expect(zeros.actual()).toEqual({ inputTokens: 0, outputTokens: 0 });
     expect(zeros.complete).toBe(true);
+  });
+
+  it("is zero where there is nothing else but a search", () => {
+    const meter = openAIMeter();
+    meter.push({ type: "response.web_search_call.completed" });
+    meter.push({ type: "response.completed", response: { usage: { input_tokens: 0, output_tokens: 0 } } });
+    expect(meter.actual()).toEqual({ inputTokens: 0, outputTokens: 0, searches: 1 });
+    expect(meter.complete).toBe(true);
   });
 
   it("of the input alone does not take back what was told of it", () => {
@@ -1088,6 +1121,17 @@ describe("an event that is too long", () => {
     meter.push(long.slice(0, -10));
     expect(meter.actual()).toEqual({ inputTokens: 9 });
     expect(meter.complete).toBe(false);
+  });
+
+  it("leaves the lines of data before and after a comment that is too long together", () => {
+    const meter = openAIMeter();
+    const [first, second] = [
+      'data: {"choices":[{"finish_reason":"stop"}],',
+      'data: "usage":{"completion_tokens":7}}',
+    ];
+    meter.push(`${first}\n:${"x".repeat(8_388_608)}\n${second}\n\n`);
+    expect(meter.actual()).toEqual({ outputTokens: 7 });
+    expect(meter.complete).toBe(true);
   });
 
   it("of which the end was read already is not lost", () => {
