@@ -88,6 +88,7 @@ export function gateMetrics(gate: Pick<Gate, "on">, options: GateMetricsOptions)
 
   const admissions = counter("tollgate.admissions");
   const refusals = counter("tollgate.refusals");
+  const shadowRefusals = counter("tollgate.shadow_refusals");
   const overdrafts = counter("tollgate.overdrafts");
   const degradations = counter("tollgate.degradations");
   const spend = counter("tollgate.spend");
@@ -104,6 +105,12 @@ export function gateMetrics(gate: Pick<Gate, "on">, options: GateMetricsOptions)
     if (!admission.admitted || admission.replayed) return;
     const caller = whose(admission);
     admissions.add(1, caller);
+    for (const { reason, limit } of admission.shadow) {
+      const of: MetricAttributes = limit
+        ? { "tollgate.scope": limit.scope, "tollgate.meter": limit.meter }
+        : {};
+      shadowRefusals.add(1, { "tollgate.reason": reason, ...of, ...caller });
+    }
     for (const { scope, meter, window, max, remaining, mode } of admission.limits) {
       if (mode === "shadow" || max === 0) continue;
       const of = { "tollgate.scope": scope, "tollgate.meter": meter, "tollgate.window": window };

@@ -25,6 +25,11 @@ export const METRICS = {
     unit: "{call}",
     description: "Calls, and extensions of calls, that were refused, by reason and scope.",
   },
+  "tollgate.shadow_refusals": {
+    kind: "counter",
+    unit: "{refusal}",
+    description: "What limits in shadow mode would have refused of the calls that were admitted.",
+  },
   "tollgate.overdrafts": {
     kind: "counter",
     unit: "{limit}",

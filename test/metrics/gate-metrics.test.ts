@@ -71,6 +71,32 @@ describe("metrics of a gate", () => {
     ]);
   });
 
+  it("count what limits in shadow mode would have refused, each by itself, and only of calls that pass", async () => {
+    const chain = limited({
+      org: { rpm: 2 },
+      project: { rpm: 1, mode: "shadow" },
+      key: { rpm: 1, tpd: 5, mode: "shadow" },
+    });
+    const { gate, points } = measured(chain);
+    const usage = { model: "gpt-4o", inputTokens: 4, maxOutputTokens: 0, costUsd: 0 };
+    passed(await gate.admit(KEY, usage));
+    expect(await points("tollgate.shadow_refusals")).toBeUndefined();
+    passed(await gate.admit(KEY, { ...usage, requestId: "r" }));
+    passed(await gate.admit(KEY, { ...usage, requestId: "r" }));
+    refusedBy(await gate.admit(KEY, usage));
+    const by = (scope: string, meter: string) => ({
+      "tollgate.scope": scope,
+      "tollgate.meter": meter,
+      value: 1,
+    });
+    expect(await points("tollgate.shadow_refusals")).toEqual(
+      [by("project", "requests"), by("key", "requests"), by("key", "tokens")].map((of) => ({
+        "tollgate.reason": "rate_limited",
+        ...of,
+      })),
+    );
+  });
+
   it("count a call once that is asked for again under its request id, and tell how often that is", async () => {
     const { gate, points } = measured();
     const usage = { model: "gpt-4o", costUsd: 1, requestId: "r1" };
@@ -290,7 +316,13 @@ describe("metrics of a gate", () => {
   });
 
   it("have the names, units and kinds that are documented, and end when they are told to", async () => {
-    const made = world(limited({ project: { inFlight: 9 }, key: { budget: { usd: 1, reset: "daily" } } }));
+    const made = world(
+      limited({
+        org: { rpm: 0, mode: "shadow" },
+        project: { inFlight: 9 },
+        key: { budget: { usd: 1, reset: "daily" } },
+      }),
+    );
     const queue = createQueue(made.gate, { maxInFlight: 1, maxWaitMs: 1 });
     const status = vi.fn(() => ({ pending: 0, lagMs: 0, dropped: 0 }));
     const { gate, collect, stop } = measured(CHAIN, { queue, ledger: { status } }, made);
