@@ -40,7 +40,7 @@ export {
   type LedgerStatus,
 } from "./ledger/ledger.js";
 export { type MemoryLedgerSink, memoryLedgerSink } from "./ledger/memory-sink.js";
-export type { Report, ReportGroup, ReportQuery, ReportRow, ReportScope, Spend } from "./ledger/report.js";
+export type { Report, ReportRow, ReportScope, Spend } from "./ledger/report.js";
 export { reportCsv } from "./ledger/report-csv.js";
 export type { LedgerSink, OpenQuery, ReadableSink, SumField, SumQuery, Sums } from "./ledger/sink.js";
 export { spendSvg } from "./ledger/spend-svg.js";

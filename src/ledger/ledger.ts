@@ -2,11 +2,12 @@ import * as z from "zod";
 import { errorName } from "../model/error-name.js";
 import { LedgerUnavailableError, ValidationError } from "../model/errors.js";
 import { EventHub } from "../model/event-hub.js";
+import type { ReportQuery } from "../model/inputs/report.js";
 import { msSchema } from "../model/milliseconds.js";
 import { aFunction, having, parse } from "../model/validation.js";
 import { type Wait, wait } from "./event-writer.js";
 import { PendingEvents } from "./pending-events.js";
-import { type Report, type ReportQuery, type ReportScope, reportOver } from "./report.js";
+import { type Report, type ReportScope, reportOver } from "./report.js";
 import type { LedgerSink, ReadableSink } from "./sink.js";
 import type { CallEnd, LedgerCall, UsageEvent } from "./usage-event.js";
 

@@ -1,5 +1,8 @@
 import type { Limits } from "./limits.js";
 
+/** The org role that is an admin of every project without a membership. */
+export const OWNER = "owner";
+
 /** What every record has. */
 interface AnyRecord {
   /** 1 to 4,000 characters. Unique within its kind. */

@@ -1,12 +1,9 @@
 import type { KeyChain } from "../../model/chain.js";
-import { membershipId, type Records } from "../../model/records.js";
+import { membershipId, OWNER, type Records } from "../../model/records.js";
 import type { Principal } from "../../policy/principal.js";
 import type { Storage } from "../../storage/storage.js";
 import type { Clock } from "../clock.js";
 import type { Directory } from "./directory.js";
-
-/** The org role that is an admin of every project without a membership. */
-export const OWNER = "owner";
 
 /**
  * Makes a directory that reads the records of a storage.

@@ -1,10 +1,9 @@
-import * as z from "zod";
+import { type AuditQuery, auditSchemas } from "../../model/inputs/audit.js";
 import { auditEventsEnd, type Records } from "../../model/records.js";
-import { idSchema, momentSchema, text } from "../../model/text.js";
-import { parse, schemaOf } from "../../model/validation.js";
+import { parse } from "../../model/validation.js";
 import type { Storage } from "../../storage/storage.js";
 import type { Control } from "./control.js";
-import { type Listed, listViews, type PageInput, pageFields } from "./paging.js";
+import { type Listed, listViews } from "./paging.js";
 import type { View } from "./views.js";
 
 /**
@@ -13,42 +12,6 @@ import type { View } from "./views.js";
  * after. It contains no secret.
  */
 export type AuditEvent = View<"auditEvent">;
-
-/** Which events of the audit trail to list. */
-export interface AuditQuery extends PageInput {
-  orgId: string;
-  projectId?: string | undefined;
-  /** Who did it, themselves or through a key. */
-  userId?: string | undefined;
-  /** What was done, such as `key.rotate`. */
-  action?: string | undefined;
-  outcome?: "done" | "denied" | undefined;
-  /** The kind of what it was done to, such as `key`. */
-  subjectKind?: string | undefined;
-  /** The id of what it was done to. */
-  subjectId?: string | undefined;
-  /** From this moment on, in epoch milliseconds. The trail before it is not read. */
-  from?: number | undefined;
-  /** Before this moment. The trail from it on is not read either, except as far as clocks have ever gone back. */
-  to?: number | undefined;
-}
-
-export const auditSchemas = {
-  list: schemaOf<AuditQuery>()(
-    z.strictObject({
-      orgId: idSchema,
-      projectId: idSchema.optional(),
-      userId: idSchema.optional(),
-      action: text(1, 100).optional(),
-      outcome: z.enum(["done", "denied"]).optional(),
-      subjectKind: text(1, 100).optional(),
-      subjectId: text(1, 4000).optional(),
-      from: momentSchema.optional(),
-      to: momentSchema.optional(),
-      ...pageFields,
-    }),
-  ),
-} as const;
 
 /** The audit trail. Every write of the control plane appends to it, in the same commit. */
 export interface Audit {

@@ -1,8 +1,7 @@
-import { membershipId, type Records } from "../../model/records.js";
+import { membershipId, OWNER, type Records } from "../../model/records.js";
 import { mayReach } from "../../policy/assignment.js";
 import type { Principal } from "../../policy/principal.js";
 import type { StandardPermission } from "../../policy/standard.js";
-import { OWNER } from "../chain/storage-directory.js";
 import type { Acting, Asking } from "./actor.js";
 import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantChange } from "./ceiling.js";
 import type { Control } from "./control.js";

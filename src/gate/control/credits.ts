@@ -1,57 +1,24 @@
-import * as z from "zod";
 import { scopeLimits } from "../../admission/compiled-chain.js";
 import { ConflictError, LimitError, NotFoundError } from "../../model/errors.js";
-import { MAX_USD, NANO_PER_USD, nanoUsd, usdOf, usdSchema, usdText } from "../../model/money.js";
+import {
+  type CreditGrantAtVersion,
+  type CreditQuery,
+  creditSchemas,
+  type NewCreditGrant,
+} from "../../model/inputs/credits.js";
+import type { OrgById } from "../../model/inputs/orgs.js";
+import { MAX_USD, NANO_PER_USD, nanoUsd, usdOf, usdText } from "../../model/money.js";
 import type { Records } from "../../model/records.js";
-import { idSchema, text } from "../../model/text.js";
-import { parse, schemaOf } from "../../model/validation.js";
+import { parse } from "../../model/validation.js";
 import { guarded } from "../outage/guarded-counters.js";
 import type { Control } from "./control.js";
-import { type AtVersion, type OfOrg, orgField, versionField } from "./fields.js";
 import { newId } from "./new-id.js";
-import type { OrgById } from "./orgs.js";
-import { type Listed, listPage, mapped, type PageInput, pageFields } from "./paging.js";
-import { type View, viewOf } from "./views.js";
+import { type Listed, listPage, mapped } from "./paging.js";
+import type { View } from "./views.js";
+import { viewOf } from "./views.js";
 
 /** A grant of credit, with its amount in US dollars besides nano-USD. */
 export type CreditGrant = View<"creditGrant"> & { readonly usd: number };
-
-/** Credit to grant. */
-export interface NewCreditGrant {
-  orgId: string;
-  /** 1 to 200 characters, unique across all orgs. Made by the gate by default. */
-  id?: string | undefined;
-  /** US dollars, or a decimal string where a number would not be exact. All grants of an org are at most 9,000,000. */
-  usd: number | string;
-  /** What it is for, such as the number of an invoice: at most 1,000 characters. */
-  note?: string | undefined;
-}
-
-/** Which grants to list. */
-export interface CreditQuery extends PageInput {
-  orgId: string;
-}
-
-/** Names a grant to write to. */
-export interface CreditGrantAtVersion extends OfOrg, AtVersion {
-  creditGrantId: string;
-}
-
-export const creditSchemas = {
-  grant: schemaOf<NewCreditGrant>()(
-    z.strictObject({
-      orgId: idSchema,
-      id: idSchema.optional(),
-      usd: usdSchema,
-      note: text(1, 1000).optional(),
-    }),
-  ),
-  list: schemaOf<CreditQuery>()(z.strictObject({ orgId: idSchema, ...pageFields })),
-  revoke: schemaOf<CreditGrantAtVersion>()(
-    z.strictObject({ creditGrantId: idSchema, ...orgField, ...versionField }),
-  ),
-  balance: schemaOf<OrgById>()(z.strictObject({ orgId: idSchema })),
-} as const;
 
 /** The credit of an org, in US dollars. */
 export interface CreditBalance {

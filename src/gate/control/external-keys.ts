@@ -1,88 +1,23 @@
-import * as z from "zod";
 import { ConflictError } from "../../model/errors.js";
-import { idSchema, nameSchema, text } from "../../model/text.js";
-import { parse, schemaOf } from "../../model/validation.js";
+import {
+  type ExternalKeyAtVersion,
+  type ExternalKeyById,
+  type ExternalKeyQuery,
+  type ExternalKeyUpdate,
+  externalKeySchemas,
+  type NewExternalKey,
+} from "../../model/inputs/external-keys.js";
+import { parse } from "../../model/validation.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
-import { type AtVersion, type OfOrg, orgField, patchOf, versionField } from "./fields.js";
-import { type Listed, type PageInput, pageFields } from "./paging.js";
+import { patchOf } from "./fields.js";
+import type { Listed } from "./paging.js";
 import { projectIn } from "./projects.js";
 import { registryOf } from "./registry.js";
 import type { View } from "./views.js";
 
 /** A reference to a provider key of the customer's own. */
 export type ExternalKey = View<"externalKey">;
-
-/** A reference to a provider key to make. */
-export interface NewExternalKey {
-  orgId: string;
-  /** 1 to 200 characters, unique across all orgs. Made by the gate by default. */
-  id?: string | undefined;
-  /** The provider it is for, by the gateway's name for it: 1 to 200 characters. */
-  provider: string;
-  /** The only project that uses it. Default: all projects that have none of their own for the provider. */
-  projectId?: string | undefined;
-  /** A name for people, 1 to 200 characters. */
-  name?: string | undefined;
-  /** Where the gateway keeps the secret, such as a path in a vault: 1 to 1,000 characters. Never the secret itself. */
-  secretRef: string;
-}
-
-/** Names a reference to a provider key. */
-export interface ExternalKeyById extends OfOrg {
-  externalKeyId: string;
-}
-
-/** Names a reference to a provider key to write to. */
-export interface ExternalKeyAtVersion extends ExternalKeyById, AtVersion {}
-
-/** Which references to provider keys to list. */
-export interface ExternalKeyQuery extends PageInput {
-  orgId: string;
-  projectId?: string | undefined;
-  provider?: string | undefined;
-}
-
-/** What to change of a reference to a provider key. What is left out stays. */
-export interface ExternalKeyUpdate extends ExternalKeyAtVersion {
-  /** A name for people, 1 to 200 characters. `null` removes it. */
-  name?: string | null | undefined;
-  /** Where the gateway keeps the secret, such as a path in a vault: 1 to 1,000 characters. Never the secret itself. */
-  secretRef?: string | undefined;
-}
-
-const ref = { externalKeyId: idSchema, ...orgField };
-
-export const externalKeySchemas = {
-  create: schemaOf<NewExternalKey>()(
-    z.strictObject({
-      orgId: idSchema,
-      id: idSchema.optional(),
-      provider: nameSchema,
-      projectId: idSchema.optional(),
-      name: nameSchema.optional(),
-      secretRef: text(1, 1000),
-    }),
-  ),
-  get: schemaOf<ExternalKeyById>()(z.strictObject(ref)),
-  list: schemaOf<ExternalKeyQuery>()(
-    z.strictObject({
-      orgId: idSchema,
-      projectId: idSchema.optional(),
-      provider: nameSchema.optional(),
-      ...pageFields,
-    }),
-  ),
-  update: schemaOf<ExternalKeyUpdate>()(
-    z.strictObject({
-      ...ref,
-      ...versionField,
-      name: nameSchema.nullable().optional(),
-      secretRef: text(1, 1000).optional(),
-    }),
-  ),
-  delete: schemaOf<ExternalKeyAtVersion>()(z.strictObject({ ...ref, ...versionField })),
-} as const;
 
 /**
  * The customer's own provider keys, as references: the gateway keeps the secrets elsewhere. A call on one is admitted

@@ -1,21 +1,25 @@
-import * as z from "zod";
 import { ConflictError, NotFoundError, PermissionError } from "../../model/errors.js";
-import { projectGrantSchema, roleSchema } from "../../model/record-schemas.js";
-import { membershipId, type ProjectGrant, type Records } from "../../model/records.js";
-import { idSchema, momentSchema, text } from "../../model/text.js";
-import { parse, schemaOf } from "../../model/validation.js";
+import {
+  type Acceptance,
+  type InvitationAtVersion,
+  type InvitationById,
+  type InvitationQuery,
+  invitationSchemas,
+  type NewInvitation,
+} from "../../model/inputs/invitations.js";
+import { membershipId, type Records } from "../../model/records.js";
+import { parse } from "../../model/validation.js";
 import { holds } from "../../policy/condition.js";
-import { OWNER } from "../chain/storage-directory.js";
 import { createToken, hashToken, isWellFormed, previewOf } from "../chain/token.js";
 import type { Asking } from "./actor.js";
 import { requireOrgReach, requireRole, SOMEBODY } from "./authority.js";
 import type { Control } from "./control.js";
-import { type AtVersion, type OfOrg, orgField, requireLater, versionField } from "./fields.js";
+import { requireLater } from "./fields.js";
 import { checkProjectGrant, joinProjects } from "./invited-projects.js";
 import { newId } from "./new-id.js";
 import { type OrgMember, requireNotIn } from "./org-members.js";
 import { checkOrgRole } from "./org-role-bounds.js";
-import { type Listed, listPage, mapped, type PageInput, pageFields } from "./paging.js";
+import { type Listed, listPage, mapped } from "./paging.js";
 import type { ProjectMember } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
 
@@ -25,89 +29,6 @@ export type Invitation = Omit<View<"invitation">, "status"> & {
 };
 
 const WEEK_MS = 604_800_000;
-
-/** An invitation to make. */
-export interface NewInvitation {
-  orgId: string;
-  /** 1 to 200 characters, unique across all orgs. Made by the gate by default. */
-  id?: string | undefined;
-  /** The role in the org that it gives. */
-  role: string;
-  /** The projects of which it makes the person a member, at most 100. */
-  projects?: readonly ProjectGrant[] | undefined;
-  /** When the memberships in these projects end, in epoch milliseconds. Default: never. */
-  membershipExpiresAt?: number | undefined;
-  /** Until when it may be accepted, in epoch milliseconds. Default: a week from now. */
-  expiresAt?: number | undefined;
-  /** A note of whom it is for, at most 320 characters. Nothing is sent: the gateway delivers the token. */
-  email?: string | undefined;
-  /** Only this user may accept it. */
-  userId?: string | undefined;
-}
-
-/** Names an invitation. */
-export interface InvitationById extends OfOrg {
-  invitationId: string;
-}
-
-/** Names an invitation to write to. */
-export interface InvitationAtVersion extends InvitationById, AtVersion {}
-
-/** Which invitations to list. */
-export interface InvitationQuery extends PageInput {
-  orgId: string;
-  /** `expired` are those that nobody accepted in time. */
-  status?: "pending" | "accepted" | "revoked" | "expired" | undefined;
-}
-
-/** An invitation that the actor accepts. */
-export interface Acceptance {
-  /** The token that `create` returned. */
-  token: string;
-}
-
-const ref = { invitationId: idSchema, ...orgField };
-
-export const invitationSchemas = {
-  create: schemaOf<NewInvitation>()(
-    z
-      .strictObject({
-        orgId: idSchema,
-        id: idSchema.optional(),
-        role: roleSchema,
-        projects: z.array(projectGrantSchema).max(100, { error: "at most 100 projects" }).optional(),
-        membershipExpiresAt: momentSchema.optional(),
-        expiresAt: momentSchema.optional(),
-        email: text(1, 320).optional(),
-        userId: idSchema.optional(),
-      })
-      .refine(
-        ({ projects = [] }) => new Set(projects.map(({ projectId }) => projectId)).size === projects.length,
-        {
-          error: "each project once",
-          path: ["projects"],
-        },
-      )
-      .refine(
-        ({ role, projects = [], membershipExpiresAt }) =>
-          membershipExpiresAt === undefined || (role !== OWNER && projects.length > 0),
-        {
-          error: "left out for an owner or without projects: only project memberships can end",
-          path: ["membershipExpiresAt"],
-        },
-      ),
-  ),
-  get: schemaOf<InvitationById>()(z.strictObject(ref)),
-  list: schemaOf<InvitationQuery>()(
-    z.strictObject({
-      orgId: idSchema,
-      status: z.enum(["pending", "accepted", "revoked", "expired"]).optional(),
-      ...pageFields,
-    }),
-  ),
-  revoke: schemaOf<InvitationAtVersion>()(z.strictObject({ ...ref, ...versionField })),
-  accept: schemaOf<Acceptance>()(z.strictObject({ token: z.string().max(256) })),
-} as const;
 
 /** What the person who accepted an invitation got. */
 export interface Accepted {

@@ -1,12 +1,12 @@
-import { membershipId, type Records } from "../../model/records.js";
+import type { KeyQuery } from "../../model/inputs/keys.js";
+import { membershipId, OWNER, type Records } from "../../model/records.js";
 import type { Visible } from "../../policy/visible.js";
 import type { Where } from "../../storage/storage.js";
-import { OWNER } from "../chain/storage-directory.js";
 import type { Acting } from "./actor.js";
 import type { Control } from "./control.js";
-import type { KeyQuery } from "./key-schemas.js";
 import { type Listed, listPage } from "./paging.js";
-import { type View, viewOf } from "./views.js";
+import type { View } from "./views.js";
+import { viewOf } from "./views.js";
 
 /**
  * A key without its hashes. `userId` is its holder, `issuedTo` the user who received its token, `disabledBy` the one

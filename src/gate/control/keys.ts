@@ -1,8 +1,17 @@
 import { ConflictError, NotFoundError } from "../../model/errors.js";
-import { membershipId, type Records } from "../../model/records.js";
+import {
+  type KeyAtVersion,
+  type KeyById,
+  type KeyQuery,
+  type KeyRotation,
+  type KeyUpdate,
+  keySchemas,
+  type NewKey,
+} from "../../model/inputs/keys.js";
+import { membershipId, OWNER, type Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
 import type { Principal, Resource } from "../../policy/principal.js";
-import { OWNER, principalOf } from "../chain/storage-directory.js";
+import { principalOf } from "../chain/storage-directory.js";
 import { createToken, hashToken, previewOf } from "../chain/token.js";
 import type { Acting } from "./actor.js";
 import { requireReach } from "./authority.js";
@@ -12,15 +21,6 @@ import type { Draft } from "./draft.js";
 import { type EffectiveKey, effectiveKey } from "./effective-key.js";
 import { beginsAgain, grantedBy, patchOf, requireLater, requireSinceMade } from "./fields.js";
 import { type Key, keyView, listKeys } from "./key-list.js";
-import {
-  type KeyAtVersion,
-  type KeyById,
-  type KeyQuery,
-  type KeyRotation,
-  type KeyUpdate,
-  keySchemas,
-  type NewKey,
-} from "./key-schemas.js";
 import { newId } from "./new-id.js";
 import type { Listed } from "./paging.js";
 import { projectIn } from "./projects.js";

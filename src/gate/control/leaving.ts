@@ -1,6 +1,5 @@
 import { LastOwnerError } from "../../model/errors.js";
-import type { Records } from "../../model/records.js";
-import { OWNER } from "../chain/storage-directory.js";
+import { OWNER, type Records } from "../../model/records.js";
 import type { Draft } from "./draft.js";
 import { keyContext } from "./views.js";
 

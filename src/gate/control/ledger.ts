@@ -1,6 +1,7 @@
 import { unreadable } from "../../ledger/ledger.js";
-import { type Report, type ReportQuery, type ReportScope, reportQuerySchema } from "../../ledger/report.js";
+import type { Report, ReportScope } from "../../ledger/report.js";
 import { ValidationError } from "../../model/errors.js";
+import { type ReportQuery, reportQuerySchema } from "../../model/inputs/report.js";
 import { parse } from "../../model/validation.js";
 import type { Acting } from "./actor.js";
 import { SOMEBODY } from "./authority.js";

@@ -1,62 +1,25 @@
-import * as z from "zod";
 import { ConflictError, NotFoundError } from "../../model/errors.js";
-import { roleSchema } from "../../model/record-schemas.js";
-import { membershipId, type Records } from "../../model/records.js";
-import { idSchema } from "../../model/text.js";
-import { parse, schemaOf } from "../../model/validation.js";
-import { OWNER } from "../chain/storage-directory.js";
+import {
+  type NewOrgMember,
+  type OrgMemberAtVersion,
+  type OrgMemberQuery,
+  type OrgMemberRole,
+  orgMemberSchemas,
+} from "../../model/inputs/org-members.js";
+import { membershipId, OWNER, type Records } from "../../model/records.js";
+import { parse } from "../../model/validation.js";
 import { requireVersion } from "./addressed.js";
 import { requireOrgReach, requireReach, requireRole } from "./authority.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
-import { type AtVersion, versionField } from "./fields.js";
 import { requireOtherOwner, revokeInvitationsFor, revokeKeysLeft } from "./leaving.js";
 import { checkOrgRole } from "./org-role-bounds.js";
-import { type Listed, listViews, type PageInput, pageFields } from "./paging.js";
+import { type Listed, listViews } from "./paging.js";
 import { withRole } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
 
 /** A user's membership in an org. */
 export type OrgMember = View<"orgMember">;
-
-/** Names a member of an org. */
-export interface OrgMemberById {
-  orgId: string;
-  userId: string;
-}
-
-/** Names a member of an org to write to. */
-export interface OrgMemberAtVersion extends OrgMemberById, AtVersion {}
-
-/** A member of an org to make. */
-export interface NewOrgMember extends OrgMemberById {
-  /** An org role of the policy. */
-  role: string;
-}
-
-/** Which members of an org to list. */
-export interface OrgMemberQuery extends PageInput {
-  orgId: string;
-  /** Only those with this role. */
-  role?: string | undefined;
-}
-
-/** Another role for a member of an org. */
-export interface OrgMemberRole extends OrgMemberAtVersion {
-  /** An org role of the policy. */
-  role: string;
-}
-
-const member = { orgId: idSchema, userId: idSchema };
-
-export const orgMemberSchemas = {
-  add: schemaOf<NewOrgMember>()(z.strictObject({ ...member, role: roleSchema })),
-  list: schemaOf<OrgMemberQuery>()(
-    z.strictObject({ orgId: idSchema, role: roleSchema.optional(), ...pageFields }),
-  ),
-  setRole: schemaOf<OrgMemberRole>()(z.strictObject({ ...member, ...versionField, role: roleSchema })),
-  remove: schemaOf<OrgMemberAtVersion>()(z.strictObject({ ...member, ...versionField })),
-} as const;
 
 /** The members of an org. */
 export interface OrgMembers {

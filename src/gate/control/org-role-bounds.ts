@@ -1,8 +1,7 @@
 import { LimitError } from "../../model/errors.js";
-import { membershipId, type Records } from "../../model/records.js";
+import { membershipId, OWNER, type Records } from "../../model/records.js";
 import { mayReach } from "../../policy/assignment.js";
 import type { StandardPermission } from "../../policy/standard.js";
-import { OWNER } from "../chain/storage-directory.js";
 import { firstBeyond, inOrg, type RoleInOrg } from "./authority.js";
 import { checkMembership, checkMoreOfRole, type Giving } from "./bounds.js";
 import type { Control } from "./control.js";

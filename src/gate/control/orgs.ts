@@ -1,88 +1,24 @@
-import * as z from "zod";
 import { ConflictError, NotFoundError, PermissionError, ValidationError } from "../../model/errors.js";
-import { type Limits, limitsSchema } from "../../model/limits.js";
+import type { PageInput } from "../../model/inputs/fields.js";
+import {
+  type NewOrg,
+  type OrgById,
+  type OrgDeletion,
+  type OrgUpdate,
+  orgSchemas,
+} from "../../model/inputs/orgs.js";
 import { recordKinds } from "../../model/record-schemas.js";
-import { membershipId, type Records } from "../../model/records.js";
-import { idSchema, nameSchema, text } from "../../model/text.js";
-import { timeZoneSchema } from "../../model/time-zone.js";
-import { parse, schemaOf } from "../../model/validation.js";
-import { OWNER } from "../chain/storage-directory.js";
+import { membershipId, OWNER, type Records } from "../../model/records.js";
+import { parse } from "../../model/validation.js";
 import { requireVersion } from "./addressed.js";
 import type { Control } from "./control.js";
-import { type AtVersion, limitsPatch, patchOf, versionField } from "./fields.js";
+import { patchOf } from "./fields.js";
 import { newId } from "./new-id.js";
-import { type Listed, listPage, mapped, type PageInput, pageFields } from "./paging.js";
+import { type Listed, listPage, mapped } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
 /** An org as callers see it. */
 export type Org = View<"org">;
-
-/** An org to make. */
-export interface NewOrg {
-  /** 1 to 200 characters. No org has or had it. Made by the gate by default. */
-  id?: string | undefined;
-  /** A name for people, 1 to 200 characters. */
-  name: string;
-  /** The IANA time zone in which budgets reset. Default: `UTC`. */
-  timeZone?: string | undefined;
-  /** Limits of all its calls together. */
-  limits?: Limits | undefined;
-  /** `false` switches content logging off for the whole org. Default: `true`. */
-  contentLogging?: boolean | undefined;
-}
-
-/** Names an org. */
-export interface OrgById {
-  orgId: string;
-}
-
-/** What to change of an org. What is left out stays. */
-export interface OrgUpdate extends OrgById, AtVersion {
-  /** A name for people, 1 to 200 characters. */
-  name?: string | undefined;
-  /** The IANA time zone in which budgets reset. */
-  timeZone?: string | undefined;
-  /** Replaces all limits. `null` removes them. */
-  limits?: Limits | null | undefined;
-  /** `false` switches content logging off for the whole org. */
-  contentLogging?: boolean | undefined;
-  /** No call of a suspended org passes. */
-  status?: "active" | "suspended" | undefined;
-}
-
-/** An org to delete. */
-export interface OrgDeletion extends OrgById, AtVersion {
-  /** The org's name or id, as a confirmation. */
-  confirm: string;
-}
-
-export const orgSchemas = {
-  create: schemaOf<NewOrg>()(
-    z.strictObject({
-      id: idSchema.optional(),
-      name: nameSchema,
-      timeZone: timeZoneSchema.optional(),
-      limits: limitsSchema.optional(),
-      contentLogging: z.boolean().optional(),
-    }),
-  ),
-  get: schemaOf<OrgById>()(z.strictObject({ orgId: idSchema })),
-  list: schemaOf<PageInput>()(z.strictObject(pageFields)),
-  update: schemaOf<OrgUpdate>()(
-    z.strictObject({
-      orgId: idSchema,
-      ...versionField,
-      name: nameSchema.optional(),
-      timeZone: timeZoneSchema.optional(),
-      limits: limitsPatch,
-      contentLogging: z.boolean().optional(),
-      status: z.enum(["active", "suspended"]).optional(),
-    }),
-  ),
-  delete: schemaOf<OrgDeletion>()(
-    z.strictObject({ orgId: idSchema, ...versionField, confirm: text(1, 200) }),
-  ),
-} as const;
 
 /** The orgs themselves. What is inside an org has a noun of its own. */
 export interface Orgs {

@@ -1,31 +1,14 @@
 import { setImmediate } from "node:timers/promises";
+import { PAGE_MAX, type PageInput } from "../../model/inputs/fields.js";
 import type { RecordKind, Records } from "../../model/records.js";
-import { text } from "../../model/text.js";
-import { wholeNumber } from "../../model/validation.js";
 import type { Storage, Where } from "../../storage/storage.js";
 import { chunks } from "../chunks.js";
 import { type View, viewOf } from "./views.js";
 
 const LIMIT_DEFAULT = 100;
 
-/** Most items of a page, and most records requested at once. */
-const LIMIT_MAX = 1000;
-
 /** How many records are judged at once: some questions about a record are answered by the storage. */
 const KEPT_AT_A_TIME = 100;
-
-/** The part of a list to return. */
-export interface PageInput {
-  /** The `next` of the page before. Absent for the first page. */
-  after?: string | undefined;
-  /** Most items of the page, 1 to 1,000. Default: 100. */
-  limit?: number | undefined;
-}
-
-export const pageFields = {
-  after: text(1, 4000).optional(),
-  limit: wholeNumber(1, LIMIT_MAX).optional(),
-};
 
 /** One page of a list, sorted by id. Writes between two pages neither skip nor repeat other items. */
 export interface Listed<T> {
@@ -53,7 +36,7 @@ export async function listPage<K extends RecordKind>(
   let last = after;
   // It looks for one more than the page holds, to know whether there is a next one. From then on it doubles: small
   // steps would take long for an actor who may see few of many records.
-  for (let size = limit + 1; ; size = Math.min(2 * size, LIMIT_MAX + 1)) {
+  for (let size = limit + 1; ; size = Math.min(2 * size, PAGE_MAX + 1)) {
     const found = await storage.find(kind, where, { after: last, limit: size });
     for (const some of chunks(found, KEPT_AT_A_TIME)) {
       const kept = await Promise.all(some.map((record) => keep(record)));

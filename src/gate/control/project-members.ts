@@ -1,103 +1,33 @@
-import * as z from "zod";
 import { ConflictError, NotFoundError } from "../../model/errors.js";
-import { type Limits, limitsSchema } from "../../model/limits.js";
-import { roleSchema } from "../../model/record-schemas.js";
-import { membershipId, type Records } from "../../model/records.js";
-import { idSchema, momentSchema } from "../../model/text.js";
-import { parse, schemaOf } from "../../model/validation.js";
+import {
+  type NewProjectMember,
+  type ProjectMemberAtVersion,
+  type ProjectMemberById,
+  type ProjectMemberExpiry,
+  type ProjectMemberLimits,
+  type ProjectMemberQuery,
+  type ProjectMemberRole,
+  projectMemberSchemas,
+} from "../../model/inputs/project-members.js";
+import { membershipId, OWNER, type Records } from "../../model/records.js";
+import { parse } from "../../model/validation.js";
 import { knownRole } from "../../policy/assignment.js";
 import type { Principal } from "../../policy/principal.js";
 import type { StandardPolicy } from "../../policy/standard.js";
-import { OWNER, principalOf } from "../chain/storage-directory.js";
+import { principalOf } from "../chain/storage-directory.js";
 import { requireVersion } from "./addressed.js";
 import { firstBeyond, type RoleInOrg, requireReach, requireRole } from "./authority.js";
 import { checkMembership, checkMoreOfRole, type Giving } from "./bounds.js";
 import type { Ask, Control } from "./control.js";
-import {
-  type AtVersion,
-  beginsAgain,
-  expiryPatch,
-  limitsPatch,
-  requireLater,
-  requireSinceMade,
-  versionField,
-} from "./fields.js";
+import { beginsAgain, requireLater, requireSinceMade } from "./fields.js";
 import { revokeKeysLeft } from "./leaving.js";
 import { checkRemoval } from "./org-role-bounds.js";
-import { type Listed, listViews, type PageInput, pageFields } from "./paging.js";
+import { type Listed, listViews } from "./paging.js";
 import { projectIn } from "./projects.js";
 import { type View, viewOf } from "./views.js";
 
 /** A user's membership in a project. */
 export type ProjectMember = View<"projectMember">;
-
-/** Names a member of a project. */
-export interface ProjectMemberById {
-  orgId: string;
-  projectId: string;
-  userId: string;
-}
-
-/** Names a member of a project to write to. */
-export interface ProjectMemberAtVersion extends ProjectMemberById, AtVersion {}
-
-/** A member of a project to make. */
-export interface NewProjectMember extends ProjectMemberById {
-  /** A project role of the policy. */
-  role: string;
-  /** Limits over all the member's keys in the project. */
-  limits?: Limits | undefined;
-  /** When the membership ends by itself, in epoch milliseconds, in the future. Default: never. */
-  expiresAt?: number | undefined;
-}
-
-/** Which members of a project to list. */
-export interface ProjectMemberQuery extends PageInput {
-  orgId: string;
-  projectId: string;
-}
-
-/** Another role for a member of a project. */
-export interface ProjectMemberRole extends ProjectMemberAtVersion {
-  /** A project role of the policy. */
-  role: string;
-}
-
-/** Other limits for a member of a project. */
-export interface ProjectMemberLimits extends ProjectMemberAtVersion {
-  /** Limits over all the member's keys in the project. `null` removes them. */
-  limits: Limits | null;
-}
-
-/** Another end for a membership in a project. */
-export interface ProjectMemberExpiry extends ProjectMemberAtVersion {
-  /** When the membership ends, in epoch milliseconds. A moment in the past ends it now; `null` is never. */
-  expiresAt: number | null;
-}
-
-const member = { orgId: idSchema, projectId: idSchema, userId: idSchema };
-
-const atVersion = { ...member, ...versionField };
-
-export const projectMemberSchemas = {
-  add: schemaOf<NewProjectMember>()(
-    z.strictObject({
-      ...member,
-      role: roleSchema,
-      limits: limitsSchema.optional(),
-      expiresAt: momentSchema.optional(),
-    }),
-  ),
-  list: schemaOf<ProjectMemberQuery>()(
-    z.strictObject({ orgId: idSchema, projectId: idSchema, ...pageFields }),
-  ),
-  setRole: schemaOf<ProjectMemberRole>()(z.strictObject({ ...atVersion, role: roleSchema })),
-  setLimits: schemaOf<ProjectMemberLimits>()(z.strictObject({ ...atVersion, limits: limitsPatch.unwrap() })),
-  setExpiry: schemaOf<ProjectMemberExpiry>()(
-    z.strictObject({ ...atVersion, expiresAt: expiryPatch.unwrap() }),
-  ),
-  remove: schemaOf<ProjectMemberAtVersion>()(z.strictObject(atVersion)),
-} as const;
 
 /** The members of a project. */
 export interface ProjectMembers {

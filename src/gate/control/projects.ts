@@ -1,26 +1,21 @@
-import * as z from "zod";
 import { NotFoundError } from "../../model/errors.js";
-import { type Limits, limitsSchema } from "../../model/limits.js";
+import {
+  type NewProject,
+  type ProjectAtVersion,
+  type ProjectById,
+  type ProjectQuery,
+  type ProjectUpdate,
+  projectSchemas,
+} from "../../model/inputs/projects.js";
 import type { Records } from "../../model/records.js";
-import { idSchema, nameSchema } from "../../model/text.js";
-import { parse, schemaOf } from "../../model/validation.js";
+import { parse } from "../../model/validation.js";
 import { chunks } from "../chunks.js";
 import { checkProject } from "./bounds.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
-import {
-  type AtVersion,
-  grantedBy,
-  limitsPatch,
-  type OfOrg,
-  orgField,
-  patchOf,
-  type Restrictions,
-  restrictionFields,
-  versionField,
-} from "./fields.js";
+import { grantedBy, patchOf } from "./fields.js";
 import { newId } from "./new-id.js";
-import { type Listed, listViews, type PageInput, pageFields } from "./paging.js";
+import { type Listed, listViews } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
 /** A project as callers see it. */
@@ -28,74 +23,6 @@ export type Project = View<"project">;
 
 /** How many uses are asked for at once, so that a large project does not fill the queue for connections. */
 const USES_AT_A_TIME = 100;
-
-/** A project to make. Whatever is left out restricts nothing beyond what the org does. */
-export interface NewProject extends Restrictions {
-  orgId: string;
-  /** 1 to 200 characters, unique across all orgs. Made by the gate by default. */
-  id?: string | undefined;
-  /** A name for people, 1 to 200 characters. */
-  name: string;
-  /** Limits of all its calls together. */
-  limits?: Limits | undefined;
-}
-
-/** Names a project. */
-export interface ProjectById extends OfOrg {
-  projectId: string;
-}
-
-/** Names a project to write to. */
-export interface ProjectAtVersion extends ProjectById, AtVersion {}
-
-/** Which projects to list. */
-export interface ProjectQuery extends PageInput {
-  orgId: string;
-  status?: "active" | "archived" | undefined;
-}
-
-/** What to change of a project. What is left out stays. */
-export interface ProjectUpdate extends ProjectAtVersion, Restrictions {
-  /** A name for people, 1 to 200 characters. */
-  name?: string | undefined;
-  /** No call of an archived project passes. */
-  status?: "active" | "archived" | undefined;
-  /** Replaces all limits. `null` removes them. */
-  limits?: Limits | null | undefined;
-}
-
-const ref = { projectId: idSchema, ...orgField };
-
-export const projectSchemas = {
-  create: schemaOf<NewProject>()(
-    z.strictObject({
-      orgId: idSchema,
-      id: idSchema.optional(),
-      name: nameSchema,
-      limits: limitsSchema.optional(),
-      ...restrictionFields,
-    }),
-  ),
-  get: schemaOf<ProjectById>()(z.strictObject(ref)),
-  list: schemaOf<ProjectQuery>()(
-    z.strictObject({
-      orgId: idSchema,
-      status: z.enum(["active", "archived"]).optional(),
-      ...pageFields,
-    }),
-  ),
-  update: schemaOf<ProjectUpdate>()(
-    z.strictObject({
-      ...ref,
-      ...versionField,
-      name: nameSchema.optional(),
-      status: z.enum(["active", "archived"]).optional(),
-      limits: limitsPatch,
-      ...restrictionFields,
-    }),
-  ),
-  delete: schemaOf<ProjectAtVersion>()(z.strictObject({ ...ref, ...versionField })),
-} as const;
 
 /** The projects of an org, each with limits and lists of its own. */
 export interface Projects {

@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import type { PageInput } from "../../model/inputs/fields.js";
 import type { Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
 import type { StandardPermission } from "../../policy/standard.js";
@@ -7,7 +8,7 @@ import type { Ref } from "./addressed.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { newId } from "./new-id.js";
-import { type Listed, listViews, type PageInput } from "./paging.js";
+import { type Listed, listViews } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
 /** The nouns of an org that are kept in a list and governed by one permission. */

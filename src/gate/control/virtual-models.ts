@@ -1,83 +1,23 @@
-import * as z from "zod";
 import { ConflictError } from "../../model/errors.js";
+import {
+  type NewVirtualModel,
+  type VirtualModelAtVersion,
+  type VirtualModelById,
+  type VirtualModelQuery,
+  type VirtualModelUpdate,
+  virtualModelSchemas,
+} from "../../model/inputs/virtual-models.js";
 import type { Records } from "../../model/records.js";
-import { idSchema, modelSchema } from "../../model/text.js";
-import { parse, schemaOf } from "../../model/validation.js";
+import { parse } from "../../model/validation.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
-import { type AtVersion, type OfOrg, orgField, patchOf, versionField } from "./fields.js";
-import { type Listed, type PageInput, pageFields } from "./paging.js";
+import { patchOf } from "./fields.js";
+import type { Listed } from "./paging.js";
 import { registryOf } from "./registry.js";
 import type { View } from "./views.js";
 
 /** An org's own name for an ordered list of models. */
 export type VirtualModel = View<"virtualModel">;
-
-/** `__proto__` could not be a field of the list that a chain is loaded with, and `*` would read as a pattern. */
-const aliasSchema = modelSchema.refine((alias) => alias !== "__proto__" && !alias.includes("*"), {
-  error: "a name without *, other than __proto__",
-});
-
-/** A virtual model to make. */
-export interface NewVirtualModel {
-  orgId: string;
-  /** 1 to 200 characters, unique across all orgs. Made by the gate by default. */
-  id?: string | undefined;
-  /** The name that calls use: 1 to 300 characters without `*`, other than `__proto__`. */
-  alias: string;
-  /** The models that it stands for, in the order of fallback: 1 to 50. */
-  models: readonly string[];
-}
-
-/** Names a virtual model. */
-export interface VirtualModelById extends OfOrg {
-  virtualModelId: string;
-}
-
-/** Names a virtual model to write to. */
-export interface VirtualModelAtVersion extends VirtualModelById, AtVersion {}
-
-/** Which virtual models to list. */
-export interface VirtualModelQuery extends PageInput {
-  orgId: string;
-}
-
-/** What to change of a virtual model. What is left out stays. */
-export interface VirtualModelUpdate extends VirtualModelAtVersion {
-  /** The name that calls use: 1 to 300 characters without `*`, other than `__proto__`. */
-  alias?: string | undefined;
-  /** Replaces all models that it stands for, in the order of fallback: 1 to 50. */
-  models?: readonly string[] | undefined;
-}
-
-const modelsSchema = z
-  .array(modelSchema)
-  .min(1, { error: "at least one model" })
-  .max(50, { error: "at most 50 models" });
-
-const ref = { virtualModelId: idSchema, ...orgField };
-
-export const virtualModelSchemas = {
-  create: schemaOf<NewVirtualModel>()(
-    z.strictObject({
-      orgId: idSchema,
-      id: idSchema.optional(),
-      alias: aliasSchema,
-      models: modelsSchema,
-    }),
-  ),
-  get: schemaOf<VirtualModelById>()(z.strictObject(ref)),
-  list: schemaOf<VirtualModelQuery>()(z.strictObject({ orgId: idSchema, ...pageFields })),
-  update: schemaOf<VirtualModelUpdate>()(
-    z.strictObject({
-      ...ref,
-      ...versionField,
-      alias: aliasSchema.optional(),
-      models: modelsSchema.optional(),
-    }),
-  ),
-  delete: schemaOf<VirtualModelAtVersion>()(z.strictObject({ ...ref, ...versionField })),
-} as const;
 
 /** An org's own names for ordered lists of models. */
 export interface VirtualModels {

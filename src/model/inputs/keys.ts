@@ -8,11 +8,12 @@ import {
   limitsPatch,
   type OfOrg,
   orgField,
+  type PageInput,
+  pageFields,
   type Restrictions,
   restrictionFields,
   versionField,
 } from "./fields.js";
-import { type PageInput, pageFields } from "./paging.js";
 
 /** A key to make. Whatever is left out restricts nothing beyond what the project and the holder's membership do. */
 export interface NewKey extends Restrictions {
