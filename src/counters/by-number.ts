@@ -32,6 +32,27 @@ export class ByNumber<T extends { readonly number: number }> {
     return value?.number === number ? value : this.#late.get(number);
   }
 
+  /**
+   * The value with the smallest number from `from` to `last`, the greatest number of any value. It takes no longer than
+   * to look at all values a few times, however many numbers are in between.
+   */
+  first(from: number, last: number): T | undefined {
+    const nearest = Math.min(last, from + this.#places.length);
+    for (let number = from; number <= nearest; number++) {
+      const value = this.get(number);
+      if (value !== undefined) return value;
+    }
+    if (nearest === last) return undefined;
+    let first: T | undefined;
+    for (const values of [this.#places, this.#late.values()]) {
+      for (const value of values) {
+        if (value === undefined || value.number < from) continue;
+        if (first === undefined || value.number < first.number) first = value;
+      }
+    }
+    return first;
+  }
+
   delete(number: number): void {
     const place = this.#placeOf(number);
     if (this.#places[place]?.number === number) this.#places[place] = undefined;

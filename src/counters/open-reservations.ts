@@ -151,9 +151,11 @@ export class OpenReservations {
       }
       this.close(id, open, "expired");
     }
-    for (; this.#firstNumber <= this.#ids.last; this.#firstNumber++) {
-      const open = this.#byNumber.get(this.#firstNumber);
-      if (open === undefined) continue;
+    const { last } = this.#ids;
+    for (;;) {
+      const open = this.#byNumber.first(this.#firstNumber, last);
+      this.#firstNumber = open?.number ?? last + 1;
+      if (open === undefined) break;
       if (open.expiresAt > this.#now) {
         this.#nextExpiry = Math.min(this.#nextExpiry, open.expiresAt);
         break;
