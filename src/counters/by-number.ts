@@ -33,8 +33,8 @@ export class ByNumber<T extends { readonly number: number }> {
   }
 
   /**
-   * The value with the smallest number from `from` to `last`, the greatest number of any value. It takes no longer than
-   * to look at all values a few times, however many numbers are in between.
+   * The value with the smallest number, if none is below `from` or above `last`. It takes no longer than to look at all
+   * values a few times, however many numbers are in between.
    */
   first(from: number, last: number): T | undefined {
     const nearest = Math.min(last, from + this.#places.length);
@@ -46,8 +46,7 @@ export class ByNumber<T extends { readonly number: number }> {
     let first: T | undefined;
     for (const values of [this.#places, this.#late.values()]) {
       for (const value of values) {
-        if (value === undefined || value.number < from) continue;
-        if (first === undefined || value.number < first.number) first = value;
+        if (value !== undefined && (first === undefined || value.number < first.number)) first = value;
       }
     }
     return first;
