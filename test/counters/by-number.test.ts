@@ -38,4 +38,19 @@ describe("values by number", () => {
       }),
     );
   });
+
+  it("have a first one, also where thousands of numbers before it are gone and others took its place", () => {
+    const kept = new ByNumber<{ number: number }>();
+    for (let number = 1; number <= 9_000; number++) {
+      kept.add({ number });
+      if (number !== 4_000 && number !== 4_001 && number !== 8_999) kept.delete(number);
+    }
+    expect(kept.first(1, 9_000)?.number).toBe(4_000);
+    kept.delete(4_000);
+    expect(kept.first(1, 9_000)?.number).toBe(4_001);
+    kept.delete(4_001);
+    expect(kept.first(1, 9_000)?.number).toBe(8_999);
+    kept.delete(8_999);
+    expect(kept.first(1, 9_000)).toBeUndefined();
+  });
 });
