@@ -3,8 +3,7 @@ import { decimalUsd } from "../model/money.js";
 import { parse } from "../model/validation.js";
 import { type LocalPartOf, localDaysOf, localHoursOf } from "./local-time.js";
 import type { ReadableSink, SumField, SumQuery, Sums } from "./sink.js";
-import type { Tokens } from "./usage-event.js";
-import { TOKEN_KINDS } from "./usage-event.js";
+import { TOKEN_KINDS, type Tokens } from "./usage-event.js";
 
 /** What calls add up to. Calls under way are not included. */
 export interface Spend extends Tokens {

@@ -14,8 +14,7 @@ import { guarded } from "../outage/guarded-counters.js";
 import type { Control } from "./control.js";
 import { newId } from "./new-id.js";
 import { type Listed, listPage, mapped } from "./paging.js";
-import type { View } from "./views.js";
-import { viewOf } from "./views.js";
+import { type View, viewOf } from "./views.js";
 
 /** A grant of credit, with its amount in US dollars besides nano-USD. */
 export type CreditGrant = View<"creditGrant"> & { readonly usd: number };

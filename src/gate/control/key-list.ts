@@ -5,8 +5,7 @@ import type { Where } from "../../storage/storage.js";
 import type { Acting } from "./actor.js";
 import type { Control } from "./control.js";
 import { type Listed, listPage } from "./paging.js";
-import type { View } from "./views.js";
-import { viewOf } from "./views.js";
+import { type View, viewOf } from "./views.js";
 
 /**
  * A key without its hashes. `userId` is its holder, `issuedTo` the user who received its token, `disabledBy` the one

@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { idSchema, momentSchema, text } from "../text.js";
 import { schemaOf } from "../validation.js";
-import type { PageInput } from "./fields.js";
-import { pageFields } from "./fields.js";
+import { type PageInput, pageFields } from "./fields.js";
 
 /** Which events of the audit trail to list. */
 export interface AuditQuery extends PageInput {

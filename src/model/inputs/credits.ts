@@ -2,8 +2,7 @@ import * as z from "zod";
 import { usdSchema } from "../money.js";
 import { idSchema, text } from "../text.js";
 import { schemaOf } from "../validation.js";
-import type { AtVersion, OfOrg, PageInput } from "./fields.js";
-import { orgField, pageFields, versionField } from "./fields.js";
+import { type AtVersion, type OfOrg, orgField, type PageInput, pageFields, versionField } from "./fields.js";
 import type { OrgById } from "./orgs.js";
 
 /** Credit to grant. */

@@ -3,8 +3,7 @@ import { projectGrantSchema, roleSchema } from "../record-schemas.js";
 import { OWNER, type ProjectGrant } from "../records.js";
 import { idSchema, momentSchema, text } from "../text.js";
 import { schemaOf } from "../validation.js";
-import type { AtVersion, OfOrg, PageInput } from "./fields.js";
-import { orgField, pageFields, versionField } from "./fields.js";
+import { type AtVersion, type OfOrg, orgField, type PageInput, pageFields, versionField } from "./fields.js";
 
 /** An invitation to make. */
 export interface NewInvitation {

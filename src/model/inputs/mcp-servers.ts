@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { idSchema, modelSchema, text } from "../text.js";
 import { schemaOf } from "../validation.js";
-import type { AtVersion, OfOrg, PageInput } from "./fields.js";
-import { orgField, pageFields, versionField } from "./fields.js";
+import { type AtVersion, type OfOrg, orgField, type PageInput, pageFields, versionField } from "./fields.js";
 
 /** An MCP server to make. */
 export interface NewMcpServer {

@@ -2,8 +2,7 @@ import * as z from "zod";
 import { roleSchema } from "../record-schemas.js";
 import { idSchema } from "../text.js";
 import { schemaOf } from "../validation.js";
-import type { AtVersion, PageInput } from "./fields.js";
-import { pageFields, versionField } from "./fields.js";
+import { type AtVersion, type PageInput, pageFields, versionField } from "./fields.js";
 
 /** Names a member of an org. */
 export interface OrgMemberById {

@@ -1,8 +1,7 @@
 import * as z from "zod";
 import { idSchema, modelSchema } from "../text.js";
 import { schemaOf } from "../validation.js";
-import type { AtVersion, OfOrg, PageInput } from "./fields.js";
-import { orgField, pageFields, versionField } from "./fields.js";
+import { type AtVersion, type OfOrg, orgField, type PageInput, pageFields, versionField } from "./fields.js";
 
 /** `__proto__` could not be a field of the list that a chain is loaded with, and `*` would read as a pattern. */
 const aliasSchema = modelSchema.refine((alias) => alias !== "__proto__" && !alias.includes("*"), {
