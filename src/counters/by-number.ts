@@ -34,7 +34,7 @@ export class ByNumber<T extends { readonly number: number }> {
 
   /**
    * The value with the smallest number, if none is below `from` or above `last`. It takes no longer than to look at all
-   * values a few times, however many numbers are in between.
+   * places a few times, however many numbers are in between.
    */
   first(from: number, last: number): T | undefined {
     const nearest = Math.min(last, from + this.#places.length);

@@ -1,6 +1,6 @@
 import { masked } from "../../model/masked.js";
 import { type AuditedChange, auditEventId, type RecordKind, type Records } from "../../model/records.js";
-import type { Change, Storage, Where } from "../../storage/storage.js";
+import type { Change, Page, Storage, Where } from "../../storage/storage.js";
 import { chunks } from "../chunks.js";
 import type { GateEventHub, GateEvents } from "../events/events.js";
 import { viewOf } from "./views.js";
@@ -62,8 +62,8 @@ export class Draft {
   }
 
   /** Finds records of this org, likewise. */
-  async find<K extends RecordKind>(kind: K, where: Where<K>): Promise<Records[K][]> {
-    return this.#storage.find(kind, { ...where, orgId: this.orgId });
+  async find<K extends RecordKind>(kind: K, where: Where<K>, page?: Page): Promise<Records[K][]> {
+    return this.#storage.find(kind, { ...where, orgId: this.orgId }, page);
   }
 
   create<K extends RecordKind>(kind: K, made: Made<K>): Records[K] {

@@ -1,5 +1,5 @@
 import { LimitError, NotFoundError, PermissionError, ValidationError } from "../../model/errors.js";
-import { membershipId, type ProjectGrant, type Records } from "../../model/records.js";
+import { auditEventsEnd, membershipId, type ProjectGrant, type Records } from "../../model/records.js";
 import { requireReach } from "./authority.js";
 import { checkMembership, type Giving } from "./bounds.js";
 import type { Draft } from "./draft.js";
@@ -75,19 +75,25 @@ async function requireOlder(
   { id, createdAt }: Records["invitation"],
 ): Promise<void> {
   const project = await projectIn(draft, projectId);
-  const [made, invited] = [
-    await writeThatMade(draft, "project", projectId),
-    await writeThatMade(draft, "invitation", id),
-  ];
-  if (made > invited || project.createdAt > createdAt) throw new NotFoundError("project", projectId);
+  // Clocks go back and differ between processes; the trail has one order. The invitation's place in it is 0 if its
+  // events of that time were removed from the tables.
+  const invited = Math.max(0, ...(await writesThatMade(draft, "invitation", id)));
+  const madeSince = await writesThatMade(draft, "project", projectId, auditEventsEnd(draft.orgId, invited));
+  if (madeSince.length > 0 || project.createdAt > createdAt) throw new NotFoundError("project", projectId);
 }
 
 /**
- * The number of the write that made a record, or made it again. Clocks go back and differ between processes; the trail
- * has one order. 0 if its events of that time were removed from the tables.
+ * The numbers of the writes that made a record, or made it again.
+ *
+ * @param after the place in the trail from which to look: a project may have had any number of writes before
  */
-async function writeThatMade(draft: Draft, kind: "project" | "invitation", id: string): Promise<number> {
+async function writesThatMade(
+  draft: Draft,
+  kind: "project" | "invitation",
+  id: string,
+  after?: string,
+): Promise<number[]> {
   const made = { subjectKind: kind, subjectId: id, action: `${kind}.create`, outcome: "done" };
-  const events = await draft.find("auditEvent", made);
-  return Math.max(0, ...events.map(({ sequence }) => sequence));
+  const events = await draft.find("auditEvent", made, after === undefined ? {} : { after });
+  return events.map(({ sequence }) => sequence);
 }

@@ -10,9 +10,12 @@ export interface NewCreditGrant {
   orgId: string;
   /** 1 to 200 characters, unique across all orgs. Made by the gate by default. */
   id?: string | undefined;
-  /** US dollars, or a decimal string where a number would not be exact. All grants of an org are at most 9,000,000. */
+  /**
+   * US dollars, or a decimal string where a number would not be exact. All grants of an org that are not revoked are at
+   * most 9,000,000 together.
+   */
   usd: number | string;
-  /** What it is for, such as the number of an invoice: at most 1,000 characters. */
+  /** What it is for, such as the number of an invoice: 1 to 1,000 characters. */
   note?: string | undefined;
 }
 

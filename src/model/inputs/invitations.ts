@@ -12,13 +12,16 @@ export interface NewInvitation {
   id?: string | undefined;
   /** The role in the org that it gives. */
   role: string;
-  /** The projects of which it makes the person a member, at most 100. */
+  /** The projects of which it makes the person a member: at most 100, each once. */
   projects?: readonly ProjectGrant[] | undefined;
-  /** When the memberships in these projects end, in epoch milliseconds. Default: never. */
+  /**
+   * When the memberships in these projects end, in epoch milliseconds, in the future. Default: never. An invitation of an
+   * owner, or without projects, cannot have it.
+   */
   membershipExpiresAt?: number | undefined;
-  /** Until when it may be accepted, in epoch milliseconds. Default: a week from now. */
+  /** Until when it may be accepted, in epoch milliseconds, in the future. Default: a week from now. */
   expiresAt?: number | undefined;
-  /** A note of whom it is for, at most 320 characters. Nothing is sent: the gateway delivers the token. */
+  /** A note of whom it is for, 1 to 320 characters. Nothing is sent: the gateway delivers the token. */
   email?: string | undefined;
   /** Only this user may accept it. */
   userId?: string | undefined;

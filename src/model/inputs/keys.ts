@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { type Limits, limitsSchema } from "../../model/limits.js";
-import { idSchema, momentSchema, nameSchema, tagsSchema, text } from "../../model/text.js";
-import { schemaOf } from "../../model/validation.js";
+import { type Limits, limitsSchema } from "../limits.js";
+import { idSchema, momentSchema, nameSchema, tagsSchema, text } from "../text.js";
+import { schemaOf } from "../validation.js";
 import {
   type AtVersion,
   expiryPatch,
@@ -64,7 +64,10 @@ export interface KeyUpdate extends KeyAtVersion, Restrictions {
   tags?: Record<string, string> | undefined;
   /** Replaces all limits. `null` removes them. */
   limits?: Limits | null | undefined;
-  /** When it ends by itself, in epoch milliseconds. A moment in the past ends it now; `null` removes the end. */
+  /**
+   * When it ends by itself, in epoch milliseconds, not before it was made. A moment in the past ends it now; `null`
+   * removes the end.
+   */
   expiresAt?: number | null | undefined;
 }
 

@@ -10,9 +10,9 @@ export interface NewMcpServer {
   id?: string | undefined;
   /** The name that calls and lists use: 1 to 300 characters. */
   name: string;
-  /** Where it is, for the gateway: at most 2,000 characters. */
+  /** Where it is, for the gateway: 1 to 2,000 characters. */
   url?: string | undefined;
-  /** What it is, for people: at most 2,000 characters. */
+  /** What it is, for people: 1 to 2,000 characters. */
   description?: string | undefined;
 }
 
@@ -33,9 +33,9 @@ export interface McpServerQuery extends PageInput {
 export interface McpServerUpdate extends McpServerAtVersion {
   /** The name that calls and lists use: 1 to 300 characters. */
   name?: string | undefined;
-  /** Where it is, for the gateway: at most 2,000 characters. `null` removes it. */
+  /** Where it is, for the gateway: 1 to 2,000 characters. `null` removes it. */
   url?: string | null | undefined;
-  /** What it is, for people: at most 2,000 characters. `null` removes it. */
+  /** What it is, for people: 1 to 2,000 characters. `null` removes it. */
   description?: string | null | undefined;
 }
 

@@ -52,7 +52,10 @@ export interface ProjectMemberLimits extends ProjectMemberAtVersion {
 
 /** Another end for a membership in a project. */
 export interface ProjectMemberExpiry extends ProjectMemberAtVersion {
-  /** When the membership ends, in epoch milliseconds. A moment in the past ends it now; `null` is never. */
+  /**
+   * When the membership ends, in epoch milliseconds, not before it was made. A moment in the past ends it now; `null` is
+   * never.
+   */
   expiresAt: number | null;
 }
 

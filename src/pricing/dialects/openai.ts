@@ -181,17 +181,18 @@ interface Wholes {
  * input has audio in seconds, whose tokens Mistral counts in the total alone.
  *
  * A cache beside the input that is larger than it cannot be a part of it, as in older versions of LiteLLM, so it is
- * added.
+ * added: once, also where the total includes it.
  */
 function wholesOf(told: Wholes): Pick<Actual, "inputTokens" | "outputTokens"> {
-  const { input, output, beside } = told;
+  const { input, output, beside, reasoning } = told;
   if (input === undefined) return { inputTokens: input, outputTokens: output };
   // An embedding gives its total and no output.
   const beyond = Math.max(0, (told.total ?? 0) - input - (output ?? 0));
+  const isReasoning = beyond === reasoning;
+  if (beside > input && !isReasoning && (beyond === beside || beyond === beside + reasoning))
+    return { inputTokens: input + beside, outputTokens: (output ?? 0) + beyond - beside };
   const isInput =
-    output !== undefined &&
-    beyond !== told.reasoning &&
-    (beyond === told.cache || input === 0 || told.hasAudio);
+    output !== undefined && !isReasoning && (beyond === told.cache || input === 0 || told.hasAudio);
   const inputTokens = isInput ? input + beyond : input;
   return {
     inputTokens: beside > inputTokens ? sumOf("usage", inputTokens, beside) : inputTokens,

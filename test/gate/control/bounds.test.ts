@@ -3,6 +3,7 @@ import { createGate, type Gate } from "../../../src/gate/gate.js";
 import { LimitError, PermissionError } from "../../../src/model/errors.js";
 import { standardPolicy } from "../../../src/policy/standard.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
+import type { Storage } from "../../../src/storage/storage.js";
 import { createWeb, ORG, START, WEB } from "./web.js";
 
 describe("what somebody has only under a bound", () => {
@@ -197,6 +198,32 @@ describe("what somebody has only under a bound", () => {
     const { projectMembers, notGranted } = await as("eva").invitations.accept({ token });
     expect(projectMembers).toEqual([]);
     expect(notGranted).toMatchObject([{ projectId: "web" }]);
+  });
+
+  it("does not look at what the trail has of its projects from before it", async () => {
+    const kept = memoryStorage();
+    const seen: string[] = [];
+    const storage: Storage = {
+      ...kept,
+      async find(kind, where, page) {
+        const found = await kept.find(kind, where, page);
+        if (kind === "auditEvent") seen.push(...found.map(({ id }) => id));
+        return found;
+      },
+    };
+    const olga = createGate({ storage }).as({ userId: "olga" });
+    await olga.orgs.create({ id: "acme", name: "Acme" });
+    for (let times = 0; times < 3; times++) {
+      await olga.projects.create({ ...ORG, id: "web", name: "Web" });
+      if (times < 2) await olga.projects.delete({ projectId: "web" });
+    }
+    const projects = [{ projectId: "web", role: "member" }];
+    const { token } = await olga.invitations.create({ ...ORG, role: "member", projects });
+    const { items: trail } = await olga.audit.list(ORG);
+    seen.length = 0;
+    const accepted = await createGate({ storage }).as({ userId: "eva" }).invitations.accept({ token });
+    expect(accepted.projectMembers).toMatchObject([{ projectId: "web" }]);
+    expect(seen).toEqual([trail.at(-1)?.id]); // of the invitation itself
   });
 });
 

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { fromOpenAI, ValidationError } from "tollgate";
 import { describe, expect, it } from "vitest";
 
@@ -271,6 +272,66 @@ describe("fromOpenAI", () => {
     const within = { ...litellm, ...told, prompt_tokens: 12_304, total_tokens: 12_854 };
     expect(fromOpenAI(within)).toEqual({ ...actual, inputTokens: 12_304 });
     expect(fromOpenAI({ ...told, completion_tokens: 550 })).toEqual({ outputTokens: 550 });
+  });
+
+  it("adds a cache beside the prompt once where the total includes it, whatever the details say", () => {
+    const told = { cache_read_input_tokens: 50_000, cache_creation_input_tokens: 10_000 };
+    const usage = { prompt_tokens: 3, completion_tokens: 100, total_tokens: 60_103, ...told };
+    const actual = { inputTokens: 60_003, cacheWriteTokens: 10_000, outputTokens: 100 };
+    expect(fromOpenAI({ ...usage, prompt_tokens_details: { cached_tokens: 0 } })).toEqual(actual);
+    const cached = { ...actual, cachedInputTokens: 50_000 };
+    expect(fromOpenAI({ ...usage, completion_tokens: undefined, total_tokens: 60_003 })).toEqual({
+      ...cached,
+      outputTokens: 0,
+    });
+    const completion_tokens_details = { reasoning_tokens: 20 };
+    const reasoned = { ...cached, reasoningTokens: 20 };
+    expect(fromOpenAI({ ...usage, completion_tokens_details })).toEqual(reasoned);
+    // Here, the output of 100 excludes the reasoning.
+    expect(fromOpenAI({ ...usage, completion_tokens_details, total_tokens: 60_123 })).toEqual({
+      ...reasoned,
+      outputTokens: 120,
+    });
+  });
+
+  it("law: input and output are never less than the total, and no more where it has all that is told", () => {
+    const tokens = fc.nat({ max: 300 });
+    const told = fc.record({
+      input: tokens,
+      output: tokens,
+      reasoning: tokens,
+      read: tokens,
+      written: tokens,
+    });
+    fc.assert(
+      fc.property(
+        told,
+        fc.nat({ max: 2_000 }),
+        fc.boolean(),
+        ({ input, output, reasoning, read, written }, any, hasDetails) => {
+          const usage = (total_tokens: number) => ({
+            prompt_tokens: input,
+            completion_tokens: output,
+            total_tokens,
+            cache_read_input_tokens: read,
+            cache_creation_input_tokens: written,
+            completion_tokens_details: { reasoning_tokens: reasoning },
+            ...(hasDetails && { prompt_tokens_details: { cached_tokens: 0 } }),
+          });
+          const sum = (total: number) => {
+            const { inputTokens = 0, outputTokens = 0 } = fromOpenAI(usage(total));
+            return inputTokens + outputTokens;
+          };
+          expect(sum(any)).toBeGreaterThanOrEqual(any);
+          // As much as the reasoning may be reasoning: then the cache is beyond the total.
+          const cache = read + written;
+          fc.pre(cache > input && cache !== reasoning);
+          for (const total of [input + output + cache, input + output + cache + reasoning]) {
+            expect(sum(total)).toBe(total);
+          }
+        },
+      ),
+    );
   });
 
   it("adds to the input the audio that Mistral counts in the total alone", () => {
