@@ -1,7 +1,12 @@
 import type { KeyChain } from "../model/chain.js";
 import type { KeyRefusalReason } from "./reasons.js";
 
-/** The first reason why no call of this key may pass at `now`, or `undefined`. */
+/**
+ * The first reason why no call of this key may pass at `now`, or `undefined`.
+ *
+ * INVARIANT: time only adds the reasons of an end that has passed, and `CompiledChain.endsAt` knows each of those ends.
+ * A compiled chain asks once for a moment before all of them, and then not again until the first.
+ */
 export function keyRefusal(
   { key, org, project, holder }: KeyChain,
   now: number,

@@ -1,3 +1,4 @@
+import type { Window } from "../admission/limit.js";
 import type { LimitReading } from "../admission/limit-reading.js";
 import type { Meter } from "../model/limits.js";
 import type { Form } from "./form.js";
@@ -101,7 +102,10 @@ const UNITS: Readonly<Record<Meter, string | undefined>> = {
   inFlight: "concurrent-requests",
 };
 
-const WINDOW_SECONDS: Readonly<Record<string, number>> = { minute: 60, day: 86_400 };
+type SlidingName = Extract<Window, { kind: "sliding" }>["name"];
+
+const SLIDING_SECONDS: Readonly<Record<SlidingName, number>> = { minute: 60, day: 86_400 };
+const WINDOW_SECONDS: Readonly<Partial<Record<Window["name"], number>>> = SLIDING_SECONDS;
 
 function policyOf(limit: LimitReading): string {
   const unit = UNITS[limit.meter];

@@ -2,7 +2,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { matrix, standardPolicy, toMarkdown } from "tollgate";
 import { describe, expect, it, test } from "vitest";
+import { RATE_NAMES } from "../../src/admission/limit.js";
 import { GATE_EVENTS } from "../../src/gate/events/events.js";
+import { METRICS } from "../../src/metrics/metrics.js";
+import { budgetResetSchema } from "../../src/model/limits.js";
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -73,4 +76,15 @@ it("the page on metrics has every event of a gate", () => {
   const rows = textOf("docs/guides/metrics.md").match(/^\| `\w+`.*? \|/gm) ?? [];
   const events = rows.flatMap((row) => [...row.matchAll(/`(\w+)`/g)].map(([, event]) => event));
   expect(events.sort()).toEqual(Object.keys(GATE_EVENTS).sort());
+});
+
+it("the page on metrics has every metric", () => {
+  const rows = [...textOf("docs/guides/metrics.md").matchAll(/^\| `([\w.]+\.\w+)` \|/gm)];
+  expect(rows.map(([, name]) => name).sort()).toEqual(Object.keys(METRICS).sort());
+});
+
+it("the page on limits has every limit, and every reset of a budget", () => {
+  const [, table = ""] = /\| field \|(.*?)\n\n/s.exec(textOf("docs/guides/limits.md")) ?? [];
+  const named = [...table.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+  expect(named).toEqual(expect.arrayContaining([...RATE_NAMES, ...budgetResetSchema.options]));
 });

@@ -5,6 +5,11 @@ import type { Storage } from "../../storage/storage.js";
 import type { Clock } from "../clock.js";
 import type { Directory } from "./directory.js";
 
+/** A part of a chain with every field named, so that none can be forgotten here: it would then restrict nobody. */
+type Whole<Part extends keyof KeyChain> = {
+  readonly [Field in keyof Required<KeyChain[Part]>]: KeyChain[Part][Field];
+};
+
 /**
  * Makes a directory that reads the records of a storage.
  *
@@ -77,7 +82,7 @@ async function keyOfHash(storage: Storage, hash: string): Promise<Records["key"]
   return previous;
 }
 
-async function orgOf(storage: Storage, orgId: string): Promise<KeyChain["org"] | undefined> {
+async function orgOf(storage: Storage, orgId: string): Promise<Whole<"org"> | undefined> {
   const [org, virtualModels, trail] = await Promise.all([
     storage.get("org", orgId),
     storage.find("virtualModel", { orgId }),
@@ -93,7 +98,7 @@ async function orgOf(storage: Storage, orgId: string): Promise<KeyChain["org"] |
     contentLogging,
     virtualModels: Object.fromEntries(virtualModels.map(({ alias, models }) => [alias, models])),
     // Not the grants themselves: an org may have many, and every key of it asks.
-    ...(trail?.creditsNanoUsd !== undefined && { creditsNanoUsd: trail.creditsNanoUsd }),
+    creditsNanoUsd: trail?.creditsNanoUsd,
   };
 }
 
@@ -104,7 +109,7 @@ function projectOf({
   mcpServers,
   limits,
   contentLogging,
-}: Records["project"]): KeyChain["project"] {
+}: Records["project"]): Whole<"project"> {
   return { id, status, models, mcpServers, limits, contentLogging };
 }
 
@@ -113,7 +118,7 @@ async function holderOf(
   orgId: string,
   projectId: string,
   userId: string,
-): Promise<KeyChain["holder"]> {
+): Promise<Whole<"holder">> {
   const [member, membership] = await Promise.all([
     storage.get("orgMember", membershipId(orgId, userId)),
     storage.get("projectMember", membershipId(orgId, projectId, userId)),
@@ -127,7 +132,7 @@ async function holderOf(
   };
 }
 
-function keyPart(key: Records["key"]): KeyChain["key"] {
+function keyPart(key: Records["key"]): Whole<"key"> {
   const { id, status, expiresAt, models, mcpServers, limits, contentLogging } = key;
   const { previousHash, previousExpiresAt } = key;
   return {
@@ -138,9 +143,9 @@ function keyPart(key: Records["key"]): KeyChain["key"] {
     mcpServers: mcpServers && [...mcpServers],
     limits,
     contentLogging,
-    ...(previousHash !== undefined &&
-      previousExpiresAt !== undefined && {
-        previousToken: { hash: previousHash, expiresAt: previousExpiresAt },
-      }),
+    previousToken:
+      previousHash === undefined || previousExpiresAt === undefined
+        ? undefined
+        : { hash: previousHash, expiresAt: previousExpiresAt },
   };
 }

@@ -3,7 +3,14 @@ import { mayReach } from "../../policy/assignment.js";
 import type { Principal } from "../../policy/principal.js";
 import type { StandardPermission } from "../../policy/standard.js";
 import type { Acting, Asking } from "./actor.js";
-import { type Bound, type Ceiling, checkCeiling, type Grant, type GrantChange } from "./ceiling.js";
+import {
+  type Bound,
+  type Ceiling,
+  checkCeiling,
+  type Grant,
+  type GrantChange,
+  type GrantField,
+} from "./ceiling.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 
@@ -103,7 +110,9 @@ export async function checkKey(
 }
 
 /** What a key gives. `contentLogging: true` gives nothing: it only means that the key does not switch logging off. */
-export function grantOf({ limits, models, mcpServers, expiresAt, contentLogging }: Grant): Grant {
+export function grantOf({ limits, models, mcpServers, expiresAt, contentLogging }: Grant): {
+  readonly [Field in GrantField]: Grant[Field];
+} {
   return {
     limits,
     models,

@@ -31,9 +31,7 @@ export interface Ceiling {
   readonly virtualModels?: VirtualModels;
 }
 
-/** What can be granted. */
-export const GRANT_FIELDS = ["limits", "models", "mcpServers", "expiresAt", "contentLogging"] as const;
-export type GrantField = (typeof GRANT_FIELDS)[number];
+export type GrantField = keyof Grant;
 
 /** How a write changes what a record grants. */
 export interface GrantChange {
@@ -116,6 +114,9 @@ const CHECKS: Readonly<Record<GrantField, Check>> = {
     },
   },
 };
+
+/** What can be granted. */
+export const GRANT_FIELDS = Object.keys(CHECKS) as readonly GrantField[]; // sound: CHECKS has the keys of Grant and no others
 
 function listCheck(field: "models" | "mcpServers"): Check {
   const aliasesOf = (virtualModels: VirtualModels) => (field === "models" ? virtualModels : {});

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { idSchema, momentSchema } from "../text.js";
 import { timeZoneSchema } from "../time-zone.js";
+import { schemaOf } from "../validation.js";
 
 /** What each row of a report is about. */
 export type ReportGroup = "model" | "key" | "user" | "project" | "tag" | "day" | "hour";
@@ -24,15 +25,17 @@ export interface ReportQuery {
   readonly timeZone?: string | undefined;
 }
 
-export const reportQuerySchema = z
-  .strictObject({
-    org: idSchema,
-    project: idSchema.optional(),
-    user: idSchema.optional(),
-    key: idSchema.optional(),
-    from: momentSchema,
-    to: momentSchema,
-    groupBy: z.enum(["model", "key", "user", "project", "tag", "day", "hour"]),
-    timeZone: timeZoneSchema.optional(),
-  })
-  .refine(({ from, to }) => from < to, { error: "a moment before to", path: ["from"] });
+export const reportQuerySchema = schemaOf<ReportQuery>()(
+  z
+    .strictObject({
+      org: idSchema,
+      project: idSchema.optional(),
+      user: idSchema.optional(),
+      key: idSchema.optional(),
+      from: momentSchema,
+      to: momentSchema,
+      groupBy: z.enum(["model", "key", "user", "project", "tag", "day", "hour"]),
+      timeZone: timeZoneSchema.optional(),
+    })
+    .refine(({ from, to }) => from < to, { error: "a moment before to", path: ["from"] }),
+);

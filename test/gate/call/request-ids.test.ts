@@ -65,6 +65,35 @@ describe("another call of the same request id", () => {
   });
 });
 
+/** Two values of each field of a usage. A new field has to be added: the compiler says so. */
+const VALUES: Readonly<Record<Exclude<keyof Usage, "requestId">, readonly [unknown, unknown]>> = {
+  model: ["gpt-4o", "gpt-4o-mini"],
+  mcpServer: ["files", "search"],
+  inputTokens: [100, 200],
+  maxOutputTokens: [100, 200],
+  costUsd: [1, 2],
+  byok: [false, true],
+  tags: [{ team: "a" }, { team: "b" }],
+  cacheWriteTokens: [1, 2],
+  cacheWrite1hTokens: [1, 2],
+  audioInputTokens: [1, 2],
+  imageInputTokens: [1, 2],
+  audioOutputTokens: [1, 2],
+  imageOutputTokens: [1, 2],
+  inputImages: [1, 2],
+  outputImages: [1, 2],
+  searches: [1, 2],
+  serviceTier: ["flex", "priority"],
+};
+
+it.each(Object.entries(VALUES))("a call that differs in %s is another call", async (field, [one, other]) => {
+  const { gate } = world(CHAIN);
+  const call = { ...CALL, ...(field === "mcpServer" && { model: undefined }) };
+  passed(await gate.admit(KEY, { ...call, [field]: one }));
+  await expect(gate.admit(KEY, { ...call, [field]: other })).rejects.toThrow(ConflictError);
+  passed(await gate.admit(KEY, { ...call, [field]: one }));
+});
+
 describe("a call of its own", () => {
   const limits = { rpm: 50 };
   const here = aChain({ key: { limits } });

@@ -1,6 +1,9 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, test } from "vitest";
+import { periodAt } from "../../../src/admission/period.js";
+import { checkCeiling } from "../../../src/gate/control/ceiling.js";
 import { createGate, type Gate } from "../../../src/gate/gate.js";
 import { LimitError } from "../../../src/model/errors.js";
+import { type BudgetReset, budgetResetSchema, type CalendarReset } from "../../../src/model/limits.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
 import { createWeb, ORG, START, WEB } from "./web.js";
 
@@ -138,4 +141,31 @@ describe("what keeps a gift within what its giver has", () => {
     await expect(through.setExpiry({ ...member, expiresAt: null })).rejects.toThrow(/^models/);
     await projectMembers.setExpiry({ ...member, expiresAt: null });
   });
+});
+
+describe("a budget of one period keeps within one of another", () => {
+  const START_AT = Date.UTC(2023, 0, 1);
+  const END_AT = Date.UTC(2026, 0, 1);
+  const periodsOf = (reset: CalendarReset) => {
+    const periods = [periodAt(reset, "UTC", START_AT)];
+    for (let last = periods[0]; last && last.endsAt < END_AT; periods.push(last))
+      last = periodAt(reset, "UTC", last.endsAt);
+    return periods;
+  };
+  /** By looking at three years. */
+  const lieWithin = (part: BudgetReset, whole: BudgetReset) => {
+    if (whole === "never" || part === "never") return whole === "never";
+    return periodsOf(part).every(({ startsAt, endsAt }) => periodAt(whole, "UTC", startsAt).endsAt >= endsAt);
+  };
+  const resets = budgetResetSchema.options;
+
+  test.each(resets.flatMap((part) => resets.map((whole) => [part, whole] as const)))(
+    "law: a bound by %s budget is kept by one that is %s exactly if each period lies within one of those",
+    (part, whole) => {
+      const limits = (reset: BudgetReset) => ({ limits: { budget: { usd: 1, reset } } });
+      const give = () => checkCeiling(limits(whole), { enclosing: [], own: [{ of: "it", ...limits(part) }] });
+      if (lieWithin(part, whole)) give();
+      else expect(give).toThrow(LimitError);
+    },
+  );
 });
