@@ -49,7 +49,8 @@ function isEventStream({ headers }: Response): boolean {
 
 /** The first answer of the permitted models, in their order. An error that another model might not have is passed over. */
 async function answerOf(upstream: Upstream, call: OpenCall, headers: IncomingHttpHeaders) {
-  let failure = new Failure(502, "upstream_unreachable", "The provider does not answer.");
+  let failure: Failure | undefined;
+  let lost: unknown;
   for (const model of call.admission.models) {
     const bytes = bytesFor(call.request, model);
     const before = call.seen;
@@ -67,9 +68,10 @@ async function answerOf(upstream: Upstream, call: OpenCall, headers: IncomingHtt
     } catch (error) {
       if (call.signal.aborted) throw error;
       if (neverReached(error)) call.seen = before;
+      lost = error;
     }
   }
-  throw failure;
+  throw failure ?? new Failure(502, "upstream_unreachable", "The provider does not answer.", { cause: lost });
 }
 
 /**
@@ -77,9 +79,10 @@ async function answerOf(upstream: Upstream, call: OpenCall, headers: IncomingHtt
  * name the gateway's account. A redirect does, too.
  */
 function failureOf(status: number): Failure | undefined {
-  if (status === 429) return new Failure(503, "upstream_busy", "The provider is busy.");
+  const cause = new Error(`the provider answered ${status}`);
+  if (status === 429) return new Failure(503, "upstream_busy", "The provider is busy.", { cause });
   if (status < 400 || status >= 500 || [401, 402, 403].includes(status)) {
-    return new Failure(502, "upstream_failed", "The provider failed.");
+    return new Failure(502, "upstream_failed", "The provider failed.", { cause });
   }
   return undefined;
 }
@@ -114,13 +117,9 @@ async function wholeOf(response: Response): Promise<Buffer> {
 async function* piecesOf(response: Response): AsyncGenerator<Uint8Array> {
   try {
     yield* response.body ?? [];
-  } catch {
-    throw brokenOff();
+  } catch (cause) {
+    throw new Failure(502, "upstream_failed", "The provider broke off its answer.", { cause });
   }
-}
-
-function brokenOff(): Failure {
-  return new Failure(502, "upstream_failed", "The provider broke off its answer.");
 }
 
 /** The usage that a whole answer reports; nothing if it cannot be read, and then the estimate counts. */
@@ -153,6 +152,7 @@ async function passStream(
 
 function fail(res: ServerResponse, error: unknown, { request }: OpenCall): void {
   const { status, headers, body } = toErrorResponse(error, request.endpoint);
+  if (status >= 500) console.error(error); // the client is not told of the cause
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   res.statusCode = status;
   res.end(JSON.stringify(body));

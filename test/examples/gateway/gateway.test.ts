@@ -13,7 +13,7 @@ import {
 } from "tollgate";
 import { createQueue } from "tollgate/queue";
 import { aKeyChain, directoryOf } from "tollgate/testing";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { afterAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { chatCompletions } from "../../../examples/gateway/endpoint.js";
 import { keyInfo } from "../../../examples/gateway/key-info.js";
 import { OpenCalls } from "../../../examples/gateway/open-call.js";
@@ -49,6 +49,11 @@ const spent = async (arena: Arena) => ({
   outputTokens: await arena.used("outputTokens"),
   inFlight: await arena.used("inFlight"),
 });
+
+/** What the gateways log of their own failures and the provider's. */
+const log = vi.spyOn(console, "error").mockImplementation(() => {});
+beforeEach(() => void log.mockClear());
+afterAll(() => log.mockRestore());
 
 describe.each(FRAMEWORKS)("the gateway on %s", (framework, start) => {
   it.each([
@@ -151,6 +156,8 @@ describe.each(FRAMEWORKS)("the gateway on %s", (framework, start) => {
       const text = await answer.text();
       expect([answer.status, JSON.parse(text).error.code]).toEqual([told, code]);
       expect(text).not.toContain("org-of-the-gateway");
+      const cause = expect.objectContaining({ message: `the provider answered ${status}` });
+      expect(log.mock.lastCall).toEqual([expect.objectContaining({ code, cause })]);
     }
     expect(await spent(arena)).toEqual({ requests: 5, inputTokens: 0, outputTokens: 0, inFlight: 0 });
   });
@@ -339,10 +346,8 @@ describe.each(FRAMEWORKS)("the gateway on %s", (framework, start) => {
       vi.spyOn(storage, method).mockRejectedValue(new Error("ECONNREFUSED"));
     }
     expect((await post(arena, ask())).status).toBe(200);
-    const log = vi.spyOn(console, "error").mockImplementation(() => {});
     expect((await post({ ...arena, token: createToken("sk-tg-") }, ask())).status).toBe(500);
     expect(log.mock.calls).toEqual([[expect.objectContaining({ message: "ECONNREFUSED" })]]);
-    log.mockRestore();
     expect((await post({ ...arena, token: "sk-tg-nonsense" }, ask())).status).toBe(401);
   });
 
@@ -351,6 +356,8 @@ describe.each(FRAMEWORKS)("the gateway on %s", (framework, start) => {
     await arena.provider.close();
     const answer = await post(arena, ask());
     expect([answer.status, (await json(answer)).error.code]).toEqual([502, "upstream_unreachable"]);
+    const refused = expect.objectContaining({ cause: expect.objectContaining({ code: "ECONNREFUSED" }) });
+    expect(log.mock.calls).toEqual([[expect.objectContaining({ cause: refused })]]);
     expect(await spent(arena)).toEqual({ requests: 0, inputTokens: 0, outputTokens: 0, inFlight: 0 });
     arena.provider.close = async () => {};
   });
@@ -431,6 +438,7 @@ describe.each(FRAMEWORKS)("the gateway on %s", (framework, start) => {
     });
     const answer = await post(arena, ask());
     expect([answer.status, (await json(answer)).error.code]).toEqual([502, "upstream_failed"]);
+    expect(log.mock.calls).toEqual([[expect.objectContaining({ cause: expect.any(TypeError) })]]);
     const inputTokens = estimateInputTokens(ask());
     expect(await spent(arena)).toEqual({ requests: 1, inputTokens, outputTokens: 4, inFlight: 0 });
   });
