@@ -1,24 +1,7 @@
 import * as z from "zod";
 import { allowListSchema } from "./chain.js";
 import { limitsSchema } from "./limits.js";
-import type {
-  AuditEventRecord,
-  CreditGrantRecord,
-  ExternalKeyRecord,
-  InvitationRecord,
-  KeyRecord,
-  KeyUseRecord,
-  McpServerRecord,
-  OrgMemberRecord,
-  OrgRecord,
-  ProjectGrant,
-  ProjectMemberRecord,
-  ProjectRecord,
-  RecordKind,
-  Records,
-  TrailRecord,
-  VirtualModelRecord,
-} from "./records.js";
+import type { ProjectGrant, RecordKind, Records } from "./records.js";
 import { idSchema, modelSchema, momentSchema, nameSchema, tagsSchema, text } from "./text.js";
 import { timeZoneSchema } from "./time-zone.js";
 import { schemaOf } from "./validation.js";
@@ -34,7 +17,7 @@ const base = {
 
 const made = { ...base, createdAt: momentSchema };
 
-const orgSchema = schemaOf<OrgRecord>()(
+const orgSchema = schemaOf<Records["org"]>()(
   z.strictObject({
     ...made,
     name: nameSchema,
@@ -45,11 +28,10 @@ const orgSchema = schemaOf<OrgRecord>()(
   }),
 );
 
-const orgMemberSchema = schemaOf<OrgMemberRecord>()(
+const orgMemberSchema = schemaOf<Records["orgMember"]>()(
   z.strictObject({ ...made, userId: idSchema, role: roleSchema }),
 );
 
-/** What an invitation grants in one project. */
 export const projectGrantSchema = schemaOf<ProjectGrant>()(
   z.strictObject({
     projectId: idSchema,
@@ -58,7 +40,7 @@ export const projectGrantSchema = schemaOf<ProjectGrant>()(
   }),
 );
 
-const invitationSchema = schemaOf<InvitationRecord>()(
+const invitationSchema = schemaOf<Records["invitation"]>()(
   z.strictObject({
     ...made,
     hash: z.string(),
@@ -76,7 +58,7 @@ const invitationSchema = schemaOf<InvitationRecord>()(
   }),
 );
 
-const projectSchema = schemaOf<ProjectRecord>()(
+const projectSchema = schemaOf<Records["project"]>()(
   z.strictObject({
     ...made,
     name: nameSchema,
@@ -88,7 +70,7 @@ const projectSchema = schemaOf<ProjectRecord>()(
   }),
 );
 
-const projectMemberSchema = schemaOf<ProjectMemberRecord>()(
+const projectMemberSchema = schemaOf<Records["projectMember"]>()(
   z.strictObject({
     ...made,
     projectId: idSchema,
@@ -99,7 +81,7 @@ const projectMemberSchema = schemaOf<ProjectMemberRecord>()(
   }),
 );
 
-const keySchema = schemaOf<KeyRecord>()(
+const keySchema = schemaOf<Records["key"]>()(
   z.strictObject({
     ...made,
     projectId: idSchema,
@@ -123,10 +105,9 @@ const keySchema = schemaOf<KeyRecord>()(
   }),
 );
 
-/** When a key was last used. It is a record of its own so that using a key does not change the key's version. */
-const keyUseSchema = schemaOf<KeyUseRecord>()(z.strictObject({ ...base, usedAt: momentSchema }));
+const keyUseSchema = schemaOf<Records["keyUse"]>()(z.strictObject({ ...base, usedAt: momentSchema }));
 
-const virtualModelSchema = schemaOf<VirtualModelRecord>()(
+const virtualModelSchema = schemaOf<Records["virtualModel"]>()(
   z.strictObject({
     ...made,
     alias: modelSchema,
@@ -134,7 +115,7 @@ const virtualModelSchema = schemaOf<VirtualModelRecord>()(
   }),
 );
 
-const mcpServerSchema = schemaOf<McpServerRecord>()(
+const mcpServerSchema = schemaOf<Records["mcpServer"]>()(
   z.strictObject({
     ...made,
     name: modelSchema,
@@ -143,7 +124,7 @@ const mcpServerSchema = schemaOf<McpServerRecord>()(
   }),
 );
 
-const externalKeySchema = schemaOf<ExternalKeyRecord>()(
+const externalKeySchema = schemaOf<Records["externalKey"]>()(
   z.strictObject({
     ...made,
     provider: nameSchema,
@@ -153,7 +134,7 @@ const externalKeySchema = schemaOf<ExternalKeyRecord>()(
   }),
 );
 
-const creditGrantSchema = schemaOf<CreditGrantRecord>()(
+const creditGrantSchema = schemaOf<Records["creditGrant"]>()(
   z.strictObject({
     ...made,
     nanoUsd: z.int().min(0),
@@ -162,8 +143,7 @@ const creditGrantSchema = schemaOf<CreditGrantRecord>()(
   }),
 );
 
-/** Its `version` counts the writes of an org, so a write that does not know the latest one conflicts. */
-const trailSchema = schemaOf<TrailRecord>()(
+const trailSchema = schemaOf<Records["trail"]>()(
   z.strictObject({
     ...base,
     latestAt: momentSchema,
@@ -172,7 +152,7 @@ const trailSchema = schemaOf<TrailRecord>()(
   }),
 );
 
-const auditEventSchema = schemaOf<AuditEventRecord>()(
+const auditEventSchema = schemaOf<Records["auditEvent"]>()(
   z.strictObject({
     ...base,
     sequence: z.int().positive(),

@@ -35,6 +35,7 @@ afterAll(async () => {
   made.gateway.close();
   made.provider.close();
   await made.gate.close();
+  log.mockRestore();
   rmSync(generated, { recursive: true, force: true });
 });
 

@@ -18,7 +18,10 @@ export interface AuditQuery extends PageInput {
   subjectId?: string | undefined;
   /** From this moment on, in epoch milliseconds. The trail before it is not read. */
   from?: number | undefined;
-  /** Before this moment. The trail from it on is not read either, except as far as clocks have ever gone back. */
+  /**
+   * Before this moment, in epoch milliseconds. The trail from it on is not read either, except as far as clocks have ever
+   * gone back.
+   */
   to?: number | undefined;
 }
 

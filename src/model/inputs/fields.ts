@@ -20,11 +20,11 @@ export interface AtVersion {
 
 /** What a project and a key can restrict. */
 export interface Restrictions {
-  /** Patterns of the models that may be called, at most 1,000. `null` allows all that the scopes above do, `[]` none. */
+  /** Patterns of the models that may be called, at most 1,000. `null` restricts nothing, `[]` allows none. */
   models?: readonly string[] | null | undefined;
-  /** Patterns of the MCP servers that may be called, at most 1,000. `null` allows all that the scopes above do, `[]` none. */
+  /** Patterns of the MCP servers that may be called, at most 1,000, with the same meaning as `models`. */
   mcpServers?: readonly string[] | null | undefined;
-  /** `false` switches content logging off. */
+  /** `false` switches content logging off. Default for a new record: `true`. */
   contentLogging?: boolean | undefined;
 }
 
