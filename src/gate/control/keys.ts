@@ -141,19 +141,18 @@ export function keysOf(control: Control): Keys {
         await checkKey({ control, draft, acting }, { projectId, userId: holderId }, given);
         const { token, ...issued } = issue();
         const { tags = {}, models = null, mcpServers = null, contentLogging = true, ...rest } = given;
-        const base = {
+        const key = draft.create("key", {
           id: keyId,
           orgId,
           projectId,
           userId: holderId,
           createdAt: draft.now,
           status: "active",
-        } as const;
-        const scope = { tags, models, mcpServers, contentLogging };
-        const key = draft.create("key", {
-          ...base,
           ...rest,
-          ...scope,
+          tags,
+          models,
+          mcpServers,
+          contentLogging,
           ...issued,
           issuedTo: acting.handedTo,
         });
