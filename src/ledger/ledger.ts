@@ -4,7 +4,7 @@ import { LedgerUnavailableError, ValidationError } from "../model/errors.js";
 import { EventHub } from "../model/event-hub.js";
 import type { ReportQuery } from "../model/inputs/report.js";
 import { msSchema } from "../model/milliseconds.js";
-import { aFunction, having, parse } from "../model/validation.js";
+import { aFunction, having, parse, wholeNumber } from "../model/validation.js";
 import { type Wait, wait } from "./event-writer.js";
 import { PendingEvents } from "./pending-events.js";
 import { type Report, type ReportScope, reportOver } from "./report.js";
@@ -132,8 +132,7 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
-const COUNT = "a whole number from 1 to 10,000,000";
-const count = z.int({ error: COUNT }).min(1, { error: COUNT }).max(10_000_000, { error: COUNT });
+const count = wholeNumber(1, 10_000_000);
 
 const optionsSchema = z.strictObject({
   sink: z.custom<LedgerOptions["sink"]>(
