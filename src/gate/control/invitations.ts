@@ -14,7 +14,7 @@ import { createToken, hashToken, isWellFormed, previewOf } from "../chain/token.
 import type { Asking } from "./actor.js";
 import { requireOrgReach, requireRole, SOMEBODY } from "./authority.js";
 import type { Control } from "./control.js";
-import { requireLater } from "./fields.js";
+import { requireLater } from "./ends.js";
 import { checkProjectGrant, joinProjects } from "./invited-projects.js";
 import { newId } from "./new-id.js";
 import { type OrgMember, requireNotIn } from "./org-members.js";

@@ -3,7 +3,7 @@ import { auditEventsEnd, membershipId, type ProjectGrant, type Records } from ".
 import { type RoleInOrg, requireProjectReach } from "./authority.js";
 import { checkMembership, type Giving } from "./bounds.js";
 import type { Draft } from "./draft.js";
-import { requireLater } from "./fields.js";
+import { requireLater } from "./ends.js";
 import type { ProjectMember } from "./project-members.js";
 import { projectIn } from "./projects.js";
 import { viewOf } from "./views.js";

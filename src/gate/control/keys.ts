@@ -19,10 +19,11 @@ import { checkKey, grantOf } from "./bounds.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { type EffectiveKey, effectiveKey } from "./effective-key.js";
-import { beginsAgain, grantedBy, patchOf, requireLater, requireSinceMade } from "./fields.js";
+import { beginsAgain, requireLater, requireSinceMade } from "./ends.js";
 import { type Key, keyView, listKeys } from "./key-list.js";
 import { newId } from "./new-id.js";
 import type { Listed } from "./paging.js";
+import { grantedBy, patchOf } from "./patch.js";
 import { projectIn } from "./projects.js";
 import { keyContext, viewOf } from "./views.js";
 

@@ -16,7 +16,7 @@ import { requireVersion } from "./addressed.js";
 import { firstBeyond, inProject, requireProjectReach, requireReach, requireRole } from "./authority.js";
 import { checkMembership, checkMoreOfRole, type Giving } from "./bounds.js";
 import type { Ask, Control } from "./control.js";
-import { beginsAgain, requireLater, requireSinceMade } from "./fields.js";
+import { beginsAgain, requireLater, requireSinceMade } from "./ends.js";
 import { revokeKeysLeft } from "./leaving.js";
 import { checkRemoval } from "./org-role-bounds.js";
 import { type Listed, listViews } from "./paging.js";
