@@ -2,7 +2,7 @@ import { defineConfig } from "tsup";
 
 const common = { format: "esm", target: "node20", silent: true } as const;
 
-/** `tollgate` stays an import of the built package: the benchmarks go file by file, the load run leaves it out. */
+/** Each file by itself; the load run as one file, with the examples in it. `tollgate` stays an import of the built package. */
 export default defineConfig([
   {
     ...common,

@@ -1,5 +1,5 @@
-import { createToken, type Directory, hashToken, type KeyChain } from "tollgate";
-import { limits, placeOf } from "./traffic.js";
+import { createToken, type Directory, hashToken, type KeyChain, type Limits } from "tollgate";
+import { limits, MAX_REQUESTS, placeOf } from "./traffic.js";
 
 /** Tables of somebody's own: the chain of a key is put together when it is asked for. */
 export function directoryOf(chain: (key: number) => KeyChain, tokens: readonly string[] = []): Directory {
@@ -30,6 +30,19 @@ export function spentChainOf(key: number): KeyChain {
   const chain = chainOf(key);
   const { rpm: _, ...others } = limits();
   return { ...chain, key: { ...chain.key, limits: { ...others, rpd: 1 } } };
+}
+
+/** A key with 1, 3, 6, 9 or 12 limits over it: three at each scope, or four, from the key upwards. */
+export function chainWith(count: number, key: number): KeyChain {
+  const { keyId, projectId, orgId } = placeOf(key);
+  const each: Limits =
+    count === 1 ? { rpm: MAX_REQUESTS } : count === 12 ? { ...limits(), rpd: MAX_REQUESTS } : limits();
+  return {
+    org: { id: orgId, ...(count >= 9 && { limits: each }) },
+    project: { id: projectId, ...(count >= 6 && { limits: each }) },
+    holder: { userId: `user_${key.toString(36)}`, active: true },
+    key: { id: keyId, limits: each },
+  };
 }
 
 export function tokensOf(keys: number): string[] {

@@ -94,7 +94,7 @@ export async function refused(keys: number): Promise<Contender> {
   };
 }
 
-interface ScopeLimiters {
+export interface ScopeLimiters {
   readonly requests: FlexibleLimiter;
   readonly tokens: FlexibleLimiter;
   readonly cost: FlexibleLimiter;

@@ -44,9 +44,7 @@ async function countersOf(lane: Exclude<Lane, "none">): Promise<Counters> {
   const { createClient } = await import("redis");
   const client = createClient({ url: process.env.REDIS_URL ?? "redis://127.0.0.1:6379" });
   await client.connect();
-  // Named by a variable, so that this lane is optional: an entry point that is not built fails here and nowhere else.
-  const adapter = "tollgate/redis";
-  const { redisCounters } = await import(adapter);
+  const { redisCounters } = await import("tollgate/redis");
   return redisCounters({ client, prefix: `load-${process.pid}:` });
 }
 

@@ -1,17 +1,7 @@
-import { createGate, type Gate, type KeyChain, type Limits, priceCatalog } from "tollgate";
+import { createGate, type Gate, priceCatalog } from "tollgate";
 import { postgresCounters } from "tollgate/postgres";
-import { directoryOf } from "../admit/chains.js";
-import {
-  CALLS,
-  type Call,
-  calls,
-  limits,
-  MAX_REQUESTS,
-  ORDER_LENGTH,
-  orderOf,
-  PRICES,
-  placeOf,
-} from "../admit/traffic.js";
+import { chainWith, directoryOf } from "../admit/chains.js";
+import { CALLS, type Call, calls, ORDER_LENGTH, orderOf, PRICES, placeOf } from "../admit/traffic.js";
 import type { Served } from "../served/served.js";
 import { type CountingPool, type Durability, drop, poolWith, schemaOf } from "./server.js";
 
@@ -45,7 +35,7 @@ export async function admitAndSettle(parameter: string): Promise<Served> {
   await counters.migrate();
   const gate = createGate({
     counters,
-    directory: directoryOf((key) => chainUnder(setting.limits, key)),
+    directory: directoryOf((key) => chainWith(setting.limits, key)),
     prices: priceCatalog.of(PRICES),
     cache: { maxKeys: setting.keys, maxAgeMs: DAY_MS },
     countersTimeoutMs: 60_000,
@@ -92,19 +82,6 @@ async function checkEvery(gate: Gate, keys: number): Promise<void> {
       await gate.check({ keyId: placeOf(next++).keyId }, { model, inputTokens, maxOutputTokens });
   };
   await Promise.all(Array.from({ length: AT_ONCE }, checker));
-}
-
-/** Limits over a key: three at each scope, or four, from the key upwards. */
-function chainUnder(count: number, key: number): KeyChain {
-  const { keyId, projectId, orgId } = placeOf(key);
-  const each: Limits =
-    count === 1 ? { rpm: MAX_REQUESTS } : count === 12 ? { ...limits(), rpd: MAX_REQUESTS } : limits();
-  return {
-    org: { id: orgId, ...(count >= 9 && { limits: each }) },
-    project: { id: projectId, ...(count >= 6 && { limits: each }) },
-    holder: { userId: `user_${key.toString(36)}`, active: true },
-    key: { id: keyId, limits: each },
-  };
 }
 
 /** Makes the counts of every key as copies of those of the first, which would take a call of each otherwise. */

@@ -1,6 +1,6 @@
-import { type Charge, createGate, type KeyChain, type Limits, memoryCounters, priceCatalog } from "tollgate";
+import { type Charge, createGate, type KeyChain, memoryCounters, priceCatalog } from "tollgate";
 import { directoryOf } from "../admit/chains.js";
-import { limits, PRICES, placeOf } from "../admit/traffic.js";
+import { PRICES, placeOf } from "../admit/traffic.js";
 
 /** What a gate has its counters charge for one call of each key. */
 export async function chargesByKey(
@@ -42,19 +42,4 @@ export function withAmounts(charges: readonly Charge[], tokens: number, cost: nu
     const amount = meter === "tokens" ? tokens : meter === "cost" ? cost : 1;
     return { limit: charge.limit, amount, period: charge.period };
   });
-}
-
-const ALL: Limits = { ...limits(), rpd: 1e9 };
-
-/** A key with 1, 3, 6, 9 or 12 limits over it. */
-export function chainWith(key: number, count: number): KeyChain {
-  const { orgId, projectId, keyId } = placeOf(key);
-  const each = count === 12 ? ALL : limits();
-  const own = count === 1 ? { rpm: each.rpm } : each;
-  return {
-    org: { id: orgId, ...(count > 6 && { limits: each }) },
-    project: { id: projectId, ...(count > 3 && { limits: each }) },
-    holder: { userId: "user_1", active: true },
-    key: { id: keyId, limits: own },
-  } as KeyChain; // sound: rpm is there
 }

@@ -1,6 +1,7 @@
 import { createGate, type Gate, priceCatalog } from "tollgate";
 import { redisCounters } from "tollgate/redis";
-import { chainOf, directoryOf } from "../admit/chains.js";
+import { chainOf, chainWith, directoryOf } from "../admit/chains.js";
+import type { ScopeLimiters } from "../admit/flexible.js";
 import {
   CALLS,
   calls,
@@ -11,9 +12,8 @@ import {
   PRICES,
   placeOf,
 } from "../admit/traffic.js";
-import type { FlexibleLimiter } from "../peers.js";
 import { bareScripts } from "./bare.js";
-import { chainWith, chargesByKey, withAmounts } from "./charges.js";
+import { chargesByKey, withAmounts } from "./charges.js";
 import type { BenchClient } from "./clients.js";
 import { PREFIX } from "./server.js";
 
@@ -72,11 +72,7 @@ export async function callerOf(
 
 /** Nine consumes of one call, each a round trip of its own. */
 async function flexibleCaller(client: BenchClient, keys: number, atOnce: boolean): Promise<Caller> {
-  const limiters: {
-    readonly requests: FlexibleLimiter;
-    readonly tokens: FlexibleLimiter;
-    readonly cost: FlexibleLimiter;
-  }[] = [];
+  const limiters: ScopeLimiters[] = [];
   for (const scope of ["o", "p", "k"]) {
     const limiter = (meter: string, points: number, duration: number) =>
       client.limiter({ points, duration, keyPrefix: `${PREFIX}flexible-${scope}${meter}` });
@@ -114,7 +110,7 @@ async function countersCaller(
 ): Promise<Caller> {
   const counters = redisCounters({ client: client.client, prefix: `${PREFIX}${what}:` });
   const next = keysInOrder(keys);
-  const chargesOfKey = await chargesByKey(keys, (key) => chainWith(key, limits));
+  const chargesOfKey = await chargesByKey(keys, (key) => chainWith(limits, key));
   const nonce = `${process.pid.toString(36)}${Date.now().toString(36)}`;
   let made = 0;
   const reserve = async () => {

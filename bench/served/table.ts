@@ -1,4 +1,5 @@
 import { digits } from "../report/quantity.js";
+import { table } from "../report/table.js";
 import type { ServedResult } from "./race.js";
 
 export function servedTable({ title, rounds, entrants, ratio }: ServedResult): string {
@@ -14,12 +15,8 @@ export function servedTable({ title, rounds, entrants, ratio }: ServedResult): s
       `${digits(cpuUsPerCall)} µs here`,
     ];
   });
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ")}`.trimEnd(),
-  );
   const compared = ratio && [
     `  ${digits(ratio.times.median)} × the calls per second (${digits(ratio.times.p10)} … ${digits(ratio.times.p90)}) of ${ratio.theirs}`,
   ];
-  return [`\n${title} (${rounds} rounds)`, ...lines, ...(compared ?? [])].join("\n");
+  return [`\n${title} (${rounds} rounds)`, ...table(rows), ...(compared ?? [])].join("\n");
 }

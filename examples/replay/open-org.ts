@@ -40,8 +40,8 @@ export async function openOrg(clock: Clock): Promise<OpenOrg> {
   const opensAt = clock.now();
   for (const { name, projectId, holder, models, expiresAfterMs, limits, ...traffic } of KEYS) {
     const expiresAt = expiresAfterMs === undefined ? undefined : opensAt + expiresAfterMs;
-    const holders = gate.as({ userId: holder });
-    const { token } = await holders.keys.create({ orgId, projectId, id: name, models, expiresAt, limits });
+    const asHolder = gate.as({ userId: holder });
+    const { token } = await asHolder.keys.create({ orgId, projectId, id: name, models, expiresAt, limits });
     clients.push({ ...traffic, name, orgId, projectId, keyId: name, token });
   }
   return { gate, clients, holders: new Map(KEYS.map(({ name, holder }) => [name, holder])), alerts };

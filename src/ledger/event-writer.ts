@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
-import { LedgerUnavailableError } from "../model/errors.js";
 import { backoffMs, type Retry } from "./backoff.js";
 import type { LedgerSink } from "./sink.js";
+import { inTime } from "./time-limit.js";
 import type { UsageEvent } from "./usage-event.js";
 
 /** Waits for some milliseconds. Rejects when the signal aborts. */
@@ -128,20 +128,10 @@ export class EventWriter {
    * sink takes the same events twice, and in any order.
    */
   async #writeInTime(batch: readonly UsageEvent[]): Promise<void> {
-    const { writeTimeoutMs } = this.#options;
-    const answered = new AbortController();
-    const timer = setTimeout(writeTimeoutMs, undefined, { signal: answered.signal, ref: false });
-    const late = timer.then(() => {
-      throw new LedgerUnavailableError(`the sink did not answer within ${writeTimeoutMs} ms`);
-    });
     // Copies: a sink may change what it is given, and what it refuses is sent again.
     const events = batch.map((event) => ({ ...event, tags: { ...event.tags } }));
-    const write = async () => this.#sink.write(events);
-    try {
-      await Promise.race([write(), late]);
-    } finally {
-      answered.abort();
-    }
+    const limit = { ms: this.#options.writeTimeoutMs, late: "did not answer", ref: false };
+    await inTime(() => this.#sink.write(events), limit);
   }
 
   #putBack(batch: readonly UsageEvent[]): void {

@@ -4,11 +4,12 @@ import { LedgerUnavailableError, ValidationError } from "../model/errors.js";
 import { EventHub } from "../model/event-hub.js";
 import type { ReportQuery } from "../model/inputs/report.js";
 import { msSchema } from "../model/milliseconds.js";
-import { aFunction, having, parse } from "../model/validation.js";
+import { aFunction, having, parse, wholeNumber } from "../model/validation.js";
 import { type Wait, wait } from "./event-writer.js";
 import { PendingEvents } from "./pending-events.js";
 import { type Report, type ReportScope, reportOver } from "./report.js";
 import type { LedgerSink, ReadableSink } from "./sink.js";
+import { inTime } from "./time-limit.js";
 import type { CallEnd, LedgerCall, UsageEvent } from "./usage-event.js";
 
 /** Options of {@link createLedger}. Only `sink` is required. Times are whole milliseconds from 1 to 2,147,483,647. */
@@ -132,8 +133,7 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
-const COUNT = "a whole number from 1 to 10,000,000";
-const count = z.int({ error: COUNT }).min(1, { error: COUNT }).max(10_000_000, { error: COUNT });
+const count = wholeNumber(1, 10_000_000);
 
 const optionsSchema = z.strictObject({
   sink: z.custom<LedgerOptions["sink"]>(
@@ -185,7 +185,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   let closed: Promise<void> | undefined;
 
   /** Does what takes at most `closeTimeoutMs`: then its signal aborts. */
-  async function inTime<T>(work: (deadline: AbortSignal) => Promise<T>): Promise<T> {
+  async function untilDeadline<T>(work: (deadline: AbortSignal) => Promise<T>): Promise<T> {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), closeTimeoutMs);
     try {
@@ -196,29 +196,17 @@ export function createLedger(options: LedgerOptions): Ledger {
   }
 
   async function drain(): Promise<void> {
-    await inTime(async (deadline) => {
+    await untilDeadline(async (deadline) => {
       let goesOn = true; // more may be recorded while the rest is written
       while (goesOn && pending.size > 0) goesOn = await pending.flush(deadline);
     });
     const lost = pending.stop();
-    const failed = await sinkClosed().catch((error: unknown) => ({ error }));
+    const limit = { ms: closeTimeoutMs, late: "was not closed", ref: true };
+    const closing = inTime(() => sink.close?.(), limit);
+    const failed = await closing.catch((error: unknown) => ({ error }));
     // Thrown before what the sink throws: a sink that takes no events seldom closes without an error.
     if (lost > 0) throw new LedgerUnavailableError(`${counted(lost, "was", "were")} not written`);
     if (failed) throw failed.error;
-  }
-
-  async function sinkClosed(): Promise<void> {
-    const closed = new AbortController();
-    const timer = wait(closeTimeoutMs, closed.signal);
-    const late = timer.then(() => {
-      throw new LedgerUnavailableError(`the sink was not closed within ${closeTimeoutMs} ms`);
-    });
-    const close = async () => sink.close?.(); // it may also throw at once
-    try {
-      await Promise.race([close(), late]);
-    } finally {
-      closed.abort();
-    }
   }
 
   return {
@@ -235,7 +223,7 @@ export function createLedger(options: LedgerOptions): Ledger {
       return { pending: size, lagMs, dropped, failures };
     },
     async flush() {
-      if (!(await inTime((deadline) => pending.flush(deadline))))
+      if (!(await untilDeadline((deadline) => pending.flush(deadline))))
         throw new LedgerUnavailableError(`${counted(pending.size, "is", "are")} not written yet`);
     },
     on: (event, listener) => events.on(event, listener),

@@ -21,10 +21,9 @@ export function memoryLedgerSink(): MemoryLedgerSink {
       return sumsOf(kept.values(), query);
     },
     async open({ orgId, keyIds, from, limit }) {
-      const isAsked = (event: UsageEvent) =>
-        event.orgId === orgId && event.admittedAt >= from && (keyIds?.includes(event.keyId) ?? true);
       return [...kept.values()]
-        .filter((event) => event.outcome === "open" && isAsked(event))
+        .filter((event) => event.outcome === "open" && event.orgId === orgId && event.admittedAt >= from)
+        .filter((event) => keyIds?.includes(event.keyId) ?? true)
         .sort((a, b) => b.admittedAt - a.admittedAt || (a.id < b.id ? -1 : 1))
         .slice(0, limit);
     },

@@ -15,8 +15,9 @@ interface PendingOptions extends WriterOptions {
 interface Pending {
   /** The event as it was recorded. The call itself is the caller's object, which may change. */
   readonly event: UsageEvent;
-  /** When the oldest event of this call that the sink has not acknowledged was recorded. */
   readonly recordedAt: number;
+  /** When the oldest event of this call that the sink has not acknowledged was recorded. */
+  readonly waitingSince: number;
 }
 
 /** A flush under way, which waits for what was pending when it was asked for. */
@@ -66,8 +67,11 @@ export class PendingEvents {
 
   /** When the event that has waited longest was recorded. */
   get oldestRecordedAt(): number | undefined {
-    for (const { recordedAt } of this.#pending.values()) return recordedAt;
-    return undefined;
+    let oldest: number | undefined;
+    for (const { waitingSince } of this.#pending.values()) {
+      if (oldest === undefined || waitingSince < oldest) oldest = waitingSince;
+    }
+    return oldest;
   }
 
   /** Records the beginning of a call, or an extension. Beginnings take at most half of the room, since ends matter more. */
@@ -78,7 +82,7 @@ export class PendingEvents {
     const event = usageEventOf(call, undefined);
     // With a replayed request id, this may be the reservation as it was before it was extended.
     if (known !== undefined && !replaces(event, known.event)) return;
-    this.#put({ event, recordedAt: known?.recordedAt ?? this.#options.now() });
+    this.#put(this.#entryOf(event, known));
   }
 
   /**
@@ -94,7 +98,7 @@ export class PendingEvents {
       this.#dropped++;
       return undefined;
     }
-    const entry = { event, recordedAt: known?.recordedAt ?? this.#options.now() };
+    const entry = this.#entryOf(event, known);
     if (known !== undefined || this.#pending.size < this.#options.maxPending) {
       this.#put(entry);
       return undefined;
@@ -141,6 +145,11 @@ export class PendingEvents {
     return this.size;
   }
 
+  #entryOf(event: UsageEvent, known: Pending | undefined): Pending {
+    const recordedAt = this.#options.now();
+    return { event, recordedAt, waitingSince: known?.waitingSince ?? recordedAt };
+  }
+
   #put(entry: Pending): void {
     const { id } = entry.event;
     const isNew = !this.#pending.has(id);
@@ -151,11 +160,15 @@ export class PendingEvents {
   #acknowledge(batch: readonly UsageEvent[]): void {
     for (const event of batch) {
       const { id } = event;
-      // A call may have ended while its beginning was being written.
-      if (this.#pending.get(id)?.event === event) {
+      const entry = this.#pending.get(id);
+      if (entry === undefined || entry.event === event) {
         this.#pending.delete(id);
         this.#tell(id);
-      } else this.#writer.write([id]);
+      } else {
+        // The call has ended, or was extended, while its beginning was being written.
+        this.#pending.set(id, { ...entry, waitingSince: entry.recordedAt });
+        this.#writer.write([id]);
+      }
     }
     while (this.#pending.size < this.#options.maxPending) {
       const next = this.#waiting.shift();

@@ -6,6 +6,7 @@ import { schemaName } from "../postgres/schema.js";
 import type { ReadableSink } from "./sink.js";
 import {
   COLUMN_NAMES,
+  columnDefinitions,
   type Dialect,
   eventOf,
   onConflict,
@@ -13,9 +14,12 @@ import {
   rowsJson,
   sumStatement,
   sumsOf,
+  typedColumns,
 } from "./sql.js";
 
 const optionsSchema = z.strictObject(postgresOptions);
+
+const TYPES = { text: "text", integer: "bigint", boolean: "boolean", tags: "jsonb" } as const;
 
 /** A sink in Postgres. The database stays the caller's: closing the ledger does not close it. */
 export interface PostgresLedgerSink extends ReadableSink {
@@ -44,7 +48,7 @@ export function postgresLedgerSink(options: PostgresOptions): PostgresLedgerSink
   const columns = COLUMN_NAMES.join(", ");
   // Every process locks in the same order, so two that write the same events never wait for each other in a circle.
   const insert = `insert into ${table} (${columns})
-    select ${columns} from json_to_recordset($1::json) as event(${COLUMN_NAMES.map((column) => `${column} ${TYPES[column]}`).join(", ")})
+    select ${columns} from json_to_recordset($1::json) as event(${typedColumns(TYPES).join(", ")})
     order by id collate "C" ${onConflict("usage_event")}`;
   const rowsOf = async ({ text, values }: { text: string; values: readonly unknown[] }) => {
     const { rows } = await pool.query(text, [...values]).catch((error: unknown) => {
@@ -67,35 +71,6 @@ export function postgresLedgerSink(options: PostgresOptions): PostgresLedgerSink
   };
 }
 
-const TYPES: Readonly<Record<(typeof COLUMN_NAMES)[number], string>> = {
-  id: "text",
-  outcome: "text",
-  admitted_at: "bigint",
-  expires_at: "bigint",
-  ended_at: "bigint",
-  org_id: "text",
-  project_id: "text",
-  user_id: "text",
-  key_id: "text",
-  model: "text",
-  requested: "text",
-  counted_as: "text",
-  mcp: "boolean",
-  byok: "boolean",
-  input_tokens: "bigint",
-  cached_input_tokens: "bigint",
-  cache_write_tokens: "bigint",
-  cache_write_1h_tokens: "bigint",
-  audio_input_tokens: "bigint",
-  image_input_tokens: "bigint",
-  output_tokens: "bigint",
-  reasoning_tokens: "bigint",
-  audio_output_tokens: "bigint",
-  image_output_tokens: "bigint",
-  cost_nano_usd: "bigint",
-  tags: "jsonb",
-};
-
 /**
  * The SQL that `migrate` runs, for tools that migrate the rest of a database.
  *
@@ -104,15 +79,13 @@ const TYPES: Readonly<Record<(typeof COLUMN_NAMES)[number], string>> = {
  */
 export function postgresLedgerSql(schema?: string): string {
   const name = schemaName(schema);
-  const columns = COLUMN_NAMES.map((column) => {
-    // Sorted by bytes: ids belong to no language, and every sink has the same order.
-    const type = TYPES[column] === "text" ? 'text collate "C"' : TYPES[column];
-    return `${column} ${type}${column === "ended_at" ? "" : " not null"}`;
-  });
+  // Sorted by bytes: ids belong to no language, and every sink has the same order.
+  const columns = columnDefinitions({ ...TYPES, text: 'text collate "C"' });
   const table = `"${name}".usage_event`;
   // It may exist already, created by hand with partitions.
-  const sql = `create table if not exists ${table} (${columns.join(", ")}, primary key (admitted_at, id));
+  const sql = `create table if not exists ${table} (${columns}, primary key (admitted_at, id));
 create index if not exists usage_event_org on ${table} (org_id, admitted_at);
 create index if not exists usage_event_open on ${table} (org_id, admitted_at) where outcome = 'open';`;
+  // INVARIANT: as in SQLite, a released version stays as it is, without columns that are added later.
   return migrationText(name, "ledger", [{ version: 1, sql }]);
 }

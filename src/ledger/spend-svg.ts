@@ -1,4 +1,5 @@
 import { ValidationError } from "../model/errors.js";
+import { usdOf } from "../model/money.js";
 import { localDays } from "./local-time.js";
 import type { Report } from "./report.js";
 
@@ -46,7 +47,7 @@ export function spendSvg(report: Report): string {
 /** A line across the chart with its amount in US dollars. */
 function rule(nano: number, top: number): string {
   const y = at(TOP + PLOT_HEIGHT * (1 - nano / top));
-  const usd = Number((nano / 1e9).toPrecision(3));
+  const usd = Number(usdOf(nano).toPrecision(3));
   const label = `<text x="${LEFT - 8}" y="${y}" dy="4" text-anchor="end">${usd} USD</text>`;
   return `<line x1="${LEFT}" x2="${WIDTH - 8}" y1="${y}" y2="${y}" stroke="#ccc"/>${label}`;
 }

@@ -16,41 +16,58 @@ export interface Dialect {
   textsIn(placeholder: string): string;
 }
 
-/** The columns in the order of the table, each with the field of an event that it holds. */
+/** What a column holds. */
+export type ColumnType = "text" | "integer" | "boolean" | "tags";
+
+/** The column of each field of an event, in the order of the table. */
 const COLUMNS = {
-  id: "id",
-  outcome: "outcome",
-  admitted_at: "admittedAt",
-  expires_at: "expiresAt",
-  ended_at: "endedAt",
-  org_id: "orgId",
-  project_id: "projectId",
-  user_id: "userId",
-  key_id: "keyId",
-  model: "model",
-  requested: "requested",
-  counted_as: "countedAs",
-  mcp: "mcp",
-  byok: "byok",
-  input_tokens: "inputTokens",
-  cached_input_tokens: "cachedInputTokens",
-  cache_write_tokens: "cacheWriteTokens",
-  cache_write_1h_tokens: "cacheWrite1hTokens",
-  audio_input_tokens: "audioInputTokens",
-  image_input_tokens: "imageInputTokens",
-  output_tokens: "outputTokens",
-  reasoning_tokens: "reasoningTokens",
-  audio_output_tokens: "audioOutputTokens",
-  image_output_tokens: "imageOutputTokens",
-  cost_nano_usd: "costNanoUsd",
-  tags: "tags",
-} as const satisfies Record<string, keyof UsageEvent>;
+  id: { name: "id", type: "text" },
+  outcome: { name: "outcome", type: "text" },
+  admittedAt: { name: "admitted_at", type: "integer" },
+  expiresAt: { name: "expires_at", type: "integer" },
+  endedAt: { name: "ended_at", type: "integer" },
+  orgId: { name: "org_id", type: "text" },
+  projectId: { name: "project_id", type: "text" },
+  userId: { name: "user_id", type: "text" },
+  keyId: { name: "key_id", type: "text" },
+  model: { name: "model", type: "text" },
+  requested: { name: "requested", type: "text" },
+  countedAs: { name: "counted_as", type: "text" },
+  mcp: { name: "mcp", type: "boolean" },
+  byok: { name: "byok", type: "boolean" },
+  inputTokens: { name: "input_tokens", type: "integer" },
+  cachedInputTokens: { name: "cached_input_tokens", type: "integer" },
+  cacheWriteTokens: { name: "cache_write_tokens", type: "integer" },
+  cacheWrite1hTokens: { name: "cache_write_1h_tokens", type: "integer" },
+  audioInputTokens: { name: "audio_input_tokens", type: "integer" },
+  imageInputTokens: { name: "image_input_tokens", type: "integer" },
+  outputTokens: { name: "output_tokens", type: "integer" },
+  reasoningTokens: { name: "reasoning_tokens", type: "integer" },
+  audioOutputTokens: { name: "audio_output_tokens", type: "integer" },
+  imageOutputTokens: { name: "image_output_tokens", type: "integer" },
+  costNanoUsd: { name: "cost_nano_usd", type: "integer" },
+  tags: { name: "tags", type: "tags" },
+} as const satisfies Readonly<Record<keyof UsageEvent, { readonly name: string; readonly type: ColumnType }>>;
 
-type Column = keyof typeof COLUMNS;
+/** The types of columns as a database calls them. */
+type TypeNames = Readonly<Record<ColumnType, string>>;
 
-export const COLUMN_NAMES = Object.keys(COLUMNS) as Column[]; // sound: a literal has the keys of its type
+const FIELDS = Object.keys(COLUMNS) as (keyof UsageEvent)[]; // sound: a literal has the keys of its type
 
-const COLUMN_OF = Object.fromEntries(COLUMN_NAMES.map((column) => [COLUMNS[column], column]));
+export const COLUMN_NAMES = FIELDS.map((field) => COLUMNS[field].name);
+
+/** Each column with its type. */
+export function typedColumns(types: TypeNames): string[] {
+  return FIELDS.map((field) => `${COLUMNS[field].name} ${types[COLUMNS[field].type]}`);
+}
+
+/** The columns of a new table. Only the end of a call may be unknown. */
+export function columnDefinitions(types: TypeNames): string {
+  return FIELDS.map((field) => {
+    const { name, type } = COLUMNS[field];
+    return `${name} ${types[type]}${field === "endedAt" ? "" : " not null"}`;
+  }).join(", ");
+}
 
 /** What a write does to a row of `table` that exists; see `replaces`. The rows of one statement have different ids. */
 export function onConflict(table: string): string {
@@ -68,11 +85,12 @@ export function rowsJson(events: readonly UsageEvent[]): string {
   return JSON.stringify(
     events.map((event) => {
       const row: Record<string, unknown> = {};
-      for (const column of COLUMN_NAMES) {
-        const value = event[COLUMNS[column]];
-        if (typeof value === "string") row[column] = storedText(value);
-        else if (typeof value === "object") row[column] = storedTags(value);
-        else row[column] = value ?? null;
+      for (const field of FIELDS) {
+        const value = event[field];
+        const { name } = COLUMNS[field];
+        if (typeof value === "string") row[name] = storedText(value);
+        else if (typeof value === "object") row[name] = storedTags(value);
+        else row[name] = value ?? null;
       }
       return row;
     }),
@@ -82,13 +100,9 @@ export function rowsJson(events: readonly UsageEvent[]): string {
 /** The event in a row of all columns. */
 export function eventOf(row: Readonly<Record<string, unknown>>): UsageEvent {
   const event: Record<string, unknown> = {};
-  for (const column of COLUMN_NAMES) {
-    const value = row[column];
-    const field = COLUMNS[column];
-    if (field === "tags") event[field] = loadedTags(value);
-    else if (field === "mcp" || field === "byok") event[field] = TRUE.has(String(value));
-    else if (NUMBERS.has(column)) event[field] = value === null ? undefined : Number(value);
-    else event[field] = loadedText(String(value));
+  for (const field of FIELDS) {
+    const { name, type } = COLUMNS[field];
+    event[field] = loaded(row[name], type);
   }
   return event as unknown as UsageEvent; // sound: every field was set, from a column that holds its type
 }
@@ -96,7 +110,18 @@ export function eventOf(row: Readonly<Record<string, unknown>>): UsageEvent {
 /** The values that drivers return for true: SQLite has numbers, and a driver of Postgres may be set to return text. */
 const TRUE: ReadonlySet<string> = new Set(["true", "t", "1"]);
 
-const NUMBERS = new Set<Column>(COLUMN_NAMES.filter((column) => /_at$|_tokens$|_nano_usd$/.test(column)));
+function loaded(value: unknown, type: ColumnType): unknown {
+  switch (type) {
+    case "text":
+      return loadedText(String(value));
+    case "integer":
+      return value === null ? undefined : Number(value);
+    case "boolean":
+      return TRUE.has(String(value));
+    case "tags":
+      return loadedTags(value);
+  }
+}
 
 /** A statement with its values. */
 interface Statement {
@@ -117,7 +142,7 @@ export function sumStatement(query: SumQuery, dialect: Dialect): Statement {
   ];
   for (const field of ["projectId", "userId", "keyId"] as const) {
     const wanted = query[field];
-    if (wanted !== undefined) conditions.push(`${COLUMN_OF[field]} = ${bind(storedText(wanted))}`);
+    if (wanted !== undefined) conditions.push(`${COLUMNS[field].name} = ${bind(storedText(wanted))}`);
   }
   const groups = query.by.map((field) => groupText(field, dialect));
   const columns = [...groups.map((group, i) => `${group} as g${i}`), ...TOTALS];
@@ -140,7 +165,7 @@ function groupText(field: SumField, { tagText }: Dialect): string {
     case "byok":
       return `case when ${field} then 'true' else 'false' end`;
     default:
-      return `${COLUMN_OF[field]}`;
+      return COLUMNS[field].name;
   }
 }
 
@@ -151,7 +176,7 @@ const TOTALS = [
     (outcome) => `cast(count(*) filter (where outcome = '${outcome}') as text) as ${outcome}`,
   ),
   "cast(count(*) filter (where outcome = 'open') as text) as expired",
-  ...TOKEN_KINDS.map((kind) => COLUMN_OF[kind]).map(
+  ...TOKEN_KINDS.map((kind) => COLUMNS[kind].name).map(
     (column) => `cast(coalesce(sum(${column}), 0) as text) as ${column}`,
   ),
   ...moneySum("cost", "not byok"),
@@ -187,7 +212,7 @@ export function sumsOf(row: Readonly<Record<string, unknown>>, query: SumQuery):
 }
 
 function tokensOf(row: Readonly<Record<string, unknown>>): Tokens {
-  const sums = TOKEN_KINDS.map((kind) => [kind, Number(row[COLUMN_OF[kind] ?? ""])]);
+  const sums = TOKEN_KINDS.map((kind) => [kind, Number(row[COLUMNS[kind].name])]);
   return Object.fromEntries(sums) as Tokens; // sound: it has every kind
 }
 

@@ -4,6 +4,7 @@ import { migrate } from "../sqlite/migrate.js";
 import type { ReadableSink } from "./sink.js";
 import {
   COLUMN_NAMES,
+  columnDefinitions,
   type Dialect,
   eventOf,
   onConflict,
@@ -58,14 +59,14 @@ const DIALECT: Dialect = {
   textsIn: (placeholder) => `select value from json_each(${placeholder})`,
 };
 
-const INTEGER = /_at$|_tokens$|_nano_usd$|^mcp$|^byok$/;
+const TYPES = { text: "text", integer: "integer", boolean: "integer", tags: "text" } as const;
 
-/** INVARIANT: a released migration stays as it is. A change is a further step. */
+/**
+ * INVARIANT: a released migration stays as it is. A change is a further step. The first step is made of the columns, so
+ * one that is added after a release has to be left out of it.
+ */
 const MIGRATIONS = [
-  `create table if not exists ${TABLE} (${COLUMN_NAMES.map(
-    (column) =>
-      `${column} ${INTEGER.test(column) ? "integer" : "text"}${column === "ended_at" ? "" : " not null"}`,
-  ).join(", ")}, primary key (admitted_at, id)) without rowid`,
+  `create table if not exists ${TABLE} (${columnDefinitions(TYPES)}, primary key (admitted_at, id)) without rowid`,
   `create index if not exists ${TABLE}_org on ${TABLE} (org_id, admitted_at)`,
   `create index if not exists ${TABLE}_open on ${TABLE} (org_id, admitted_at) where outcome = 'open'`,
 ];

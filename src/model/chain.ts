@@ -11,8 +11,11 @@ export const allowListSchema = z
   .max(1000, { error: "at most 1000 patterns" })
   .nullable();
 
-/** The targets of each alias, in the order of fallback. */
-const virtualModelsSchema = recordOf(modelSchema, z.array(modelSchema).min(1).max(50));
+/** The models that a virtual model stands for, in the order of fallback. */
+export const targetsSchema = z
+  .array(modelSchema)
+  .min(1, { error: "at least one model" })
+  .max(50, { error: "at most 50 models" });
 
 /**
  * Everything that decides about the calls of one key: its org, its project, its holder as a member, and the key itself.
@@ -77,7 +80,7 @@ const orgSchema = z.strictObject({
   timeZone: timeZoneSchema.optional(),
   limits: limitsSchema.optional(),
   contentLogging: z.boolean().optional(),
-  virtualModels: virtualModelsSchema.optional(),
+  virtualModels: recordOf(modelSchema, targetsSchema).optional(),
   creditsNanoUsd: z.int().min(0).optional(),
 });
 

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { usdSchema } from "./money.js";
+import { MAX_USD, usdSchema } from "./money.js";
 import { timeZoneSchema } from "./time-zone.js";
 
 /** What JSON Schema can say of the schemas that are functions. */
@@ -8,7 +8,7 @@ const FORMS: ReadonlyMap<z.core.$ZodType, object> = new Map<z.core.$ZodType, obj
     usdSchema,
     {
       anyOf: [
-        { type: "number", minimum: 0, maximum: 9_000_000 },
+        { type: "number", minimum: 0, maximum: MAX_USD },
         { type: "string", maxLength: 100 },
       ],
     },

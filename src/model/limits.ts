@@ -108,7 +108,7 @@ export interface Limits extends ModelLimits {
 
 const BUDGET = "a budget, an object with usd and reset, or a list of budgets";
 
-const modelLimits = z.strictObject({
+const modelLimitsSchema = z.strictObject({
   rpm: countSchema.optional(),
   tpm: countSchema.optional(),
   inputTpm: countSchema.optional(),
@@ -122,8 +122,8 @@ const modelLimits = z.strictObject({
 
 /** The zod schema of {@link Limits}. */
 export const limitsSchema: z.ZodType<Limits, Limits> = schemaOf<Limits>()(
-  modelLimits.extend({
-    perModel: recordOf(patternSchema, modelLimits)
+  modelLimitsSchema.extend({
+    perModel: recordOf(patternSchema, modelLimitsSchema)
       .refine((perModel) => Object.keys(perModel).length <= 100, { error: "at most 100 patterns" })
       .optional(),
   }),

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { allowListSchema } from "./chain.js";
+import { allowListSchema, targetsSchema } from "./chain.js";
 import { limitsSchema } from "./limits.js";
 import type { ProjectGrant, RecordKind, Records } from "./records.js";
 import { idSchema, modelSchema, momentSchema, nameSchema, tagsSchema, text } from "./text.js";
@@ -108,11 +108,7 @@ const keySchema = schemaOf<Records["key"]>()(
 const keyUseSchema = schemaOf<Records["keyUse"]>()(z.strictObject({ ...base, usedAt: momentSchema }));
 
 const virtualModelSchema = schemaOf<Records["virtualModel"]>()(
-  z.strictObject({
-    ...made,
-    alias: modelSchema,
-    models: z.array(modelSchema).min(1).max(50),
-  }),
+  z.strictObject({ ...made, alias: modelSchema, models: targetsSchema }),
 );
 
 const mcpServerSchema = schemaOf<Records["mcpServer"]>()(

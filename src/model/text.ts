@@ -56,8 +56,12 @@ const TAG_NAME_MAX = 100;
 
 const TAG_MAX = 200;
 
+export const tagNameSchema = text(1, TAG_NAME_MAX);
+
+export const tagValueSchema = text(0, TAG_MAX);
+
 /** Free labels of a key or a call, such as `{ purpose: "batch" }`. At most 50. */
-export const tagsSchema = recordOf(text(1, TAG_NAME_MAX), text(0, TAG_MAX)).refine(
+export const tagsSchema = recordOf(tagNameSchema, tagValueSchema).refine(
   (tags) => Object.keys(tags).length <= TAGS_MAX,
   { error: `at most ${TAGS_MAX} tags` },
 );

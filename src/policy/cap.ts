@@ -59,7 +59,7 @@ export function compileCap(id: string, cap: Cap): CompiledCap {
   });
 }
 
-/** The first cap that applies to a resource and is not lifted. */
+/** The first cap in force that applies to a resource. */
 export function capOn(
   caps: readonly CompiledCap[],
   { orgId, projectId }: Resource,
@@ -67,21 +67,26 @@ export function capOn(
 ): CompiledCap | undefined {
   return caps.find(
     (cap) =>
-      (cap.unless === undefined || !holds(conditions, cap.unless)) &&
+      isInForce(cap, conditions) &&
       (cap.projectIds === undefined
         ? cap.orgIds === undefined || cap.orgIds.has(orgId)
         : projectId !== undefined && cap.projectIds.get(orgId)?.has(projectId) === true),
   );
 }
 
-/** The projects of an org to which a cap applies that is not lifted. */
+/** The projects of an org to which a cap in force applies. */
 export function cappedProjects(
   caps: readonly CompiledCap[],
   orgId: string,
   conditions: Conditions | undefined,
 ): string[] {
-  const inForce = caps.filter(({ unless }) => unless === undefined || !holds(conditions, unless));
+  const inForce = caps.filter((cap) => isInForce(cap, conditions));
   return [...new Set(inForce.flatMap(({ projectIds }) => [...(projectIds?.get(orgId) ?? [])]))];
+}
+
+/** Whether a cap is not lifted. */
+function isInForce({ unless }: CompiledCap, conditions: Conditions | undefined): boolean {
+  return unless === undefined || !holds(conditions, unless);
 }
 
 function byOrg(projects: readonly CappedProject[]): ReadonlyMap<string, ReadonlySet<string>> {

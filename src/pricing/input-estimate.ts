@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { having, parse, schemaOf } from "../model/validation.js";
+import { having, parse, schemaOf, wholeNumber } from "../model/validation.js";
 import { fieldOf } from "./dialects/json.js";
 import { countTokens } from "./meters/text-count.js";
 import { characterCounter, type TokenCounter } from "./token-counter.js";
@@ -18,11 +18,7 @@ export interface InputEstimateOptions {
 const optionsSchema: z.ZodType<InputEstimateOptions> = schemaOf<InputEstimateOptions>()(
   z.strictObject({
     tokenCounter: having<TokenCounter>("count").optional(),
-    mediaTokens: z
-      .int({ error: "a whole number of tokens" })
-      .nonnegative("a whole number of tokens, not negative")
-      .max(1_000_000_000, "a whole number of tokens, at most 1,000,000,000")
-      .optional(),
+    mediaTokens: wholeNumber(0, 1_000_000_000, "a whole number of tokens").optional(),
   }),
 );
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { decimalOf, usdSchema } from "../model/money.js";
-import { recordOf } from "../model/validation.js";
+import { recordOf, schemaOf } from "../model/validation.js";
 import { type OffPeakHours, offPeakHoursFields } from "./off-peak.js";
 import type { Rates } from "./rates.js";
 
@@ -141,15 +141,17 @@ const tiers = z
   .optional();
 
 /** The zod schema of {@link PriceInput}. A field it does not know is an error. */
-export const priceInputSchema: z.ZodType<PriceInput, PriceInput> = z.strictObject({
-  ...ratesFields,
-  inputUsdPerMillion: price,
-  outputUsdPerMillion: price,
-  tiers,
-  serviceTiers: recordOf(z.string(), z.strictObject({ ...ratesFields, tiers })).optional(),
-  offPeak: z.strictObject({ ...ratesFields, ...offPeakHoursFields }).optional(),
-  maxOutputTokens: z
-    .int("a whole number of tokens")
-    .positive("a whole number of tokens, at least 1")
-    .optional(),
-}) as z.ZodType<PriceInput, PriceInput>; // Sound: `recordOf` takes unknown, so that it can refuse `__proto__`; the rest is as inferred.
+export const priceInputSchema: z.ZodType<PriceInput, PriceInput> = schemaOf<PriceInput>()(
+  z.strictObject({
+    ...ratesFields,
+    inputUsdPerMillion: price,
+    outputUsdPerMillion: price,
+    tiers,
+    serviceTiers: recordOf(z.string(), z.strictObject({ ...ratesFields, tiers })).optional(),
+    offPeak: z.strictObject({ ...ratesFields, ...offPeakHoursFields }).optional(),
+    maxOutputTokens: z
+      .int("a whole number of tokens")
+      .positive("a whole number of tokens, at least 1")
+      .optional(),
+  }),
+);

@@ -2,6 +2,7 @@ import { limitName } from "../admission/limit-reading.js";
 import type { RefusalReason } from "../admission/reasons.js";
 import type { Refused } from "../admission/refusal.js";
 import { ValidationError } from "../model/errors.js";
+import { scopeKindSchema } from "../model/limits.js";
 import { usdOf } from "../model/money.js";
 import { isSameLimit } from "./limit-use.js";
 import { type ReplayOptions, type ReplaySetup, replay } from "./replay.js";
@@ -182,13 +183,12 @@ function callersOf(
   });
 }
 
-const SCOPES = ["org", "project", "member", "key"];
-
 function limitsOf(before: ReplayResult, after: ReplayResult): LimitComparison[] {
   const found = new Map<string, { before?: LimitResult; after?: LimitResult }>();
   for (const limit of before.limits) found.set(idOf(limit), { before: limit });
   for (const limit of after.limits) found.set(idOf(limit), { ...found.get(idOf(limit)), after: limit });
-  const rank = ({ before, after }: LimitComparison) => SCOPES.indexOf((before ?? after)?.reading.scope ?? "");
+  const rank = ({ before, after }: LimitComparison) =>
+    scopeKindSchema.options.findIndex((scope) => scope === (before ?? after)?.reading.scope);
   return [...found.values()].sort((a, b) => rank(a) - rank(b));
 }
 

@@ -100,11 +100,14 @@ export async function replay<C extends TraceCall>(
     for (const caller of setup.callers) await lookAt(caller, isSample);
   }
 
-  /** The last sample is at the last arrival. */
-  async function sampleFrom(at: number): Promise<void> {
-    await look(true);
+  /** Has a sample taken every so often after a moment. The last one is at the last arrival. */
+  function sampleAfter(at: number): void {
     const next = at + sampleMs;
-    if (next < last) due.add(next, () => sampleFrom(next));
+    if (next >= last) return;
+    due.add(next, async () => {
+      await look(true);
+      sampleAfter(next);
+    });
   }
 
   async function arrive(call: C, index: number): Promise<void> {
@@ -134,7 +137,7 @@ export async function replay<C extends TraceCall>(
   const began = stopwatch();
   clock.set(first);
   await look();
-  if (first + sampleMs < last) due.add(first + sampleMs, () => sampleFrom(first + sampleMs));
+  sampleAfter(first);
   for (const [index, call] of trace.entries()) {
     await runUntil(call.at);
     clock.set(call.at);

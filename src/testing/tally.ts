@@ -1,5 +1,6 @@
 import { type LimitReading, limitName } from "../admission/limit-reading.js";
 import { ValidationError } from "../model/errors.js";
+import { scopeKindSchema } from "../model/limits.js";
 import { usdOf } from "../model/money.js";
 import { isSameLimit, LimitUse, ReasonTally } from "./limit-use.js";
 import type { CallerResult, LimitResult, ReplayResult } from "./replay-result.js";
@@ -132,10 +133,8 @@ function limitId({ orgId, projectId }: Caller, reading: LimitReading): string {
   return JSON.stringify([orgId, reading.scope === "org" ? "" : projectId, limitName(reading)]);
 }
 
-const SCOPES = ["org", "project", "member", "key"];
-
 function rankOf({ reading }: LimitResult): number {
-  return SCOPES.indexOf(reading.scope);
+  return scopeKindSchema.options.indexOf(reading.scope);
 }
 
 function callerResult({

@@ -5,7 +5,8 @@ import { LimitCache } from "../../src/admission/limit-cache.js";
 import { LimitShapes } from "../../src/admission/limit-shape.js";
 import { Calendar } from "../../src/admission/period.js";
 import type { Plan } from "../../src/admission/plan.js";
-import { aChain, type ChainParts, NOON } from "../gate/world.js";
+import type { ChainParts } from "../../src/testing/key-chain.js";
+import { aChain, NOON } from "../gate/world.js";
 
 const shapes = new LimitShapes(new Calendar());
 const compile = (parts: ChainParts = {}) => new CompiledChain(aChain(parts), shapes, new LimitCache());

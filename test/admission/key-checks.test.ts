@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { keyRefusal } from "../../src/admission/key-checks.js";
-import { aChain, type ChainParts, NOON } from "../gate/world.js";
+import type { ChainParts } from "../../src/testing/key-chain.js";
+import { aChain, NOON } from "../gate/world.js";
 
 describe("the reason why no call of a key passes", () => {
   it("is none where all is in order", () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { mcpServerAllowed, permittedModels } from "../../src/admission/targets.js";
 import type { KeyChain } from "../../src/model/chain.js";
-import { aChain, type ChainParts } from "../gate/world.js";
+import type { ChainParts } from "../../src/testing/key-chain.js";
+import { aChain } from "../gate/world.js";
 
 describe("the models that a call may reach", () => {
   const models = (model: string, parts: ChainParts) => permittedModels(aChain(parts), model);

@@ -7,6 +7,7 @@ import type { KeyChain } from "../../src/model/chain.js";
 import type { Limits } from "../../src/model/limits.js";
 import { priceCatalog } from "../../src/pricing/catalog.js";
 import { directoryOf } from "../../src/testing/directory.js";
+import type { ChainParts } from "../../src/testing/key-chain.js";
 
 /** Friday, 15 May 2026, noon. */
 export const NOON = Date.UTC(2026, 4, 15, 12);
@@ -17,14 +18,7 @@ export const PRICES = priceCatalog.of({
   free: { inputUsdPerMillion: 0, outputUsdPerMillion: 0 },
 });
 
-/** What a test says of a chain; the rest is one active key of user u1 in project p1 of org o1. */
-export interface ChainParts {
-  readonly org?: Partial<KeyChain["org"]>;
-  readonly project?: Partial<KeyChain["project"]>;
-  readonly holder?: Partial<KeyChain["holder"]>;
-  readonly key?: Partial<KeyChain["key"]>;
-}
-
+/** One active key of user u1 in project p1 of org o1, with what a test says of it. */
 export function aChain(parts: ChainParts = {}): KeyChain {
   return {
     org: { id: "o1", ...parts.org },

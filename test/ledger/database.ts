@@ -1,15 +1,14 @@
-import pg from "pg";
+import type { Pool } from "pg";
 import { afterAll } from "vitest";
-import { DATABASE_URL, serviceAnswers } from "../services.js";
+import { dropSchema, newSchema, serverAnswers, serverPool } from "../postgres/server.js";
 
-/** A schema of this run's own in PostgreSQL, dropped at the end; undefined where no server answers. */
-export async function ownSchema(): Promise<{ readonly pool: pg.Pool; readonly schema: string } | undefined> {
-  const schema = `ledger_${process.pid}_${Math.random().toString(36).slice(2)}`;
-  const pool = new pg.Pool({ connectionString: DATABASE_URL, max: 4 });
-  const answers = await serviceAnswers("PostgreSQL", () => pool.query("select 1"));
+/** A schema of this run's own in Postgres, dropped at the end; undefined where no server answers. */
+export async function ownSchema(): Promise<{ readonly pool: Pool; readonly schema: string } | undefined> {
+  if (!(await serverAnswers())) return undefined;
+  const [pool, schema] = [serverPool(), newSchema()];
   afterAll(async () => {
-    if (answers) await pool.query(`drop schema if exists "${schema}" cascade`);
+    await dropSchema(pool, schema);
     await pool.end();
   });
-  return answers ? { pool, schema } : undefined;
+  return { pool, schema };
 }

@@ -182,6 +182,27 @@ describe("a ledger", () => {
     expect(ledger.status()).toMatchObject({ pending: 1, lagMs: 0 });
   });
 
+  it("is behind with the end of a call only since that was told, once the sink has its beginning", async () => {
+    const { sink, writes } = sinkByHand();
+    const clock = { at: NOON, now: () => clock.at };
+    const ledger = createLedger({ ...quick, sink, clock });
+    ledger.opened(aCall({ id: "a" }));
+    await eventually(() => expect(writes).toHaveLength(1));
+    clock.at += 20_000;
+    settle(ledger, "a");
+    clock.at += 1_000;
+    settle(ledger, "b");
+    expect(ledger.status()).toMatchObject({ pending: 2, lagMs: 21_000 });
+    writes[0]?.end();
+    await eventually(() => expect(writes).toHaveLength(2));
+    expect(ledger.status()).toMatchObject({ pending: 2, lagMs: 1_000 });
+    const flushed = ledger.flush();
+    writes[1]?.end();
+    await eventually(() => expect(writes).toHaveLength(3));
+    writes[2]?.end();
+    await flushed;
+  });
+
   it("is as far behind as with what it was told first of a call, however that went on", async () => {
     const clock = { at: NOON, now: () => clock.at };
     const ledger = createLedger({ sink: memoryLedgerSink(), clock });

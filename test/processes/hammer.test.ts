@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createGate } from "tollgate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { redisAnswers } from "../counters/redis/server.js";
+import { serverAnswers } from "../postgres/server.js";
 import { bundled } from "./bundled.js";
 import { HAMMER_CALLS, HAMMER_CHAIN, HAMMER_USAGE } from "./hammer-traffic.js";
-import { answers, cleanUp, connect, ownName, type StoreName } from "./stores.js";
+import { cleanUp, connect, ownName } from "./stores.js";
 
 const PROCESSES = 8;
 const KILLS = 5;
@@ -15,10 +17,12 @@ const BETWEEN_KILLS_MS = 300;
 const script = await bundled(join(import.meta.dirname, "hammer.ts"));
 afterAll(() => script.remove());
 
-const stores: readonly StoreName[] = ["Redis", "Postgres"];
-const usable = await Promise.all(stores.map(async (store) => [store, await answers(store)] as const));
+const stores = [
+  ["Redis", await redisAnswers()],
+  ["Postgres", await serverAnswers()],
+] as const;
 
-describe.each(usable)("eight processes on one org, killed at random (%s)", (store, answered) => {
+describe.each(stores)("eight processes on one org, killed at random (%s)", (store, answered) => {
   const name = ownName();
   const folder = mkdtempSync(join(tmpdir(), "tollgate-hammer-"));
   const children = new Set<ChildProcess>();

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { createGate } from "tollgate";
 import { afterAll, describe, expect, it } from "vitest";
+import { serverAnswers } from "../postgres/server.js";
 import { bundled } from "./bundled.js";
-import { answers, cleanUp, connectStorage, ownName } from "./stores.js";
+import { cleanUp, connectStorage, ownName } from "./stores.js";
 
 const PROCESSES = 3;
 const KEYS = 8;
@@ -15,7 +16,7 @@ const SLACK_MS = 5_000;
 const script = await bundled(join(import.meta.dirname, "revoking.ts"));
 afterAll(() => script.remove());
 
-describe.skipIf(!(await answers("Postgres")))("a key revoked in one process is refused in the others", () => {
+describe.skipIf(!(await serverAnswers()))("a key revoked in one process is refused in the others", () => {
   const name = ownName();
   const children: ChildProcess[] = [];
 

@@ -4,7 +4,7 @@ import pg from "pg";
 import type { Counters } from "tollgate";
 import { postgresCounters, postgresStorage } from "tollgate/postgres";
 import { redisCounters } from "tollgate/redis";
-import { DATABASE_URL, REDIS_URL, serviceAnswers } from "../services.js";
+import { DATABASE_URL, REDIS_URL } from "../services.js";
 
 /** A store that several processes share, and how a process gets at it. */
 export type StoreName = "Redis" | "Postgres";
@@ -49,31 +49,6 @@ export async function cleanUp(store: StoreName, name: string): Promise<void> {
   await client.connect();
   await client.query(`DROP SCHEMA IF EXISTS "${name}" CASCADE`);
   await client.end();
-}
-
-/** Whether a store can be used here; says so in one line where it cannot. */
-export function answers(store: StoreName): Promise<boolean> {
-  if (store === "Redis") {
-    return serviceAnswers("Redis", async () => {
-      const client = new Redis(REDIS_URL, { lazyConnect: true, retryStrategy: () => null });
-      client.on("error", () => {}); // the rejection says it
-      try {
-        await client.connect();
-        await client.ping();
-      } finally {
-        client.disconnect();
-      }
-    });
-  }
-  return serviceAnswers("Postgres", async () => {
-    const client = new pg.Client({ connectionString: DATABASE_URL, connectionTimeoutMillis: 2_000 });
-    try {
-      await client.connect();
-      await client.query("SELECT 1");
-    } finally {
-      await client.end().catch(() => {});
-    }
-  });
 }
 
 /** Records over a pool of this process's own. */

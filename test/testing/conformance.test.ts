@@ -222,7 +222,7 @@ describe("directoryConformance names the fault of a directory", () => {
     [
       "that does not know the holder",
       { principal: async () => undefined },
-      "the holder of a key is a principal exactly where the chain says that they are active",
+      "the active holder of a key is a principal with a role in the org, and in the key's project",
     ],
     [
       "whose scopes are another's",

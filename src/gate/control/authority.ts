@@ -1,7 +1,7 @@
 import { LimitError, ValidationError } from "../../model/errors.js";
 import type { Records } from "../../model/records.js";
 import { ID_MAX } from "../../model/text.js";
-import { firstBeyond as firstReachBeyond } from "../../policy/assignment.js";
+import { firstBeyond as firstReachBeyond, knownRole } from "../../policy/assignment.js";
 import type { Principal } from "../../policy/principal.js";
 import type { StandardPolicy } from "../../policy/standard.js";
 import type { Asking } from "./actor.js";
@@ -51,9 +51,39 @@ export function inOrg({ userId, orgId, role }: RoleInOrg): Principal {
   return { userId, orgId, orgRole: role, projectRoles: {} };
 }
 
+/**
+ * Somebody in the org as they would be with one role in one project. Under an org role that the policy does not know,
+ * that one counts for nothing, but it will once they are given another, or the policy knows theirs again.
+ */
+export function inProject(
+  { spec }: StandardPolicy,
+  { userId, orgId, role }: RoleInOrg,
+  projectId: string,
+  projectRole: string,
+): Principal {
+  return {
+    userId,
+    orgId,
+    orgRole: knownRole(spec, role),
+    projectRoles: Object.fromEntries([[projectId, projectRole]]),
+  };
+}
+
 /** Like {@link requireReach}, for a role in the org. */
 export function requireOrgReach(policy: StandardPolicy, acting: Asking, other: RoleInOrg): void {
   requireReach(policy, acting, inOrg(other), "role");
+}
+
+/** Like {@link requireReach}, for a role in a project. */
+export function requireProjectReach(
+  policy: StandardPolicy,
+  acting: Asking,
+  other: RoleInOrg,
+  projectId: string,
+  projectRole: string,
+  field = "role",
+): void {
+  requireReach(policy, acting, inProject(policy, other, projectId, projectRole), field, projectId);
 }
 
 /** @throws ValidationError if the policy has no such role */

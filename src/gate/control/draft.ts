@@ -22,10 +22,10 @@ export interface Doer {
 const CHANGES_MAX = 200;
 
 /** A new record without its version, which the draft adds. */
-type Made<K extends RecordKind> = Omit<Records[K], "version">;
+export type Made<K extends RecordKind> = Omit<Records[K], "version">;
 
 /** The changes of a record. `undefined` removes an optional field. */
-type Patch<K extends RecordKind> = { readonly [F in keyof Made<K>]?: Made<K>[F] | undefined };
+export type Patch<K extends RecordKind> = { readonly [F in keyof Made<K>]?: Made<K>[F] | undefined };
 
 /**
  * One write of an org in progress: what it reads, what it changes, and what it emits once it is done.

@@ -14,7 +14,7 @@ import { createToken, hashToken, isWellFormed, previewOf } from "../chain/token.
 import type { Asking } from "./actor.js";
 import { requireOrgReach, requireRole, SOMEBODY } from "./authority.js";
 import type { Control } from "./control.js";
-import { requireLater } from "./fields.js";
+import { requireLater } from "./ends.js";
 import { checkProjectGrant, joinProjects } from "./invited-projects.js";
 import { newId } from "./new-id.js";
 import { type OrgMember, requireNotIn } from "./org-members.js";
@@ -110,21 +110,20 @@ export function invitationsOf(control: Control): Invitations {
         }
         if (userId !== undefined) await requireNotIn(draft, userId);
         const token = createToken(prefix);
-        const issued = {
-          hash: hashToken(token),
-          preview: previewOf(token, prefix),
-          status: "pending",
-        } as const;
-        const base = { id: invitationId, orgId, createdAt, invitedBy: acting.principal.userId };
         const conditions = Object.keys(policy.spec.conditions).filter((name) =>
           holds(acting.conditions, name),
         );
         const made = draft.create("invitation", {
-          ...base,
+          id: invitationId,
+          orgId,
+          createdAt,
+          invitedBy: acting.principal.userId,
           ...given,
           projects,
           expiresAt,
-          ...issued,
+          hash: hashToken(token),
+          preview: previewOf(token, prefix),
+          status: "pending",
           ...(conditions.length > 0 && { conditions }),
         });
         return { invitation: seen(made), token };

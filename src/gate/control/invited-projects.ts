@@ -1,10 +1,10 @@
 import { LimitError, NotFoundError, PermissionError, ValidationError } from "../../model/errors.js";
 import { auditEventsEnd, membershipId, type ProjectGrant, type Records } from "../../model/records.js";
-import { requireReach } from "./authority.js";
+import { type RoleInOrg, requireProjectReach } from "./authority.js";
 import { checkMembership, type Giving } from "./bounds.js";
 import type { Draft } from "./draft.js";
-import { requireLater } from "./fields.js";
-import { type ProjectMember, withRole } from "./project-members.js";
+import { requireLater } from "./ends.js";
+import type { ProjectMember } from "./project-members.js";
 import { projectIn } from "./projects.js";
 import { viewOf } from "./views.js";
 
@@ -15,20 +15,14 @@ import { viewOf } from "./views.js";
  */
 export async function checkProjectGrant(
   giving: Giving,
-  invitee: Pick<Records["orgMember"], "userId" | "orgId" | "role">,
+  invitee: RoleInOrg,
   { projectId, role, limits }: ProjectGrant,
   expiresAt: number | undefined,
 ): Promise<Records["project"]> {
   const { control, draft, acting } = giving;
   control.require(acting, "projectMember.add", { orgId: draft.orgId, projectId });
   const project = await projectIn(draft, projectId);
-  requireReach(
-    control.policy,
-    acting,
-    withRole(control.policy, invitee, projectId, role),
-    "projects",
-    projectId,
-  );
+  requireProjectReach(control.policy, acting, invitee, projectId, role, "projects");
   await checkMembership(giving, project, { limits, expiresAt });
   return project;
 }

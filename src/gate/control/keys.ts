@@ -19,10 +19,11 @@ import { checkKey, grantOf } from "./bounds.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { type EffectiveKey, effectiveKey } from "./effective-key.js";
-import { beginsAgain, grantedBy, patchOf, requireLater, requireSinceMade } from "./fields.js";
+import { beginsAgain, requireLater, requireSinceMade } from "./ends.js";
 import { type Key, keyView, listKeys } from "./key-list.js";
 import { newId } from "./new-id.js";
 import type { Listed } from "./paging.js";
+import { grantedBy, patchOf } from "./patch.js";
 import { projectIn } from "./projects.js";
 import { keyContext, viewOf } from "./views.js";
 
@@ -141,19 +142,18 @@ export function keysOf(control: Control): Keys {
         await checkKey({ control, draft, acting }, { projectId, userId: holderId }, given);
         const { token, ...issued } = issue();
         const { tags = {}, models = null, mcpServers = null, contentLogging = true, ...rest } = given;
-        const base = {
+        const key = draft.create("key", {
           id: keyId,
           orgId,
           projectId,
           userId: holderId,
           createdAt: draft.now,
           status: "active",
-        } as const;
-        const scope = { tags, models, mcpServers, contentLogging };
-        const key = draft.create("key", {
-          ...base,
           ...rest,
-          ...scope,
+          tags,
+          models,
+          mcpServers,
+          contentLogging,
           ...issued,
           issuedTo: acting.handedTo,
         });

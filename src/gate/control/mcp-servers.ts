@@ -8,8 +8,8 @@ import {
 } from "../../model/inputs/mcp-servers.js";
 import { parse } from "../../model/validation.js";
 import type { Control } from "./control.js";
-import { patchOf } from "./fields.js";
 import type { Listed } from "./paging.js";
+import { patchOf } from "./patch.js";
 import { registryOf } from "./registry.js";
 import type { View } from "./views.js";
 

@@ -9,13 +9,12 @@ import {
 import { membershipId, OWNER, type Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
 import { requireVersion } from "./addressed.js";
-import { requireOrgReach, requireReach, requireRole } from "./authority.js";
+import { requireOrgReach, requireProjectReach, requireRole } from "./authority.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { requireOtherOwner, revokeInvitationsFor, revokeKeysLeft } from "./leaving.js";
 import { checkOrgRole } from "./org-role-bounds.js";
 import { type Listed, listViews } from "./paging.js";
-import { withRole } from "./project-members.js";
 import { type View, viewOf } from "./views.js";
 
 /** A user's membership in an org. */
@@ -93,8 +92,7 @@ export function orgMembersOf(control: Control): OrgMembers {
         // start to count.
         if (!Object.hasOwn(policy.spec.orgRoles, present.role)) {
           for (const { projectId, role: projectRole } of await draft.find("projectMember", { userId })) {
-            const target = withRole(policy, { ...present, role }, projectId, projectRole);
-            requireReach(policy, acting, target, "role", projectId);
+            requireProjectReach(policy, acting, { ...present, role }, projectId, projectRole);
           }
         }
         if (present.role === OWNER && role !== OWNER) {

@@ -12,9 +12,9 @@ import { membershipId, OWNER, type Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
 import { requireVersion } from "./addressed.js";
 import type { Control } from "./control.js";
-import { patchOf } from "./fields.js";
 import { newId } from "./new-id.js";
 import { type Listed, listPage, mapped } from "./paging.js";
+import { patchOf } from "./patch.js";
 import { type View, viewOf } from "./views.js";
 
 /** An org as callers see it. */

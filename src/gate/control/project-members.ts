@@ -11,15 +11,12 @@ import {
 } from "../../model/inputs/project-members.js";
 import { membershipId, OWNER, type Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
-import { knownRole } from "../../policy/assignment.js";
-import type { Principal } from "../../policy/principal.js";
-import type { StandardPolicy } from "../../policy/standard.js";
 import { principalOf } from "../chain/storage-directory.js";
 import { requireVersion } from "./addressed.js";
-import { firstBeyond, type RoleInOrg, requireReach, requireRole } from "./authority.js";
+import { firstBeyond, inProject, requireProjectReach, requireReach, requireRole } from "./authority.js";
 import { checkMembership, checkMoreOfRole, type Giving } from "./bounds.js";
 import type { Ask, Control } from "./control.js";
-import { beginsAgain, requireLater, requireSinceMade } from "./fields.js";
+import { beginsAgain, requireLater, requireSinceMade } from "./ends.js";
 import { revokeKeysLeft } from "./leaving.js";
 import { checkRemoval } from "./org-role-bounds.js";
 import { type Listed, listViews } from "./paging.js";
@@ -118,8 +115,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
         const project = await projectIn(draft, projectId);
         const orgMember = await draft.get("orgMember", membershipId(orgId, userId));
         if (orgMember === undefined) throw new NotFoundError("org member", userId);
-        const target = withRole(policy, orgMember, projectId, given.role);
-        requireReach(policy, acting, target, "role", projectId);
+        requireProjectReach(policy, acting, orgMember, projectId, given.role);
         await checkMembership({ control, draft, acting }, project, given);
         if (await draft.get("projectMember", id)) {
           throw new ConflictError(`user ${JSON.stringify(userId)} is in the project already`);
@@ -142,8 +138,8 @@ export function projectMembersOf(control: Control): ProjectMembers {
       return writeTo(of, version, "setRole", async (present, giving, orgMember) => {
         const { draft, acting } = giving;
         if (orgMember) {
-          const before = withRole(policy, orgMember, of.projectId, present.role);
-          const after = withRole(policy, orgMember, of.projectId, role);
+          const before = inProject(policy, orgMember, of.projectId, present.role);
+          const after = inProject(policy, orgMember, of.projectId, role);
           if (firstBeyond(policy, { principal: before }, after, of.projectId) !== undefined) {
             requireReach(policy, acting, after, "role", of.projectId);
             await checkMoreOfRole(giving, await projectIn(draft, of.projectId), present);
@@ -170,14 +166,8 @@ export function projectMembersOf(control: Control): ProjectMembers {
         const { draft, acting } = giving;
         requireSinceMade("projectMember.expiresAt", expiresAt, present.createdAt);
         const patch = { expiresAt: expiresAt ?? undefined };
-        if (orgMember)
-          requireReach(
-            policy,
-            acting,
-            withRole(policy, orgMember, of.projectId, present.role),
-            "role",
-            of.projectId,
-          );
+        // The role of a membership that has ended counts for nothing now, but does again with a later end.
+        if (orgMember) requireProjectReach(policy, acting, orgMember, of.projectId, present.role);
         const project = await projectIn(draft, of.projectId);
         const change = beginsAgain(present.expiresAt, expiresAt, draft.now)
           ? undefined
@@ -198,23 +188,5 @@ export function projectMembersOf(control: Control): ProjectMembers {
         draft.remove("projectMember", present);
       });
     },
-  };
-}
-
-/**
- * Somebody in the org as they would be with one role in one project. Under an org role that the policy does not know,
- * that one counts for nothing, but it will once they are given another, or the policy knows theirs again.
- */
-export function withRole(
-  { spec }: StandardPolicy,
-  { userId, orgId, role }: RoleInOrg,
-  projectId: string,
-  projectRole: string,
-): Principal {
-  return {
-    userId,
-    orgId,
-    orgRole: knownRole(spec, role),
-    projectRoles: Object.fromEntries([[projectId, projectRole]]),
   };
 }

@@ -13,9 +13,9 @@ import { chunks } from "../chunks.js";
 import { checkProject } from "./bounds.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
-import { grantedBy, patchOf } from "./fields.js";
 import { newId } from "./new-id.js";
 import { type Listed, listViews } from "./paging.js";
+import { grantedBy, patchOf } from "./patch.js";
 import { type View, viewOf } from "./views.js";
 
 /** A project as callers see it. */

@@ -6,7 +6,7 @@ import type { StandardPermission } from "../../policy/standard.js";
 import type { Where } from "../../storage/storage.js";
 import type { Ref } from "./addressed.js";
 import type { Control } from "./control.js";
-import type { Draft } from "./draft.js";
+import type { Draft, Made, Patch } from "./draft.js";
 import { newId } from "./new-id.js";
 import { type Listed, listViews } from "./paging.js";
 import { type View, viewOf } from "./views.js";
@@ -24,7 +24,8 @@ interface Plan<K extends Registered> {
 /** Identifies a record, such as `{ mcpServerId, orgId }`. */
 type RefInput<K extends Registered> = Omit<Ref, "id"> & { readonly [F in `${K}Id`]: string };
 
-type Made<K extends Registered> = Omit<Records[K], "id" | "orgId" | "version" | "createdAt">;
+/** A new record without what the registry adds. */
+type Given<K extends Registered> = Omit<Made<K>, "id" | "orgId" | "createdAt">;
 
 /** The five methods of such a noun. */
 export function registryOf<K extends Registered>(control: Control, { kind, permission, schemas }: Plan<K>) {
@@ -36,7 +37,7 @@ export function registryOf<K extends Registered>(control: Control, { kind, permi
   return {
     async create(
       { orgId, id = newId(kind, control.now()) }: { orgId: string; id?: string | undefined },
-      made: Made<K>,
+      given: Given<K>,
       check: (draft: Draft) => Promise<void> = async () => {},
     ): Promise<View<K>> {
       return control.write(
@@ -46,11 +47,8 @@ export function registryOf<K extends Registered>(control: Control, { kind, permi
         async (draft) => {
           await check(draft);
           const base = { id, orgId, createdAt: draft.now };
-          // Sound: `base` has what `Made` leaves out, except the version.
-          return viewOf(
-            kind,
-            draft.create(kind, { ...base, ...made } as unknown as Omit<Records[K], "version">),
-          );
+          // Sound: `base` has what `Given` leaves out.
+          return viewOf(kind, draft.create(kind, { ...base, ...given } as unknown as Made<K>));
         },
       );
     },
@@ -67,7 +65,7 @@ export function registryOf<K extends Registered>(control: Control, { kind, permi
 
     async update(
       ref: Ref,
-      patch: Parameters<typeof Draft.prototype.replace<K>>[2],
+      patch: Patch<K>,
       check: (draft: Draft, after: Records[K]) => Promise<void> = async () => {},
     ): Promise<View<K>> {
       return control.writeTo({ action: `${kind}.update`, permission }, kind, ref, async (record, draft) => {

@@ -11,8 +11,8 @@ import type { Records } from "../../model/records.js";
 import { parse } from "../../model/validation.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
-import { patchOf } from "./fields.js";
 import type { Listed } from "./paging.js";
+import { patchOf } from "./patch.js";
 import { registryOf } from "./registry.js";
 import type { View } from "./views.js";
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { type Limits, limitsSchema } from "../limits.js";
-import { idSchema, momentSchema, nameSchema, tagsSchema, text } from "../text.js";
+import { idSchema, momentSchema, nameSchema, tagNameSchema, tagsSchema, tagValueSchema } from "../text.js";
 import { schemaOf } from "../validation.js";
 import {
   type AtVersion,
@@ -109,7 +109,7 @@ export const keySchemas = {
       userId: idSchema.optional(),
       status: z.enum(["active", "disabled", "revoked"]).optional(),
       tag: z
-        .union([text(1, 100), z.strictObject({ name: text(1, 100), value: text(0, 200) })], {
+        .union([tagNameSchema, z.strictObject({ name: tagNameSchema, value: tagValueSchema })], {
           error: "the name of a tag, or an object with name and value",
         })
         .optional(),

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { targetsSchema } from "../chain.js";
 import { idSchema, modelSchema } from "../text.js";
 import { schemaOf } from "../validation.js";
 import { type AtVersion, type OfOrg, orgField, type PageInput, pageFields, versionField } from "./fields.js";
@@ -40,11 +41,6 @@ export interface VirtualModelUpdate extends VirtualModelAtVersion {
   models?: readonly string[] | undefined;
 }
 
-const modelsSchema = z
-  .array(modelSchema)
-  .min(1, { error: "at least one model" })
-  .max(50, { error: "at most 50 models" });
-
 const ref = { virtualModelId: idSchema, ...orgField };
 
 export const virtualModelSchemas = {
@@ -53,7 +49,7 @@ export const virtualModelSchemas = {
       orgId: idSchema,
       id: idSchema.optional(),
       alias: aliasSchema,
-      models: modelsSchema,
+      models: targetsSchema,
     }),
   ),
   get: schemaOf<VirtualModelById>()(z.strictObject(ref)),
@@ -63,7 +59,7 @@ export const virtualModelSchemas = {
       ...ref,
       ...versionField,
       alias: aliasSchema.optional(),
-      models: modelsSchema.optional(),
+      models: targetsSchema.optional(),
     }),
   ),
   delete: schemaOf<VirtualModelAtVersion>()(z.strictObject({ ...ref, ...versionField })),

@@ -204,6 +204,7 @@ function hasTokens(usage: Actual): boolean {
   return Object.entries(usage).some(([count, value]) => count.endsWith("Tokens") && Number(value) > 0);
 }
 
+/** Sound for an ArrayBuffer too, since it is decoded like a view of one. */
 function isBytes(chunk: object): chunk is Uint8Array {
   return ArrayBuffer.isView(chunk) || chunk instanceof ArrayBuffer;
 }

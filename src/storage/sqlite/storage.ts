@@ -4,10 +4,10 @@ import { databaseOf, type SqliteDatabase } from "../../sqlite/database.js";
 import { migrate } from "../../sqlite/migrate.js";
 import { checkChanges, checkWhere, staleVersion, takenValue } from "../checks.js";
 import { FEW_VALUES, INDEXES } from "../indexes.js";
+import { snakeCase } from "../snake-case.js";
 import type { Change, Changed, Storage } from "../storage.js";
 import { ChangeLog } from "./change-log.js";
 import { STORAGE_MIGRATIONS } from "./migrations.js";
-import { columnOf, tableOf } from "./names.js";
 import { Watch } from "./watch.js";
 
 /** Options of {@link sqliteStorage}. */
@@ -49,7 +49,7 @@ export function sqliteStorage(options: SqliteStorageOptions): Storage {
       const narrows = wanted.some(([field]) => field !== "orgId" && !FEW_VALUES.has(field));
       // With a plus, SQLite does not go by an index of the column: it would take that for as good as any other.
       const terms = wanted.map(
-        ([field]) => `${narrows && FEW_VALUES.has(field) ? "+" : ""}${columnOf(field)} = ?`,
+        ([field]) => `${narrows && FEW_VALUES.has(field) ? "+" : ""}${snakeCase(field)} = ?`,
       );
       if (after !== undefined) terms.push("id > ?");
       const sql = `SELECT record FROM ${tableOf(kind)} WHERE ${terms.join(" AND ") || "TRUE"} ORDER BY id LIMIT ?`;
@@ -69,6 +69,11 @@ export function sqliteStorage(options: SqliteStorageOptions): Storage {
       watch.close();
     },
   };
+}
+
+/** The table of a kind. */
+function tableOf(kind: RecordKind): string {
+  return `tollgate_${snakeCase(kind)}`;
 }
 
 /** Checks every change against what is stored, then makes them all. Runs within a transaction. */
@@ -97,7 +102,7 @@ function checkUnique(connection: Connection, kind: RecordKind, record: Records[R
   for (const fields of INDEXES[kind].unique) {
     const values = fields.map((field) => indexedValue(record, field));
     if (!values.every((value) => value !== null)) continue;
-    const terms = fields.map((field) => `${columnOf(field)} = ?`).join(" AND ");
+    const terms = fields.map((field) => `${snakeCase(field)} = ?`).join(" AND ");
     const holder = connection.first(`SELECT id FROM ${tableOf(kind)} WHERE ${terms}`, ...values);
     if (holder !== undefined) throw takenValue(kind, fields);
   }
@@ -105,7 +110,7 @@ function checkUnique(connection: Connection, kind: RecordKind, record: Records[R
 
 function insert(connection: Connection, kind: RecordKind, record: Records[RecordKind]): void {
   const { fields } = INDEXES[kind];
-  const columns = ["id", "version", ...fields.map(columnOf), "record"];
+  const columns = ["id", "version", ...fields.map(snakeCase), "record"];
   const places = columns.map(() => "?").join(", ");
   const values = [record.id, record.version, ...fields.map((field) => indexedValue(record, field))];
   const sql = `INSERT INTO ${tableOf(kind)} (${columns.join(", ")}) VALUES (${places})`;

@@ -3,8 +3,9 @@ import { REFUSAL_REASONS, type RefusalReason } from "../../../src/admission/reas
 import type { KeyChain } from "../../../src/model/chain.js";
 import { ConflictError, ValidationError } from "../../../src/model/errors.js";
 import type { Usage } from "../../../src/model/usage.js";
+import type { ChainParts } from "../../../src/testing/key-chain.js";
 import { passed, refusedBy } from "../../scenarios/answers.js";
-import { aChain, type ChainParts, countedWorld, limited, NOON, world } from "../world.js";
+import { aChain, countedWorld, limited, NOON, world } from "../world.js";
 
 const KEY = { keyId: "k1" };
 const CALL: Usage = { model: "gpt-4o", inputTokens: 100, maxOutputTokens: 100 };

@@ -7,15 +7,16 @@ import { createLedger, priceCatalog } from "tollgate";
 import { postgresLedgerSink } from "tollgate/postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { generateTrace } from "../../../src/testing/generate-trace.js";
+import { redisAnswers } from "../../counters/redis/server.js";
 import { type Bundled, bundled } from "../../processes/bundled.js";
-import { answers, cleanUp, connect, ownName } from "../../processes/stores.js";
+import { cleanUp, connect, ownName } from "../../processes/stores.js";
 import { gateOver } from "../../testing/gate-over.js";
 import { REAL_HOUR } from "../../testing/hour.js";
 import { ownSchema } from "../database.js";
 import { CHAINS, PRICES } from "./chains.js";
 
 const database = await ownSchema();
-const redisAnswers = await answers("Redis");
+const hasRedis = await redisAnswers();
 
 const KILLS = 10;
 const AT_A_TIME = 8;
@@ -29,7 +30,7 @@ beforeAll(async () => {
 afterAll(async () => {
   gateway.remove();
   rmSync(folder, { recursive: true });
-  if (redisAnswers) await cleanUp("Redis", prefix);
+  if (hasRedis) await cleanUp("Redis", prefix);
 });
 
 /** The real hour where it is there, else one of its shape. */
@@ -73,7 +74,7 @@ function notesOf(log: string): Map<string, Noted> {
   return calls;
 }
 
-describe.skipIf(database === undefined || !redisAnswers)("ten gateways that are killed", () => {
+describe.skipIf(database === undefined || !hasRedis)("ten gateways that are killed", () => {
   it("leave a ledger whose sums are the counters' to the nano-dollar, but for the calls and budgets that reconcile() names", async () => {
     if (database === undefined) throw new Error("skipped without it");
     const { pool, schema } = database;

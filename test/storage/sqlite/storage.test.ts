@@ -4,7 +4,7 @@ import { ConflictError, ValidationError } from "../../../src/model/errors.js";
 import { recordKinds } from "../../../src/model/record-schemas.js";
 import type { RecordKind } from "../../../src/model/records.js";
 import { INDEXES } from "../../../src/storage/indexes.js";
-import { columnOf, tableOf } from "../../../src/storage/sqlite/names.js";
+import { snakeCase } from "../../../src/storage/snake-case.js";
 import { type SqliteStorageOptions, sqliteStorage } from "../../../src/storage/sqlite/storage.js";
 import type { Storage } from "../../../src/storage/storage.js";
 import {
@@ -171,14 +171,14 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
     sqliteStorage({ database });
     const rows = (sql: string) => database.prepare(sql).all() as Record<string, unknown>[];
     for (const kind of recordKinds) {
-      const table = tableOf(kind);
+      const table = `tollgate_${snakeCase(kind)}`;
       const columns = rows(`SELECT name FROM pragma_table_info('${table}')`).map(({ name }) => name);
-      expect(columns).toEqual(["id", "version", ...INDEXES[kind].fields.map(columnOf), "record"]);
+      expect(columns).toEqual(["id", "version", ...INDEXES[kind].fields.map(snakeCase), "record"]);
       const unique = rows(`SELECT name FROM pragma_index_list('${table}') WHERE "unique" = 1`).map(
         ({ name }) =>
           rows(`SELECT name FROM pragma_index_info('${String(name)}')`).map((column) => column.name),
       );
-      const wanted = [["id"], ...INDEXES[kind].unique.map((fields) => fields.map(columnOf))];
+      const wanted = [["id"], ...INDEXES[kind].unique.map((fields) => fields.map(snakeCase))];
       expect(unique.map(String).sort()).toEqual(wanted.map(String).sort());
     }
   });
@@ -216,7 +216,7 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
       const details = plan.map(({ detail }) => detail).join("; ");
       expect(details).toMatch(/^SEARCH/);
       expect(details).not.toMatch(/SCAN|TEMP B-TREE/);
-      for (const field of Object.keys(where).slice(0, 2)) expect(details).toContain(`${columnOf(field)}=?`);
+      for (const field of Object.keys(where).slice(0, 2)) expect(details).toContain(`${snakeCase(field)}=?`);
     },
   );
 
