@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { Charges } from "../../admission/charge.js";
+import { haveOwnCounts } from "../../admission/limit.js";
 import type { DirectReservation } from "../../counters/counters.js";
 import { ValidationError } from "../../model/errors.js";
 import { budgetResetSchema, meterSchema, scopeKindSchema } from "../../model/limits.js";
@@ -177,11 +178,7 @@ const chargesSchema = z
     { error: "a period exactly where the window is a calendar one" },
   )
   // A count that appeared twice would be given back twice.
-  .refine(
-    ({ limits }) =>
-      new Set(limits.map(({ scopeKey, field }) => JSON.stringify([scopeKey, field]))).size === limits.length,
-    { error: "each count once" },
-  );
+  .refine(({ limits }) => haveOwnCounts(limits), { error: "each count once" });
 
 const reservationSchema: z.ZodType<Reservation> = schemaOf<Reservation>()(
   z.strictObject({
