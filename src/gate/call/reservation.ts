@@ -121,9 +121,9 @@ export class IssuedReservation implements Reservation {
 
 const amount = z.int().min(0);
 
-/** The range of a `Date`. There is no calendar beyond it. */
-const MOMENT_MAX = 8_640_000_000_000_000;
-const moment = z.number().min(-MOMENT_MAX).max(MOMENT_MAX);
+/** The last moment of a `Date`. There is no calendar beyond it. */
+const DATE_MAX = 8_640_000_000_000_000;
+const moment = z.number().min(-DATE_MAX).max(DATE_MAX);
 
 const windowSchema = z.discriminatedUnion("kind", [
   z.strictObject({
