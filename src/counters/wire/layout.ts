@@ -63,7 +63,7 @@ export function layoutOf(nameOf: NameOf, orgId: string, charges: readonly Charge
       );
       return { field, tag, counts };
     });
-    return { limits: ofScope.map(limitAt), rows: planned };
+    return { limit: limitAt(ofScope[0] as number), rows: planned }; // sound: no group is empty
   });
   const places = order.every((place, i) => place === i) ? undefined : order;
   return {
