@@ -1,3 +1,4 @@
+import { NOW } from "./alarm.js";
 import type { Call } from "./call.js";
 
 // Who waits behind whom: no call overtakes one of another key that is short of a limit from which both take.
@@ -52,7 +53,7 @@ export function letGo(call: Call): boolean {
   call.holds = undefined;
   for (const held of holds ?? []) {
     held.heldBy = undefined;
-    held.askAt = Number.NEGATIVE_INFINITY;
+    held.askAt = NOW;
   }
   return holds !== undefined;
 }
