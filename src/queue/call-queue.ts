@@ -122,12 +122,12 @@ export class CallQueue {
     let answer: Admission;
     try {
       answer = await this.#gate.check(call.key, call.usage);
+      call.charged = chargedBy(answer);
     } catch (error) {
       this.#leave(call, { outcome: "failed", error });
       return;
     }
     if (call.state !== "arrived") return;
-    call.charged = chargedBy(answer);
     // A call that has its reservation already, or will not get one, takes nothing from anybody.
     const isSettled = answer.admitted
       ? answer.replayed === true
@@ -302,22 +302,23 @@ export class CallQueue {
     const before = call.state;
     const settled = this.#settlements.latest;
     call.state = "asking";
-    this.#open.ask();
-    let admission: Admission;
     try {
-      admission = await this.#gate.admit(call.key, call.usage);
+      let admission: Admission;
+      this.#open.ask();
+      try {
+        admission = await this.#gate.admit(call.key, call.usage);
+      } finally {
+        this.#open.answered();
+      }
+      if (admission.admitted) await this.#admitted(call, admission, settled);
+      else if (call.state === "asking") {
+        call.state = before;
+        this.#refused(call, admission, settled);
+        // At once: it has to be in its line when the next settlement comes.
+        if (call.state === "arrived") this.#enqueue(call);
+      }
     } catch (error) {
-      this.#open.answered();
       this.#leave(call, { outcome: "failed", error });
-      return;
-    }
-    this.#open.answered();
-    if (admission.admitted) await this.#admitted(call, admission, settled);
-    else if (call.state === "asking") {
-      call.state = before;
-      this.#refused(call, admission, settled);
-      // At once: it has to be in its line when the next settlement comes.
-      if (call.state === "arrived") this.#enqueue(call);
     }
   }
 

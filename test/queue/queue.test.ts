@@ -120,6 +120,22 @@ describe("a call that the gate refuses for now", () => {
     expect(outcomes([before])).toEqual(["waits"]);
   });
 
+  it("fails, and ends no process, where the gate is one whose answers lack their limits", async () => {
+    const { gate } = world(limited({ project: { rpm: 1 } }), { clock: Date });
+    const bare = (answer: Admission) => ({ ...answer }) as Admission; // without what is a getter
+    const queue = createQueue(
+      {
+        ...gate,
+        admit: async (key, usage) => bare(await gate.admit(key, usage)),
+        check: async (key, usage) => bare(await gate.check(key, usage)),
+      },
+      { maxWaitMs: 120_000 },
+    );
+    passed(await queue.admit(KEY, CALL));
+    await expect(queue.admit(KEY, CALL)).rejects.toThrow(TypeError);
+    expect(queue.status().waiting).toBe(0);
+  });
+
   it("is asked about once a larger call of another key is gone, which a settle left too little for", async () => {
     const chains = ["k1", "k2"].map((id) => aChain({ project: { limits: { inputTpm: 100 } }, key: { id } }));
     const { gate, queue } = setUp(chains, { maxWaitMs: 120_000 });
