@@ -82,11 +82,10 @@ export class CompiledChain extends Plan {
     );
   }
 
-  #plan(allowed: boolean, models: readonly string[] | undefined, names: readonly string[]): Plan {
+  #plan(allowed: boolean, models: readonly string[], names: readonly string[]): Plan {
     const limits = this.limits.filter(concerns(names));
-    // Admissions hand the list out, and it may be the org's own.
-    const targets = models && Object.freeze([...models]);
-    return new Plan(allowed, targets, limits, this.#shapes.of(limits));
+    // A copy, as admissions hand the list out, and it may be the org's own.
+    return new Plan(allowed, Object.freeze([...models]), limits, this.#shapes.of(limits));
   }
 }
 

@@ -78,6 +78,15 @@ export function countName({ scopeKey, field }: Limit): string {
   return `${scopeKey} ${field}`;
 }
 
+/**
+ * Whether no two limits use the same count. It does not go by {@link countName}: a limit that came as JSON may have any
+ * text as its `scopeKey`, such as one with a part of the field at its end.
+ */
+export function haveOwnCounts(limits: readonly Limit[]): boolean {
+  const names = limits.map(({ scopeKey, field }) => JSON.stringify([scopeKey, field]));
+  return new Set(names).size === limits.length;
+}
+
 /** The name of a limit that is a single number: its field in {@link ModelLimits}. */
 export type Rate = Exclude<keyof ModelLimits, "budget" | "mode">;
 

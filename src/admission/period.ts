@@ -22,9 +22,9 @@ export interface Period {
  * A period begins at the first moment of its first date in the zone. The period of a moment is the last one that has
  * begun, so a clock set back over midnight stays in the new day, and a date that the zone skips has no period.
  *
- * @param timeZone An IANA time zone.
- * @param at Epoch milliseconds.
- * @throws RangeError for an unknown time zone, or a moment outside the range of `Date`.
+ * @param timeZone an IANA time zone
+ * @param at epoch milliseconds
+ * @throws RangeError for an unknown time zone, or a moment outside the range of `Date`
  */
 export function periodAt(reset: CalendarReset, timeZone: string, at: number): Period {
   const moment = Temporal.Instant.fromEpochMilliseconds(Math.floor(at));
@@ -59,20 +59,20 @@ export function beginsAt(reset: CalendarReset, timeZone: string, period: Period,
 
 /** The periods of one reset and time zone. It remembers the last one, so that asking within it is a comparison. */
 export class PeriodClock {
-  readonly reset: CalendarReset;
-  readonly timeZone: string;
+  readonly #reset: CalendarReset;
+  readonly #timeZone: string;
   #last: Period | undefined;
 
   constructor(reset: CalendarReset, timeZone: string) {
-    this.reset = reset;
-    this.timeZone = timeZone;
+    this.#reset = reset;
+    this.#timeZone = timeZone;
   }
 
   /** Like {@link periodAt}. */
   at(now: number): Period {
     const last = this.#last;
     if (last !== undefined && now >= last.startsAt && now < last.endsAt) return last;
-    this.#last = periodAt(this.reset, this.timeZone, now);
+    this.#last = periodAt(this.#reset, this.#timeZone, now);
     return this.#last;
   }
 }
@@ -82,7 +82,7 @@ export class Calendar {
   readonly #clocks = new Map<string, PeriodClock>();
   readonly #maxClocks: number;
 
-  /** @param maxClocks The most clocks to keep; when full, the oldest is dropped. The default fits every IANA zone. */
+  /** @param maxClocks the most clocks to keep; when full, the oldest is dropped. The default fits every IANA zone. */
   constructor(maxClocks = 2048) {
     this.#maxClocks = maxClocks;
   }
@@ -92,10 +92,8 @@ export class Calendar {
     const known = this.#clocks.get(id);
     if (known !== undefined) return known;
     if (this.#clocks.size >= this.#maxClocks) {
-      for (const oldest of this.#clocks.keys()) {
-        this.#clocks.delete(oldest);
-        break;
-      }
+      const [oldest] = this.#clocks.keys();
+      if (oldest !== undefined) this.#clocks.delete(oldest);
     }
     const clock = new PeriodClock(reset, timeZone);
     this.#clocks.set(id, clock);

@@ -10,7 +10,6 @@ import { type Count, createCount } from "../admission/count.js";
 import type { Part } from "../admission/count-kind.js";
 import { type Limit, sameCount } from "../admission/limit.js";
 import type { Period } from "../admission/period.js";
-import { emptyAfter } from "../admission/sliding-count.js";
 import type {
   Amount,
   NotOpen,
@@ -20,6 +19,7 @@ import type {
   SettleOutcome,
   SettleRequest,
 } from "./counters.js";
+import { type Counted, foreseen } from "./foreseen.js";
 import type { OpenReservation, OpenReservations, ReservationExtension } from "./open-reservations.js";
 import type { ScopeCounts } from "./scope-counts.js";
 
@@ -194,14 +194,7 @@ export class Counting {
 
   /** What {@link #add} would return. */
   #foresee(charges: readonly Charge[], callerNow: number): Counted {
-    const readings = this.#read(charges, callerNow);
-    const now = this.#at(callerNow);
-    const used = charges.map(({ amount }, i) => (readings[i]?.used ?? 0) + amount);
-    const resetMs = charges.map(({ limit: { window }, amount }, i) => {
-      if (window.kind === "sliding" && amount > 0) return emptyAfter(window.lengthMs, now) - callerNow;
-      return readings[i]?.resetMs ?? 0;
-    });
-    return { used, resetMs };
+    return foreseen(charges, this.#read(charges, callerNow), this.#at(callerNow), callerNow);
   }
 
   /**
@@ -214,11 +207,6 @@ export class Counting {
       return readingOf(charge, count, now, callerNow);
     });
   }
-}
-
-interface Counted {
-  readonly used: readonly number[];
-  readonly resetMs: readonly number[];
 }
 
 function timesOf({ at, expiresAt }: OpenReservation) {

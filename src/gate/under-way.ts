@@ -6,7 +6,8 @@
 export class UnderWay {
   #steps = 0;
   #isOver = false;
-  readonly #waiting = new Set<() => void>();
+  /** Called when no step is under way, once somebody waits for that. */
+  #onNone: (() => void) | undefined;
 
   start(): void {
     this.#steps++;
@@ -14,8 +15,7 @@ export class UnderWay {
 
   end(): void {
     this.#steps--;
-    if (this.#steps > 0 || this.#waiting.size === 0) return;
-    for (const done of this.#waiting) done();
+    if (this.#steps === 0) this.#onNone?.();
   }
 
   /**
@@ -49,17 +49,18 @@ export class UnderWay {
     }
   }
 
-  /** Resolves once no step is under way, or after `withinMs`. From then on {@link isOver} is true. */
+  /**
+   * Resolves once no step is under way, or after `withinMs`. From then on {@link isOver} is true. Called once, when the
+   * gate closes.
+   */
   async none(withinMs: number): Promise<void> {
     if (this.#steps > 0) {
       await new Promise<void>((resolve) => {
-        const done = () => {
+        const timer = setTimeout(resolve, withinMs);
+        this.#onNone = () => {
           clearTimeout(timer);
-          this.#waiting.delete(done);
           resolve();
         };
-        const timer = setTimeout(done, withinMs);
-        this.#waiting.add(done);
       });
     }
     this.#isOver = true;

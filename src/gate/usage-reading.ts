@@ -84,8 +84,5 @@ async function limitsOfScope(engine: Engine, asked: UsageQuery): Promise<readonl
   if (found === undefined) throw new NotFoundError("org", asked.orgId);
   if (asked.projectId !== undefined && !found.project) throw new NotFoundError("project", asked.projectId);
   if (asked.userId !== undefined && !found.holder) throw new NotFoundError("member", asked.userId);
-  const { org } = found;
-  const project = asked.projectId === undefined ? undefined : found.project;
-  const holder = asked.userId === undefined ? undefined : found.holder;
-  return scopeLimits({ org, project, holder }, engine.limitCache);
+  return scopeLimits(found, engine.limitCache);
 }

@@ -104,8 +104,11 @@ const UNITS: Readonly<Record<Meter, string | undefined>> = {
 
 type SlidingName = Extract<Window, { kind: "sliding" }>["name"];
 
-const SLIDING_SECONDS: Readonly<Record<SlidingName, number>> = { minute: 60, day: 86_400 };
-const WINDOW_SECONDS: Readonly<Partial<Record<Window["name"], number>>> = SLIDING_SECONDS;
+/** The length of each sliding window. Only these have one that is always the same. */
+const WINDOW_SECONDS: Readonly<Partial<Record<Window["name"], number>>> = {
+  minute: 60,
+  day: 86_400,
+} satisfies Record<SlidingName, number>;
 
 function policyOf(limit: LimitReading): string {
   const unit = UNITS[limit.meter];

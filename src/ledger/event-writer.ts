@@ -166,12 +166,15 @@ export class EventWriter {
   async #pause(failures: number): Promise<void> {
     const { retry, random, wait } = this.#options;
     const ms = backoffMs(retry, failures, random());
+    // A flush gives up soon, so the sink is tried more often while one waits.
+    const pauseMs = this.#kept.isAwaited() ? Math.min(ms, FLUSHED_WAIT_MS) : ms;
     const signal = AbortSignal.any([this.#stop.signal, this.#resumed.signal]);
     try {
-      // A flush gives up soon, so the sink is tried more often while one waits.
-      await wait(this.#kept.isAwaited() ? Math.min(ms, FLUSHED_WAIT_MS) : ms, signal);
-    } catch (reason) {
-      if (!signal.aborted) throw reason;
+      await wait(pauseMs, signal);
+    } catch {
+      // The pause was ended. If not, a wait of the caller's has failed, which must neither end all writing nor make it
+      // try without a pause.
+      await setTimeout(pauseMs, undefined, { signal }).catch(() => {});
     }
   }
 }

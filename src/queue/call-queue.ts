@@ -1,6 +1,5 @@
 import type { Refused } from "../admission/refusal.js";
 import type { Admission, Admitted } from "../gate/call/admission.js";
-import type { Reservation } from "../gate/call/reservation.js";
 import type { KeyRef } from "../gate/chain/key-resolver.js";
 import { type GateEvents, warnOfListener } from "../gate/events/events.js";
 import { ClosedError } from "../model/errors.js";
@@ -11,7 +10,7 @@ import { Alarm, NOW } from "./alarm.js";
 import type { Answer, Call } from "./call.js";
 import type { QueueEvents } from "./events.js";
 import { giveBack } from "./give-back.js";
-import { hold, holderOf, letGo, shortBy, unhold } from "./holding.js";
+import { hold, holderOf, letGo, shortBy, takesLikeAny, unhold } from "./holding.js";
 import type { Line } from "./line.js";
 import { Lines } from "./lines.js";
 import { OpenCalls } from "./open-calls.js";
@@ -39,6 +38,11 @@ export class CallQueue {
   readonly #unlisten: () => void;
   #arrived = 0;
   readonly #settlements = new Settlements();
+  /**
+   * Limits that had too little for calls that are first no more, but may have enough for those after them. The next
+   * sweep asks about these.
+   */
+  #unblocked = new Set<string>();
   /** Starts the next sweep. One serves everything that happens in a turn of the event loop, since it visits every line. */
   readonly #nextSweep: Alarm;
   /** Whether the last sweep stopped early because there was no more room in flight. */
@@ -118,12 +122,12 @@ export class CallQueue {
     let answer: Admission;
     try {
       answer = await this.#gate.check(call.key, call.usage);
+      call.charged = chargedBy(answer);
     } catch (error) {
       this.#leave(call, { outcome: "failed", error });
       return;
     }
     if (call.state !== "arrived") return;
-    call.charged = chargedBy(answer);
     // A call that has its reservation already, or will not get one, takes nothing from anybody.
     const isSettled = answer.admitted
       ? answer.replayed === true
@@ -232,6 +236,10 @@ export class CallQueue {
    */
   #onNext(line: Line, before: Call): void {
     this.#letGo(before);
+    if (before.short !== undefined && !takesLikeAny(before)) {
+      this.#unblocked.add(before.short);
+      this.#nextSweep.by(NOW);
+    }
     const { first } = line;
     if (first !== undefined && !first.heldBy) first.askAt = NOW;
     this.#wake(line);
@@ -255,6 +263,10 @@ export class CallQueue {
   #sweep(): void {
     const now = this.#settings.timers.now();
     this.#open.expire(now);
+    if (this.#unblocked.size > 0) {
+      this.#track(this.#offer(this.#unblocked));
+      this.#unblocked = new Set();
+    }
     const waiting = new Map<string, Call>();
     let next = Number.POSITIVE_INFINITY;
     this.#isFull = false;
@@ -290,22 +302,23 @@ export class CallQueue {
     const before = call.state;
     const settled = this.#settlements.latest;
     call.state = "asking";
-    this.#open.ask();
-    let admission: Admission;
     try {
-      admission = await this.#gate.admit(call.key, call.usage);
+      let admission: Admission;
+      this.#open.ask();
+      try {
+        admission = await this.#gate.admit(call.key, call.usage);
+      } finally {
+        this.#open.answered();
+      }
+      if (admission.admitted) await this.#admitted(call, admission, settled);
+      else if (call.state === "asking") {
+        call.state = before;
+        this.#refused(call, admission, settled);
+        // At once: it has to be in its line when the next settlement comes.
+        if (call.state === "arrived") this.#enqueue(call);
+      }
     } catch (error) {
-      this.#open.answered();
       this.#leave(call, { outcome: "failed", error });
-      return;
-    }
-    this.#open.answered();
-    if (admission.admitted) await this.#admitted(call, admission, settled);
-    else if (call.state === "asking") {
-      call.state = before;
-      this.#refused(call, admission, settled);
-      // At once: it has to be in its line when the next settlement comes.
-      if (call.state === "arrived") this.#enqueue(call);
     }
   }
 
@@ -326,6 +339,7 @@ export class CallQueue {
       if (Number.isFinite(maxInFlight) && !isAnySince(settled, ({ id }) => id === reservation.id)) {
         this.#open.open(reservation, timers.now());
       }
+      call.short = undefined;
       this.#leave(call, { outcome: "admitted", admission });
     } else if (call.usage.requestId === undefined) {
       await giveBack(this.#gate, reservation);
@@ -350,12 +364,14 @@ export class CallQueue {
     this.#settlements.add(reservation);
     this.#open.close(reservation);
     if (this.#isFull) this.#nextSweep.by(NOW);
-    if (settlement.settled && this.#lines.size > 0) this.#track(this.#offer(reservation));
+    if (settlement.settled && this.#lines.size > 0) this.#track(this.#offer(limitsOf(reservation)));
   }
 
-  /** After a call has ended, asks about those that wait for one of its limits: one after another while the limit has room. */
-  async #offer(reservation: Reservation): Promise<void> {
-    const freed = limitsOf(reservation);
+  /**
+   * Asks about the calls that wait for one of these limits: one after another while the limit has room. Those after one
+   * that it has too little for are asked about when that one is gone; see `#unblocked`.
+   */
+  async #offer(freed: Set<string>): Promise<void> {
     for (const line of [...this.#lines]) {
       const { head, first } = line;
       const short = first?.short;

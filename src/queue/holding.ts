@@ -1,3 +1,4 @@
+import { NOW } from "./alarm.js";
 import type { Call } from "./call.js";
 
 // Who waits behind whom: no call overtakes one of another key that is short of a limit from which both take.
@@ -27,14 +28,17 @@ export function holderOf(call: Call): Call {
 
 /**
  * The limit for which a call makes others wait, if any: the one that it is short of, or that the call it waits behind
- * is short of. While the gate is being asked about that call there is none if every call takes the same from the limit:
- * then no other has room if it has none.
+ * is short of. While the gate is being asked about that call there is none if every call takes the same from the limit.
  */
 export function shortBy(call: Call): string | undefined {
-  const { state, refusal, short } = holderOf(call);
-  if (state !== "asking") return short;
+  const holder = holderOf(call);
+  return holder.state === "asking" && takesLikeAny(holder) ? undefined : holder.short;
+}
+
+/** Whether every call takes the same from the limit that a call is short of: no other has room then if it has none. */
+export function takesLikeAny({ refusal }: Call): boolean {
   const meter = refusal?.limit?.meter;
-  return meter === "requests" || meter === "inFlight" ? undefined : short;
+  return meter === "requests" || meter === "inFlight";
 }
 
 /** Releases a call from waiting behind another one, which may go on waiting for long. */
@@ -52,7 +56,7 @@ export function letGo(call: Call): boolean {
   call.holds = undefined;
   for (const held of holds ?? []) {
     held.heldBy = undefined;
-    held.askAt = Number.NEGATIVE_INFINITY;
+    held.askAt = NOW;
   }
   return holds !== undefined;
 }

@@ -11,13 +11,9 @@ export class OpenCalls {
     this.#max = max;
   }
 
-  get size(): number {
-    return this.#asking + this.#open.size;
-  }
-
   /** Whether the gate may be asked about one more. */
   get hasRoom(): boolean {
-    return this.size < this.#max;
+    return this.#asking + this.#open.size < this.#max;
   }
 
   ask(): void {

@@ -334,6 +334,21 @@ describe("a ledger", () => {
     await expect(ledger.close()).rejects.toThrow(LedgerUnavailableError);
   });
 
+  it("waits by itself after a failure where the `wait` of its caller fails", async () => {
+    const { kept, writes, sink } = sinkByHand();
+    const waited: unknown[] = [];
+    const wait = () => Promise.reject(waited.push("failed"));
+    const ledger = createLedger({ sink, maxDelayMs: 1, retry: { baseMs: 1 }, wait });
+    settle(ledger, "r1");
+    await eventually(() => expect(writes).toHaveLength(1));
+    writes[0]?.end(new Error("down"));
+    await eventually(() => expect(writes).toHaveLength(2));
+    writes[1]?.end();
+    await ledger.flush();
+    expect(waited).toHaveLength(1);
+    expect(kept.events()).toHaveLength(1);
+  });
+
   it("does not let one event that the sink can never take hold up the others", async () => {
     const kept: string[] = [];
     const ledger = createLedger({

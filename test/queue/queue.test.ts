@@ -120,6 +120,45 @@ describe("a call that the gate refuses for now", () => {
     expect(outcomes([before])).toEqual(["waits"]);
   });
 
+  it("fails, and ends no process, where the gate is one whose answers lack their limits", async () => {
+    const { gate } = world(limited({ project: { rpm: 1 } }), { clock: Date });
+    const bare = (answer: Admission) => ({ ...answer }) as Admission; // without what is a getter
+    const queue = createQueue(
+      {
+        ...gate,
+        admit: async (key, usage) => bare(await gate.admit(key, usage)),
+        check: async (key, usage) => bare(await gate.check(key, usage)),
+      },
+      { maxWaitMs: 120_000 },
+    );
+    passed(await queue.admit(KEY, CALL));
+    await expect(queue.admit(KEY, CALL)).rejects.toThrow(TypeError);
+    expect(queue.status().waiting).toBe(0);
+  });
+
+  it("is asked about once a larger call of another key is gone, which a settle left too little for", async () => {
+    const chains = ["k1", "k2"].map((id) => aChain({ project: { limits: { inputTpm: 100 } }, key: { id } }));
+    const { gate, queue } = setUp(chains, { maxWaitMs: 120_000 });
+    const of = (inputTokens: number) => ({ ...CALL, inputTokens });
+    const first = passed(await queue.admit({ keyId: "k2" }, of(40)));
+    passed(await queue.admit(KEY, of(60)));
+    const asked = vi.fn();
+    gate.on("admission", asked);
+    const leaving = new AbortController();
+    // Both come before either waits, so the one is not known to be behind the other.
+    const large = watch(queue.admit({ keyId: "k2" }, of(90), { signal: leaving.signal }));
+    const small = watch(queue.admit(KEY, of(10)));
+    await pass(A_TURN_MS);
+    expect(asked).toHaveBeenCalledTimes(2);
+    await gate.settle(first.reservation, { inputTokens: 0, outputTokens: 0 });
+    await pass(A_TURN_MS);
+    expect(outcomes([large, small])).toEqual(["waits", "waits"]);
+    expect(asked).toHaveBeenCalledTimes(3); // about the large call alone: the small one must not pass it
+    leaving.abort();
+    await pass(A_TURN_MS);
+    expect(outcomes([large, small])).toEqual(["threw", "admitted"]);
+  });
+
   it("is admitted earlier where a settle gives back what it needs", async () => {
     const { gate, queue } = setUp(limited({ project: { inputTpm: 100 } }), { maxWaitMs: 120_000 });
     const first = passed(await queue.admit(KEY, { ...CALL, inputTokens: 100 }));

@@ -33,8 +33,8 @@ interface PostgresLayout extends Layout {
 }
 
 export function postgresLayout(layout: Layout): PostgresLayout {
-  const rows = layout.scopes.flatMap(({ limits, rows }) => {
-    const scope = nameOf(limits[0]?.scopeKey ?? "");
+  const rows = layout.scopes.flatMap(({ limit, rows }) => {
+    const scope = nameOf(limit.scopeKey);
     return rows.map(({ field, counts }) => ({
       name: JSON.stringify([scope, field]),
       lock: element(`${scope} ${field}`),

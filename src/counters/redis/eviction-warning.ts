@@ -25,16 +25,14 @@ export class EvictionWarning {
   look(reply: Promise<unknown>): void {
     if (this.#looked) return;
     this.#looked = true;
-    reply.then(
-      () =>
-        this.#connection
-          .eval(POLICY, [this.#key], [])
-          .then((told) => warn(String(told)))
-          .catch(() => {}),
-      () => {
-        this.#looked = false; // not connected yet
-      },
-    );
+    reply
+      .then(
+        async () => warn(String(await this.#connection.eval(POLICY, [this.#key], []))),
+        () => {
+          this.#looked = false; // not connected yet
+        },
+      )
+      .catch(() => {});
   }
 }
 

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { parse } from "../../model/validation.js";
+import { parse, wholeNumber } from "../../model/validation.js";
 import { isRedisClient, type RedisClient } from "./client.js";
 
 /** Options of `redisCounters`. */
@@ -25,8 +25,6 @@ export interface RedisCountersOptions {
   readonly rememberClosedMs?: number | undefined;
 }
 
-const REMEMBER = "a whole number of milliseconds from 1 to 86,400,000";
-
 const optionsSchema = z.strictObject({
   client: z.custom<RedisClient>(isRedisClient, {
     error: "a client of ioredis or node-redis whose commands answer with promises",
@@ -36,11 +34,7 @@ const optionsSchema = z.strictObject({
     .regex(/^[^{}\s]{1,64}$/, { error: "1 to 64 characters without braces and white space" })
     .optional(),
   clock: z.enum(["server", "caller"]).optional(),
-  rememberClosedMs: z
-    .int({ error: REMEMBER })
-    .min(1, { error: REMEMBER })
-    .max(86_400_000, { error: REMEMBER })
-    .optional(),
+  rememberClosedMs: wholeNumber(1, 86_400_000, "a whole number of milliseconds").optional(),
 });
 
 /** @throws ValidationError naming the option that is wrong */

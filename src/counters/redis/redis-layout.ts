@@ -20,7 +20,7 @@ export function redisLayout(layout: Layout, names: KeyNames): RedisLayout {
   const { orgId, scopes, isWide } = layout;
   return {
     ...layout,
-    keys: scopes.map(({ limits }) => names.scope(orgId, limits[0]?.scopeKey ?? "")),
+    keys: scopes.map(({ limit }) => names.scope(orgId, limit.scopeKey)),
     planKey: names.plan(orgId, layout.tags),
     planKeptUntil: Number.NEGATIVE_INFINITY,
     // Wide layouts are too rare for scripts of their own.

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Argument, Connection } from "./client.js";
 import { LOOK } from "./lua/look.js";
 import { PLANS } from "./lua/plans.js";
@@ -45,7 +45,7 @@ export function scriptsOf(shape: Shape | undefined): CallScripts {
 }
 
 function scriptOf(text: string): Script {
-  return { text, sha1: createHash("sha1").update(text).digest("hex") };
+  return { text, sha1: hash("sha1", text) };
 }
 
 /** Runs a script by its name or, if the server does not know it (yet, or after a restart), by its text. */

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { Charge } from "../../admission/charge.js";
-import type { Limit } from "../../admission/limit.js";
+import { haveOwnCounts, type Limit } from "../../admission/limit.js";
 import { kindOf, maxOf, type NameOf, type PlannedRow, type PlannedScope, planText } from "./plan-text.js";
 
 /** The numbers before the amounts: three, whose meaning depends on the kind of call. */
@@ -63,7 +63,7 @@ export function layoutOf(nameOf: NameOf, orgId: string, charges: readonly Charge
       );
       return { field, tag, counts };
     });
-    return { limits: ofScope.map(limitAt), rows: planned };
+    return { limit: limitAt(ofScope[0] as number), rows: planned }; // sound: no group is empty
   });
   const places = order.every((place, i) => place === i) ? undefined : order;
   return {
@@ -78,8 +78,7 @@ export function layoutOf(nameOf: NameOf, orgId: string, charges: readonly Charge
     periodCount,
     places,
     isWide,
-    isUnique:
-      new Set(limits.map(({ scopeKey, field }) => JSON.stringify([scopeKey, field]))).size === limits.length,
+    isUnique: haveOwnCounts(limits),
   };
 }
 

@@ -4,13 +4,9 @@ import { SUB_BUCKETS } from "../../admission/sliding-count.js";
 /** Makes the name by which a store keeps something. No two texts have the same name. */
 export type NameOf = (text: string) => string;
 
-/**
- * What a call says of its limits, except amounts and periods: two lines of JSON. The store may read the first (Redis
- * does, see `redis/lua/rows.ts`). The second has what only a replay needs to know, if it does not follow from the
- * first.
- */
 export interface PlannedScope {
-  readonly limits: readonly Limit[];
+  /** One of the limits of the scope. */
+  readonly limit: Limit;
   readonly rows: readonly PlannedRow[];
 }
 
@@ -50,7 +46,7 @@ export function maxOf({ mode, max }: Limit): number {
 type CountTuple = [name: string, amount: number, period: number, kind: number, max: number];
 type RowTuple = [field: string, tag: string, ...counts: CountTuple[]];
 
-/** Key, kind and id of a scope, or 0 if {@link scopeKey} makes the key from them. */
+/** Key, kind and id of a scope, or 0 if the name of the scope says all of that. */
 type ScopeTuple = 0 | [scopeKey: string, scope: Limit["scope"], scopeId: string];
 
 /** Field, meter, name of the window, its length or time zone, pattern of models, 1 if BYOK counts, thresholds. */
@@ -64,17 +60,23 @@ type LimitTuple = [
   alertAt?: Limit["alertAt"],
 ];
 
-/** @param places the position of each limit in the request, if they are sent in another order */
+/**
+ * What a call says of its limits, except amounts and periods: two lines of JSON. The store may read the first (Redis
+ * does, see `redis/lua/rows.ts`). The second has what only a replay needs to know, if it does not follow from the
+ * first.
+ *
+ * @param places the position of each limit in the request, if they are sent in another order
+ */
 export function planText(
   scopes: readonly PlannedScope[],
   places: readonly number[] | undefined,
   nameOf: NameOf,
 ): string {
-  const limits = scopes.flatMap(({ rows }) => rows.flatMap(({ counts }) => counts.map(({ limit }) => limit)));
-  const planned = scopes.map(({ limits, rows }) => {
-    return [nameOf(limits[0]?.scopeKey ?? ""), ...rows.map((row) => rowTuple(row, nameOf))];
+  const planned = scopes.map(({ limit, rows }) => {
+    return [nameOf(limit.scopeKey), ...rows.map((row) => rowTuple(row, nameOf))];
   });
-  const details = limits.map((limit) => limitTuple(limit, nameOf));
+  const counts = scopes.flatMap(({ rows }) => rows.flatMap((row) => row.counts));
+  const details = counts.map(({ limit }) => limitTuple(limit, nameOf));
   const rest = [scopes.map((scope) => scopeTuple(scope, nameOf)), details, places ?? 0];
   return `${JSON.stringify(planned)}\n${JSON.stringify(rest)}`;
 }
@@ -87,8 +89,7 @@ function countTuple({ limit, amount, period }: PlannedCount, nameOf: NameOf): Co
   return [nameOf(limit.field), amount, period, kindOf(limit.window), maxOf(limit)];
 }
 
-function scopeTuple({ limits: [limit] }: PlannedScope, nameOf: NameOf): ScopeTuple {
-  if (limit === undefined) return 0;
+function scopeTuple({ limit }: PlannedScope, nameOf: NameOf): ScopeTuple {
   const derived = scopeFrom(nameOf(limit.scopeKey));
   if (
     derived?.scopeKey === limit.scopeKey &&
@@ -135,15 +136,8 @@ function tupleFrom(field: string, lengthMs: number): LimitTuple {
   return [field, meter, name, kind === "sliding" ? lengthMs : kind === "calendar" ? "UTC" : 0];
 }
 
-/** A limit of a plan, with the places of its amount and its period in the numbers. */
-interface ReadLimit {
-  readonly limit: Limit;
-  readonly amount: number;
-  readonly period: number;
-}
-
-/** Reads a plan: its limits in the order in which they were sent, and their positions in the request. */
-export function planFrom(text: string): { limits: ReadLimit[]; places: readonly number[] | undefined } {
+/** Reads a plan: its counts in the order in which they were sent, and their positions in the request. */
+export function planFrom(text: string): { counts: PlannedCount[]; places: readonly number[] | undefined } {
   const [first = "", second = ""] = text.split("\n");
   // Sound: planText wrote both.
   const planned = JSON.parse(first) as [string, ...RowTuple[]][];
@@ -152,19 +146,19 @@ export function planFrom(text: string): { limits: ReadLimit[]; places: readonly 
     (LimitTuple | 0)[],
     readonly number[] | 0,
   ];
-  const limits: ReadLimit[] = [];
+  const read: PlannedCount[] = [];
   for (const [s, [name, ...rows]] of planned.entries()) {
     const scope = scopeOf(scopes[s] ?? 0, name);
     for (const [, , ...counts] of rows) {
       for (const [field, amount, period, kind, max] of counts) {
-        const tuple = details[limits.length] || tupleFrom(field, kind * SUB_BUCKETS);
+        const tuple = details[read.length] || tupleFrom(field, kind * SUB_BUCKETS);
         const mode = max < 0 ? ("shadow" as const) : ("enforce" as const);
         const limit = { ...scope, ...limitFrom(tuple), max: max < 0 ? -1 - max : max, mode };
-        limits.push({ limit, amount, period });
+        read.push({ limit, amount, period });
       }
     }
   }
-  return { limits, places: places === 0 ? undefined : places };
+  return { counts: read, places: places === 0 ? undefined : places };
 }
 
 function scopeOf(tuple: ScopeTuple, name: string): Pick<Limit, "scopeKey" | "scope" | "scopeId"> {

@@ -44,10 +44,10 @@ export function recordFrom(told: unknown, onServerClock: boolean): ReservationRe
 }
 
 /** The charges of a reserve or an extension, from its numbers and its plan. */
-function chargesFrom(told: string, { limits, places }: ReturnType<typeof planFrom>): Charge[] {
+function chargesFrom(told: string, { counts, places }: ReturnType<typeof planFrom>): Charge[] {
   const numbers = numbersFrom(told);
   const at = (place: number) => numbers[place - 1] as number; // sound: the plan names places in the numbers
-  const charges = limits.map(({ limit, amount, period }) => {
+  const charges = counts.map(({ limit, amount, period }) => {
     if (period === 0) return { limit, amount: at(amount) };
     const of = { index: at(period), startsAt: at(period + 1), endsAt: at(period + 2) };
     return { limit, amount: at(amount), period: of };

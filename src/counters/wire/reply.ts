@@ -2,6 +2,7 @@ import { fitsInPeriod } from "../../admission/calendar-count.js";
 import { type Charge, hasEnded, type Reading } from "../../admission/charge.js";
 import { emptyAfter } from "../../admission/sliding-count.js";
 import type { NotOpen } from "../counters.js";
+import { type Counted, foreseen } from "../foreseen.js";
 
 /**
  * What the first element of a reply to a reserve means, and what follows it:
@@ -81,9 +82,7 @@ function resetMs(emptyAt: number, from: number): number {
 }
 
 /** What was counted for each charge, and the readings from before if a limit in shadow mode was short. */
-interface Counted {
-  readonly used: readonly number[];
-  readonly resetMs: readonly number[];
+interface CountedWithShadow extends Counted {
   readonly shadow: readonly Reading[] | undefined;
 }
 
@@ -93,7 +92,7 @@ export function countedFrom(
   charges: readonly Charge[],
   clocks: Clocks,
   inShadow: boolean,
-): Counted {
+): CountedWithShadow {
   const used: number[] = [];
   const resets: number[] = [];
   let next = 3 + charges.length;
@@ -109,15 +108,10 @@ export function countedFrom(
 }
 
 /** What charges that were not made would have counted. */
-export function foreseenFrom(reply: Reply, charges: readonly Charge[], clocks: Clocks): Counted {
+export function foreseenFrom(reply: Reply, charges: readonly Charge[], clocks: Clocks): CountedWithShadow {
   const readings = readingsFrom(reply, 3, charges, clocks);
-  const used = charges.map(({ amount }, i) => (readings[i]?.used ?? 0) + amount);
-  const resets = charges.map(({ limit: { window }, amount }, i) => {
-    if (window.kind === "sliding" && amount > 0) return emptyAfter(window.lengthMs, clocks.now) - clocks.base;
-    return readings[i]?.resetMs ?? 0;
-  });
   const short = readings.some(({ waitMs }) => waitMs > 0);
-  return { used, resetMs: resets, shadow: short ? readings : undefined };
+  return { ...foreseen(charges, readings, clocks.now, clocks.base), shadow: short ? readings : undefined };
 }
 
 /** Puts values of charges, in the order in which they were sent, back into the order of the request. */

@@ -140,6 +140,7 @@ async function whileDown(
   const expiresAt = asked.now + engine.settings.reservationTtlMs;
   const times = { reservedAt: asked.now, expiresAt };
   const own = { ...NO_CHARGES, amounts: [] };
+  if (!asked.dryRun) tell(engine, compiled, own, [], asked.now);
   return admitted(asked, engine.ids.next(), { ...times, ...UNCOUNTED, charges: own });
 }
 
@@ -206,7 +207,7 @@ function unpriced({ use, requested }: Asked): string | undefined {
   return use.lacksPrice ? requested : undefined;
 }
 
-/** Reports an admission to the ledger and to listeners. */
+/** Notes an admission: the budgets that it brings to a threshold, the use of its key, and whether that ends soon. */
 function tell(
   engine: Engine,
   compiled: CachedChain,

@@ -46,7 +46,7 @@ export async function extend(engine: Engine, given: unknown, more: More): Promis
     model === undefined ? compiled.forMcpServer(requested) : compiled.forTargets(models, requested);
   const rule = reservation.byok ? plan.shape.byokCost : plan.shape.cost;
   const use = addedUse(reservation, asked, rule, engine);
-  const lacksPrice = isUnpriced(reservation, use, engine);
+  const lacksPrice = isUnpriced(reservation, asked, engine);
   if (lacksPrice && rule === "enforce") return refuse(unpricedRefusal(requested));
   const unpriced = lacksPrice && rule === "shadow" ? requested : undefined;
   const at = chargedAt(reservation.charges, reservation.reservedAt);
@@ -174,14 +174,9 @@ function admitted(
 }
 
 /** Whether it asks for tokens whose price nobody knows, so that no budget can pay for them. */
-function isUnpriced({ models }: Reservation, use: AddedUse, { settings }: Engine): boolean {
-  if (use.isCostGiven || settings.unpriced !== "deny" || models.length === 0) return false;
+function isUnpriced({ models }: Reservation, { costUsd }: More, { settings }: Engine): boolean {
+  if (costUsd !== undefined || settings.unpriced !== "deny" || models.length === 0) return false;
   return models.every((model) => settings.prices.price(model) === undefined);
-}
-
-/** What is added, and whether the caller said what it costs. */
-interface AddedUse extends Use {
-  readonly isCostGiven: boolean;
 }
 
 /** @throws ValidationError if nothing is asked for */
@@ -199,11 +194,10 @@ function askedFor(given: More): More {
  * What is added. Its price is that of the whole call as it is now, minus what was reserved, so that tiers count. If no
  * budget applies, tokens without a price cost nothing, as at the admission.
  */
-function addedUse(reservation: Reservation, more: More, rule: CostRule, { settings }: Engine): AddedUse {
+function addedUse(reservation: Reservation, more: More, rule: CostRule, { settings }: Engine): Use {
   const inputTokens = more.inputTokens ?? 0;
   const outputTokens = more.maxOutputTokens ?? 0;
-  const isCostGiven = more.costUsd !== undefined;
-  const use = { requests: 0, inputTokens, outputTokens, slots: 0, byok: reservation.byok, isCostGiven };
+  const use = { requests: 0, inputTokens, outputTokens, slots: 0, byok: reservation.byok };
   if (more.costUsd !== undefined) return { ...use, costNanoUsd: nanoUsd(more.costUsd) };
   const input = reservation.inputTokens + inputTokens;
   const output = reservation.outputTokens + outputTokens;

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { Charges } from "../../admission/charge.js";
+import { haveOwnCounts } from "../../admission/limit.js";
 import type { DirectReservation } from "../../counters/counters.js";
 import { ValidationError } from "../../model/errors.js";
 import { budgetResetSchema, meterSchema, scopeKindSchema } from "../../model/limits.js";
@@ -120,9 +121,9 @@ export class IssuedReservation implements Reservation {
 
 const amount = z.int().min(0);
 
-/** The range of a `Date`. There is no calendar beyond it. */
-const MOMENT_MAX = 8_640_000_000_000_000;
-const moment = z.number().min(-MOMENT_MAX).max(MOMENT_MAX);
+/** The last moment of a `Date`. There is no calendar beyond it. */
+const DATE_MAX = 8_640_000_000_000_000;
+const moment = z.number().min(-DATE_MAX).max(DATE_MAX);
 
 const windowSchema = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -177,11 +178,7 @@ const chargesSchema = z
     { error: "a period exactly where the window is a calendar one" },
   )
   // A count that appeared twice would be given back twice.
-  .refine(
-    ({ limits }) =>
-      new Set(limits.map(({ scopeKey, field }) => JSON.stringify([scopeKey, field]))).size === limits.length,
-    { error: "each count once" },
-  );
+  .refine(({ limits }) => haveOwnCounts(limits), { error: "each count once" });
 
 const reservationSchema: z.ZodType<Reservation> = schemaOf<Reservation>()(
   z.strictObject({

@@ -114,10 +114,13 @@ async function closeThroughCounters(
         ? tellOverdraft(engine, reservation, charges, outcome, ending.at)
         : onSettled(outcome);
     const outcome = await settleInCounters(engine, reservation, charges, ending.at, onSettledLate);
-    if (outcome.outcome === "already_settled") engine.lostSettles.tell(reservation.id);
-    if (outcome.outcome !== "settled") return { settled: false, reason: outcome.outcome };
-    const answer = onSettled(outcome);
-    return answer instanceof Promise ? await engine.underWay.aside(answer) : answer;
+    if (outcome.outcome === "settled") {
+      const answer = onSettled(outcome);
+      return answer instanceof Promise ? await engine.underWay.aside(answer) : answer;
+    }
+    const room = outcome.outcome === "already_settled" && engine.lostSettles.tell(reservation.id);
+    if (room) await engine.underWay.aside(room);
+    return { settled: false, reason: outcome.outcome };
   } catch (error) {
     engine.lostSettles.note(reservation.id, error, () => ended(engine, reservation, use, ending));
     throw error;

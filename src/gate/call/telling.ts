@@ -1,6 +1,7 @@
 import type { Actual, Usage } from "../../model/usage.js";
 import type { KeyRef } from "../chain/key-resolver.js";
 import type { Engine } from "../engine.js";
+import type { GateEvents } from "../events/events.js";
 import type { Admission } from "./admission.js";
 import { admit } from "./admitting.js";
 import { asItIs, reservationFrom } from "./reservation.js";
@@ -16,30 +17,28 @@ export async function toldAdmit(engine: Engine, key: KeyRef, usage: Usage): Prom
   return admission;
 }
 
+// Both tell of copies, since the caller may change its objects while the reservation is being closed.
+
 /** Like `settle`, while somebody listens. */
-export function toldSettle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
-  const end = (reservation: unknown) => settle(engine, reservation, actual);
-  return toldEnd(engine, given, end, () => actualFrom(actual));
+export async function toldSettle(engine: Engine, given: unknown, actual: Actual): Promise<Settlement> {
+  const call = { reservation: asItIs(reservationFrom(given)), actual: actualFrom(actual) };
+  return toldEnd(engine, call, () => settle(engine, given, actual));
 }
 
 /** Like `release`, while somebody listens. */
-export function toldRelease(engine: Engine, given: unknown): Promise<Settlement> {
-  return toldEnd(engine, given, (reservation) => release(engine, reservation));
+export async function toldRelease(engine: Engine, given: unknown): Promise<Settlement> {
+  const call = { reservation: asItIs(reservationFrom(given)) };
+  return toldEnd(engine, call, () => release(engine, given));
 }
 
 async function toldEnd(
   engine: Engine,
-  given: unknown,
-  end: (reservation: unknown) => Promise<Settlement>,
-  actualNow?: () => Actual,
+  call: Pick<GateEvents["settlement"], "reservation" | "actual">,
+  end: () => Promise<Settlement>,
 ): Promise<Settlement> {
   const at = engine.settings.clock.now();
-  // Copies, since the caller may change its objects while the reservation is being settled.
-  const reservation = asItIs(reservationFrom(given));
-  const actual = actualNow?.();
   const startedAt = performance.now();
-  const settlement = await end(given);
-  const tookMs = performance.now() - startedAt;
-  engine.events.emit("settlement", { at, settlement, reservation, tookMs, ...(actual && { actual }) });
+  const settlement = await end();
+  engine.events.emit("settlement", { at, settlement, ...call, tookMs: performance.now() - startedAt });
   return settlement;
 }

@@ -91,14 +91,14 @@ export function checkedDirectory(directory: Directory): Directory {
         // A directory may return the whole chain of a key, and `null` for what does not exist.
         const parts = {
           org: found.org,
-          project: found.project ?? undefined,
-          holder: found.holder ?? undefined,
+          project: ref.projectId === undefined ? undefined : (found.project ?? undefined),
+          holder: ref.userId === undefined ? undefined : (found.holder ?? undefined),
         };
         const chain = parse(scopeChainSchema, parts, "chain");
         const { org, project, holder } = chain;
         if (org.id !== ref.orgId) throw notAskedFor("chain.org.id", "the org");
-        if (isAnother(project?.id, ref.projectId)) throw notAskedFor("chain.project.id", "the project");
-        if (isAnother(holder?.userId, ref.userId)) throw notAskedFor("chain.holder.userId", "the member");
+        if (project && project.id !== ref.projectId) throw notAskedFor("chain.project.id", "the project");
+        if (holder && holder.userId !== ref.userId) throw notAskedFor("chain.holder.userId", "the member");
         return chain;
       },
     }),
@@ -107,11 +107,6 @@ export function checkedDirectory(directory: Directory): Directory {
       watch: (changed) => directory.watch?.((orgId) => changed(orgId ?? undefined)) ?? (() => {}),
     }),
   };
-}
-
-/** Whether something other than what was asked for was found. */
-function isAnother(found: string | undefined, asked: string | undefined): boolean {
-  return found !== undefined && asked !== undefined && found !== asked;
 }
 
 function notAskedFor(field: string, what: string): ValidationError {

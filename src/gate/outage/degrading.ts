@@ -51,8 +51,8 @@ export async function roomHere(engine: Engine, orgId: string, now: number, charg
 }
 
 /**
- * Called after each answer of the counters. It ends an outage, if there was one; what was counted is handed over in the
- * background.
+ * Called when the counters have answered the reserve of an admission or a check. It ends an outage, if there was one;
+ * what was counted without them is handed over in the background.
  */
 export function recover(engine: Engine, now: number): void {
   const { outage, local } = engine;

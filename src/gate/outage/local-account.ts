@@ -1,15 +1,13 @@
 import type { Charge } from "../../admission/charge.js";
-import type { Counters, ReserveOutcome, ReserveRequest } from "../../counters/counters.js";
+import type { ReserveOutcome, ReserveRequest } from "../../counters/counters.js";
 import { RecentIds } from "../../counters/recent-ids.js";
 import type { ReservationIds } from "../../counters/reservation-ids.js";
-import type { StepListeners } from "./guarded-counters.js";
+import type { GuardedCounters } from "./guarded-counters.js";
 import { amountIn, type Ended, LocalDebts, type Part, unrefused } from "./local-debts.js";
 import { undoOf } from "./lost-reserves.js";
 
 /** The part of the shared counters that is needed to hand over what was counted in this process. */
-export interface Store extends Pick<Counters, "settle"> {
-  reserve(request: ReserveRequest, told?: StepListeners<ReserveOutcome>): Promise<ReserveOutcome>;
-}
+export type Store = Pick<GuardedCounters, "reserve" | "settle">;
 
 /** A reservation made here while the store did not answer. */
 export interface LocalReservation {

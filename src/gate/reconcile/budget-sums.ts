@@ -12,8 +12,10 @@ import type { ReconcileQuery } from "./reconciliation.js";
 export interface Budget {
   readonly limit: Limit;
   readonly period: Period | undefined;
-  /** For a budget without periods, the moment from which it counts. */
+  /** When the period begins, or for a budget without periods the moment from which it counts. */
   readonly from: number;
+  /** When the period ends. Later than any call if there is none. */
+  readonly to: number;
   readonly projectId: string;
 }
 
@@ -40,7 +42,8 @@ export async function budgetsOf(
       budgets.set(countName(limit), {
         limit,
         period,
-        from: limit.window.name === "credits" ? creditFrom : 0,
+        from: period?.startsAt ?? (limit.window.name === "credits" ? creditFrom : 0),
+        to: period?.endsAt ?? Number.MAX_SAFE_INTEGER,
         projectId,
       });
     }
@@ -68,6 +71,7 @@ async function keysOf(
 
 /** What the ledger says about a budget. */
 export interface Spent {
+  readonly budget: Budget;
   /** The cost of the calls whose end it knows. */
   readonly endedNanoUsd: number;
   /** The estimates of the calls that nobody settled in time. */
@@ -116,7 +120,8 @@ export async function spentOf(
       for (const row of rows) addRow(byScope, orgId, row, underWay);
     }
   }
-  return sums.map(({ ended, expired, open }) => ({
+  return sums.map(({ budget, ended, expired, open }) => ({
+    budget,
     endedNanoUsd: Number(ended),
     expiredNanoUsd: Number(expired),
     openNanoUsd: Number(open),
@@ -126,11 +131,10 @@ export async function spentOf(
 function byPeriod(sums: readonly Sum[]): Iterable<PeriodSums> {
   const periods = new Map<string, PeriodSums>();
   for (const sum of sums) {
-    const [from, to] = [startOf(sum.budget), endOf(sum.budget)];
+    const { from, to, limit } = sum.budget;
     const period = periods.get(`${from} ${to}`) ?? { from, to, byScope: new Map() };
     periods.set(`${from} ${to}`, period);
-    const { scopeKey } = sum.budget.limit;
-    period.byScope.set(scopeKey, [...(period.byScope.get(scopeKey) ?? []), sum]);
+    period.byScope.set(limit.scopeKey, [...(period.byScope.get(limit.scopeKey) ?? []), sum]);
   }
   return periods.values();
 }
@@ -187,13 +191,9 @@ function concerns({ perModel }: Limit, { mcp, countedAs, requested, model }: Who
   return !mcp && [countedAs, requested, model].some((name) => matches(pattern, name));
 }
 
-function startOf({ period, from }: Budget): number {
-  return period?.startsAt ?? from;
-}
-
 /** When the first of the budgets' periods begins. `Infinity` if there are no budgets. */
-export function firstStartOf(budgets: readonly Budget[]): number {
-  return earliest(budgets.map(startOf));
+export function firstStartOf(budgets: readonly Pick<Budget, "from">[]): number {
+  return earliest(budgets.map(({ from }) => from));
 }
 
 /** Not `Math.min`, which takes about a hundred thousand arguments: there may be more keys, each with a budget. */
@@ -206,9 +206,4 @@ async function firstGrantAt({ settings: { storage } }: Engine, orgId: string): P
   const grants = (await storage?.find("creditGrant", { orgId })) ?? [];
   const first = earliest(grants.map(({ createdAt }) => createdAt));
   return Number.isFinite(first) ? first : 0;
-}
-
-/** When the budget's period ends. Never, if it has none. */
-function endOf({ period }: Budget): number {
-  return period?.endsAt ?? Number.MAX_SAFE_INTEGER;
 }

@@ -57,11 +57,10 @@ export async function reconcile(engine: Engine, given: ReconcileQuery): Promise<
   const unended = await sink.open({ orgId, keyIds, from, limit: UNENDED_MAX });
   // INVARIANT: the ledger is read before the counters. A call is counted before it is recorded, so what the counters
   // lack by then was lost, and is not a call that ended meanwhile.
-  const compared = budgets.map((budget, i) => ({ budget, spent: spent[i] ?? NOTHING }));
   await giveBackOf(engine, orgId, now);
   const differences = query.rebuild
-    ? await rebuilt({ engine, sink, query, compared, now })
-    : differencesOf(compared, await readingsOf(engine, orgId, budgets, now), now);
+    ? await rebuilt({ engine, sink, query, budgets, spent, now })
+    : differencesOf(spent, await readingsOf(engine, orgId, budgets, now), now);
   return { at: now, budgets: budgets.length, differences, unended: unended.map(unendedOf(now)) };
 }
 
@@ -78,22 +77,16 @@ async function giveBackOf(engine: Engine, orgId: string, now: number): Promise<v
   }
 }
 
-/** A budget, and what the ledger says about it. */
-interface Compared {
-  readonly budget: Budget;
-  readonly spent: Spent;
-}
-
 /** What a rebuild works from. */
 interface Comparison {
   readonly engine: Engine;
   readonly sink: ReadableSink;
   readonly query: ReconcileQuery;
-  readonly compared: readonly Compared[];
+  readonly budgets: readonly Budget[];
+  /** What the ledger says about each of them. */
+  readonly spent: readonly Spent[];
   readonly now: number;
 }
-
-const NOTHING: Spent = { endedNanoUsd: 0, expiredNanoUsd: 0, openNanoUsd: 0 };
 
 /**
  * How many budgets the counters are asked about in one step. Redis and Postgres take about 0.1 ms for each, so with the
@@ -117,14 +110,13 @@ async function readingsOf(
 }
 
 function differencesOf(
-  compared: readonly Compared[],
+  spent: readonly Spent[],
   readings: readonly Reading[],
   now: number,
   raised: readonly number[] = [],
 ): BudgetDifference[] {
-  return compared.flatMap(({ budget: { limit, projectId }, spent }, i) => {
+  return spent.flatMap(({ budget: { limit, projectId }, endedNanoUsd, expiredNanoUsd, openNanoUsd }, i) => {
     const { used = 0, resetMs = Number.POSITIVE_INFINITY } = readings[i] ?? {};
-    const { endedNanoUsd, expiredNanoUsd, openNanoUsd } = spent;
     const ledgerNanoUsd = endedNanoUsd + expiredNanoUsd;
     const differenceNanoUsd = used - ledgerNanoUsd - openNanoUsd;
     if (differenceNanoUsd === 0) return [];
@@ -143,19 +135,18 @@ function differencesOf(
 
 /** Raises what is too low, one process at a time, and reports how it was found. */
 async function rebuilt(comparison: Comparison): Promise<BudgetDifference[]> {
-  const { engine, compared, now } = comparison;
+  const { engine, budgets, spent, now } = comparison;
   const { orgId } = comparison.query;
   const endTurn = await turnToRebuild(engine, orgId, now);
   try {
-    const budgets = compared.map(({ budget }) => budget);
     const readings = await readingsOf(engine, orgId, budgets, now);
-    if (endTurn === undefined) return differencesOf(compared, readings, now);
+    if (endTurn === undefined) return differencesOf(spent, readings, now);
     const missing = await missingFrom(comparison, readings);
     for (const [i, budget] of budgets.entries()) {
       const amount = missing[i] ?? 0;
       if (amount > 0) await raise(engine, orgId, budget, amount, now);
     }
-    return differencesOf(compared, readings, now, missing);
+    return differencesOf(spent, readings, now, missing);
   } finally {
     await endTurn?.();
   }
@@ -163,18 +154,15 @@ async function rebuilt(comparison: Comparison): Promise<BudgetDifference[]> {
 
 /** By how much each count is too low: it should hold what has ended and what calls under way hold. Empty if none is. */
 async function missingFrom(
-  { engine, sink, query, compared, now }: Comparison,
+  { engine, sink, query, budgets, spent, now }: Comparison,
   readings: readonly Reading[],
 ): Promise<number[]> {
   const { orgId, withExpired = false } = query;
-  const lacking = ({ spent }: Compared, held: number, used: number) => {
-    const ended = spent.endedNanoUsd + (withExpired ? spent.expiredNanoUsd : 0);
-    return Math.max(0, ended + held - used);
-  };
+  const lacking = ({ endedNanoUsd, expiredNanoUsd }: Spent, held: number, used: number) =>
+    Math.max(0, endedNanoUsd + (withExpired ? expiredNanoUsd : 0) + held - used);
   const usedThen = (i: number) => readings[i]?.used ?? 0;
-  if (!compared.some((one, i) => lacking(one, one.spent.openNanoUsd, usedThen(i)) > 0)) return [];
+  if (!spent.some((one, i) => lacking(one, one.openNanoUsd, usedThen(i)) > 0)) return [];
 
-  const budgets = compared.map(({ budget }) => budget);
   const from = firstStartOf(budgets);
   // If more calls are open, what the rest hold is left out: too little is added, never too much.
   const calls = await sink.open({ orgId, from, limit: UNENDED_MAX });
@@ -183,7 +171,7 @@ async function missingFrom(
   // Between the two readings, a call may have been admitted and another settled for less. The greater count contains
   // both.
   const after = await readingsOf(engine, orgId, budgets, now);
-  return compared.map((one, i) => lacking(one, held[i] ?? 0, Math.max(usedThen(i), after[i]?.used ?? 0)));
+  return spent.map((one, i) => lacking(one, held[i] ?? 0, Math.max(usedThen(i), after[i]?.used ?? 0)));
 }
 
 function unendedOf(now: number): (event: UsageEvent) => UnendedCall {

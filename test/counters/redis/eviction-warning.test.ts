@@ -66,3 +66,25 @@ describe.skipIf(!(await serversCanBeStarted()))("a server that may evict counter
     }
   });
 });
+
+describe("a client that throws where it should reject", () => {
+  it("is asked for the policy in vain, and no rejection is left unhandled", async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    try {
+      const reply = [NaN, NaN, ...[7, 0, 0], ...[8, 0, 0]];
+      const refuse = vi.fn(() => {
+        throw new Error("EVAL is not permitted");
+      });
+      const counters = countersOver({ evalsha: async () => reply, eval: refuse });
+      expect(await used(counters)).toEqual([7, 8]);
+      expect(await used(counters)).toEqual([7, 8]);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(refuse).toHaveBeenCalledOnce();
+    } finally {
+      process.off("unhandledRejection", note);
+    }
+    expect(unhandled).toEqual([]);
+  });
+});

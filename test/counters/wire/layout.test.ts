@@ -75,7 +75,7 @@ it("a plan gives back the limits that it was made of: their mode, their models, 
     perModel: { "a/*": { rpm: 5, mode: "shadow" } },
   });
   const charges = given.map((limit) => ({ limit, amount: 1 }));
-  const { limits: read } = planFrom(layoutOf((text) => text, "o1", charges, false).plan);
+  const { counts: read } = planFrom(layoutOf((text) => text, "o1", charges, false).plan);
   const byField = (limits: readonly Limit[]) =>
     JSON.parse(JSON.stringify(Object.fromEntries(limits.map((limit) => [limit.field, limit]))));
   expect(byField(read.map(({ limit }) => limit))).toEqual(byField(given));

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type KeyInUse, LastUsed, NO_EPOCH } from "../../../src/gate/chain/last-used.js";
 import { createGate } from "../../../src/gate/gate.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
+import { elsewhere } from "../world.js";
 
 function inUse(keyId: string): KeyInUse {
   return { keyId, orgId: "acme", usePlace: 0, useEpoch: NO_EPOCH };
@@ -49,6 +50,18 @@ describe("when keys were last used", () => {
     await gate.admit(token, { model: "a" });
     await gate.close();
     expect(await storage.get("keyUse", keyId)).toMatchObject({ orgId: "acme", usedAt: Date.now() });
+  });
+
+  test("a call that nothing counted while the counters are down is a use too", async () => {
+    const { storage, keyId, token } = await world();
+    const counters = elsewhere(() => {
+      throw new Error("ECONNREFUSED");
+    });
+    const gate = createGate({ storage, counters, onCountersDown: "allow" });
+    expect(await gate.check(token, { model: "a" })).toMatchObject({ degraded: "uncounted" });
+    expect(await gate.as({ userId: "olga" }).keys.get({ keyId })).not.toHaveProperty("lastUsedAt");
+    expect(await gate.admit(token, { model: "a" })).toMatchObject({ degraded: "uncounted" });
+    expect(await gate.as({ userId: "olga" }).keys.get({ keyId })).toMatchObject({ lastUsedAt: Date.now() });
   });
 
   test("of two processes the later use counts, and a deleted key leaves nothing", async () => {

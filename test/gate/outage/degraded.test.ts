@@ -523,6 +523,17 @@ describe("counters that answer too late", () => {
     },
   );
 
+  it("or lose the answer let the next try fail where the ledger does, as any settle", async () => {
+    const broken = new Error("the ledger is broken");
+    const ledger = { ...createLedger({ sink: memoryLedgerSink() }), closed: () => Promise.reject(broken) };
+    const { gate, store } = setUp({ ledger });
+    const { reservation } = passed(await gate.admit(KEY, CALL));
+    store.health = "does it and loses the answer";
+    await expect(gate.settle(reservation, {})).rejects.toThrow(CountersUnavailableError);
+    store.health = "up";
+    await expect(gate.settle(reservation, {})).rejects.toThrow(broken);
+  });
+
   it("have settled all the same, so that the second try is told already_settled and charges nothing", async () => {
     const { gate, store } = setUp();
     const { reservation } = passed(await gate.admit(KEY, CALL));

@@ -7,7 +7,7 @@ describe("settles that failed without an answer", () => {
     const lost = new LostSettles();
     const told: string[] = [];
     const ids = Array.from({ length: 4_097 }, (_, i) => `r${i}`);
-    for (const id of ids) lost.note(id, new Error("broken"), () => told.push(id));
+    for (const id of ids) lost.note(id, new Error("broken"), () => void told.push(id));
     for (const id of ids) lost.tell(id);
     expect(told).toEqual(ids.slice(1));
   });
@@ -15,7 +15,7 @@ describe("settles that failed without an answer", () => {
   it("are told of once, by the first try; not after a mistake, or once the ledger knows of it in another way", () => {
     const lost = new LostSettles();
     const told: string[] = [];
-    const note = (id: string, error: Error, text: string) => lost.note(id, error, () => told.push(text));
+    const note = (id: string, error: Error, text: string) => lost.note(id, error, () => void told.push(text));
     note("a", new Error("broken"), "the first try");
     note("a", new Error("broken"), "the second try");
     note("b", new ValidationError([{ field: "actual", expected: "x" }]), "a mistake");

@@ -1,10 +1,13 @@
 import { ZONES_APART_MS } from "../../../admission/calendar-count.js";
 import { SUB_BUCKETS } from "../../../admission/sliding-count.js";
+import { STATUS } from "../../wire/reply.js";
 
 /** The head of every script: names, the clock, expiry, and in-flight slots. */
 export const HEAD = `
 local call, floor, pack, unpacked, sub, byte = redis.call, math.floor, struct.pack, struct.unpack, string.sub, string.byte
-local RESERVED, REFUSED, RESERVED_IN_SHADOW, LOOK, SETTLED_ALREADY, EXPIRED, UNKNOWN, FORESEEN, UNPLANNED = 0, 1, 2, 3, 4, 5, 6, 7, 8
+local RESERVED, REFUSED, RESERVED_IN_SHADOW = ${STATUS.reserved}, ${STATUS.refused}, ${STATUS.reservedInShadow}
+local LOOK, SETTLED_ALREADY, EXPIRED = ${STATUS.look}, ${STATUS.alreadySettled}, ${STATUS.expired}
+local UNKNOWN, FORESEEN, UNPLANNED = ${STATUS.unknown}, ${STATUS.foreseen}, ${STATUS.unplanned}
 local SUB_BUCKETS, FOREVER, ZONES_APART_MS, EXPIRE_AGAIN_MS, DAY_MS = ${SUB_BUCKETS}, 1e18, ${ZONES_APART_MS}, 60000, 86400000
 
 local function serverNow()
