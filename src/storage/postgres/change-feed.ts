@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { errorName } from "../../model/error-name.js";
 import type { PostgresClient, PostgresPool } from "../../postgres/pool.js";
 import { fromStorableJson } from "../../postgres/text.js";
-import type { Changed } from "../storage.js";
+import type { Change, Changed } from "../storage.js";
 
 /** The first wait before a lost connection is reopened, in milliseconds. It doubles up to the last. */
 const FIRST_WAIT_MS = 100;
@@ -67,10 +67,17 @@ export class ChangeFeed {
    * A commit failed, but it may have succeeded or may still do so. So that its notification is treated like those of
    * others, this process notifies under another name from now on. Whatever else is under way under the old name is
    * reported twice.
+   *
+   * Watchers are told of no more than what it may have changed: what they remember of other orgs has to last while the
+   * database is away. Only for a record that it deletes is the org not known.
    */
-  doubt(): void {
+  doubt(changes: readonly Change[]): void {
     this.#writer = newWriter();
-    this.tellMissed();
+    const changed = changes.flatMap(({ kind, id, record }) =>
+      record === undefined ? [] : [{ kind, id, orgId: record.orgId }],
+    );
+    if (changed.length === changes.length) this.tell(changed);
+    else this.tellMissed();
   }
 
   /** Stops listening, and waits until the connection is given back. */

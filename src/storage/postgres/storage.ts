@@ -126,7 +126,7 @@ async function commit(
   } catch (error) {
     const conflict = conflictOf(error);
     // It may have been committed all the same, for example if the connection was lost before the answer came.
-    if (!(conflict instanceof ConflictError || conflict instanceof ValidationError)) feed.doubt();
+    if (!(conflict instanceof ConflictError || conflict instanceof ValidationError)) feed.doubt(changes);
     throw advised(conflict);
   }
 }

@@ -68,7 +68,7 @@ describe("what this process counted by itself", () => {
       reservationTtlMs,
       countersTimeoutMs,
     });
-    return { ...made, health, slow, charged };
+    return { ...made, counters, health, slow, charged };
   }
 
   it("takes no slot any more where the call has ended by itself meanwhile", async () => {
@@ -225,6 +225,21 @@ describe("what this process counted by itself", () => {
     await eventually(() => expect(restored).toHaveBeenCalledOnce());
     for (const scope of ["project", "key"] as const)
       expect(await readingOf(gate, "cost", scope)).toMatchObject({ usd: { used: 4 } });
+  });
+
+  it("can be settled by another process only once the store has it: until then, nobody else knows it", async () => {
+    const { gate, counters, health } = local({ key: { budget: { usd: 1, reset: "daily" } } });
+    const other = world(BUDGET, { counters }).gate;
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    health.isDown = true;
+    const reservation = JSON.stringify(passed(await gate.admit(KEY, CALL)).reservation);
+    health.isDown = false;
+    expect(await other.settle(reservation, {})).toEqual({ settled: false, reason: "unknown_reservation" });
+    passed(await gate.check(KEY, CALL)); // recovers
+    await eventually(() => expect(restored).toHaveBeenCalledOnce());
+    settled(await other.settle(reservation, { costUsd: 0.05 }));
+    expect(await readingOf(gate, "cost")).toMatchObject({ used: 50_000_000 });
   });
 
   it("is asked of the store how it ended, also long after the store has taken it over and let it expire", async () => {

@@ -18,6 +18,11 @@ class ListeningClient extends EventEmitter implements PostgresClient {
   }
 }
 
+/** The answer of a database that is cut off. */
+async function cutOff(): Promise<never> {
+  throw new Error("Query read timeout");
+}
+
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A storage over a database that answers commits as a test says, and what its watcher is told. */
@@ -52,13 +57,30 @@ describe("the changes that a process is told of", () => {
   });
 
   it("are also those of a commit of its own that was told as failed, and was done later all the same", async () => {
-    const { client, writers, told, commit, storage } = await watched(async () => {
-      throw new Error("Query read timeout");
-    });
+    const { client, writers, told, commit, storage } = await watched(cutOff);
     await expect(commit()).rejects.toThrow("Query read timeout");
-    expect(told.splice(0)).toEqual(["missed"]);
+    expect(told.splice(0)).toEqual(["web"]);
     client.hear(writers[0]);
     expect(told).toEqual(["web"]);
+    await storage.close();
+  });
+
+  it("are no others after a commit that failed: what is known of other orgs bridges the outage that cut it off", async () => {
+    const { told, storage } = await watched(cutOff);
+    const changes = [
+      change("project", "web", 0, project("web")),
+      change("project", "app", 0, project("app")),
+    ];
+    await expect(storage.commit(changes)).rejects.toThrow("Query read timeout");
+    expect(told).toEqual(["web", "app"]);
+    await storage.close();
+  });
+
+  it("may be any after a commit that failed and deletes a record, as nobody knows of which org it was", async () => {
+    const { told, storage } = await watched(cutOff);
+    const changes = [change("project", "web", 0, project("web")), change("project", "app", 1, undefined)];
+    await expect(storage.commit(changes)).rejects.toThrow("Query read timeout");
+    expect(told).toEqual(["missed"]);
     await storage.close();
   });
 });
