@@ -24,6 +24,7 @@ export class TollgateError extends Error {
   constructor(code: ErrorCode, message: string) {
     super(masked(message));
     brand(this, "TollgateError");
+    // Each class below says its name itself: a minifier gives classes others.
     this.name = new.target.name;
     this.code = code;
   }
@@ -76,6 +77,7 @@ export class ValidationError extends TollgateError {
 
   constructor(problems: readonly FieldProblem[]) {
     super("validation", problems.map(({ field, expected }) => `${field || "input"}: ${expected}`).join("; "));
+    this.name = "ValidationError";
     this.problems = problems.map(({ field, expected }) => ({
       field: masked(field),
       expected: masked(expected),
@@ -97,6 +99,7 @@ export class PermissionError extends TollgateError {
 
   constructor(permission: string, reason: string) {
     super("permission", `${permission} is not allowed: ${reason}`);
+    this.name = "PermissionError";
     this.permission = permission;
     this.reason = reason;
   }
@@ -107,6 +110,7 @@ export class NotFoundError extends TollgateError {
   /** @param id left out if it is not an id by which the record was looked for */
   constructor(kind: string, id?: string) {
     super("not_found", `${id === undefined ? kind : `${kind} ${JSON.stringify(id)}`} was not found`);
+    this.name = "NotFoundError";
   }
 }
 
@@ -117,6 +121,7 @@ export class NotFoundError extends TollgateError {
 export class ConflictError extends TollgateError {
   constructor(message: string) {
     super("conflict", message);
+    this.name = "ConflictError";
   }
 }
 
@@ -127,6 +132,7 @@ export class LimitError extends TollgateError {
 
   constructor(field: string, message: string) {
     super("limit", `${field}: ${message}`);
+    this.name = "LimitError";
     this.field = masked(field);
   }
 }
@@ -135,6 +141,7 @@ export class LimitError extends TollgateError {
 export class LastOwnerError extends TollgateError {
   constructor(orgId: string) {
     super("last_owner", `org ${JSON.stringify(orgId)} would be left without an owner`);
+    this.name = "LastOwnerError";
   }
 }
 
@@ -142,6 +149,7 @@ export class LastOwnerError extends TollgateError {
 export class CountersUnavailableError extends TollgateError {
   constructor(message: string, cause?: unknown) {
     super("counters_unavailable", message);
+    this.name = "CountersUnavailableError";
     if (cause !== undefined) this.cause = cause;
   }
 }
@@ -153,6 +161,7 @@ export class CountersUnavailableError extends TollgateError {
 export class LedgerUnavailableError extends TollgateError {
   constructor(message: string) {
     super("ledger_unavailable", message);
+    this.name = "LedgerUnavailableError";
   }
 }
 
@@ -160,5 +169,6 @@ export class LedgerUnavailableError extends TollgateError {
 export class ClosedError extends TollgateError {
   constructor(what = "gate") {
     super("closed", `the ${what} is closed`);
+    this.name = "ClosedError";
   }
 }

@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import type { Refused } from "../admission/refusal.js";
 import type { Admission, Admitted } from "../gate/call/admission.js";
 import type { KeyRef } from "../gate/chain/key-resolver.js";
@@ -64,9 +65,11 @@ export class CallQueue {
     signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
       const arrivedAt = this.#settings.timers.now();
+      const context = new AsyncResource("tollgate.QueuedCall");
       const onAbort = () => this.#leave(call, { outcome: "aborted", error: signal?.reason });
       const call: Call = {
         ...asked,
+        inContext: (run) => context.runInAsyncScope(run),
         priority,
         order: this.#arrived++,
         arrivedAt,
@@ -226,7 +229,8 @@ export class CallQueue {
       const { outcome } = answer;
       const { priority } = call;
       const waitedMs = this.#settings.timers.now() - call.arrivedAt;
-      this.events.emit("left", { outcome, priority, waitedMs, depth: this.#lines.waiting, ...keyIdOf(call) });
+      const left = { outcome, priority, waitedMs, depth: this.#lines.waiting, ...keyIdOf(call) };
+      call.inContext(() => this.events.emit("left", left));
     }
   }
 
@@ -306,7 +310,7 @@ export class CallQueue {
       let admission: Admission;
       this.#open.ask();
       try {
-        admission = await this.#gate.admit(call.key, call.usage);
+        admission = await call.inContext(() => this.#gate.admit(call.key, call.usage));
       } finally {
         this.#open.answered();
       }
@@ -342,7 +346,7 @@ export class CallQueue {
       call.short = undefined;
       this.#leave(call, { outcome: "admitted", admission });
     } else if (call.usage.requestId === undefined) {
-      await giveBack(this.#gate, reservation);
+      await call.inContext(() => giveBack(this.#gate, reservation));
     }
   }
 

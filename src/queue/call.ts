@@ -7,6 +7,11 @@ import type { Usage } from "../model/usage.js";
 export interface Call {
   readonly key: KeyRef;
   readonly usage: Usage;
+  /**
+   * Runs something in the async context in which the call came. What the gate is asked about it, and what is told of it,
+   * belongs there, whichever other call made the queue do so.
+   */
+  readonly inContext: <T>(run: () => T) => T;
   readonly priority: number;
   /** The order of arrival: a lower number came first. */
   readonly order: number;

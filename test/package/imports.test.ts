@@ -134,6 +134,7 @@ describe("imports", () => {
       "zod",
       "temporal-polyfill",
       "lru-cache",
+      "node:async_hooks",
       "node:crypto",
       "node:util",
       "node:zlib",

@@ -6,6 +6,7 @@ it("a call that was let go and waits behind another one now is not let go by the
   const call = (order: number): Call => ({
     key: { keyId: `k${order}` },
     usage: { model: "m" },
+    inContext: (run) => run(),
     priority: 5,
     order,
     arrivedAt: 0,
