@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import { setTimeout } from "node:timers/promises";
 import { backoffMs, type Retry } from "./backoff.js";
 import type { LedgerSink } from "./sink.js";
@@ -57,6 +58,11 @@ export class EventWriter {
   /** Failed writes in a row. Those of refused events are counted apart: a success of others says nothing about them. */
   #failures = 0;
   #refusals = 0;
+  /**
+   * In the async context in which the writer was made. A batch has events of many calls, so none of theirs would be the
+   * right one for the sink (a span of OpenTelemetry, for one).
+   */
+  readonly #start = AsyncResource.bind(() => this.#writeDue());
 
   constructor(sink: LedgerSink, options: WriterOptions, kept: Kept) {
     this.#sink = sink;
@@ -75,7 +81,7 @@ export class EventWriter {
   /** Queues what is kept of these calls for writing. */
   write(ids: Iterable<string>): void {
     for (const id of ids) if (!this.#refused.has(id)) this.#due.add(id);
-    if (!this.#isWriting) this.#writeDue();
+    if (!this.#isWriting) this.#start();
   }
 
   /** Ends the present pauses. */

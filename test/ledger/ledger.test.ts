@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import fc from "fast-check";
 import {
   createLedger,
@@ -332,6 +333,24 @@ describe("a ledger", () => {
     expect(waits.slice(9, 12)).toEqual([22_500, 22_500, 15_000]);
     random.mockRestore();
     await expect(ledger.close()).rejects.toThrow(LedgerUnavailableError);
+  });
+
+  it("writes in its own async context: a batch has events of many calls", async () => {
+    const caller = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const ledger = createLedger({
+      maxBatch: 1,
+      sink: async () => {
+        seen.push(caller.getStore());
+        if (seen.length === 2) throw new Error("down");
+      },
+      retry: { baseMs: 1 },
+    });
+    settle(ledger, "r0"); // loads what makes batches
+    await eventually(() => expect(seen).toHaveLength(1));
+    caller.run("ada", () => settle(ledger, "r1"));
+    await eventually(() => expect(seen).toHaveLength(3));
+    expect(seen).toEqual([undefined, undefined, undefined]);
   });
 
   it("waits by itself after a failure where the `wait` of its caller fails", async () => {

@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import { setImmediate } from "node:timers/promises";
 import { errorName } from "../../model/error-name.js";
 import { isTollgateError } from "../../model/errors.js";
@@ -52,6 +53,8 @@ export class LastUsed {
   #epoch = 0;
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> = Promise.resolve();
+  /** In the async context in which this was made, since the uses of many calls are written together. */
+  readonly #startTimer = AsyncResource.bind(() => this.#flushInTime());
 
   constructor(storage: Storage, clock: Clock) {
     this.#storage = storage;
@@ -100,7 +103,11 @@ export class LastUsed {
   }
 
   #flushLater(): void {
-    this.#timer ??= setTimeout(() => {
+    this.#timer ??= this.#startTimer();
+  }
+
+  #flushInTime(): NodeJS.Timeout {
+    return setTimeout(() => {
       this.flush().catch((error: unknown) => {
         process.emitWarning(
           `The times of the last uses of keys could not be written: ${errorName(error)}`,

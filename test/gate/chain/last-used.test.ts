@@ -1,3 +1,4 @@
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type KeyInUse, LastUsed, NO_EPOCH } from "../../../src/gate/chain/last-used.js";
@@ -43,6 +44,26 @@ describe("when keys were last used", () => {
     expect(await olga.keys.get({ keyId })).toMatchObject({ lastUsedAt: usedAt, version: 1 });
     await vi.advanceTimersByTimeAsync(600_000);
     expect(commit).toHaveBeenCalledTimes(1);
+  });
+
+  test("they are written in the async context of the gate, not in that of the call that came first", async () => {
+    const { storage, gate, token } = await world();
+    const caller = new AsyncLocalStorage<string>();
+    // As real timers do.
+    const { setTimeout } = globalThis;
+    vi.stubGlobal("setTimeout", (run: () => void, ms: number) => setTimeout(AsyncResource.bind(run), ms));
+    const seen: unknown[] = [];
+    const get = storage.get.bind(storage);
+    vi.spyOn(storage, "get").mockImplementation((kind, id) => {
+      seen.push(caller.getStore());
+      return get(kind, id);
+    });
+    await caller.run("ada", () => gate.admit(token, { model: "a" }));
+    vi.unstubAllGlobals();
+    seen.length = 0; // what the load of the key asked for
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(seen.length).toBeGreaterThan(0);
+    expect(new Set(seen)).toEqual(new Set([undefined]));
   });
 
   test("what has gathered is written when the gate closes", async () => {
