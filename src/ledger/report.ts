@@ -2,7 +2,7 @@ import { type ReportGroup, type ReportQuery, reportQuerySchema } from "../model/
 import { decimalUsd } from "../model/money.js";
 import { parse } from "../model/validation.js";
 import { type LocalPartOf, localDaysOf, localHoursOf } from "./local-time.js";
-import type { ReadableSink, SumField, SumQuery, Sums } from "./sink.js";
+import type { ReadableSink, ReportScope, SumField, SumQuery, Sums } from "./sink.js";
 import { TOKEN_KINDS, type Tokens } from "./usage-event.js";
 
 /** What calls add up to. Calls under way are not included. */
@@ -50,12 +50,6 @@ export interface Report {
   readonly total: Spend;
 }
 
-/** A part of an org: a project, a user, or a user in a project. Empty: the whole org. */
-export interface ReportScope {
-  readonly projectId?: string | undefined;
-  readonly userId?: string | undefined;
-}
-
 const FIELDS: Readonly<Record<ReportGroup, SumField>> = {
   model: "model",
   key: "keyId",
@@ -82,6 +76,7 @@ export async function reportOver(
   const { org, project, user, key, from, to, groupBy, timeZone = "UTC" } = query;
   const asked = { orgId: org, projectId: project, userId: user, keyId: key, from, to, now };
   const sumsBy = async (by: readonly SumField[]) => {
+    if (within.length > 1 && sink.sumWithin) return sink.sumWithin({ ...asked, by }, within);
     let sums: Sums[] = [];
     for (const scope of within) {
       const inScope = narrowed(asked, scope);

@@ -1,5 +1,12 @@
 import { NANO_PER_USD } from "../model/money.js";
-import { type OpenQuery, QUARTER_MS, type SumField, type SumQuery, type Sums } from "./sink.js";
+import {
+  type OpenQuery,
+  QUARTER_MS,
+  type ReportScope,
+  type SumField,
+  type SumQuery,
+  type Sums,
+} from "./sink.js";
 import { TOKEN_KINDS, type Tokens, type UsageEvent } from "./usage-event.js";
 
 /** How SQL databases differ. */
@@ -104,7 +111,12 @@ interface Statement {
   readonly values: readonly (string | number)[];
 }
 
-export function sumStatement(query: SumQuery, dialect: Dialect): Statement {
+/** @param within only what lies in one of these parts. Default: the whole query. */
+export function sumStatement(
+  query: SumQuery,
+  dialect: Dialect,
+  within: readonly ReportScope[] = [{}],
+): Statement {
   const values: (string | number)[] = [];
   const bind = (value: string | number) => dialect.placeholder(values.push(value));
   const conditions = [
@@ -119,6 +131,15 @@ export function sumStatement(query: SumQuery, dialect: Dialect): Statement {
     const wanted = query[field];
     if (wanted !== undefined) conditions.push(`${COLUMN_OF[field]} = ${bind(storedText(wanted))}`);
   }
+  if (!within.some(isWhole)) {
+    conditions.push(
+      withinText(within, (ids) => {
+        // One value for all ids: see `openStatement`. No call has an id that is not well-formed.
+        const texts = JSON.stringify(ids.filter((id) => id.isWellFormed()).map(storedText));
+        return `in (${dialect.textsIn(bind(texts))})`;
+      }),
+    );
+  }
   const groups = query.by.map((field) => groupText(field, dialect));
   const columns = [...groups.map((group, i) => `${group} as g${i}`), ...TOTALS];
   const text = [
@@ -128,6 +149,33 @@ export function sumStatement(query: SumQuery, dialect: Dialect): Statement {
     groups.length > 0 ? `group by ${groups.map((_, i) => i + 1).join(", ")}` : "",
   ].join(" ");
   return { text, values };
+}
+
+function isWhole({ projectId, userId }: ReportScope): boolean {
+  return projectId === undefined && userId === undefined;
+}
+
+/** The condition that a call lies in one of the parts of an org. */
+function withinText(within: readonly ReportScope[], isIn: (ids: readonly string[]) => string): string {
+  /** The projects in which each user is meant; those of `undefined` are meant as a whole. */
+  const projectsOf = new Map<string | undefined, string[]>();
+  const users: string[] = [];
+  for (const { projectId, userId } of within) {
+    if (projectId === undefined) {
+      users.push(userId ?? "");
+      continue;
+    }
+    const projectIds = projectsOf.get(userId) ?? [];
+    projectIds.push(projectId);
+    projectsOf.set(userId, projectIds);
+  }
+  // INVARIANT: values are bound in the order of the text.
+  const terms = [...projectsOf].map(([userId, projectIds]) => {
+    const inProjects = `project_id ${isIn(projectIds)}`;
+    return userId === undefined ? inProjects : `(${inProjects} and user_id ${isIn([userId])})`;
+  });
+  if (users.length > 0) terms.push(`user_id ${isIn(users)}`);
+  return terms.length > 0 ? `(${terms.join(" or ")})` : "false";
 }
 
 function groupText(field: SumField, { tagText }: Dialect): string {

@@ -1,7 +1,7 @@
 import { connect } from "../sqlite/connection.js";
 import { databaseOf, type SqliteDatabase } from "../sqlite/database.js";
 import { migrate } from "../sqlite/migrate.js";
-import type { ReadableSink } from "./sink.js";
+import type { ReadableSink, ReportScope, SumQuery } from "./sink.js";
 import {
   COLUMN_NAMES,
   type Dialect,
@@ -33,14 +33,16 @@ export interface SqliteLedgerOptions {
 export function sqliteLedgerSink(options: SqliteLedgerOptions): ReadableSink {
   const connection = connect(databaseOf(options));
   migrate(connection, "ledger", MIGRATIONS);
+  const sum = (query: SumQuery, within?: readonly ReportScope[]) => {
+    const { text, values } = sumStatement(query, DIALECT, within);
+    return connection.all(text, ...values).map((row) => sumsOf(row, query));
+  };
   return {
     async write(events) {
       connection.run(INSERT, rowsJson(events));
     },
-    async sum(query) {
-      const { text, values } = sumStatement(query, DIALECT);
-      return connection.all(text, ...values).map((row) => sumsOf(row, query));
-    },
+    sum: async (query) => sum(query),
+    sumWithin: async (query, within) => sum(query, within),
     async open(query) {
       const { text, values } = openStatement(query, DIALECT);
       return connection.all(text, ...values).map(eventOf);
