@@ -12,7 +12,7 @@ import {
   openStatement,
   rowsJson,
   sumStatement,
-  sumsOf,
+  sumsIn,
 } from "./sql.js";
 
 const optionsSchema = z.strictObject(postgresOptions);
@@ -54,7 +54,7 @@ export function postgresLedgerSink(options: PostgresOptions): PostgresLedgerSink
     return rows as PostgresRow[]; // Sound: both clients return objects unless told otherwise.
   };
   const sum = async (query: SumQuery, within?: readonly ReportScope[]) =>
-    (await rowsOf(sumStatement(query, dialect, within))).map((row) => sumsOf(row, query));
+    sumsIn(await rowsOf(sumStatement(query, dialect, within)), query);
   return {
     migrate: () => migrate(pool, postgresLedgerSql(name)),
     async write(events) {

@@ -1,4 +1,5 @@
 import { NANO_PER_USD } from "../model/money.js";
+import { inTurns } from "./in-turns.js";
 import {
   type OpenQuery,
   QUARTER_MS,
@@ -87,7 +88,7 @@ export function rowsJson(events: readonly UsageEvent[]): string {
 }
 
 /** The event in a row of all columns. */
-export function eventOf(row: Readonly<Record<string, unknown>>): UsageEvent {
+export function eventOf(row: Row): UsageEvent {
   const event: Record<string, unknown> = {};
   for (const column of COLUMN_NAMES) {
     const value = row[column];
@@ -104,6 +105,8 @@ export function eventOf(row: Readonly<Record<string, unknown>>): UsageEvent {
 const TRUE: ReadonlySet<string> = new Set(["true", "t", "1"]);
 
 const NUMBERS = new Set<Column>(COLUMN_NAMES.filter((column) => /_at$|_tokens$|_nano_usd$/.test(column)));
+
+type Row = Readonly<Record<string, unknown>>;
 
 /** A statement with its values. */
 interface Statement {
@@ -215,12 +218,19 @@ function moneySum(name: "cost" | "byok", condition: string): string[] {
   ];
 }
 
-function moneyOf(row: Readonly<Record<string, unknown>>, name: "cost" | "byok"): bigint {
+function moneyOf(row: Row, name: "cost" | "byok"): bigint {
   const [usd, nano] = [row[`${name}_usd`], row[`${name}_nano_usd`]];
   return BigInt(String(usd)) * BigInt(NANO_PER_USD) + BigInt(String(nano));
 }
 
-export function sumsOf(row: Readonly<Record<string, unknown>>, query: SumQuery): Sums {
+/** The sums in the rows of a {@link sumStatement}. */
+export async function sumsIn(rows: readonly Row[], query: SumQuery): Promise<Sums[]> {
+  const sums: Sums[] = [];
+  await inTurns(rows, (row) => sums.push(sumsOf(row, query)));
+  return sums;
+}
+
+function sumsOf(row: Row, query: SumQuery): Sums {
   const number = (column: string) => Number(row[column]);
   return {
     group: query.by.map((_, i) => loadedText(String(row[`g${i}`]))),
@@ -234,7 +244,7 @@ export function sumsOf(row: Readonly<Record<string, unknown>>, query: SumQuery):
   };
 }
 
-function tokensOf(row: Readonly<Record<string, unknown>>): Tokens {
+function tokensOf(row: Row): Tokens {
   const sums = TOKEN_KINDS.map((kind) => [kind, Number(row[COLUMN_OF[kind] ?? ""])]);
   return Object.fromEntries(sums) as Tokens; // sound: it has every kind
 }

@@ -10,7 +10,7 @@ import {
   openStatement,
   rowsJson,
   sumStatement,
-  sumsOf,
+  sumsIn,
 } from "./sql.js";
 
 /** Options of {@link sqliteLedgerSink}. */
@@ -33,16 +33,16 @@ export interface SqliteLedgerOptions {
 export function sqliteLedgerSink(options: SqliteLedgerOptions): ReadableSink {
   const connection = connect(databaseOf(options));
   migrate(connection, "ledger", MIGRATIONS);
-  const sum = (query: SumQuery, within?: readonly ReportScope[]) => {
+  const sum = async (query: SumQuery, within?: readonly ReportScope[]) => {
     const { text, values } = sumStatement(query, DIALECT, within);
-    return connection.all(text, ...values).map((row) => sumsOf(row, query));
+    return sumsIn(connection.all(text, ...values), query);
   };
   return {
     async write(events) {
       connection.run(INSERT, rowsJson(events));
     },
-    sum: async (query) => sum(query),
-    sumWithin: async (query, within) => sum(query, within),
+    sum: (query) => sum(query),
+    sumWithin: (query, within) => sum(query, within),
     async open(query) {
       const { text, values } = openStatement(query, DIALECT);
       return connection.all(text, ...values).map(eventOf);
