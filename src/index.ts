@@ -77,4 +77,4 @@ export type { ScopeChain } from "./model/chain.js";
 export type { ChargedPeriods } from "./model/charged-at.js";
 export { INDEXES, type IndexedField } from "./storage/indexes.js";
 export { memoryStorage } from "./storage/memory.js";
-export type { Change, Changed, Page, Storage, Where } from "./storage/storage.js";
+export type { AnyOf, Change, Changed, Page, Storage, Where } from "./storage/storage.js";

@@ -15,7 +15,7 @@ import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { grantedBy, patchOf } from "./fields.js";
 import { newId } from "./new-id.js";
-import { type Listed, listViews } from "./paging.js";
+import { fewProjectsOf, type Listed, listViews } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
 /** A project as callers see it. */
@@ -83,7 +83,9 @@ export function projectsOf(control: Control): Projects {
       const where = status === undefined ? { orgId } : { orgId, status };
       const maySee = ({ id }: Records["project"]) =>
         control.can(acting, "project.view", { orgId, projectId: id });
-      return listViews(control.storage, "project", where, page, maySee);
+      const visible = control.policy.visible(acting.principal, "project.view", acting.conditions);
+      const id = fewProjectsOf(visible);
+      return listViews(control.storage, "project", where, page, maySee, undefined, id && { id });
     },
 
     async update(input) {
