@@ -40,9 +40,17 @@ export {
   type LedgerStatus,
 } from "./ledger/ledger.js";
 export { type MemoryLedgerSink, memoryLedgerSink } from "./ledger/memory-sink.js";
-export type { Report, ReportRow, ReportScope, Spend } from "./ledger/report.js";
+export type { Report, ReportRow, Spend } from "./ledger/report.js";
 export { reportCsv } from "./ledger/report-csv.js";
-export type { LedgerSink, OpenQuery, ReadableSink, SumField, SumQuery, Sums } from "./ledger/sink.js";
+export type {
+  LedgerSink,
+  OpenQuery,
+  ReadableSink,
+  ReportScope,
+  SumField,
+  SumQuery,
+  Sums,
+} from "./ledger/sink.js";
 export { spendSvg } from "./ledger/spend-svg.js";
 export {
   type CallEnd,
@@ -69,4 +77,4 @@ export type { ScopeChain } from "./model/chain.js";
 export type { ChargedPeriods } from "./model/charged-at.js";
 export { INDEXES, type IndexedField } from "./storage/indexes.js";
 export { memoryStorage } from "./storage/memory.js";
-export type { Change, Changed, Page, Storage, Where } from "./storage/storage.js";
+export type { AnyOf, Change, Changed, Page, Storage, Where } from "./storage/storage.js";

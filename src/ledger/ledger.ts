@@ -7,8 +7,8 @@ import { msSchema } from "../model/milliseconds.js";
 import { aFunction, having, parse, wholeNumber } from "../model/validation.js";
 import { type Wait, wait } from "./event-writer.js";
 import { PendingEvents } from "./pending-events.js";
-import { type Report, type ReportScope, reportOver } from "./report.js";
-import type { LedgerSink, ReadableSink } from "./sink.js";
+import { type Report, reportOver } from "./report.js";
+import type { LedgerSink, ReadableSink, ReportScope } from "./sink.js";
 import { inTime } from "./time-limit.js";
 import type { CallEnd, LedgerCall, UsageEvent } from "./usage-event.js";
 

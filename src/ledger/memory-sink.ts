@@ -20,6 +20,13 @@ export function memoryLedgerSink(): MemoryLedgerSink {
     async sum(query) {
       return sumsOf(kept.values(), query);
     },
+    async sumWithin(query, within) {
+      const isWithin = ({ projectId, userId }: UsageEvent) =>
+        within.some(
+          (part) => (part.projectId ?? projectId) === projectId && (part.userId ?? userId) === userId,
+        );
+      return sumsOf([...kept.values()].filter(isWithin), query);
+    },
     async open({ orgId, keyIds, from, limit }) {
       return [...kept.values()]
         .filter((event) => event.outcome === "open" && event.orgId === orgId && event.admittedAt >= from)

@@ -3,7 +3,7 @@ import { parse } from "../model/validation.js";
 import { migrate, migrationText } from "../postgres/migration.js";
 import { notMigrated, type PostgresOptions, type PostgresRow, postgresOptions } from "../postgres/pool.js";
 import { schemaName } from "../postgres/schema.js";
-import type { ReadableSink } from "./sink.js";
+import type { ReadableSink, ReportScope, SumQuery } from "./sink.js";
 import {
   COLUMN_NAMES,
   columnDefinitions,
@@ -13,7 +13,7 @@ import {
   openStatement,
   rowsJson,
   sumStatement,
-  sumsOf,
+  sumsIn,
   typedColumns,
 } from "./sql.js";
 
@@ -57,14 +57,15 @@ export function postgresLedgerSink(options: PostgresOptions): PostgresLedgerSink
     });
     return rows as PostgresRow[]; // Sound: both clients return objects unless told otherwise.
   };
+  const sum = async (query: SumQuery, within?: readonly ReportScope[]) =>
+    sumsIn(await rowsOf(sumStatement(query, dialect, within)), query);
   return {
     migrate: () => migrate(pool, postgresLedgerSql(name)),
     async write(events) {
       await rowsOf({ text: insert, values: [rowsJson(events)] });
     },
-    async sum(query) {
-      return (await rowsOf(sumStatement(query, dialect))).map((row) => sumsOf(row, query));
-    },
+    sum: (query) => sum(query),
+    sumWithin: (query, within) => sum(query, within),
     async open(query) {
       return (await rowsOf(openStatement(query, dialect))).map(eventOf);
     },

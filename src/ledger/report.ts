@@ -1,8 +1,9 @@
 import { type ReportGroup, type ReportQuery, reportQuerySchema } from "../model/inputs/report.js";
 import { decimalUsd } from "../model/money.js";
 import { parse } from "../model/validation.js";
+import { inTurns } from "./in-turns.js";
 import { type LocalPartOf, localDaysOf, localHoursOf } from "./local-time.js";
-import type { ReadableSink, SumField, SumQuery, Sums } from "./sink.js";
+import type { ReadableSink, ReportScope, SumField, SumQuery, Sums } from "./sink.js";
 import { TOKEN_KINDS, type Tokens } from "./usage-event.js";
 
 /** What calls add up to. Calls under way are not included. */
@@ -50,12 +51,6 @@ export interface Report {
   readonly total: Spend;
 }
 
-/** A part of an org: a project, a user, or a user in a project. Empty: the whole org. */
-export interface ReportScope {
-  readonly projectId?: string | undefined;
-  readonly userId?: string | undefined;
-}
-
 const FIELDS: Readonly<Record<ReportGroup, SumField>> = {
   model: "model",
   key: "keyId",
@@ -82,6 +77,7 @@ export async function reportOver(
   const { org, project, user, key, from, to, groupBy, timeZone = "UTC" } = query;
   const asked = { orgId: org, projectId: project, userId: user, keyId: key, from, to, now };
   const sumsBy = async (by: readonly SumField[]) => {
+    if (within.length > 1 && sink.sumWithin) return sink.sumWithin({ ...asked, by }, within);
     let sums: Sums[] = [];
     for (const scope of within) {
       const inScope = narrowed(asked, scope);
@@ -99,8 +95,8 @@ export async function reportOver(
     to,
     groupBy,
     timeZone,
-    rows: rowsOf(grouped, groupBy, timeZone),
-    total: spendOf(folded(groupBy === "tag" ? await sumsBy([]) : grouped)),
+    rows: await rowsOf(grouped, groupBy, timeZone),
+    total: await totalOf(groupBy === "tag" ? await sumsBy([]) : grouped),
   };
 }
 
@@ -114,22 +110,22 @@ function narrowed(
   return { ...query, projectId, userId };
 }
 
-function rowsOf(sums: readonly Sums[], groupBy: ReportGroup, timeZone: string): ReportRow[] {
+async function rowsOf(sums: readonly Sums[], groupBy: ReportGroup, timeZone: string): Promise<ReportRow[]> {
   const localPart = LOCAL_PARTS[groupBy]?.(timeZone);
-  const groups = new Map<string, { readonly startsAt?: number; readonly sums: Sums[] }>();
+  const groups = new Map<string, { readonly startsAt?: number; readonly totals: Totals }>();
   const inOrder = localPart === undefined ? sums : [...sums].sort((a, b) => quarterOf(a) - quarterOf(b));
-  for (const one of inOrder) {
+  await inTurns(inOrder, (one) => {
     const part = localPart?.(quarterOf(one));
     const name = part?.name ?? one.group[0] ?? "";
-    const group = groups.get(name) ?? { ...(part && { startsAt: part.startsAt }), sums: [] };
-    group.sums.push(one);
-    groups.set(name, group);
-  }
-  const rows = [...groups].map(([name, { startsAt, sums }]) => ({
-    group: name,
-    ...(startsAt !== undefined && { startsAt }),
-    ...spendOf(folded(sums)),
-  }));
+    const known = groups.get(name);
+    if (known) return add(known.totals, one);
+    const { group: _, ...totals } = one; // a copy, to which others may be added
+    groups.set(name, { ...(part && { startsAt: part.startsAt }), totals });
+  });
+  const rows: ReportRow[] = [];
+  await inTurns(groups, ([name, { startsAt, totals }]) => {
+    rows.push({ group: name, ...(startsAt !== undefined && { startsAt }), ...spendOf(totals) });
+  });
   if (localPart !== undefined) return rows;
   return rows.sort((a, b) => b.costNanoUsd - a.costNanoUsd || (a.group < b.group ? -1 : 1));
 }
@@ -138,17 +134,27 @@ function quarterOf({ group }: Sums): number {
   return Number(group[0]);
 }
 
-type Totals = Omit<Sums, "group">;
+/** Sums that others are added to. */
+type Totals = { -readonly [Field in keyof Omit<Sums, "group">]: Sums[Field] };
 
 const COUNTS = ["calls", "released", "disconnected", "expired", ...TOKEN_KINDS] as const;
 
-function folded(sums: readonly Totals[]): Totals {
-  const counts = COUNTS.map((name) => [name, sums.reduce((total, one) => total + one[name], 0)]);
-  return {
-    ...(Object.fromEntries(counts) as Record<(typeof COUNTS)[number], number>), // sound: it has every one
-    costNanoUsd: sums.reduce((total, one) => total + one.costNanoUsd, 0n),
-    byokNanoUsd: sums.reduce((total, one) => total + one.byokNanoUsd, 0n),
-  };
+function nothing(): Totals {
+  const counts = Object.fromEntries(COUNTS.map((name) => [name, 0]));
+  // Sound: it has every one.
+  return { ...(counts as Record<(typeof COUNTS)[number], number>), costNanoUsd: 0n, byokNanoUsd: 0n };
+}
+
+function add(totals: Totals, one: Omit<Sums, "group">): void {
+  for (const name of COUNTS) totals[name] += one[name];
+  totals.costNanoUsd += one.costNanoUsd;
+  totals.byokNanoUsd += one.byokNanoUsd;
+}
+
+async function totalOf(sums: readonly Sums[]): Promise<Spend> {
+  const totals = nothing();
+  await inTurns(sums, (one) => add(totals, one));
+  return spendOf(totals);
 }
 
 function spendOf(totals: Totals): Spend {

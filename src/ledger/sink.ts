@@ -37,6 +37,12 @@ export interface SumQuery {
   readonly by: readonly SumField[];
 }
 
+/** A part of an org: a project, a user, or a user in a project. Empty: the whole org. */
+export interface ReportScope {
+  readonly projectId?: string | undefined;
+  readonly userId?: string | undefined;
+}
+
 /**
  * The sums over the calls that share the values of `by`: calls that have ended, unless those under way were asked for.
  */
@@ -67,6 +73,11 @@ export interface LedgerSink {
   write(events: readonly UsageEvent[]): Promise<void>;
   /** Adds up what is kept. Absent if the sink cannot be read. */
   sum?(query: SumQuery): Promise<Sums[]>;
+  /**
+   * Adds up only what lies in any of these parts of the org, each call once. If it is absent, `sum` is asked about one
+   * part after the other. Whoever administers many projects then waits that many times as long for a report.
+   */
+  sumWithin?(query: SumQuery, within: readonly ReportScope[]): Promise<Sums[]>;
   /** The calls of an org whose end is not known, latest admission first. Absent if the sink cannot be read. */
   open?(query: OpenQuery): Promise<UsageEvent[]>;
   /** Closes the sink. Called once, by `Ledger.close`. */

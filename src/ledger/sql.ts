@@ -1,5 +1,13 @@
 import { NANO_PER_USD } from "../model/money.js";
-import { type OpenQuery, QUARTER_MS, type SumField, type SumQuery, type Sums } from "./sink.js";
+import { inTurns } from "./in-turns.js";
+import {
+  type OpenQuery,
+  QUARTER_MS,
+  type ReportScope,
+  type SumField,
+  type SumQuery,
+  type Sums,
+} from "./sink.js";
 import { TOKEN_KINDS, type Tokens, type UsageEvent } from "./usage-event.js";
 
 /** How SQL databases differ. */
@@ -98,7 +106,7 @@ export function rowsJson(events: readonly UsageEvent[]): string {
 }
 
 /** The event in a row of all columns. */
-export function eventOf(row: Readonly<Record<string, unknown>>): UsageEvent {
+export function eventOf(row: Row): UsageEvent {
   const event: Record<string, unknown> = {};
   for (const field of FIELDS) {
     const { name, type } = COLUMNS[field];
@@ -123,13 +131,20 @@ function loaded(value: unknown, type: ColumnType): unknown {
   }
 }
 
+type Row = Readonly<Record<string, unknown>>;
+
 /** A statement with its values. */
 interface Statement {
   readonly text: string;
   readonly values: readonly (string | number)[];
 }
 
-export function sumStatement(query: SumQuery, dialect: Dialect): Statement {
+/** @param within only what lies in one of these parts. Default: the whole query. */
+export function sumStatement(
+  query: SumQuery,
+  dialect: Dialect,
+  within: readonly ReportScope[] = [{}],
+): Statement {
   const values: (string | number)[] = [];
   const bind = (value: string | number) => dialect.placeholder(values.push(value));
   const conditions = [
@@ -144,6 +159,15 @@ export function sumStatement(query: SumQuery, dialect: Dialect): Statement {
     const wanted = query[field];
     if (wanted !== undefined) conditions.push(`${COLUMNS[field].name} = ${bind(storedText(wanted))}`);
   }
+  if (!within.some(isWhole)) {
+    conditions.push(
+      withinText(within, (ids) => {
+        // One value for all ids: see `openStatement`. No call has an id that is not well-formed.
+        const texts = JSON.stringify(ids.filter((id) => id.isWellFormed()).map(storedText));
+        return `in (${dialect.textsIn(bind(texts))})`;
+      }),
+    );
+  }
   const groups = query.by.map((field) => groupText(field, dialect));
   const columns = [...groups.map((group, i) => `${group} as g${i}`), ...TOTALS];
   const text = [
@@ -153,6 +177,33 @@ export function sumStatement(query: SumQuery, dialect: Dialect): Statement {
     groups.length > 0 ? `group by ${groups.map((_, i) => i + 1).join(", ")}` : "",
   ].join(" ");
   return { text, values };
+}
+
+function isWhole({ projectId, userId }: ReportScope): boolean {
+  return projectId === undefined && userId === undefined;
+}
+
+/** The condition that a call lies in one of the parts of an org. */
+function withinText(within: readonly ReportScope[], isIn: (ids: readonly string[]) => string): string {
+  /** The projects in which each user is meant; those of `undefined` are meant as a whole. */
+  const projectsOf = new Map<string | undefined, string[]>();
+  const users: string[] = [];
+  for (const { projectId, userId } of within) {
+    if (projectId === undefined) {
+      users.push(userId ?? "");
+      continue;
+    }
+    const projectIds = projectsOf.get(userId) ?? [];
+    projectIds.push(projectId);
+    projectsOf.set(userId, projectIds);
+  }
+  // INVARIANT: values are bound in the order of the text.
+  const terms = [...projectsOf].map(([userId, projectIds]) => {
+    const inProjects = `project_id ${isIn(projectIds)}`;
+    return userId === undefined ? inProjects : `(${inProjects} and user_id ${isIn([userId])})`;
+  });
+  if (users.length > 0) terms.push(`user_id ${isIn(users)}`);
+  return terms.length > 0 ? `(${terms.join(" or ")})` : "false";
 }
 
 function groupText(field: SumField, { tagText }: Dialect): string {
@@ -192,12 +243,19 @@ function moneySum(name: "cost" | "byok", condition: string): string[] {
   ];
 }
 
-function moneyOf(row: Readonly<Record<string, unknown>>, name: "cost" | "byok"): bigint {
+function moneyOf(row: Row, name: "cost" | "byok"): bigint {
   const [usd, nano] = [row[`${name}_usd`], row[`${name}_nano_usd`]];
   return BigInt(String(usd)) * BigInt(NANO_PER_USD) + BigInt(String(nano));
 }
 
-export function sumsOf(row: Readonly<Record<string, unknown>>, query: SumQuery): Sums {
+/** The sums in the rows of a {@link sumStatement}. */
+export async function sumsIn(rows: readonly Row[], query: SumQuery): Promise<Sums[]> {
+  const sums: Sums[] = [];
+  await inTurns(rows, (row) => sums.push(sumsOf(row, query)));
+  return sums;
+}
+
+function sumsOf(row: Row, query: SumQuery): Sums {
   const number = (column: string) => Number(row[column]);
   return {
     group: query.by.map((_, i) => loadedText(String(row[`g${i}`]))),
@@ -211,7 +269,7 @@ export function sumsOf(row: Readonly<Record<string, unknown>>, query: SumQuery):
   };
 }
 
-function tokensOf(row: Readonly<Record<string, unknown>>): Tokens {
+function tokensOf(row: Row): Tokens {
   const sums = TOKEN_KINDS.map((kind) => [kind, Number(row[COLUMNS[kind].name])]);
   return Object.fromEntries(sums) as Tokens; // sound: it has every kind
 }

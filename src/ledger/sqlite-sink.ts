@@ -1,7 +1,7 @@
 import { connect } from "../sqlite/connection.js";
 import { databaseOf, type SqliteDatabase } from "../sqlite/database.js";
 import { migrate } from "../sqlite/migrate.js";
-import type { ReadableSink } from "./sink.js";
+import type { ReadableSink, ReportScope, SumQuery } from "./sink.js";
 import {
   COLUMN_NAMES,
   columnDefinitions,
@@ -11,7 +11,7 @@ import {
   openStatement,
   rowsJson,
   sumStatement,
-  sumsOf,
+  sumsIn,
 } from "./sql.js";
 
 /** Options of {@link sqliteLedgerSink}. */
@@ -34,14 +34,16 @@ export interface SqliteLedgerOptions {
 export function sqliteLedgerSink(options: SqliteLedgerOptions): ReadableSink {
   const connection = connect(databaseOf(options));
   migrate(connection, "ledger", MIGRATIONS);
+  const sum = async (query: SumQuery, within?: readonly ReportScope[]) => {
+    const { text, values } = sumStatement(query, DIALECT, within);
+    return sumsIn(connection.all(text, ...values), query);
+  };
   return {
     async write(events) {
       connection.run(INSERT, rowsJson(events));
     },
-    async sum(query) {
-      const { text, values } = sumStatement(query, DIALECT);
-      return connection.all(text, ...values).map((row) => sumsOf(row, query));
-    },
+    sum: (query) => sum(query),
+    sumWithin: (query, within) => sum(query, within),
     async open(query) {
       const { text, values } = openStatement(query, DIALECT);
       return connection.all(text, ...values).map(eventOf);

@@ -38,6 +38,12 @@ export function checkWhere(kind: RecordKind, where: object): void {
   }
 }
 
+/** @throws ValidationError for a field that is neither the id nor indexed */
+export function checkAny(kind: RecordKind, any: object): void {
+  const { id: _, ...fields } = any as { id?: unknown }; // sound: what else it has is looked at
+  checkWhere(kind, fields);
+}
+
 /**
  * The error for a change that came too late. It does not say what exists under a taken id, which may be somebody
  * else's.

@@ -1,6 +1,7 @@
 import { recordKinds } from "../model/record-schemas.js";
 import type { RecordKind, Records } from "../model/records.js";
-import { checkChanges, checkWhere, staleVersion, takenValue } from "./checks.js";
+import { checkAny, checkChanges, checkWhere, staleVersion, takenValue } from "./checks.js";
+import { findAnyBy } from "./find-any.js";
 import { INDEXES } from "./indexes.js";
 import type { Change, Changed, Page, Storage, Where } from "./storage.js";
 
@@ -148,6 +149,17 @@ export function memoryStorage(): Storage {
     async find(kind, where, page = {}) {
       checkWhere(kind, where);
       return tables[kind].find(where, page);
+    },
+    async findAny(kind, where, any, page = {}) {
+      checkWhere(kind, where);
+      checkAny(kind, any);
+      const table = tables[kind];
+      const lookUps = {
+        get: (id: string) => table.get(id),
+        find: (narrowed: typeof where, part: Page) => table.find(narrowed, part),
+        compare: (a: string, b: string) => (a < b ? -1 : Number(a > b)),
+      };
+      return findAnyBy<typeof kind>(lookUps, where, any, page);
     },
     async commit(given) {
       const changes = deepFreeze(structuredClone(given));

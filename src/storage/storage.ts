@@ -16,6 +16,9 @@ export type Change = {
 /** Values that indexed fields must have, all of them. Empty: every record of the kind. */
 export type Where<K extends RecordKind> = { readonly [F in IndexedField<K>]?: string };
 
+/** Values of the id and of indexed fields. A record has one of them if one of its fields has one of the field's values. */
+export type AnyOf<K extends RecordKind> = { readonly [F in IndexedField<K> | "id"]?: readonly string[] };
+
 /** The part of a sorted result to return. */
 export interface Page {
   /** Only ids after this one. The record need not exist any more. */
@@ -51,6 +54,15 @@ export interface Storage {
    * @throws ValidationError for a field that is not indexed
    */
   find<K extends RecordKind>(kind: K, where: Where<K>, page?: Page): Promise<Records[K][]>;
+  /**
+   * Finds the records that match and have one of some values, each once, in the order of `find`.
+   *
+   * A gate calls it for those who may see a few of many projects: all that they may see, in one page after the other.
+   * If it is absent, the gate reads everything that matches and picks.
+   *
+   * @throws ValidationError for a field that is not indexed
+   */
+  findAny?<K extends RecordKind>(kind: K, where: Where<K>, any: AnyOf<K>, page?: Page): Promise<Records[K][]>;
   /**
    * Makes all changes or none.
    *

@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
+import Database from "libsql";
 import {
   createLedger,
   type LedgerEvents,
@@ -10,6 +12,7 @@ import {
   type UsageEvent,
   ValidationError,
 } from "tollgate";
+import { sqliteLedgerSink } from "tollgate/sqlite";
 import { describe, expect, it, vi } from "vitest";
 import { backoffMs } from "../../src/ledger/backoff.js";
 import { usageEventOf } from "../../src/ledger/usage-event.js";
@@ -159,6 +162,36 @@ describe("a ledger", () => {
     const report = await ledger.report({ org: "o1", from: 0, to: NOON + 1, groupBy: "day" });
     expect(report.rows).toHaveLength(5 * 365);
     expect(report.total.calls).toBe(count);
+  });
+
+  it("lets calls pass while it makes a report with a row for each of many keys, also from the rows of a database", async () => {
+    const keyIds = Array.from({ length: 5_000 }, (_, i) => `k${i}`);
+    const kept = memoryLedgerSink();
+    await kept.write(keyIds.map((keyId) => settledEvent({ id: keyId, keyId })));
+    const query = { orgId: "o1", from: 0, to: NOON + 1, now: NOON, by: ["keyId"] } as const;
+    const sums = await kept.sum(query);
+    const inMemory = { ...kept, sum: async () => sums };
+    const database = sqliteLedgerSink({ database: new Database(":memory:") });
+    await database.write(kept.events());
+    for (const [work, turns] of [
+      [
+        () => createLedger({ sink: inMemory }).report({ org: "o1", from: 0, to: NOON + 1, groupBy: "key" }),
+        15,
+      ],
+      [() => database.sum(query), 5],
+    ] as const) {
+      let passed = 0;
+      let isDone = false;
+      const working = work().finally(() => {
+        isDone = true;
+      });
+      while (!isDone) {
+        await setImmediate();
+        passed++;
+      }
+      await working;
+      expect(passed).toBeGreaterThanOrEqual(turns);
+    }
   });
 
   it("goes by whole milliseconds, whatever its clock gives: no database takes others", async () => {

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import type { Report, ReportGroup, ReportQuery, UsageEvent } from "tollgate";
 import { describe, expect, it } from "vitest";
 import { memoryLedgerSink } from "../../src/ledger/memory-sink.js";
-import { type ReportScope, reportOver } from "../../src/ledger/report.js";
-import type { ReadableSink, SumField } from "../../src/ledger/sink.js";
+import { reportOver } from "../../src/ledger/report.js";
+import type { ReadableSink, ReportScope, SumField, SumQuery } from "../../src/ledger/sink.js";
 import { HOUR_MS, NOON, openEvent, settledEvent } from "./events.js";
 
 const DAY_MS = 24 * HOUR_MS;
@@ -89,6 +89,26 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
       expect(await within({ project: "p2" }, { projectId: "p1" })).toBe(0);
       expect(await within({ user: "z" }, { userId: "u1" })).toBe(0);
       expect(await within({ user: "u1" }, { projectId: "p1" })).toBe(1);
+    });
+
+    it("adds up each call once in parts that overlap, and nothing in a part whose id no call can have", async () => {
+      const sink = await filled([
+        settledEvent({ id: "a", projectId: "p1", userId: "u1" }),
+        settledEvent({ id: "b", projectId: "p2", userId: "u1" }),
+        settledEvent({ id: "c", projectId: "p2", userId: "u2" }),
+        settledEvent({ id: "d", projectId: "p\ufffd", userId: "u3" }),
+      ]);
+      const all = { orgId: "o1", from: 0, to: NOW, now: NOW, by: [] } as const;
+      const calls = async (within: ReportScope[], parts: Partial<SumQuery> = {}) =>
+        (await sink.sumWithin?.({ ...all, ...parts }, within))?.map(({ calls }) => calls);
+      expect(await calls([{ projectId: "p1" }, { userId: "u1" }, { projectId: "p2", userId: "u1" }])).toEqual(
+        [2],
+      );
+      expect(await calls([{ projectId: "p1" }, { projectId: "p2", userId: "u2" }])).toEqual([2]);
+      expect(await calls([{ projectId: "p1" }, { userId: "u2" }], { projectId: "p2" })).toEqual([1]);
+      expect(await calls([{ projectId: "p1" }, {}])).toEqual([4]);
+      expect(await calls([{ projectId: "p\ud800" }])).toEqual([0]);
+      expect(await calls([])).toEqual([0]);
     });
 
     it("tells released and disconnected calls apart, and counts what was never sent as no call", async () => {
@@ -353,6 +373,7 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
         by: fc.subarray(Object.keys(SUM_FIELDS) as SumField[]), // sound: a literal has the keys of its type
         now: fc.constantFrom(NOON, NOW),
         underWay: fc.boolean(),
+        within: fc.array(fc.record({ projectId: odd, userId: odd }, { requiredKeys: [] }), { maxLength: 4 }),
       });
       const groups: readonly ReportGroup[] = ["model", "key", "user", "project", "tag", "day", "hour"];
       await fc.assert(
@@ -374,6 +395,19 @@ export function sinkSuite(name: string, make: () => Promise<ReadableSink>): void
           const sums = async (of: ReadableSink) =>
             (await of.sum(query)).map(({ group, ...sums }) => [JSON.stringify(group), sums]).toSorted();
           expect(await sums(sink)).toEqual(await sums(memory));
+
+          const { within } = asked;
+          const isWithin = (event: UsageEvent) =>
+            within.some(
+              ({ projectId = event.projectId, userId = event.userId }) =>
+                projectId === event.projectId && userId === event.userId,
+            );
+          const parts = memoryLedgerSink();
+          await parts.write(memory.events().filter(isWithin));
+          const sumsWithin = await sink.sumWithin?.(query, within);
+          expect(sumsWithin?.map(({ group, ...sums }) => [JSON.stringify(group), sums]).toSorted()).toEqual(
+            await sums(parts),
+          );
         }),
         { numRuns: 40 },
       );

@@ -1,10 +1,10 @@
 import type { KeyQuery } from "../../model/inputs/keys.js";
 import { membershipId, OWNER, type Records } from "../../model/records.js";
 import type { Visible } from "../../policy/visible.js";
-import type { Where } from "../../storage/storage.js";
+import type { AnyOf, Where } from "../../storage/storage.js";
 import type { Acting } from "./actor.js";
 import type { Control } from "./control.js";
-import { type Listed, listPage } from "./paging.js";
+import { fewProjectsOf, type Listed, listPage } from "./paging.js";
 import { type View, viewOf } from "./views.js";
 
 /**
@@ -37,7 +37,11 @@ export async function listKeys(control: Control, query: KeyQuery): Promise<Liste
     if (query.expiringBefore === undefined) return true;
     return (await endOf(control, key)) < query.expiringBefore;
   };
-  const { items, next } = await listPage(storage, "key", whereOf(control, query, acting), query, keep);
+  const visible = control.policy.visible(acting.principal, "key.view", acting.conditions);
+  const where = whereOf(query, acting, visible);
+  const any =
+    where.projectId === undefined && where.userId === undefined ? anyOf(acting, visible) : undefined;
+  const { items, next } = await listPage(storage, "key", where, query, keep, undefined, any);
   const usedAt = (await engine.lastUsed?.of(items.map(({ id }) => id))) ?? [];
   return {
     items: items.map((key, i) => keyView(key, usedAt[i])),
@@ -46,12 +50,11 @@ export async function listKeys(control: Control, query: KeyQuery): Promise<Liste
 }
 
 /**
- * What the storage can search for. For an actor who may see only their own keys, or those of one project, it searches
- * for those alone. The order of ids is the storage's, so several projects cannot be searched one by one.
+ * What every storage can search for. For an actor who may see only their own keys, or those of one project, it searches
+ * for those alone. The order of ids is the storage's, so several projects cannot be searched one by one: see `anyOf`.
  */
-function whereOf({ policy }: Control, query: KeyQuery, { principal, conditions }: Acting): Where<"key"> {
+function whereOf(query: KeyQuery, { principal }: Acting, visible: Visible): Where<"key"> {
   const { orgId, projectId, userId, status } = query;
-  const visible = policy.visible(principal, "key.view", conditions);
   const others = visible.all || visible.allBut !== undefined || visible.projectIds.length > 0;
   const holder = userId ?? (others ? undefined : principal.userId);
   const project = projectId ?? onlyProjectOf(visible);
@@ -61,6 +64,12 @@ function whereOf({ policy }: Control, query: KeyQuery, { principal, conditions }
     ...(holder !== undefined && { userId: holder }),
     ...(status !== undefined && { status }),
   };
+}
+
+/** The keys of a few projects, and the actor's own where they may see those. */
+function anyOf({ principal }: Acting, visible: Visible): AnyOf<"key"> | undefined {
+  const projectId = fewProjectsOf(visible);
+  return projectId && { projectId, ...(!visible.all && visible.own && { userId: [principal.userId] }) };
 }
 
 /** The project that has everything visible, if it is one. */

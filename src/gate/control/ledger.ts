@@ -1,5 +1,6 @@
 import { unreadable } from "../../ledger/ledger.js";
-import type { Report, ReportScope } from "../../ledger/report.js";
+import type { Report } from "../../ledger/report.js";
+import type { ReportScope } from "../../ledger/sink.js";
 import { ValidationError } from "../../model/errors.js";
 import { type ReportQuery, reportQuerySchema } from "../../model/inputs/report.js";
 import { parse } from "../../model/validation.js";

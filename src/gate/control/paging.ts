@@ -1,7 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { PAGE_MAX, type PageInput } from "../../model/inputs/fields.js";
 import type { RecordKind, Records } from "../../model/records.js";
-import type { Storage, Where } from "../../storage/storage.js";
+import type { Visible } from "../../policy/visible.js";
+import type { AnyOf, Page, Storage, Where } from "../../storage/storage.js";
 import { chunks } from "../chunks.js";
 import { type View, viewOf } from "./views.js";
 
@@ -9,6 +10,18 @@ const LIMIT_DEFAULT = 100;
 
 /** How many records are judged at once: some questions about a record are answered by the storage. */
 const KEPT_AT_A_TIME = 100;
+
+/**
+ * The most projects that are searched by name. Whoever sees more of them meets one soon enough among all of the org, and
+ * a search by name reads all that it finds for each page.
+ */
+const PROJECTS_SOUGHT_MAX = 100;
+
+/** The projects to search, if somebody sees a few. Undefined if they see many, or not by project alone. */
+export function fewProjectsOf(visible: Visible): readonly string[] | undefined {
+  if (visible.all || visible.allBut || visible.ownBut) return undefined;
+  return visible.projectIds.length <= PROJECTS_SOUGHT_MAX ? visible.projectIds : undefined;
+}
 
 /** One page of a list, sorted by id. Writes between two pages neither skip nor repeat other items. */
 export interface Listed<T> {
@@ -23,6 +36,7 @@ type Keep<K extends RecordKind> = (record: Records[K]) => boolean | Promise<bool
  * One page of the records that match and that `keep` lets through.
  *
  * @param isPast whether neither a record nor any after it can be in the list, so that what follows need not be read
+ * @param any values of which each record of the list has one. Nothing else is read, where the storage can tell.
  */
 export async function listPage<K extends RecordKind>(
   storage: Storage,
@@ -31,13 +45,16 @@ export async function listPage<K extends RecordKind>(
   { after, limit = LIMIT_DEFAULT }: PageInput,
   keep: Keep<K> = () => true,
   isPast: (record: Records[K]) => boolean = () => false,
+  any?: AnyOf<K>,
 ): Promise<Listed<Records[K]>> {
+  const find = (part: Page) =>
+    any && storage.findAny ? storage.findAny(kind, where, any, part) : storage.find(kind, where, part);
   const items: Records[K][] = [];
   let last = after;
   // It looks for one more than the page holds, to know whether there is a next one. From then on it doubles: small
   // steps would take long for an actor who may see few of many records.
   for (let size = limit + 1; ; size = Math.min(2 * size, PAGE_MAX + 1)) {
-    const found = await storage.find(kind, where, { after: last, limit: size });
+    const found = await find({ after: last, limit: size });
     for (const some of chunks(found, KEPT_AT_A_TIME)) {
       const kept = await Promise.all(some.map((record) => keep(record)));
       for (const [i, record] of some.entries()) {
@@ -63,8 +80,11 @@ export async function listViews<K extends RecordKind>(
   page: PageInput,
   keep?: Keep<K>,
   isPast?: (record: Records[K]) => boolean,
+  any?: AnyOf<K>,
 ): Promise<Listed<View<K>>> {
-  return mapped(await listPage(storage, kind, where, page, keep, isPast), (found) => viewOf(kind, found));
+  return mapped(await listPage(storage, kind, where, page, keep, isPast, any), (found) =>
+    viewOf(kind, found),
+  );
 }
 
 /** A page with each item mapped. */

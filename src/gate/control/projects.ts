@@ -14,7 +14,7 @@ import { checkProject } from "./bounds.js";
 import type { Control } from "./control.js";
 import type { Draft } from "./draft.js";
 import { newId } from "./new-id.js";
-import { type Listed, listViews } from "./paging.js";
+import { fewProjectsOf, type Listed, listViews } from "./paging.js";
 import { grantedBy, patchOf } from "./patch.js";
 import { type View, viewOf } from "./views.js";
 
@@ -83,7 +83,9 @@ export function projectsOf(control: Control): Projects {
       const where = status === undefined ? { orgId } : { orgId, status };
       const maySee = ({ id }: Records["project"]) =>
         control.can(acting, "project.view", { orgId, projectId: id });
-      return listViews(control.storage, "project", where, page, maySee);
+      const visible = control.policy.visible(acting.principal, "project.view", acting.conditions);
+      const id = fewProjectsOf(visible);
+      return listViews(control.storage, "project", where, page, maySee, undefined, id && { id });
     },
 
     async update(input) {

@@ -14,9 +14,9 @@ import {
 } from "../../postgres/pool.js";
 import { schemaName } from "../../postgres/schema.js";
 import { fromStorableJson, storable, storableJson } from "../../postgres/text.js";
-import { checkChanges, checkWhere, staleVersion } from "../checks.js";
+import { checkAny, checkChanges, checkWhere, staleVersion } from "../checks.js";
 import { snakeCase } from "../snake-case.js";
-import type { Change, Changed, Page, Storage, Where } from "../storage.js";
+import type { AnyOf, Change, Changed, Page, Storage, Where } from "../storage.js";
 import { ChangeFeed } from "./change-feed.js";
 import { conflictOf } from "./conflicts.js";
 import { GroupedGets } from "./grouped-gets.js";
@@ -89,6 +89,13 @@ export function postgresStorage(options: PostgresStorageOptions): PostgresStorag
       const rows = await rowsOf(pool, text, values);
       return rows.map(({ record }) => recordIn<typeof kind>(String(record)));
     },
+    async findAny(kind, where, any, page = {}) {
+      checkWhere(kind, where);
+      checkAny(kind, any);
+      const { text, values } = findStatement(name, kind, where, page, any);
+      const rows = await rowsOf(pool, text, values);
+      return rows.map(({ record }) => recordIn<typeof kind>(String(record)));
+    },
     async commit(changes) {
       checkChanges(changes);
       if (changes.length === 0) return;
@@ -146,6 +153,7 @@ function findStatement<K extends RecordKind>(
   kind: K,
   where: Where<K>,
   { after, limit = Number.POSITIVE_INFINITY }: Page,
+  any?: AnyOf<K>,
 ): { text: string; values: unknown[] } {
   const values: unknown[] = [];
   const conditions: string[] = [];
@@ -153,6 +161,14 @@ function findStatement<K extends RecordKind>(
     if (value === undefined) continue;
     values.push(storable(String(value)));
     conditions.push(`${snakeCase(field)} = $${values.length}`);
+  }
+  if (any !== undefined) {
+    const terms = Object.entries<readonly string[] | undefined>(any).map(([field, wanted = []]) => {
+      // One value for all, so that the text of the statement is always the same.
+      values.push(JSON.stringify(wanted.map(storable)));
+      return `${snakeCase(field)} = ANY (ARRAY(SELECT json_array_elements_text($${values.length}::json)))`;
+    });
+    conditions.push(`(${terms.join(" OR ") || "FALSE"})`);
   }
   if (after !== undefined) {
     values.push(storable(after));

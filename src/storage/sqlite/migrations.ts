@@ -153,4 +153,9 @@ CREATE INDEX tollgate_invitation_by_status ON tollgate_invitation (org_id, statu
 CREATE INDEX tollgate_key_by_status ON tollgate_key (org_id, status, id);
 CREATE INDEX tollgate_audit_event_by_outcome ON tollgate_audit_event (org_id, outcome, id);
 `,
+  // The same for what is rarely done, or done to a rare kind of record.
+  `
+CREATE INDEX tollgate_audit_event_by_action ON tollgate_audit_event (org_id, action, id);
+CREATE INDEX tollgate_audit_event_by_subject_kind ON tollgate_audit_event (org_id, subject_kind, id);
+`,
 ];

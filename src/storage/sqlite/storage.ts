@@ -2,10 +2,11 @@ import type { RecordKind, Records } from "../../model/records.js";
 import { type Connection, connect } from "../../sqlite/connection.js";
 import { databaseOf, type SqliteDatabase } from "../../sqlite/database.js";
 import { migrate } from "../../sqlite/migrate.js";
-import { checkChanges, checkWhere, staleVersion, takenValue } from "../checks.js";
+import { checkAny, checkChanges, checkWhere, staleVersion, takenValue } from "../checks.js";
+import { findAnyBy } from "../find-any.js";
 import { FEW_VALUES, INDEXES } from "../indexes.js";
 import { snakeCase } from "../snake-case.js";
-import type { Change, Changed, Storage } from "../storage.js";
+import type { Change, Changed, Page, Storage, Where } from "../storage.js";
 import { ChangeLog } from "./change-log.js";
 import { STORAGE_MIGRATIONS } from "./migrations.js";
 import { Watch } from "./watch.js";
@@ -38,26 +39,44 @@ export function sqliteStorage(options: SqliteStorageOptions): Storage {
   const log = new ChangeLog(connection);
   const watch = new Watch(log);
 
+  function get<K extends RecordKind>(kind: K, id: string): Records[K] | undefined {
+    if (!id.isWellFormed()) return undefined; // The driver would look for another id.
+    return recordIn<K>(connection.first(`SELECT record FROM ${tableOf(kind)} WHERE id = ?`, id));
+  }
+
+  function find<K extends RecordKind>(kind: K, where: Where<K>, { after, limit }: Page): Records[K][] {
+    const wanted = Object.entries(where).filter((one): one is [string, string] => one[1] !== undefined);
+    const narrows = wanted.some(([field]) => field !== "orgId" && !FEW_VALUES.has(field));
+    // With a plus, SQLite does not go by an index of the column: it would take that for as good as any other.
+    const terms = wanted.map(
+      ([field]) => `${narrows && FEW_VALUES.has(field) ? "+" : ""}${snakeCase(field)} = ?`,
+    );
+    if (after !== undefined) terms.push("id > ?");
+    const sql = `SELECT record FROM ${tableOf(kind)} WHERE ${terms.join(" AND ") || "TRUE"} ORDER BY id LIMIT ?`;
+    if (wanted.some(([, value]) => !value.isWellFormed())) return [];
+    const values = [...wanted.map(([, value]) => value), ...(after === undefined ? [] : [after])];
+    // A negative limit means no limit.
+    const rows = connection.all(sql, ...values, limit === undefined || limit === Infinity ? -1 : limit);
+    return rows.flatMap((row) => recordIn<K>(row) ?? []);
+  }
+
   return {
     async get(kind, id) {
-      if (!id.isWellFormed()) return undefined; // The driver would look for another id.
-      return recordIn<typeof kind>(connection.first(`SELECT record FROM ${tableOf(kind)} WHERE id = ?`, id));
+      return get(kind, id);
     },
-    async find(kind, where, { after, limit } = {}) {
+    async find(kind, where, page = {}) {
       checkWhere(kind, where);
-      const wanted = Object.entries(where).filter((one): one is [string, string] => one[1] !== undefined);
-      const narrows = wanted.some(([field]) => field !== "orgId" && !FEW_VALUES.has(field));
-      // With a plus, SQLite does not go by an index of the column: it would take that for as good as any other.
-      const terms = wanted.map(
-        ([field]) => `${narrows && FEW_VALUES.has(field) ? "+" : ""}${snakeCase(field)} = ?`,
-      );
-      if (after !== undefined) terms.push("id > ?");
-      const sql = `SELECT record FROM ${tableOf(kind)} WHERE ${terms.join(" AND ") || "TRUE"} ORDER BY id LIMIT ?`;
-      if (wanted.some(([, value]) => !value.isWellFormed())) return [];
-      const values = [...wanted.map(([, value]) => value), ...(after === undefined ? [] : [after])];
-      // A negative limit means no limit.
-      const rows = connection.all(sql, ...values, limit === undefined || limit === Infinity ? -1 : limit);
-      return rows.flatMap((row) => recordIn<typeof kind>(row) ?? []);
+      return find(kind, where, page);
+    },
+    async findAny(kind, where, any, page = {}) {
+      checkWhere(kind, where);
+      checkAny(kind, any);
+      const lookUps = {
+        get: (id: string) => get(kind, id),
+        find: (narrowed: typeof where, part: Page) => find(kind, narrowed, part),
+        compare: (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b)),
+      };
+      return findAnyBy<typeof kind>(lookUps, where, any, page);
     },
     async commit(changes) {
       checkChanges(changes);

@@ -24,6 +24,67 @@ export const finding: Cases<Storage> = {
     check("of another kind", await idsOf(storage.find("invitation", { orgId: "acme" })), []);
   },
 
+  "findAny, if there is one, finds what matches and has one of some values, once and in the order of find":
+    async (storage) => {
+      if (storage.findAny === undefined) return;
+      const odd = ORDINARY_NAMES.slice(0, 12);
+      await storage.commit([
+        ...ORDINARY_NAMES.map((id, i) =>
+          put(
+            "key",
+            key(id, { projectId: odd[i % 12] ?? "", userId: i % 5 === 0 ? "olga" : "max", hash: `h${i}` }),
+          ),
+        ),
+        put("key", key("elsewhere", { orgId: "other", projectId: "of another", userId: "olga", hash: "h" })),
+      ]);
+      const all = await storage.find("key", { orgId: "acme" });
+      const has = (list: readonly string[] | undefined, value: string) => list?.includes(value) ?? false;
+      for (const any of [
+        { projectId: odd.slice(0, 3), userId: ["olga"] },
+        { projectId: odd.slice(3, 5) },
+        { id: [...ORDINARY_NAMES.slice(2, 9), "nobody's", "elsewhere"], projectId: [] },
+        { userId: ["max", "olga", "max"] },
+        { userId: ["nobody"] },
+        { projectId: [] },
+        {},
+      ] as { id?: string[]; projectId?: string[]; userId?: string[] }[]) {
+        const wanted = all
+          .filter(
+            ({ id, projectId, userId }) =>
+              has(any.id, id) || has(any.projectId, projectId) || has(any.userId, userId),
+          )
+          .map(({ id }) => id);
+        check(
+          `by ${JSON.stringify(any)}`,
+          await idsOf(storage.findAny("key", { orgId: "acme" }, any)),
+          wanted,
+        );
+        const paged: string[] = [];
+        for (let after: string | undefined; ; after = paged.at(-1)) {
+          const page = await idsOf(storage.findAny("key", { orgId: "acme" }, any, { after, limit: 3 }));
+          paged.push(...page);
+          if (page.length < 3 || paged.length > wanted.length) break;
+        }
+        check(`in pages, by ${JSON.stringify(any)}`, paged, wanted);
+      }
+      const narrowed = storage.findAny(
+        "key",
+        { orgId: "acme", userId: "max" },
+        { userId: ["olga", "max"] },
+        { limit: 2 },
+      );
+      check(
+        "by two values of which one is asked for",
+        await idsOf(narrowed),
+        all
+          .filter(({ userId }) => userId === "max")
+          .map(({ id }) => id)
+          .slice(0, 2),
+      );
+      const where = { name: ["web"] } as object;
+      await turnedDown("findAny by name", "validation", storage.findAny("project", {}, where));
+    },
+
   "find sees a changed field under its new value only": async (storage) => {
     await storage.commit([put("project", project("web"))]);
     await storage.commit([put("project", project("web", { version: 2, status: "archived" }))]);

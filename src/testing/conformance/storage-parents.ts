@@ -22,6 +22,7 @@ export function withParents(storage: Storage): Storage {
       for (const parent of parents) await make(parent);
       await storage.commit(changes);
     },
+    ...(storage.findAny && { findAny: storage.findAny.bind(storage) }),
     ...(storage.watch && { watch: storage.watch.bind(storage) }),
     close: () => storage.close(),
   };

@@ -1,4 +1,12 @@
-import { createGate, createLedger, memoryLedgerSink, PermissionError, priceCatalog } from "tollgate";
+import {
+  createGate,
+  createLedger,
+  type LedgerSink,
+  type MemoryLedgerSink,
+  memoryLedgerSink,
+  PermissionError,
+  priceCatalog,
+} from "tollgate";
 import { describe, expect, it } from "vitest";
 import { passed } from "../../scenarios/answers.js";
 
@@ -10,9 +18,9 @@ const ORG = { org: "acme", from: NOON - DAY_MS, to: NOON + DAY_MS, groupBy: "key
  * Olga owns the org. Ada is admin of `one` and member of `two`, Max member of both, Nina in no project. Ada has a key in
  * each project, Max too; the costs are 1, 2, 4 and 8 USD, so that a sum says what is in it.
  */
-async function company() {
+async function company(sink: LedgerSink = memoryLedgerSink()) {
   const clock = { now: () => NOON };
-  const ledger = createLedger({ sink: memoryLedgerSink(), clock });
+  const ledger = createLedger({ sink, clock });
   const gate = createGate({ clock, ledger, prices: priceCatalog.of({}), unpriced: "free" });
   const olga = gate.as({ userId: "olga" });
   await olga.orgs.create({ id: "acme", name: "Acme", timeZone: "Asia/Tokyo" });
@@ -51,6 +59,28 @@ describe("a report through the control plane", () => {
     expect(await sum({ userId: "ada" })).toBe("7"); // 1 and 4 of `one`, 2 of their own in `two`
     expect(await sum({ userId: "max" })).toBe("12");
     expect(await sum({ userId: "somebody" })).toBe("0");
+  });
+
+  it("over many projects asks the sink once, or about each of them if it can only be asked so", async () => {
+    const asked: string[] = [];
+    const spied = ({ sum, sumWithin, ...kept }: MemoryLedgerSink): LedgerSink => ({
+      ...kept,
+      sum(query) {
+        asked.push(`${query.projectId} of ${query.userId ?? "everybody"}`);
+        return sum(query);
+      },
+      async sumWithin(query, within) {
+        asked.push(`${within.length} parts`);
+        return sumWithin?.(query, within) ?? [];
+      },
+    });
+    const { sum } = await company(spied(memoryLedgerSink()));
+    expect(await sum({ userId: "ada" })).toBe("7");
+    expect(asked.splice(0)).toEqual(["2 parts"]);
+    const { sumWithin: _, ...onePart } = spied(memoryLedgerSink());
+    const { sum: sumOfEach } = await company(onePart);
+    expect(await sumOfEach({ userId: "ada" })).toBe("7");
+    expect(asked).toEqual(["one of everybody", "two of ada"]);
   });
 
   it("is narrowed by what is asked for, and never widened", async () => {

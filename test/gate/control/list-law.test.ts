@@ -4,7 +4,10 @@ import { expect, test } from "vitest";
 import type { Listed } from "../../../src/gate/control/paging.js";
 import { createGate } from "../../../src/gate/gate.js";
 import { standardPolicy } from "../../../src/policy/index.js";
+import { memoryStorage } from "../../../src/storage/memory.js";
+import { sqliteStorage } from "../../../src/storage/sqlite/storage.js";
 import type { Storage } from "../../../src/storage/storage.js";
+import { openDatabase } from "../../sqlite/drivers.js";
 import { createWorld, type Op, ORG, perform, someGivingOp, USERS } from "./world.js";
 
 const KEY = {
@@ -52,6 +55,8 @@ test("list equals filtering by authorize, for every person and through every tok
       for (const op of ops) await perform(world, op);
       const [gate] = world.gates;
       const { storage } = world;
+      const { findAny: _, ...plain } = storage;
+      const plainGate = createGate({ storage: plain, clock: world.clock });
       const [projects, keys] = await Promise.all([
         storage.find("project", { orgId: ORG }),
         storage.find("key", { orgId: ORG }),
@@ -77,9 +82,11 @@ test("list equals filtering by authorize, for every person and through every tok
         expect(await allPages((page) => as.projects.list({ orgId: ORG, ...page }), limit)).toEqual(
           projects.filter((_, i) => visible[i]).map(({ id }) => id),
         );
-        expect(await allPages((page) => as.keys.list({ orgId: ORG, ...page }), limit)).toEqual(
-          keys.filter((_, i) => visibleKeys[i]).map(({ id }) => id),
-        );
+        for (const { keys: listed } of [as, plainGate.as(actor)]) {
+          expect(await allPages((page) => listed.list({ orgId: ORG, ...page }), limit)).toEqual(
+            keys.filter((_, i) => visibleKeys[i]).map(({ id }) => id),
+          );
+        }
       }
     },
   );
@@ -115,7 +122,10 @@ test("pages neither lose nor repeat items while others write", async () => {
   await fc.assert(run, { numRuns: 40 });
 });
 
-/** A world in which Ann has made 500 projects that Dan is not in, and the look-ups for projects since then. */
+/**
+ * A world in which Ann has made 500 projects that Dan is not in, and the look-ups for projects since then, in a storage
+ * that cannot search for several values.
+ */
 async function manyProjects() {
   const { storage } = await createWorld();
   const lookUps = { count: 0 };
@@ -123,7 +133,8 @@ async function manyProjects() {
     if (kind === "project") lookUps.count++;
     return storage.find(kind, where, page);
   };
-  const gate = createGate({ storage: { ...storage, find } });
+  const { findAny: _, ...plain } = storage;
+  const gate = createGate({ storage: { ...plain, find } });
   const ann = gate.as({ userId: "ann" });
   for (let i = 0; i < 500; i++) await ann.projects.create({ orgId: ORG, id: `q${i}`, name: "not of Dan" });
   return { ann, dan: gate.as({ userId: "dan" }), lookUps };
@@ -170,6 +181,66 @@ test("for an admin of one project no key of another one is read, and an admin of
   expect(read.filter((id) => Number(id[1]) % 2 === 1)).toEqual([]);
   await ann.projectMembers.add({ orgId: ORG, projectId: "p1", userId: "ben", role: "admin" });
   expect((await keys.list({ orgId: ORG })).items).toHaveLength(10);
+});
+
+test.each(["memory", "SQLite"])(
+  "for somebody in a few projects nothing of the others is read: %s",
+  async (name) => {
+    const storage = name === "memory" ? memoryStorage() : sqliteStorage({ database: openDatabase() });
+    const read = new Set<string>();
+    const noting = <T extends { readonly id: string }>(kind: string, found: readonly T[]) => {
+      for (const { id } of found) read.add(`${kind} ${id}`);
+      return [...found];
+    };
+    const gate = createGate({
+      storage: {
+        ...storage,
+        find: async (kind, where, page) => noting(kind, await storage.find(kind, where, page)),
+        findAny: async (kind, where, any, page) =>
+          noting(kind, (await storage.findAny?.(kind, where, any, page)) ?? []),
+      },
+    });
+    const ann = gate.as({ userId: "ann" });
+    await ann.orgs.create({ id: ORG, name: "Acme" });
+    await ann.orgMembers.add({ orgId: ORG, userId: "ben", role: "member" });
+    for (let i = 0; i < 20; i++) {
+      const of = { orgId: ORG, projectId: `p${i}` };
+      await ann.projects.create({ orgId: ORG, id: of.projectId, name: "a project" });
+      await ann.keys.create({ ...of, id: `ann-${i}`, tags: { env: i === 5 ? "prod" : "dev" } });
+      if (i > 5) continue;
+      await ann.projectMembers.add({ ...of, userId: "ben", role: i > 3 ? "admin" : "member" });
+      if (i > 2) await ann.keys.create({ ...of, userId: "ben", id: `ben-${i}` });
+    }
+    const ben = gate.as({ userId: "ben" });
+    const keys = ["ann-4", "ann-5", "ben-3", "ben-4", "ben-5"];
+    const projects = ["p0", "p1", "p2", "p3", "p4", "p5"];
+    read.clear();
+    expect(await allPages((page) => ben.keys.list({ orgId: ORG, ...page }), 2)).toEqual(keys);
+    expect((await ben.keys.list({ orgId: ORG, tag: { name: "env", value: "prod" } })).items).toHaveLength(1);
+    expect((await ben.keys.list({ orgId: ORG, status: "disabled" })).items).toEqual([]);
+    expect(await allPages((page) => ben.projects.list({ orgId: ORG, ...page }), 4)).toEqual(projects);
+    const ofKind = (kind: string) => [...read].filter((one) => one.startsWith(`${kind} `)).sort();
+    expect(ofKind("key")).toEqual(keys.map((id) => `key ${id}`));
+    expect(ofKind("project")).toEqual(projects.map((id) => `project ${id}`));
+  },
+);
+
+test("somebody in more projects than are searched by name sees all of them, and their keys", async () => {
+  const gate = createGate();
+  const ann = gate.as({ userId: "ann" });
+  await ann.orgs.create({ id: ORG, name: "Acme" });
+  await ann.orgMembers.add({ orgId: ORG, userId: "ben", role: "member" });
+  for (let i = 0; i < 102; i++) {
+    const of = { orgId: ORG, projectId: `p${i}` };
+    await ann.projects.create({ orgId: ORG, id: of.projectId, name: "a project" });
+    await ann.keys.create({ ...of, id: `k${i}` });
+    if (i === 0) continue;
+    await ann.projectMembers.add({ ...of, userId: "ben", role: "admin" });
+    if (i < 100) continue;
+    const ben = gate.as({ userId: "ben" });
+    expect((await ben.projects.list({ orgId: ORG, limit: 1_000 })).items).toHaveLength(i);
+    expect((await ben.keys.list({ orgId: ORG, limit: 1_000 })).items).toHaveLength(i);
+  }
 });
 
 const own = { "key.view": "own", "key.create": "own" } as const;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { ConflictError } from "../../../src/model/errors.js";
 import { membershipId, type Records } from "../../../src/model/records.js";
 import { postgresStorage } from "../../../src/postgres.js";
@@ -15,6 +15,15 @@ function orgRecord(id: string): Records["org"] {
   const made = { id, orgId: id, version: 1, createdAt: 0 };
   return { ...made, name: id, status: "active", timeZone: "UTC", contentLogging: true };
 }
+
+/** Values that few of many records have. */
+const RARE = {
+  status: "revoked",
+  role: "owner",
+  action: "org.update",
+  outcome: "denied",
+  subjectKind: "org",
+};
 
 describe.runIf(await serverAnswers())("storage on a Postgres server", () => {
   const schema = newSchema();
@@ -200,6 +209,46 @@ describe.runIf(await serverAnswers())("storage on a Postgres server", () => {
     };
     for (const field of ["org_id", "project_id", "user_id", "hash", "previous_hash"])
       expect(await planOf(`${field} = 'x'`)).toMatch(new RegExp(`Index Cond: \\(+${field} = `));
+  });
+
+  describe("an org with many records", () => {
+    beforeAll(async () => {
+      const made = { orgId: "big", version: 1, createdAt: 0 };
+      const fill = (table: string, record: object) =>
+        pool.query(
+          `INSERT INTO "${schema}".${table} (record)
+          SELECT (replace($1, '<n>', n::text)::jsonb ||
+            CASE WHEN n % 1000 = 0 THEN $2::jsonb ELSE '{}' END)::json FROM generate_series(1, 5000) n`,
+          [JSON.stringify({ ...made, id: "<n>", ...record }), JSON.stringify(RARE)],
+        );
+      await storage.commit([
+        change("org", "big", 0, orgRecord("big")),
+        change("project", "p", 0, projectRecord("p", { orgId: "big" })),
+      ]);
+      await fill("key", { projectId: "p", userId: "u", status: "active", hash: "<n>" });
+      await fill("invitation", { status: "accepted", hash: "<n>" });
+      await fill("org_member", { userId: "u<n>", role: "member" });
+      const event = { action: "key.update", outcome: "done", subjectKind: "key", subjectId: "k<n>" };
+      await fill("audit_event", { ...event, actorUserId: "u" });
+      await pool.query("ANALYZE");
+    }, 60_000);
+
+    it.each([
+      ["key", "status", { status: "revoked" }],
+      ["invitation", "status", { status: "revoked" }],
+      ["orgMember", "role", { role: "owner" }],
+      ["auditEvent", "action", { action: "org.update" }],
+      ["auditEvent", "outcome", { outcome: "denied" }],
+      ["auditEvent", "subject_kind", { subjectKind: "org" }],
+    ] as const)("has each %s of a rare %s found by an index", async (kind, column, where) => {
+      const query = vi.spyOn(pool, "query");
+      const found = await storage.find(kind, { orgId: "big", ...where }, { limit: 101 });
+      const [text, values] = query.mock.lastCall as unknown as [string, unknown[]]; // sound: what the storage sent
+      query.mockRestore();
+      expect(found).toHaveLength(5);
+      const { rows } = await pool.query(`EXPLAIN ${text}`, values);
+      expect(JSON.stringify(rows)).toMatch(new RegExp(`Index Cond: [^"]*\\(${column} = `));
+    });
   });
 
   it("holds the longest ids that memberships have", async () => {

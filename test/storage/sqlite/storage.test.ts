@@ -203,6 +203,9 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
     ["auditEvent", { orgId: "o", actorUserId: "u" }],
     ["auditEvent", { orgId: "o", projectId: "p", action: "key.create" }],
     ["auditEvent", { orgId: "o", outcome: "denied" }],
+    ["auditEvent", { orgId: "o", action: "org.update" }],
+    ["auditEvent", { orgId: "o", subjectKind: "org" }],
+    ["auditEvent", { orgId: "o", subjectId: "s", action: "key.rotate" }],
     ["auditEvent", { orgId: "o", actorUserId: "u", outcome: "denied" }],
   ] as const satisfies [RecordKind, object][])(
     "of %s by %o are found by an index, not by a scan nor among all of the org",
