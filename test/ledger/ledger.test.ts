@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import Database from "libsql";
 import {
@@ -186,7 +185,7 @@ describe("a ledger", () => {
         isDone = true;
       });
       while (!isDone) {
-        await setImmediate();
+        await new Promise((resolve) => setImmediate(resolve));
         passed++;
       }
       await working;
