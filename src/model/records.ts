@@ -277,3 +277,10 @@ export function auditEventsEnd(orgId: string, sequence: number): string {
 export function auditEventId(orgId: string, sequence: number, part: number): string {
   return JSON.stringify([orgId, String(sequence).padStart(12, "0"), String(part).padStart(6, "0")]);
 }
+
+/** The n of the id of a part of an org's nth write. Undefined for any other id. */
+export function auditSequenceOf(orgId: string, id: string): number | undefined {
+  const sequence = Number(/,"(\d{12})","\d{6}"\]$/.exec(id)?.[1]);
+  const part = Number(id.slice(-8, -2));
+  return id === auditEventId(orgId, sequence, part) ? sequence : undefined;
+}

@@ -6,7 +6,8 @@ import type { AnyOf, Page, Storage, Where } from "../../storage/storage.js";
 import { chunks } from "../chunks.js";
 import { type View, viewOf } from "./views.js";
 
-const LIMIT_DEFAULT = 100;
+/** The length of a page if nothing is said of it. */
+export const LIMIT_DEFAULT = 100;
 
 /** How many records are judged at once: some questions about a record are answered by the storage. */
 const KEPT_AT_A_TIME = 100;

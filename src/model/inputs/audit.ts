@@ -23,6 +23,8 @@ export interface AuditQuery extends PageInput {
    * gone back.
    */
   to?: number | undefined;
+  /** Which events come first. Default: `oldest`. */
+  order?: "oldest" | "newest" | undefined;
 }
 
 export const auditSchemas = {
@@ -37,6 +39,7 @@ export const auditSchemas = {
       subjectId: text(1, 4000).optional(),
       from: momentSchema.optional(),
       to: momentSchema.optional(),
+      order: z.enum(["oldest", "newest"]).optional(),
       ...pageFields,
     }),
   ),

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createGate } from "../../../src/gate/gate.js";
+import type { AuditQuery } from "../../../src/model/inputs/audit.js";
 import type { Records } from "../../../src/model/records.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
 import type { Storage } from "../../../src/storage/storage.js";
@@ -39,6 +40,18 @@ async function trailOf(moments: readonly number[], removed: readonly number[] = 
     readSoFar: () => read,
     between: async (from: number, to: number, limit = 1_000) =>
       (await audit.list({ ...ORG, from, to, limit })).items,
+    /** All pages of a list from the newest event on. */
+    async backwards(query: Partial<AuditQuery>) {
+      const ids: string[] = [];
+      for (let after: string | undefined; ; ) {
+        const { items, next } = await audit.list({ ...ORG, ...query, order: "newest", after });
+        ids.push(...items.map(({ id }) => id));
+        if (next === undefined) return ids;
+        expect(items.at(-1)?.id).toBe(next);
+        after = next;
+      }
+    },
+    newest: (query: Partial<AuditQuery>) => audit.list({ ...ORG, ...query, order: "newest" }),
   };
 }
 
@@ -73,4 +86,63 @@ test.each([
   const before = readSoFar();
   expect(await between(START + from, START + to, 5)).toHaveLength(3);
   expect(readSoFar() - before).toBeLessThan(40);
+});
+
+test("law: from the newest event on, the same events come in the other order, in pages of any length", async () => {
+  const moment = fc.integer({ min: START - 5, max: START + 40 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(moment, { maxLength: 30 }),
+      fc.array(fc.nat(30), { maxLength: 10 }),
+      fc.option(moment, { nil: undefined }),
+      fc.option(moment, { nil: undefined }),
+      fc.integer({ min: 1, max: 12 }),
+      async (moments, removed, from, to, limit) => {
+        const { left, backwards } = await trailOf(moments, removed);
+        const wanted = left.filter(({ at }) => at >= (from ?? 0) && at < (to ?? Number.POSITIVE_INFINITY));
+        expect(await backwards({ from, to, limit })).toEqual(wanted.map(({ id }) => id).reverse());
+      },
+    ),
+  );
+});
+
+test("the newest events are found without reading the trail before them, and so are those of a rare action", async () => {
+  const { newest, left, readSoFar } = await trailOf(Array.from({ length: 2_000 }, (_, i) => START + 1 + i));
+  const before = readSoFar();
+  const { items, next } = await newest({ limit: 5 });
+  expect(items.map(({ id }) => id)).toEqual(
+    left
+      .slice(-5)
+      .reverse()
+      .map(({ id }) => id),
+  );
+  expect((await newest({ limit: 5, after: next })).items[0]?.id).toBe(left.at(-6)?.id);
+  expect((await newest({ to: START + 1_000, limit: 1 })).items).toMatchObject([{ at: START + 999 }]);
+  expect((await newest({ action: "org.create" })).items).toMatchObject([{ id: left[0]?.id }]);
+  expect(readSoFar() - before).toBeLessThan(120);
+});
+
+test("a write of more events than a page has is told part by part, the last first", async () => {
+  const storage = memoryStorage();
+  const gate = createGate({ storage });
+  const { orgs, projects, keys, audit } = gate.as({ userId: "olga" });
+  await orgs.create({ id: "acme", name: "Acme" });
+  await projects.create({ ...ORG, id: "web", name: "Web" });
+  for (let i = 0; i < 300; i++) await keys.create({ ...ORG, projectId: "web", id: `k${i}`, name: `${i}` });
+  await projects.delete({ ...ORG, projectId: "web" });
+  const all = (await audit.list({ ...ORG, limit: 1_000 })).items.map(({ id }) => id);
+  const ids: string[] = [];
+  for (let after: string | undefined, isLast = false; !isLast; ) {
+    const { items, next } = await audit.list({ ...ORG, order: "newest", after, limit: 1 });
+    ids.push(...items.map(({ id }) => id));
+    after = next;
+    isLast = next === undefined;
+  }
+  expect(ids).toEqual(all.reverse());
+});
+
+test("a page before something that is no event of the org is refused", async () => {
+  const { newest } = await trailOf([]);
+  for (const after of ["k1", '["other","000000000001","000000"]', '["acme","1","0"]'])
+    await expect(newest({ after })).rejects.toThrow("audit.after: the `next` of the page before");
 });
