@@ -135,6 +135,25 @@ test("the newest events are found without reading the trail before them, and so 
   expect(askedSoFar() - askedBefore).toBeLessThan(10);
 });
 
+test("of many old events that match, no more are read than about a page, however long none has matched since", async () => {
+  const { newest, inMemory, readSoFar } = await trailOf(
+    Array.from({ length: 1_000 }, (_, i) => START + 1 + i),
+  );
+  const events = await inMemory.find("auditEvent", ORG);
+  await inMemory.commit(
+    events.slice(-500).map((event) => ({
+      kind: "auditEvent",
+      id: event.id,
+      expectedVersion: 1,
+      record: { ...event, version: 2, action: "another" },
+    })),
+  );
+  const before = readSoFar();
+  const { items } = await newest({ action: "org.update", limit: 5 });
+  expect(items.map(({ sequence }) => sequence)).toEqual([501, 500, 499, 498, 497]);
+  expect(readSoFar() - before).toBeLessThan(150);
+});
+
 test("a write of many events is told part by part, the last first", async () => {
   const { left, inMemory, backwards } = await trailOf([START + 1, START + 2, START + 3]);
   const [, middle] = left;
