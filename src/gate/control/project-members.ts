@@ -19,7 +19,7 @@ import type { Ask, Control } from "./control.js";
 import { beginsAgain, requireLater, requireSinceMade } from "./ends.js";
 import { revokeKeysLeft } from "./leaving.js";
 import { checkRemoval } from "./org-role-bounds.js";
-import { type Listed, listViews } from "./paging.js";
+import { fewProjectsOf, type Listed, listViews } from "./paging.js";
 import { projectIn } from "./projects.js";
 import { type View, viewOf } from "./views.js";
 
@@ -36,7 +36,10 @@ export interface ProjectMembers {
    * @throws LimitError if the role, limits, end or anything that comes with the project goes beyond what the actor has
    */
   add(input: NewProjectMember): Promise<ProjectMember>;
-  /** Lists the members of a project by id. */
+  /**
+   * Lists the memberships by id: of a project, of a user, or all. Without a project, it has those in projects whose
+   * members the actor may see.
+   */
   list(input: ProjectMemberQuery): Promise<Listed<ProjectMember>>;
   /**
    * Gives a member another role.
@@ -126,10 +129,19 @@ export function projectMembersOf(control: Control): ProjectMembers {
     },
 
     async list(input) {
-      const { orgId, projectId, ...page } = parse(projectMemberSchemas.list, input, "projectMember");
-      return control.read("projectMember.view", { orgId, projectId }, () =>
-        listViews(control.storage, "projectMember", { orgId, projectId }, page),
-      );
+      const { orgId, projectId, userId, ...page } = parse(projectMemberSchemas.list, input, "projectMember");
+      const ofUser = userId === undefined ? { orgId } : { orgId, userId };
+      if (projectId !== undefined) {
+        return control.read("projectMember.view", { orgId, projectId }, () =>
+          listViews(control.storage, "projectMember", { ...ofUser, projectId }, page),
+        );
+      }
+      const acting = await control.acting(orgId, "projectMember.view");
+      const maySee = ({ projectId }: Records["projectMember"]) =>
+        control.can(acting, "projectMember.view", { orgId, projectId });
+      const seen = fewProjectsOf(policy.visible(acting.principal, "projectMember.view", acting.conditions));
+      const any = seen && userId === undefined ? { projectId: seen } : undefined;
+      return listViews(control.storage, "projectMember", ofUser, page, maySee, undefined, any);
     },
 
     async setRole(input) {

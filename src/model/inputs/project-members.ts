@@ -32,10 +32,13 @@ export interface NewProjectMember extends ProjectMemberById {
   expiresAt?: number | undefined;
 }
 
-/** Which members of a project to list. */
+/** Which memberships in projects to list. */
 export interface ProjectMemberQuery extends PageInput {
   orgId: string;
-  projectId: string;
+  /** Those in this project. Default: in every project whose members the actor may see. */
+  projectId?: string | undefined;
+  /** Those of this user. */
+  userId?: string | undefined;
 }
 
 /** Another role for a member of a project. */
@@ -73,7 +76,12 @@ export const projectMemberSchemas = {
     }),
   ),
   list: schemaOf<ProjectMemberQuery>()(
-    z.strictObject({ orgId: idSchema, projectId: idSchema, ...pageFields }),
+    z.strictObject({
+      orgId: idSchema,
+      projectId: idSchema.optional(),
+      userId: idSchema.optional(),
+      ...pageFields,
+    }),
   ),
   setRole: schemaOf<ProjectMemberRole>()(z.strictObject({ ...atVersion, role: roleSchema })),
   setLimits: schemaOf<ProjectMemberLimits>()(z.strictObject({ ...atVersion, limits: limitsPatch.unwrap() })),

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Listed } from "../../../src/gate/control/paging.js";
 import { createGate } from "../../../src/gate/gate.js";
+import { membershipId } from "../../../src/model/records.js";
 import { standardPolicy } from "../../../src/policy/index.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
 import { sqliteStorage } from "../../../src/storage/sqlite/storage.js";
@@ -57,9 +58,10 @@ test("list equals filtering by authorize, for every person and through every tok
       const { storage } = world;
       const { findAny: _, ...plain } = storage;
       const plainGate = createGate({ storage: plain, clock: world.clock });
-      const [projects, keys] = await Promise.all([
+      const [projects, keys, members] = await Promise.all([
         storage.find("project", { orgId: ORG }),
         storage.find("key", { orgId: ORG }),
+        storage.find("projectMember", { orgId: ORG }),
       ]);
       const authentications = await Promise.all(world.tokens.map(({ token }) => gate.authenticate(token)));
       const actors = [
@@ -77,15 +79,24 @@ test("list equals filtering by authorize, for every person and through every tok
           (await gate.authorize(who, "project.view", { orgId: ORG, projectId })).allowed;
         const mayKey = async (projectId: string, userId: string) =>
           (await gate.authorize(who, "key.view", { orgId: ORG, projectId, userId })).allowed;
+        const mayMembers = async (projectId: string) =>
+          (await gate.authorize(who, "projectMember.view", { orgId: ORG, projectId })).allowed;
         const visible = await Promise.all(projects.map(({ id }) => maySee(id)));
+        const seenMembers = await Promise.all(members.map(({ projectId }) => mayMembers(projectId)));
+        const visibleMembers = members.filter((_, i) => seenMembers[i]);
         const visibleKeys = await Promise.all(keys.map(({ projectId, userId }) => mayKey(projectId, userId)));
         expect(await allPages((page) => as.projects.list({ orgId: ORG, ...page }), limit)).toEqual(
           projects.filter((_, i) => visible[i]).map(({ id }) => id),
         );
-        for (const { keys: listed } of [as, plainGate.as(actor)]) {
+        for (const { keys: listed, projectMembers } of [as, plainGate.as(actor)]) {
           expect(await allPages((page) => listed.list({ orgId: ORG, ...page }), limit)).toEqual(
             keys.filter((_, i) => visibleKeys[i]).map(({ id }) => id),
           );
+          for (const userId of [undefined, "ben"]) {
+            const listed = allPages((page) => projectMembers.list({ orgId: ORG, userId, ...page }), limit);
+            const wanted = visibleMembers.filter((one) => (userId ?? one.userId) === one.userId);
+            expect(await listed).toEqual(wanted.map(({ id }) => id));
+          }
         }
       }
     },
@@ -219,6 +230,10 @@ test.each(["memory", "SQLite"])(
     expect((await ben.keys.list({ orgId: ORG, tag: { name: "env", value: "prod" } })).items).toHaveLength(1);
     expect((await ben.keys.list({ orgId: ORG, status: "disabled" })).items).toEqual([]);
     expect(await allPages((page) => ben.projects.list({ orgId: ORG, ...page }), 4)).toEqual(projects);
+    const projectMembers = [4, 5].map((i) => membershipId(ORG, `p${i}`, "ben"));
+    expect(await allPages((page) => ben.projectMembers.list({ orgId: ORG, ...page }), 1)).toEqual(
+      projectMembers,
+    );
     const ofKind = (kind: string) => [...read].filter((one) => one.startsWith(`${kind} `)).sort();
     expect(ofKind("key")).toEqual(keys.map((id) => `key ${id}`));
     expect(ofKind("project")).toEqual(projects.map((id) => `project ${id}`));
