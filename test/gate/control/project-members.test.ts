@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { createGate, type Gate } from "../../../src/gate/gate.js";
-import { ConflictError, LimitError, NotFoundError } from "../../../src/model/errors.js";
+import { ConflictError, LimitError, NotFoundError, PermissionError } from "../../../src/model/errors.js";
+import type { ProjectMemberQuery } from "../../../src/model/inputs/project-members.js";
 import { createWeb, ORG, WEB } from "./web.js";
 
 describe("a member of a project", () => {
@@ -18,6 +19,25 @@ describe("a member of a project", () => {
     const adding = projectMembers.add({ ...WEB, userId: "eve", role: "member" });
     await expect(adding).rejects.toThrow(NotFoundError);
     await expect(adding).rejects.toThrow(/^org member "eve" was not found$/);
+  });
+
+  it("is listed by project, by user, by both, and by neither: as far as the actor may see members", async () => {
+    const api = { ...ORG, projectId: "api" };
+    await as("olga").projects.create({ ...ORG, id: "api", name: "Api" });
+    await as("olga").projectMembers.add({ ...api, userId: "mel", role: "admin" });
+    const listed = async (userId: string, query: Partial<ProjectMemberQuery>) =>
+      (await as(userId).projectMembers.list({ ...ORG, ...query })).items.map(
+        ({ projectId, userId, role }) => `${userId} is ${role} in ${projectId}`,
+      );
+    const [ada, mel, melInApi] = ["ada is admin in web", "mel is member in web", "mel is admin in api"];
+    expect(await listed("olga", {})).toEqual([melInApi, ada, mel]);
+    expect(await listed("olga", { userId: "mel" })).toEqual([melInApi, mel]);
+    expect(await listed("olga", { projectId: "web" })).toEqual([ada, mel]);
+    expect(await listed("olga", { projectId: "web", userId: "mel" })).toEqual([mel]);
+    expect(await listed("ada", {})).toEqual([ada, mel]);
+    expect(await listed("mel", { userId: "mel" })).toEqual([melInApi]); // "web" shows its members to admins alone
+    await expect(listed("ada", { projectId: "api", userId: "ada" })).rejects.toThrow(PermissionError);
+    await expect(listed("mel", { projectId: "web" })).rejects.toThrow(PermissionError);
   });
 
   it("loses by leaving the keys in the project, and those alone", async () => {
