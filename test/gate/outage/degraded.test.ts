@@ -1278,6 +1278,31 @@ describe("what was counted locally", () => {
     });
   });
 
+  it("is told of as restored by the next answer where a reconcile has given it, after the gate failed to", async () => {
+    const ledger = createLedger({ sink: memoryLedgerSink() });
+    const { gate, store } = setUp({ ...local, localShare: 1, ledger }, limited({ key: { budget } }));
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    store.health = "rejects";
+    passed(await gate.admit(KEY, CALL));
+    store.health = "up";
+    // They answer the check, and fail again.
+    const reserve = store.behind.reserve.bind(store.behind);
+    const failing = vi.spyOn(store.behind, "reserve").mockImplementation((request) => {
+      return request.dryRun ? reserve(request) : Promise.reject(new Error("ECONNRESET"));
+    });
+    passed(await gate.check(KEY, CALL));
+    await vi.advanceTimersByTimeAsync(0);
+    failing.mockRestore();
+    expect((await gate.reconcile({ orgId: "o1" })).differences).toEqual([]);
+    expect(restored).not.toHaveBeenCalled();
+    for (let i = 0; i < 3; i++) {
+      passed(await gate.check(KEY, CALL));
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    expect(restored).toHaveBeenCalledOnce();
+  });
+
   /** Loses the answer to one reserve, counted from now on; it is made. */
   function loseAnswer({ behind }: Store, lost: number) {
     let asked = 0;
