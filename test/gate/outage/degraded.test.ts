@@ -605,6 +605,22 @@ describe("counters that answer a reserve too late, while its request id is tried
     expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.3 } });
   });
 
+  it.each(MODES)("give it back before a try that begins meanwhile: %s", async (onCountersDown) => {
+    const { gate, store, holdOne, answerNext } = heldBack(onCountersDown);
+    holdOne();
+    const first = passed(await afterTimeout(gate.admit(KEY, named)));
+    settled(await gate.release(first.reservation));
+    store.health = "answers after it was given up"; // as a settle that is redirected, while what is sent after it is not
+    await answerNext();
+    store.health = "up";
+    const trying = gate.admit(KEY, named);
+    await vi.advanceTimersByTimeAsync(0);
+    for (const go of store.late.splice(0)) go();
+    const second = passed(await trying);
+    settled(await gate.settle(second.reservation, { costUsd: 0.3 }));
+    expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.3 } });
+  });
+
   it.each(MODES)("give it back where that try is given up, too: %s", async (onCountersDown) => {
     const { gate, holdOne, answerNext } = heldBack(onCountersDown);
     holdOne();
