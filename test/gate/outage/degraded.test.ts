@@ -523,6 +523,33 @@ describe("counters that answer too late", () => {
     },
   );
 
+  it.each(["up", "answers after it was given up"] as const)(
+    "or lose the answer tell the ledger no second end of a call that they had closed before: %s",
+    async (health) => {
+      const ends: unknown[] = [];
+      const ledger = createLedger({
+        sink: async (events) => {
+          for (const { outcome, costNanoUsd } of events)
+            if (outcome !== "open") ends.push([outcome, costNanoUsd]);
+        },
+      });
+      const { gate, store } = setUp({ ledger }, limited({ key: { budget: { usd: 5, reset: "daily" } } }));
+      const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 1 }));
+      store.health = health;
+      await afterTimeout(gate.settle(reservation, { costUsd: 0.5 })).catch(() => {});
+      for (const answer of store.late) answer();
+      await vi.advanceTimersByTimeAsync(0);
+      await ledger.flush();
+      expect(ends).toEqual([["settled", 0.5e9]]);
+      store.health = "does it and loses the answer";
+      await expect(gate.release(reservation)).rejects.toThrow(CountersUnavailableError);
+      store.health = "up";
+      expect(await gate.release(reservation)).toMatchObject({ reason: "already_settled" });
+      await ledger.flush();
+      expect(ends).toEqual([["settled", 0.5e9]]);
+    },
+  );
+
   it("or lose the answer let the next try fail where the ledger does, as any settle", async () => {
     const broken = new Error("the ledger is broken");
     const ledger = { ...createLedger({ sink: memoryLedgerSink() }), closed: () => Promise.reject(broken) };
