@@ -105,7 +105,7 @@ async function closeThroughCounters(
   engine.underWay.start();
   try {
     const onSettled = (outcome: Settled) => {
-      engine.lostSettles.forget(reservation.id);
+      engine.lostSettles.noteTold(reservation.id);
       const overdraft = tellOverdraft(engine, reservation, charges, outcome, ending.at);
       return concluded(engine, reservation, use, overdraft, ending);
     };

@@ -62,7 +62,10 @@ export function recover(engine: Engine, now: number): void {
   giveBack(engine, now)
     .then(
       () => !outage.isOn && engine.events.emit("restored", { at: now }),
-      () => {}, // They are down again, and what is left waits for the next answer.
+      () => {
+        // They are down again. What is left waits for the next answer, as `restored` does, whoever gives it meanwhile.
+        outage.isOn = true;
+      },
     )
     .finally(() => {
       outage.isEnding = false;

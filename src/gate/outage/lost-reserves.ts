@@ -21,7 +21,7 @@ const AT_A_TIME = 16;
  *
  * A request id makes an exception. When the client sends its request again, the counters may answer with the very
  * reservation that is to be undone here. It then belongs to that call and is left alone. While such a try is under way,
- * the undoing waits for its answer.
+ * the undoing waits for its answer. A try that begins during the undoing waits for that: it might overtake it.
  */
 export class LostReserves {
   /** By org: in a cluster, the node of one org may come back later than those of others. */
@@ -29,6 +29,8 @@ export class LostReserves {
   #size = 0;
   /** How many reserves are under way, by idempotency key. */
   readonly #tries = new Map<string, number>();
+  /** What is being undone, by idempotency key. */
+  readonly #undoing = new Map<string, Promise<unknown>>();
   /** The ids of reservations with which another try of their request was answered. They are never undone. */
   readonly #found = new RecentIds<string, true>();
 
@@ -55,6 +57,7 @@ export class LostReserves {
     const { key } = idempotency;
     this.#tries.set(key, (this.#tries.get(key) ?? 0) + 1);
     try {
+      await this.#undoing.get(key);
       const answer = await ask();
       if (answer.outcome === "replayed") this.#leave(orgId, answer.id);
       return answer;
@@ -88,8 +91,21 @@ export class LostReserves {
   async #undo(counters: Pick<Counters, "settle">, request: ReserveRequest, now: number): Promise<void> {
     const { id, idempotency } = request;
     if (this.#found.get(id)) return;
-    if (idempotency && this.#tries.has(idempotency.key)) this.#keep(request);
-    else await counters.settle(undoOf(request, now));
+    if (idempotency && this.#tries.has(idempotency.key)) {
+      this.#keep(request);
+      return;
+    }
+    const undoing = counters.settle(undoOf(request, now));
+    if (idempotency) this.#noteUndoing(idempotency.key, undoing);
+    await undoing;
+  }
+
+  /** Lets tries of a request wait until a reservation of it is undone, or could not be. */
+  #noteUndoing(key: string, undoing: Promise<unknown>): void {
+    const all = Promise.allSettled([this.#undoing.get(key), undoing]).then(() => {
+      if (this.#undoing.get(key) === all) this.#undoing.delete(key);
+    });
+    this.#undoing.set(key, all);
   }
 
   /** From now on the reservation is not undone, even if it is noted only later. */

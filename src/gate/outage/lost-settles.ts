@@ -19,11 +19,11 @@ export class LostSettles {
   readonly #told = new RecentIds<string, true>();
 
   /**
-   * Notes a settle that failed, unless the error means that nothing was done. Of several tries the first is kept, since
-   * it may be the one that was done.
+   * Notes a settle that failed, unless the error means that nothing was done, or the ledger knows an end of the call. Of
+   * several tries the first is kept, since it may be the one that was done.
    */
   note(id: string, error: unknown, tell: Tell): void {
-    if (isMistake(error) || this.#ends.has(id)) return;
+    if (isMistake(error) || this.#ends.has(id) || this.wasTold(id)) return;
     this.#ends.set(id, tell);
     const [oldest = id] = this.#ends.keys();
     if (this.#ends.size > ENDS_MAX) this.#ends.delete(oldest);
@@ -33,18 +33,18 @@ export class LostSettles {
   tell(id: string): ReturnType<Tell> {
     const tell = this.#ends.get(id);
     if (tell === undefined) return undefined;
-    this.forget(id);
-    this.#told.add(id, true);
+    this.noteTold(id);
     return tell();
   }
 
-  /** Whether {@link tell} has reported an end to the ledger already. A late answer must not do so again. */
+  /** Whether an end was reported to the ledger already, so that no other may be. */
   wasTold(id: string): boolean {
     return this.#told.get(id) === true;
   }
 
-  /** Forgets the noted end, since the ledger was told of it in another way. */
-  forget(id: string): void {
+  /** Forgets the noted end, since the ledger is told of one in another way. */
+  noteTold(id: string): void {
     this.#ends.delete(id);
+    this.#told.add(id, true);
   }
 }

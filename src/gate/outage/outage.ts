@@ -4,7 +4,7 @@ import type { Reservation } from "../call/reservation.js";
 
 /** Whether the counters are down, and which of the calls admitted uncounted meanwhile are closed. */
 export class Outage {
-  /** Whether the counters did not answer the last reserve. */
+  /** Whether the counters did not answer the last reserve, or did not take what was counted without them. */
   isOn = false;
   /** Whether they answer again and are being given what was counted without them. */
   isEnding = false;

@@ -523,6 +523,33 @@ describe("counters that answer too late", () => {
     },
   );
 
+  it.each(["up", "answers after it was given up"] as const)(
+    "or lose the answer tell the ledger no second end of a call that they had closed before: %s",
+    async (health) => {
+      const ends: unknown[] = [];
+      const ledger = createLedger({
+        sink: async (events) => {
+          for (const { outcome, costNanoUsd } of events)
+            if (outcome !== "open") ends.push([outcome, costNanoUsd]);
+        },
+      });
+      const { gate, store } = setUp({ ledger }, limited({ key: { budget: { usd: 5, reset: "daily" } } }));
+      const { reservation } = passed(await gate.admit(KEY, { ...CALL, costUsd: 1 }));
+      store.health = health;
+      await afterTimeout(gate.settle(reservation, { costUsd: 0.5 })).catch(() => {});
+      for (const answer of store.late) answer();
+      await vi.advanceTimersByTimeAsync(0);
+      await ledger.flush();
+      expect(ends).toEqual([["settled", 0.5e9]]);
+      store.health = "does it and loses the answer";
+      await expect(gate.release(reservation)).rejects.toThrow(CountersUnavailableError);
+      store.health = "up";
+      expect(await gate.release(reservation)).toMatchObject({ reason: "already_settled" });
+      await ledger.flush();
+      expect(ends).toEqual([["settled", 0.5e9]]);
+    },
+  );
+
   it("or lose the answer let the next try fail where the ledger does, as any settle", async () => {
     const broken = new Error("the ledger is broken");
     const ledger = { ...createLedger({ sink: memoryLedgerSink() }), closed: () => Promise.reject(broken) };
@@ -601,6 +628,22 @@ describe("counters that answer a reserve too late, while its request id is tried
     await answerNext();
     const second = passed(await trying);
     expect(second.replayed).toBe(true);
+    settled(await gate.settle(second.reservation, { costUsd: 0.3 }));
+    expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.3 } });
+  });
+
+  it.each(MODES)("give it back before a try that begins meanwhile: %s", async (onCountersDown) => {
+    const { gate, store, holdOne, answerNext } = heldBack(onCountersDown);
+    holdOne();
+    const first = passed(await afterTimeout(gate.admit(KEY, named)));
+    settled(await gate.release(first.reservation));
+    store.health = "answers after it was given up"; // as a settle that is redirected, while what is sent after it is not
+    await answerNext();
+    store.health = "up";
+    const trying = gate.admit(KEY, named);
+    await vi.advanceTimersByTimeAsync(0);
+    for (const go of store.late.splice(0)) go();
+    const second = passed(await trying);
     settled(await gate.settle(second.reservation, { costUsd: 0.3 }));
     expect(await readingOf(gate, "cost")).toMatchObject({ usd: { used: 0.3 } });
   });
@@ -1276,6 +1319,31 @@ describe("what was counted locally", () => {
     expect(await readingOf(gate, "cost", "project")).toMatchObject({
       used: 5 * (100 * 2_500 + 100 * 10_000),
     });
+  });
+
+  it("is told of as restored by the next answer where a reconcile has given it, after the gate failed to", async () => {
+    const ledger = createLedger({ sink: memoryLedgerSink() });
+    const { gate, store } = setUp({ ...local, localShare: 1, ledger }, limited({ key: { budget } }));
+    const restored = vi.fn();
+    gate.on("restored", restored);
+    store.health = "rejects";
+    passed(await gate.admit(KEY, CALL));
+    store.health = "up";
+    // They answer the check, and fail again.
+    const reserve = store.behind.reserve.bind(store.behind);
+    const failing = vi.spyOn(store.behind, "reserve").mockImplementation((request) => {
+      return request.dryRun ? reserve(request) : Promise.reject(new Error("ECONNRESET"));
+    });
+    passed(await gate.check(KEY, CALL));
+    await vi.advanceTimersByTimeAsync(0);
+    failing.mockRestore();
+    expect((await gate.reconcile({ orgId: "o1" })).differences).toEqual([]);
+    expect(restored).not.toHaveBeenCalled();
+    for (let i = 0; i < 3; i++) {
+      passed(await gate.check(KEY, CALL));
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    expect(restored).toHaveBeenCalledOnce();
   });
 
   /** Loses the answer to one reserve, counted from now on; it is made. */

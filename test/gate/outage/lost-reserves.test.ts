@@ -49,4 +49,29 @@ describe("reserves that failed without an answer", () => {
     await lost.undo(counters, "o1", 0);
     expect(undone).toEqual(["first"]);
   });
+
+  it("are undone before a try of the same request that begins meanwhile is asked about", async () => {
+    const steps: string[] = [];
+    let answer = () => {};
+    const settle = async ({ id }: SettleRequest): Promise<SettleOutcome> => {
+      await new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      steps.push(`undone: ${id}`);
+      return { outcome: "settled", used: [] };
+    };
+    const lost = new LostReserves();
+    lost.note(request("first", "k"), new Error("broken"));
+    const undoing = lost.undo({ settle }, "o1", 0);
+    const tryIt = (id: string, key: string) =>
+      lost.during(request(id, key), async () => {
+        steps.push(`asked: ${id}`);
+        return { outcome: "conflict" };
+      });
+    const second = tryIt("second", "k");
+    await tryIt("other", "k2");
+    answer();
+    await Promise.all([undoing, second]);
+    expect(steps).toEqual(["asked: other", "undone: first", "asked: second"]);
+  });
 });

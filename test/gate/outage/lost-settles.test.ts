@@ -20,10 +20,11 @@ describe("settles that failed without an answer", () => {
     note("a", new Error("broken"), "the second try");
     note("b", new ValidationError([{ field: "actual", expected: "x" }]), "a mistake");
     note("c", new Error("broken"), "known");
-    lost.forget("c");
+    lost.noteTold("c");
+    note("c", new Error("broken"), "later");
     expect(lost.wasTold("a")).toBe(false);
     for (const id of ["a", "a", "b", "c"]) lost.tell(id);
     expect(told).toEqual(["the first try"]);
-    expect([lost.wasTold("a"), lost.wasTold("c")]).toEqual([true, false]);
+    expect([lost.wasTold("a"), lost.wasTold("b"), lost.wasTold("c")]).toEqual([true, false, true]);
   });
 });
