@@ -136,9 +136,11 @@ export class CallQueue {
       // Another process may have freed a slot in flight without our being told, so ask about the waiting call first.
       const line = this.#lines.of(first);
       const isUnsure = first.refusal?.reason === "in_flight_limited" && this.#open.hasRoom;
-      if (isUnsure && first.state === "waiting" && line?.head === first) await this.#askHead(line, first);
-      if (call.state !== "arrived") return;
-      if (line?.first !== first) continue; // it has left, or another is first now
+      if (isUnsure && first.state === "waiting" && line?.head === first) {
+        await this.#askHead(line, first);
+        if (call.state !== "arrived") return;
+        if (this.#firstBefore(call) !== first) continue; // it has left, or is short of another limit
+      }
       hold(call, first);
       break;
     }

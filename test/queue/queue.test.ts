@@ -1143,6 +1143,25 @@ describe("a key whose calls come while another waits for a limit of both", () =>
     }
   });
 
+  it("is not held by that one where the gate, asked about it once more, finds it short of a limit of its own", async () => {
+    const counters = memoryCounters();
+    const org = { limits: { inFlight: 2 } };
+    const chains = [
+      aChain({ org, project: { limits: { inFlight: 1 } } }),
+      aChain({ org, project: { id: "p2" }, key: { id: "k2" } }),
+    ];
+    const { queue } = setUp(chains, { maxWaitMs: 120_000, pollMs: 100_000 }, { counters });
+    passed(await queue.admit(KEY, CALL));
+    const elsewhere = world(chains, { clock: Date, counters }).gate;
+    const { reservation } = passed(await elsewhere.admit({ keyId: "k2" }, CALL));
+    const waiting = watch(queue.admit(KEY, CALL)); // short of the org's slots, and of the project's
+    await pass(A_TURN_MS);
+    await elsewhere.settle(JSON.stringify(reservation), {});
+    const next = watch(queue.admit({ keyId: "k2" }, CALL));
+    await pass(A_TURN_MS);
+    expect(outcomes([waiting, next])).toEqual(["waits", "admitted"]);
+  });
+
   it("is let go when that one comes to wait for a limit of its own", async () => {
     const project = { limits: { tpm: 100 } };
     const chains = [
