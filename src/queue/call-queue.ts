@@ -139,10 +139,12 @@ export class CallQueue {
       // Another process may have freed a slot in flight without our being told, so ask about the waiting call first.
       const line = this.#lines.of(first);
       const isUnsure = first.refusal?.reason === "in_flight_limited" && this.#open.hasRoom;
-      if (isUnsure && first.state === "waiting" && line?.head === first) await this.#askHead(line, first);
-      if (call.state !== "arrived") return;
-      if (line?.first !== first) continue; // it has left, or another is first now
-      hold(call, first);
+      if (isUnsure && first.state === "waiting" && line?.head === first) {
+        await this.#askHead(line, first);
+        if (call.state !== "arrived") return;
+        if (this.#firstBefore(call) !== first) continue; // it has left, or is short of another limit
+      }
+      this.#hold(call, first);
       break;
     }
     // While the gate was asked, the key may have got a line, or the room may have gone.
@@ -151,11 +153,15 @@ export class CallQueue {
     else this.#enqueue(call);
   }
 
-  /** The first waiting call of another key that is short of a limit which this call would charge. */
-  #firstBefore({ charged = [] }: Call): Call | undefined {
-    for (const { first } of this.#lines) {
+  /** The first waiting call of a line before that of this call which is short of a limit that this call would charge. */
+  #firstBefore(call: Call): Call | undefined {
+    const { charged = [] } = call;
+    const own = this.#lines.of(call);
+    for (const line of this.#lines) {
+      if (line === own) break;
+      const { first } = line;
       const short = first && shortBy(first);
-      if (short !== undefined && charged.includes(short)) return first;
+      if (first && short !== undefined && charged.includes(short) && holderOf(first) !== call) return first;
     }
     return undefined;
   }
@@ -249,6 +255,12 @@ export class CallQueue {
     this.#wake(line);
   }
 
+  /** Makes a call wait behind another one. Those behind it may take nothing from what that one is short of. */
+  #hold(call: Call, before: Call): void {
+    hold(call, before);
+    this.#letGo(call);
+  }
+
   /** Asks about the calls that were held behind a call. */
   #letGo(call: Call): void {
     if (letGo(call)) this.#nextSweep.by(NOW);
@@ -284,7 +296,7 @@ export class CallQueue {
       if (head?.state === "waiting" && head.askAt <= now) {
         const before = head.charged?.map((limit) => waiting.get(limit)).find((call) => call && call !== head);
         if (before === undefined) this.#track(this.#askHead(line, head));
-        else hold(head, before);
+        else this.#hold(head, before);
       }
       if (head?.state === "waiting") next = Math.min(next, head.askAt);
       const { first } = line;
@@ -373,7 +385,8 @@ export class CallQueue {
 
   /**
    * Asks about the calls that wait for one of these limits: one after another while the limit has room. Those after one
-   * that it has too little for are asked about when that one is gone; see `#unblocked`.
+   * that it has too little for are asked about when that one is gone; see `#unblocked`. No head passes a call of an
+   * earlier line that is short of another limit which the head would charge.
    */
   async #offer(freed: Set<string>): Promise<void> {
     for (const line of [...this.#lines]) {
@@ -384,6 +397,11 @@ export class CallQueue {
         first.askAt = NOW; // once it has the turn, or there is room in the queue
         this.#wake(line);
       } else if (head.state === "waiting") {
+        const before = this.#firstBefore(head);
+        if (before !== undefined) {
+          this.#hold(head, holderOf(before));
+          continue;
+        }
         await this.#askHead(line, head);
         if (this.#calls.has(head) && head.short === short) freed.delete(short);
       }

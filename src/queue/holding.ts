@@ -4,7 +4,8 @@ import type { Call } from "./call.js";
 // Who waits behind whom: no call overtakes one of another key that is short of a limit from which both take.
 
 /**
- * Makes a call wait behind one of another key, until that one has another answer, is overtaken or is gone.
+ * Makes a call wait behind one of another key, until that one has another answer, waits itself behind another, is
+ * overtaken or is gone.
  *
  * INVARIANT: nobody waits behind a call that is not the first of its line. That call waits for those before it, and one
  * of them could come to wait behind somebody who waits for it.

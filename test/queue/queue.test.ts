@@ -1143,6 +1143,109 @@ describe("a key whose calls come while another waits for a limit of both", () =>
     }
   });
 
+  it("does not pass it by a settle that frees a slot for both, and too few tokens for that one", async () => {
+    const chains = ["k1", "k2", "k3"].map((id) =>
+      aChain({ project: { limits: { inputTpm: 100, inFlight: 2 } }, key: { id } }),
+    );
+    const { gate, queue } = setUp(chains, { maxWaitMs: 120_000, pollMs: 100_000 });
+    const of = (inputTokens: number) => ({ ...CALL, inputTokens });
+    const first = passed(await queue.admit(KEY, of(10)));
+    const second = passed(await queue.admit(KEY, of(60)));
+    // At the same moment, so that neither waits behind the other. Both are told of the slots, whose wait is longer.
+    const calls = [watch(queue.admit({ keyId: "k2" }, of(50))), watch(queue.admit({ keyId: "k3" }, of(20)))];
+    await pass(A_TURN_MS);
+    await gate.release(first.reservation);
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["waits", "waits"]);
+    await gate.release(second.reservation);
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["admitted", "admitted"]);
+  });
+
+  it("does not pass it by a settle that frees enough of a limit that only the call waits for", async () => {
+    const org = { limits: { inputTpm: 200 } };
+    const project = { limits: { inputTpm: 100 } };
+    const chains = [
+      aChain({ org, project }),
+      aChain({ org, project, key: { id: "k2" } }),
+      aChain({ org, project: { id: "p2" }, key: { id: "k3" } }),
+    ];
+    const { gate, queue } = setUp(chains, { maxWaitMs: 120_000 });
+    const of = (inputTokens: number) => ({ ...CALL, inputTokens });
+    const first = passed(await queue.admit(KEY, of(20)));
+    passed(await queue.admit(KEY, of(80)));
+    const leaving = new AbortController();
+    // At the same moment, so that neither waits behind the other.
+    const calls = [
+      watch(queue.admit({ keyId: "k3" }, of(150), { signal: leaving.signal })), // short of the org's
+      watch(queue.admit({ keyId: "k2" }, of(20))), // short of the project's
+    ];
+    await pass(A_TURN_MS);
+    await gate.release(first.reservation);
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["waits", "waits"]);
+    leaving.abort();
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["threw", "admitted"]);
+  });
+
+  it("is not held by that one where the gate, asked about it once more, finds it short of a limit of its own", async () => {
+    const counters = memoryCounters();
+    const org = { limits: { inFlight: 2 } };
+    const chains = [
+      aChain({ org, project: { limits: { inFlight: 1 } } }),
+      aChain({ org, project: { id: "p2" }, key: { id: "k2" } }),
+    ];
+    const { queue } = setUp(chains, { maxWaitMs: 120_000, pollMs: 100_000 }, { counters });
+    passed(await queue.admit(KEY, CALL));
+    const elsewhere = world(chains, { clock: Date, counters }).gate;
+    const { reservation } = passed(await elsewhere.admit({ keyId: "k2" }, CALL));
+    const waiting = watch(queue.admit(KEY, CALL)); // short of the org's slots, and of the project's
+    await pass(A_TURN_MS);
+    await elsewhere.settle(JSON.stringify(reservation), {});
+    const next = watch(queue.admit({ keyId: "k2" }, CALL));
+    await pass(A_TURN_MS);
+    expect(outcomes([waiting, next])).toEqual(["waits", "admitted"]);
+  });
+
+  it("is let go when that one comes to wait behind another for a limit of which it takes nothing", async () => {
+    const org = { limits: { rpm: 2 } };
+    const project = { limits: { rpm: 1 } };
+    const chains = [
+      aChain({ org, project }),
+      aChain({ org, project, key: { id: "k2" } }),
+      aChain({ org, project: { id: "p2" }, key: { id: "k3" } }),
+    ];
+    const { gate } = world(chains, { clock: Date });
+    let [isHeld, hear] = [false, () => {}];
+    const heard = new Promise<void>((resolve) => {
+      hear = resolve;
+    });
+    const queue = createQueue(
+      {
+        ...gate,
+        admit: async (key, usage) => {
+          const answer = await gate.admit(key, usage);
+          if (isHeld) await heard;
+          return answer;
+        },
+      },
+      { maxWaitMs: 120_000 },
+    );
+    passed(await queue.admit(KEY, CALL));
+    const ofOther = passed(await queue.admit({ keyId: "k3" }, CALL));
+    // At the same moment, so that neither waits behind the other. Both are short of the org's requests.
+    const calls = [watch(queue.admit(KEY, CALL)), watch(queue.admit({ keyId: "k2" }, CALL))];
+    await pass(A_TURN_MS);
+    isHeld = true;
+    await gate.release(ofOther.reservation);
+    calls.push(watch(queue.admit({ keyId: "k3" }, CALL)));
+    await pass(A_TURN_MS); // the first call is short of the project's limit, and nobody knows yet
+    hear();
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["waits", "waits", "admitted"]);
+  });
+
   it("is let go when that one comes to wait for a limit of its own", async () => {
     const project = { limits: { tpm: 100 } };
     const chains = [
