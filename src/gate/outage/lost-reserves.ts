@@ -57,7 +57,8 @@ export class LostReserves {
     const { key } = idempotency;
     this.#tries.set(key, (this.#tries.get(key) ?? 0) + 1);
     try {
-      await this.#undoing.get(key);
+      const undoing = this.#undoing.get(key);
+      if (undoing !== undefined) await undoing;
       const answer = await ask();
       if (answer.outcome === "replayed") this.#leave(orgId, answer.id);
       return answer;
