@@ -3,19 +3,9 @@ import { parse } from "../model/validation.js";
 import { migrate, migrationText } from "../postgres/migration.js";
 import { notMigrated, type PostgresOptions, type PostgresRow, postgresOptions } from "../postgres/pool.js";
 import { schemaName } from "../postgres/schema.js";
+import { COLUMN_NAMES, columnDefinitions, eventOf, rowsJson, typedColumns } from "./columns.js";
 import type { ReadableSink, ReportScope, SumQuery } from "./sink.js";
-import {
-  COLUMN_NAMES,
-  columnDefinitions,
-  type Dialect,
-  eventOf,
-  onConflict,
-  openStatement,
-  rowsJson,
-  sumStatement,
-  sumsIn,
-  typedColumns,
-} from "./sql.js";
+import { type Dialect, onConflict, openStatement, sumStatement, sumsIn } from "./sql.js";
 
 const optionsSchema = z.strictObject(postgresOptions);
 

@@ -1,18 +1,9 @@
 import { connect } from "../sqlite/connection.js";
 import { databaseOf, type SqliteDatabase } from "../sqlite/database.js";
 import { migrate } from "../sqlite/migrate.js";
+import { COLUMN_NAMES, columnDefinitions, eventOf, rowsJson } from "./columns.js";
 import type { ReadableSink, ReportScope, SumQuery } from "./sink.js";
-import {
-  COLUMN_NAMES,
-  columnDefinitions,
-  type Dialect,
-  eventOf,
-  onConflict,
-  openStatement,
-  rowsJson,
-  sumStatement,
-  sumsIn,
-} from "./sql.js";
+import { type Dialect, onConflict, openStatement, sumStatement, sumsIn } from "./sql.js";
 
 /** Options of {@link sqliteLedgerSink}. */
 export interface SqliteLedgerOptions {

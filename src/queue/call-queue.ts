@@ -355,7 +355,7 @@ export class CallQueue {
       if (Number.isFinite(maxInFlight) && !isAnySince(settled, ({ id }) => id === reservation.id)) {
         this.#open.open(reservation, timers.now());
       }
-      call.short = undefined;
+      call.short = undefined; // it keeps nobody from a limit any more
       this.#leave(call, { outcome: "admitted", admission });
     } else if (call.usage.requestId === undefined) {
       await call.inContext(() => giveBack(this.#gate, reservation));

@@ -13,8 +13,8 @@ export const LIMIT_DEFAULT = 100;
 const KEPT_AT_A_TIME = 100;
 
 /**
- * The most projects that are searched by name. Whoever sees more of them meets one soon enough among all of the org, and
- * a search by name reads all that it finds for each page.
+ * The most projects that are searched for by their ids. Whoever sees more of them meets one soon enough among all of the
+ * org, and a search by ids reads all that it finds for each page.
  */
 const PROJECTS_SOUGHT_MAX = 100;
 

@@ -78,6 +78,17 @@ export function postgresStorage(options: PostgresStorageOptions): PostgresStorag
   });
   const gets = new GroupedGets((kind, ids) => textsOf(pool, name, kind, ids));
 
+  async function find<K extends RecordKind>(
+    kind: K,
+    where: Where<K>,
+    page: Page,
+    any?: AnyOf<K>,
+  ): Promise<Records[K][]> {
+    const { text, values } = findStatement(name, kind, where, page, any);
+    const rows = await rowsOf(pool, text, values);
+    return rows.map(({ record }) => recordIn<K>(String(record)));
+  }
+
   return {
     async get(kind, id) {
       const text = await gets.get(kind, storable(id));
@@ -85,16 +96,12 @@ export function postgresStorage(options: PostgresStorageOptions): PostgresStorag
     },
     async find(kind, where, page = {}) {
       checkWhere(kind, where);
-      const { text, values } = findStatement(name, kind, where, page);
-      const rows = await rowsOf(pool, text, values);
-      return rows.map(({ record }) => recordIn<typeof kind>(String(record)));
+      return find(kind, where, page);
     },
     async findAny(kind, where, any, page = {}) {
       checkWhere(kind, where);
       checkAny(kind, any);
-      const { text, values } = findStatement(name, kind, where, page, any);
-      const rows = await rowsOf(pool, text, values);
-      return rows.map(({ record }) => recordIn<typeof kind>(String(record)));
+      return find(kind, where, page, any);
     },
     async commit(changes) {
       checkChanges(changes);

@@ -240,7 +240,7 @@ test.each(["memory", "SQLite"])(
   },
 );
 
-test("somebody in more projects than are searched by name sees all of them, and their keys", async () => {
+test("somebody in more projects than are searched for by id sees all of them, and their keys", async () => {
   const gate = createGate();
   const ann = gate.as({ userId: "ann" });
   await ann.orgs.create({ id: ORG, name: "Acme" });
