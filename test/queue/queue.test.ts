@@ -1333,10 +1333,7 @@ describe("a key whose calls come while another waits for a limit of both", () =>
       await pass(A_TURN_MS);
       return new WeakRef(abort.signal);
     };
-    const signal = await leave();
-    await new Promise((resolve) => setImmediate(resolve));
-    collectGarbage();
-    expect(signal.deref()).toBeUndefined();
+    expect(await leftInMemory([await leave()])).toEqual([]);
     expect(outcomes([waiting])).toEqual(["waits"]);
   });
 
@@ -1801,9 +1798,7 @@ describe("a queue that is full", () => {
         return new WeakRef(usage);
       }),
     );
-    await new Promise((resolve) => setImmediate(resolve));
-    collectGarbage();
-    expect(turnedAway.map((usage) => usage.deref())).toEqual([undefined, undefined, undefined]);
+    expect(await leftInMemory(turnedAway)).toEqual([]);
     expect(outcomes([waiting])).toEqual(["waits"]);
   });
 });
@@ -1830,6 +1825,19 @@ it.each(["admit", "check", "release", "on"])("a queue stands before no gate with
 
 function fail(): never {
   throw new Error("there is no such call");
+}
+
+/**
+ * What is still in memory after whole garbage collections. One may not do: V8 compiles hot functions beside the
+ * program and holds what they refer to until it is done, which on a busy machine takes some turns.
+ */
+async function leftInMemory(references: readonly WeakRef<object>[]): Promise<object[]> {
+  const left = () => references.flatMap((reference) => reference.deref() ?? []);
+  for (let collections = 0; collections < 100 && left().length > 0; collections++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+  }
+  return left();
 }
 
 /** A whole garbage collection, by a function that Node shows to whoever asks for it. */
