@@ -30,9 +30,9 @@ export interface ReserveRequest {
    */
   readonly idempotency?: { readonly key: string; readonly fingerprint: string } | undefined;
   /** Add the charges to the open reservation `id` instead of making a new one. Its TTL and its key stay as they are. */
-  readonly extend?: boolean;
+  readonly extend?: boolean | undefined;
   /** Answer as usual but change nothing, not even the counters' clock. */
-  readonly dryRun?: boolean;
+  readonly dryRun?: boolean | undefined;
 }
 
 /** The answer to a reserve. Only `reserved` has charged anything, and not in a dry run. */
@@ -121,7 +121,7 @@ export interface Counters {
   /** Closes what the counters have opened themselves. A client that the caller gave them stays open. */
   close(): Promise<void>;
   /** Set if it answers without I/O, so that no time-out has to watch it. */
-  readonly inProcess?: boolean;
+  readonly inProcess?: boolean | undefined;
   /**
    * The short way for counters in this process.
    *

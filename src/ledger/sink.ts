@@ -72,16 +72,16 @@ export interface LedgerSink {
    */
   write(events: readonly UsageEvent[]): Promise<void>;
   /** Adds up what is kept. Absent if the sink cannot be read. */
-  sum?(query: SumQuery): Promise<Sums[]>;
+  sum?: ((query: SumQuery) => Promise<Sums[]>) | undefined;
   /**
    * Adds up only what lies in any of these parts of the org, each call once. If it is absent, `sum` is asked about one
    * part after the other. Whoever administers many projects then waits that many times as long for a report.
    */
-  sumWithin?(query: SumQuery, within: readonly ReportScope[]): Promise<Sums[]>;
+  sumWithin?: ((query: SumQuery, within: readonly ReportScope[]) => Promise<Sums[]>) | undefined;
   /** The calls of an org whose end is not known, latest admission first. Absent if the sink cannot be read. */
-  open?(query: OpenQuery): Promise<UsageEvent[]>;
+  open?: ((query: OpenQuery) => Promise<UsageEvent[]>) | undefined;
   /** Closes the sink. Called once, by `Ledger.close`. */
-  close?(): Promise<void>;
+  close?: (() => Promise<void>) | undefined;
 }
 
 /** Which calls without a known end to return. */
@@ -96,4 +96,7 @@ export interface OpenQuery {
 }
 
 /** A sink that can be read. */
-export type ReadableSink = LedgerSink & Required<Pick<LedgerSink, "sum" | "open">>;
+export interface ReadableSink extends LedgerSink {
+  sum(query: SumQuery): Promise<Sums[]>;
+  open(query: OpenQuery): Promise<UsageEvent[]>;
+}

@@ -62,7 +62,9 @@ export interface Storage {
    *
    * @throws ValidationError for a field that is not indexed
    */
-  findAny?<K extends RecordKind>(kind: K, where: Where<K>, any: AnyOf<K>, page?: Page): Promise<Records[K][]>;
+  findAny?:
+    | (<K extends RecordKind>(kind: K, where: Where<K>, any: AnyOf<K>, page?: Page) => Promise<Records[K][]>)
+    | undefined;
   /**
    * Makes all changes or none.
    *
@@ -77,7 +79,7 @@ export interface Storage {
    *   remembered of what is stored may then be out of date.
    * @returns a function that stops watching
    */
-  watch?(listener: (changed: readonly Changed[]) => void, missed?: () => void): () => void;
+  watch?: ((listener: (changed: readonly Changed[]) => void, missed?: () => void) => () => void) | undefined;
   /** Closes what the storage has opened itself. A client that the caller gave it stays open. */
   close(): Promise<void>;
 }

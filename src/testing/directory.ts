@@ -5,7 +5,8 @@ import { ValidationError } from "../model/errors.js";
 import type { Principal } from "../policy/principal.js";
 
 /** A {@link Directory} of the chains and people that a test gives it, with a token for each key. */
-export interface TestDirectory extends Required<Pick<Directory, "key" | "principal" | "scope">> {
+export interface TestDirectory extends Pick<Directory, "key" | "principal"> {
+  scope: NonNullable<Directory["scope"]>;
   /**
    * The token of a key, as a client would send it. It begins with `sk-tg-`, the default `keyPrefix` of a gate.
    *

@@ -1,9 +1,13 @@
 import {
+  type Counters,
   createGate,
+  createLedger,
   type Directory,
   definePolicy,
   type Gate,
   type GateOptions,
+  type LedgerSink,
+  type Storage,
   standardPolicy,
 } from "tollgate";
 
@@ -74,3 +78,30 @@ const directory: Directory = {
   scope: async () => ({ org: { id: "acme" }, project: row.project, holder: undefined }),
 };
 createGate({ directory });
+
+// A part that wraps another passes on what that may leave out.
+declare const parts: { directory: Directory; storage: Storage; counters: Counters; sink: LedgerSink };
+const { key, principal, scope, isToken, watch } = parts.directory;
+const { reserve, settle, read, close, inProcess } = parts.counters;
+const { storage, sink } = parts;
+createGate({
+  directory: { key, principal, scope, isToken, watch },
+  storage: {
+    get: (kind, id) => storage.get(kind, id),
+    find: (kind, where, page) => storage.find(kind, where, page),
+    commit: (changes) => storage.commit(changes),
+    close: () => storage.close(),
+    findAny: storage.findAny?.bind(storage),
+    watch: storage.watch?.bind(storage),
+  },
+  counters: { reserve, settle, read, close, inProcess },
+  ledger: createLedger({
+    sink: {
+      write: (events) => sink.write(events),
+      sum: sink.sum?.bind(sink),
+      sumWithin: sink.sumWithin?.bind(sink),
+      open: undefined,
+      close: sink.close?.bind(sink),
+    },
+  }),
+});

@@ -7,8 +7,8 @@ import type { Principal } from "../../policy/principal.js";
 /**
  * Looks up keys and people. It is everything the data plane needs, for gateways with tables of their own.
  *
- * A method may answer `null` instead of `undefined` for what does not exist. A gate waits at most ten seconds for an
- * answer.
+ * For what does not exist, JavaScript may answer `null` too; in TypeScript, write `?? undefined`. A gate waits at most
+ * ten seconds for an answer.
  */
 export interface Directory {
   /**
@@ -30,25 +30,27 @@ export interface Directory {
    * @returns the org, with the project and the member if they were asked for and exist; `undefined` if there is no such
    *   org
    */
-  scope?(ref: {
-    readonly orgId: string;
-    readonly projectId?: string | undefined;
-    readonly userId?: string | undefined;
-  }): Promise<ScopeChain | undefined>;
+  scope?:
+    | ((ref: {
+        readonly orgId: string;
+        readonly projectId?: string | undefined;
+        readonly userId?: string | undefined;
+      }) => Promise<ScopeChain | undefined>)
+    | undefined;
   /**
    * Decides whether a text of at most 8,192 characters may be one of your tokens, if not all of them are made by
    * {@link createToken}. Other texts are not looked up. Default: only the tokens that `createToken` makes.
    *
    * Each text that it lets through and that belongs to no key costs a look-up, whoever sends it.
    */
-  isToken?(text: string): boolean;
+  isToken?: ((text: string) => boolean) | undefined;
   /**
    * Calls `changed` when an org has changed, or without an id when any may have, so that the gate looks it up again.
    * Without `watch`, a chain may be `cache.maxAgeMs` old.
    *
    * @returns a function that stops watching
    */
-  watch?(changed: (orgId?: string) => void): () => void;
+  watch?: ((changed: (orgId?: string) => void) => () => void) | undefined;
 }
 
 /** The least a principal has to have. Who has which role is for the policy to judge. */
