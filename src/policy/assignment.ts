@@ -7,8 +7,8 @@ import type { PolicyData } from "./spec.js";
 
 /** A role to be given: an org role, or a project role with the project it is for. */
 export type RoleGiven<OrgRole extends string = string, ProjectRole extends string = string> =
-  | { readonly orgRole: OrgRole; readonly projectId?: never; readonly projectRole?: never }
-  | { readonly projectId: string; readonly projectRole: ProjectRole; readonly orgRole?: never };
+  | { readonly orgRole: OrgRole; readonly projectId?: undefined; readonly projectRole?: undefined }
+  | { readonly projectId: string; readonly projectRole: ProjectRole; readonly orgRole?: undefined };
 
 /** The answer of `canAssign`. */
 export type Assignment =

@@ -18,10 +18,10 @@ export type Cap<P extends Permissions = Permissions, Condition extends string = 
   | {
       readonly at: "org";
       /** The orgs it applies to, with everything in them. Default: every org. */
-      readonly orgIds?: readonly string[];
+      readonly orgIds?: readonly string[] | undefined;
       readonly permissions: readonly (keyof P)[];
       /** The condition that lifts the cap while it holds. */
-      readonly unless?: Condition;
+      readonly unless?: Condition | undefined;
     }
   | {
       readonly at: "project";
@@ -29,7 +29,7 @@ export type Cap<P extends Permissions = Permissions, Condition extends string = 
       /** The permissions denied. Permissions about the org are not allowed here. */
       readonly permissions: readonly (PermissionsOfKind<P, "project"> | PermissionsOfKind<P, "owned">)[];
       /** The condition that lifts the cap while it holds. */
-      readonly unless?: Condition;
+      readonly unless?: Condition | undefined;
     };
 
 /** A cap prepared for look-up. It is the same for every permission that it denies. */

@@ -37,52 +37,65 @@ export interface PolicyExtension<
   NewCondition extends string = string,
   NewCapId extends string = string,
 > {
-  readonly permissions?: { readonly [Id in keyof Q]: Untaken<Id, keyof P, Q[Id]> };
-  readonly orgRoles?: {
-    readonly [Role in NewOrgRole]: Untaken<
-      Role,
-      OrgRole,
-      OrgGrants<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>
-    >;
-  };
-  readonly projectRoles?: {
-    readonly [Role in NewProjectRole]: Untaken<
-      Role,
-      ProjectRole,
-      ProjectGrants<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>
-    >;
-  };
+  readonly permissions?: { readonly [Id in keyof Q]: Untaken<Id, keyof P, Q[Id]> } | undefined;
+  readonly orgRoles?:
+    | {
+        readonly [Role in NewOrgRole]: Untaken<
+          Role,
+          OrgRole,
+          OrgGrants<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>
+        >;
+      }
+    | undefined;
+  readonly projectRoles?:
+    | {
+        readonly [Role in NewProjectRole]: Untaken<
+          Role,
+          ProjectRole,
+          ProjectGrants<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>
+        >;
+      }
+    | undefined;
   /** What existing roles grant from now on: at least what they grant already. */
-  readonly raise?: {
-    readonly orgRoles?: {
-      readonly [Role in OrgRole]?: OrgGrants<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>;
-    };
-    readonly projectRoles?: {
-      readonly [Role in ProjectRole]?: ProjectGrants<
-        Extended<P, NoInfer<Q>>,
-        Condition | NoInfer<NewCondition>
-      >;
-    };
-  };
-  readonly conditions?: { readonly [Name in NewCondition]: Untaken<Name, Condition, string> };
-  readonly caps?: {
-    readonly [Id in NewCapId]: Untaken<
-      Id,
-      CapId,
-      Cap<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>
-    >;
-  };
-  readonly rows?: readonly Row<Extended<P, NoInfer<Q>>>[];
+  readonly raise?:
+    | {
+        readonly orgRoles?:
+          | {
+              readonly [Role in OrgRole]?:
+                | OrgGrants<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>
+                | undefined;
+            }
+          | undefined;
+        readonly projectRoles?:
+          | {
+              readonly [Role in ProjectRole]?:
+                | ProjectGrants<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>
+                | undefined;
+            }
+          | undefined;
+      }
+    | undefined;
+  readonly conditions?: { readonly [Name in NewCondition]: Untaken<Name, Condition, string> } | undefined;
+  readonly caps?:
+    | {
+        readonly [Id in NewCapId]: Untaken<
+          Id,
+          CapId,
+          Cap<Extended<P, NoInfer<Q>>, Condition | NoInfer<NewCondition>>
+        >;
+      }
+    | undefined;
+  readonly rows?: readonly Row<Extended<P, NoInfer<Q>>>[] | undefined;
 }
 
-const { permissions, roles, conditions, caps, rows } = partSchemas;
+const { permissions, roles, raisedRoles, conditions, caps, rows } = partSchemas;
 
 const extensionSchema = z.strictObject({
   permissions: permissions.default({}),
   orgRoles: roles.default({}),
   projectRoles: roles.default({}),
   raise: z
-    .strictObject({ orgRoles: roles.default({}), projectRoles: roles.default({}) })
+    .strictObject({ orgRoles: raisedRoles.default({}), projectRoles: raisedRoles.default({}) })
     .default({ orgRoles: {}, projectRoles: {} }),
   conditions: conditions.default({}),
   caps: caps.default({}),

@@ -4,10 +4,10 @@ import { isWider, type Kind, type Reach, type ReachOf } from "./permission.js";
 /** A grant whose reach depends on a condition. */
 export type ConditionalGrant<K extends Kind = Kind, Condition extends string = string> = K extends "owned"
   ?
-      | { readonly reach: "own"; readonly when: Condition; readonly otherwise?: never }
+      | { readonly reach: "own"; readonly when: Condition; readonly otherwise?: undefined }
       /** `otherwise` is the reach while the condition does not hold. */
-      | { readonly reach: "all"; readonly when: Condition; readonly otherwise?: "own" }
-  : { readonly reach: "all"; readonly when: Condition; readonly otherwise?: never };
+      | { readonly reach: "all"; readonly when: Condition; readonly otherwise?: "own" | undefined }
+  : { readonly reach: "all"; readonly when: Condition; readonly otherwise?: undefined };
 
 /** What a role grants of a permission of some kind: a reach, or a reach that depends on a condition. */
 export type Grant<K extends Kind = Kind, Condition extends string = string> =

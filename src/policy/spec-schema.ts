@@ -29,6 +29,13 @@ const named = <V extends z.ZodType>(value: V) =>
     error: `at most ${NAMES_MAX} names`,
   });
 
+/** The same without the fields that are `undefined`: they are left out, and a policy is data that JSON can hold. */
+function given<T extends object>(data: T) {
+  const fields = Object.entries(data).filter(([, value]) => value !== undefined);
+  // Sound: what may be undefined may be absent, too.
+  return Object.fromEntries(fields) as { [Field in keyof T]: Exclude<T[Field], undefined> };
+}
+
 const label = z.string({ error: LABEL }).regex(/^[^|\\\p{Cc}]{1,120}$/u);
 
 const when = z.object({ when: name });
@@ -36,11 +43,16 @@ const GRANT = '"none", "own" or "all", or { reach, when, otherwise? }';
 const grant = z.union(
   [
     z.enum(["none", "own", "all"]),
-    z.strictObject({ reach: z.literal("own"), ...when.shape }),
-    z.strictObject({ reach: z.literal("all"), ...when.shape, otherwise: z.literal("own").exactOptional() }),
+    z
+      .strictObject({ reach: z.literal("own"), ...when.shape, otherwise: z.undefined().optional() })
+      .transform(given),
+    z
+      .strictObject({ reach: z.literal("all"), ...when.shape, otherwise: z.literal("own").optional() })
+      .transform(given),
   ],
   { error: GRANT },
 );
+const grants = named(grant.optional()).transform(given);
 
 const scopes = <T extends z.ZodType>(scope: T) =>
   z
@@ -50,13 +62,13 @@ const scopes = <T extends z.ZodType>(scope: T) =>
 
 const capped = {
   permissions: z.array(name).min(1, { error: "at least one permission" }).max(NAMES_MAX),
-  unless: name.exactOptional(),
+  unless: name.optional(),
 };
 
 const cap = z.discriminatedUnion(
   "at",
   [
-    z.strictObject({ at: z.literal("org"), orgIds: scopes(idSchema).exactOptional(), ...capped }),
+    z.strictObject({ at: z.literal("org"), orgIds: scopes(idSchema).optional(), ...capped }),
     z.strictObject({
       at: z.literal("project"),
       projects: scopes(z.strictObject({ orgId: idSchema, projectId: idSchema })),
@@ -71,11 +83,12 @@ const asks = Object.keys(askKinds) as [Ask, ...Ask[]]; // Sound: a literal's key
 /** The schemas of the parts of a spec. Whether the parts agree with each other is checked afterwards. */
 export const partSchemas = {
   permissions: named(z.enum(["org", "project", "owned"])),
-  roles: named(named(grant)),
+  roles: named(grants),
+  raisedRoles: named(grants.optional()).transform(given),
   conditions: recordOf(name, label).refine((record) => Object.keys(record).length <= CONDITIONS_MAX, {
     error: `at most ${CONDITIONS_MAX} conditions`,
   }),
-  caps: named(cap),
+  caps: named(cap.transform(given)),
   rows: z
     .array(
       z.strictObject({

@@ -4,12 +4,12 @@ import type { Permissions, PermissionsOfKind } from "./permission.js";
 
 /** What an org role grants, by permission. A permission that is left out has the reach `none`. */
 export type OrgGrants<P extends Permissions = Permissions, Condition extends string = string> = {
-  readonly [Id in keyof P]?: Grant<P[Id], Condition>;
+  readonly [Id in keyof P]?: Grant<P[Id], Condition> | undefined;
 };
 
 /** What a project role grants, by permission. Permissions about the org are not allowed here. */
 export type ProjectGrants<P extends Permissions = Permissions, Condition extends string = string> = {
-  readonly [Id in keyof P]?: P[Id] extends "org" ? never : Grant<P[Id], Condition>;
+  readonly [Id in keyof P]?: (P[Id] extends "org" ? never : Grant<P[Id], Condition>) | undefined;
 };
 
 /**
@@ -57,7 +57,8 @@ export type Row<P extends Permissions = Permissions> = {
 }[Ask];
 
 /**
- * A policy as data: how it is written, stored and compared. Whatever is not granted is denied.
+ * A policy as data: how it is written, stored and compared. Whatever is not granted is denied. What may be left out may
+ * also be `undefined`.
  *
  * Names of permissions, roles, conditions and caps are 1 to 64 letters, digits, `_`, `.` or `-`, beginning with a
  * letter or digit. There are at most 256 of each, but at most 6 conditions.
@@ -71,18 +72,20 @@ export interface PolicySpec<
 > {
   readonly permissions: P;
   readonly orgRoles: { readonly [Role in OrgRole]: OrgGrants<NoInfer<P>, NoInfer<Condition>> };
-  readonly projectRoles?: { readonly [Role in ProjectRole]: ProjectGrants<NoInfer<P>, NoInfer<Condition>> };
+  readonly projectRoles?:
+    | { readonly [Role in ProjectRole]: ProjectGrants<NoInfer<P>, NoInfer<Condition>> }
+    | undefined;
   /**
    * The conditions that a gateway finds out for each call, each described for people in one line of 1 to 120
    * characters: `{ mfa: "a second factor" }`. At most 6.
    */
-  readonly conditions?: { readonly [Name in Condition]: string };
+  readonly conditions?: { readonly [Name in Condition]: string } | undefined;
   /** Permissions that nobody has in a scope, whichever role grants them, by the cap's id. */
-  readonly caps?: { readonly [Id in CapId]: Cap<NoInfer<P>, NoInfer<Condition>> };
+  readonly caps?: { readonly [Id in CapId]: Cap<NoInfer<P>, NoInfer<Condition>> } | undefined;
   /** The org role of somebody who is in the org and nothing more. The matrix shows project roles on top of it. */
   readonly baseOrgRole: NoInfer<OrgRole>;
   /** Rows of the matrix. A permission in none of them gets a row of its own. */
-  readonly rows?: readonly Row<NoInfer<P>>[];
+  readonly rows?: readonly Row<NoInfer<P>>[] | undefined;
 }
 
 /** A {@link PolicySpec} that has been checked, with nothing left out. */

@@ -123,3 +123,30 @@ definePolicy(stored).authorize(someone, "whatever", org, { whatever: true });
 policy.spec.conditions.mfa = "other";
 // @ts-expect-error as above
 policy.spec.caps.freeze.permissions.push("key.view");
+
+// ── what a configuration has or not is given as it is, with `exactOptionalPropertyTypes` too
+declare const configured: { orgIds?: string[]; audit?: "all"; mfa?: "mfa" };
+const loose = standardPolicy.extend({
+  permissions: { "doc.read": "owned" },
+  conditions: { mfa: "a second factor" },
+  orgRoles: {
+    auditor: {
+      "audit.view": configured.audit,
+      "doc.read": { reach: "all", when: "mfa", otherwise: undefined },
+    },
+  },
+  projectRoles: undefined,
+  raise: { orgRoles: { owner: undefined }, projectRoles: { admin: { "doc.read": configured.audit } } },
+  caps: {
+    freeze: { at: "org", orgIds: configured.orgIds, permissions: ["doc.read"], unless: configured.mfa },
+  },
+  rows: undefined,
+});
+loose.authorize(someone, "doc.read", { orgId: "o", projectId: "p", userId: "u" }, { mfa: true });
+loose.canAssign(someone, someone, { orgRole: "auditor", projectId: undefined });
+// @ts-expect-error a permission that the extension does not have
+loose.authorize(someone, "doc.burn", org);
+standardPolicy.extend({
+  // @ts-expect-error an unknown permission, granted or not
+  orgRoles: { auditor: { "audit.burn": configured.audit } },
+});

@@ -374,3 +374,45 @@ describe("an extension", () => {
     expect(twice.spec.orgRoles.auditor).toEqual({ "org.audit": "all" });
   });
 });
+
+describe("undefined is the same as nothing", () => {
+  it.each<[string, PolicySpec]>([
+    ["a part", { ...spec, projectRoles: undefined, conditions: undefined, caps: undefined, rows: undefined }],
+    ["a grant", { ...spec, orgRoles: { ...spec.orgRoles, base: { "doc.read": undefined } } }],
+    [
+      "what else a grant reaches",
+      {
+        ...spec,
+        ...mfa,
+        orgRoles: {
+          base: { "doc.read": { reach: "all", when: "mfa", otherwise: undefined } },
+          boss: { "doc.read": { reach: "own", when: "mfa", otherwise: undefined } },
+        },
+      },
+    ],
+    [
+      "where a cap is, and what lifts it",
+      {
+        ...spec,
+        caps: { freeze: { at: "org", orgIds: undefined, permissions: ["doc.read"], unless: undefined } },
+      },
+    ],
+  ])("for %s of a spec", (_, loose) => {
+    expect(definePolicy(loose).spec).toStrictEqual(definePolicy(JSON.parse(JSON.stringify(loose))).spec);
+  });
+
+  it("for a part of an extension, and for a role or a grant that it raises", () => {
+    const policy = definePolicy(spec);
+    const extension = {
+      permissions: undefined,
+      orgRoles: undefined,
+      projectRoles: undefined,
+      conditions: undefined,
+      caps: undefined,
+      rows: undefined,
+    };
+    expect(policy.extend({ ...extension, raise: undefined }).spec).toStrictEqual(policy.spec);
+    const orgRoles = { boss: { "org.audit": undefined }, base: undefined };
+    expect(policy.extend({ raise: { orgRoles, projectRoles: undefined } }).spec).toStrictEqual(policy.spec);
+  });
+});
