@@ -41,7 +41,7 @@ export interface Budget {
    * Shares of the budget that emit a `budgetThreshold` event when spending reaches them, each once per period, such as
    * `[0.8, 1]`. At most ten, each above 0 and at most 10, where 0.8 is 80 %.
    */
-  alertAt?: number[] | undefined;
+  alertAt?: readonly number[] | undefined;
   /** Whether calls on the customer's own provider key count too. Default: `false`. */
   countByok?: boolean | undefined;
 }

@@ -63,6 +63,10 @@ void plane.keys.update({ keyId: "k", limits: { budget: { usd: 1, reset: "yearly"
 // @ts-expect-error a limit per model is no limit
 void plane.projects.update({ projectId: "web", limits: { perModel: { "openai/*": 5 } } });
 
+// A configuration that nothing may change.
+const fixed = { rpm: 3, budget: { usd: 5, reset: "daily", alertAt: [0.8, 1] } } as const;
+void plane.projects.update({ projectId: "web", limits: fixed });
+
 // A reading says which windows there are.
 void gate.usage(org).then(([reading]) => {
   void (reading?.window === "monthly");
