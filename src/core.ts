@@ -8,7 +8,7 @@ export type { Refusal, Refused } from "./admission/refusal.js";
 export { type KeyChain, keyChainSchema } from "./model/chain.js";
 export * from "./model/errors.js";
 export * from "./model/inputs/index.js";
-export { toJsonSchema } from "./model/json-schema.js";
+export { type JsonSchema, toJsonSchema } from "./model/json-schema.js";
 export {
   type Budget,
   type BudgetReset,

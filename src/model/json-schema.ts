@@ -16,12 +16,15 @@ const FORMS: ReadonlyMap<z.core.$ZodType, object> = new Map<z.core.$ZodType, obj
   [timeZoneSchema, { type: "string", description: "an IANA time zone, such as Europe/Berlin" }],
 ]);
 
+/** A JSON Schema. It has a name of ours, so that a module which exports one compiles with declarations. */
+export interface JsonSchema extends z.core.JSONSchema.BaseSchema {}
+
 /**
  * An input schema as JSON Schema, to publish.
  *
  * It says the shape; what JSON Schema cannot say, such as which time zones there are, the zod schema checks.
  */
-export function toJsonSchema(schema: z.ZodType): z.core.JSONSchema.BaseSchema {
+export function toJsonSchema(schema: z.ZodType): JsonSchema {
   return z.toJSONSchema(schema, {
     io: "input",
     unrepresentable: "any",

@@ -5,9 +5,10 @@ import { expect, it } from "vitest";
 const root = resolve(import.meta.dirname, "../..");
 
 const LINES = `
-import { createGate, standardPolicy } from "../../src/index.js";
+import { createGate, limitsSchema, standardPolicy, toJsonSchema } from "../../src/index.js";
 export const gate = createGate();
 export const policy = standardPolicy;
+export const schema = toJsonSchema(limitsSchema);
 export const extended = createGate({ policy: standardPolicy.extend({ permissions: { "budget.raise": "project" } }) });
 `;
 
@@ -31,10 +32,11 @@ function shown(): Record<string, string> {
   );
 }
 
-it("an editor names the permissions of a gate and a policy, rather than writing out each", {
+it("an editor, and a declaration file, name by words of ours the permissions of a gate and a policy, and a JSON Schema", {
   timeout: 120_000,
 }, () => {
-  const { gate, policy, extended } = shown();
+  const { gate, policy, schema, extended } = shown();
+  expect(schema).toBe("JsonSchema");
   expect(gate).toBe("Gate<StandardPermissions>");
   expect(policy).toMatch(/^Policy<StandardPermissions, /);
   expect(extended).toMatch(/^Gate<Extended<StandardPermissions, /);
