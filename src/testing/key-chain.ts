@@ -10,11 +10,11 @@ const A_HOLDER = "pam";
 
 /** The parts of a chain that a test cares about. The rest has defaults. */
 export interface ChainParts {
-  readonly org?: Partial<KeyChain["org"]>;
-  readonly project?: Partial<KeyChain["project"]>;
+  readonly org?: Partial<KeyChain["org"]> | undefined;
+  readonly project?: Partial<KeyChain["project"]> | undefined;
   /** The holder as a member of the project. Limits here are the member's. */
-  readonly holder?: Partial<KeyChain["holder"]>;
-  readonly key?: Partial<KeyChain["key"]>;
+  readonly holder?: Partial<KeyChain["holder"]> | undefined;
+  readonly key?: Partial<KeyChain["key"]> | undefined;
 }
 
 /** Builds an active org without limits. Default id: `acme`. */

@@ -1,6 +1,6 @@
 /** What the compiler promises about claims. Checked by `npm run types`; it is never run. */
 import { type Policy, standardPolicy } from "../../src/policy/index.js";
-import { type Claims, laws, type NamesOf, prove, survivors } from "../../src/testing.js";
+import { aKeyChain, aMember, type Claims, laws, type NamesOf, prove, survivors } from "../../src/testing.js";
 
 const policy = standardPolicy.extend({
   conditions: { mfa: "a second factor" },
@@ -53,3 +53,8 @@ const loaded: Policy = policy;
 prove(loaded, { claim: { denied: { permission: "whatever", orgRole: "whoever" } } });
 const claims: Claims<NamesOf<typeof policy>> = laws;
 prove(policy, claims);
+
+// ── what a test's own helper was given or not is passed on as it is
+declare const given: { orgId?: string; limits?: { rpm: number } };
+aMember({ orgId: given.orgId });
+aKeyChain({ key: given.limits && { limits: given.limits }, org: undefined });

@@ -864,3 +864,17 @@ it("builders make who they say, in one org and project, with whatever else is gi
     projectRoles: { ml: "admin" },
   });
 });
+
+it.each(Object.entries({ anOwner, aMember, anAdmin, aProjectMember, anOutsider, aKey }))(
+  "%s builds the same of what is undefined as of what is left out",
+  (_, build: (parts?: Record<string, undefined>) => Principal) => {
+    const parts = {
+      userId: undefined,
+      orgId: undefined,
+      orgRole: undefined,
+      projectRoles: undefined,
+      projectId: undefined,
+    };
+    expect(build({ ...parts, keyId: undefined, holder: undefined })).toEqual(build());
+  },
+);

@@ -8,7 +8,7 @@ import { anyLimits, type LimitsOptions } from "./limits.js";
 /** Options of {@link anyHierarchy}: those of {@link anyLimits}, and how many keys. */
 export interface HierarchyOptions extends LimitsOptions {
   /** The most keys, at least 1. Default: 4. */
-  readonly maxKeys?: number;
+  readonly maxKeys?: number | undefined;
 }
 
 /** Arbitrary chains of one active key, with limits at any of the four scopes; see {@link anyHierarchy}. */

@@ -6,15 +6,15 @@ import type { FastCheck } from "./fast-check.js";
 /** Options of {@link anyLimits}: how large limits may be. */
 export interface LimitsOptions {
   /** The patterns that limits per model may have. Default: none. */
-  readonly models?: readonly string[];
+  readonly models?: readonly string[] | undefined;
   /** The largest max of limits on requests and calls at the same time. Default: 20. */
-  readonly maxRequests?: number;
+  readonly maxRequests?: number | undefined;
   /** The largest max of limits on tokens. Default: 20,000. */
-  readonly maxTokens?: number;
+  readonly maxTokens?: number | undefined;
   /** The largest budget, in US dollars. Default: 1. */
-  readonly maxUsd?: number;
+  readonly maxUsd?: number | undefined;
   /** Whether some limits are in shadow mode. Default: `false`. */
-  readonly shadow?: boolean;
+  readonly shadow?: boolean | undefined;
 }
 
 /** The option that bounds each limit that is a single number. */

@@ -8,13 +8,13 @@ import { HOSTILE_IDS } from "./ids.js";
 /** The ids that principals may have. Keep them few, so that they often match those of the resources asked about. */
 export interface PrincipalIds {
   /** Default: `pam` and `olga`. */
-  readonly userIds?: readonly string[];
+  readonly userIds?: readonly string[] | undefined;
   /** The org that is asked about, and another. Default: `acme` and `other-org`. */
-  readonly orgIds?: readonly string[];
+  readonly orgIds?: readonly string[] | undefined;
   /** Default: `web`, `other-project` and {@link HOSTILE_IDS}. */
-  readonly projectIds?: readonly string[];
+  readonly projectIds?: readonly string[] | undefined;
   /** A role that the policy does not have. Default: `unheard-of`. */
-  readonly unknownRole?: string;
+  readonly unknownRole?: string | undefined;
 }
 
 /**

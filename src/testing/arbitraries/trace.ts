@@ -5,13 +5,13 @@ import type { FastCheck } from "./fast-check.js";
 /** Options of {@link anyTrace}. */
 export interface TraceOptions {
   /** The earliest first arrival, in epoch milliseconds. Default: 2026-01-14 09:00 UTC. */
-  readonly startsAt?: number;
+  readonly startsAt?: number | undefined;
   /** The most calls. Default: 40. */
-  readonly maxCalls?: number;
+  readonly maxCalls?: number | undefined;
   /** The longest gap between two calls, in milliseconds. Default: 70,000, a little more than a minute's window. */
-  readonly maxGapMs?: number;
+  readonly maxGapMs?: number | undefined;
   /** The most input tokens and the most output tokens of a call. Default: 2,000. */
-  readonly maxTokens?: number;
+  readonly maxTokens?: number | undefined;
 }
 
 /** Arbitrary traces in the order of arrival: calls in the same millisecond, close together, and over a minute apart. */

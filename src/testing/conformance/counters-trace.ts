@@ -14,7 +14,7 @@ export interface CountersTrace {
   /** A whole number; its lowest 32 bits count. */
   readonly seed: number;
   /** How many calls are made; 200 by default. */
-  readonly steps?: number;
+  readonly steps?: number | undefined;
 }
 
 /**

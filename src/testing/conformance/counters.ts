@@ -27,9 +27,9 @@ export interface CountersConformanceOptions {
    * The clock that the counters use. With `caller` it is the `now` of each call. With `server` they use their own, and
    * the cases that need to move it by hand are left out, so run the suite on the caller's clock too. Default: `caller`.
    */
-  readonly clock?: CountersClock;
+  readonly clock?: CountersClock | undefined;
   /** The seeds of the random traces. Default: 1 to 10. A failure names its seed. */
-  readonly seeds?: readonly number[];
+  readonly seeds?: readonly number[] | undefined;
 }
 
 const SEEDS = Array.from({ length: 10 }, (_, i) => i + 1);

@@ -11,7 +11,7 @@ export interface KnownDirectory {
   /** Keys that it knows, at least one, each by its id and by the SHA-256 hash of its token in hexadecimal. */
   readonly keys: readonly { readonly keyId: string; readonly hash: string }[];
   /** Called after each case. */
-  readonly close?: () => Promise<void>;
+  readonly close?: (() => Promise<void>) | undefined;
 }
 
 /** Makes a directory for one case. It may be the same each time, since no case writes. */
