@@ -4,7 +4,8 @@ import { parse } from "../model/validation.js";
 import { inTurns } from "./in-turns.js";
 import { type LocalPartOf, localDaysOf, localHoursOf } from "./local-time.js";
 import type { ReadableSink, ReportScope, SumField, SumQuery, Sums } from "./sink.js";
-import { TOKEN_KINDS, type Tokens } from "./usage-event.js";
+import { add, nothing, type Totals } from "./totals.js";
+import type { Tokens } from "./usage-event.js";
 
 /** What calls add up to. Calls under way are not included. */
 export interface Spend extends Tokens {
@@ -132,23 +133,6 @@ async function rowsOf(sums: readonly Sums[], groupBy: ReportGroup, timeZone: str
 
 function quarterOf({ group }: Sums): number {
   return Number(group[0]);
-}
-
-/** Sums that others are added to. */
-type Totals = { -readonly [Field in keyof Omit<Sums, "group">]: Sums[Field] };
-
-const COUNTS = ["calls", "released", "disconnected", "expired", ...TOKEN_KINDS] as const;
-
-function nothing(): Totals {
-  const counts = Object.fromEntries(COUNTS.map((name) => [name, 0]));
-  // Sound: it has every one.
-  return { ...(counts as Record<(typeof COUNTS)[number], number>), costNanoUsd: 0n, byokNanoUsd: 0n };
-}
-
-function add(totals: Totals, one: Omit<Sums, "group">): void {
-  for (const name of COUNTS) totals[name] += one[name];
-  totals.costNanoUsd += one.costNanoUsd;
-  totals.byokNanoUsd += one.byokNanoUsd;
 }
 
 async function totalOf(sums: readonly Sums[]): Promise<Spend> {

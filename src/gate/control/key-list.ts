@@ -34,8 +34,7 @@ export async function listKeys(control: Control, query: KeyQuery): Promise<Liste
       const [usedAt] = (await engine.lastUsed?.of([key.id])) ?? [];
       if (Math.max(key.createdAt, usedAt ?? 0) >= query.unusedSince) return false;
     }
-    if (query.expiringBefore === undefined) return true;
-    return (await endOf(control, key)) < query.expiringBefore;
+    return query.expiringBefore === undefined || endsBefore(control, key, query.expiringBefore);
   };
   const visible = control.policy.visible(acting.principal, "key.view", acting.conditions);
   const where = whereOf(query, acting, visible);
@@ -85,13 +84,15 @@ function hasTag({ tags }: Records["key"], tag: KeyQuery["tag"]): boolean {
   return Object.hasOwn(tags, tag.name) && tags[tag.name] === tag.value;
 }
 
-/** When a key expires or its holder's membership ends, whichever is first. */
-async function endOf({ storage }: Control, key: Records["key"]): Promise<number> {
+/**
+ * Whether a key expires, or its holder's membership ends, before a moment. It looks up no more than it needs: the list
+ * asks this of every key of the org.
+ */
+async function endsBefore({ storage }: Control, key: Records["key"], moment: number): Promise<boolean> {
   const { orgId, projectId, userId, expiresAt = Number.POSITIVE_INFINITY } = key;
-  const [orgMember, membership] = await Promise.all([
-    storage.get("orgMember", membershipId(orgId, userId)),
-    storage.get("projectMember", membershipId(orgId, projectId, userId)),
-  ]);
-  if (orgMember?.role === OWNER) return expiresAt;
-  return Math.min(expiresAt, membership?.expiresAt ?? Number.POSITIVE_INFINITY);
+  if (expiresAt < moment) return true;
+  const membership = await storage.get("projectMember", membershipId(orgId, projectId, userId));
+  if (membership?.expiresAt === undefined || membership.expiresAt >= moment) return false;
+  const orgMember = await storage.get("orgMember", membershipId(orgId, userId));
+  return orgMember?.role !== OWNER;
 }

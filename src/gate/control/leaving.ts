@@ -12,13 +12,15 @@ export async function requireOtherOwner(draft: Draft, userId: string): Promise<v
 /**
  * Revokes somebody's keys in projects that they leave. If they come back, those keys do not work again, since anybody
  * may have got hold of them meanwhile.
+ *
+ * @param of whose keys, and of which project if it is one
  */
 export async function revokeKeysLeft(
   draft: Draft,
-  userId: string,
-  leaves: (key: Records["key"]) => boolean,
+  of: { readonly userId: string; readonly projectId?: string },
+  leaves: (key: Records["key"]) => boolean = () => true,
 ): Promise<void> {
-  for (const key of await draft.find("key", { userId })) {
+  for (const key of await draft.find("key", of)) {
     if (key.status === "revoked" || !leaves(key)) continue;
     draft.replace("key", key, { status: "revoked", disabledBy: undefined, revokedWithHolder: true });
     draft.tell("keyRevoked", { at: draft.now, context: keyContext(key), because: "holder_removed" });

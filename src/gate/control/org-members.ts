@@ -99,7 +99,7 @@ export function orgMembersOf(control: Control): OrgMembers {
           await requireOtherOwner(draft, userId);
           const memberships = await draft.find("projectMember", { userId });
           const stays = new Set(memberships.map(({ projectId }) => projectId));
-          await revokeKeysLeft(draft, userId, ({ projectId }) => !stays.has(projectId));
+          await revokeKeysLeft(draft, { userId }, ({ projectId }) => !stays.has(projectId));
         }
         return viewOf("orgMember", draft.replace("orgMember", present, { role }));
       });
@@ -116,7 +116,7 @@ export function orgMembersOf(control: Control): OrgMembers {
         for (const membership of await draft.find("projectMember", { userId })) {
           draft.remove("projectMember", membership);
         }
-        await revokeKeysLeft(draft, userId, () => true);
+        await revokeKeysLeft(draft, { userId });
         await revokeInvitationsFor(draft, userId);
         draft.remove("orgMember", present);
       });

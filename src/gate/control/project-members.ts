@@ -195,7 +195,7 @@ export function projectMembersOf(control: Control): ProjectMembers {
         const { draft } = giving;
         if (orgMember) await checkRemoval(giving, await projectIn(draft, of.projectId), present, orgMember);
         if (orgMember?.role !== OWNER) {
-          await revokeKeysLeft(draft, of.userId, ({ projectId }) => projectId === of.projectId);
+          await revokeKeysLeft(draft, { userId: of.userId, projectId: of.projectId });
         }
         draft.remove("projectMember", present);
       });

@@ -1,10 +1,14 @@
+import { setImmediate } from "node:timers/promises";
 import { countName, type Limit, scopeKey } from "../../admission/limit.js";
 import type { Period } from "../../admission/period.js";
+import { inTurns } from "../../ledger/in-turns.js";
 import type { ReadableSink, SumField, Sums } from "../../ledger/sink.js";
 import type { UsageEvent } from "../../ledger/usage-event.js";
 import { NotFoundError } from "../../model/errors.js";
 import { masked } from "../../model/masked.js";
 import { matches } from "../../model/patterns.js";
+import type { Storage } from "../../storage/storage.js";
+import { chunks } from "../chunks.js";
 import type { Engine } from "../engine.js";
 import type { ReconcileQuery } from "./reconciliation.js";
 
@@ -29,30 +33,38 @@ export async function budgetsOf(
   const keyIds = asked ?? (await keysOf(engine, sink, orgId, now));
   const creditFrom = await firstGrantAt(engine, orgId);
   const budgets = new Map<string, Budget>();
-  for (const id of keyIds) {
-    const found = await engine.keys.find({ keyId: id }, now);
-    if (found === undefined || found.orgId !== orgId) {
-      if (asked !== undefined) throw new NotFoundError("key", id);
-      continue; // a key that is gone: the budgets above it are compared by way of the keys that are left
-    }
-    const { limits, projectId } = found;
-    for (const limit of limits) {
-      if (limit.meter !== "cost") continue;
-      const period = engine.calendar.clockOf(limit)?.at(now);
-      budgets.set(countName(limit), {
-        limit,
-        period,
-        from: period?.startsAt ?? (limit.window.name === "credits" ? creditFrom : 0),
-        to: period?.endsAt ?? Number.MAX_SAFE_INTEGER,
-        projectId,
-      });
+  for (const [i, some] of chunks(keyIds, CHAINS_IN_A_TURN).entries()) {
+    // Memory and SQLite never wait for anything, so without this all calls would wait for the chains of all keys.
+    if (i > 0) await setImmediate();
+    for (const id of some) {
+      const found = await engine.keys.find({ keyId: id }, now);
+      if (found === undefined || found.orgId !== orgId) {
+        if (asked !== undefined) throw new NotFoundError("key", id);
+        continue; // a key that is gone: the budgets above it are compared by way of the keys that are left
+      }
+      const { limits, projectId } = found;
+      for (const limit of limits) {
+        if (limit.meter !== "cost") continue;
+        const period = engine.calendar.clockOf(limit)?.at(now);
+        budgets.set(countName(limit), {
+          limit,
+          period,
+          from: period?.startsAt ?? (limit.window.name === "credits" ? creditFrom : 0),
+          to: period?.endsAt ?? Number.MAX_SAFE_INTEGER,
+          projectId,
+        });
+      }
     }
   }
   return [...budgets.values()];
 }
 
+/** How many chains are looked up before calls are let in: each takes several reads. */
+const CHAINS_IN_A_TURN = 100;
+
 /**
- * The keys in the storage and those with calls in the ledger, since a directory of the caller's cannot list its keys.
+ * The keys of an org. A directory of the caller's cannot list them, so beside one they are those in the storage, if
+ * there is one, and those with calls in the ledger, all of which has to be read for that.
  */
 async function keysOf(
   { settings }: Engine,
@@ -60,13 +72,25 @@ async function keysOf(
   orgId: string,
   now: number,
 ): Promise<string[]> {
-  const recorded = (await settings.storage?.find("key", { orgId })) ?? [];
+  const recorded = settings.storage ? await recordedKeys(settings.storage, orgId) : [];
+  if (settings.directory === undefined) return recorded;
   const all = { orgId, from: 0, to: now + 1, now, by: ["keyId"] } as const;
   const ended = await sink.sum(all);
   const open = await sink.sum({ ...all, underWay: true });
-  return [
-    ...new Set([...recorded.map(({ id }) => id), ...[...ended, ...open].map(({ group }) => group[0] ?? "")]),
-  ];
+  return [...new Set([...recorded, ...[...ended, ...open].map(({ group }) => group[0] ?? "")])];
+}
+
+/** How many keys are read at once. */
+const KEYS_AT_ONCE = 1_000;
+
+async function recordedKeys(storage: Storage, orgId: string): Promise<string[]> {
+  const ids: string[] = [];
+  for (;;) {
+    const found = await storage.find("key", { orgId }, { after: ids.at(-1), limit: KEYS_AT_ONCE });
+    ids.push(...found.map(({ id }) => id));
+    if (found.length < KEYS_AT_ONCE) return ids;
+    await setImmediate();
+  }
 }
 
 /** What the ledger says about a budget. */
@@ -117,7 +141,7 @@ export async function spentOf(
   for (const { from, to, byScope } of byPeriod(sums)) {
     for (const underWay of [false, true]) {
       const rows = await sink.sum({ orgId, from, to, now, by: BY, underWay });
-      for (const row of rows) addRow(byScope, orgId, row, underWay);
+      await inTurns(rows, (row) => addRow(byScope, orgId, row, underWay));
     }
   }
   return sums.map(({ budget, ended, expired, open }) => ({

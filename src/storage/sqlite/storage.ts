@@ -46,14 +46,15 @@ export function sqliteStorage(options: SqliteStorageOptions): Storage {
 
   function find<K extends RecordKind>(kind: K, where: Where<K>, { after, limit }: Page): Records[K][] {
     const wanted = Object.entries(where).filter((one): one is [string, string] => one[1] !== undefined);
-    const narrows = wanted.some(([field]) => field !== "orgId" && !FEW_VALUES.has(field));
+    if (wanted.some(([, value]) => !value.isWellFormed())) return [];
+    const sought = narrowest(connection, kind, wanted, after);
     // With a plus, SQLite does not go by an index of the column: it would take that for as good as any other.
-    const terms = wanted.map(
-      ([field]) => `${narrows && FEW_VALUES.has(field) ? "+" : ""}${snakeCase(field)} = ?`,
-    );
+    const terms = wanted.map(([field]) => {
+      const isOther = sought !== undefined && field !== sought && field !== "orgId";
+      return `${isOther ? "+" : ""}${snakeCase(field)} = ?`;
+    });
     if (after !== undefined) terms.push("id > ?");
     const sql = `SELECT record FROM ${tableOf(kind)} WHERE ${terms.join(" AND ") || "TRUE"} ORDER BY id LIMIT ?`;
-    if (wanted.some(([, value]) => !value.isWellFormed())) return [];
     const values = [...wanted.map(([, value]) => value), ...(after === undefined ? [] : [after])];
     // A negative limit means no limit.
     const rows = connection.all(sql, ...values, limit === undefined || limit === Infinity ? -1 : limit);
@@ -93,6 +94,32 @@ export function sqliteStorage(options: SqliteStorageOptions): Storage {
 /** The table of a kind. */
 function tableOf(kind: RecordKind): string {
   return `tollgate_${snakeCase(kind)}`;
+}
+
+/** How far the entries of an index are counted to tell whether another one has fewer. */
+const COUNTED_MAX = 10_000;
+
+/**
+ * The field by whose index to search, if there are several: the one with the fewest records that a page may begin
+ * with. Among thousands of writes by one user, those of a rare action are then found without reading the others.
+ */
+function narrowest(
+  connection: Connection,
+  kind: RecordKind,
+  wanted: readonly (readonly [string, string])[],
+  after = "",
+): string | undefined {
+  const orgId = wanted.find(([field]) => field === "orgId")?.[1];
+  const fields = wanted.filter(([field]) => field !== "orgId");
+  if (orgId === undefined || fields.length < 2) return undefined;
+  const counted = fields.map(([field, value]) => {
+    const entries = `SELECT 1 FROM ${tableOf(kind)} WHERE org_id = ? AND ${snakeCase(field)} = ? AND id > ?`;
+    const sql = `SELECT count(*) AS records FROM (${entries} LIMIT ${COUNTED_MAX})`;
+    const records = Number(connection.first(sql, orgId, value, after)?.records);
+    return { field, records, hasFewValues: Number(FEW_VALUES.has(field)) };
+  });
+  counted.sort((a, b) => a.records - b.records || a.hasFewValues - b.hasFewValues);
+  return counted[0]?.field;
 }
 
 /** Checks every change against what is stored, then makes them all. Runs within a transaction. */

@@ -489,6 +489,37 @@ describe("the uses of many keys are asked for together, not one after another", 
   });
 });
 
+test("a list of the keys that end soon looks up no holder unless it depends on them", async () => {
+  const { get, ...rest } = memoryStorage();
+  const asked: string[] = [];
+  const counted: typeof get = async (kind, id) => {
+    asked.push(kind);
+    return get(kind, id);
+  };
+  const ann = createGate({ storage: { ...rest, get: counted }, clock: { now: () => 0 } }).as({
+    userId: "ann",
+  });
+  await ann.orgs.create({ id: ORG, name: "Acme" });
+  await ann.projects.create({ orgId: ORG, id: "p0", name: "p0" });
+  for (const [userId, expiresAt] of [
+    ["ben", undefined],
+    ["eve", 50],
+  ] as const) {
+    await ann.orgMembers.add({ orgId: ORG, userId, role: "member" });
+    await ann.projectMembers.add({ ...at, userId, role: "member", expiresAt });
+    for (const id of ["a", "b", "c"]) await ann.keys.create({ ...at, id: userId + id, userId });
+    await ann.keys.create({ ...at, id: `${userId}ends`, userId, expiresAt: 20 });
+  }
+  const list = async (expiringBefore: number) => {
+    asked.length = 0;
+    const { items } = await ann.keys.list({ orgId: ORG, expiringBefore });
+    const times = (kind: string) => asked.filter((one) => one === kind).length;
+    return [items.map(({ id }) => id), times("projectMember"), times("orgMember") - 1]; // the actor's own
+  };
+  expect(await list(30)).toEqual([["benends", "eveends"], 6, 0]);
+  expect(await list(60)).toEqual([["benends", "evea", "eveb", "evec", "eveends"], 6, 3]);
+});
+
 test("a write that others overtake begins again: neither what it read nor what it was refused by holds", async () => {
   const storage = memoryStorage();
   const ann = createGate({ storage }).as({ userId: "ann" });

@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { createGate, type Gate } from "../../../src/gate/gate.js";
 import { ConflictError, LimitError, NotFoundError, PermissionError } from "../../../src/model/errors.js";
 import type { ProjectMemberQuery } from "../../../src/model/inputs/project-members.js";
+import { memoryStorage } from "../../../src/storage/memory.js";
+import type { Storage } from "../../../src/storage/storage.js";
 import { createWeb, ORG, WEB } from "./web.js";
 
 describe("a member of a project", () => {
@@ -79,4 +81,29 @@ describe("a member of a project", () => {
       await expect(write()).rejects.toThrow(/^role: it comes with project\.delete/);
     }
   });
+});
+
+it("who is removed from one of many projects has the keys in that one read, and no others", async () => {
+  const inMemory = memoryStorage();
+  const read: string[] = [];
+  const storage: Storage = {
+    ...inMemory,
+    async find(kind, where, page) {
+      const found = await inMemory.find(kind, where, page);
+      if (kind === "key") read.push(...found.map(({ id }) => id));
+      return found;
+    },
+  };
+  const gate = createGate({ storage });
+  await createWeb(gate, { mel: "member" });
+  const olga = gate.as({ userId: "olga" });
+  await olga.projects.create({ ...ORG, id: "api", name: "Api" });
+  await olga.projectMembers.add({ ...ORG, projectId: "api", userId: "mel", role: "member" });
+  for (const projectId of ["web", "api"]) {
+    await olga.keys.create({ ...ORG, projectId, id: `mels-${projectId}`, userId: "mel" });
+  }
+  await olga.projectMembers.remove({ ...WEB, userId: "mel" });
+  expect(read).toEqual(["mels-web"]);
+  const status = async (keyId: string) => (await olga.keys.get({ keyId })).status;
+  expect([await status("mels-web"), await status("mels-api")]).toEqual(["revoked", "active"]);
 });

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createGate, type Gate } from "../../../src/gate/gate.js";
 import { ConflictError, ValidationError } from "../../../src/model/errors.js";
 import { recordKinds } from "../../../src/model/record-schemas.js";
-import type { RecordKind } from "../../../src/model/records.js";
+import { auditEventId, type RecordKind, type Records } from "../../../src/model/records.js";
 import { INDEXES } from "../../../src/storage/indexes.js";
 import { snakeCase } from "../../../src/storage/snake-case.js";
 import { type SqliteStorageOptions, sqliteStorage } from "../../../src/storage/sqlite/storage.js";
@@ -222,6 +222,36 @@ describe(`records in a file of SQLite, on ${driverName}`, () => {
       for (const field of Object.keys(where).slice(0, 2)) expect(details).toContain(`${snakeCase(field)}=?`);
     },
   );
+
+  it.each([
+    [{ orgId: "acme", action: "key.update", outcome: "denied" }, "outcome"],
+    [{ orgId: "acme", outcome: "done", action: "org.update" }, "action"],
+    [{ orgId: "acme", actorUserId: "bot", action: "org.update" }, "action"],
+    [{ orgId: "acme", actorUserId: "bot", outcome: "denied" }, "outcome"],
+    [{ orgId: "acme", action: "key.update", projectId: "p1" }, "projectId"],
+  ])("of a trail that match %o are found among those of its rarest value", async (where, rarest) => {
+    const database = openDatabase();
+    const storage = sqliteStorage({ database });
+    const event = (sequence: number, parts: Partial<Records["auditEvent"]> = {}) => {
+      const id = auditEventId("acme", sequence, 0);
+      const base = { id, orgId: "acme", version: 1, sequence, at: 0, latestAt: 0, changes: [] } as const;
+      const what = { action: "key.update", outcome: "done", subjectKind: "key", subjectId: "k" } as const;
+      return change("auditEvent", id, 0, { ...base, actorUserId: "bot", ...what, ...parts });
+    };
+    const rare = [
+      event(1, { outcome: "denied" }),
+      event(2, { action: "org.update" }),
+      event(3, { projectId: "p1" }),
+    ];
+    await storage.commit([...rare, ...Array.from({ length: 20 }, (_, i) => event(4 + i))]);
+    const prepare = vi.spyOn(database, "prepare");
+    expect(await storage.find("auditEvent", where)).toHaveLength(1);
+    const sql = `EXPLAIN QUERY PLAN ${prepare.mock.lastCall?.[0]}`;
+    const plan = database.prepare(sql).all(...Object.values(where), -1) as { detail: string }[];
+    expect(plan.map(({ detail }) => detail)).toEqual([
+      expect.stringMatching(`^SEARCH .*\\(org_id=\\? AND ${snakeCase(rarest)}=\\?\\)`),
+    ]);
+  });
 
   it("leave the caller's connection open when the storage is closed", async () => {
     const database = openDatabase();
