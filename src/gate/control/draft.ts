@@ -168,6 +168,7 @@ export class Draft {
         id: orgId,
         expectedVersion: last,
         record: {
+          ...this.trail, // with whatever a later version keeps there
           id: orgId,
           orgId,
           version: sequence,
