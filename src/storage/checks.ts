@@ -1,4 +1,4 @@
-import { ConflictError, ValidationError } from "../model/errors.js";
+import { ConflictError, type FieldProblem, isTollgateError, ValidationError } from "../model/errors.js";
 import { recordFields, recordSchemas } from "../model/record-schemas.js";
 import type { RecordKind } from "../model/records.js";
 import { parse } from "../model/validation.js";
@@ -30,6 +30,20 @@ export function checkChanges(changes: readonly Change[]): void {
         { field: `${kind}.version`, expected: `${expectedVersion + 1}, one above the present` },
       ]);
     }
+  }
+}
+
+/**
+ * The values of a record that this version does not know, such as a limit that a later one has added. Whole fields that it
+ * does not know are none of them: those are left as they are.
+ */
+export function unknownIn(kind: RecordKind, record: object): readonly FieldProblem[] {
+  try {
+    parse<unknown>(recordSchemas[kind], knownPart(kind, record), kind);
+    return [];
+  } catch (error) {
+    if (isTollgateError(error, "validation")) return error.problems;
+    throw error;
   }
 }
 

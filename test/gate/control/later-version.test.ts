@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { createGate, type Gate } from "../../../src/gate/gate.js";
+import { ConflictError } from "../../../src/model/errors.js";
 import { recordFields, recordKinds, recordSchemas } from "../../../src/model/record-schemas.js";
 import type { RecordKind } from "../../../src/model/records.js";
 import { memoryStorage } from "../../../src/storage/memory.js";
+import type { Storage } from "../../../src/storage/storage.js";
 import { put } from "../../../src/testing/conformance/storage-records.js";
 
 const storage = memoryStorage();
@@ -13,6 +15,15 @@ async function writtenLater(kind: RecordKind, id: string): Promise<void> {
   if (record === undefined) throw new Error(`no ${kind} ${id}`);
   const later = { ...record, version: record.version + 1, pepperHash: `of ${id}` };
   await storage.commit([put(kind, later)]);
+}
+
+/** The same storage, where a key has a limit that this version does not know. */
+function withLaterLimit(keyId: string): Storage {
+  const get: Storage["get"] = async (kind, id) => {
+    const record = await storage.get(kind, id);
+    return record && kind === "key" && id === keyId ? { ...record, limits: { rph: 5 } } : record;
+  };
+  return { ...storage, get };
 }
 
 describe("during a deploy, a record that a later version has written", () => {
@@ -62,6 +73,23 @@ describe("during a deploy, a record that a later version has written", () => {
     expect(await storage.get("keyUse", key.id)).toMatchObject({
       pepperHash: `of ${key.id}`,
       usedAt: clock.time,
+    });
+  });
+
+  test("with a limit that is not known is not changed but for that limit, and the error says what to do", async () => {
+    const { key } = await ann().keys.create({ orgId, projectId, name: "prod" });
+    const older = createGate({ storage: withLaterLimit(key.id) }).as({ userId: "ann" });
+    for (const change of [
+      older.keys.revoke({ keyId: key.id }),
+      older.keys.update({ keyId: key.id, name: "x" }),
+    ]) {
+      const error = await change.catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(ConflictError);
+      expect(String(error)).toMatch(/later version .* key\.limits\.rph, .* ask a process of that version/);
+    }
+    expect(await storage.get("key", key.id)).toMatchObject({ version: 1, name: "prod" });
+    expect(await older.keys.update({ keyId: key.id, limits: { rpm: 5 } })).toMatchObject({
+      limits: { rpm: 5 },
     });
   });
 
