@@ -1,5 +1,5 @@
 import { type Count, createCount } from "./count.js";
-import type { Limit, Window } from "./limit.js";
+import { type Limit, WINDOW_KINDS, type Window } from "./limit.js";
 import type { Period } from "./period.js";
 import { SUB_BUCKETS } from "./sliding-count.js";
 
@@ -9,6 +9,13 @@ export type SavedCount = readonly [kind: Window["kind"], lengthMs: number, dump:
 /** Saves what {@link restoreCount} needs to rebuild the count. */
 export function saveCount({ window }: Limit, count: Count): SavedCount {
   return [window.kind, window.kind === "sliding" ? window.lengthMs : 0, count.dump()];
+}
+
+const KINDS: ReadonlySet<string> = new Set(Object.values(WINDOW_KINDS));
+
+/** Whether a saved count is of a kind that is known here. A later version may have saved others. */
+export function isKnown([kind]: SavedCount): boolean {
+  return KINDS.has(kind);
 }
 
 /**

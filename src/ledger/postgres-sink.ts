@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { parse } from "../model/validation.js";
-import { migrate, migrationText } from "../postgres/migration.js";
+import { type Migration, migrate, migrationText } from "../postgres/migration.js";
 import { notMigrated, type PostgresOptions, type PostgresRow, postgresOptions } from "../postgres/pool.js";
 import { schemaName } from "../postgres/schema.js";
 import { COLUMN_NAMES, columnDefinitions, eventOf, rowsJson, typedColumns } from "./columns.js";
@@ -70,13 +70,20 @@ export function postgresLedgerSink(options: PostgresOptions): PostgresLedgerSink
  */
 export function postgresLedgerSql(schema?: string): string {
   const name = schemaName(schema);
+  return migrationText(name, "ledger", ledgerMigrations(name));
+}
+
+/**
+ * INVARIANT: a released migration stays as it is. A change is a new version. Version 1 is made of `COLUMNS`, so a column
+ * that is added there after a release has to be left out of it, and added by the new version.
+ */
+export function ledgerMigrations(schema: string): Migration[] {
   // Sorted by bytes: ids belong to no language, and every sink has the same order.
   const columns = columnDefinitions({ ...TYPES, text: 'text collate "C"' });
-  const table = `"${name}".usage_event`;
+  const table = `"${schema}".usage_event`;
   // It may exist already, created by hand with partitions.
   const sql = `create table if not exists ${table} (${columns}, primary key (admitted_at, id));
 create index if not exists usage_event_org on ${table} (org_id, admitted_at);
 create index if not exists usage_event_open on ${table} (org_id, admitted_at) where outcome = 'open';`;
-  // INVARIANT: as in SQLite, a released version stays as it is, without columns that are added later.
-  return migrationText(name, "ledger", [{ version: 1, sql }]);
+  return [{ version: 1, sql }];
 }

@@ -27,7 +27,7 @@ export interface SqliteLedgerOptions {
  */
 export function sqliteLedgerSink(options: SqliteLedgerOptions): ReadableSink {
   const connection = connect(databaseOf(options));
-  migrate(connection, "ledger", MIGRATIONS);
+  migrate(connection, "ledger", LEDGER_MIGRATIONS);
 
   /** The end of the part of a query that begins at `from` and has as many calls as are added up at once. */
   function endOf({ orgId, to, underWay }: SumQuery, from: number): number {
@@ -94,7 +94,7 @@ const TYPES = { text: "text", integer: "integer", boolean: "integer", tags: "tex
  * INVARIANT: a released migration stays as it is. A change is a further step. The first step is made of the columns, so
  * one that is added after a release has to be left out of it.
  */
-const MIGRATIONS = [
+export const LEDGER_MIGRATIONS: readonly string[] = [
   `create table if not exists ${TABLE} (${columnDefinitions(TYPES)}, primary key (admitted_at, id)) without rowid`,
   `create index if not exists ${TABLE}_org on ${TABLE} (org_id, admitted_at)`,
   `create index if not exists ${TABLE}_open on ${TABLE} (org_id, admitted_at) where outcome = 'open'`,

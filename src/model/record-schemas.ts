@@ -173,8 +173,7 @@ const auditEventSchema = schemaOf<Records["auditEvent"]>()(
   }),
 );
 
-/** The zod schema of each kind of record that a `Storage` keeps. */
-export const recordSchemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = {
+const schemas = {
   org: orgSchema,
   orgMember: orgMemberSchema,
   invitation: invitationSchema,
@@ -190,4 +189,12 @@ export const recordSchemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> 
   auditEvent: auditEventSchema,
 };
 
-export const recordKinds = Object.keys(recordSchemas) as RecordKind[]; // sound: a literal has the keys of its type
+/** The zod schema of each kind of record that a `Storage` keeps. */
+export const recordSchemas: { readonly [K in RecordKind]: z.ZodType<Records[K]> } = schemas;
+
+export const recordKinds = Object.keys(schemas) as RecordKind[]; // sound: a literal has the keys of its type
+
+/** The fields of each kind of record. A record that a later version of the package has written may have others. */
+export const recordFields: ReadonlyMap<RecordKind, ReadonlySet<string>> = new Map(
+  recordKinds.map((kind) => [kind, new Set(Object.keys(schemas[kind].shape))]),
+);

@@ -24,7 +24,8 @@ export function migrate(
     const version = versionOf(connection, part);
     if (version > steps.length) {
       throw new ConflictError(
-        `the ${part} tables are at version ${version}, this tollgate knows ${steps.length}`,
+        `the ${part} tables are at version ${version}, this tollgate knows ${steps.length}: a later version has migrated ` +
+          "the file. Start that version, or restore a backup from before",
       );
     }
     if (version === steps.length) return;

@@ -1,5 +1,5 @@
-import { ConflictError, ValidationError } from "../model/errors.js";
-import { recordSchemas } from "../model/record-schemas.js";
+import { ConflictError, type FieldProblem, isTollgateError, ValidationError } from "../model/errors.js";
+import { recordFields, recordSchemas } from "../model/record-schemas.js";
 import type { RecordKind } from "../model/records.js";
 import { parse } from "../model/validation.js";
 import { INDEXES } from "./indexes.js";
@@ -8,6 +8,9 @@ import type { Change } from "./storage.js";
 /**
  * What every adapter checks of a commit before it writes: that each record fits its kind and its change, and that no
  * record is changed twice.
+ *
+ * A record that replaces another may have fields that are not known here: a process of a later version has written them,
+ * and whoever changes something else of the record leaves them as they are.
  *
  * @throws ValidationError if that is not so
  */
@@ -18,7 +21,8 @@ export function checkChanges(changes: readonly Change[]): void {
     if (seen.has(name)) throw new ValidationError([{ field: kind, expected: "one change of each record" }]);
     seen.add(name);
     if (record === undefined) continue;
-    parse<unknown>(recordSchemas[kind], record, kind);
+    const known = expectedVersion === 0 ? record : knownPart(kind, record);
+    parse<unknown>(recordSchemas[kind], known, kind);
     if (record.id !== id)
       throw new ValidationError([{ field: `${kind}.id`, expected: "the id of the change" }]);
     if (record.version !== expectedVersion + 1) {
@@ -27,6 +31,25 @@ export function checkChanges(changes: readonly Change[]): void {
       ]);
     }
   }
+}
+
+/**
+ * The values of a record that this version does not know, such as a limit that a later one has added. Whole fields that it
+ * does not know are none of them: those are left as they are.
+ */
+export function unknownIn(kind: RecordKind, record: object): readonly FieldProblem[] {
+  try {
+    parse<unknown>(recordSchemas[kind], knownPart(kind, record), kind);
+    return [];
+  } catch (error) {
+    if (isTollgateError(error, "validation")) return error.problems;
+    throw error;
+  }
+}
+
+/** The fields of a record that this version knows. */
+function knownPart(kind: RecordKind, record: object): object {
+  return Object.fromEntries(Object.entries(record).filter(([field]) => recordFields.get(kind)?.has(field)));
 }
 
 /** @throws ValidationError for a field of a query that is not indexed */

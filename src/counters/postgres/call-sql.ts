@@ -70,7 +70,7 @@ END $fn$;
 
 -- What a call makes of the rows that it counts in: the reply, the rows after it where anything is counted, and the reservation that is made
 -- or extended.
-CREATE TYPE ${s}.outcome AS (reply text, written ${s}.counts[], reservation ${s}.reservation);
+CREATE TYPE ${s}.outcome AS (reply text, written ${s}.counts_row[], reservation ${s}.reservation);
 ${reserveSql(s)}${settleSql(s)}
 -- Writes reservations that were made, and closes others.
 CREATE FUNCTION ${s}.write_reservations(made ${s}.reservation[], closed text[]) RETURNS void LANGUAGE plpgsql AS $fn$
@@ -80,7 +80,8 @@ BEGIN
   END IF;
   IF cardinality(made) > 0 THEN
     -- There is a conflict only where transactions are repeatable reads, and there this fails in such a way that it is tried again.
-    INSERT INTO ${s}.reservation SELECT * FROM unnest(made) ON CONFLICT DO NOTHING;
+    INSERT INTO ${s}.reservation (id, expires_at, settled, idempotency_key, parts, forget_at)
+      SELECT m.id, m.expires_at, m.settled, m.idempotency_key, m.parts, m.forget_at FROM unnest(made) m ON CONFLICT DO NOTHING;
   END IF;
 END $fn$;
 
@@ -108,9 +109,9 @@ DECLARE
   present bigint;
   -- Counts go by the gates' clocks too, whose periods they are of: the server may be days ahead of those.
   earliest bigint;
-  held ${s}.counts[];
+  held ${s}.counts_row[];
   has_new boolean;
-  mine ${s}.counts[];
+  mine ${s}.counts_row[];
   places integer[];
   at integer;
   sizes integer[];
@@ -124,7 +125,7 @@ DECLARE
   may_be_known boolean;
   has_reserved boolean := false;
   is_written boolean[];
-  written ${s}.counts[] := '{}';
+  written ${s}.counts_row[] := '{}';
   done text; -- assigned to, which takes a third of the time of PERFORM
   server_now bigint;
 BEGIN
@@ -231,7 +232,7 @@ CREATE FUNCTION ${s}.read(
 ) RETURNS text LANGUAGE plpgsql STABLE ${PLANNING} AS $fn$
 DECLARE
   raw bigint := CASE WHEN on_caller_clock THEN ${s}.caller_clock(numbers[3], false) ELSE ${s}.server_now() END;
-  held ${s}.counts[] := ${s}.rows_of(scopes, models);
+  held ${s}.counts_row[] := ${s}.rows_of(scopes, models);
   moment bigint := ${s}.latest(raw, held);
 BEGIN
   RETURN to_json(ARRAY[moment, raw] || ${s}.readings(held, sizes, fields, shape, numbers, moment));

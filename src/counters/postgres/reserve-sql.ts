@@ -7,13 +7,13 @@ export function reserveSql(s: string): string {
 -- The numbers begin with the TTL of the reservation and for how long to know of it. o is the reservation of that id; may_be_known says
 -- whether there is one, or one that has the idempotency key.
 CREATE FUNCTION ${s}.reserve(
-  held ${s}.counts[], raw bigint, wanted text, o ${s}.reservation, may_be_known boolean, extends boolean, dry_run boolean, sizes integer[],
+  held ${s}.counts_row[], raw bigint, wanted text, o ${s}.reservation, may_be_known boolean, extends boolean, dry_run boolean, sizes integer[],
   fields text[], shape bigint[], numbers bigint[], tags text, plan text, wanted_key text, fingerprint text
 ) RETURNS ${s}.outcome LANGUAGE plpgsql AS $fn$
 DECLARE
   moment bigint := ${s}.latest(raw, held);
-  written ${s}.counts[] := '{}';
-  h ${s}.counts;
+  written ${s}.counts_row[] := '{}';
+  h ${s}.counts_row;
   charged ${s}.one_count[];
   c ${s}.one_count;
   i integer := 0;
@@ -40,7 +40,11 @@ BEGIN
       known := ${s}.known(wanted, wanted_key, moment);
       IF known IS NOT NULL THEN RETURN ROW(known, NULL, NULL)::${s}.outcome; END IF;
     END IF;
-    o := ROW(wanted, moment + numbers[1], false, wanted_key, NULL, NULL);
+    o.id := wanted;
+    o.expires_at := moment + numbers[1];
+    o.settled := false;
+    o.idempotency_key := wanted_key;
+    o.parts := NULL;
   END IF;
   o.parts := o.parts || ROW(moment, coalesce(fingerprint, ''), tags, numbers, plan)::${s}.part;
 

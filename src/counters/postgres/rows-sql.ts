@@ -28,18 +28,18 @@ CREATE FUNCTION ${s}.lock_of(name text) RETURNS bigint LANGUAGE sql IMMUTABLE AS
 $fn$;
 
 -- The rows that are named, in that order; at and counts are NULL for one that is not there.
-CREATE FUNCTION ${s}.rows_of(scopes text[], models text[]) RETURNS ${s}.counts[] LANGUAGE plpgsql VOLATILE AS $fn$
+CREATE FUNCTION ${s}.rows_of(scopes text[], models text[]) RETURNS ${s}.counts_row[] LANGUAGE plpgsql VOLATILE AS $fn$
 BEGIN
   RETURN ARRAY(
-    SELECT ROW(w.scope, w.models, t.at, t.counts)::${s}.counts
+    SELECT ROW(w.scope, w.models, t.at, t.counts)::${s}.counts_row
       FROM unnest(scopes, models) WITH ORDINALITY AS w (scope, models, place)
       LEFT JOIN ${s}.counts t ON t.scope = w.scope AND t.models = w.models ORDER BY w.place);
 END $fn$;
 
 -- Whether one of these rows is not there yet.
-CREATE FUNCTION ${s}.has_new(held ${s}.counts[]) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $fn$
+CREATE FUNCTION ${s}.has_new(held ${s}.counts_row[]) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $fn$
 DECLARE
-  h ${s}.counts;
+  h ${s}.counts_row;
 BEGIN
   FOREACH h IN ARRAY held LOOP
     IF h.at IS NULL THEN RETURN true; END IF;
@@ -56,9 +56,9 @@ BEGIN
   RETURN coalesce(cardinality(counts), 0) + 1;
 END $fn$;
 
-CREATE FUNCTION ${s}.latest(moment bigint, held ${s}.counts[]) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $fn$
+CREATE FUNCTION ${s}.latest(moment bigint, held ${s}.counts_row[]) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $fn$
 DECLARE
-  h ${s}.counts;
+  h ${s}.counts_row;
 BEGIN
   FOREACH h IN ARRAY held LOOP
     moment := greatest(moment, h.at);
@@ -68,7 +68,7 @@ END $fn$;
 
 -- Three numbers for each charge, see reading().
 CREATE FUNCTION ${s}.readings(
-  held ${s}.counts[], sizes integer[], fields text[], shape bigint[], numbers bigint[], moment bigint
+  held ${s}.counts_row[], sizes integer[], fields text[], shape bigint[], numbers bigint[], moment bigint
 ) RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE AS $fn$
 DECLARE
   counts ${s}.one_count[];
@@ -90,10 +90,10 @@ BEGIN
 END $fn$;
 
 -- Writes rows, those that were not there too. Their locks are held.
-CREATE FUNCTION ${s}.write_rows(written ${s}.counts[], are_new boolean) RETURNS void LANGUAGE plpgsql AS $fn$
+CREATE FUNCTION ${s}.write_rows(written ${s}.counts_row[], are_new boolean) RETURNS void LANGUAGE plpgsql AS $fn$
 BEGIN
   IF are_new THEN
-    INSERT INTO ${s}.counts SELECT n.* FROM unnest(written) n
+    INSERT INTO ${s}.counts (scope, models, at, counts) SELECT n.* FROM unnest(written) n
       ON CONFLICT (scope, models) DO UPDATE SET at = excluded.at, counts = excluded.counts;
   ELSE
     UPDATE ${s}.counts t SET at = n.at, counts = n.counts FROM unnest(written) n

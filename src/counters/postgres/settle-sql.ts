@@ -14,11 +14,11 @@ END $fn$;
 
 -- Counters.settle of a reservation, but for reading and writing its rows of counts, and for closing it; raw is the clock. Never refuses.
 CREATE FUNCTION ${s}.settle(
-  held ${s}.counts[], raw bigint, o ${s}.reservation, sizes integer[], fields text[], shape bigint[], numbers bigint[], wanted_tags text
+  held ${s}.counts_row[], raw bigint, o ${s}.reservation, sizes integer[], fields text[], shape bigint[], numbers bigint[], wanted_tags text
 ) RETURNS ${s}.outcome LANGUAGE plpgsql AS $fn$
 DECLARE
   moment bigint := ${s}.latest(raw, held);
-  h ${s}.counts;
+  h ${s}.counts_row;
   corrected ${s}.one_count[];
   c ${s}.one_count;
   part ${s}.part;

@@ -35,6 +35,10 @@ CREATE TABLE ${s}.counts (
   PRIMARY KEY (scope, models)
 ) WITH (fillfactor = 50, toast_tuple_target = 4080, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
+-- A row of counts as the functions hand it on. The table may get further columns in a later version; what these functions make of a row
+-- has to stay as long as they are called.
+CREATE TYPE ${s}.counts_row AS (scope text, models text, at bigint, counts ${s}.one_count[]);
+
 -- What a reservation charged at once, as the call said it (see callSql): the reservation itself, or an extension.
 CREATE TYPE ${s}.part AS (at bigint, label text, tags text, numbers bigint[], plan text);
 

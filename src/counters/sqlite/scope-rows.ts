@@ -1,6 +1,6 @@
 import { type Count, createCount } from "../../admission/count.js";
 import type { Limit } from "../../admission/limit.js";
-import { restoreCount, type SavedCount, saveCount } from "../../admission/saved-count.js";
+import { isKnown, restoreCount, type SavedCount, saveCount } from "../../admission/saved-count.js";
 import type { Connection } from "../../sqlite/connection.js";
 import { storedText } from "../../sqlite/text.js";
 import type { KeptCounts } from "../counting.js";
@@ -106,7 +106,7 @@ export class ScopeRows implements KeptCounts {
     );
     for (const { scope_key, counts } of rows) {
       const saved = Object.values(savedIn(String(counts)));
-      if (saved.every((count) => restoreCount(count).idle(now)))
+      if (saved.every((count) => isKnown(count) && restoreCount(count).idle(now)))
         this.#connection.run("DELETE FROM tollgate_scope WHERE scope_key = ?", String(scope_key));
     }
     this.#sweptUpTo = rows.length < scopes ? "" : String(rows.at(-1)?.scope_key);

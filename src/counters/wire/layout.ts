@@ -3,6 +3,14 @@ import type { Charge } from "../../admission/charge.js";
 import { haveOwnCounts, type Limit } from "../../admission/limit.js";
 import { kindOf, maxOf, type NameOf, type PlannedRow, type PlannedScope, planText } from "./plan-text.js";
 
+/**
+ * The form of a row of counts in Redis, and of the numbers of a call. It is part of every tag.
+ *
+ * INVARIANT: one more with each change of either. During a deploy, processes of two versions count in the same rows. With
+ * the same tag, one of them would take what the other wrote for what it writes itself, and count wrong without a word.
+ */
+export const FORM = 1;
+
 /** The numbers before the amounts: three, whose meaning depends on the kind of call. */
 const HEADER = 3;
 
@@ -89,7 +97,7 @@ function rowFieldOf({ perModel }: Limit, nameOf: NameOf): string {
 
 function tagOf(scopeKey: string, field: string, limits: readonly Limit[]): string {
   const counts = limits.map((limit) => [limit.field, kindOf(limit.window), maxOf(limit), quantityOf(limit)]);
-  const said = [scopeKey, field, ...counts];
+  const said = [FORM, scopeKey, field, ...counts];
   return hash("sha256", JSON.stringify(said), "base64url").slice(0, 8);
 }
 

@@ -125,22 +125,25 @@ const amount = z.int().min(0);
 const DATE_MAX = 8_640_000_000_000_000;
 const moment = z.number().min(-DATE_MAX).max(DATE_MAX);
 
+// Fields that are not known are left out, as during a deploy a process of a later version may have made the reservation:
+// what its call has cost is spent, and has to be settled. Another kind of window or part of a call is an error.
+
 const windowSchema = z.discriminatedUnion("kind", [
-  z.strictObject({
+  z.object({
     kind: z.literal("sliding"),
     name: z.enum(["minute", "day"]),
     lengthMs: z.int().positive(),
   }),
-  z.strictObject({
+  z.object({
     kind: z.literal("calendar"),
     name: budgetResetSchema.exclude(["never"]),
     timeZone: z.string(),
   }),
-  z.strictObject({ kind: z.literal("lifetime"), name: z.enum(["lifetime", "credits"]) }),
-  z.strictObject({ kind: z.literal("inFlight"), name: z.literal("in-flight") }),
+  z.object({ kind: z.literal("lifetime"), name: z.enum(["lifetime", "credits"]) }),
+  z.object({ kind: z.literal("inFlight"), name: z.literal("in-flight") }),
 ]);
 
-const limitSchema = z.strictObject({
+const limitSchema = z.object({
   scope: scopeKindSchema,
   scopeId: z.string(),
   scopeKey: z.string(),
@@ -156,12 +159,12 @@ const limitSchema = z.strictObject({
 
 /** JSON has no `undefined`, so a missing period is `null` there. */
 const periodSchema = z
-  .strictObject({ index: z.int(), startsAt: z.int(), endsAt: z.int() })
+  .object({ index: z.int(), startsAt: z.int(), endsAt: z.int() })
   .nullish()
   .transform((period) => period ?? undefined);
 
 const chargesSchema = z
-  .strictObject({
+  .object({
     limits: z.array(limitSchema),
     amounts: z.array(amount),
     periods: z.array(periodSchema),
@@ -181,7 +184,7 @@ const chargesSchema = z
   .refine(({ limits }) => haveOwnCounts(limits), { error: "each count once" });
 
 const reservationSchema: z.ZodType<Reservation> = schemaOf<Reservation>()(
-  z.strictObject({
+  z.object({
     id: z.string(),
     orgId: z.string(),
     projectId: z.string(),
@@ -205,7 +208,8 @@ const reservationSchema: z.ZodType<Reservation> = schemaOf<Reservation>()(
 
 /**
  * Reads a reservation from what a caller passed in: the object itself, its JSON text, or what that parses to. An object
- * from before an extension stands for the whole; JSON means what it said when it was written.
+ * from before an extension stands for the whole; JSON means what it said when it was written. It may be from a process of
+ * a later version, and have fields that are not known.
  *
  * @throws ValidationError if it is not a reservation
  */

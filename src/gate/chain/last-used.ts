@@ -163,7 +163,7 @@ export class LastUsed {
     const home = stored?.orgId === orgId ? orgId : (await this.#storage.get("key", keyId))?.orgId;
     if (home === undefined) return [];
     const version = stored?.version ?? 0;
-    const record: Records["keyUse"] = { id: keyId, orgId: home, version: version + 1, usedAt };
+    const record: Records["keyUse"] = { ...stored, id: keyId, orgId: home, version: version + 1, usedAt };
     return [{ kind: "keyUse", id: keyId, expectedVersion: version, record }];
   }
 }

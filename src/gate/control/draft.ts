@@ -1,5 +1,7 @@
+import { ConflictError } from "../../model/errors.js";
 import { masked } from "../../model/masked.js";
 import { type AuditedChange, auditEventId, type RecordKind, type Records } from "../../model/records.js";
+import { unknownIn } from "../../storage/checks.js";
 import type { Change, Page, Storage, Where } from "../../storage/storage.js";
 import { chunks } from "../chunks.js";
 import type { GateEventHub, GateEvents } from "../events/events.js";
@@ -72,9 +74,19 @@ export class Draft {
     return record;
   }
 
+  /** @throws ConflictError if what stays of the record has values that only a later version of the package knows */
   replace<K extends RecordKind>(kind: K, before: Records[K], patch: Patch<K>): Records[K] {
     // Sound: a patch has fields of the record, and the storage checks that no required one is removed.
     const record = { ...before, ...patch, version: before.version + 1 } as Records[K];
+    const unknown = unknownIn(kind, record)
+      .map(({ field }) => field)
+      .filter((field) => !Object.keys(patch).some((name) => isWithin(field, `${kind}.${name}`)));
+    if (unknown.length > 0) {
+      throw new ConflictError(
+        `a later version of tollgate has written ${unknown.join(", ")}, which this process does not know; ` +
+          "ask a process of that version to make the change",
+      );
+    }
     this.#change(kind, before, record);
     return record;
   }
@@ -168,6 +180,7 @@ export class Draft {
         id: orgId,
         expectedVersion: last,
         record: {
+          ...this.trail, // with whatever a later version keeps there
           id: orgId,
           orgId,
           version: sequence,
@@ -184,4 +197,9 @@ export class Draft {
       })),
     ];
   }
+}
+
+/** Whether a path of a problem is that of a field, or leads into it. */
+function isWithin(path: string, field: string): boolean {
+  return path === field || path.startsWith(`${field}.`) || path.startsWith(`${field}[`);
 }

@@ -1,3 +1,4 @@
+import { recordFields } from "../../model/record-schemas.js";
 import type { RecordKind, Records } from "../../model/records.js";
 import type { CallContext } from "../events/events.js";
 
@@ -12,10 +13,12 @@ export type View<K extends RecordKind> = Omit<
   K extends keyof Secrets ? Secrets[K][number] : never
 >;
 
+/** Fields that this version does not know are left out too: a later one may have written a secret there. */
 export function viewOf<K extends RecordKind>(kind: K, record: Records[K]): View<K> {
   const secrets: Partial<Record<RecordKind, readonly string[]>> = SECRETS;
+  const fields = recordFields.get(kind);
   const entries = Object.entries(record).filter(
-    ([field, value]) => value !== undefined && !secrets[kind]?.includes(field),
+    ([field, value]) => value !== undefined && fields?.has(field) && !secrets[kind]?.includes(field),
   );
   return Object.fromEntries(entries) as unknown as View<K>; // sound: exactly the secrets of the kind are left out
 }

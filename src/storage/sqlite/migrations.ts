@@ -2,6 +2,10 @@
  * The steps that create the tables of records: one table for each kind, with a column for each field in `INDEXES` and
  * the whole record as JSON. A published step is never changed.
  *
+ * A process of the version before may go on writing, and deletes and inserts the columns that it knows. So a column that
+ * is added later is one that SQLite derives from the record (`GENERATED ALWAYS AS (record ->> '$.name') VIRTUAL`), and
+ * `insert` leaves it out. Any other would be empty in what such a process writes, and `find` would miss it.
+ *
  * There are no foreign keys: a storage takes records in any order and on their own, an audit event outlives what it is
  * about, and the control plane writes what belongs together in one commit.
  */

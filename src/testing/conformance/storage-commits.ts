@@ -203,6 +203,23 @@ export const commits: Cases<Storage> = {
     }
   },
 
+  "a field that a later version has added to a record is kept by whoever replaces the record": async (
+    storage,
+  ) => {
+    const later = { ...project("web", { version: 2 }), colour: "red" };
+    await storage.commit([put("project", project("web"))]);
+    await storage.commit([put("project", later)]);
+    const renamed = { ...(await storage.get("project", "web")), version: 3, name: "Site" };
+    await storage.commit([put("project", renamed as Records["project"])]); // sound: it was a project
+    check("the record", await storage.get("project", "web"), { ...later, version: 3, name: "Site" });
+    const misspelt = { ...later, version: 4, limits: { rmp: 5 } };
+    await turnedDown(
+      "a limit",
+      "validation",
+      storage.commit([change("project", "web", 3, misspelt as Records["project"])]),
+    );
+  },
+
   "two changes of one record in one commit are a ValidationError": async (storage) => {
     const twice = storage.commit([put("project", project("web")), put("project", project("web"))]);
     await turnedDown("two changes", "validation", twice);

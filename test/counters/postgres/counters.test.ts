@@ -49,6 +49,37 @@ describe.each([database])("counters in %s", async (_, open) => {
     return (ms: number) => pool.query(`UPDATE "${own}".step SET ms = ${ms}`);
   };
 
+  it("go on while the tables get further columns, as from a process of a later version", async () => {
+    const { own, counters } = await ownCounters();
+    const charges = limitsAt("org", { rpm: 9, inFlight: 9, budget: { usd: 1, reset: "monthly" } }).map(
+      (one) => charge(one, 1, Date.now()),
+    );
+    const call = { orgId: "o1", now: Date.now(), charges, ttlMs: TTL };
+    const before = await counters.reserve({ ...call, id: "before" });
+    expect(before).toMatchObject({ outcome: "reserved" });
+    for (const table of ["counts", "reservation", "sweep", "clock"]) {
+      await pool.query(`ALTER TABLE "${own}".${table} ADD told text, ADD told_at bigint NOT NULL DEFAULT 7`);
+    }
+    expect(await counters.reserve({ ...call, id: "after" })).toMatchObject({ used: [2, 2, 2] });
+    const other = [...charges, charge(limit({ tpm: 100 }), 5, 0)]; // a new row
+    expect(await counters.reserve({ ...call, charges: other, id: "new" })).toMatchObject({
+      used: [3, 3, 3, 5],
+    });
+    expect(await counters.reserve({ ...call, id: "before", extend: true })).toMatchObject({
+      used: [4, 4, 4],
+    });
+    expect(await counters.reserve({ ...call, id: "dry", dryRun: true })).toMatchObject({ used: [5, 5, 5] });
+    expect(await counters.reserve({ ...call, id: "after" })).toMatchObject({ outcome: "replayed" });
+    for (const id of ["before", "after", "new"]) {
+      const settled = await counters.settle({ ...call, id, amounts: charges });
+      expect(settled).toMatchObject({ outcome: "settled" });
+    }
+    expect(await counters.read(call)).toMatchObject([{ used: 3 }, { used: 3 }, { used: 3 }]);
+    await pool.query(`SELECT "${own}".forget(9, 9, 9)`);
+    const { rows } = await pool.query(`SELECT told_at::integer FROM "${own}".reservation`);
+    expect(rows).toEqual([{ told_at: 7 }, { told_at: 7 }, { told_at: 7 }]);
+  });
+
   it("charge a call once, however often the same id is sent", async () => {
     const charges = [charge(limit({ tpm: 100 }), 60, 0)];
     const first = await reserve("same", charges);

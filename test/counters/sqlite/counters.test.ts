@@ -3,6 +3,7 @@ import { sqliteCounters } from "../../../src/counters/sqlite/counters.js";
 import { createGate } from "../../../src/gate/gate.js";
 import { CountersUnavailableError } from "../../../src/model/errors.js";
 import type { SqliteDatabase } from "../../../src/sqlite/database.js";
+import { storedText } from "../../../src/sqlite/text.js";
 import { driverName, type OpenDatabase, openDatabase, withFile } from "../../sqlite/drivers.js";
 import { charge, limitOf, START } from "../limits.js";
 import { creditLimit } from "./credit.js";
@@ -50,6 +51,29 @@ describe(`counters in SQLite, on ${driverName}`, () => {
     const again = sqliteCounters({ database });
     const outcome = await again.reserve({ id: "b", ...at(START), charges });
     expect(outcome).toMatchObject({ outcome: "reserved", reservedAt: START + 90_000 });
+  });
+
+  it("leave counts of a kind that a later version has added as they are", async () => {
+    const database = openDatabase();
+    const counters = sqliteCounters({ database });
+    const later = ["key", "org"].map((scope) => [
+      `["${scope}","later"]`,
+      '{"requests/hour":["leaky",0,[7]]}',
+    ]);
+    for (const [key, counts] of later) {
+      database
+        .prepare("INSERT INTO tollgate_scope (scope_key, counts) VALUES (?, ?)")
+        .run(storedText(key ?? ""), counts ?? "");
+    }
+    const charges = [charge(limitOf({ rpm: 9 }), 1, START)]; // a new scope, for which others are looked through
+    expect(await counters.reserve({ id: "a", ...at(START), charges })).toMatchObject({ outcome: "reserved" });
+    const beside = charges.map((one) => ({ ...one, limit: { ...one.limit, scopeKey: '["key","later"]' } }));
+    expect(await counters.reserve({ id: "b", ...at(START), charges: beside })).toMatchObject({ used: [1] });
+    const stored = database.prepare("SELECT counts FROM tollgate_scope WHERE counts LIKE '%leaky%'").all();
+    expect(stored.map((row) => Object(row).counts)).toEqual([
+      expect.stringContaining('"requests/hour":["leaky",0,[7]]'),
+      expect.stringContaining('"requests/hour":["leaky",0,[7]]'),
+    ]);
   });
 
   it("keep what is spent today where a call of a clock that is days ahead shares its commit", async () => {

@@ -1,5 +1,6 @@
 import { createLedger, memoryCounters, memoryLedgerSink, priceCatalog } from "tollgate";
 import { describe, expect, it } from "vitest";
+import type { Reservation } from "../../../src/gate/call/reservation.js";
 import { ValidationError } from "../../../src/model/errors.js";
 import { passed, readingOf, settled } from "../../scenarios/answers.js";
 import { aChain, elsewhere, limited, NOON, world } from "../world.js";
@@ -43,6 +44,26 @@ describe("an extension", () => {
 });
 
 describe("a settle", () => {
+  it("takes the JSON of a reservation that a later version has made, with fields that are not known", async () => {
+    const { gate } = world(BUDGET);
+    const later = (reservation: Reservation) => {
+      const { charges, ...rest } = JSON.parse(JSON.stringify(reservation));
+      const limits = charges.limits.map((limit: object) => ({ ...limit, burst: 2 }));
+      return { ...rest, region: "eu", charges: { ...charges, limits, notedAt: 7 } };
+    };
+    const [one, two] = [passed(await gate.admit(KEY, CALL)), passed(await gate.admit(KEY, CALL))];
+    expect(settled(await gate.settle(later(one.reservation), { costUsd: 0.05 }))).toMatchObject({
+      charged: { costNanoUsd: 0.05 * USD },
+    });
+    expect(settled(await gate.release(JSON.stringify(later(two.reservation))))).toMatchObject({
+      overdraft: [],
+    });
+    expect(await readingOf(gate, "cost")).toMatchObject({ used: 0.05 * USD });
+    const unknown = later(one.reservation);
+    unknown.charges.limits[0].window = { kind: "leaky", name: "hour" };
+    await expect(gate.settle(unknown, {})).rejects.toThrow("reservation.charges.limits[0].window.kind");
+  });
+
   it("to what was reserved is no overdraft of its own, where another one has passed the max", async () => {
     const { gate } = world(BUDGET);
     const half = { ...CALL, costUsd: 0.5 };

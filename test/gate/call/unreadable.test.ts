@@ -70,7 +70,8 @@ describe("what cannot be read", () => {
       await expect(gate.settle(reservation, wrong)).rejects.toThrow(ValidationError);
     for (const [, wrong] of unreadable({ maxOutputTokens: 5 }))
       await expect(gate.extend(reservation, wrong)).rejects.toThrow(ValidationError);
-    for (const [, wrong] of unreadable(JSON.parse(JSON.stringify(reservation)))) {
+    for (const [what, wrong] of unreadable(JSON.parse(JSON.stringify(reservation)))) {
+      if (what === "surplus") continue; // a field that is not known is not read
       await expect(gate.settle(wrong, {})).rejects.toThrow(ValidationError);
       await expect(gate.release(wrong)).rejects.toThrow(ValidationError);
     }

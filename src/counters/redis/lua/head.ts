@@ -2,6 +2,11 @@ import { ZONES_APART_MS } from "../../../admission/calendar-count.js";
 import { SUB_BUCKETS } from "../../../admission/sliding-count.js";
 import { STATUS } from "../../wire/reply.js";
 
+/** Ends a script before it writes: what is stored was written by a version that stores it in another form. */
+export function failOtherForm(what: string): string {
+  return `error('another version of tollgate stores ${what} in another form: let every process run the later version', 0)`;
+}
+
 /** The head of every script: names, the clock, expiry, and in-flight slots. */
 export const HEAD = `
 local call, floor, pack, unpacked, sub, byte = redis.call, math.floor, struct.pack, struct.unpack, string.sub, string.byte

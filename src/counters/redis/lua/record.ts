@@ -1,8 +1,12 @@
+import { failOtherForm } from "./head.js";
+
 /**
  * The record of an open reservation, as bytes:
  *
  * 'o', when it ends by itself, then a part for what it reserved and one for each extension. A part is when it was made;
  * the lengths of the three that follow; label, tags, numbers.
+ *
+ * INVARIANT: another form begins with another letter. A process that does not know it fails the call.
  *
  * The label is the fingerprint of the request or, for an extension, its id. The others are as the call sent them, see
  * rows.ts; the plan of the part is kept by its tags. Once settled, the record is 's' and the text of the settle.
@@ -14,6 +18,7 @@ end
 
 -- Takes a record apart.
 local function recordOf(held)
+  if byte(held) ~= 111 then ${failOtherForm("reservations")} end
   local record, place = {expiresAt = unpacked('<d', held, 2)}, 10
   while place < #held do
     local part, label, tags, told = {}, 0, 0, 0

@@ -1,3 +1,6 @@
+import { FORM } from "../../wire/layout.js";
+import { failOtherForm } from "./head.js";
+
 /**
  * How counts are stored in a scope's hash, and how a call describes them.
  *
@@ -20,9 +23,10 @@
  * - the states of calendar counts, then those of lifetime counts, then for each in-flight count the length of its state
  *   in bytes and the state; see counting.ts.
  *
- * Two more fields go with it. `#` and its field has the name and kind of each of its counts. `~`, its field and a width
- * has the older sub-buckets of that width: number modulo 256 (a byte), then the amount of each count. The tag is a hash
- * of everything that the plan says about the row, so a row with the tag in the plan needs no look at either.
+ * Two more fields go with it. `#` and its field has the form of the row (`FORM`), then the name and kind of each of its
+ * counts. `~`, its field and a width has the older sub-buckets of that width: number modulo 256 (a byte), then the amount
+ * of each count. The tag is a hash of the form and of everything that the plan says about the row, so a row with the tag
+ * in the plan needs no look at either. A row of another form fails the call before anything is written.
  *
  * A count that is no longer charged together with the others of its row has a field of its own, under its name, and `~`
  * and its name for the older sub-buckets. The clock of all of these is in `@`, with until when the key is known to be
@@ -126,7 +130,8 @@ end
 local function readOther(row, blob)
   local was, wanted = rowOf(row.key, row.field, ''), {}
   local known = cmsgpack.unpack(call('HGET', row.key, '#' .. row.field))
-  for place = 1, #known, 2 do addTo(was, known[place], known[place + 1]) end
+  if known[1] ~= ${FORM} then ${failOtherForm("counts")} end
+  for place = 2, #known, 2 do addTo(was, known[place], known[place + 1]) end
   split(was, blob)
   local byName = {}
   for _, old in ipairs(was) do byName[old.name] = old end

@@ -27,7 +27,8 @@ export function settleScript(shortWay: string): string {
   return `${HEAD}
 local held = call('GET', KEYS[1])
 if not held then return {-UNKNOWN} end
-local again = byte(held) == 115
+local letter = byte(held)
+local again = letter == 115
 if again and sub(held, 2) ~= ARGV[1] then return {-SETTLED_ALREADY} end
 local numbers = cjson.decode(ARGV[2])
 local raw, rememberMs, leastMs = numbers[1], numbers[2], numbers[3]

@@ -135,7 +135,7 @@ ${writeRows(shape)}
 do return {${counts.map(({ kind, own }) => `${kind === "calendar" ? "told" : "used"}${own}`).join(", ")}} end
 until true
 `;
-  return `if not again then
+  return `if letter == 111 then
 local expiresAt, at, label, tags, told = unpacked('<ddIII', held, 2)
 local begins = 30 + label
 if #held == 29 + label + tags + told and sub(held, begins, begins + tags - 1) == ARGV[3] then

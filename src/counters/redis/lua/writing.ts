@@ -1,3 +1,5 @@
+import { FORM } from "../../wire/layout.js";
+
 /**
  * Writing rows, once the states after a call are worked out: `write(expiresAt, leastMs)`. For what they hold see
  * `rows.ts`.
@@ -49,10 +51,10 @@ end
 
 -- Appends to the fields of a row that are to be written: those of its counts.
 local function appendRow(row, fields)
-  local parts, names = {pack('<ddc8', now, row.expiry, row.tag)}, {}
+  local parts, names = {pack('<ddc8', now, row.expiry, row.tag)}, {${FORM}}
   for i, c in ipairs(row) do
     parts[#parts + 1] = pack('<d', c.max)
-    names[2 * i - 1], names[2 * i] = c.name, c.kind
+    names[2 * i], names[2 * i + 1] = c.name, c.kind
   end
   for _, width in ipairs(row.widths) do
     local group = row.groups[width]
