@@ -67,15 +67,17 @@ function messageOf(error: unknown): string {
 
 /**
  * The status of an error that a framework threw about a request and that its client may be told. Express, Koa and their
- * body parsers mark such errors like http-errors does (`expose`), except for a path that cannot be decoded. Fastify has
- * codes of its own.
+ * body parsers mark such errors like http-errors does (`expose`), except for a path that cannot be decoded and, in Koa,
+ * a body that is no JSON. Fastify has codes of its own.
  */
 function requestStatusOf(error: unknown): number | undefined {
-  const { expose, status, code, statusCode } = Object(error);
+  const { expose, status, code, statusCode, body } = Object(error);
   const isFastify = typeof code === "string" && code.startsWith("FST_ERR_");
   // Express's router throws this for such a path. A URIError from elsewhere has no status.
   const isPath = error instanceof URIError;
-  const told = isFastify ? statusCode : expose === true || isPath ? status : undefined;
+  // Koa's body parsers throw this for a body that is no JSON, with what they have read.
+  const isBody = error instanceof SyntaxError && typeof body === "string";
+  const told = isFastify ? statusCode : expose === true || isPath || isBody ? status : undefined;
   return Number.isInteger(told) && told >= 400 && told < 500 ? told : undefined;
 }
 

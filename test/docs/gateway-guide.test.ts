@@ -1,13 +1,15 @@
 import { once } from "node:events";
 import { readFileSync, rmSync } from "node:fs";
-import type { Server, ServerResponse } from "node:http";
+import type { RequestListener, Server, ServerResponse } from "node:http";
 import { fileURLToPath } from "node:url";
-import type { Gate } from "tollgate";
+import type { Gate, GateEvents } from "tollgate";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { load, programOf } from "./programs.js";
 
 const guide = readFileSync(new URL("../../docs/guides/gateway.md", import.meta.url), "utf8");
 const generated = fileURLToPath(new URL("./.generated-gateway/", import.meta.url));
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
 /** What the guide has made when its gateway listens. */
 interface Guide {
@@ -17,14 +19,23 @@ interface Guide {
   readonly provider: Server;
   readonly gateway: Server;
   urlOf(server: Server): string;
+  webChat(request: Request): Promise<Response>;
 }
 
 let made: Guide;
 
+/** What the guide lets its provider answer. */
+let ownAnswer: RequestListener;
+
 beforeAll(async () => {
   const [upToGateway = ""] = guide.split("## The first call");
-  const program = `${programOf(upToGateway)}\nexport { gate, gateway, key, provider, token, urlOf };\n`;
+  const web = guide.slice(
+    guide.indexOf("## Another framework"),
+    guide.indexOf("What to do when something goes wrong"),
+  );
+  const program = `${programOf(upToGateway + web)}\nexport { gate, gateway, key, provider, token, urlOf, webChat };\n`;
   made = (await load(generated, "gateway", program)) as unknown as Guide; // sound: it exports these
+  ownAnswer = made.provider.listeners("request")[0] as RequestListener; // sound: only those listen to requests
   // The guide's own limits would refuse the third case.
   const { orgId, id: keyId } = made.key;
   const limits = { rpm: 1_000, tpm: 1_000_000_000, inFlight: 5, budget: { usd: 9, reset: "never" } } as const;
@@ -55,6 +66,8 @@ const log = vi.spyOn(console, "error").mockImplementation(() => {});
 
 beforeEach(async () => {
   log.mockClear();
+  made.provider.removeAllListeners("request");
+  made.provider.on("request", ownAnswer);
   before = await used();
 });
 
@@ -83,6 +96,115 @@ function provide(answer: (response: ServerResponse) => void): void {
   made.provider.removeAllListeners("request");
   made.provider.on("request", (_request, response) => answer(response));
 }
+
+/** A chunk of a chat completion with three words. */
+const WORDS = 'data: {"choices":[{"delta":{"content":"Air scatters blue"}}]}\n\n';
+
+describe("the gateway of the guide over the web's Request", () => {
+  const settled: GateEvents["settlement"][] = [];
+
+  beforeEach(() => {
+    settled.length = 0;
+    return made.gate.on("settlement", (event) => settled.push(event));
+  });
+
+  /** The answer to a call that asks for a stream. */
+  function stream(client = new AbortController()): Promise<Response> {
+    return made.webChat(
+      new Request("http://gateway/v1/chat/completions", {
+        method: "POST",
+        headers: { authorization: `Bearer ${made.token}`, "content-type": "application/json" },
+        body: JSON.stringify({ ...ASK, stream: true }),
+        signal: client.signal,
+      }),
+    );
+  }
+
+  /** How the call was settled: once, whatever was tried. */
+  async function ending() {
+    const ends = settled.filter(({ settlement }) => settlement.settled);
+    expect(ends).toHaveLength(1);
+    const after = await used();
+    expect(after.slots).toBe(0);
+    const { outputTokens, disconnected } = { ...ends[0]?.actual };
+    return {
+      outputTokens,
+      disconnected: disconnected === true,
+      requests: Number(after.requests) - Number(before.requests),
+    };
+  }
+
+  it("streams, and charges what the provider tells at the end because it is asked to", async () => {
+    let asked = "";
+    made.provider.removeAllListeners("request");
+    made.provider.on("request", async (request, response) => {
+      for await (const bytes of request) asked += bytes;
+      response.end(
+        `${WORDS}data: {"choices":[],"usage":{"prompt_tokens":20,"completion_tokens":7}}\n\ndata: [DONE]\n\n`,
+      );
+    });
+    const answer = await stream();
+    const { status, headers } = answer;
+    expect([status, headers.get("content-type"), headers.get("x-ratelimit-limit-requests")]).toEqual([
+      200,
+      "text/event-stream",
+      "1000",
+    ]);
+    expect(await answer.text()).toContain("Air scatters blue");
+    expect(JSON.parse(asked).stream_options).toEqual({ include_usage: true });
+    expect(await ending()).toEqual({ outputTokens: 7, disconnected: false, requests: 1 });
+  });
+
+  it.each<[first: string, leave: (client: AbortController, body: Reader) => Promise<unknown>]>([
+    [
+      "aborts the signal first",
+      async (client, body) => {
+        client.abort();
+        await expect(body.read()).rejects.toThrow("aborted");
+        await body.cancel().catch(() => {});
+      },
+    ],
+    [
+      "cancels the stream first",
+      async (client, body) => {
+        await body.cancel();
+        client.abort();
+      },
+    ],
+  ])(
+    "settles once with what was seen for a client that hangs up, where the host %s",
+    async (_first, leave) => {
+      provide((response) => response.write(WORDS));
+      const client = new AbortController();
+      const body = (await stream(client)).body?.getReader();
+      if (body === undefined) throw new Error("the answer has a body");
+      await body.read();
+      await leave(client, body);
+      expect(await ending()).toEqual({ outputTokens: 5, disconnected: true, requests: 1 });
+    },
+  );
+
+  it("settles with the estimate for a client that hangs up before the answer begins, which is no error", async () => {
+    const client = new AbortController();
+    provide(() => client.abort());
+    expect((await stream(client)).status).toBe(502);
+    expect(await ending()).toEqual({ outputTokens: undefined, disconnected: true, requests: 1 });
+    expect(log).not.toHaveBeenCalled();
+  });
+
+  it("breaks off where the provider does, which is not the client's doing", async () => {
+    provide((response) => response.write(WORDS, () => response.destroy()));
+    await expect((await stream()).text()).rejects.toThrow();
+    expect(await ending()).toMatchObject({ disconnected: false, requests: 1 });
+  });
+
+  it("charges no tokens for the provider's error, of which it tells nothing", async () => {
+    provide((response) => response.writeHead(429).end("of the account org-ours"));
+    const answer = await stream();
+    expect([answer.status, await answer.text()]).toEqual([502, expect.not.stringContaining("org-ours")]);
+    expect(await ending()).toEqual({ outputTokens: 0, disconnected: false, requests: 1 });
+  });
+});
 
 describe("the gateway of the guide", () => {
   it("logs its own mistakes, of which it tells its client nothing", async () => {

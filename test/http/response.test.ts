@@ -610,6 +610,23 @@ describe("an error", () => {
     }
   });
 
+  it("of a body that Koa's parsers cannot read is 400, and of JSON that the gateway itself cannot read 500", () => {
+    // As co-body throws them, which the body parsers of Koa are made of: its own, and that of JSON.parse.
+    const asCoBody = (error: unknown) => Object.assign(Object(error), { status: 400, body: "{" });
+    const own = new SyntaxError("invalid JSON, only supports object and array");
+    expect(told(asCoBody(own))).toEqual([400, "invalid_request", "false"]);
+    let unread: unknown;
+    try {
+      JSON.parse("{");
+    } catch (error) {
+      unread = error;
+    }
+    expect(told(unread)).toEqual([500, "internal_error", undefined]);
+    // A client for HTTP may put the status of the provider's answer on it.
+    expect(told(Object.assign(Object(unread), { status: 400 }))).toEqual([500, "internal_error", undefined]);
+    expect(told(asCoBody(unread))).toEqual([400, "invalid_request", "false"]);
+  });
+
   it("of Express itself is 400 for a path that cannot be decoded, and of the gateway's own decoding 500", async () => {
     const app = express();
     app.get("/keys/:id", () => expect.unreachable());
