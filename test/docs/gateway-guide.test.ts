@@ -198,6 +198,14 @@ describe("the gateway of the guide over the web's Request", () => {
     expect(await ending()).toMatchObject({ disconnected: false, requests: 1 });
   });
 
+  it("charges nothing where nobody is there, as Bun tells it", async () => {
+    const refused = Object.assign(new TypeError("Unable to connect."), { code: "ECONNREFUSED" });
+    vi.spyOn(globalThis, "fetch").mockRejectedValueOnce(refused);
+    expect((await stream()).status).toBe(502);
+    vi.mocked(fetch).mockRestore();
+    expect(await ending()).toMatchObject({ requests: 0 });
+  });
+
   it("charges no tokens for the provider's error, of which it tells nothing", async () => {
     provide((response) => response.writeHead(429).end("of the account org-ours"));
     const answer = await stream();
