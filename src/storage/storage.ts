@@ -68,10 +68,10 @@ export interface Storage {
   /**
    * Makes all changes or none.
    *
-   * @throws ConflictError naming both versions if one is stale, or if an id or a unique value is taken
    * A record that replaces another may have fields that this version does not know. They are kept: a process of a later
    * version, which shares the storage during a deploy, has written them.
    *
+   * @throws ConflictError naming both versions if one is stale, or if an id or a unique value is taken
    * @throws ValidationError for a record that does not fit its kind, or two changes of one record
    */
   commit(changes: readonly Change[]): Promise<void>;
