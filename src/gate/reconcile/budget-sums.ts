@@ -8,7 +8,6 @@ import { NotFoundError } from "../../model/errors.js";
 import { masked } from "../../model/masked.js";
 import { matches } from "../../model/patterns.js";
 import type { Storage } from "../../storage/storage.js";
-import { chunks } from "../chunks.js";
 import type { Engine } from "../engine.js";
 import type { ReconcileQuery } from "./reconciliation.js";
 
@@ -33,27 +32,25 @@ export async function budgetsOf(
   const keyIds = asked ?? (await keysOf(engine, sink, orgId, now));
   const creditFrom = await firstGrantAt(engine, orgId);
   const budgets = new Map<string, Budget>();
-  for (const [i, some] of chunks(keyIds, CHAINS_IN_A_TURN).entries()) {
+  for (const [i, id] of keyIds.entries()) {
     // Memory and SQLite never wait for anything, so without this all calls would wait for the chains of all keys.
-    if (i > 0) await setImmediate();
-    for (const id of some) {
-      const found = await engine.keys.find({ keyId: id }, now);
-      if (found === undefined || found.orgId !== orgId) {
-        if (asked !== undefined) throw new NotFoundError("key", id);
-        continue; // a key that is gone: the budgets above it are compared by way of the keys that are left
-      }
-      const { limits, projectId } = found;
-      for (const limit of limits) {
-        if (limit.meter !== "cost") continue;
-        const period = engine.calendar.clockOf(limit)?.at(now);
-        budgets.set(countName(limit), {
-          limit,
-          period,
-          from: period?.startsAt ?? (limit.window.name === "credits" ? creditFrom : 0),
-          to: period?.endsAt ?? Number.MAX_SAFE_INTEGER,
-          projectId,
-        });
-      }
+    if (i > 0 && i % CHAINS_IN_A_TURN === 0) await setImmediate();
+    const found = await engine.keys.find({ keyId: id }, now);
+    if (found === undefined || found.orgId !== orgId) {
+      if (asked !== undefined) throw new NotFoundError("key", id);
+      continue; // a key that is gone: the budgets above it are compared by way of the keys that are left
+    }
+    const { limits, projectId } = found;
+    for (const limit of limits) {
+      if (limit.meter !== "cost") continue;
+      const period = engine.calendar.clockOf(limit)?.at(now);
+      budgets.set(countName(limit), {
+        limit,
+        period,
+        from: period?.startsAt ?? (limit.window.name === "credits" ? creditFrom : 0),
+        to: period?.endsAt ?? Number.MAX_SAFE_INTEGER,
+        projectId,
+      });
     }
   }
   return [...budgets.values()];
