@@ -57,7 +57,7 @@ describe("what is reserved of money", () => {
         fc.pre(Number.isSafeInteger(said.inputTokens) && Number.isSafeInteger(said.outputTokens));
         expect(costNanoUsd(price, { ...tokens, at })).toBeLessThanOrEqual(mostNanoUsd(price, said));
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -80,7 +80,7 @@ describe("what is reserved of money", () => {
         const read = { ...used, ...written, cachedInputTokens };
         expect(costNanoUsd(price, read)).toBeLessThanOrEqual(most);
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
   });
 

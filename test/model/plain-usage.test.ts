@@ -119,7 +119,7 @@ describe.each([
         const made = plain(input as never);
         if (made !== undefined) expect({ success: true, data: made }).toEqual(schema.safeParse(input));
       }),
-      { numRuns: 10_000 },
+      { numRuns: 4_000 },
     );
   });
 
@@ -132,9 +132,9 @@ describe.each([
         taken++;
         expect(plain(input as never)).toBeDefined();
       }),
-      { numRuns: 10_000 },
+      { numRuns: 4_000 },
     );
-    expect(taken).toBeGreaterThan(300);
+    expect(taken).toBeGreaterThan(100);
   });
 });
 
@@ -147,7 +147,7 @@ describe("the short way round the schema", () => {
         const actual = plainActual(asGetters(values) as never);
         if (actual) expect(actual).toEqual(actualSchema.parse(asGetters(values)));
       }),
-      { numRuns: 5_000 },
+      { numRuns: 2_000 },
     );
   });
 

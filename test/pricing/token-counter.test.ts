@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { characterCounter, estimateInputTokens } from "tollgate";
 import { describe, expect, it, onTestFinished, test, vi } from "vitest";
+import { anyString } from "../any-string.js";
 import { DEEP, WRITES_ANY_DEPTH } from "../deep-json.js";
 
 /** The beginning of the Universal Declaration of Human Rights, and how the count compares with OpenAI's o200k_base. */
@@ -47,7 +48,7 @@ describe("characterCounter", () => {
 
   test("law: more text never has fewer tokens", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (a, b) => {
+      fc.property(anyString(), anyString(), (a, b) => {
         const [whole, part] = [characterCounter.count(a + b), characterCounter.count(a)];
         expect(Number.isSafeInteger(whole) && whole >= part).toBe(true);
       }),

@@ -5,7 +5,7 @@ import { inTurn } from "../in-turn.js";
 import { describeWithRedis, ioredisClient, nodeRedisClient, ownPrefix, removeKeys } from "./server.js";
 
 /** Random traces take a second each here, so each way to the server has others. */
-const SEEDS = { ioredis: [1, 2, 3, 4, 5], "node-redis": [6, 7, 8, 9, 10], inTurn: [11, 12, 13, 14, 15] };
+const SEEDS = { ioredis: [1, 2, 3], "node-redis": [6, 7, 8], inTurn: [11, 12, 13] };
 
 await describeWithRedis("counters in Redis", async () => {
   const prefix = ownPrefix();

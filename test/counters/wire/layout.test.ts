@@ -56,7 +56,7 @@ describe("the layout of a call", () => {
         expect(before ?? places).toEqual(places);
         seen.set(tags, places);
       }),
-      { numRuns: 4_000 },
+      { numRuns: 2_000 },
     );
     expect(again).toBeGreaterThan(100);
   });

@@ -77,7 +77,7 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
         expect(Buffer.compare(bytes, untouched)).toBe(0);
         expect(actualSchema.safeParse(whole.actual()).success).toBe(true);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     );
   });
 
@@ -162,7 +162,7 @@ describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
         expect(typeof meter.complete).toBe("boolean");
         expect(actualSchema.safeParse(meter.actual()).success).toBe(true);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 500 },
     );
   });
 
