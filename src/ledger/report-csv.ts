@@ -1,4 +1,4 @@
-import type { Report, ReportRow } from "./report.js";
+import type { Report, Spend } from "./report.js";
 import { TOKEN_KINDS } from "./usage-event.js";
 
 const COLUMNS = [
@@ -10,7 +10,7 @@ const COLUMNS = [
   "costNanoUsd",
   "usd",
   "byokNanoUsd",
-] as const satisfies readonly (keyof ReportRow)[];
+] as const satisfies readonly (keyof Spend)[];
 
 /**
  * Formats a report as CSV (RFC 4180): a header and one line per row, each ended by CR LF. It has no total, which
@@ -18,10 +18,13 @@ const COLUMNS = [
  *
  * A text that a spreadsheet would run as a formula is given a leading apostrophe.
  */
-export function reportCsv({ groupBy, rows }: Report): string {
+export function reportCsv({ groupBy, splitBy, rows }: Report): string {
   const lines = [
-    [groupBy, ...COLUMNS],
-    ...rows.map((row) => [harmless(row.group), ...COLUMNS.map((column) => String(row[column]))]),
+    [groupBy, ...(splitBy === undefined ? [] : [splitBy]), ...COLUMNS],
+    ...rows.map(({ group, split, ...row }) => [
+      ...(split === undefined ? [group] : [group, split]).map(harmless),
+      ...COLUMNS.map((column) => String(row[column])),
+    ]),
   ];
   return lines.map((cells) => `${cells.map(cell).join(",")}\r\n`).join("");
 }

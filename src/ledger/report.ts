@@ -32,7 +32,9 @@ export interface ReportRow extends Spend {
    * without tags), a day `2026-03-29`, or an hour `2026-03-29T03:00+02:00`.
    */
   readonly group: string;
-  /** For a day or an hour, its first moment in epoch milliseconds. */
+  /** With `splitBy`, which part of the group it is about, named in the same way. */
+  readonly split?: string;
+  /** For a row of a day or an hour, its first moment in epoch milliseconds. */
   readonly startsAt?: number;
 }
 
@@ -45,8 +47,12 @@ export interface Report {
   readonly from: number;
   readonly to: number;
   readonly groupBy: ReportGroup;
+  readonly splitBy?: ReportGroup;
   readonly timeZone: string;
-  /** Days and hours in order, without those that have no calls. All other rows by cost, the highest first. */
+  /**
+   * Days and hours in order, without those that have no calls. All other rows by cost, the highest first. With
+   * `splitBy`, the groups are in this order, and so are the rows of each.
+   */
   readonly rows: readonly ReportRow[];
   /** The sum over all calls. By tag it is not the sum of the rows, as a call has a row for each of its tags. */
   readonly total: Spend;
@@ -75,7 +81,7 @@ export async function reportOver(
   within: readonly ReportScope[] = [{}],
 ): Promise<Report> {
   const query = parse(reportQuerySchema, input, "report");
-  const { org, project, user, key, from, to, groupBy, timeZone = "UTC" } = query;
+  const { org, project, user, key, from, to, groupBy, splitBy, timeZone = "UTC" } = query;
   const asked = { orgId: org, projectId: project, userId: user, keyId: key, from, to, now };
   const sumsBy = async (by: readonly SumField[]) => {
     if (within.length > 1 && sink.sumWithin) return sink.sumWithin({ ...asked, by }, within);
@@ -86,7 +92,8 @@ export async function reportOver(
     }
     return sums;
   };
-  const grouped = await sumsBy([FIELDS[groupBy]]);
+  const groups = splitBy === undefined ? [groupBy] : [groupBy, splitBy];
+  const grouped = await sumsBy(groups.map((group) => FIELDS[group]));
   return {
     org,
     ...(project !== undefined && { project }),
@@ -95,9 +102,10 @@ export async function reportOver(
     from,
     to,
     groupBy,
+    ...(splitBy !== undefined && { splitBy }),
     timeZone,
-    rows: await rowsOf(grouped, groupBy, timeZone),
-    total: await totalOf(groupBy === "tag" ? await sumsBy([]) : grouped),
+    rows: await rowsOf(grouped, groups, timeZone),
+    total: await totalOf(groups.includes("tag") ? await sumsBy([]) : grouped),
   };
 }
 
@@ -111,28 +119,56 @@ function narrowed(
   return { ...query, projectId, userId };
 }
 
-async function rowsOf(sums: readonly Sums[], groupBy: ReportGroup, timeZone: string): Promise<ReportRow[]> {
-  const localPart = LOCAL_PARTS[groupBy]?.(timeZone);
-  const groups = new Map<string, { readonly startsAt?: number; readonly totals: Totals }>();
+async function rowsOf(
+  sums: readonly Sums[],
+  by: readonly ReportGroup[],
+  timeZone: string,
+): Promise<ReportRow[]> {
+  const timeAt = by.findIndex((group) => LOCAL_PARTS[group]); // -1 if there is none
+  const time = by[timeAt];
+  const localPart = time && LOCAL_PARTS[time]?.(timeZone);
+  const quarterOf = ({ group }: Sums) => Number(group[timeAt]);
+  const known = new Map<string, { readonly names: readonly string[]; startsAt?: number; totals: Totals }>();
   const inOrder = localPart === undefined ? sums : [...sums].sort((a, b) => quarterOf(a) - quarterOf(b));
   await inTurns(inOrder, (one) => {
     const part = localPart?.(quarterOf(one));
-    const name = part?.name ?? one.group[0] ?? "";
-    const known = groups.get(name);
-    if (known) return add(known.totals, one);
-    const { group: _, ...totals } = one; // a copy, to which others may be added
-    groups.set(name, { ...(part && { startsAt: part.startsAt }), totals });
+    const { group, ...totals } = one; // a copy, to which others may be added
+    const names = part === undefined ? group : group.with(timeAt, part.name);
+    const id = JSON.stringify(names);
+    const row = known.get(id);
+    if (row) add(row.totals, one);
+    else known.set(id, { names, ...(part && { startsAt: part.startsAt }), totals });
   });
   const rows: ReportRow[] = [];
-  await inTurns(groups, ([name, { startsAt, totals }]) => {
-    rows.push({ group: name, ...(startsAt !== undefined && { startsAt }), ...spendOf(totals) });
+  await inTurns(known.values(), ({ names: [group = "", split], startsAt, totals }) => {
+    rows.push({
+      group,
+      ...(split !== undefined && { split }),
+      ...(startsAt !== undefined && { startsAt }),
+      ...spendOf(totals),
+    });
   });
-  if (localPart !== undefined) return rows;
-  return rows.sort((a, b) => b.costNanoUsd - a.costNanoUsd || (a.group < b.group ? -1 : 1));
+  return sorted(rows, timeAt);
 }
 
-function quarterOf({ group }: Sums): number {
-  return Number(group[0]);
+/** Puts the groups in order, and the rows of each: by time where that is what it names, else by cost. */
+function sorted(rows: readonly ReportRow[], timeAt: number): ReportRow[] {
+  const costOf = new Map<string, number>();
+  for (const { group, costNanoUsd } of rows) costOf.set(group, (costOf.get(group) ?? 0) + costNanoUsd);
+  // Looked up once for each row, not in each comparison: meanwhile the calls of the process wait.
+  const placed = rows.map((row) => ({ row, groupCost: costOf.get(row.group) ?? 0 }));
+  type Order = (a: (typeof placed)[number], b: (typeof placed)[number]) => number;
+  const byTime: Order = (a, b) => (a.row.startsAt ?? 0) - (b.row.startsAt ?? 0);
+  const byGroup: Order = (a, b) => b.groupCost - a.groupCost || compareTexts(a.row.group, b.row.group);
+  const bySplit: Order = (a, b) =>
+    b.row.costNanoUsd - a.row.costNanoUsd || compareTexts(a.row.split ?? "", b.row.split ?? "");
+  const groups = timeAt === 0 ? byTime : byGroup;
+  const splits = timeAt === 1 ? byTime : bySplit;
+  return placed.sort((a, b) => groups(a, b) || splits(a, b)).map(({ row }) => row);
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 async function totalOf(sums: readonly Sums[]): Promise<Spend> {

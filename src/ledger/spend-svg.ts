@@ -14,12 +14,13 @@ const PLOT_HEIGHT = HEIGHT - TOP - BOTTOM;
 /**
  * Draws what was spent day by day as a bar chart: a self-contained SVG that includes days without calls.
  *
- * @param report a report by day, over at most 400 days
+ * @param report a report by day that is not split, over at most 400 days
  * @throws ValidationError for any other report
  */
 export function spendSvg(report: Report): string {
   const { from, to, timeZone } = report;
   if (report.groupBy !== "day") throw wrong("report.groupBy", "day");
+  if (report.splitBy !== undefined) throw wrong("report.splitBy", "absent");
   const days = localDays(from, to, timeZone, DAYS_MAX);
   if (days === undefined) throw wrong("report.to", `at most ${DAYS_MAX} days after from`);
   const spent = new Map(report.rows.map((row) => [row.group, row]));

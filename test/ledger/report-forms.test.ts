@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import {
   createLedger,
   memoryLedgerSink,
@@ -6,7 +7,7 @@ import {
   spendSvg,
   ValidationError,
 } from "tollgate";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { aCall, anEnd, NOON } from "./events.js";
 
 const DAY_MS = 86_400_000;
@@ -72,6 +73,126 @@ describe("a report", () => {
       timeZone: "UTC",
       rows: [{ group: "2026-05-15", startsAt: Date.UTC(2026, 4, 15) }],
     });
+  });
+});
+
+describe("a split report", () => {
+  const dear = { costNanoUsd: 3_000_000 };
+  const calls = [
+    { model: "m1", models: ["m1"], projectId: "p1" },
+    { model: "m2", models: ["m2"], projectId: "p1", reservedAt: NOON + DAY_MS },
+    { model: "m2", models: ["m2"], projectId: "p2", tags: { team: "a", env: "b" } },
+    { model: "m2", models: ["m2"], projectId: "p2" },
+    { model: "m2", models: ["m2"], projectId: "p2", reservedAt: NOON - DAY_MS },
+    { model: "m1", models: ["m1"], projectId: "p2", reservedAt: NOON + DAY_MS },
+  ];
+  const [before, today, after] = ["2026-05-14", "2026-05-15", "2026-05-16"];
+  const rowsOf = async (parts: Partial<ReportQuery>) =>
+    (await reportOf(calls, parts, dear)).rows.map(({ group, split, calls }) => [group, split, calls]);
+
+  it("has a row for each part of each group: the dearest group first, in it the dearest part", async () => {
+    expect(await rowsOf({ groupBy: "project", splitBy: "model" })).toEqual([
+      ["p2", "m2", 3],
+      ["p2", "m1", 1],
+      ["p1", "m1", 1],
+      ["p1", "m2", 1],
+    ]);
+  });
+
+  it("has the days of a group in order, and the parts of a day by cost", async () => {
+    expect(await rowsOf({ groupBy: "model", splitBy: "day" })).toEqual([
+      ["m2", before, 1],
+      ["m2", today, 2],
+      ["m2", after, 1],
+      ["m1", today, 1],
+      ["m1", after, 1],
+    ]);
+    expect(await rowsOf({ groupBy: "day", splitBy: "project" })).toEqual([
+      [before, "p2", 1],
+      [today, "p2", 2],
+      [today, "p1", 1],
+      [after, "p1", 1],
+      [after, "p2", 1],
+    ]);
+  });
+
+  it("says by what, and where each day begins", async () => {
+    const report = await reportOf(calls.slice(0, 1), { groupBy: "model", splitBy: "hour" });
+    expect(report).toMatchObject({ groupBy: "model", splitBy: "hour" });
+    expect(report.rows).toMatchObject([{ group: "m1", split: "2026-05-15T12:00+00:00", startsAt: NOON }]);
+    expect(await reportOf(calls)).not.toHaveProperty("splitBy");
+  });
+
+  it("counts a call with two tags once in the total", async () => {
+    const { rows, total } = await reportOf(calls.slice(2, 3), { groupBy: "model", splitBy: "tag" });
+    expect(rows.map(({ group, split }) => [group, split])).toEqual([
+      ["m2", "env=b"],
+      ["m2", "team=a"],
+    ]);
+    expect(total.calls).toBe(1);
+  });
+
+  test("law: its rows add up to those of the report that is not split, in the same order of groups", async () => {
+    const group = fc.constantFrom("model", "key", "user", "project", "tag", "day", "hour");
+    const name = fc.constantFrom("", ",", '","');
+    const call = fc.record({
+      projectId: name,
+      userId: name,
+      keyId: name,
+      model: name,
+      models: fc.constant([]),
+      tags: fc.dictionary(name, name, { maxKeys: 2 }),
+      reservedAt: fc.integer({ min: NOON - DAY_MS, max: NOON + DAY_MS }),
+    });
+    const isTime = (group: string) => group === "day" || group === "hour";
+    await fc.assert(
+      fc.asyncProperty(fc.array(call), group, group, async (calls, groupBy, splitBy) => {
+        fc.pre(groupBy !== splitBy && !(isTime(groupBy) && isTime(splitBy)));
+        const [whole, split] = [
+          await reportOf(calls, { groupBy }),
+          await reportOf(calls, { groupBy, splitBy }),
+        ];
+        expect(split.total).toEqual(whole.total);
+        expect([...new Set(split.rows.map(({ group }) => group))].toSorted()).toEqual(
+          whole.rows.map(({ group }) => group).toSorted(),
+        );
+        const pairs = split.rows.map(({ group, split }) => JSON.stringify([group, split]));
+        expect(new Set(pairs).size).toBe(pairs.length);
+        if (splitBy === "tag") return; // a call is in the row of each of its tags
+        const sums = new Map<string, { calls: number; costNanoUsd: number }>();
+        for (const { group, calls, costNanoUsd } of split.rows) {
+          const sum = sums.get(group) ?? { calls: 0, costNanoUsd: 0 };
+          sums.set(group, { calls: sum.calls + calls, costNanoUsd: sum.costNanoUsd + costNanoUsd });
+        }
+        expect([...sums]).toEqual(
+          whole.rows.map(({ group, calls, costNanoUsd }) => [group, { calls, costNanoUsd }]),
+        );
+      }),
+    );
+  });
+
+  it.each([
+    ["model", "model"],
+    ["day", "hour"],
+    ["hour", "day"],
+  ] as const)("is not by %s and %s", async (groupBy, splitBy) => {
+    await expect(reportOf([], { groupBy, splitBy })).rejects.toThrow(
+      "report.splitBy: something else than groupBy, and no day or hour beside the other",
+    );
+  });
+
+  it("has both names in CSV, and none is a formula", async () => {
+    const odd = [{ model: "=1", models: ["=1"], projectId: "@x" }];
+    const csv = reportCsv(await reportOf(odd, { groupBy: "project", splitBy: "model" }));
+    const [head, row] = csv.split("\r\n");
+    expect(head).toBe(`project,model,${HEAD}`);
+    expect(row).toMatch(/^'@x,'=1,1,0,/);
+    expect(row?.split(",").length).toBe(head?.split(",").length);
+  });
+
+  it("is no bar chart", async () => {
+    const report = await reportOf([], { groupBy: "day", splitBy: "model" });
+    expect(() => spendSvg(report)).toThrow("report.splitBy: absent");
   });
 });
 

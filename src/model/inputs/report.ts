@@ -19,11 +19,20 @@ export interface ReportQuery {
   /** What each row is about. */
   readonly groupBy: ReportGroup;
   /**
+   * Splits each of these rows once more: `groupBy: "project", splitBy: "model"` has a row for each model of each
+   * project. Anything but what `groupBy` is; a day and an hour do not go together. Default: rows are whole.
+   */
+  readonly splitBy?: ReportGroup | undefined;
+  /**
    * The IANA time zone of days and hours. Default: UTC for `ledger.report`, the org's zone for
    * `gate.as(who).ledger.report`.
    */
   readonly timeZone?: string | undefined;
 }
+
+const groupSchema = z.enum(["model", "key", "user", "project", "tag", "day", "hour"]);
+
+const TIMES: ReadonlySet<ReportGroup | undefined> = new Set(["day", "hour"]);
 
 export const reportQuerySchema = schemaOf<ReportQuery>()(
   z
@@ -34,8 +43,13 @@ export const reportQuerySchema = schemaOf<ReportQuery>()(
       key: idSchema.optional(),
       from: momentSchema,
       to: momentSchema,
-      groupBy: z.enum(["model", "key", "user", "project", "tag", "day", "hour"]),
+      groupBy: groupSchema,
+      splitBy: groupSchema.optional(),
       timeZone: timeZoneSchema.optional(),
     })
-    .refine(({ from, to }) => from < to, { error: "a moment before to", path: ["from"] }),
+    .refine(({ from, to }) => from < to, { error: "a moment before to", path: ["from"] })
+    .refine(({ groupBy, splitBy }) => splitBy !== groupBy && !(TIMES.has(splitBy) && TIMES.has(groupBy)), {
+      error: "something else than groupBy, and no day or hour beside the other",
+      path: ["splitBy"],
+    }),
 );
