@@ -94,8 +94,8 @@ export type SettleOutcome =
       readonly outcome: "settled";
       readonly used: readonly number[];
       /**
-       * The moment at which it counted. Given by counters that use the caller's clock and were ahead of the request's
-       * `now`.
+       * The moment at which it counted, on the caller's clock. Given if that is later than the request's `now`, since a
+       * clock was set back and time never runs backwards for a count.
        */
       readonly at?: number | undefined;
     }

@@ -178,6 +178,10 @@ BEGIN
         each_plan[call.plan], call.key, call.fingerprint);
     ELSE
       answer := ${s}.settle(mine, raw, o, sizes, fields, shape, call.numbers, call.tags);
+      -- See settledFrom.
+      IF (answer.written[1]).at > present THEN
+        answer.reply := format('%s,%s]', rtrim(answer.reply, ']'), (answer.written[1]).at - present);
+      END IF;
     END IF;
     RETURN NEXT answer.reply;
     CONTINUE WHEN answer.written IS NULL;

@@ -21,9 +21,9 @@ import type {
   SettleOutcome,
   SettleRequest,
 } from "../counters.js";
-import { clocksFrom, outcomeFrom, replayFrom } from "../wire/outcome.js";
+import { clocksFrom, outcomeFrom, replayFrom, settledFrom } from "../wire/outcome.js";
 import { recordFrom } from "../wire/record.js";
-import { inOrder, notOpenFrom, type Reply, readingsFrom, STATUS } from "../wire/reply.js";
+import { inOrder, type Reply, readingsFrom, STATUS } from "../wire/reply.js";
 import { RequestEncoder } from "../wire/request.js";
 import { type CountingCall, GroupedCalls } from "./grouped-calls.js";
 import { countersMigrations } from "./migrations.js";
@@ -144,17 +144,17 @@ class CountersInPostgres implements PostgresCounters {
     return outcomeFrom(request, sent, reply, this.#onServerClock);
   }
 
-  async settle({ id, orgId, now, amounts }: SettleRequest): Promise<SettleOutcome> {
-    const { layout, numbers } = this.#encoder.encode(orgId, amounts, [0, 0, Math.floor(now)]);
-    const { rows, json, places } = layout;
+  async settle(request: SettleRequest): Promise<SettleOutcome> {
+    const { id, orgId, now, amounts } = request;
+    const clock = Math.floor(now);
+    const sent = this.#encoder.encode(orgId, amounts, [0, 0, clock]);
+    const { layout, numbers } = sent;
+    const { rows, json } = layout;
     const name = nameOf(id);
     const values = [JSON.stringify(name), `"{${numbers}}"`, json.tags];
     const locks = [element(`id ${name}`)];
     const call = { name: "settle", rows, locks, told: json.told, values } as const;
-    const used = (await this.#calls.run(call)).map(Number);
-    const [status = 0] = used;
-    if (status < 0) return { outcome: notOpenFrom(-status) };
-    return { outcome: "settled", used: inOrder(used, places) };
+    return settledFrom(request, sent, await this.#calls.run(call), clock);
   }
 
   async read({ orgId, now, charges }: ReadQuery): Promise<Reading[]> {

@@ -9,7 +9,7 @@ import type {
   SettleOutcome,
   SettleRequest,
 } from "../counters.js";
-import { clocksFrom, outcomeFrom, replayFrom } from "../wire/outcome.js";
+import { clocksFrom, outcomeFrom, replayFrom, settledFrom } from "../wire/outcome.js";
 import { recordFrom } from "../wire/record.js";
 import { inOrder, notOpenFrom, type Reply, readingsFrom, STATUS } from "../wire/reply.js";
 import { RequestEncoder } from "../wire/request.js";
@@ -108,9 +108,11 @@ class RedisCounters implements Counters {
     throw new ConflictError("other calls kept taking the idempotency key; try again");
   }
 
-  async settle({ id, orgId, now, amounts }: SettleRequest): Promise<SettleOutcome> {
-    const header = [this.#clamp(now), this.#rememberMs, this.#leastMs] as const;
-    const { layout, numbers } = this.#encoder.encode(orgId, amounts, header);
+  async settle(request: SettleRequest): Promise<SettleOutcome> {
+    const { id, orgId, now, amounts } = request;
+    const clock = this.#clamp(now);
+    const sent = this.#encoder.encode(orgId, amounts, [clock, this.#rememberMs, this.#leastMs]);
+    const { layout, numbers } = sent;
     const nonce = this.#nextNonce();
     const settle = (plan: string, others: readonly string[]) => {
       const plans = others.map((tags) => this.#names.plan(orgId, tags));
@@ -125,10 +127,7 @@ class RedisCounters implements Counters {
       others = [...new Set([...others, ...reply.slice(1).map(String)])];
       reply = await settle(layout.plan, others);
     }
-    const used = reply.map(Number);
-    const [status = 0] = used;
-    if (status < 0) return { outcome: notOpenFrom(-status) };
-    return { outcome: "settled", used: inOrder(used, layout.places) };
+    return settledFrom(request, sent, reply, this.#onServerClock ? now : clock);
   }
 
   async read({ orgId, now, charges }: ReadQuery): Promise<Reading[]> {

@@ -1,5 +1,5 @@
 import type { Reading } from "../../admission/charge.js";
-import type { ReserveOutcome, ReserveRequest } from "../counters.js";
+import type { ReserveOutcome, ReserveRequest, SettleOutcome, SettleRequest } from "../counters.js";
 import { type ReservationRecord, recordFrom } from "./record.js";
 import {
   type Clocks,
@@ -49,6 +49,25 @@ export function outcomeFrom(
     resetMs: inOrder(counted.resetMs, places),
     shadow: counted.shadow && inOrder(counted.shadow, places),
   };
+}
+
+/**
+ * The outcome in a store's reply to a settle: what each count has used, then how far the counts were ahead of the clock
+ * that the store was told or has, if they were.
+ *
+ * @param clock that clock's moment, as the caller's clock has it
+ */
+export function settledFrom(
+  { amounts, now }: Pick<SettleRequest, "amounts" | "now">,
+  { layout: { places } }: Pick<EncodedCharges, "layout">,
+  reply: Reply,
+  clock: number,
+): SettleOutcome {
+  const [status = 0] = reply;
+  if (Number(status) < 0) return { outcome: notOpenFrom(-Number(status)) };
+  const used = inOrder(reply.slice(0, amounts.length).map(Number), places);
+  const at = clock + Number(reply[amounts.length] ?? 0);
+  return at > now ? { outcome: "settled", used, at } : { outcome: "settled", used };
 }
 
 /** A new reservation as its caller is told of it. */

@@ -27,7 +27,8 @@ export const clocks: Cases<CountersTrial> = {
     trial.now = START;
     await trial.reserved("b", [[tokens, 10]]);
     trial.now = START - 20_000;
-    await trial.settled("a", [[tokens, 50]]);
+    const outcome = await trial.settled("a", [[tokens, 50]]);
+    checkPart("the moment at which it counted", outcome, { at: START });
     trial.now = START + 60_999;
     await trial.holds("one window after the latest moment", [[tokens, 50]]);
   },

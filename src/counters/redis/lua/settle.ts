@@ -18,7 +18,7 @@ import { WRITING } from "./writing.js";
  * ARGV[5…]   the tags of the plans that the previous reply asked for
  * ```
  *
- * Replies `{used…}`, or `{-4}` already settled, `{-5}` expired, `{-6}` unknown reservation, or `{-8, tags…}` if the
+ * Replies `{used…}`, with how far the clock of the counts is ahead of the call's behind them if it is, or `{-4}` already settled, `{-5}` expired, `{-6}` unknown reservation, or `{-8, tags…}` if the
  * plan is needed and not kept, or those of parts of the reservation that have other limits.
  *
  * @param shortWay the script that answers most calls and leaves the others to what follows, or empty; see straight.ts
@@ -70,6 +70,7 @@ if again then
     local _, used = corrected(c, 0, now, now)
     reply[i] = used
   end
+  if now > raw then reply[#counts + 1] = now - raw end
   return reply
 end
 
@@ -107,6 +108,7 @@ for i, c in ipairs(counts) do
 end
 call('SET', KEYS[1], 's' .. ARGV[1], 'PX', rememberMs)
 write(expiresAt, leastMs)
+if now > raw then reply[#counts + 1] = now - raw end
 return reply
 `;
 }

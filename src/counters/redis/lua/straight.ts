@@ -116,6 +116,7 @@ export function straightSettle(shape: Shape): string {
   const counts = rows.flatMap((row, i) => countsOf(row, i + 1));
   const places = [...new Set(counts.map(({ amount }) => amount))];
   const groups = rows.flatMap((row, i) => groupsOf(row, i + 1));
+  const used = counts.map(({ kind, own }) => `${kind === "calendar" ? "told" : "used"}${own}`).join(", ");
   const body = `
 repeat
 if expiresAt <= now then return {-EXPIRED} end
@@ -132,7 +133,8 @@ ${counts
   .join("\n")}
 call('SET', KEYS[1], 's' .. ARGV[1], 'PX', rememberMs)
 ${writeRows(shape)}
-do return {${counts.map(({ kind, own }) => `${kind === "calendar" ? "told" : "used"}${own}`).join(", ")}} end
+if now > raw then return {${used}, now - raw} end
+do return {${used}} end
 until true
 `;
   return `if letter == 111 then
