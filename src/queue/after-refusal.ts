@@ -33,5 +33,6 @@ export function afterRefusal(
   }
   if (isOvertaken) return { askAt: now };
   const { reason, retryAfterMs = 0 } = refusal;
-  return { askAt: now + (reason === "in_flight_limited" ? Math.min(retryAfterMs, pollMs) : retryAfterMs) };
+  const waitMs = reason === "in_flight_limited" ? Math.min(retryAfterMs, pollMs) : retryAfterMs;
+  return { askAt: now + Math.max(waitMs, 1) }; // a gate of another make that names no time must not be asked without end
 }

@@ -194,10 +194,13 @@ export class CallQueue {
 
   #enqueue(call: Call): void {
     const { timers, maxQueued } = this.#settings;
-    if (this.#lines.waiting >= maxQueued && !this.#makeRoom(call)) {
-      this.#leave(call, { outcome: "full", admission: queueRefusal("queue_full", call.refusal) });
-      return;
+    // Again, since a listener that is told who left may send, abort or close.
+    while (this.#lines.waiting >= maxQueued && call.state !== "done") {
+      if (!this.#makeRoom(call)) {
+        this.#leave(call, { outcome: "full", admission: queueRefusal("queue_full", call.refusal) });
+      }
     }
+    if (call.state === "done") return;
     call.state = "waiting";
     call.stopTimer = timers.after(call.deadlineAt - timers.now(), () => this.#onDeadline(call));
     this.#lines.add(call);
@@ -245,7 +248,8 @@ export class CallQueue {
    * from the one before it, and while it was not the first, no settle led to asking about it.
    */
   #onNext(line: Line, before: Call): void {
-    this.#letGo(before);
+    if (before.short === undefined && before.refusal?.limit?.meter === "inFlight") this.#handOver(before);
+    else this.#letGo(before);
     if (before.short !== undefined && !takesLikeAny(before)) {
       this.#unblocked.add(before.short);
       this.#nextSweep.by(NOW);
@@ -259,6 +263,25 @@ export class CallQueue {
   #hold(call: Call, before: Call): void {
     hold(call, before);
     this.#letGo(call);
+  }
+
+  /**
+   * Asks about the first of the calls that were held behind one that has its slot in flight now. The others wait for
+   * that answer: one slot that is freed must not make every key ask.
+   */
+  #handOver(before: Call): void {
+    for (const { first } of this.#lines) {
+      if (first === undefined || first.heldBy !== before) continue;
+      unhold(first);
+      const others = before.holds ?? [];
+      before.holds = undefined;
+      first.heldBy = undefined;
+      first.askAt = NOW;
+      for (const other of others) hold(other, first);
+      this.#nextSweep.by(NOW);
+      return;
+    }
+    this.#letGo(before);
   }
 
   /** Asks about the calls that were held behind a call. */

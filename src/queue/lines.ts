@@ -87,5 +87,7 @@ export class Lines {
 
 /** A token and an id are different names: only the gate knows which key a token belongs to. */
 function nameOf(key: KeyRef): string {
-  return typeof key === "string" ? `token ${key}` : `id ${Object(key).keyId}`;
+  if (typeof key === "string") return `token ${key}`;
+  const { keyId } = Object(key);
+  return typeof keyId === "string" ? `id ${keyId}` : ""; // the gate refuses it
 }

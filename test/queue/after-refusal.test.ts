@@ -17,6 +17,7 @@ describe("after a refusal", () => {
   it.each<[number, RefusalReason, number, number]>([
     [30, "rate_limited", 500, 530],
     [30, "in_flight_limited", 500, 130],
+    [30, "rate_limited", 0, 31],
     [30, "in_flight_limited", 60, 90], // a slot that ends by itself before the next question
   ])(
     "at %s ms by %s with a wait of %s ms, the gate is asked again at %s ms",

@@ -241,6 +241,40 @@ describe("a call that the gate refuses for now", () => {
     expect(asked).toHaveBeenCalledTimes(2); // who gets it, and the next one, who hears that there is no other
   });
 
+  it("does not make every key that waits behind another ask for the one slot either, nor while nothing happens", async () => {
+    const ids = Array.from({ length: 30 }, (_, i) => `k${i}`);
+    const chains = ids.map((id) => aChain({ project: { limits: { inFlight: 1 } }, key: { id } }));
+    const { gate } = setUp(chains);
+    const asked = vi.fn();
+    const ask: typeof gate.admit = async (key, usage) => {
+      asked();
+      await new Promise((resolve) => setTimeout(resolve, 1)); // as counters elsewhere take
+      return gate.admit(key, usage);
+    };
+    const slow = { admit: ask, check: gate.check, release: gate.release, on: gate.on };
+    const queue = createQueue(slow, { maxWaitMs: 120_000, pollMs: 1_000 });
+    let holder = passed(await gate.admit({ keyId: "k0" }, CALL));
+    const calls: Promise<Admission>[] = [];
+    for (const keyId of ids) {
+      calls.push(queue.admit({ keyId }, CALL));
+      await pass(1);
+    }
+    await pass(A_TURN_MS);
+    for (const call of calls.slice(0, 5)) {
+      asked.mockClear();
+      await gate.settle(holder.reservation, {});
+      await pass(A_TURN_MS);
+      holder = passed(await call);
+      // Who gets it, and the next one, who hears that there is no other; there may be two that wait behind nobody.
+      expect(asked.mock.calls.length).toBeLessThanOrEqual(3);
+      asked.mockClear();
+      await pass(5_000);
+      expect(asked.mock.calls.length).toBeLessThanOrEqual(10); // each of those, every second
+    }
+    await queue.close();
+    await Promise.allSettled(calls);
+  });
+
   it("wakes who waits for a limit per model when that has room again", async () => {
     const { gate, queue } = setUp(limited({ key: { perModel: { free: { inFlight: 1 } } } }));
     const { reservation } = passed(await queue.admit(KEY, CALL));
@@ -276,7 +310,11 @@ describe("a call that the gate refuses for now", () => {
     passed(await queue.admit(KEY, CALL));
     const waiting = watch(queue.admit(KEY, CALL));
     await pass(A_TURN_MS);
-    await expect(queue.admit({ keyId: 5 } as never, CALL)).rejects.toThrow(ValidationError);
+    const { signal } = new AbortController();
+    for (const keyId of [5, Symbol("k"), Object.create(null)]) {
+      await expect(queue.admit({ keyId } as never, CALL, { signal })).rejects.toThrow(ValidationError);
+    }
+    expect(getEventListeners(signal, "abort")).toEqual([]);
     expect(outcomes([waiting])).toEqual(["waits"]);
   });
 
