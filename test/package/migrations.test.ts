@@ -13,7 +13,7 @@ import { STORAGE_MIGRATIONS } from "../../src/storage/sqlite/migrations.js";
  */
 const PINNED = {
   "Postgres storage": ["ab098028b86a90f3", "e39b0d186b09dd18"],
-  "Postgres counters": ["b7ec76cfd4ce62e4"],
+  "Postgres counters": ["2b0580ba1a9ec70b"],
   "Postgres ledger": ["5edcc52bb71a5a6d"],
   "SQLite storage": ["03af8a26185a646d", "77f9d29cf6913495", "f17b7d13ead34fe4", "aae8b17365c70947"],
   "SQLite counters": ["7e9581107776ed40"],
