@@ -30,6 +30,19 @@ export const lifetimes: Cases<CountersTrial> = {
     await trial.reserved("c", [[slots, 1]]);
   },
 
+  "an idempotency key whose reservation has expired is judged afresh, and belongs to the new one": async (
+    trial,
+  ) => {
+    const idempotency = { key: "k", fingerprint: "f" };
+    const call = [[spent, 10]] as const;
+    trial.ttlMs = 5_000;
+    await trial.reserved("a", call, { idempotency });
+    trial.now += 5_000;
+    await trial.reserved("b", call, { idempotency });
+    const again = await trial.reserve("c", trial.charges(call), { idempotency });
+    checkPart("again", again, { outcome: "replayed", id: "b", used: [20] });
+  },
+
   "a reservation ends with its TTL: what it charged stays, and a settle or extension answers expired": async (
     trial,
   ) => {
