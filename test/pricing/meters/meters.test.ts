@@ -31,11 +31,12 @@ import {
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-const streams: [string, (options?: MeterOptions) => UsageMeter, string, object][] = [
-  ["OpenAI chat completions", openAIMeter, chat, chatActual],
-  ["OpenAI responses", openAIMeter, responses, responsesActual],
-  ["Anthropic messages", anthropicMeter, messages, messagesActual],
-  ["Gemini streamGenerateContent", geminiMeter, generate, generateActual],
+/** Each with what it tells at its end, and how many characters the model says in it, of output and of reasoning. */
+const streams: [string, (options?: MeterOptions) => UsageMeter, string, object, [number, number]][] = [
+  ["OpenAI chat completions", openAIMeter, chat, chatActual, [49, 0]],
+  ["OpenAI responses", openAIMeter, responses, responsesActual, [52, 19]],
+  ["Anthropic messages", anthropicMeter, messages, messagesActual, [54, 14]],
+  ["Gemini streamGenerateContent", geminiMeter, generate, generateActual, [40, 10]],
 ];
 
 function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
@@ -47,8 +48,23 @@ function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
 const cutIntoBytes = (bytes: Uint8Array) =>
   [...bytes].flatMap((byte) => [Uint8Array.of(byte), new Uint8Array()]);
 
-describe.each(streams)("a meter of %s", (_, meterOf, stream, actual) => {
+/** The stream as it would be if the provider told no counts. */
+function withoutCounts(stream: string): string {
+  const isCount = (name: string) => name === "usage" || name === "usageMetadata";
+  const without = (json: string) =>
+    JSON.stringify(JSON.parse(json, (name, value) => (isCount(name) ? undefined : value)));
+  return stream.replace(/(?<=^data: )\{.*\}$/gm, without);
+}
+
+describe.each(streams)("a meter of %s", (_, meterOf, stream, actual, said) => {
   const lines = stream.split("\n");
+
+  it("counts everything that the model says where the provider tells no counts", () => {
+    const meter = meterOf({ tokenCounter: { count: (text) => text.length } });
+    meter.push(withoutCounts(stream));
+    const { outputTokens, reasoningTokens = 0 } = meter.actual();
+    expect([outputTokens, reasoningTokens]).toEqual(said);
+  });
 
   it("tells what the provider told at the end", () => {
     const meter = meterOf();
