@@ -11,7 +11,7 @@ import { Alarm, NOW } from "./alarm.js";
 import type { Answer, Call } from "./call.js";
 import type { QueueEvents } from "./events.js";
 import { giveBack } from "./give-back.js";
-import { hold, holderOf, letGo, shortBy, takesLikeAny, unhold } from "./holding.js";
+import { Holding, holderOf, shortBy, takesLikeAny } from "./holding.js";
 import type { Line } from "./line.js";
 import { Lines } from "./lines.js";
 import { OpenCalls } from "./open-calls.js";
@@ -35,6 +35,7 @@ export class CallQueue {
       for (const call of waiting.all()) this.#leave(call, { outcome: "failed", error });
     },
   });
+  readonly #holding = new Holding(this.#lines, () => this.#nextSweep.by(NOW));
   readonly #asks = new Set<Promise<void>>();
   readonly #unlisten: () => void;
   #arrived = 0;
@@ -46,8 +47,8 @@ export class CallQueue {
   #unblocked = new Set<string>();
   /** Starts the next sweep. One serves everything that happens in a turn of the event loop, since it visits every line. */
   readonly #nextSweep: Alarm;
-  /** Whether the last sweep stopped early because there was no more room in flight. */
-  #isFull = false;
+  /** Whether the last sweep left heads out because there was no more room in flight. */
+  #hasLeftOut = false;
   #isClosed = false;
 
   constructor(gate: QueuedGate, settings: QueueSettings) {
@@ -113,7 +114,7 @@ export class CallQueue {
   /** The short way, for a call that nobody waits ahead of. */
   async #askFirst(call: Call): Promise<void> {
     await this.#ask(call);
-    if (this.#isFull) this.#nextSweep.by(NOW);
+    if (this.#hasLeftOut) this.#nextSweep.by(NOW);
   }
 
   /**
@@ -135,35 +136,24 @@ export class CallQueue {
     const isSettled = answer.admitted
       ? answer.replayed === true
       : isHopeless(call, answer, this.#settings.timers.now());
-    for (let first = this.#firstBefore(call); first && !isSettled; first = this.#firstBefore(call)) {
+    while (!isSettled) {
+      const first = this.#holding.firstBefore(call);
+      if (first === undefined) break;
       // Another process may have freed a slot in flight without our being told, so ask about the waiting call first.
       const line = this.#lines.of(first);
       const isUnsure = first.refusal?.reason === "in_flight_limited" && this.#open.hasRoom;
       if (isUnsure && first.state === "waiting" && line?.head === first) {
         await this.#askHead(line, first);
         if (call.state !== "arrived") return;
-        if (this.#firstBefore(call) !== first) continue; // it has left, or is short of another limit
+        if (this.#holding.firstBefore(call) !== first) continue; // it has left, or is short of another limit
       }
-      this.#hold(call, first);
+      this.#holding.hold(call, first);
       break;
     }
     // While the gate was asked, the key may have got a line, or the room may have gone.
     if (!call.heldBy && !this.#lines.has(call.key) && this.#open.hasRoom) await this.#askFirst(call);
     else if (isSettled && !answer.admitted) this.#leave(call, { outcome: "refused", admission: answer });
     else this.#enqueue(call);
-  }
-
-  /** The first waiting call of a line before that of this call which is short of a limit that this call would charge. */
-  #firstBefore(call: Call): Call | undefined {
-    const { charged = [] } = call;
-    const own = this.#lines.of(call);
-    for (const line of this.#lines) {
-      if (line === own) break;
-      const { first } = line;
-      const short = first && shortBy(first);
-      if (first && short !== undefined && charged.includes(short) && holderOf(first) !== call) return first;
-    }
-    return undefined;
   }
 
   /** For a call that has to wait, if waiting can help it. */
@@ -227,7 +217,7 @@ export class CallQueue {
     call.state = "done";
     this.#calls.delete(call);
     call.stopTimer?.();
-    unhold(call);
+    this.#holding.forget(call);
     const line = this.#lines.remove(call);
     if (line !== undefined) {
       if (answer.outcome === "admitted") this.#lines.putLast(line);
@@ -248,8 +238,9 @@ export class CallQueue {
    * from the one before it, and while it was not the first, no settle led to asking about it.
    */
   #onNext(line: Line, before: Call): void {
-    if (before.short === undefined && before.refusal?.limit?.meter === "inFlight") this.#handOver(before);
-    else this.#letGo(before);
+    if (before.short === undefined && before.refusal?.limit?.meter === "inFlight")
+      this.#holding.handOver(before);
+    else this.#holding.letGo(before);
     if (before.short !== undefined && !takesLikeAny(before)) {
       this.#unblocked.add(before.short);
       this.#nextSweep.by(NOW);
@@ -257,36 +248,6 @@ export class CallQueue {
     const { first } = line;
     if (first !== undefined && !first.heldBy) first.askAt = NOW;
     this.#wake(line);
-  }
-
-  /** Makes a call wait behind another one. Those behind it may take nothing from what that one is short of. */
-  #hold(call: Call, before: Call): void {
-    hold(call, before);
-    this.#letGo(call);
-  }
-
-  /**
-   * Asks about the first of the calls that were held behind one that has its slot in flight now. The others wait for
-   * that answer: one slot that is freed must not make every key ask.
-   */
-  #handOver(before: Call): void {
-    for (const { first } of this.#lines) {
-      if (first === undefined || first.heldBy !== before) continue;
-      unhold(first);
-      const others = before.holds ?? [];
-      before.holds = undefined;
-      first.heldBy = undefined;
-      first.askAt = NOW;
-      for (const other of others) hold(other, first);
-      this.#nextSweep.by(NOW);
-      return;
-    }
-    this.#letGo(before);
-  }
-
-  /** Asks about the calls that were held behind a call. */
-  #letGo(call: Call): void {
-    if (letGo(call)) this.#nextSweep.by(NOW);
   }
 
   /** Schedules the next question about the head of a line, which may be another call than before. */
@@ -308,10 +269,10 @@ export class CallQueue {
     }
     const waiting = new Map<string, Call>();
     let next = Number.POSITIVE_INFINITY;
-    this.#isFull = false;
+    this.#hasLeftOut = false;
     for (const line of [...this.#lines]) {
       if (!this.#open.hasRoom) {
-        this.#isFull = true;
+        this.#hasLeftOut = true;
         next = this.#open.nextEnd ?? next;
         break;
       }
@@ -319,7 +280,7 @@ export class CallQueue {
       if (head?.state === "waiting" && head.askAt <= now) {
         const before = head.charged?.map((limit) => waiting.get(limit)).find((call) => call && call !== head);
         if (before === undefined) this.#track(this.#askHead(line, head));
-        else this.#hold(head, before);
+        else this.#holding.hold(head, before);
       }
       if (head?.state === "waiting") next = Math.min(next, head.askAt);
       const { first } = line;
@@ -333,7 +294,7 @@ export class CallQueue {
     await this.#ask(head);
     line.arrange();
     this.#wake(line);
-    if (this.#isFull) this.#nextSweep.by(NOW);
+    if (this.#hasLeftOut) this.#nextSweep.by(NOW);
   }
 
   /** Asks the gate about one call. The call then has its answer, or a moment at which to ask again. */
@@ -390,7 +351,7 @@ export class CallQueue {
     call.refusal = refusal;
     call.short = shortOf(refusal);
     call.charged ??= chargedBy(refusal);
-    this.#letGo(call); // it may be short of another limit now
+    this.#holding.letGo(call); // it may be short of another limit now
     const { timers, pollMs } = this.#settings;
     const { short } = call;
     const isOvertaken = short !== undefined && isAnySince(settled, (one) => limitsOf(one).has(short));
@@ -402,7 +363,7 @@ export class CallQueue {
   #onSettlement({ settlement, reservation }: GateEvents["settlement"]): void {
     this.#settlements.add(reservation);
     this.#open.close(reservation);
-    if (this.#isFull) this.#nextSweep.by(NOW);
+    if (this.#hasLeftOut) this.#nextSweep.by(NOW);
     if (settlement.settled && this.#lines.size > 0) this.#track(this.#offer(limitsOf(reservation)));
   }
 
@@ -420,9 +381,9 @@ export class CallQueue {
         first.askAt = NOW; // once it has the turn, or there is room in the queue
         this.#wake(line);
       } else if (head.state === "waiting") {
-        const before = this.#firstBefore(head);
+        const before = this.#holding.firstBefore(head);
         if (before !== undefined) {
-          this.#hold(head, holderOf(before));
+          this.#holding.hold(head, holderOf(before));
           continue;
         }
         await this.#askHead(line, head);

@@ -170,6 +170,26 @@ describe("a call that the gate refuses for now", () => {
     expect(outcomes([second])).toEqual(["admitted"]);
   });
 
+  it("gets what a settle freed though the gate fails about the call before it, of another key", async () => {
+    const chains = ["k1", "k2"].map((id) => aChain({ project: { limits: { inFlight: 1 } }, key: { id } }));
+    const { gate } = world(chains, { clock: Date });
+    let isDown = false;
+    const admit: QueuedGate["admit"] = async (key, usage) => {
+      if (!isDown) return gate.admit(key, usage);
+      isDown = false;
+      throw new Error("down");
+    };
+    const queue = createQueue({ ...gate, admit }, { maxWaitMs: 120_000 });
+    const { reservation } = passed(await queue.admit(KEY, CALL));
+    const calls = [watch(queue.admit(KEY, CALL)), watch(queue.admit({ keyId: "k2" }, CALL))];
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["waits", "waits"]);
+    isDown = true;
+    await gate.settle(reservation, {});
+    await pass(A_TURN_MS);
+    expect(outcomes(calls)).toEqual(["threw", "admitted"]);
+  });
+
   it("is admitted by a settle though it frees too little of another limit, for which an earlier call waits", async () => {
     const org = { limits: { inputTpm: 200 } };
     const chains = [
