@@ -17,7 +17,7 @@ import { Lines } from "./lines.js";
 import { OpenCalls } from "./open-calls.js";
 import { askedOf, type QueuedGate, type QueueSettings, type WaitOptions, waitOf } from "./options.js";
 import type { QueueStatus } from "./queue-status.js";
-import { chargedBy, limitsOf, queueRefusal, shortOf } from "./refusals.js";
+import { limitsChargedBy, limitsOf, queueRefusal, shortOf } from "./refusals.js";
 import { isAnySince, type Settled, Settlements } from "./settlements.js";
 
 /** The calls of one queue: which call waits in which line, and when the gate is asked about it. */
@@ -126,7 +126,7 @@ export class CallQueue {
     let answer: Admission;
     try {
       answer = await this.#gate.check(call.key, call.usage);
-      call.charged = chargedBy(answer);
+      call.charged = limitsChargedBy(answer);
     } catch (error) {
       this.#leave(call, { outcome: "failed", error });
       return;
@@ -169,7 +169,7 @@ export class CallQueue {
   async #look(call: Call): Promise<void> {
     try {
       const answer = await this.#gate.check(call.key, call.usage);
-      if (answer.admitted || call.charged === undefined) call.charged = chargedBy(answer);
+      if (answer.admitted || call.charged === undefined) call.charged = limitsChargedBy(answer);
       if (call.state === "asking" || answer.admitted) return;
       if (isHopeless(call, answer, this.#settings.timers.now()))
         this.#leave(call, { outcome: "refused", admission: answer });
@@ -350,7 +350,7 @@ export class CallQueue {
   #refused(call: Call, refusal: Refused, settled: Settled): void {
     call.refusal = refusal;
     call.short = shortOf(refusal);
-    call.charged ??= chargedBy(refusal);
+    call.charged ??= limitsChargedBy(refusal);
     this.#holding.letGo(call); // it may be short of another limit now
     const { timers, pollMs } = this.#settings;
     const { short } = call;

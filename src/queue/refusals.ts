@@ -35,7 +35,7 @@ function nameOf({ scope, scopeId, meter, window, perModel }: Limit): string {
  * The names of the limits that a call takes something from, since a limit never refuses zero. A refusal does not say
  * which those are, so for a call that was never let through it is every limit that applies.
  */
-export function chargedBy(answer: Admission): string[] {
+export function limitsChargedBy(answer: Admission): string[] {
   if (!answer.admitted) return answer.limits.map(limitName);
   const { limits, amounts } = answer.reservation.charges;
   return limits.flatMap((limit, i) => ((amounts[i] ?? 0) > 0 ? [nameOf(limit)] : []));

@@ -18,7 +18,7 @@ import type { Engine } from "../engine.js";
 import { degrade, recover, refusedLocally } from "../outage/degrading.js";
 import { type Admission, AdmittedCall, type Counted, UNCOUNTED } from "./admission.js";
 import { CallIdempotency } from "./idempotency.js";
-import { limitRefusal, NO_REFUSALS, refused, shadowRefusals, shortShadows } from "./refusing.js";
+import { limitRefusal, NO_REFUSALS, refused, shadowRefusals } from "./refusing.js";
 import { type Degraded, IssuedReservation } from "./reservation.js";
 import { type Asked, reserve } from "./reserving.js";
 
@@ -177,7 +177,7 @@ function reserved(
     charges,
     used,
     resetMs,
-    shadow: shadowRefusals(unpriced(asked), NO_REFUSALS),
+    shadow: shadowRefusals(unpriced(asked), charges, undefined, now),
     degraded: undefined,
     held,
   });
@@ -193,11 +193,11 @@ function foreseen(
   charges: Charges,
 ): AdmittedCall | undefined {
   const { plan, use, now } = asked;
-  const foreseen = direct.foresee(now, plan, use);
-  if (foreseen === undefined) return undefined;
-  const { at: reservedAt, used, resetMs } = foreseen;
+  const would = direct.foresee(now, plan, use);
+  if (would === undefined) return undefined;
+  const { at: reservedAt, used, resetMs } = would;
   const expiresAt = reservedAt + settings.reservationTtlMs;
-  const shadow = shadowRefusals(unpriced(asked), NO_REFUSALS);
+  const shadow = shadowRefusals(unpriced(asked), charges, undefined, now);
   const counted = { charges, used, resetMs, shadow, degraded: undefined };
   return admitted(asked, ids.next(), { reservedAt, expiresAt, ...counted });
 }
@@ -231,8 +231,7 @@ function concluded(
   const { compiled, now, dryRun } = asked;
   switch (outcome.outcome) {
     case "reserved": {
-      const short = outcome.shadow ? shortShadows(chargeList(charges), outcome.shadow, now) : NO_REFUSALS;
-      const shadow = shadowRefusals(unpriced(asked), short);
+      const shadow = shadowRefusals(unpriced(asked), charges, outcome.shadow, now);
       if (!dryRun) tell(engine, compiled, charges, outcome.used, now);
       const { id, reservedAt, expiresAt, used, resetMs } = outcome;
       return admitted(asked, id, { reservedAt, expiresAt, charges, used, resetMs, shadow, degraded });

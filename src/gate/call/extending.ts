@@ -14,7 +14,7 @@ import { parse } from "../../model/validation.js";
 import type { Engine } from "../engine.js";
 import { countersOf, degrade, refusedLocally, roomHere } from "../outage/degrading.js";
 import { type Admission, AdmittedCall, type Counted, UNCOUNTED } from "./admission.js";
-import { limitRefusal, NO_REFUSALS, refused, shadowRefusals, shortShadows } from "./refusing.js";
+import { limitRefusal, refused, shadowRefusals } from "./refusing.js";
 import {
   asItIs,
   type Degraded,
@@ -102,8 +102,7 @@ async function extendCounted(extension: Extension): Promise<Admission> {
     case "reserved": {
       const { used, resetMs } = outcome;
       engine.alerts.look(added, used, now, compiled);
-      const short = outcome.shadow ? shortShadows(chargeList(added), outcome.shadow, now) : NO_REFUSALS;
-      const shadow = shadowRefusals(extension.unpriced, short);
+      const shadow = shadowRefusals(extension.unpriced, added, outcome.shadow, now);
       const whole = withLimitsOf(sideBySide(outcome.charges), reservation.charges, added);
       return admitted(extension, { charges: added, used, resetMs, shadow, degraded }, whole);
     }

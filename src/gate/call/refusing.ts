@@ -1,4 +1,4 @@
-import type { Charge, Reading } from "../../admission/charge.js";
+import { type Charge, type Charges, chargeList, type Reading } from "../../admission/charge.js";
 import type { CompiledChain } from "../../admission/compiled-chain.js";
 import {
   LimitRefusal,
@@ -34,24 +34,19 @@ export function refused(engine: Engine, refusal: Refused, now: number, compiled?
  * What limits in shadow mode would have refused.
  *
  * @param unpriced what the call named, where budgets would have refused it for want of a price
- * @param byCounts what counts would have refused
+ * @param readings from before the reserve, if a limit in shadow mode was short
  */
 export function shadowRefusals(
   unpriced: string | undefined,
-  byCounts: readonly Refusal[],
-): readonly Refusal[] {
-  return unpriced === undefined ? byCounts : [unpricedRefusal(unpriced), ...byCounts];
-}
-
-/** The refusals by the limits in shadow mode that were short. */
-export function shortShadows(
-  charges: readonly Charge[],
-  readings: readonly Reading[],
+  charges: Charges,
+  readings: readonly Reading[] | undefined,
   now: number,
 ): readonly Refusal[] {
-  const short = charges.flatMap(({ limit }, i) => {
-    const waits = (readings[i]?.waitMs ?? 0) > 0;
-    return limit.mode === "shadow" && waits ? [new LimitRefusal(charges, readings, i, now)] : [];
+  if (unpriced === undefined && readings === undefined) return NO_REFUSALS;
+  const list = chargeList(charges);
+  const short = list.flatMap(({ limit }, i) => {
+    const waits = (readings?.[i]?.waitMs ?? 0) > 0;
+    return readings && limit.mode === "shadow" && waits ? [new LimitRefusal(list, readings, i, now)] : [];
   });
-  return short.length > 0 ? short : NO_REFUSALS;
+  return unpriced === undefined ? short : [unpricedRefusal(unpriced), ...short];
 }
