@@ -1,41 +1,44 @@
 import { definePolicy, type Policy } from "./policy.js";
 
+const permissions = {
+  "project.create": "org",
+  "project.view": "project",
+  "project.update": "project",
+  "project.delete": "project",
+  "projectMember.view": "project",
+  "projectMember.add": "project",
+  "projectMember.remove": "project",
+  "projectMember.setRole": "project",
+  "projectMember.setLimits": "project",
+  "key.create": "owned",
+  "key.view": "owned",
+  "key.update": "owned",
+  "key.disable": "owned",
+  "key.rotate": "owned",
+  "key.revoke": "owned",
+  "usage.view": "owned",
+  "billing.view": "org",
+  "billing.manage": "org",
+  "org.view": "org",
+  "org.update": "org",
+  "org.delete": "org",
+  "orgMember.view": "org",
+  "orgMember.add": "org",
+  "orgMember.setRole": "org",
+  "orgMember.remove": "org",
+  "invitation.create": "org",
+  "invitation.view": "org",
+  "invitation.revoke": "org",
+  "audit.view": "org",
+  "externalKey.manage": "org",
+  "virtualModel.manage": "org",
+  "mcpServer.manage": "org",
+  "prompt.manage": "org",
+} as const;
+
+// An interface, so that editors show its name.
 /** The permissions of the standard policy, each with its kind. */
-export type StandardPermissions = {
-  readonly "project.create": "org";
-  readonly "project.view": "project";
-  readonly "project.update": "project";
-  readonly "project.delete": "project";
-  readonly "projectMember.view": "project";
-  readonly "projectMember.add": "project";
-  readonly "projectMember.remove": "project";
-  readonly "projectMember.setRole": "project";
-  readonly "projectMember.setLimits": "project";
-  readonly "key.create": "owned";
-  readonly "key.view": "owned";
-  readonly "key.update": "owned";
-  readonly "key.disable": "owned";
-  readonly "key.rotate": "owned";
-  readonly "key.revoke": "owned";
-  readonly "usage.view": "owned";
-  readonly "billing.view": "org";
-  readonly "billing.manage": "org";
-  readonly "org.view": "org";
-  readonly "org.update": "org";
-  readonly "org.delete": "org";
-  readonly "orgMember.view": "org";
-  readonly "orgMember.add": "org";
-  readonly "orgMember.setRole": "org";
-  readonly "orgMember.remove": "org";
-  readonly "invitation.create": "org";
-  readonly "invitation.view": "org";
-  readonly "invitation.revoke": "org";
-  readonly "audit.view": "org";
-  readonly "externalKey.manage": "org";
-  readonly "virtualModel.manage": "org";
-  readonly "mcpServer.manage": "org";
-  readonly "prompt.manage": "org";
-};
+export interface StandardPermissions extends Readonly<typeof permissions> {}
 
 /** What can be done with a key, whoever holds it. Three rows ask about these same permissions. */
 const keyPermissions = [
@@ -56,41 +59,7 @@ const keyPermissions = [
  * contains them.
  */
 export const standardPolicy = definePolicy<StandardPermissions, "owner" | "member", "admin" | "member">({
-  permissions: {
-    "project.create": "org",
-    "project.view": "project",
-    "project.update": "project",
-    "project.delete": "project",
-    "projectMember.view": "project",
-    "projectMember.add": "project",
-    "projectMember.remove": "project",
-    "projectMember.setRole": "project",
-    "projectMember.setLimits": "project",
-    "key.create": "owned",
-    "key.view": "owned",
-    "key.update": "owned",
-    "key.disable": "owned",
-    "key.rotate": "owned",
-    "key.revoke": "owned",
-    "usage.view": "owned",
-    "billing.view": "org",
-    "billing.manage": "org",
-    "org.view": "org",
-    "org.update": "org",
-    "org.delete": "org",
-    "orgMember.view": "org",
-    "orgMember.add": "org",
-    "orgMember.setRole": "org",
-    "orgMember.remove": "org",
-    "invitation.create": "org",
-    "invitation.view": "org",
-    "invitation.revoke": "org",
-    "audit.view": "org",
-    "externalKey.manage": "org",
-    "virtualModel.manage": "org",
-    "mcpServer.manage": "org",
-    "prompt.manage": "org",
-  },
+  permissions,
   orgRoles: {
     owner: {
       "project.create": "all",

@@ -11,11 +11,13 @@ import { limitsAt } from "../counters/limits.js";
 const DAY = 86_400_000;
 const NOON = Date.UTC(2026, 4, 15, 12);
 
-const ALL: Limits = {
+const ALL: Required<Omit<Limits, "mode" | "perModel">> = {
   rpm: 1,
   tpm: 2,
   inputTpm: 3,
   outputTpm: 4,
+  rpd: 9,
+  tpd: 10,
   inFlight: 5,
   budget: [
     { usd: 6, reset: "daily" },
@@ -131,7 +133,8 @@ describe("shapes", () => {
       limitsAt("key", { ...ALL, mode: "shadow" }),
       limitsAt("key", { ...ALL, rpm: undefined }),
       limitsAt("key", { ...ALL, budget: [{ usd: 6, reset: "daily" }] }),
-      limitsAt("key", { ...ALL, rpm: undefined, rpd: 1 }),
+      limitsAt("key", { rpm: 1 }),
+      limitsAt("key", { rpd: 1 }),
     ];
     const made = others.map((limits) => shapes.of(limits));
     expect(new Set([shape, ...made]).size).toBe(1 + others.length);

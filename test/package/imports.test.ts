@@ -129,7 +129,7 @@ describe("imports", () => {
     expect(languages).toEqual(["en"]);
   });
 
-  it("of the whole package name no database client", () => {
+  it("of the whole package name only what is listed here, which is no database client", () => {
     const known = new Set([
       "zod",
       "temporal-polyfill",
