@@ -28,7 +28,7 @@ export type KeptCounts = Pick<ScopeCounts, "find" | "obtain">;
 
 /**
  * The reservations on which decisions are made, wherever they are kept. After an extension, `add` is called again with
- * the same reservation.
+ * the same reservation. `get` closes a reservation whose time is over, and `idOf` names the latest of its key.
  */
 export type KeptReservations = Pick<
   OpenReservations,
