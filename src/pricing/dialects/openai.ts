@@ -31,7 +31,7 @@ export function fromOpenAI(answer: unknown): Actual {
 /** What the kind of answer says about its usage: embeddings and rankings have no output, and some give only a total. */
 function ofKind(answer: unknown, usage: unknown, actual: Actual): Actual {
   const items = itemsOf(fieldOf(answer, "data") ?? fieldOf(answer, "results"));
-  if (items.some((item) => typeof fieldOf(item, "b64_json") === "string"))
+  if (items.some((item) => typeof (fieldOf(item, "b64_json") ?? fieldOf(item, "url")) === "string"))
     return withOutputOf("imageOutputTokens", actual);
   const total = fieldOf(usage, "total_tokens");
   const isTotalAlone = actual.inputTokens === undefined && actual.outputTokens === undefined;
@@ -85,7 +85,7 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
     output: counts.count(names.output),
     total,
     cache,
-    beside: besidePrompt(counts, names),
+    apart: Math.max(besidePrompt(counts, names), cacheIn(input)),
     reasoning,
     hasAudio: typeof audioSeconds === "number" && audioSeconds > 0,
   });
@@ -126,7 +126,7 @@ function cacheOf(counts: UsageObject, names: typeof CHAT, details: UsageObject, 
     return count !== undefined && count <= most ? count : undefined;
   };
   const cached =
-    details.count("cached_tokens") ??
+    cacheDetails(details).read ??
     beside("prompt_cache_hit_tokens", inputTokens) ??
     beside("cached_tokens", inputTokens) ??
     beside("cache_read_input_tokens", inputTokens) ??
@@ -134,12 +134,19 @@ function cacheOf(counts: UsageObject, names: typeof CHAT, details: UsageObject, 
   // LiteLLM passes on Anthropic's two lifetimes. All others have one.
   const written1h = details.object("cache_creation_token_details").count("ephemeral_1h_input_tokens") ?? 0;
   const written =
-    details.count("cache_write_tokens") ??
-    details.count("cache_creation_tokens") ??
-    details.count("cache_creation_input_tokens") ??
-    beside("cache_creation_input_tokens", inputTokens - cached) ??
-    0;
+    cacheDetails(details).written ?? beside("cache_creation_input_tokens", inputTokens - cached) ?? 0;
   return { cached, written: Math.max(written, written1h), written1h };
+}
+
+/** What the details of the input say about the cache. */
+function cacheDetails(details: UsageObject) {
+  return {
+    read: details.count("cached_tokens"),
+    written:
+      details.count("cache_write_tokens") ??
+      details.count("cache_creation_tokens") ??
+      details.count("cache_creation_input_tokens"),
+  };
 }
 
 /** The details of a count. Transcriptions and realtime sessions use the singular "token" in the name. */
@@ -162,6 +169,12 @@ function besidePrompt(counts: UsageObject, names: typeof CHAT): number {
   return sumOf("usage", counts.count("cache_read_input_tokens"), counts.count("cache_creation_input_tokens"));
 }
 
+/** The cache in the details of the input, read and written together. */
+function cacheIn(details: UsageObject): number {
+  const { read, written } = cacheDetails(details);
+  return sumOf("usage", read, written);
+}
+
 /** What is told of input and output. */
 interface Wholes {
   readonly input: number | undefined;
@@ -169,7 +182,7 @@ interface Wholes {
   readonly total: number | undefined;
   readonly cache: number;
   /** The part of the cache that may not be counted in the input. */
-  readonly beside: number;
+  readonly apart: number;
   readonly reasoning: number;
   /** Whether the input has audio that is counted in seconds. */
   readonly hasAudio: boolean;
@@ -180,22 +193,22 @@ interface Wholes {
  * is given or not. It is input if it equals the cache counts and not the reasoning, if no input is given, or if the
  * input has audio in seconds, whose tokens Mistral counts in the total alone.
  *
- * A cache beside the input that is larger than it cannot be a part of it, as in older versions of LiteLLM, so it is
- * added: once, also where the total includes it.
+ * A cache that is larger than the input cannot be a part of it, as with some models of xAI and in older versions of
+ * LiteLLM, so it is added: once, also where the total includes it.
  */
 function wholesOf(told: Wholes): Pick<Actual, "inputTokens" | "outputTokens"> {
-  const { input, output, beside, reasoning } = told;
+  const { input, output, apart, reasoning } = told;
   if (input === undefined) return { inputTokens: input, outputTokens: output };
   // An embedding gives its total and no output.
   const beyond = Math.max(0, (told.total ?? 0) - input - (output ?? 0));
   const isReasoning = beyond === reasoning;
-  if (beside > input && !isReasoning && (beyond === beside || beyond === beside + reasoning))
-    return { inputTokens: input + beside, outputTokens: (output ?? 0) + beyond - beside };
+  if (apart > input && !isReasoning && (beyond === apart || beyond === apart + reasoning))
+    return { inputTokens: input + apart, outputTokens: (output ?? 0) + beyond - apart };
   const isInput =
     output !== undefined && !isReasoning && (beyond === told.cache || input === 0 || told.hasAudio);
   const inputTokens = isInput ? input + beyond : input;
   return {
-    inputTokens: beside > inputTokens ? sumOf("usage", inputTokens, beside) : inputTokens,
+    inputTokens: apart > inputTokens ? sumOf("usage", inputTokens, apart) : inputTokens,
     outputTokens: isInput || told.total === undefined ? output : (output ?? 0) + beyond,
   };
 }

@@ -18,9 +18,11 @@ export function anthropicMeter(options: MeterOptions = {}): UsageMeter {
   let searches = 0;
 
   function usageOf(usage: unknown) {
-    // Some servers give the input in the first event, and zeros for it in the last.
+    // Some servers give the input in the first event, and zeros for it in the last. Others (Kimi, Qwen) give the whole
+    // input in the first, and in the last what of it was not cached, which may be zero.
+    const isSplit = hasCache(usage) && !hasCache(counts);
     const isTold = (name: string, value: unknown) =>
-      value !== null && (value !== 0 || name === "output_tokens" || !counts[name]);
+      value !== null && (value !== 0 || isSplit || name === "output_tokens" || !counts[name]);
     const told = Object.entries(Object(usage)).filter(([name, value]) => isTold(name, value));
     const merged = { ...counts, ...Object.fromEntries(told) };
     const read = readOrNothing(() => anthropicUsage(merged, "lenient"));
@@ -64,4 +66,10 @@ export function anthropicMeter(options: MeterOptions = {}): UsageMeter {
         return undefined;
     }
   });
+}
+
+/** Whether a usage tells of tokens that were read from or written to a cache. */
+function hasCache(usage: unknown): boolean {
+  const counts = [fieldOf(usage, "cache_read_input_tokens"), fieldOf(usage, "cache_creation_input_tokens")];
+  return counts.some((count) => typeof count === "number" && count > 0);
 }

@@ -233,8 +233,8 @@ describe("fromOpenAI", () => {
       ...told,
       audioInputTokens: 15,
     });
-    const within = { inputTokens: 20, cachedInputTokens: 800, outputTokens: 5 };
-    expect(fromOpenAI({ ...cached, total_tokens: 25 })).toEqual(within);
+    // What is more than the prompt is no part of it, even where the total has only the prompt: xAI's Grok 4.1 Fast.
+    expect(fromOpenAI({ ...cached, total_tokens: 25 })).toEqual(told);
     const untold = { prompt_tokens: 0, completion_tokens: 5, total_tokens: 805 };
     expect(fromOpenAI(untold)).toEqual({ inputTokens: 800, outputTokens: 5 });
   });
@@ -376,6 +376,8 @@ describe("fromOpenAI", () => {
     const data = [{ b64_json: "iVBORw0KGgo=" }];
     expect(fromOpenAI({ created: 1, data, usage }).imageOutputTokens).toBe(4_160);
     expect(fromOpenAI({ created: 1, data, usage: told }).imageOutputTokens).toBe(4_000);
+    const byAddress = { created: 1, data: [{ url: "https://images.example/1.png" }], usage };
+    expect(fromOpenAI(byAddress).imageOutputTokens).toBe(4_160);
     expect(fromOpenAI({ object: "list", data: [{ embedding: [1] }], usage })).not.toHaveProperty(
       "imageOutputTokens",
     );

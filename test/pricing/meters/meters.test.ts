@@ -946,6 +946,16 @@ describe("a usage of zeros", () => {
     }
   });
 
+  it("of the input at the end of messages is told where it comes with a cache that their beginning did not have", () => {
+    const none = { cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };
+    const meter = anthropicMeter();
+    // Kimi and Qwen tell the whole input first, and at the end what of it was in the cache.
+    meter.push({ type: "message_start", message: { usage: { input_tokens: 8_834, ...none } } });
+    const usage = { input_tokens: 0, cache_read_input_tokens: 8_834, output_tokens: 47 };
+    meter.push({ type: "message_delta", delta: { stop_reason: "end_turn" }, usage });
+    expect(meter.actual()).toEqual({ inputTokens: 8_834, cachedInputTokens: 8_834, outputTokens: 47 });
+  });
+
   it("of the output at the end of messages is the whole of it, whatever their beginning told", () => {
     const meter = anthropicMeter();
     meter.push({ type: "message_start", message: { usage: { input_tokens: 500, output_tokens: 1 } } });
