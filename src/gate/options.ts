@@ -4,6 +4,7 @@ import type { Counters } from "../counters/counters.js";
 import { memoryCounters } from "../counters/memory.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { ValidationError } from "../model/errors.js";
+import { KEY_PREFIX } from "../model/key-prefix.js";
 import { msSchema } from "../model/milliseconds.js";
 import { nanoUsd, usdSchema } from "../model/money.js";
 import { MOMENT_MAX } from "../model/text.js";
@@ -198,7 +199,7 @@ export function settingsFrom(options: GateOptions): GateSettings {
     unpriced: unpricedNanoUsd(given.unpriced ?? "deny"),
     estimate: given.estimate ?? fixed(1024),
     clock: given.clock ? checkedClock(given.clock) : { now: () => Date.now() },
-    keyPrefix: given.keyPrefix ?? "sk-tg-",
+    keyPrefix: given.keyPrefix ?? KEY_PREFIX,
     cache: { maxKeys: given.cache?.maxKeys ?? 10_000, maxAgeMs: given.cache?.maxAgeMs ?? 30_000 },
     onCountersDown: given.onCountersDown ?? "deny",
     localShare: given.localShare ?? 0.25,

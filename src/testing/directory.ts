@@ -2,6 +2,7 @@ import type { Directory } from "../gate/chain/directory.js";
 import { createToken, hashToken } from "../gate/chain/token.js";
 import type { KeyChain } from "../model/chain.js";
 import { ValidationError } from "../model/errors.js";
+import { KEY_PREFIX } from "../model/key-prefix.js";
 import type { Principal } from "../policy/principal.js";
 
 /** A {@link Directory} of the chains and people that a test gives it, with a token for each key. */
@@ -49,7 +50,7 @@ export function directoryOf(...known: readonly (KeyChain | Principal)[]): TestDi
         throw new ValidationError([{ field: "keyId", expected: "a key of this directory" }]);
       let token = tokens.get(keyId);
       if (token === undefined) {
-        token = createToken("sk-tg-");
+        token = createToken(KEY_PREFIX);
         tokens.set(keyId, token);
         keyIds.set(hashToken(token), keyId);
       }

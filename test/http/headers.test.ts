@@ -21,6 +21,15 @@ describe("tokenFrom", () => {
     expect(tokenFrom({ "x-api-key": "b", authorization: "Bearer " })).toBe("b");
   });
 
+  it("prefers one with the prefix of the gate wherever it stands, since clients send those of providers as well", () => {
+    const login = { authorization: "Bearer sk-ant-oat01-1" };
+    expect(tokenFrom({ ...login, "x-api-key": "sk-tg-1" })).toBe("sk-tg-1");
+    expect(tokenFrom({ "x-api-key": "sk-ant-1", "x-goog-api-key": "sk-tg-1" })).toBe("sk-tg-1");
+    expect(tokenFrom({ authorization: "Bearer sk-tg-1", "x-api-key": "sk-tg-2" })).toBe("sk-tg-1");
+    expect(tokenFrom({ ...login, "x-api-key": "acme-1" }, { keyPrefix: "acme-" })).toBe("acme-1");
+    expect(tokenFrom({ ...login, "x-api-key": "acme-1" })).toBe("sk-ant-oat01-1");
+  });
+
   it.each([
     {},
     { authorization: "" },
