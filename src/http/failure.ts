@@ -1,6 +1,8 @@
 import { brand, hasBrand } from "../model/brand.js";
 import { type ErrorCode, isTollgateError, type TollgateError, ValidationError } from "../model/errors.js";
 import { masked } from "../model/masked.js";
+import { STATUS as REFUSAL_STATUS } from "./status.js";
+import { UNAUTHENTICATED } from "./told.js";
 
 /** An error of a gateway's own, with what its client may be told. */
 export class Failure extends Error {
@@ -48,12 +50,18 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 /** What a client is told about an error. */
 export function failureOf(error: unknown): Pick<Failure, "status" | "code" | "message"> {
   if (isFailure(error)) return error;
+  if (isTollgateError(error, "permission") && isOfToken(error.reason)) return UNAUTHENTICATED;
   if (isTollgateError(error) && !isOurs(error)) {
     return { status: STATUS[error.code], code: error.code, message: error.message };
   }
   const status = requestStatusOf(error);
   if (status !== undefined) return { status, code: "invalid_request", message: messageOf(error) };
   return { status: 500, code: "internal_error", message: "Internal error." };
+}
+
+/** Whether somebody may not do something because the token that they act through does not work. */
+function isOfToken(reason: string): boolean {
+  return Object.entries(REFUSAL_STATUS).some(([of, status]) => of === reason && status === 401);
 }
 
 function isFailure(error: unknown): error is Failure {
@@ -85,7 +93,7 @@ function requestStatusOf(error: unknown): number | undefined {
  * Beginnings of the names of fields that no client fills in: options, answers of a directory, what a gateway settles
  * with.
  */
-const OURS = /^(?:options|chain|principal|reservation|actual|query)\b/;
+const OURS = /^(?:options|chain|principal|who|actor|reservation|actual|more|query|admission)\b/;
 
 /** Whether an error concerns the gateway's own code or data, and so no client. */
 function isOurs(error: TollgateError): boolean {

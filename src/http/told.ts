@@ -24,7 +24,8 @@ export function toldOf(refusal: Refusal): Told {
   return { status, code: reason, message, limit };
 }
 
-const UNAUTHENTICATED: Told = {
+/** What a client is told whose token does not work, whatever is wrong with it. */
+export const UNAUTHENTICATED: Told = {
   status: 401,
   code: "invalid_key" satisfies keyof typeof MESSAGES,
   message: MESSAGES.invalid_key,
