@@ -35,6 +35,11 @@ export class Failure extends Error {
   }
 }
 
+/** Why somebody may not do something, where the token that they act through does not work. */
+const DEAD_TOKEN: ReadonlySet<string> = new Set(
+  Object.entries(REFUSAL_STATUS).flatMap(([reason, status]) => (status === 401 ? [reason] : [])),
+);
+
 const STATUS: Readonly<Record<ErrorCode, number>> = {
   validation: 400,
   permission: 403,
@@ -50,18 +55,13 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 /** What a client is told about an error. */
 export function failureOf(error: unknown): Pick<Failure, "status" | "code" | "message"> {
   if (isFailure(error)) return error;
-  if (isTollgateError(error, "permission") && isOfToken(error.reason)) return UNAUTHENTICATED;
+  if (isTollgateError(error, "permission") && DEAD_TOKEN.has(error.reason)) return UNAUTHENTICATED;
   if (isTollgateError(error) && !isOurs(error)) {
     return { status: STATUS[error.code], code: error.code, message: error.message };
   }
   const status = requestStatusOf(error);
   if (status !== undefined) return { status, code: "invalid_request", message: messageOf(error) };
   return { status: 500, code: "internal_error", message: "Internal error." };
-}
-
-/** Whether somebody may not do something because the token that they act through does not work. */
-function isOfToken(reason: string): boolean {
-  return Object.entries(REFUSAL_STATUS).some(([of, status]) => of === reason && status === 401);
 }
 
 function isFailure(error: unknown): error is Failure {
@@ -90,8 +90,8 @@ function requestStatusOf(error: unknown): number | undefined {
 }
 
 /**
- * Beginnings of the names of fields that no client fills in: options, answers of a directory, what a gateway settles
- * with.
+ * Beginnings of the names of fields that no client fills in: options, answers of a directory, whom a gateway asks or acts
+ * for, and what it extends, settles and answers with.
  */
 const OURS = /^(?:options|chain|principal|who|actor|reservation|actual|more|query|admission)\b/;
 

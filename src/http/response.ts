@@ -77,7 +77,7 @@ export function toResponse(admission: Admission, options: ResponseOptions): Http
 /**
  * Turns an error into HTTP:
  *
- * - an error of Tollgate, by its code;
+ * - an error of Tollgate, by its code, or as a 401 if the token that somebody acts through does not work;
  * - a {@link Failure}, as it says;
  * - what Express, Koa or Fastify threw about a request (a body that is not JSON or is too large), by its status;
  * - anything else, as a 500 that says nothing about it. That includes mistakes of the gateway itself: a wrong option, a

@@ -51,6 +51,7 @@ const step = fc.oneof(
 );
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+type StepOf<Kind extends Step["do"]> = Extract<Step, { readonly do: Kind }>;
 
 const adapters = await counterAdapters();
 
@@ -72,53 +73,55 @@ describe.each(adapters)("two gates over counters in %s", (name, make) => {
     /** The calls that nobody has ended. */
     const open: Reservation[] = [];
     let spent = 0;
+    const counted = () => [...held.values()].reduce((sum, cost) => sum + cost, spent);
+
+    const admit = async ({ by, keyId, cost, requestId }: StepOf<"admit">) => {
+      const usage = { model: "gpt-4o", inputTokens: 0, costUsd: usd(cost), requestId };
+      const admission = await orConflict(gates[by].admit({ keyId }, usage));
+      if (!admission?.admitted) return;
+      const { reservation, replayed } = admission;
+      expect(held.has(reservation.id)).toBe(replayed === true);
+      if (replayed) return;
+      held.set(reservation.id, cost);
+      open.push(reservation);
+      if (cost > 0) expect(counted()).toBeLessThanOrEqual(most);
+    };
+
+    const extend = async ({ by, nth, cost }: StepOf<"extend">) => {
+      const place = open.length - 1 - nth;
+      const reservation = open[place];
+      if (reservation === undefined) return;
+      const more = await orConflict(gates[by].extend(sent(reservation), { costUsd: usd(cost) }));
+      if (!more?.admitted) return;
+      open[place] = more.reservation;
+      held.set(reservation.id, (held.get(reservation.id) ?? 0) + cost);
+      expect(counted()).toBeLessThanOrEqual(most);
+    };
+
+    const end = async (one: StepOf<"settle"> | StepOf<"release">) => {
+      const [reservation] = open.splice(open.length - 1 - one.nth, 1);
+      if (reservation === undefined) return;
+      const gate = gates[one.by];
+      const cost = one.do === "settle" ? one.cost : 0;
+      const ended =
+        one.do === "settle"
+          ? await gate.settle(sent(reservation), { costUsd: usd(cost) })
+          : await gate.release(sent(reservation));
+      if (!ended.settled) return expect(ended.reason).toBe("expired");
+      held.delete(reservation.id);
+      spent += cost;
+    };
 
     for (const one of steps) {
-      if (one.do === "move") clocks[one.of].at += one.ms;
+      if (one.do === "admit") await admit(one);
+      else if (one.do === "extend") await extend(one);
+      else if (one.do === "move") clocks[one.of].at += one.ms;
       else if (one.do === "restart") {
         most = one.max;
         gates = started(counters, clocks, most);
-      } else if (one.do === "admit") {
-        const { keyId, cost, requestId } = one;
-        const usage = { model: "gpt-4o", inputTokens: 0, costUsd: usd(cost), requestId };
-        const admission = await orConflict(gates[one.by].admit({ keyId }, usage));
-        if (admission?.admitted) {
-          const { reservation, replayed } = admission;
-          expect(held.has(reservation.id)).toBe(replayed === true);
-          if (!replayed) {
-            held.set(reservation.id, cost);
-            open.push(reservation);
-            expect(sumOf(held, spent)).toBeLessThanOrEqual(cost > 0 ? most : Number.POSITIVE_INFINITY);
-          }
-        }
-      } else {
-        const place = open.length - 1 - one.nth;
-        const reservation = open[place];
-        if (reservation === undefined) continue;
-        const { id } = reservation;
-        const gate = gates[one.by];
-        const sent = JSON.stringify(reservation); // as another process has it
-        if (one.do === "extend") {
-          const more = await orConflict(gate.extend(sent, { costUsd: usd(one.cost) }));
-          if (more?.admitted) {
-            open[place] = more.reservation;
-            held.set(id, (held.get(id) ?? 0) + one.cost);
-            expect(sumOf(held, spent)).toBeLessThanOrEqual(most);
-          }
-        } else {
-          const cost = one.do === "settle" ? one.cost : 0;
-          const ended = await (one.do === "settle"
-            ? gate.settle(sent, { costUsd: usd(cost) })
-            : gate.release(sent));
-          open.splice(place, 1);
-          if (ended.settled) {
-            held.delete(id);
-            spent += cost;
-          } else expect(ended.reason).toBe("expired");
-        }
-      }
+      } else if (one.nth < open.length) await end(one);
       for (const gate of gates) {
-        expect(await gate.usage({ orgId: "o1" })).toMatchObject([{ used: sumOf(held, spent) }]);
+        expect(await gate.usage({ orgId: "o1" })).toMatchObject([{ used: counted() }]);
       }
     }
     for (const gate of gates) await gate.close();
@@ -148,6 +151,7 @@ async function orConflict<T>(answer: Promise<T>): Promise<T | undefined> {
   });
 }
 
-function sumOf(held: ReadonlyMap<string, number>, spent: number): number {
-  return [...held.values()].reduce((sum, cost) => sum + cost, spent);
+/** A reservation as another process has it. */
+function sent(reservation: Reservation): string {
+  return JSON.stringify(reservation);
 }

@@ -193,9 +193,9 @@ function foreseen(
   charges: Charges,
 ): AdmittedCall | undefined {
   const { plan, use, now } = asked;
-  const would = direct.foresee(now, plan, use);
-  if (would === undefined) return undefined;
-  const { at: reservedAt, used, resetMs } = would;
+  const outcome = direct.foresee(now, plan, use);
+  if (outcome === undefined) return undefined;
+  const { at: reservedAt, used, resetMs } = outcome;
   const expiresAt = reservedAt + settings.reservationTtlMs;
   const shadow = shadowRefusals(unpriced(asked), charges, undefined, now);
   const counted = { charges, used, resetMs, shadow, degraded: undefined };

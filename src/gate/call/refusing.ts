@@ -42,11 +42,12 @@ export function shadowRefusals(
   readings: readonly Reading[] | undefined,
   now: number,
 ): readonly Refusal[] {
-  if (unpriced === undefined && readings === undefined) return NO_REFUSALS;
+  const byPrice = unpriced === undefined ? NO_REFUSALS : [unpricedRefusal(unpriced)];
+  if (readings === undefined) return byPrice;
   const list = chargeList(charges);
-  const short = list.flatMap(({ limit }, i) => {
-    const waits = (readings?.[i]?.waitMs ?? 0) > 0;
-    return readings && limit.mode === "shadow" && waits ? [new LimitRefusal(list, readings, i, now)] : [];
+  const byCounts = list.flatMap(({ limit }, i) => {
+    const waits = (readings[i]?.waitMs ?? 0) > 0;
+    return limit.mode === "shadow" && waits ? [new LimitRefusal(list, readings, i, now)] : [];
   });
-  return unpriced === undefined ? short : [unpricedRefusal(unpriced), ...short];
+  return [...byPrice, ...byCounts];
 }

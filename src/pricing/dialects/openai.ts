@@ -116,9 +116,9 @@ export function openAIUsage(usage: unknown, reading: Reading): Actual {
 /**
  * How much of the input was read from and written to the cache, including writes for an hour.
  *
- * For writes, OpenAI, LiteLLM and Qwen each have another name in the details. DeepSeek, Kimi, and gateways in front of
- * Anthropic such as LiteLLM and Portkey put the counts beside that of the prompt. There they count as part of the input
- * if they can be one. Beside `input_tokens`, counts with Anthropic's names are of tokens that `input_tokens` excludes.
+ * DeepSeek, Kimi, and gateways in front of Anthropic such as LiteLLM and Portkey put the counts beside that of the
+ * prompt. There they count as part of the input if they can be one. Beside `input_tokens`, counts with Anthropic's names
+ * are of tokens that `input_tokens` excludes.
  */
 function cacheOf(counts: UsageObject, names: typeof CHAT, details: UsageObject, inputTokens: number) {
   const beside = (name: string, most: number) => {
@@ -138,7 +138,7 @@ function cacheOf(counts: UsageObject, names: typeof CHAT, details: UsageObject, 
   return { cached, written: Math.max(written, written1h), written1h };
 }
 
-/** What the details of the input say about the cache. */
+/** What the details of the input say about the cache. For writes, OpenAI, LiteLLM and Qwen each have another name. */
 function cacheDetails(details: UsageObject) {
   return {
     read: details.count("cached_tokens"),

@@ -18,8 +18,9 @@ import { WRITING } from "./writing.js";
  * ARGV[5…]   the tags of the plans that the previous reply asked for
  * ```
  *
- * Replies `{used…}`, with how far the clock of the counts is ahead of the call's behind them if it is, or `{-4}` already settled, `{-5}` expired, `{-6}` unknown reservation, or `{-8, tags…}` if the
- * plan is needed and not kept, or those of parts of the reservation that have other limits.
+ * Replies `{used…}`, followed by how far the clock of the counts is ahead of the call's, if it is; or `{-4}` already
+ * settled, `{-5}` expired, `{-6}` unknown reservation, or `{-8, tags…}` if the plan is needed and not kept, or those of
+ * parts of the reservation that have other limits.
  *
  * @param shortWay the script that answers most calls and leaves the others to what follows, or empty; see straight.ts
  */
