@@ -1,31 +1,28 @@
 import { AsyncResource } from "node:async_hooks";
-import type { Refused } from "../admission/refusal.js";
-import type { Admission, Admitted } from "../gate/call/admission.js";
+import type { Admission } from "../gate/call/admission.js";
 import type { KeyRef } from "../gate/chain/key-resolver.js";
 import { type GateEvents, warnOfListener } from "../gate/events/events.js";
 import { ClosedError } from "../model/errors.js";
 import { EventHub } from "../model/event-hub.js";
 import type { Usage } from "../model/usage.js";
-import { afterRefusal, isHopeless } from "./after-refusal.js";
+import { isHopeless } from "./after-refusal.js";
 import { Alarm, NOW } from "./alarm.js";
+import { Asker } from "./asker.js";
 import type { Answer, Call } from "./call.js";
 import type { QueueEvents } from "./events.js";
-import { giveBack } from "./give-back.js";
 import { Holding, holderOf, shortBy, takesLikeAny } from "./holding.js";
 import type { Line } from "./line.js";
 import { Lines } from "./lines.js";
-import { OpenCalls } from "./open-calls.js";
 import { askedOf, type QueuedGate, type QueueSettings, type WaitOptions, waitOf } from "./options.js";
 import type { QueueStatus } from "./queue-status.js";
 import { limitsChargedBy, limitsOf, queueRefusal, shortOf } from "./refusals.js";
-import { isAnySince, type Settled, Settlements } from "./settlements.js";
 
 /** The calls of one queue: which call waits in which line, and when the gate is asked about it. */
 export class CallQueue {
   readonly events = new EventHub<QueueEvents>({ queued: true, left: true }, warnOfListener);
   readonly #gate: QueuedGate;
   readonly #settings: QueueSettings;
-  readonly #open: OpenCalls;
+  readonly #asker: Asker;
   /** Every call without an answer. */
   readonly #calls = new Set<Call>();
   readonly #lines = new Lines({
@@ -39,7 +36,6 @@ export class CallQueue {
   readonly #asks = new Set<Promise<void>>();
   readonly #unlisten: () => void;
   #arrived = 0;
-  readonly #settlements = new Settlements();
   /**
    * Limits that had too little for calls that are first no more, but may have enough for those after them. The next
    * sweep asks about these.
@@ -54,7 +50,10 @@ export class CallQueue {
   constructor(gate: QueuedGate, settings: QueueSettings) {
     this.#gate = gate;
     this.#settings = settings;
-    this.#open = new OpenCalls(settings.maxInFlight);
+    this.#asker = new Asker(gate, settings, {
+      onAnswer: (call, answer) => this.#leave(call, answer),
+      onRefusal: (call, next) => this.#onRefusal(call, next),
+    });
     this.#nextSweep = new Alarm(settings.timers, () => this.#sweep());
     this.#unlisten = gate.on("settlement", (event) => this.#onSettlement(event));
   }
@@ -85,7 +84,7 @@ export class CallQueue {
       };
       signal?.addEventListener("abort", onAbort);
       this.#calls.add(call);
-      if (this.#lines.has(call.key) || !this.#open.hasRoom) {
+      if (this.#lines.has(call.key) || !this.#asker.open.hasRoom) {
         this.#track(this.#wait(call));
       } else {
         this.#track(this.#lines.size > 0 ? this.#askBehind(call) : this.#askFirst(call));
@@ -113,7 +112,7 @@ export class CallQueue {
 
   /** The short way, for a call that nobody waits ahead of. */
   async #askFirst(call: Call): Promise<void> {
-    await this.#ask(call);
+    await this.#asker.ask(call);
     if (this.#hasLeftOut) this.#nextSweep.by(NOW);
   }
 
@@ -141,7 +140,7 @@ export class CallQueue {
       if (first === undefined) break;
       // Another process may have freed a slot in flight without our being told, so ask about the waiting call first.
       const line = this.#lines.of(first);
-      const isUnsure = first.refusal?.reason === "in_flight_limited" && this.#open.hasRoom;
+      const isUnsure = first.refusal?.reason === "in_flight_limited" && this.#asker.open.hasRoom;
       if (isUnsure && first.state === "waiting" && line?.head === first) {
         await this.#askHead(line, first);
         if (call.state !== "arrived") return;
@@ -151,7 +150,7 @@ export class CallQueue {
       break;
     }
     // While the gate was asked, the key may have got a line, or the room may have gone.
-    if (!call.heldBy && !this.#lines.has(call.key) && this.#open.hasRoom) await this.#askFirst(call);
+    if (!call.heldBy && !this.#lines.has(call.key) && this.#asker.open.hasRoom) await this.#askFirst(call);
     else if (isSettled && !answer.admitted) this.#leave(call, { outcome: "refused", admission: answer });
     else this.#enqueue(call);
   }
@@ -262,7 +261,7 @@ export class CallQueue {
    */
   #sweep(): void {
     const now = this.#settings.timers.now();
-    this.#open.expire(now);
+    this.#asker.open.expire(now);
     if (this.#unblocked.size > 0) {
       this.#track(this.#offer(this.#unblocked));
       this.#unblocked = new Set();
@@ -271,9 +270,9 @@ export class CallQueue {
     let next = Number.POSITIVE_INFINITY;
     this.#hasLeftOut = false;
     for (const line of [...this.#lines]) {
-      if (!this.#open.hasRoom) {
+      if (!this.#asker.open.hasRoom) {
         this.#hasLeftOut = true;
-        next = this.#open.nextEnd ?? next;
+        next = this.#asker.open.nextEnd ?? next;
         break;
       }
       const { head } = line;
@@ -291,78 +290,22 @@ export class CallQueue {
   }
 
   async #askHead(line: Line, head: Call): Promise<void> {
-    await this.#ask(head);
+    await this.#asker.ask(head);
     line.arrange();
     this.#wake(line);
     if (this.#hasLeftOut) this.#nextSweep.by(NOW);
   }
 
-  /** Asks the gate about one call. The call then has its answer, or a moment at which to ask again. */
-  async #ask(call: Call): Promise<void> {
-    const before = call.state;
-    const settled = this.#settlements.latest;
-    call.state = "asking";
-    try {
-      let admission: Admission;
-      this.#open.ask();
-      try {
-        admission = await call.inContext(() => this.#gate.admit(call.key, call.usage));
-      } finally {
-        this.#open.answered();
-      }
-      if (admission.admitted) await this.#admitted(call, admission, settled);
-      else if (call.state === "asking") {
-        call.state = before;
-        this.#refused(call, admission, settled);
-        // At once: it has to be in its line when the next settlement comes.
-        if (call.state === "arrived") this.#enqueue(call);
-      }
-    } catch (error) {
-      this.#leave(call, { outcome: "failed", error });
-    }
-  }
-
-  /**
-   * Answers an admitted call, or gives the reservation back if nobody waits for it any more.
-   *
-   * A reservation with a request id is not given back: it may be another call's by now, in this process or another, and
-   * that call's settle would come too late. It stays charged until the next try with the id takes it over or its TTL
-   * has passed, which errs on the side of refusing.
-   *
-   * @param settled the last settlement before the gate was asked. The reservation may have ended since, if
-   *   another call with the same request id had its answer sooner.
-   */
-  async #admitted(call: Call, admission: Admitted, settled: Settled): Promise<void> {
-    const { reservation } = admission;
-    if (call.state === "asking") {
-      const { maxInFlight, timers } = this.#settings;
-      if (Number.isFinite(maxInFlight) && !isAnySince(settled, ({ id }) => id === reservation.id)) {
-        this.#open.open(reservation, timers.now());
-      }
-      call.short = undefined; // it keeps nobody from a limit any more
-      this.#leave(call, { outcome: "admitted", admission });
-    } else if (call.usage.requestId === undefined) {
-      await call.inContext(() => giveBack(this.#gate, reservation));
-    }
-  }
-
-  /** @param settled the last settlement before the gate was asked */
-  #refused(call: Call, refusal: Refused, settled: Settled): void {
-    call.refusal = refusal;
-    call.short = shortOf(refusal);
-    call.charged ??= limitsChargedBy(refusal);
+  #onRefusal(call: Call, next: Answer | { readonly askAt: number }): void {
     this.#holding.letGo(call); // it may be short of another limit now
-    const { timers, pollMs } = this.#settings;
-    const { short } = call;
-    const isOvertaken = short !== undefined && isAnySince(settled, (one) => limitsOf(one).has(short));
-    const next = afterRefusal(call, refusal, { now: timers.now(), pollMs, isOvertaken });
     if ("askAt" in next) call.askAt = next.askAt;
     else this.#leave(call, next);
+    // At once: it has to be in its line when the next settlement comes.
+    if (call.state === "arrived") this.#enqueue(call);
   }
 
   #onSettlement({ settlement, reservation }: GateEvents["settlement"]): void {
-    this.#settlements.add(reservation);
-    this.#open.close(reservation);
+    this.#asker.settled(reservation);
     if (this.#hasLeftOut) this.#nextSweep.by(NOW);
     if (settlement.settled && this.#lines.size > 0) this.#track(this.#offer(limitsOf(reservation)));
   }
@@ -377,7 +320,7 @@ export class CallQueue {
       const { head, first } = line;
       const short = first?.short;
       if (first === undefined || short === undefined || !freed.has(short) || first.heldBy) continue;
-      if (head === undefined || !this.#open.hasRoom) {
+      if (head === undefined || !this.#asker.open.hasRoom) {
         first.askAt = NOW; // once it has the turn, or there is room in the queue
         this.#wake(line);
       } else if (head.state === "waiting") {
