@@ -108,7 +108,8 @@ export interface Gate<P extends Permissions = StandardPermissions> {
    */
   release(reservation: Reservation | string): Promise<Settlement>;
   /**
-   * Reads every limit of the given scopes, in the order org, project, member, key.
+   * Reads every limit of the given scopes, in the order org, project, member, key. It checks no permission: whoever shows
+   * the answer to a person decides which scopes that person may see.
    *
    * @throws ValidationError naming the field that is wrong, or if a directory without `scope` is asked without `keyId`
    * @throws NotFoundError if the org has no such project, member or key

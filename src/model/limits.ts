@@ -39,7 +39,8 @@ export interface Budget {
   reset: BudgetReset;
   /**
    * Shares of the budget that emit a `budgetThreshold` event when spending reaches them, each once per period, such as
-   * `[0.8, 1]`. At most ten, each above 0 and at most 10, where 0.8 is 80 %.
+   * `[0.8, 1]`. At most ten, each above 0 and at most 10, where 0.8 is 80 %. What calls under way have reserved counts: a
+   * share reached by an estimate is told then, and not again if the estimate comes back.
    */
   alertAt?: readonly number[] | undefined;
   /** Whether calls on the customer's own provider key count too. Default: `false`. */
